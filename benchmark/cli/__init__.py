@@ -1,0 +1,108 @@
+"""The command line: parses, calls and prints, and holds no logic.
+
+Every verb is a module with ``HELP``, ``add_arguments(parser)`` and ``call(arguments) -> exit status``;
+it is imported only when it is asked for, so help answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from tasks.errors import InputError
+
+VERBS = {
+    "run": "fit and score simulators on a task, and print the table",
+    "prepare": "turn a raw data folder into a prepared data set with a card and fixed splits",
+    "score": "score a predictions file against a task",
+    "table": "print the table of a finished run",
+    "list": "list tasks, simulators, metrics or splits",
+    "show": "draw one session: the screen, human gaze and a run's attention, as PNG",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line with the nearest known name."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong as an InputError; ``main`` prints it."""
+        raise InputError(f"{message}. See '{self.prog} --help'.")
+
+    def options(self) -> list[str]:
+        """Return the option strings of this parser."""
+        return list(self._option_string_actions)
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return `` Did you mean 'x'?`` or an empty string."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def overview() -> str:
+    """Return the help page."""
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:<{width}}  {text}" for name, text in VERBS.items())
+    return (
+        "usage: python -m benchmark VERB [options]\n\n"
+        "Benchmark of user simulators whose attention and clicks are held against human gaze.\n\n"
+        f"verbs:\n{verbs}\n\n"
+        "python -m benchmark VERB --help   the options of a verb\n"
+        "python -m benchmark --version     the version"
+    )
+
+
+def dispatch(argv: Sequence[str]) -> int:
+    """Parse ``argv``, call the verb and return its exit status.
+
+    Raises:
+        InputError: A name or an option is mistyped, or the verb cannot use its input.
+    """
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        sys.stdout.write(overview() + "\n")
+        return 0
+    if argv[0] == "--version":
+        from benchmark import __version__
+
+        sys.stdout.write(f"gazebench {__version__}\n")
+        return 0
+    verb = argv[0]
+    if verb not in VERBS:
+        raise InputError(f"unknown verb '{verb}'.{nearest(verb, list(VERBS))} Known: {', '.join(VERBS)}.")
+    module = importlib.import_module(f"benchmark.cli.{verb}")
+    parser = Parser(prog=f"python -m benchmark {verb}", description=VERBS[verb], allow_abbrev=False)
+    module.add_arguments(parser)
+    arguments, unknown = parser.parse_known_args(argv[1:])
+    if unknown:
+        word = unknown[0].split("=")[0]
+        raise InputError(f"unknown argument '{word}' of '{verb}'.{nearest(word, parser.options())} See --help.")
+    status: int = module.call(arguments)
+    return status
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status: 0, 1 (something failed), 2 (bad input), 130 (stopped)."""
+    try:
+        return dispatch(list(sys.argv[1:] if argv is None else argv))
+    except InputError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped. What was finished is kept: the same command goes on from there.\n")
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has gone; point stdout elsewhere so that closing it does not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        sys.stderr.write(f"error: cannot write{where}: {error.strerror}. Free some space or choose another folder.\n")
+        return 2

@@ -1,0 +1,110 @@
+"""What a run is asked to do, read from a YAML file or from the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tasks.errors import InputError, unknown_name
+
+SEEDS = (42, 123, 456, 789, 2024)
+"""The five seeds of PROTOCOL section 7."""
+
+PRIORS = ("uniform", "position-prior", "kind-position-prior", "user-prior", "conditional-logit")
+ORACLES = ("gaze-oracle", "cursor-oracle")
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """One run: simulators on one split of one task.
+
+    Attributes:
+        task: Task name.
+        data: Prepared or raw folder, ``sample``, or None for the configured default.
+        split: Split name.
+        simulators: Names, in the order of the table.
+        seeds: Seeds of simulators that use one; a deterministic simulator runs once.
+        settings: ``key`` or ``simulator.key`` -> value.
+        reference: The simulator that every other one is compared with.
+        family: Metrics whose comparisons with the reference are corrected together (Holm).
+        alpha: Level of the family.
+    """
+
+    task: str
+    data: str | None = None
+    split: str = "loo"
+    simulators: tuple[str, ...] = PRIORS + ORACLES
+    seeds: tuple[int, ...] = SEEDS
+    settings: Mapping[str, object] = field(default_factory=dict)
+    reference: str = "position-prior"
+    family: tuple[str, ...] = ("KL", "Accuracy", "LogLoss", "AUC")
+    alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not self.simulators:
+            raise InputError("no simulator is named; 'list simulators' shows them.")
+        twice = {name for name in self.simulators if self.simulators.count(name) > 1}
+        if twice:
+            raise InputError(f"simulator '{sorted(twice)[0]}' is named twice.")
+        if not 0 < self.alpha < 1:
+            raise InputError(f"alpha is {self.alpha}; it must lie between 0 and 1.")
+
+
+def read_config(path: Path) -> dict[str, object]:
+    """Read a YAML run configuration and check its keys and types.
+
+    Returns:
+        Field name -> value, ready for ``RunConfig(**values)`` once the command line has been laid over it.
+
+    Raises:
+        InputError: The file is missing, is not YAML, or holds an unknown key or a value of the wrong type.
+    """
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the configuration {path}: {error}.") from error
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not YAML: {error}.") from error
+    if not isinstance(raw, dict):
+        raise InputError(f"{path} must hold keys and values, such as 'task: recgaze'.")
+    known = [f.name for f in dataclasses.fields(RunConfig)]
+    values: dict[str, object] = {}
+    for key, value in raw.items():
+        if key not in known:
+            raise unknown_name(f"key in {path}:", str(key), known)
+        values[key] = _checked(path, str(key), value)
+    return values
+
+
+def _checked(path: Path, key: str, value: object) -> object:
+    """Return ``value`` in the type of the field ``key``."""
+
+    def wrong(expected: str) -> InputError:
+        return InputError(f"{path}: '{key}' must be {expected}, not {value!r}.")
+
+    if key in ("simulators", "family"):
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise wrong("a list of names")
+        return tuple(value)
+    if key == "seeds":
+        if not isinstance(value, list) or not all(type(v) is int and v >= 0 for v in value) or not value:
+            raise wrong("a list of whole numbers")
+        return tuple(value)
+    if key == "settings":
+        if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
+            raise wrong("a mapping of settings")
+        return value
+    if key == "alpha":
+        if not isinstance(value, float):
+            raise wrong("a number")
+        return value
+    if not isinstance(value, str):
+        raise wrong("text")
+    return value
+

@@ -1,0 +1,114 @@
+"""A session as a picture: the screen, with gaze and attention over its slots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmark.simulator import Floats
+from tasks.errors import InputError
+from tasks.types import Session
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont
+
+GAZE_COLOUR = (230, 97, 1)
+ATTENTION_COLOUR = (94, 60, 153)
+CLICK_COLOUR = (0, 0, 0)
+"""Orange and purple stay apart for colour-blind readers; the click is an outline, not a hue."""
+
+PANEL_WIDTH = 640
+"""A panel is at least this many pixels wide; smaller screens are enlarged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One view of the screen: a title and a share per slot (None draws the bare screen).
+
+    Attributes:
+        title: Drawn above the screen.
+        shares: K non-negative numbers of sum 1, or None.
+        colour: RGB of the overlay.
+    """
+
+    title: str
+    shares: Floats | None
+    colour: tuple[int, int, int]
+
+
+def panels_of(session: Session, attention: Sequence[tuple[str, Floats]]) -> list[Panel]:
+    """Return the bare screen, the human gaze, and one panel per named attention."""
+    found = [
+        Panel(f"screen {session.screen}, user {session.user}", None, GAZE_COLOUR),
+        Panel("human gaze (share of dwell)", session.gaze, GAZE_COLOUR),
+    ]
+    return found + [Panel(f"attention: {name}", a / a.sum(), ATTENTION_COLOUR) for name, a in attention]
+
+
+def draw_session(session: Session, panels: Sequence[Panel], notice: str = "") -> Image:
+    """Draw panels side by side, two a row; the clicked slot is outlined in each.
+
+    Args:
+        session: The session, with its image.
+        panels: What to draw.
+        notice: A line below the picture, for simulated data.
+
+    Returns:
+        An RGB picture.
+
+    Raises:
+        InputError: The session carries no image.
+    """
+    from PIL import Image as PilImage
+    from PIL import ImageDraw, ImageFont
+
+    if session.image is None:
+        raise InputError(f"session '{session.session_id}' was prepared without images; prepare the task with them.")
+    screen = session.image.open()
+    scale = max(1.0, PANEL_WIDTH / screen.width)
+    size = (round(screen.width * scale), round(screen.height * scale))
+    screen = screen.resize(size)
+    font = ImageFont.load_default(max(14, size[0] // 60))
+    title, gap = 2 * int(font.size), 12
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    width = columns * size[0] + (columns + 1) * gap
+    height = rows * (size[1] + title + gap) + gap + (title if notice else 0)
+    sheet = PilImage.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(sheet)
+    for index, panel in enumerate(panels):
+        x = gap + (index % columns) * (size[0] + gap)
+        y = gap + (index // columns) * (size[1] + title + gap)
+        draw.text((x, y), panel.title, fill="black", font=font)
+        sheet.paste(_panel(screen, session, panel, scale, font), (x, y + title))
+    if notice:
+        draw.text((gap, height - title), notice, fill=(160, 0, 0), font=font)
+    return sheet
+
+
+def _panel(screen: Image, session: Session, panel: Panel, scale: float, font: FreeTypeFont) -> Image:
+    """Return the screen with one overlay."""
+    from PIL import Image as PilImage
+    from PIL import ImageDraw
+
+    layer = PilImage.new("RGBA", screen.size, (0, 0, 0, 0))
+    draw = ImageDraw.Draw(layer)
+    top = float(np.max(panel.shares)) if panel.shares is not None else 1.0
+    for index, slot in enumerate(session.slots):
+        box = tuple(round(v * scale) for v in slot.box)
+        if panel.shares is not None:
+            share = float(panel.shares[index])
+            # Opacity grows with the share relative to the panel's largest, so that the order of slots shows.
+            draw.rectangle(box, fill=(*panel.colour, round(190 * share / top)))
+            text = f"{share:.0%}"
+            corner = (box[0] + 3, box[1] + 2)
+            draw.rectangle(draw.textbbox(corner, text, font=font), fill=(255, 255, 255, 220))
+            draw.text(corner, text, fill=(0, 0, 0, 255), font=font)
+        if index == session.click:
+            draw.rectangle(box, outline=(255, 255, 255, 255), width=7)
+            draw.rectangle(box, outline=(*CLICK_COLOUR, 255), width=4)
+    return PilImage.alpha_composite(screen.convert("RGBA"), layer).convert("RGB")

@@ -1,0 +1,83 @@
+"""Runs trials: fits on the training part of a fold, simulates its test part, stores the predictions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from benchmark import predictions
+from benchmark.catalogue import simulator_class
+from benchmark.simulator import Prediction, Simulator
+from benchmark.store import TrialStore
+from benchmark.trials import Trial
+from tasks.definition import Progress, quiet
+from tasks.errors import InputError
+from tasks.types import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tasks.task import Task
+
+
+def run_trial(trial: Trial, task: Task) -> pd.DataFrame:
+    """Run one trial: a pure function of the trial and the task's sessions.
+
+    Returns:
+        The checked predictions of the fold's test sessions (columns of ``predictions.schema``).
+
+    Raises:
+        InputError: The simulator returned predictions that are not what was asked for.
+    """
+    train, test = task.split(trial.split).folds[trial.fold]
+    simulator: Simulator = simulator_class(trial.factory)(**trial.settings)
+    simulator.fit(task.sessions_at(train), trial.seed)
+    sessions = task.sessions_at(test)
+    # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
+    shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
+    found = simulator.simulate(shown)  # type: ignore[arg-type]
+    return predictions.to_frame(_checked(trial.simulator, found, sessions), trial.simulator, trial.seed)
+
+
+def _checked(simulator: str, found: Sequence[Prediction], sessions: Sequence[Session]) -> list[Prediction]:
+    """Return the predictions in the order of the sessions, each checked."""
+    where = f"simulator '{simulator}'"
+    if [p.session_id for p in found] != [s.session_id for s in sessions]:
+        raise InputError(
+            f"{where} returned {len(found)} predictions for {len(sessions)} sessions or in another order; "
+            "simulate() must return one prediction per session, in order."
+        )
+    return [predictions.checked(p, len(s.slots), where) for p, s in zip(found, sessions, strict=True)]
+
+
+def run_missing(
+    trials: Sequence[Trial],
+    task: Task,
+    store: TrialStore,
+    *,
+    force: bool = False,
+    progress: Progress = quiet,
+    report: Callable[[str], None] = lambda line: None,
+) -> int:
+    """Run the trials that the store does not hold yet, one after the other, in this process.
+
+    Args:
+        trials: The run's trials.
+        task: The task they belong to.
+        store: Where finished trials are.
+        force: Run finished trials again.
+        progress: Wraps the trials to run.
+        report: Called with the line that says what was found finished.
+
+    Returns:
+        How many trials were run.
+    """
+    missing = [trial for trial in trials if force or not store.finished(trial)]
+    if len(missing) < len(trials):
+        report(f"{len(trials) - len(missing)} of {len(trials)} trials were finished before and are kept.")
+    for trial in progress(missing, total=len(missing), desc="trials"):
+        start = time.perf_counter()
+        frame = run_trial(trial, task)
+        store.put(trial, frame, {"seconds": round(time.perf_counter() - start, 3)})
+    return len(missing)

@@ -1,0 +1,77 @@
+"""Finished trials on disk: a folder each, complete or absent, named by the trial's identity."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark import predictions
+from benchmark.trials import Trial
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class TrialStore:
+    """The finished trials below one folder; what is in it has been run, whatever ran it.
+
+    Args:
+        root: The folder; made on first use.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, trial: Trial) -> Path:
+        """Return where the finished trial is, or will be."""
+        return self.root / trial.identity()
+
+    def finished(self, trial: Trial) -> bool:
+        """Return whether the trial has been run to its end."""
+        return (self.folder(trial) / "trial.json").is_file()
+
+    def put(self, trial: Trial, frame: pd.DataFrame, cost: dict[str, object]) -> None:
+        """Store a finished trial in one step; a trial that is there already is replaced.
+
+        Args:
+            trial: What was run.
+            frame: Its predictions (columns of ``predictions.schema``).
+            cost: Seconds and whatever else was measured.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        staged = self.root / f".{trial.identity()}-{uuid.uuid4().hex[:8]}"
+        staged.mkdir()
+        try:
+            predictions.write(frame, staged / "predictions.parquet")
+            record = {**trial.record(), "cost": cost}
+            (staged / "trial.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            final = self.folder(trial)
+            if final.exists():
+                shutil.rmtree(final)
+            staged.rename(final)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+    def get(self, trial: Trial) -> pd.DataFrame:
+        """Return the predictions of a finished trial.
+
+        Raises:
+            InputError: The stored file is damaged.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.folder(trial) / "predictions.parquet"
+        try:
+            frame = pq.read_table(path, schema=predictions.schema()).to_pandas()
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(
+                f"the stored trial {self.folder(trial)} is damaged ({str(error).splitlines()[0]}); "
+                "delete that folder and run again."
+            ) from error
+        frame["answer"] = frame["answer"].astype("Int64")
+        return frame

@@ -1,0 +1,104 @@
+"""A trial: one simulator with one seed on one fold, and its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from benchmark.catalogue import Catalogue, check_settings, code_version, full_settings, settings_for
+from benchmark.config import RunConfig
+
+if TYPE_CHECKING:
+    from tasks.task import Task
+
+PREDICTIONS_FORMAT = 1
+"""Changes whenever the meaning of a stored prediction changes; older trials are then run again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Everything that can change the outcome, and nothing that cannot (paths, engine, workers).
+
+    Attributes:
+        task: Task name.
+        version: Task version.
+        split: Split name.
+        digest: Digest of the task's sessions and this split.
+        simulator: Registry name.
+        factory: ``module:Class`` of the simulator.
+        settings: Every setting, defaults included.
+        oracle: The simulator is handed full sessions.
+        seed: Seed of fit and simulate.
+        fold: Index of the fold.
+        code: Digest of the simulator's source.
+    """
+
+    task: str
+    version: str
+    split: str
+    digest: str
+    simulator: str
+    factory: str
+    settings: Mapping[str, object] = field(hash=False)
+    oracle: bool
+    seed: int
+    fold: int
+    code: str
+
+    def identity(self) -> str:
+        """Return the name of the trial's folder: 24 hexadecimal digits of a SHA-256."""
+        return hashlib.sha256(json.dumps(self.record(), sort_keys=True).encode()).hexdigest()[:24]
+
+    def record(self) -> dict[str, object]:
+        """Return the trial as JSON values."""
+        return {
+            "format": PREDICTIONS_FORMAT,
+            "task": self.task,
+            "version": self.version,
+            "split": self.split,
+            "digest": self.digest,
+            "simulator": self.simulator,
+            "factory": self.factory,
+            "settings": dict(self.settings),
+            "oracle": self.oracle,
+            "seed": self.seed,
+            "fold": self.fold,
+            "code": self.code,
+        }
+
+
+def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
+    """Return the trials of a run: simulators x seeds x folds; a deterministic simulator has one seed.
+
+    Raises:
+        InputError: An unknown simulator, split or setting.
+    """
+    entries = [catalogue.entry(name) for name in config.simulators]
+    check_settings(entries, config.settings)
+    split = task.split(config.split)
+    trials = []
+    for entry in entries:
+        built = catalogue.build(entry.name, settings_for(entry, config.settings))
+        settings = full_settings(built, entry.factory)
+        code = code_version(entry.factory)
+        for seed in config.seeds if entry.stochastic else config.seeds[:1]:
+            for fold in range(len(split.folds)):
+                trials.append(
+                    Trial(
+                        task=task.name,
+                        version=task.version,
+                        split=split.name,
+                        digest=task.digests[split.name],
+                        simulator=entry.name,
+                        factory=entry.factory,
+                        settings=settings,
+                        oracle=entry.oracle,
+                        seed=seed,
+                        fold=fold,
+                        code=code,
+                    )
+                )
+    return trials

@@ -1,0 +1,1 @@
+"""Tasks: recorded sessions of people looking and clicking, with fixed splits."""

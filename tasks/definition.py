@@ -1,0 +1,118 @@
+"""What a task module offers: a description and a reader of its published raw files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from tasks.types import Session
+
+T = TypeVar("T")
+
+
+class Progress(Protocol):
+    """Wrap an iterable so that its progress shows (tqdm does); ``quiet`` below shows nothing."""
+
+    def __call__(self, items: Iterable[T], *, total: int | None = None, desc: str = "") -> Iterable[T]:
+        """Yield ``items`` unchanged."""
+        ...
+
+
+def quiet(items: Iterable[T], *, total: int | None = None, desc: str = "") -> Iterable[T]:
+    """Show no progress."""
+    return items
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """The metadata of a task, as its card, its ``task.json`` and every result print it.
+
+    Attributes:
+        name: Registry name.
+        version: Changes whenever the sessions, their ground truth or the splits change.
+        title: One line.
+        description: A paragraph: what the user did, what is predicted, what is ours.
+        citation: BibTeX of the data's paper.
+        licence: Licence of the data, SPDX where there is one.
+        source: Where the raw files come from.
+        answer_format: ``letter`` or ``number``: what a slot's label is.
+        leaks: Known ways in which an input gives the answer away, for the card.
+        deviations: Where the task deliberately differs from the paper, for the card.
+    """
+
+    name: str
+    version: str
+    title: str
+    description: str
+    citation: str
+    licence: str
+    source: str
+    answer_format: str
+    leaks: tuple[str, ...] = ()
+    deviations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read a raw folder.
+
+    Attributes:
+        layout: One of the definition's layouts, or None to recognise it.
+        images: Draw or cut the screens; without them the sessions carry no image.
+        size: Width and height of a drawn screen in pixels, or None for the task's own.
+        posters: Folder with poster files (RecGaze), or None for drawn ones.
+        workers: Processes that draw screens.
+        work: An existing empty folder for files that the sessions refer to (drawn screens).
+        simulated: The raw folder is this project's simulation.
+    """
+
+    layout: str | None = None
+    images: bool = True
+    size: tuple[int, int] | None = None
+    posters: Path | None = None
+    workers: int = 2
+    work: Path | None = None
+    simulated: bool = False
+
+
+@dataclass(slots=True)
+class Reading:
+    """What came out of a raw folder.
+
+    Attributes:
+        sessions: The kept sessions, in the order that the splits depend on.
+        read: How many candidate sessions the files hold.
+        dropped: Reason -> number of sessions dropped for it; read = kept + sum(dropped).
+        notes: Lines to print and to keep in the card (counts checked against the published ones, which
+            posters were drawn, ...).
+    """
+
+    sessions: list[Session]
+    read: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """One task: its description, its reader and its simulated sample.
+
+    Attributes:
+        info: Metadata.
+        layouts: Raw layouts, the preferred one first.
+        detect: Returns the layout of a raw folder, or None if it is none of them.
+        read: Reads a raw folder. Raises InputError naming file and row.
+        write_sample: Writes the simulated raw folder (same format as the published files) into an empty folder.
+        sample_notice: The line that every output on the sample carries.
+        sample_size: Screen size of the sample, pixels.
+    """
+
+    info: TaskInfo
+    layouts: tuple[str, ...]
+    detect: Callable[[Path], str | None]
+    read: Callable[[Path, ReadOptions, Progress], Reading]
+    write_sample: Callable[[Path], None]
+    sample_notice: str
+    sample_size: tuple[int, int] | None = None

@@ -1,0 +1,144 @@
+"""The plain typed values that cross every border of the suite."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One area of interest (AOI) with one item.
+
+    Attributes:
+        label: What is drawn beside the slot and what an answer names: a letter or a number.
+        kind: ``film``, ``organic_result``, ``native_ad``, ``dd_top`` or ``dd_right``.
+        text: The item in words: title, year and genres, or the result's title where it is known.
+        box: ``(x0, y0, x1, y1)`` in pixels of the session's image, edges included.
+    """
+
+    label: str
+    kind: str
+    text: str
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenImage:
+    """A screen kept as an encoded image, in memory or in a file, and decoded only when asked for."""
+
+    data: bytes | None = field(default=None, repr=False)
+    path: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.data is None) == (self.path is None):
+            raise ValueError("give either data or path")
+
+    def encoded(self) -> bytes:
+        """Return the bytes of the encoded image (PNG or JPEG)."""
+        if self.data is not None:
+            return self.data
+        assert self.path is not None
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot read the image {self.path}: {error.strerror}.") from error
+
+    def open(self) -> Image:
+        """Return the decoded image in mode RGB.
+
+        Raises:
+            InputError: The file is missing or is not an image.
+        """
+        from PIL import Image as PilImage
+
+        try:
+            with PilImage.open(io.BytesIO(self.encoded())) as image:
+                decoded: Image = image.convert("RGB")
+                return decoded
+        except (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError) as error:
+            where = self.path if self.path is not None else "a prepared data set"
+            raise InputError(f"the screenshot in {where} does not open: {error}. Replace the file.") from error
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the encoded bytes; equal screens are encoded and cached once."""
+        return hashlib.sha256(self.encoded()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Stimulus:
+    """What a simulator is shown: a session without its gaze, its cursor, its click and its flags."""
+
+    session_id: str
+    user: str
+    screen: str
+    image: ScreenImage | None
+    profile: str
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session:
+    """One user on one screen, ending in one click (PROTOCOL section 1).
+
+    Attributes:
+        session_id: ``<UserID>-<TaskID>`` on RecGaze, the trial id on AdSERP; unique in a task.
+        user: The user's id as published.
+        screen: Which screen it was, over users: the TaskID on RecGaze, the query on AdSERP.
+        image: What the user saw at the click, or None if the task was prepared without images.
+        profile: What is known of the user or the need, in words; may be empty.
+        slots: The K slots, numbered 0..K-1 in this order.
+        gaze_ms: Dwell time per slot, shape (K,), milliseconds; the human ground truth.
+        cursor_ms: Cursor dwell time per slot, shape (K,), milliseconds.
+        click: Index of the clicked slot.
+        flags: Oddities of the recording, such as ``several-clicks``.
+    """
+
+    session_id: str
+    user: str
+    screen: str
+    image: ScreenImage | None
+    profile: str
+    slots: tuple[Slot, ...]
+    gaze_ms: Floats
+    cursor_ms: Floats
+    click: int
+    flags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        k = len(self.slots)
+        for name in ("gaze_ms", "cursor_ms"):
+            values = np.asarray(getattr(self, name), dtype=np.float64)
+            if values.shape != (k,):
+                raise InputError(f"session {self.session_id}: {name} has shape {values.shape}, expected ({k},).")
+            if not np.isfinite(values).all() or (values < 0).any():
+                raise InputError(f"session {self.session_id}: {name} holds a negative or non-finite duration.")
+            object.__setattr__(self, name, values)
+        if not 0 <= self.click < k:
+            raise InputError(f"session {self.session_id}: click {self.click} is not a slot 0..{k - 1}.")
+
+    @property
+    def gaze(self) -> Floats:
+        """The human attention g = gaze_ms / sum(gaze_ms), shape (K,)."""
+        total = float(self.gaze_ms.sum())
+        if total <= 0:
+            raise InputError(f"session {self.session_id}: all dwell times are 0.")
+        share: Floats = self.gaze_ms / total
+        return share
+
+    def stimulus(self) -> Stimulus:
+        """Return the view that a simulator is allowed to see."""
+        return Stimulus(self.session_id, self.user, self.screen, self.image, self.profile, self.slots)

@@ -107,4 +107,3 @@ def _checked(path: Path, key: str, value: object) -> object:
     if not isinstance(value, str):
         raise wrong("text")
     return value
-

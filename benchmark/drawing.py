@@ -14,7 +14,7 @@ from tasks.types import Session
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from PIL.ImageFont import FreeTypeFont
+    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 GAZE_COLOUR = (230, 97, 1)
 ATTENTION_COLOUR = (94, 60, 153)
@@ -64,7 +64,8 @@ def draw_session(session: Session, panels: Sequence[Panel], notice: str = "") ->
         InputError: The session carries no image.
     """
     from PIL import Image as PilImage
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
+    from PIL.ImageFont import load_default
 
     if session.image is None:
         raise InputError(f"session '{session.session_id}' was prepared without images; prepare the task with them.")
@@ -72,8 +73,9 @@ def draw_session(session: Session, panels: Sequence[Panel], notice: str = "") ->
     scale = max(1.0, PANEL_WIDTH / screen.width)
     size = (round(screen.width * scale), round(screen.height * scale))
     screen = screen.resize(size)
-    font = ImageFont.load_default(max(14, size[0] // 60))
-    title, gap = 2 * int(font.size), 12
+    height = max(14, size[0] // 60)
+    font = load_default(height)
+    title, gap = 2 * height, 12
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     width = columns * size[0] + (columns + 1) * gap
@@ -90,7 +92,7 @@ def draw_session(session: Session, panels: Sequence[Panel], notice: str = "") ->
     return sheet
 
 
-def _panel(screen: Image, session: Session, panel: Panel, scale: float, font: FreeTypeFont) -> Image:
+def _panel(screen: Image, session: Session, panel: Panel, scale: float, font: ImageFont | FreeTypeFont) -> Image:
     """Return the screen with one overlay."""
     from PIL import Image as PilImage
     from PIL import ImageDraw

@@ -103,7 +103,7 @@ def to_frame(predictions: Iterable[Prediction], simulator: str, seed: int) -> pd
         }
         for p in predictions
     ]
-    frame = pd.DataFrame(rows, columns=schema().names)
+    frame: pd.DataFrame = pd.DataFrame(rows, columns=schema().names)
     frame["answer"] = frame["answer"].astype("Int64")
     return frame
 
@@ -151,7 +151,9 @@ def read(path: Path, slots: Mapping[str, int]) -> pd.DataFrame:
             raise InputError(f"{where}: session '{session_id}' is predicted twice by '{simulator}' with seed {seed}.")
         seen.add(key)
         rows.setdefault((simulator, seed), []).append(checked(prediction, slots[session_id], where))
-    return pd.concat([to_frame(found, *key) for key, found in rows.items()], ignore_index=True)
+    tables = [to_frame(found, simulator, seed) for (simulator, seed), found in rows.items()]
+    frame: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return frame
 
 
 def _prediction(record: Mapping[str, object], where: str, stem: str) -> tuple[str, str, int, Prediction]:

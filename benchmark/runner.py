@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from benchmark import predictions
-from benchmark.catalogue import simulator_class
+from benchmark import predictions, results, scoring, summary
+from benchmark.catalogue import Catalogue, simulator_class
+from benchmark.config import RunConfig
+from benchmark.metrics import get
+from benchmark.results import Results
 from benchmark.simulator import Prediction, Simulator
 from benchmark.store import TrialStore
-from benchmark.trials import Trial
+from benchmark.trials import Trial, expand
 from tasks.definition import Progress, quiet
 from tasks.errors import InputError
-from tasks.types import Session
+from tasks.types import Session, Stimulus
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +40,7 @@ def run_trial(trial: Trial, task: Task) -> pd.DataFrame:
     sessions = task.sessions_at(test)
     # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
     shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
-    found = simulator.simulate(shown)  # type: ignore[arg-type]
+    found = simulator.simulate(cast("list[Stimulus]", shown))
     return predictions.to_frame(_checked(trial.simulator, found, sessions), trial.simulator, trial.seed)
 
 
@@ -81,3 +85,50 @@ def run_missing(
         frame = run_trial(trial, task)
         store.put(trial, frame, {"seconds": round(time.perf_counter() - start, 3)})
     return len(missing)
+
+
+def run(
+    config: RunConfig,
+    task: Task,
+    catalogue: Catalogue,
+    out: Path,
+    *,
+    force: bool = False,
+    progress: Progress = quiet,
+    report: Callable[[str], None] = lambda line: None,
+) -> Results:
+    """Run what is missing, score everything and write the results.
+
+    Args:
+        config: What to run.
+        task: The loaded task.
+        catalogue: Where simulators are found.
+        out: Folder of the run; finished trials in it are reused if nothing that shapes them has changed.
+        force: Run finished trials again.
+        progress: Wraps the trials.
+        report: Called with lines for the person at the terminal.
+
+    Returns:
+        The results, as written.
+
+    Raises:
+        InputError: A name is unknown, ``out`` is something else than a run's folder, or a simulator misbehaves.
+    """
+    import pandas as pd
+
+    for metric in config.family:
+        get(metric)
+    trials = expand(config, task, catalogue)
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "trials").is_dir())):
+        raise InputError(f"{out} exists and is not a run's folder; choose another with --out.")
+    store = TrialStore(out / "trials")
+    run_missing(trials, task, store, force=force, progress=progress, report=report)
+    frame = pd.concat([store.get(trial) for trial in trials], ignore_index=True)
+    scores = scoring.score(task, config.split, frame)
+    entries = {name: catalogue.entry(name) for name in config.simulators}
+    settings = {trial.simulator: trial.settings for trial in trials}
+    found = summary.build(config, task, scores, entries, settings)
+    for line in results.failures(found):
+        report(line)
+    results.write(out, found, scores, frame)
+    return found

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from benchmark.metrics import evaluate_sessions
-from benchmark.metrics import registry as metrics
+from benchmark.metrics import all_metrics, evaluate_sessions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,16 +43,14 @@ def score(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame:
         frame: Predictions, columns of ``predictions.schema``, checked.
 
     Returns:
-        A table with the columns ``KEYS`` and one column per metric; ``failed`` is the number of claimed parts
-        that the simulator did not deliver. Rows of attention computed for the true click carry a name of their
-        own, ``shown_name``.
+        A table with the columns ``KEYS`` and one column per metric. ``failed`` counts the claimed metrics that a
+        session has for want of a part and that count with their worst value. Rows of attention computed for the
+        true click carry a name of their own, ``shown_name``.
     """
     import pandas as pd
 
     sessions = [(fold, s) for fold, (_, test) in enumerate(task.split(split).folds) for s in task.sessions_at(test)]
-    named = frame.assign(
-        simulator=[shown_name(s, t) for s, t in zip(frame["simulator"], frame["target"], strict=True)]
-    )
+    named = frame.assign(simulator=[shown_name(s, t) for s, t in zip(frame["simulator"], frame["target"], strict=True)])
     tables = []
     for simulator, of_simulator in named.groupby("simulator", sort=False):
         claims = {part: bool(of_simulator[part].notna().any()) for part in ("attention", "probabilities", "answer")}
@@ -64,12 +61,14 @@ def score(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame:
                 part: [_value(row, part) for row in found] if claimed else None for part, claimed in claims.items()
             }
             values = evaluate_sessions(
-                gaze=[s.gaze_ms for _, s in sessions],
-                click=[s.click for _, s in sessions],
+                [s.gaze_ms for _, s in sessions],
+                [s.click for _, s in sessions],
+                parts["attention"],
+                parts["probabilities"],
+                parts["answer"],
                 session_ids=[s.session_id for _, s in sessions],
-                **parts,
             ).reset_index(drop=True)
-            failed = [_fill_worst(values, claims)] if len(values) else []
+            failed = _fill_worst(values, claims)
             keys = pd.DataFrame(
                 {
                     "simulator": simulator,
@@ -77,14 +76,15 @@ def score(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame:
                     "fold": [fold for fold, _ in sessions],
                     "session_id": [s.session_id for _, s in sessions],
                     "user": [s.user for _, s in sessions],
-                    "failed": failed[0] if failed else [],
+                    "failed": failed,
                 }
             )
             tables.append(pd.concat([keys, values], axis=1))
-    return pd.concat(tables, ignore_index=True)
+    table: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return table
 
 
-def _value(row: object, part: str) -> object:
+def _value(row: object, part: str) -> Any:
     """Return a part of a prediction row, None where it is missing."""
     value = getattr(row, part, None)
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -96,10 +96,11 @@ def _value(row: object, part: str) -> object:
 
 def _fill_worst(values: pd.DataFrame, claims: dict[str, bool]) -> list[int]:
     """Put the worst value where a claimed metric is blank; return how many were blank per session."""
-    failed = values.iloc[:, :0].assign(n=0)["n"]
-    for metric in metrics.METRICS.values():
-        if any(claims[part] for part in metric.parts):
+    parts = {part for part, claimed in claims.items() if claimed}
+    failed = [0] * len(values)
+    for metric in all_metrics():
+        if metric.claimed(parts):
             blank = values[metric.name].isna()
             values.loc[blank, metric.name] = metric.worst
-            failed = failed + blank.astype(int)
-    return failed.tolist()
+            failed = [n + int(b) for n, b in zip(failed, blank, strict=True)]
+    return failed

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark import predictions
 from benchmark.trials import Trial
 from tasks.errors import InputError
+from tasks.storage import staged, write_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,19 +41,10 @@ class TrialStore:
             frame: Its predictions (columns of ``predictions.schema``).
             cost: Seconds and whatever else was measured.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        staged = self.root / f".{trial.identity()}-{uuid.uuid4().hex[:8]}"
-        staged.mkdir()
-        try:
-            predictions.write(frame, staged / "predictions.parquet")
+        with staged(self.folder(trial), replace=True) as folder, write_errors(folder):
+            predictions.write(frame, folder / "predictions.parquet")
             record = {**trial.record(), "cost": cost}
-            (staged / "trial.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            final = self.folder(trial)
-            if final.exists():
-                shutil.rmtree(final)
-            staged.rename(final)
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            (folder / "trial.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     def get(self, trial: Trial) -> pd.DataFrame:
         """Return the predictions of a finished trial.
@@ -67,7 +57,7 @@ class TrialStore:
 
         path = self.folder(trial) / "predictions.parquet"
         try:
-            frame = pq.read_table(path, schema=predictions.schema()).to_pandas()
+            frame: pd.DataFrame = pq.read_table(path, schema=predictions.schema()).to_pandas()
         except (pa.ArrowException, OSError) as error:
             raise InputError(
                 f"the stored trial {self.folder(trial)} is damaged ({str(error).splitlines()[0]}); "

@@ -1,0 +1,72 @@
+"""``list``: what there is to name."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+SUBJECTS = ("tasks", "simulators", "metrics", "splits")
+
+SPLITS = {
+    "loo": "one session of every user is tested, as in the paper (default)",
+    "kfold": "every session is tested once, in five folds",
+    "unseen-screen": "the test screens never occur in training",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("subject", help=f"one of {', '.join(SUBJECTS)}")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def rows(subject: str) -> list[dict[str, str]]:
+    """Return what there is, a mapping per row.
+
+    Raises:
+        InputError: The subject is none of ``SUBJECTS``.
+    """
+    from tasks.errors import unknown_name
+
+    if subject == "tasks":
+        from tasks import registry
+
+        infos = [registry.definition(name).info for name in registry.names()]
+        return [{"task": i.name, "version": i.version, "answer": i.answer_format, "title": i.title} for i in infos]
+    if subject == "simulators":
+        from baselines import registry as catalogue
+
+        entries = [catalogue.entry(name) for name in catalogue.names()]
+        return [
+            {"simulator": e.name, "sees": ", ".join(e.sees) or "-", "what": e.summary + (" (oracle)" * e.oracle)}
+            for e in entries
+        ]
+    if subject == "metrics":
+        from benchmark.metrics import all_metrics
+
+        return [
+            {
+                "metric": m.name,
+                "better": "higher" if m.higher_is_better else "lower",
+                "range": f"{m.range[0]:g} .. {m.range[1]:.4g}",
+                "what": m.definition,
+            }
+            for m in all_metrics()
+        ]
+    if subject == "splits":
+        return [{"split": name, "what": text} for name, text in SPLITS.items()]
+    raise unknown_name("subject", subject, SUBJECTS)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Print the list."""
+    import sys
+
+    found = rows(arguments.subject)
+    if arguments.json:
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+    else:
+        from tabulate import tabulate
+
+        sys.stdout.write(tabulate(found, headers="keys", tablefmt="simple", disable_numparse=True) + "\n")
+    return 0

@@ -1,0 +1,66 @@
+"""``prepare``: raw files in, a prepared data set out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--task", required=True, help="task name (list tasks)")
+    parser.add_argument("--raw", required=True, type=Path, metavar="DIR", help="folder with the raw files as published")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write; replaced as a whole")
+    parser.add_argument("--layout", help="layout of the raw folder (adserp: replay or raw; default: recognised)")
+    parser.add_argument("--posters", type=Path, metavar="DIR", help="folder with film posters (recgaze)")
+    parser.add_argument("--size", metavar="WxH", help="screen size in pixels, such as 1100x600 or 480x288")
+    parser.add_argument("--no-images", action="store_true", help="leave the screens out")
+    parser.add_argument("--workers", type=int, default=2, help="processes that draw screens (default: 2)")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+
+def size(text: str | None) -> tuple[int, int] | None:
+    """Return ``1100x600`` as numbers.
+
+    Raises:
+        InputError: It is something else.
+    """
+    from tasks.errors import InputError
+
+    if text is None:
+        return None
+    width, x, height = text.partition("x")
+    if not x or not width.isdigit() or not height.isdigit() or not int(width) or not int(height):
+        raise InputError(f"--size expects WIDTHxHEIGHT in pixels, such as 1100x600, not '{text}'.")
+    return int(width), int(height)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Prepare and print the summary."""
+    import json
+    import sys
+
+    from benchmark.cli import options
+    from tasks.definition import ReadOptions
+    from tasks.errors import InputError, unknown_name
+    from tasks.prepare import prepare
+    from tasks.registry import definition
+
+    task = definition(arguments.task)
+    if arguments.layout is not None and arguments.layout not in task.layouts:
+        raise unknown_name(f"layout of {arguments.task}:", arguments.layout, task.layouts)
+    if arguments.workers < 1:
+        raise InputError(f"--workers expects at least 1, not {arguments.workers}.")
+    reading = ReadOptions(
+        layout=arguments.layout,
+        images=not arguments.no_images,
+        size=size(arguments.size),
+        posters=arguments.posters,
+        workers=arguments.workers,
+    )
+    summary = prepare(task, arguments.raw, arguments.out, reading, progress=options.bar, report=options.say)
+    if arguments.json:
+        sys.stdout.write(json.dumps(summary.record(), indent=1) + "\n")
+    else:
+        sys.stdout.write("\n".join(summary.lines()) + "\n")
+    return 0

@@ -1,0 +1,44 @@
+"""``show``: one session as a picture."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    from benchmark.cli.options import add_task_arguments
+
+    parser.add_argument("session", metavar="SESSION_ID", help="the session to draw")
+    add_task_arguments(parser, required=False)
+    parser.add_argument("--run", type=Path, metavar="DIR", help="a run whose attention is drawn beside the gaze")
+    parser.add_argument("--simulators", metavar="A,B", help="whose attention (default: up to four of the run)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the PNG to write (default: SESSION_ID.png)")
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Draw and print where."""
+    import sys
+
+    from benchmark import drawing, results
+    from benchmark.cli import options
+    from tasks.errors import InputError
+
+    name, data, attention = arguments.task, arguments.data, []
+    if arguments.run:
+        found = results.read(arguments.run)
+        name, data = name or found.task, data or found.data
+        chosen = options.words(arguments.simulators) if arguments.simulators else None
+        attention = results.attention_of(arguments.run, arguments.session, chosen)
+    if not name:
+        raise InputError("which task? Give --task NAME or --run DIR.")
+    task = options.load_task(name, data)
+    session = task.find(arguments.session)
+    picture = drawing.draw_session(session, drawing.panels_of(session, attention), task.notice)
+    out = arguments.out or Path(f"{arguments.session}.png")
+    if out.suffix.lower() != ".png":
+        raise InputError(f"--out must name a .png file, not '{out}'.")
+    picture.save(out)
+    sys.stdout.write(f"{out}\n")
+    return 0

@@ -1,0 +1,60 @@
+"""A small task of seven users with three sessions each, prepared like any other."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.definition import Reading, ReadOptions, TaskDefinition, TaskInfo, quiet
+from tasks.prepare import prepare
+from tasks.task import Task, open_folder
+from tasks.types import ScreenImage, Session, Slot
+
+USERS = [f"u{i}" for i in range(7)]
+NOTICE = "simulated: seven invented users"
+
+
+def picture() -> ScreenImage:
+    data = io.BytesIO()
+    Image.new("RGB", (80, 40), (200, 220, 255)).save(data, format="PNG")
+    return ScreenImage(data=data.getvalue())
+
+
+def make_session(user: str, screen: int, gaze: np.ndarray, click: int) -> Session:
+    slots = tuple(
+        Slot("ABCD"[k], "film", f"Film {k}", (20.0 * k + 2, 5.0, 20.0 * k + 18, 35.0)) for k in range(len(gaze))
+    )
+    cursor = np.zeros(len(gaze))
+    return Session(f"{user}-{screen}", user, str(screen), picture(), "Top_genre: Drama", slots, gaze, cursor, click)
+
+
+def read(raw, options, progress):
+    rng = np.random.default_rng(7)
+    found = []
+    for user in USERS:
+        for screen in range(3):
+            gaze = rng.gamma(1.0, 400.0, size=4) + 1
+            found.append(make_session(user, screen, gaze, int(gaze.argmax())))
+    return Reading(found, read=21, dropped={}, notes=[])
+
+
+DEFINITION = TaskDefinition(
+    info=TaskInfo("mini", "1", "Mini", "A small task.", "@misc{mini}", "MIT", "invented", "letter"),
+    layouts=("raw",),
+    detect=lambda path: "raw",
+    read=read,
+    write_sample=lambda path: None,
+    sample_notice=NOTICE,
+)
+
+
+@pytest.fixture(scope="session")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Task:
+    folder = tmp_path_factory.mktemp("mini")
+    (folder / "raw").mkdir()
+    (folder / "raw" / "events.csv").write_text("invented\n")
+    prepare(DEFINITION, folder / "raw", folder / "out", ReadOptions(simulated=True), quiet, lambda line: None)
+    return open_folder(DEFINITION, folder / "out")

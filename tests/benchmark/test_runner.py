@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import results, scoring
+from benchmark.config import RunConfig
+from benchmark.runner import run, run_trial
+from benchmark.store import TrialStore
+from benchmark.trials import expand
+from tasks.errors import InputError
+from tests.benchmark.toys import Sharp, Toys
+
+
+def config(*simulators, **values):
+    return RunConfig(task="mini", simulators=simulators, reference=simulators[0], seeds=(1, 2), **values)
+
+
+def test_a_run_writes_what_it_found_and_says_it_the_same_way_when_read_back(mini, tmp_path):
+    found = run(config("sharp", "noisy", "oracle"), mini, Toys(), tmp_path / "run")
+    assert results.read(tmp_path / "run") == found
+    frame = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    assert list(frame.columns) == [
+        "simulator", "seed", "session_id", "attention", "probabilities", "answer", "target"
+    ]  # fmt: skip
+    # Seven test sessions; a deterministic simulator has one seed, a stochastic one has both.
+    assert frame.groupby("simulator").size().to_dict() == {"sharp": 7, "noisy": 14, "oracle": 7}
+    page = (tmp_path / "run" / "table.md").read_text()
+    assert "invented users" in page and "| sharp" in page
+
+
+def test_means_are_those_of_the_scores_by_user(mini, tmp_path):
+    found = run(config("sharp", "noisy", split="kfold"), mini, Toys(), tmp_path / "run")
+    scores = pd.read_parquet(tmp_path / "run" / "scores.parquet")
+    assert len(scores) == 21 * 3  # every session once per seed
+    for row in found.simulators:
+        for metric, value in row.metrics.items():
+            mine = scores[scores.simulator == row.name]
+            by_session = mine.groupby(["user", "session_id"])[metric].mean()
+            assert value.mean == pytest.approx(by_session.groupby("user").mean().mean())
+
+
+def test_simulators_see_neither_gaze_nor_click(mini, tmp_path):
+    run(config("peeking"), mini, Toys(), tmp_path / "run")  # its own assertions are the test
+
+
+def test_oracles_are_perfect_and_unranked(mini, tmp_path):
+    found = run(config("sharp", "oracle"), mini, Toys(), tmp_path / "run")
+    oracle = found.simulators[1]
+    assert not oracle.ranked and found.simulators[0].ranked
+    assert oracle.metrics["KL"].mean == pytest.approx(0, abs=1e-12)
+    assert oracle.metrics["Accuracy"].mean == 1  # the users of this task click where they looked longest
+    # The oracle is compared, but takes no part in the corrected family.
+    assert all(c.p_holm is None for c in found.comparisons if c.simulator == "oracle")
+
+
+def test_finished_trials_are_not_run_again(mini, tmp_path):
+    run(config("sharp"), mini, Toys(), tmp_path / "run")
+    before, said = Sharp.fitted, []
+    run(config("sharp"), mini, Toys(), tmp_path / "run", report=said.append)
+    assert Sharp.fitted == before and "1 of 1 trials were finished before" in said[0]
+    run(config("sharp"), mini, Toys(), tmp_path / "run", force=True)
+    assert Sharp.fitted == before + 1
+
+
+def test_a_changed_setting_is_another_trial_and_old_results_are_not_scored(mini, tmp_path):
+    first = run(config("sharp"), mini, Toys(), tmp_path / "run")
+    second = run(config("sharp", settings={"sharp.weight": 0.4}), mini, Toys(), tmp_path / "run")
+    assert first.simulators[0].metrics["LogLoss"].mean != second.simulators[0].metrics["LogLoss"].mean
+    assert second.simulators[0].settings == {"weight": 0.4}
+    assert len(list((tmp_path / "run" / "trials").iterdir())) == 2
+
+
+def test_a_run_that_was_stopped_goes_on_and_ends_the_same(mini, tmp_path):
+    def stop_after_two(items, *, total=None, desc=""):
+        for index, item in enumerate(items):
+            if index == 2:
+                raise KeyboardInterrupt
+            yield item
+
+    asked = config("noisy", "sharp", split="kfold")
+    with pytest.raises(KeyboardInterrupt):
+        run(asked, mini, Toys(), tmp_path / "stopped", progress=stop_after_two)
+    assert len(list((tmp_path / "stopped" / "trials").iterdir())) == 2
+    assert not (tmp_path / "stopped" / "results.json").exists()
+    assert run(asked, mini, Toys(), tmp_path / "stopped") == run(asked, mini, Toys(), tmp_path / "undisturbed")
+    a, b = (pd.read_parquet(tmp_path / name / "predictions.parquet") for name in ("stopped", "undisturbed"))
+    pd.testing.assert_frame_equal(a, b, check_exact=True)
+
+
+def test_the_same_seed_gives_the_same_predictions(mini):
+    trial = expand(config("noisy"), mini, Toys())[0]
+    one, two = run_trial(trial, mini), run_trial(trial, mini)
+    assert all(np.array_equal(a, b) for a, b in zip(one.attention, two.attention, strict=True))
+    other = expand(config("noisy"), mini, Toys())[1]
+    assert not np.array_equal(one.attention[0], run_trial(other, mini).attention[0])
+
+
+def test_a_session_without_a_claimed_part_counts_with_the_worst_value(mini, tmp_path):
+    said = []
+    found = run(config("faint", "sharp"), mini, Toys(), tmp_path / "run", report=said.append)
+    assert found.simulators[0].failed == 1 and "faint" in said[0]
+    scores = pd.read_parquet(tmp_path / "run" / "scores.parquet")
+    row = scores[(scores.simulator == "faint") & (scores.failed > 0)].iloc[0]
+    assert row.KL == pytest.approx(np.log((1 + 1e-8) / 1e-8)) and row.JS == pytest.approx(np.log(2))
+    assert row.LogLoss == pytest.approx(-np.log(1e-8)) and row.AUC == 0 and row.Accuracy == 0
+    assert row["CSH@5"] == 0 and row["TGO@1"] == 0 and row.Cosine == 0
+
+
+def test_parts_that_are_not_claimed_are_blank_and_not_zero(mini, tmp_path):
+    found = run(config("noisy"), mini, Toys(), tmp_path / "run")
+    assert set(found.simulators[0].metrics) == {
+        "KL", "JS", "Cosine", "CSH@1", "CSH@3", "CSH@5", "TGO@1", "TGO@3", "TGO@5"
+    }  # fmt: skip
+    assert found.simulators[0].metrics["KL"].seed_sd > 0
+
+
+@pytest.mark.parametrize(
+    ("simulator", "message"),
+    [
+        ("forgetful", "returned 6 predictions for 7 sessions"),
+        ("short", "attention has shape \\(2,\\); the session has 4 slots"),
+        ("shrap", "unknown simulator 'shrap'. Did you mean 'sharp'"),
+    ],
+)
+def test_a_simulator_that_misbehaves_is_named_and_nothing_is_scored(mini, tmp_path, simulator, message):
+    with pytest.raises(InputError, match=message):
+        run(config(simulator), mini, Toys(), tmp_path / "run")
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"wieght": 1}, "unknown setting 'wieght'. Did you mean 'weight'"),
+        ({"sharp.wieght": 1}, "setting of sharp: 'wieght'. Did you mean 'weight'"),
+        ({"shrap.weight": 1}, "Did you mean 'sharp'"),
+    ],
+)
+def test_an_unknown_setting_is_refused(mini, tmp_path, settings, message):
+    with pytest.raises(InputError, match=message):
+        run(config("sharp", settings=settings), mini, Toys(), tmp_path / "run")
+
+
+def test_an_unknown_metric_in_the_family_is_refused(mini, tmp_path):
+    with pytest.raises(InputError, match="Did you mean 'LogLoss'"):
+        run(config("sharp", family=("Logloss",)), mini, Toys(), tmp_path / "run")
+
+
+def test_a_folder_that_is_no_run_is_left_alone(mini, tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(InputError, match="is not a run's folder"):
+        run(config("sharp"), mini, Toys(), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_trials_identity_holds_what_can_change_its_outcome(mini):
+    (one, two) = expand(config("noisy"), mini, Toys())
+    assert one.identity() != two.identity()
+    assert expand(config("noisy"), mini, Toys())[0].identity() == one.identity()
+    assert json.loads(json.dumps(one.record()))["digest"] == mini.digests["loo"]
+
+
+def test_a_damaged_trial_is_named(mini, tmp_path):
+    run(config("sharp"), mini, Toys(), tmp_path)
+    trial = expand(config("sharp"), mini, Toys())[0]
+    folder = TrialStore(tmp_path / "trials").folder(trial)
+    (folder / "predictions.parquet").write_bytes(b"PAR1 nothing")
+    with pytest.raises(InputError, match=f"{trial.identity()} is damaged"):
+        run(config("sharp"), mini, Toys(), tmp_path)
+
+
+def test_a_trial_that_cannot_be_written_leaves_nothing(mini, tmp_path, monkeypatch):
+    import errno
+
+    from benchmark import predictions
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(predictions, "write", full)
+    with pytest.raises(InputError, match="disk is full"):
+        run(config("sharp"), mini, Toys(), tmp_path / "run")
+    assert list((tmp_path / "run" / "trials").iterdir()) == []
+
+
+def test_label_attention_has_a_row_of_its_own(mini):
+    from benchmark.predictions import to_frame
+    from benchmark.simulator import Prediction
+
+    sessions = [mini.find(name) for name in scoring.test_slots(mini, "loo")]
+    free = [Prediction(s.session_id, np.ones(4), target="free") for s in sessions]
+    label = [Prediction(s.session_id, s.gaze, target="label") for s in sessions]
+    scores = scoring.score(mini, "loo", to_frame([*free, *label], "x", 0))
+    assert set(scores.simulator) == {"x", "x [label]"}
+    assert scores[scores.simulator == "x [label]"].KL.max() < 1e-9 < scores[scores.simulator == "x"].KL.min()

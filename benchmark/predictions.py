@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmark.metrics.inputs import SUM_TOLERANCE
 from benchmark.simulator import Floats, Prediction
 from tasks.errors import InputError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TARGETS = ("none", "free", "label")
-MASS = 1e-3
+MASS = SUM_TOLERANCE
 """How far a sum of click probabilities may lie from 1; the metrics then divide by it."""
 
 

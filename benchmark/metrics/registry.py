@@ -1,0 +1,97 @@
+"""The registry of metrics: what tables, leaderboard and documentation read."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Literal
+
+from benchmark.metrics.block import Block, Floats
+from tasks.errors import unknown_name
+
+MODULES = (
+    "kl",
+    "js",
+    "cosine",
+    "csh",
+    "tgo",
+    "accuracy",
+    "logloss",
+    "auc",
+)
+"""The files of this folder that declare metrics, in column order; each has a tuple ``METRICS``."""
+
+PAPER = "Huang et al. 2026, Through Their Eyes, arXiv 2604.09368"
+"""The paper that the suite follows."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric, declared beside its function.
+
+    Attributes:
+        name: Column name, such as ``CSH@1``.
+        part: What it judges: ``attention`` or ``click``.
+        against: What it holds that against: the human ``gaze`` or the human ``click``.
+        needs: The parts of a prediction (``attention``, ``probabilities``, ``answer``) that it can be
+            computed from; any one of them is enough, an earlier one is preferred.
+        higher_is_better: Direction.
+        range: Lowest and highest value.
+        worst: The finite value that a session counts with if the simulator failed on it.
+        unit: What the number counts.
+        citation: Where it comes from.
+        definition: One or two sentences with the formula, for tables and documentation.
+        function: Computes it: a ``Block`` of n sessions to n values.
+    """
+
+    name: str
+    part: Literal["attention", "click"]
+    against: Literal["gaze", "click"]
+    needs: tuple[str, ...]
+    higher_is_better: bool
+    range: tuple[float, float]
+    worst: float
+    unit: str
+    citation: str
+    definition: str
+    function: Callable[[Block], Floats] = field(repr=False)
+
+    @property
+    def arrow(self) -> str:
+        """The direction as tables print it."""
+        return "↑" if self.higher_is_better else "↓"
+
+    def claimed(self, parts: Collection[str]) -> bool:
+        """Tell whether a simulator that supplies ``parts`` is measured by this metric."""
+        return any(need in parts for need in self.needs)
+
+
+@cache
+def all_metrics() -> tuple[Metric, ...]:
+    """Return every metric in column order."""
+    found: list[Metric] = []
+    for module in MODULES:
+        found.extend(importlib.import_module(f"benchmark.metrics.{module}").METRICS)
+    twice = {m.name for m in found if sum(other.name == m.name for other in found) > 1}
+    if twice:
+        raise ValueError(f"metrics registered twice: {', '.join(sorted(twice))}")
+    return tuple(found)
+
+
+def names() -> tuple[str, ...]:
+    """Return the metrics' names in column order."""
+    return tuple(m.name for m in all_metrics())
+
+
+def get(name: str) -> Metric:
+    """Return a metric by its name.
+
+    Raises:
+        InputError: There is none of that name; the nearest is suggested.
+    """
+    for metric in all_metrics():
+        if metric.name == name:
+            return metric
+    raise unknown_name("metric", name, names())

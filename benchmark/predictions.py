@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TARGETS = ("none", "free", "label")
-MASS = SUM_TOLERANCE
-"""How far a sum of click probabilities may lie from 1; the metrics then divide by it."""
 
 
 def schema() -> pa.Schema:
@@ -59,7 +57,7 @@ def checked(prediction: Prediction, k: int, where: str) -> Prediction:
     probabilities = _vector(prediction.probabilities, k, f"{place}: probabilities")
     if attention is not None and attention.sum() == 0:
         attention = None
-    if probabilities is not None and abs(float(probabilities.sum()) - 1) > MASS:
+    if probabilities is not None and abs(float(probabilities.sum()) - 1) > SUM_TOLERANCE:
         raise InputError(f"{place}: probabilities sum to {float(probabilities.sum()):.6g}; normalise them to 1.")
     answer = prediction.answer
     if answer is not None:

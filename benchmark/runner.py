@@ -118,6 +118,7 @@ def run(
 
     for metric in config.family:
         get(metric)
+    catalogue.entry(config.reference)
     trials = expand(config, task, catalogue)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "trials").is_dir())):
         raise InputError(f"{out} exists and is not a run's folder; choose another with --out.")

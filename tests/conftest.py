@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.task import Task
+from tests import mini as mini_task
+
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data"
 
@@ -28,3 +31,9 @@ def real_adserp() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real AdSERP data in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Task:
+    """A small task: seven users with three sessions of four slots each."""
+    return mini_task.build(tmp_path_factory.mktemp("mini"))

@@ -17,6 +17,9 @@ from typing import NoReturn
 
 from tasks.errors import InputError
 
+MODULES = {"list": "listing"}
+"""Verbs whose module has another name: one called ``list`` would hide the builtin in this package."""
+
 VERBS = {
     "run": "fit and score simulators on a task, and print the table",
     "prepare": "turn a raw data folder into a prepared data set with a card and fixed splits",
@@ -75,7 +78,7 @@ def dispatch(argv: Sequence[str]) -> int:
     verb = argv[0]
     if verb not in VERBS:
         raise InputError(f"unknown verb '{verb}'.{nearest(verb, list(VERBS))} Known: {', '.join(VERBS)}.")
-    module = importlib.import_module(f"benchmark.cli.{verb}")
+    module = importlib.import_module(f"benchmark.cli.{MODULES.get(verb, verb)}")
     parser = Parser(prog=f"python -m benchmark {verb}", description=VERBS[verb], allow_abbrev=False)
     module.add_arguments(parser)
     arguments, unknown = parser.parse_known_args(argv[1:])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from tasks.definition import Reading, ReadOptions, TaskDefinition, TaskInfo, quiet
@@ -51,9 +51,8 @@ DEFINITION = TaskDefinition(
 )
 
 
-@pytest.fixture(scope="session")
-def mini(tmp_path_factory: pytest.TempPathFactory) -> Task:
-    folder = tmp_path_factory.mktemp("mini")
+def build(folder: Path) -> Task:
+    """Prepare the task below ``folder`` and open it."""
     (folder / "raw").mkdir()
     (folder / "raw" / "events.csv").write_text("invented\n")
     prepare(DEFINITION, folder / "raw", folder / "out", ReadOptions(simulated=True), quiet, lambda line: None)

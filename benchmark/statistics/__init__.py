@@ -1,0 +1,52 @@
+"""Statistics by PROTOCOL section 8: the unit of analysis is the user.
+
+:mod:`clusters` turns the score table into user means, :mod:`comparison` and :mod:`bootstrap` compare two simulators,
+:mod:`family` corrects a declared family, :mod:`power` says what the test set can resolve, :mod:`seeds` reports the
+spread over training seeds and the paper's test, :mod:`tiers` orders a leaderboard.
+"""
+
+from benchmark.statistics.bootstrap import bootstrap_indices, bootstrap_interval, bootstrap_means, bootstrap_p
+from benchmark.statistics.clusters import CLUSTER, ID_COLUMNS, metric_names, seed_means, session_means, user_means
+from benchmark.statistics.comparison import Comparison, Interval, mean_interval, paired_comparison
+from benchmark.statistics.family import (
+    ALL_PAIRS,
+    Family,
+    FamilyComparison,
+    compare_family,
+    compare_pairs,
+    holm,
+    resolution,
+)
+from benchmark.statistics.power import paired_t_power, smallest_resolvable_difference
+from benchmark.statistics.seeds import PaperComparison, paper_mode, seed_sd
+from benchmark.statistics.tiers import tiers
+
+__all__ = [
+    "ALL_PAIRS",
+    "CLUSTER",
+    "ID_COLUMNS",
+    "Comparison",
+    "Family",
+    "FamilyComparison",
+    "Interval",
+    "PaperComparison",
+    "bootstrap_indices",
+    "bootstrap_interval",
+    "bootstrap_means",
+    "bootstrap_p",
+    "compare_family",
+    "compare_pairs",
+    "holm",
+    "mean_interval",
+    "metric_names",
+    "paired_comparison",
+    "paired_t_power",
+    "paper_mode",
+    "resolution",
+    "seed_means",
+    "seed_sd",
+    "session_means",
+    "smallest_resolvable_difference",
+    "tiers",
+    "user_means",
+]

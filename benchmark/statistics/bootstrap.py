@@ -1,0 +1,109 @@
+"""Bootstrap over users, with the same resamples for every simulator.
+
+A resample draws as many users as there are, with replacement (Efron and Tibshirani, 1993, chapter 13). Because the
+draws depend only on the number of users, the number of resamples and the seed, the resampled means of two simulators
+may be subtracted: that is the resampled mean of their paired difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+N_RESAMPLES = 10_000
+_BLOCK = 1 << 18
+"""Draws held at a time (2 MiB of indices): memory does not grow with the number of resamples."""
+
+ROUNDING = 1e-12
+"""Differences this small, relative to the values subtracted, are rounding and count as 0."""
+
+
+def bootstrap_indices(n_users: int, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.int64]]:
+    """Yield the resamples, a block of them at a time.
+
+    Args:
+        n_users: Size of each resample, at least 1.
+        n_resamples: How many, at least 1.
+        seed: Of the generator; equal arguments give equal resamples.
+
+    Yields:
+        Arrays of shape (rows, n_users) of user indices; ``n_resamples`` rows in all.
+    """
+    if n_users < 1 or n_resamples < 1:
+        raise ValueError("n_users and n_resamples must be at least 1")
+    generator = np.random.default_rng(seed)
+    rows = max(1, _BLOCK // n_users)
+    for start in range(0, n_resamples, rows):
+        yield generator.integers(n_users, size=(min(rows, n_resamples - start), n_users), dtype=np.int64)
+
+
+def bootstrap_means(values: ArrayLike, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Floats:
+    """Return the mean over users in each resample.
+
+    Args:
+        values: Shape (n_users,) or (n_users, n_simulators).
+        n_resamples: How many resamples.
+        seed: Of the resamples.
+
+    Returns:
+        Shape (n_resamples,) or (n_resamples, n_simulators); all columns see the same resamples.
+    """
+    matrix = np.asarray(values, dtype=np.float64)
+    n_users = matrix.shape[0]
+    blocks = []
+    for indices in bootstrap_indices(n_users, n_resamples, seed):
+        rows = len(indices)
+        # How often each user was drawn; a product with these counts serves all simulators at once.
+        flat = (indices + n_users * np.arange(rows)[:, None]).ravel()
+        counts = np.bincount(flat, minlength=rows * n_users).reshape(rows, n_users)
+        blocks.append(counts.astype(np.float64) @ matrix / n_users)
+    return np.concatenate(blocks)
+
+
+def bootstrap_interval(
+    values: ArrayLike, level: float = 0.95, n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of the mean over users.
+
+    It is narrower than the t interval by about sqrt((n-1)/n) and by the normal in place of the t quantile, so it
+    covers a little less than ``level`` for few users (about 90 % at n = 10, 94 % at n = 40, for a level of 95 %).
+
+    Args:
+        values: Shape (n_users,).
+        level: Nominal coverage.
+        n_resamples: How many resamples.
+        seed: Of the resamples.
+
+    Returns:
+        Lower and upper limit; NaN for fewer than two users.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.size < 2:
+        return float("nan"), float("nan")
+    return percentile_interval(bootstrap_means(array, n_resamples, seed), level)
+
+
+def percentile_interval(resampled: Floats, level: float = 0.95) -> tuple[float, float]:
+    """Return the central ``level`` of resampled means, shape (n_resamples,), by linear interpolation."""
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def bootstrap_p(resampled: Floats, zero: float = 0.0) -> float:
+    """Return the two-sided bootstrap p of no difference, from resampled mean differences.
+
+    Twice the smaller share of resamples on either side of 0, both counting the zeros, with one added to numerator and
+    denominator (Davison and Hinkley, 1997, equation 4.11), at most 1. It goes with :func:`percentile_interval`: p
+    falls below 0.05 as the 95 % interval leaves 0. The smallest value it can take is 2 / (n_resamples + 1).
+
+    Args:
+        resampled: Shape (n_resamples,).
+        zero: Means of at most this size count as 0 (rounding).
+    """
+    below = np.count_nonzero(resampled <= zero)
+    above = np.count_nonzero(resampled >= -zero)
+    return float(min(1.0, 2 * (1 + min(below, above)) / (len(resampled) + 1)))

@@ -1,0 +1,129 @@
+"""Variation over training seeds, and the paper's own test over them (PROTOCOL section 8).
+
+The spread over seeds says how far a simulator depends on its random start. It says nothing about other users: a test
+with seeds as its sample can be as small in p as one likes while the users are few.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from benchmark.statistics.bootstrap import ROUNDING
+from benchmark.statistics.clusters import claimed_scores, seed_means
+from benchmark.statistics.comparison import paired_t
+from tasks.errors import unknown_name
+
+
+@dataclass(frozen=True, slots=True)
+class PaperComparison:
+    """Simulator a against simulator b by a paired t-test over seeds, as in the paper's tables.
+
+    Attributes:
+        n_seeds: Seeds that both were run with; the sample size.
+        mean_a: Mean over these seeds of a's mean over test sessions.
+        sd_a: Standard deviation over the seeds (ddof = 1).
+        mean_b: As ``mean_a``.
+        sd_b: As ``sd_a``.
+        mean_difference: a minus b.
+        t: Paired t statistic, n_seeds - 1 degrees of freedom.
+        p: Two-sided.
+        stars: ``**`` for p < 0.01, ``*`` for p < 0.05, otherwise empty; uncorrected, in either direction.
+        reason: Why p is NaN or trivial; empty otherwise.
+    """
+
+    n_seeds: int
+    mean_a: float
+    sd_a: float
+    mean_b: float
+    sd_b: float
+    mean_difference: float
+    t: float
+    p: float
+    stars: str
+    reason: str = ""
+
+
+def seed_sd(scores: pd.DataFrame, metric: str) -> pd.Series[float]:
+    """Return the standard deviation over seeds of each simulator's mean over the test set.
+
+    The mean is the reported one (sessions within users, then users); ddof = 1.
+
+    Args:
+        scores: The score table of ``benchmark.statistics.clusters``.
+        metric: One of its metric columns.
+
+    Returns:
+        Index simulator. NaN for a simulator run with one seed and for one whose every session scores the same under
+        all seeds: it is deterministic, and a spread of 0 would look like a finding.
+
+    Raises:
+        InputError: The table is faulty.
+    """
+    means = seed_means(scores, metric)
+    spread: pd.Series[float] = means.std(ddof=1)
+    table = claimed_scores(scores, metric)
+    per_session = table.groupby(["simulator", "session_id"])["value"]
+    varies = (per_session.max() > per_session.min()).groupby(level="simulator").any()
+    known: pd.Series[float] = spread.where(varies).rename("seed_sd")
+    return known
+
+
+def paper_mode(scores: pd.DataFrame, a: str, b: str, metric: str) -> PaperComparison:
+    """Compare two simulators as the paper does: paired t-test over seeds of the mean over test sessions.
+
+    All differences 0: p is 1. All differences equal but not 0, as between two deterministic simulators: the seeds
+    carry no information about the difference, so t and p are NaN and there are no stars. Fewer than two common seeds:
+    likewise.
+
+    Args:
+        scores: The score table of ``benchmark.statistics.clusters``.
+        a: A simulator that claims the metric.
+        b: The simulator to subtract.
+        metric: One of the table's metric columns.
+
+    Returns:
+        The comparison, a minus b.
+
+    Raises:
+        InputError: The table is faulty, or a simulator is not in it or does not claim the metric.
+    """
+    means = seed_means(scores, metric, by_user=False)
+    for name in (a, b):
+        if name not in means.columns:
+            raise unknown_name(f"simulator with {metric}", name, [str(column) for column in means.columns])
+    both = means[[a, b]].dropna() if a != b else means[[a]].dropna()
+    first, second = both[a].to_numpy(dtype=np.float64), both[b].to_numpy(dtype=np.float64)
+    n = len(both)
+    if n < 2:
+        mean_a, mean_b = (float(first[0]), float(second[0])) if n else (math.nan, math.nan)
+        reason = f"{n} common seed{'s' if n != 1 else ''}: the test needs at least 2"
+        return PaperComparison(n, mean_a, math.nan, mean_b, math.nan, mean_a - mean_b, math.nan, math.nan, "", reason)
+    differences = first - second
+    unit = ROUNDING * float(np.abs([first, second]).max())
+    differences[np.abs(differences) <= unit] = 0.0
+    reason = ""
+    t, p = 0.0, 1.0
+    if not differences.any():
+        reason = "all differences are 0"
+    elif np.ptp(differences) <= unit:
+        t, p = math.nan, math.nan
+        reason = "the difference is the same under every seed: the seeds say nothing about it"
+    else:
+        t_, p_ = paired_t(differences)
+        t, p = float(t_), float(p_)
+    return PaperComparison(
+        n_seeds=n,
+        mean_a=float(first.mean()),
+        sd_a=float(first.std(ddof=1)),
+        mean_b=float(second.mean()),
+        sd_b=float(second.std(ddof=1)),
+        mean_difference=float(differences.mean()),
+        t=t,
+        p=p,
+        stars="**" if p < 0.01 else "*" if p < 0.05 else "",
+        reason=reason,
+    )

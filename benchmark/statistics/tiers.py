@@ -1,0 +1,72 @@
+"""Statistical tiers: the order of a leaderboard, without claims that the test set cannot carry."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from benchmark.statistics.bootstrap import N_RESAMPLES
+from benchmark.statistics.family import TESTS, compare_pairs, holm_adjust, tested_p
+from tasks.errors import unknown_name
+
+
+def tiers(
+    means: pd.DataFrame,
+    higher_is_better: bool,
+    alpha: float = 0.05,
+    test: str = "t",
+    *,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Group simulators whose difference from the best of their group is not established.
+
+    All pairs of simulators form one family, corrected after Holm. Simulators are sorted by their mean over users,
+    best first (by name where equal). The first leads tier 1. Going down the list, a simulator belongs to the current
+    tier unless it is significantly worse than that tier's leader; then it opens and leads the next tier. So every
+    member of a tier is not separated from its leader, and every leader is separated from the leader before it. Two
+    members of one tier may still be separated from each other, and a simulator with a wide spread may stand in a
+    lower tier than its own comparison with the first leader asks for: tiers are an order, not a partition into equals.
+
+    Args:
+        means: ``user_means`` of one metric: index user, one column per simulator.
+        higher_is_better: Direction of the metric.
+        alpha: Family-wise level.
+        test: Whose p is corrected: ``t``, ``wilcoxon`` or ``bootstrap``.
+        n_resamples: Bootstrap resamples, used by ``bootstrap`` only.
+        seed: Of the resamples.
+
+    Returns:
+        Index simulator, best first; columns ``mean`` (float64), ``tier`` (1 is best), ``leader`` (of the tier) and
+        ``p_leader`` (adjusted p against that leader, NaN for the leader itself). With fewer than two users nothing is
+        separated and all stand in tier 1.
+    """
+    if test not in TESTS:
+        raise unknown_name("test", test, TESTS)
+    names = [str(name) for name in means.columns]
+    average = dict(zip(names, means.to_numpy(dtype=np.float64).mean(axis=0), strict=True)) if len(means) else {}
+    ordered = sorted(average, key=lambda name: (-average[name] if higher_is_better else average[name], name))
+    adjusted = _adjusted(means, test, n_resamples, seed)
+    rows = []
+    leader, tier = "", 0
+    for name in ordered:
+        p = adjusted.get(frozenset((leader, name)), np.nan)
+        if tier == 0 or p <= alpha:
+            leader, tier, p = name, tier + 1, np.nan
+        rows.append((average[name], tier, leader, p))
+    index = pd.Index(ordered, name="simulator")
+    table: pd.DataFrame = pd.DataFrame(rows, columns=["mean", "tier", "leader", "p_leader"], index=index)
+    return table
+
+
+def _adjusted(means: pd.DataFrame, test: str, n_resamples: int, seed: int) -> dict[frozenset[str], float]:
+    """Return the corrected p of every pair of simulators."""
+    pairs = list(combinations([str(name) for name in means.columns], 2))
+    if not pairs or len(means) < 2:
+        return {}
+    resamples = n_resamples if test == "bootstrap" else 0
+    compared = compare_pairs(means, pairs, n_resamples=resamples, seed=seed)
+    p = holm_adjust([tested_p(comparison, test) for comparison in compared.values()])
+    return {frozenset(pair): float(value) for pair, value in zip(compared, p, strict=True)}

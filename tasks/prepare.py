@@ -1,0 +1,370 @@
+"""From a raw folder to a prepared one: parquet shards, card, ``task.json`` and Croissant metadata."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.card import card
+from tasks.croissant import croissant
+from tasks.definition import Progress, Reading, ReadOptions, TaskDefinition, quiet
+from tasks.describe import describe
+from tasks.digest import split_digest
+from tasks.errors import InputError, unknown_name
+from tasks.manifest import FILE, FORMAT, Manifest, read_manifest
+from tasks.splits import assign, column, split_from_values
+from tasks.storage import absolute, read_errors, staged, write_errors
+from tasks.types import ScreenImage, Session
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+Report = Callable[[str], None]
+
+SHARD_BYTES = 200_000_000
+"""Largest shard, roughly: screens are counted, the little text around them is not."""
+
+GROUP_BYTES = 32_000_000
+"""Largest row group, so that preparing and reading stay small in memory."""
+
+SIMULATED_MARK = "SIMULATED.txt"
+"""File in a raw folder that this project simulated; ``prepare`` then says so whatever it is told."""
+
+_ENTRIES = {"data", "screens", "README.md", "croissant.json", FILE}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What ``prepare`` did.
+
+    Attributes:
+        task: Name of the task.
+        out: The prepared folder.
+        read: Candidate sessions in the raw files.
+        kept: Sessions kept; ``read`` = ``kept`` + sum of ``dropped``.
+        dropped: Reason -> sessions dropped for it.
+        notes: What the reader had to say.
+        digests: Split -> SHA-256.
+        counts: Split -> part -> number of sessions.
+        notice: The simulated-data notice, or empty.
+    """
+
+    task: str
+    out: Path
+    read: int
+    kept: int
+    dropped: Mapping[str, int]
+    notes: Sequence[str]
+    digests: Mapping[str, str]
+    counts: Mapping[str, Mapping[str, int]]
+    notice: str = ""
+
+    def record(self) -> dict[str, object]:
+        """Return the summary as JSON values."""
+        return {
+            "task": self.task,
+            "out": str(self.out),
+            "notice": self.notice,
+            "read": self.read,
+            "kept": self.kept,
+            "dropped": dict(self.dropped),
+            "notes": list(self.notes),
+            "digests": dict(self.digests),
+            "counts": {name: dict(parts) for name, parts in self.counts.items()},
+        }
+
+    def lines(self) -> list[str]:
+        """Return the summary as lines of text that fit one screen."""
+        lines = [self.notice] if self.notice else []
+        lines += [f"{self.task}: {self.read} sessions read, {self.kept} kept, {self.read - self.kept} dropped"]
+        lines += [f"  dropped {n:>6}  {reason}" for reason, n in _by_count(self.dropped) if n]
+        lines += [f"  note: {note}" for note in self.notes]
+        for name, digest in self.digests.items():
+            counts = ", ".join(f"{part}: {n}" for part, n in self.counts[name].items())
+            lines.append(f"  split {name:<14} {counts}  (sha256 {digest[:12]})")
+        return [*lines, f"  written to {self.out}"]
+
+
+def prepare(
+    definition: TaskDefinition,
+    raw: Path,
+    out: Path,
+    options: ReadOptions | None = None,
+    progress: Progress = quiet,
+    report: Report | None = None,
+) -> Summary:
+    """Read a raw folder and write a prepared one, whole or not at all.
+
+    The folder holds ``data/*.parquet`` with explicit features, which ``datasets.load_dataset("parquet",
+    data_files=...)`` reads as they are; ``screens/`` with every drawn screen once; ``README.md``;
+    ``task.json``; ``croissant.json``. The same input gives the same digests.
+
+    Args:
+        definition: The task.
+        raw: The raw folder.
+        out: Where to write; a folder prepared for the same task is replaced at the end.
+        options: How to read; ``work`` is set here.
+        progress: Shows progress.
+        report: Is told in one line what is going on; the log by default.
+
+    Raises:
+        InputError: Anything about ``raw``, ``out`` or the options that cannot be used, or no session kept.
+    """
+    raw, out = absolute(raw), absolute(out)
+    options = options or ReadOptions()
+    report = report or _log.info
+    layout = _layout(definition, raw, options.layout)
+    _check_target(definition, raw, out, options)
+    options = replace(options, layout=layout, simulated=options.simulated or (raw / SIMULATED_MARK).is_file())
+    with staged(out, replace=True) as folder:
+        screens = folder / "screens"
+        with write_errors(out):
+            screens.mkdir()
+        report(f"reading {raw} as {definition.info.name}, layout {layout}")
+        with read_errors(raw, folder, out):
+            reading = definition.read(raw, replace(options, work=screens), progress)
+        _check(definition, raw, reading)
+        manifest = _write(definition, reading, options, folder, progress, out)
+    return Summary(
+        task=manifest.name,
+        out=out,
+        read=manifest.read,
+        kept=manifest.kept,
+        dropped=manifest.dropped,
+        notes=manifest.notes,
+        digests=manifest.digests,
+        counts=manifest.counts,
+        notice=manifest.notice,
+    )
+
+
+def features() -> Features:
+    """Return the columns of a prepared data set."""
+    from datasets import Features, Image, List, Value
+
+    slot = {
+        "label": Value("string"),
+        "kind": Value("string"),
+        "text": Value("string"),
+        "box": List(Value("float64")),
+    }
+    return Features(
+        {
+            "session_id": Value("string"),
+            "user": Value("string"),
+            "screen": Value("string"),
+            "image": Image(),
+            "profile": Value("string"),
+            "slots": List(slot),
+            "gaze_ms": List(Value("float64")),
+            "cursor_ms": List(Value("float64")),
+            "click": Value("int64"),
+            "flags": List(Value("string")),
+            "split_loo": Value("string"),
+            "split_kfold": Value("int64"),
+            "split_unseen_screen": Value("string"),
+        }
+    )
+
+
+def _layout(definition: TaskDefinition, raw: Path, chosen: str | None) -> str:
+    """Return the layout to read ``raw`` with."""
+    if chosen is not None and chosen not in definition.layouts:
+        raise unknown_name("layout", chosen, definition.layouts)
+    if not raw.is_dir():
+        raise InputError(f"there is no folder {raw}. Give the folder with the raw files.")
+    with read_errors(raw, raw / FILE, raw):
+        if not any(raw.iterdir()):
+            raise InputError(f"the folder {raw} is empty. Give the folder with the raw files.")
+        found = definition.detect(raw)
+    name, known = definition.info.name, ", ".join(definition.layouts)
+    if found is None and chosen is None:
+        raise InputError(f"{raw} is not a raw folder of {name}: no file of its layouts ({known}) was recognised.")
+    if found is not None and chosen is not None and found != chosen:
+        raise InputError(f"{raw} has layout '{found}' of {name}, not '{chosen}'. Give the other layout or folder.")
+    return chosen or found or definition.layouts[0]
+
+
+def _check_target(definition: TaskDefinition, raw: Path, out: Path, options: ReadOptions) -> None:
+    """Refuse to replace anything but a folder that was prepared for this task."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise InputError(f"cannot write {out}: it is a file. Choose a folder.")
+    with write_errors(out):
+        entries = {entry.name for entry in out.iterdir()}
+    if not entries:
+        return
+    if FILE not in entries:
+        raise InputError(f"cannot write {out}: it is not empty. Choose a new folder.")
+    task = read_manifest(out).name
+    if task != definition.info.name:
+        raise InputError(f"cannot write {out}: it holds the prepared task {task}. Choose a new folder.")
+    if entries - _ENTRIES:
+        stranger = min(entries - _ENTRIES)
+        raise InputError(
+            f"cannot replace {out}: '{stranger}' in it would be lost. Move it away or choose a new folder."
+        )
+    for source in (raw, options.posters):
+        if source is not None and source.resolve().is_relative_to(out.resolve()):
+            raise InputError(f"cannot write {out}: the input {source} lies inside it. Choose a new folder.")
+
+
+def _check(definition: TaskDefinition, raw: Path, reading: Reading) -> None:
+    """Refuse a reading without sessions or with an id that occurs twice."""
+    if not reading.sessions:
+        dropped = {reason: n for reason, n in reading.dropped.items() if n}
+        reasons = "; ".join(f"{n} {reason}" for reason, n in _by_count(dropped)) or "the files hold none"
+        name = definition.info.name
+        raise InputError(
+            f"no session of {raw} can be used for {name} ({reading.read} read): {reasons}. Check the files."
+        )
+    twice = [name for name, n in Counter(s.session_id for s in reading.sessions).items() if n > 1]
+    if twice:
+        raise InputError(
+            f"session {twice[0]} occurs more than once in {raw} ({len(twice)} such ids). Remove the copies."
+        )
+
+
+def _write(
+    definition: TaskDefinition,
+    reading: Reading,
+    options: ReadOptions,
+    folder: Path,
+    progress: Progress,
+    out: Path,
+) -> Manifest:
+    """Write everything into the staged ``folder``."""
+    sessions, info = reading.sessions, definition.info
+    users, screens = [s.user for s in sessions], [s.screen for s in sessions]
+    values = assign(users, screens)
+    ids, clicks, gaze = [s.session_id for s in sessions], [s.click for s in sessions], [s.gaze_ms for s in sessions]
+    manifest = Manifest(
+        format=FORMAT,
+        name=info.name,
+        version=info.version,
+        layout=options.layout or "",
+        simulated=options.simulated,
+        notice=definition.sample_notice if options.simulated else "",
+        read=reading.read,
+        kept=len(sessions),
+        dropped={reason: int(n) for reason, n in reading.dropped.items()},
+        notes=list(reading.notes),
+        counts={name: split_from_values(name, of).counts() for name, of in values.items()},
+        digests={name: split_digest(ids, users, screens, clicks, gaze, of) for name, of in values.items()},
+        statistics=describe(sessions),
+    )
+    with write_errors(out):
+        names = _keep_screens(sessions, folder)
+        shards = _write_shards(sessions, values, names, folder, info.name, progress)
+        _text(folder / FILE, manifest.to_json())
+        _text(folder / "README.md", card(info, manifest))
+        images = any(session.image is not None for session in sessions)
+        _text(folder / "croissant.json", croissant(info, manifest, folder, shards, images))
+    return manifest
+
+
+def _text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _keep_screens(sessions: Sequence[Session], folder: Path) -> list[str | None]:
+    """Return a name per session's image, equal for equal screens, and drop files that no session shows."""
+    screens = folder / "screens"
+    names = [_image_name(session.image, screens) for session in sessions]
+    kept = set(names)
+    for path in sorted(screens.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path.relative_to(screens).as_posix() not in kept:
+            path.unlink()
+    if not any(screens.iterdir()):
+        screens.rmdir()
+    return names
+
+
+def _image_name(image: ScreenImage | None, screens: Path) -> str | None:
+    """Return the file's name below ``screens`` for a drawn screen, else one made from the bytes."""
+    if image is None:
+        return None
+    if image.path is not None and image.path.is_relative_to(screens):
+        return image.path.relative_to(screens).as_posix()
+    data = image.encoded()
+    suffix = "jpg" if data[:3] == b"\xff\xd8\xff" else "png"
+    return f"{hashlib.sha256(data).hexdigest()[:16]}.{suffix}"
+
+
+def _write_shards(
+    sessions: Sequence[Session],
+    values: Mapping[str, Sequence[str | int]],
+    names: Sequence[str | None],
+    folder: Path,
+    task: str,
+    progress: Progress,
+) -> list[Path]:
+    """Write the parquet files and return them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = features().arrow_schema
+    sizes = [_size(session.image) for session in sessions]
+    shards = list(_runs(list(enumerate(sizes)), SHARD_BYTES))
+    (folder / "data").mkdir()
+    paths = [folder / "data" / f"{task}-{i:05d}-of-{len(shards):05d}.parquet" for i in range(len(shards))]
+    groups = [(i, group) for i, shard in enumerate(shards) for group in _runs(shard, GROUP_BYTES)]
+    with contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(pq.ParquetWriter(path, schema)) for path in paths]
+        for shard_number, group in progress(groups, total=len(groups), desc="writing"):
+            rows = [_row(sessions[i], names[i], {column(name): of[i] for name, of in values.items()}) for i, _ in group]
+            writers[shard_number].write_table(pa.Table.from_pylist(rows, schema=schema))
+    return paths
+
+
+def _runs(sized: Sequence[tuple[int, int]], limit: int) -> Iterator[list[tuple[int, int]]]:
+    """Cut ``(index, bytes)`` pairs into runs of at most ``limit`` bytes, at least one pair each."""
+    run: list[tuple[int, int]] = []
+    total = 0
+    for pair in sized:
+        if run and total + pair[1] > limit:
+            yield run
+            run, total = [], 0
+        run.append(pair)
+        total += pair[1]
+    yield run
+
+
+def _size(image: ScreenImage | None) -> int:
+    if image is None:
+        return 0
+    if image.path is not None:
+        return image.path.stat().st_size
+    return len(image.encoded())
+
+
+def _row(session: Session, name: str | None, splits: Mapping[str, str | int]) -> dict[str, Any]:
+    return {
+        "session_id": session.session_id,
+        "user": session.user,
+        "screen": session.screen,
+        "image": None if session.image is None else {"bytes": session.image.encoded(), "path": name},
+        "profile": session.profile,
+        "slots": [{"label": s.label, "kind": s.kind, "text": s.text, "box": list(s.box)} for s in session.slots],
+        "gaze_ms": session.gaze_ms,
+        "cursor_ms": session.cursor_ms,
+        "click": session.click,
+        "flags": list(session.flags),
+        **splits,
+    }
+
+
+def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

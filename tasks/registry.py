@@ -1,0 +1,180 @@
+"""The tasks by name, and loading one from wherever its data is."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.definition import Progress, ReadOptions, TaskDefinition, quiet
+from tasks.errors import InputError, unknown_name
+from tasks.storage import absolute, cache_root, read_errors, staged, write_errors
+
+if TYPE_CHECKING:
+    from tasks.task import Task
+
+TASKS = {
+    "recgaze": "tasks.recgaze:RECGAZE",
+    "recgaze-visible": "tasks.recgaze:RECGAZE_VISIBLE",
+    "adserp": "tasks.adserp:ADSERP",
+    "adserp-page": "tasks.adserp:ADSERP_PAGE",
+}
+"""Name -> ``module:attribute`` of the definition. A new task is one module and one line here."""
+
+SAMPLE = "sample"
+
+Report = Callable[[str], None]
+
+_log = logging.getLogger(__name__)
+
+
+def names() -> list[str]:
+    """Return the names of all tasks."""
+    return list(TASKS)
+
+
+def definition(name: str) -> TaskDefinition:
+    """Return the definition of a task, importing its module.
+
+    Raises:
+        InputError: There is no such task; the nearest name is suggested.
+    """
+    if name not in TASKS:
+        raise unknown_name("task", name, TASKS)
+    module, _, attribute = TASKS[name].partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    assert isinstance(found, TaskDefinition)
+    return found
+
+
+def load(
+    name: str,
+    data: str | Path | None = None,
+    *,
+    options: ReadOptions | None = None,
+    progress: Progress = quiet,
+    report: Report | None = None,
+) -> Task:
+    """Return a task with its data.
+
+    Args:
+        name: One of :func:`names`.
+        data: A prepared folder; or a raw folder, which is prepared once into the user's cache; or
+            ``sample``, the built-in simulation, likewise built once. None takes
+            ``$GAZEBENCH_DATA/<name>`` if that exists, else the sample.
+        options: How to read a raw folder; a prepared folder and the sample are as they are.
+        progress: Shows progress of a preparation.
+        report: Is told in one line where data is prepared; the log by default.
+
+    Raises:
+        InputError: An unknown name, or data that cannot be used.
+    """
+    found = definition(name)
+    report = report or _log.info
+    chosen = data if data is not None else _configured(name)
+    if str(chosen) == SAMPLE:
+        return _sample(name, found, progress, report)
+    folder = absolute(chosen)
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}. Give a raw or prepared folder of {name}, or '{SAMPLE}'.")
+    if (folder / "task.json").is_file():
+        from tasks.task import open_folder
+
+        return open_folder(found, folder)
+    return _raw(name, found, folder, options or ReadOptions(), progress, report)
+
+
+def _configured(name: str) -> str | Path:
+    """Return the user's own folder for the task if there is one, else ``sample``."""
+    root = os.environ.get("GAZEBENCH_DATA")
+    folder = Path(root).expanduser() / name if root else None
+    return folder if folder is not None and folder.is_dir() else SAMPLE
+
+
+def _raw(name: str, found: TaskDefinition, raw: Path, options: ReadOptions, progress: Progress, report: Report) -> Task:
+    """Prepare a raw folder into the cache unless that was done before, and open it."""
+    with read_errors(raw, cache_root(), cache_root()):
+        listing = _listing(raw) + (_listing(options.posters) if options.posters else [])
+    size = list(options.size) if options.size else None
+    key = [found.info.version, str(raw), listing, options.layout, options.images, size, str(options.posters)]
+    entry = cache_root() / name / f"raw-{_key([*key, options.simulated], name)}"
+
+    def build(folder: Path) -> None:
+        from tasks.prepare import prepare
+
+        report(f"preparing {raw} once into {entry / 'prepared'}")
+        prepare(found, raw, folder / "prepared", options, progress, report)
+
+    return _cached(found, entry, build)
+
+
+def _sample(name: str, found: TaskDefinition, progress: Progress, report: Report) -> Task:
+    """Simulate and prepare the sample unless that was done before, and open it."""
+    entry = cache_root() / name / f"sample-{_key([found.info.version, found.sample_size], name)}"
+
+    def build(folder: Path) -> None:
+        from tasks.prepare import SIMULATED_MARK, prepare
+
+        report(f"building the simulated sample of {name} once into {entry}")
+        raw = folder / "raw"
+        with write_errors(entry):
+            raw.mkdir()
+            found.write_sample(raw)
+            (raw / SIMULATED_MARK).write_text(found.sample_notice + "\n", encoding="utf-8")
+        options = ReadOptions(size=found.sample_size, simulated=True)
+        prepare(found, raw, folder / "prepared", options, progress, report)
+
+    return _cached(found, entry, build)
+
+
+def _cached(found: TaskDefinition, entry: Path, build: Callable[[Path], None]) -> Task:
+    """Open ``entry/prepared``, building the entry if it is missing or damaged.
+
+    Of two processes that build the same entry at once, the slower one discards its copy.
+    """
+    from tasks.task import open_folder
+
+    if entry.is_dir():
+        try:
+            return open_folder(found, entry / "prepared")
+        except InputError as error:
+            _log.warning("building %s anew: %s", entry, error)
+            shutil.rmtree(entry, ignore_errors=True)
+    with staged(entry, replace=False) as folder:
+        build(folder)
+    return open_folder(found, entry / "prepared")
+
+
+def _listing(folder: Path) -> list[tuple[str, int, int]]:
+    """Return name, size and modification time of every file below ``folder``."""
+    files = []
+    for path in sorted(folder.rglob("*")):
+        stat = path.stat()
+        if not path.is_dir():
+            files.append((path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns))
+    return files
+
+
+def _key(parts: list[object], name: str) -> str:
+    """Return a short key over ``parts`` and the source of the task's reader, renderer and simulation."""
+    digest = hashlib.sha256(json.dumps(parts, default=str).encode())
+    for path in _sources(name):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _sources(name: str) -> list[Path]:
+    """Return the files whose change makes a built entry stale: this package's own and the task module's."""
+    module = importlib.import_module(TASKS[name].partition(":")[0])
+    own = sorted(Path(__file__).parent.glob("*.py"))
+    if hasattr(module, "__path__"):
+        folders = [Path(folder) for folder in module.__path__]
+        files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+        return own + [path for path in files if path.suffix not in {".pyc", ".pyo"}]
+    return own + ([Path(module.__file__)] if module.__file__ else [])

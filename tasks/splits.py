@@ -1,0 +1,140 @@
+"""The three fixed splits of every task (PROTOCOL section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices = NDArray[np.int64]
+
+SEED = 42
+FOLDS = 5
+DEFAULT_SPLIT = "loo"
+
+SPLIT_NOTES = {
+    "loo": "one session per user is tested; other users' training sessions may show the tested screen",
+    "kfold": f"every session is tested once, in {FOLDS} folds dealt over each user's sessions",
+    "unseen-screen": "the tested screens, 6 in 35, never occur in training",
+}
+"""Name and meaning of every split, the default first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Which sessions train and which are tested.
+
+    Attributes:
+        name: ``loo``, ``kfold`` or ``unseen-screen``.
+        folds: ``(train, test)`` pairs of session indices in dataset order, one pair for ``loo`` and
+            ``unseen-screen``, five for ``kfold``.
+    """
+
+    name: str
+    folds: list[tuple[Indices, Indices]]
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of sessions per part: ``train`` and ``test``, or per tested fold."""
+        if len(self.folds) == 1:
+            train, test = self.folds[0]
+            return {"train": len(train), "test": len(test)}
+        return {f"fold {i}": len(test) for i, (_, test) in enumerate(self.folds)}
+
+
+def column(name: str) -> str:
+    """Return the dataset column that holds the split's value: ``split_unseen_screen`` for ``unseen-screen``."""
+    return "split_" + name.replace("-", "_")
+
+
+def leave_one_out(users: Sequence[str]) -> list[str]:
+    """Return ``train`` or ``test`` per session: one tested session per user with two or more.
+
+    Users come in order of first appearance; each one's session indices are shuffled by one
+    ``numpy.random.RandomState(42)`` shared over users, and the first is tested. A user with a single
+    session only trains; shuffling a list of one draws nothing from the generator, so it does not
+    matter for the others whether such users are shuffled or passed over.
+
+    Args:
+        users: The user of every session, in dataset order.
+    """
+    values = ["train"] * len(users)
+    for shuffled in _shuffled_by_user(users):
+        if len(shuffled) > 1:
+            values[shuffled[0]] = "test"
+    return values
+
+
+def k_fold(users: Sequence[str], k: int = FOLDS) -> list[int]:
+    """Return the fold 0..k-1 in which each session is tested.
+
+    The shuffled lists of :func:`leave_one_out` are dealt out round-robin. The dealer goes on where
+    it stopped at the previous user instead of starting at fold 0 for each: the folds then differ by
+    at most one session in size even when users have few sessions, and any k sessions of one user
+    still fall into k different folds.
+
+    Args:
+        users: The user of every session, in dataset order.
+        k: Number of folds.
+    """
+    if k < 2:
+        raise ValueError(f"k must be at least 2, not {k}")
+    folds = [0] * len(users)
+    dealt = 0
+    for shuffled in _shuffled_by_user(users):
+        for index in shuffled:
+            folds[index] = dealt % k
+            dealt += 1
+    return folds
+
+
+def unseen_screen(screens: Sequence[str]) -> list[str]:
+    """Return ``train`` or ``test`` per session so that no tested screen occurs in training.
+
+    The n distinct screens, in order of first appearance, are shuffled by
+    ``numpy.random.RandomState(42)``; the first round(6 n / 35), at least one, are tested: 6 of the 35
+    of RecGaze. With a single screen nothing is left to train on.
+
+    Args:
+        screens: The screen of every session, in dataset order.
+    """
+    distinct = list(dict.fromkeys(screens))
+    np.random.RandomState(SEED).shuffle(distinct)
+    tested = set(distinct[: max(1, round(len(distinct) * 6 / 35))])
+    return ["test" if screen in tested else "train" for screen in screens]
+
+
+def assign(users: Sequence[str], screens: Sequence[str]) -> dict[str, list[str] | list[int]]:
+    """Return the value of every session in every split, by split name."""
+    return {"loo": leave_one_out(users), "kfold": k_fold(users), "unseen-screen": unseen_screen(screens)}
+
+
+def split_from_values(name: str, values: Sequence[Any]) -> Split:
+    """Return the split whose column holds ``values`` (``train`` / ``test``, or fold numbers).
+
+    Raises:
+        ValueError: A value is none of these.
+    """
+    if name == "kfold":
+        folds = np.asarray(values)
+        if len(folds) and (folds.dtype.kind not in "iu" or folds.min() < 0 or folds.max() >= FOLDS):
+            raise ValueError(f"column {column(name)} holds something else than folds 0..{FOLDS - 1}")
+        return Split(name, [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in range(FOLDS)])
+    unknown = sorted({str(value) for value in values} - {"train", "test"})
+    if unknown:
+        raise ValueError(f"column {column(name)} holds '{unknown[0]}' instead of train or test")
+    tested = np.asarray([value == "test" for value in values], dtype=bool)
+    return Split(name, [(np.flatnonzero(~tested), np.flatnonzero(tested))])
+
+
+def _shuffled_by_user(users: Sequence[str]) -> list[list[int]]:
+    """Return each user's shuffled session indices, users in order of first appearance."""
+    sessions: dict[str, list[int]] = {}
+    for index, user in enumerate(users):
+        sessions.setdefault(user, []).append(index)
+    generator = np.random.RandomState(SEED)
+    for indices in sessions.values():
+        generator.shuffle(indices)
+    return list(sessions.values())

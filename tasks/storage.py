@@ -1,0 +1,118 @@
+"""Folders that appear whole or not at all, and the place where built data is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks.errors import InputError
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def absolute(path: str | Path) -> Path:
+    """Return ``path`` from the root, without ``~`` and ``..``; symbolic links stay as they are named."""
+    return Path(os.path.abspath(Path(path).expanduser()))
+
+
+def cache_root() -> Path:
+    """Return the folder for built data: ``$GAZEBENCH_CACHE``, else ``gazebench`` in the user's cache folder."""
+    chosen = os.environ.get("GAZEBENCH_CACHE")
+    if chosen:
+        return absolute(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "gazebench"
+
+
+@contextlib.contextmanager
+def staged(target: Path, *, replace: bool) -> Iterator[Path]:
+    """Give an empty folder beside ``target`` that takes its place when the block ends without an error.
+
+    An exception of any kind, an interrupt included, removes the folder and leaves ``target`` as it
+    was. A process killed outright leaves a hidden ``.<name>.partial-*`` folder, never a partial
+    ``target``.
+
+    Args:
+        target: Where the folder shall appear. An empty folder there counts as none.
+        replace: What happens to a folder that stands there at the end: True replaces it, False keeps
+            it and discards the new one (another process was quicker).
+
+    Raises:
+        InputError: The folder cannot be written or the disk is full.
+    """
+    target = absolute(target)
+    token = f"{os.getpid()}-{secrets.token_hex(4)}"
+    partial = target.parent / f".{target.name}.partial-{token}"
+    try:
+        with write_errors(target):
+            partial.mkdir(parents=True)
+        yield partial
+        with write_errors(target):
+            _publish(partial, target, target.parent / f".{target.name}.old-{token}", replace)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _publish(partial: Path, target: Path, old: Path, replace: bool) -> None:
+    """Rename ``partial`` to ``target``; if that fails half-way the former ``target`` comes back."""
+    try:
+        if replace and target.is_dir():
+            os.rename(target, old)
+        elif target.is_dir() and not any(target.iterdir()):
+            target.rmdir()
+        os.rename(partial, target)
+    except OSError:
+        if replace or not target.is_dir():
+            raise
+    finally:
+        if old.exists():
+            if target.exists():
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                os.rename(old, target)
+
+
+@contextlib.contextmanager
+def write_errors(target: Path) -> Iterator[None]:
+    """Turn any OSError of the block into one line about ``target``.
+
+    Raises:
+        InputError: The block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+@contextlib.contextmanager
+def read_errors(source: Path, written: Path, target: Path) -> Iterator[None]:
+    """Turn the OSErrors of reading ``source`` into one line each.
+
+    Args:
+        source: The folder that is read.
+        written: A folder that the block may write files to on the way.
+        target: Where ``written`` will end up, for the message.
+
+    Raises:
+        InputError: The block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        name = Path(os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes)) else None
+        if error.errno in _FULL or (name is not None and name.is_relative_to(written)):
+            raise _unwritable(target, error) from error
+        raise InputError(f"cannot read {name or source}: {error.strerror or error}.") from error
+
+
+def _unwritable(target: Path, error: OSError) -> InputError:
+    if error.errno in _FULL:
+        return InputError(f"cannot write {target}: the disk is full. Free some space or choose another disk.")
+    reason = error.strerror or str(error)
+    return InputError(f"cannot write {target}: {reason}. Choose a folder you may write to.")

@@ -1,0 +1,267 @@
+"""A loaded task: sessions, splits, digests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.definition import TaskDefinition
+from tasks.describe import Statistics
+from tasks.digest import split_digest
+from tasks.errors import InputError, unknown_name
+from tasks.manifest import Manifest, read_manifest
+from tasks.prepare import features
+from tasks.splits import SPLIT_NOTES, Split, column, split_from_values
+from tasks.storage import cache_root, write_errors
+from tasks.types import ScreenImage, Session, Slot
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+IN_MEMORY_BYTES = 512_000_000
+"""Data sets up to this size are read into memory; larger ones are mapped from an Arrow copy in the cache."""
+
+
+class _StoredImage(ScreenImage):
+    """A screen inside a data set, whose bytes are fetched when asked for.
+
+    Sessions of a large task can so be held by the thousand without their screens. A copy sent to
+    another process takes the bytes along, not the data set.
+    """
+
+    __slots__ = ("_index", "_rows")
+    _rows: Any
+    _index: int
+
+    def __init__(self, rows: Any, index: int) -> None:
+        object.__setattr__(self, "_rows", rows)
+        object.__setattr__(self, "_index", index)
+        object.__setattr__(self, "path", None)
+
+    @property
+    def data(self) -> bytes:
+        """The encoded image."""
+        encoded: bytes = self._rows[self._index]["image"][0]["bytes"].as_py()
+        return encoded
+
+    def encoded(self) -> bytes:
+        """Return the bytes of the encoded image (PNG or JPEG)."""
+        return self.data
+
+    def __eq__(self, other: object) -> bool:
+        return self.data == other.data if isinstance(other, ScreenImage) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.data)
+
+    def __repr__(self) -> str:
+        return f"ScreenImage(row {self._index})"
+
+    def __reduce__(self) -> tuple[type[ScreenImage], tuple[bytes]]:
+        return ScreenImage, (self.data,)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Recorded sessions with fixed splits.
+
+    Attributes:
+        name: Registry name.
+        version: Changes whenever the sessions, their ground truth or the splits change.
+        title: One line.
+        description: A paragraph.
+        citation: BibTeX of the data's paper.
+        licence: Licence of the data.
+        source: Where the raw files come from.
+        answer_format: ``letter`` or ``number``: what a slot's label is.
+        simulated: The sessions were simulated by this project, not recorded.
+        notice: The line that every output must carry; empty for recorded data.
+        sessions: One row per session, columns as on the data set's card.
+        splits: ``loo``, ``kfold`` and ``unseen-screen``.
+        digests: SHA-256 per split (PROTOCOL section 4).
+        statistics: Descriptive statistics.
+        folder: The prepared folder.
+    """
+
+    name: str
+    version: str
+    title: str
+    description: str
+    citation: str
+    licence: str
+    source: str
+    answer_format: str
+    simulated: bool
+    notice: str
+    sessions: Dataset = field(repr=False)
+    splits: Mapping[str, Split] = field(repr=False)
+    digests: Mapping[str, str] = field(repr=False)
+    statistics: Statistics = field(repr=False)
+    folder: Path
+
+    def __len__(self) -> int:
+        """Return the number of sessions."""
+        return len(self.sessions)
+
+    def session(self, index: int) -> Session:
+        """Return the session at ``index`` in dataset order; its image is fetched and decoded only when asked for."""
+        columns = self._columns
+        return Session(
+            session_id=columns["session_id"][index],
+            user=columns["user"][index],
+            screen=columns["screen"][index],
+            image=columns["image"][index],
+            profile=columns["profile"][index],
+            slots=columns["slots"][index],
+            gaze_ms=np.array(columns["gaze_ms"][index], dtype=np.float64),
+            cursor_ms=np.array(columns["cursor_ms"][index], dtype=np.float64),
+            click=columns["click"][index],
+            flags=columns["flags"][index],
+        )
+
+    def sessions_at(self, indices: Iterable[int]) -> list[Session]:
+        """Return the sessions at ``indices``, in that order."""
+        return [self.session(int(index)) for index in indices]
+
+    def find(self, session_id: str) -> Session:
+        """Return the session of that id.
+
+        Raises:
+            InputError: There is none; the nearest id is suggested.
+        """
+        try:
+            return self.session(self._position[session_id])
+        except KeyError:
+            near = unknown_name("session", session_id, self._position)
+            raise InputError(str(near).split(" Known:")[0] + f" {self.name} has {len(self)} sessions.") from None
+
+    def split(self, name: str) -> Split:
+        """Return the split of that name.
+
+        Raises:
+            InputError: There is none.
+        """
+        if name not in self.splits:
+            raise unknown_name("split", name, self.splits)
+        return self.splits[name]
+
+    @cached_property
+    def _position(self) -> dict[str, int]:
+        return {session_id: i for i, session_id in enumerate(self._columns["session_id"])}
+
+    @cached_property
+    def _columns(self) -> dict[str, list[Any]]:
+        """Everything but the images, as plain values per session; equal screens share one image object."""
+        rows = self.sessions.with_format("arrow")
+        names = ("session_id", "user", "screen", "profile", "slots", "gaze_ms", "cursor_ms", "click", "flags")
+        table = rows.select_columns(list(names))[:]
+        columns: dict[str, list[Any]] = {name: table[name].to_pylist() for name in names}
+        columns["slots"] = [
+            tuple(Slot(s["label"], s["kind"], s["text"], tuple(s["box"])) for s in slots) for slots in columns["slots"]
+        ]
+        columns["flags"] = [tuple(flags) for flags in columns["flags"]]
+        columns["image"] = _images(rows)
+        return columns
+
+
+def open_folder(definition: TaskDefinition, folder: Path) -> Task:
+    """Return the task in a prepared folder.
+
+    Raises:
+        InputError: The folder belongs to another task or version, lacks files, or its sessions are not those
+            that its digests were computed from.
+    """
+    info, manifest = definition.info, read_manifest(folder)
+    if manifest.name != info.name:
+        raise InputError(f"{folder} holds the prepared task {manifest.name}, not {info.name}. Give another folder.")
+    if manifest.version != info.version:
+        raise InputError(
+            f"{folder} holds version {manifest.version} of {info.name}, this is {info.version}. Prepare it again."
+        )
+    sessions = _read(folder)
+    return Task(
+        name=info.name,
+        version=info.version,
+        title=info.title,
+        description=info.description,
+        citation=info.citation,
+        licence=info.licence,
+        source=info.source,
+        answer_format=info.answer_format,
+        simulated=manifest.simulated,
+        notice=manifest.notice,
+        sessions=sessions,
+        splits=_splits(folder, manifest, sessions),
+        digests=manifest.digests,
+        statistics=manifest.statistics,
+        folder=folder,
+    )
+
+
+def _read(folder: Path) -> Dataset:
+    """Return the data set of a prepared folder."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from datasets import Dataset
+    from datasets.exceptions import DatasetGenerationError
+
+    files = sorted((folder / "data").glob("*.parquet"))
+    expected = features()
+    if not files or not files[0].stem.endswith(f"-of-{len(files):05d}"):
+        raise InputError(f"{folder} has {len(files)} data files, which is not all of them. Prepare it again.")
+    try:
+        for file in files:
+            if pq.read_schema(file).remove_metadata() != expected.arrow_schema.remove_metadata():
+                raise InputError(f"{file} does not have the columns of a prepared task. Prepare it again.")
+        if sum(file.stat().st_size for file in files) <= IN_MEMORY_BYTES:
+            return Dataset(pa.concat_tables(pq.read_table(file) for file in files))
+        with write_errors(cache_root()):
+            return Dataset.from_parquet([str(file) for file in files], cache_dir=str(cache_root() / "arrow"))
+    except (pa.ArrowException, DatasetGenerationError, OSError) as error:
+        raise InputError(f"cannot read the data in {folder}: {error}. Prepare it again.") from error
+
+
+def _splits(folder: Path, manifest: Manifest, sessions: Dataset) -> dict[str, Split]:
+    """Return the splits after holding every one against its digest."""
+    names = ("session_id", "user", "screen", "click", "gaze_ms")
+    table = sessions.with_format("arrow").select_columns([*names, *map(column, SPLIT_NOTES)])[:]
+    ids, users, screens, clicks, gaze = (table[name].to_pylist() for name in names)
+    splits = {}
+    for name in SPLIT_NOTES:
+        values = table[column(name)].to_pylist()
+        try:
+            splits[name] = split_from_values(name, values)
+            digest = split_digest(ids, users, screens, clicks, gaze, values)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"the data in {folder} is damaged: {error}. Prepare it again.") from error
+        if digest != manifest.digests.get(name):
+            raise InputError(
+                f"the sessions in {folder} are not those of its digest for split {name} "
+                f"({digest[:12]} instead of {manifest.digests.get(name, 'none')[:12]}). Prepare it again."
+            )
+    return splits
+
+
+def _images(rows: Dataset) -> list[ScreenImage | None]:
+    """Return the image of every row; rows whose image has the same name share it."""
+    import pyarrow.compute as pc
+
+    # Taken from the table as it lies there: the names without the bytes.
+    image = rows.select_columns(["image"])[:]["image"]
+    present = pc.is_valid(image).to_pylist()
+    paths = pc.struct_field(image, "path").to_pylist()
+    shared: dict[str, ScreenImage] = {}
+    images: list[ScreenImage | None] = []
+    for index, (given, path) in enumerate(zip(present, paths, strict=True)):
+        if not given:
+            images.append(None)
+        elif path is None:
+            images.append(_StoredImage(rows, index))
+        else:
+            images.append(shared.setdefault(path, _StoredImage(rows, index)))
+    return images

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import InputError
+from tasks.storage import cache_root, read_errors, staged, write_errors
+
+
+def entries(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_appears_whole(tmp_path):
+    target = tmp_path / "deep" / "data"
+    with staged(target, replace=False) as folder:
+        (folder / "a").write_text("1")
+        assert not target.exists()
+    assert (target / "a").read_text() == "1"
+    assert entries(target.parent) == ["data"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("replace", [True, False])
+def test_an_exception_leaves_things_as_they_were(tmp_path, error, replace):
+    target = tmp_path / "data"
+    target.mkdir()
+    (target / "old").touch()
+    with pytest.raises(error), staged(target, replace=replace) as folder:
+        (folder / "new").touch()
+        raise error
+    assert entries(tmp_path) == ["data"] and entries(target) == ["old"]
+
+
+@pytest.mark.parametrize(("replace", "expected"), [(True, ["new"]), (False, ["old"])])
+def test_a_folder_that_stands_there(tmp_path, replace, expected):
+    target = tmp_path / "data"
+    with staged(target, replace=replace) as folder:
+        (folder / "new").touch()
+        target.mkdir()
+        (target / "old").touch()
+    assert entries(target) == expected and entries(tmp_path) == ["data"]
+
+
+def test_an_empty_folder_counts_as_none(tmp_path):
+    (tmp_path / "data").mkdir()
+    with staged(tmp_path / "data", replace=False) as folder:
+        (folder / "new").touch()
+    assert entries(tmp_path / "data") == ["new"]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
+def test_the_former_folder_comes_back_if_the_exchange_fails(tmp_path, monkeypatch, error):
+    target = tmp_path / "data"
+    target.mkdir()
+    (target / "old").touch()
+    rename, calls = os.rename, []
+
+    def fails_the_second_time(a, b):
+        calls.append((a, b))
+        if len(calls) == 2:
+            raise error
+        rename(a, b)
+
+    monkeypatch.setattr(os, "rename", fails_the_second_time)
+    with pytest.raises((InputError, KeyboardInterrupt)), staged(target, replace=True) as folder:
+        (folder / "new").touch()
+    assert entries(tmp_path) == ["data"] and entries(target) == ["old"]
+
+
+def test_a_file_in_the_way(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot write .*file/data"), staged(tmp_path / "file" / "data", replace=True):
+        pytest.fail("no folder can be made below a file")
+
+
+def test_a_full_disk_says_so(tmp_path):
+    with pytest.raises(InputError, match=r"cannot write .*: the disk is full") as caught, write_errors(tmp_path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert "\n" not in str(caught.value)
+
+
+def test_reading_and_writing_are_told_apart(tmp_path):
+    written = tmp_path / "out"
+    cases = {
+        r"cannot read raw/x\.csv: Permission denied": PermissionError(errno.EACCES, "Permission denied", "raw/x.csv"),
+        r"cannot read raw: nothing known": OSError("nothing known"),
+        r"cannot write target: Permission denied": PermissionError(
+            errno.EACCES, "Permission denied", str(written / "a.png")
+        ),
+        r"cannot write target: the disk is full": OSError(errno.ENOSPC, "No space", "elsewhere"),
+    }
+    for message, error in cases.items():
+        with pytest.raises(InputError, match=message), read_errors(Path("raw"), written, Path("target")):
+            raise error
+
+
+def test_where_the_cache_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("GAZEBENCH_CACHE", str(tmp_path / "mine"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_root() == tmp_path / "mine"
+    monkeypatch.delenv("GAZEBENCH_CACHE")
+    assert cache_root() == tmp_path / "xdg" / "gazebench"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_root() == tmp_path / ".cache" / "gazebench"

@@ -1,0 +1,147 @@
+"""The catalogue of simulators: a new one is a class and a line here.
+
+A class is imported only when it is built, so listing the catalogue loads no model library. Its settings are the
+fields of its dataclass.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmark.simulator import Simulator
+from tasks.errors import InputError, unknown_name
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorEntry:
+    """What is known of a simulator without importing it.
+
+    Attributes:
+        name: Registry name.
+        factory: Its class, ``module:Class``; a dataclass whose init fields are its settings.
+        summary: One line.
+        sees: Which inputs it uses.
+        oracle: It is handed full sessions, gaze, cursor and click included, and is never ranked.
+        stochastic: Its predictions depend on the seed.
+    """
+
+    name: str
+    factory: str
+    summary: str
+    sees: tuple[str, ...] = ()
+    oracle: bool = False
+    stochastic: bool = False
+
+
+_TRAIN = ("train gaze", "train clicks")
+
+SIMULATORS = (
+    SimulatorEntry("uniform", "baselines.priors:Uniform", "1/K everywhere"),
+    SimulatorEntry("position-prior", "baselines.priors:PositionPrior", "mean gaze and clicks per position", _TRAIN),
+    SimulatorEntry(
+        "kind-position-prior",
+        "baselines.priors:KindPositionPrior",
+        "mean gaze and clicks per kind and position",
+        _TRAIN,
+    ),
+    SimulatorEntry("user-prior", "baselines.priors:UserPrior", "position prior drawn to the user's own habits", _TRAIN),
+    SimulatorEntry(
+        "conditional-logit", "baselines.click_model:ConditionalLogit", "click model on position and kind", _TRAIN[1:]
+    ),
+    SimulatorEntry("gaze-oracle", "baselines.oracles:GazeOracle", "the human gaze itself", ("test gaze",), oracle=True),
+    SimulatorEntry(
+        "cursor-oracle", "baselines.oracles:CursorOracle", "the human cursor itself", ("test cursor",), oracle=True
+    ),
+)
+
+
+def names() -> list[str]:
+    """Return the names of all simulators, in the order of the catalogue."""
+    return [entry.name for entry in SIMULATORS]
+
+
+def entry(name: str) -> SimulatorEntry:
+    """Return the entry of a simulator.
+
+    Raises:
+        InputError: There is none of this name; the nearest is suggested.
+    """
+    for candidate in SIMULATORS:
+        if candidate.name == name:
+            return candidate
+    raise unknown_name("simulator", name, names())
+
+
+def build(name: str, settings: Mapping[str, object]) -> Simulator:
+    """Return a new simulator with the given settings, defaults elsewhere.
+
+    Args:
+        name: Registry name.
+        settings: Field of the simulator's dataclass -> value. A whole number will do for a number field, a list for a
+            tuple.
+
+    Raises:
+        InputError: Unknown simulator or setting (the nearest is suggested), or a value of the wrong type or range.
+    """
+    found = entry(name)
+    module, _, attribute = found.factory.partition(":")
+    cls = getattr(importlib.import_module(module), attribute)
+    known = [field.name for field in dataclasses.fields(cls) if field.init]
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for key, value in settings.items():
+        if key not in known:
+            raise unknown_name(f"setting of {name}:", key, known)
+        try:
+            values[key] = _converted(value, hints[key])
+        except TypeError:
+            raise InputError(
+                f"the setting {key} of {name} is {value!r}; it must be {_described(hints[key])}."
+            ) from None
+    return typing.cast(Simulator, cls(**values))
+
+
+def _converted(value: object, hint: object) -> object:
+    """Return ``value`` as the type ``hint``, or raise TypeError."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        for arm in arguments:
+            try:
+                return _converted(value, arm)
+            except TypeError:
+                continue
+    elif origin is typing.Literal:
+        if any(value == choice and type(value) is type(choice) for choice in arguments):
+            return value
+    elif origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        if isinstance(value, list | tuple):
+            return tuple(_converted(item, arguments[0]) for item in value)
+    elif hint is float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    elif hint is int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    elif isinstance(hint, type) and isinstance(value, hint):
+        return value
+    raise TypeError
+
+
+def _described(hint: object) -> str:
+    """Return a type in words."""
+    plain = {float: "a number", int: "a whole number", bool: "true or false", str: "text", type(None): "null"}
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if isinstance(hint, type) and hint in plain:
+        return plain[hint]
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_described(arm) for arm in arguments)
+    if origin is typing.Literal:
+        return f"one of {', '.join(map(str, arguments))}"
+    if origin is tuple:
+        return f"a list, each {_described(arguments[0])}"
+    return f"a {getattr(hint, '__name__', hint)}"

@@ -1,0 +1,189 @@
+"""Organic results of a search result page, found in its screenshot (PROTOCOL section 3, layout ``raw``).
+
+The page has a grammar. An organic result is an address line, below it a title in the link colour and the large font,
+below that a snippet; a widget opens with a dark heading in the large font or has no title at all; white gaps part them.
+The finder cuts the main column at the white gaps, looks for titles with an address line above them, cuts again where a
+result follows another without a wide gap, and types what has no title. Ads are given and masked out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tasks.adserp.page_lines import (
+    COLUMN_LEFT,
+    COLUMN_RIGHT,
+    Box,
+    Line,
+    Page,
+    blocks,
+    read_page,
+    rows_of,
+    runs,
+    text_lines,
+)
+from tasks.adserp.widgets import is_pagination, right_panels, widget_type
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+TITLE_INDENTS = (4, 24)
+"""Titles begin at the column's edge (0-2 px), those of a further result of the same site 14-16 px right of it."""
+SAME_EDGE = 4
+"""Most pixels between the left edges of an address and its title: letters differ in their side bearing."""
+ADDRESS_GAP = 18
+"""Most rows between the address line and its title; it is about 10."""
+WIDGET_GAPS = (25, 60)
+"""Most entirely white rows, pale tiles and rules counting as not white, inside one widget: before a line as large as
+a heading (a question is nearly so) and before any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the page that is not an ad.
+
+    Attributes:
+        kind: ``organic_result`` or ``widget``.
+        widget: Type of a widget (``related-questions``, ``image-pack``, ``places``, ``related-searches``,
+            ``pagination``, ``knowledge-panel``, ``notice`` or ``other``); empty for an organic result.
+        box: ``(x0, y0, x1, y1)``, page-space screenshot pixels; x spans the whole column.
+    """
+
+    kind: str
+    widget: str
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows ``[top, bottom)`` of the main column.
+
+    Attributes:
+        top: First row with ink.
+        bottom: Row after the last one with ink.
+        lines: Its text lines, top to bottom.
+        organic: A result stands in it.
+        paging: It is the paging logo with its numbers.
+    """
+
+    top: int
+    bottom: int
+    lines: tuple[Line, ...]
+    organic: bool = False
+    paging: bool = False
+
+    @property
+    def headed(self) -> bool:
+        """Whether the first line is a heading: large and no link."""
+        return bool(self.lines) and self.lines[0].large and not self.lines[0].link
+
+
+def address_line(lines: Sequence[Line], index: int) -> Line | None:
+    """Return the address line of the title ``lines[index]``, or None if that line is no title of a result.
+
+    A title is a large line in the link colour, flush left or indented, directly below a smaller line that begins at
+    the same edge and is not a link. The second line of a wrapped title and links in running text are none.
+    """
+    title = lines[index]
+    if not (title.link and title.large and title.left <= TITLE_INDENTS[1]) or index == 0:
+        return None
+    above = lines[index - 1]
+    if above.link or above.large or title.top - above.bottom > ADDRESS_GAP:
+        return None
+    return above if abs(above.left - title.left) <= SAME_EDGE else None
+
+
+def cut_block(top: int, bottom: int, lines: Sequence[Line]) -> list[tuple[int, int, bool]]:
+    """Cut one block where a result begins without a wide gap before it.
+
+    Args:
+        top: First row of the block.
+        bottom: Row after its last one.
+        lines: The text lines of the block, top to bottom.
+
+    Returns:
+        ``(top, bottom, organic)`` of the pieces, top to bottom. An indented title continues the result above it in
+        its block. What stands above the first address belongs to it unless it holds text (a thumbnail's edge does not).
+    """
+    starts: list[tuple[int, bool]] = [(top, False)]
+    for index, line in enumerate(lines):
+        address = address_line(lines, index)
+        if address is None or (line.left > TITLE_INDENTS[0] and starts[-1][1]):
+            continue
+        if index == 1:
+            starts = [(top, True)]
+        else:
+            starts.append((address.top, True))
+    ends = [row for row, _ in starts[1:]] + [bottom]
+    return [(row, end, organic) for (row, organic), end in zip(starts, ends, strict=True)]
+
+
+def pieces_of(page: Page) -> list[Piece]:
+    """Return the pieces of the main column, top to bottom, each without inkless rows at its ends."""
+    lines = text_lines(page)
+    inked = rows_of(page.ink)
+    pieces = []
+    for block_top, block_bottom in blocks(page):
+        inside = [line for line in lines if block_top <= line.top < block_bottom]
+        for top, bottom, organic in cut_block(block_top, block_bottom, inside):
+            rows = np.flatnonzero(inked[top:bottom]) + top
+            first, last = int(rows[0]), int(rows[-1])
+            held = tuple(line for line in inside if first <= line.top <= last)
+            paging = not organic and is_pagination(page, first, last + 1)
+            pieces.append(Piece(first, last + 1, held, organic, paging))
+    return pieces
+
+
+def join_widgets(pieces: Sequence[Piece], page: Page) -> list[Piece]:
+    """Join neighbouring pieces without a result into whole widgets.
+
+    A widget ends at a result, an ad, a wide white gap (a narrower one before a heading) and at the paging links.
+    """
+    white = ~rows_of(page.pale)
+    joined: list[Piece] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if last is None or last.organic or piece.organic or last.paging or piece.paging:
+            joined.append(piece)
+            continue
+        between = slice(last.bottom, piece.top)
+        gap = max((stop - start for start, stop in runs(white[between])), default=0)
+        if gap <= WIDGET_GAPS[0 if piece.headed else 1] and not page.ads[between].any():
+            joined[-1] = Piece(last.top, piece.bottom, last.lines + piece.lines)
+        else:
+            joined.append(piece)
+    return joined
+
+
+def find_page_parts(image: Image, ads: Sequence[Box]) -> list[Part]:
+    """Find the organic results and the widgets of a page.
+
+    Args:
+        image: Full-page screenshot, any mode.
+        ads: Boxes ``(x0, y0, x1, y1)`` of all its ads in screenshot pixels.
+
+    Returns:
+        The parts, top to bottom; none if the image is narrower than the main column or holds nothing.
+    """
+    if image.width < COLUMN_RIGHT:
+        return []
+    page = read_page(np.asarray(image.convert("RGB")), ads)
+    parts = []
+    for piece in join_widgets(pieces_of(page), page):
+        box = (float(COLUMN_LEFT), float(piece.top), float(COLUMN_RIGHT), float(piece.bottom))
+        if piece.organic:
+            parts.append(Part("organic_result", "", box))
+        else:
+            parts.append(Part("widget", widget_type(page, piece.top, piece.bottom, piece.lines), box))
+    maps = [(0.0, part.box[1], float(image.width), part.box[3]) for part in parts if part.widget == "places"]
+    parts += [Part("widget", "knowledge-panel", box) for box in right_panels(page, [*ads, *maps])]
+    return sorted(parts, key=lambda part: (part.box[1], part.box[0]))
+
+
+def find_organic(image: Image, ads: Sequence[Box]) -> list[Box]:
+    """Return the boxes of the organic results, top to bottom (see ``find_page_parts``)."""
+    return [part.box for part in find_page_parts(image, ads) if part.kind == "organic_result"]

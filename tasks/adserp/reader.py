@@ -1,0 +1,134 @@
+"""Reads a folder of AdSERP trials, in either layout, into sessions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from tasks.adserp.raw import Finder, raw_trials, read_raw
+from tasks.adserp.replay import read_replay, replay_files
+from tasks.adserp.sessions import Rules, build_session
+from tasks.adserp.trial import Trial
+from tasks.definition import Progress, Reading, ReadOptions
+from tasks.errors import InputError, unknown_name
+from tasks.types import Session
+
+LAYOUTS = ("replay", "raw")
+PUBLISHED_TRIALS = 2776
+SIMULATED_MARKER = "SIMULATED"
+
+
+class _Outcome(NamedTuple):
+    trial_id: str
+    source: Path
+    notes: tuple[str, ...]
+    session: Session | str
+
+
+def detect(path: Path) -> str | None:
+    """Return the layout of a folder: ``replay`` (trials/*.json), ``raw`` (the published folders) or None."""
+    return next((layout for layout in LAYOUTS if _has(path, layout)), None)
+
+
+def _has(path: Path, layout: str) -> bool:
+    if layout == "replay":
+        return any((path / "trials").glob("*.json"))
+    return (path / "fixation-data").is_dir() and (path / "mouse-movement-data").is_dir()
+
+
+def read(
+    path: Path, options: ReadOptions, progress: Progress, *, whole_page: bool = False, find: Finder | None = None
+) -> Reading:
+    """Read a folder of trials into sessions, sorted by trial id as text.
+
+    Args:
+        path: The folder.
+        options: ``layout``, ``images``, ``size``, ``workers`` and ``work`` apply.
+        progress: Wraps the trials.
+        whole_page: Read the task ``adserp-page`` instead of ``adserp``.
+        find: Finds organic results in a screenshot of the raw layout; by default the suite's own finder.
+
+    Raises:
+        InputError: The folder is missing, empty or of another layout, or a file in it is malformed.
+    """
+    layout = _layout(path, options.layout)
+    rules = Rules(whole_page=whole_page, images=options.images, size=options.size, folder=options.work)
+    tasks: list[Callable[[], Trial]]
+    if layout == "replay":
+        tasks = [partial(read_replay, file, path) for file in replay_files(path)]
+    else:
+        tasks = [partial(read_raw, trial_id, path, find) for trial_id in raw_trials(path)]
+    if not tasks:
+        raise InputError(f"{path}: holds no trials. Give the folder that holds the {layout} layout's files.")
+
+    def outcome(task: Callable[[], Trial]) -> _Outcome:
+        trial = task()
+        return _Outcome(trial.trial_id, trial.source, trial.notes, build_session(trial, rules))
+
+    sessions: list[Session] = []
+    dropped: Counter[str] = Counter()
+    oddities: Counter[str] = Counter()
+    sources: dict[str, Path] = {}
+    for result in progress(_in_threads(outcome, tasks, options.workers), total=len(tasks), desc="AdSERP trials"):
+        if result.trial_id in sources:
+            first = sources[result.trial_id].name
+            raise InputError(f"{result.source}: trial {result.trial_id} is also in {first}. Remove one of the two.")
+        sources[result.trial_id] = result.source
+        oddities.update(result.notes)
+        if isinstance(result.session, Session):
+            sessions.append(result.session)
+        else:
+            dropped[result.session] += 1
+    sessions.sort(key=lambda session: session.session_id)
+    return Reading(sessions, len(tasks), dict(dropped), _notes(path, layout, len(tasks), oddities))
+
+
+def _layout(path: Path, wanted: str | None) -> str:
+    if wanted is not None and wanted not in LAYOUTS:
+        raise unknown_name("AdSERP layout", wanted, LAYOUTS)
+    if not path.is_dir():
+        raise InputError(f"{path}: is not a folder. Give the folder that holds the AdSERP files.")
+    found = detect(path)
+    if found is None:
+        what = "is empty" if not any(path.iterdir()) else "is not an AdSERP folder"
+        raise InputError(
+            f"{path}: {what}. Expected trials/*.json and png/ (replay), or fixation-data/, mouse-movement-data/, "
+            "ad-boundary-data/, trial-metadata/ and full-page-screenshots/ (raw)."
+        )
+    if wanted is not None and not _has(path, wanted):
+        raise InputError(f"{path}: has the {found} layout, not {wanted}. Ask for the layout {found}.")
+    return wanted or found
+
+
+def _in_threads(
+    work: Callable[[Callable[[], Trial]], _Outcome], tasks: Iterable[Callable[[], Trial]], workers: int
+) -> Iterator[_Outcome]:
+    """Yield ``work(task)`` in order, a few tasks ahead; decoding and encoding images release the interpreter lock."""
+    if workers <= 1:
+        yield from map(work, tasks)
+        return
+    waiting = iter(tasks)
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        running = [pool.submit(work, task) for task in islice(waiting, 2 * workers)]
+        try:
+            while running:
+                yield running.pop(0).result()
+                running.extend(pool.submit(work, task) for task in islice(waiting, 1))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _notes(path: Path, layout: str, read_trials: int, oddities: Counter[str]) -> list[str]:
+    simulated = (path / SIMULATED_MARKER).exists()
+    notes = [f"{read_trials} trials in the {layout} layout"]
+    if not simulated:
+        notes[0] += f"; the published data set holds {PUBLISHED_TRIALS}"
+    origin = "taken from the trial files" if layout == "replay" else "found in the screenshots, they are not published"
+    notes.append(f"boxes of organic results: {origin}")
+    notes.extend(f"{what}, left out: in {count} trials" for what, count in sorted(oddities.items()))
+    return notes

@@ -1,0 +1,157 @@
+"""Small readers that the two layouts share: numbers and files, with messages that name file and row."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tasks.adserp.trial import Box, Floats, Points
+from tasks.errors import InputError
+
+_USED_EVENTS = ("mousemove", "click", "scroll")
+_TRIAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        InputError: The file is missing or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}). Check that the folder is complete.") from error
+
+
+def read_text(path: Path) -> str:
+    """Return the content of a UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        InputError: The file is missing, cannot be read or is not UTF-8.
+    """
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not a UTF-8 text file (byte {error.start}). Replace the file.") from error
+
+
+def check_trial_id(trial_id: object, source: Path) -> str:
+    """Return the trial id if it is one; it also names files, so it must be a plain name."""
+    if isinstance(trial_id, str) and _TRIAL_ID.fullmatch(trial_id):
+        return trial_id
+    raise InputError(f"{source}: trial id {trial_id!r} is not a plain name such as p004-b2-t9.")
+
+
+def parse_number(text: str) -> float:
+    """Return the number that a CSV field holds, or NaN if it holds none."""
+    try:
+        return float(text) if "_" not in text else math.nan
+    except ValueError:
+        return math.nan
+
+
+def as_number(value: object) -> float:
+    """Return the number that a JSON value is, or NaN if it is none; a text is not a number."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+
+
+def column(values: Sequence[object], to_number: Callable[..., float], name: str, where: Callable[[int], str]) -> Floats:
+    """Return a column of finite numbers, shape (n,).
+
+    Args:
+        values: The fields of the column.
+        to_number: Turns a field into a number, NaN where it is none.
+        name: The column, for the message.
+        where: The file and row of a field's index, for the message.
+
+    Raises:
+        InputError: A field is not a finite number.
+    """
+    numbers = np.array([to_number(value) for value in values], dtype=np.float64)
+    bad = np.flatnonzero(~np.isfinite(numbers))
+    if bad.size:
+        raise InputError(f"{where(int(bad[0]))}: {name} is {values[bad[0]]!r}, expected a number.")
+    return numbers
+
+
+def check_durations(durations: Floats, name: str, where: Callable[[int], str]) -> None:
+    """Refuse negative durations, naming the first."""
+    bad = np.flatnonzero(durations < 0)
+    if bad.size:
+        raise InputError(f"{where(int(bad[0]))}: {name} is {durations[bad[0]]:g}, a duration cannot be negative.")
+
+
+def refuse_duplicates(columns: Sequence[Floats], what: str, where: Callable[[int], str]) -> None:
+    """Refuse rows that repeat an earlier row in every column: counted twice they would falsify dwell times."""
+    seen: set[tuple[float, ...]] = set()
+    for index, row in enumerate(zip(*(values.tolist() for values in columns), strict=True)):
+        if row in seen:
+            raise InputError(f"{where(index)}: {what} is there twice. Remove the duplicate row.")
+        seen.add(row)
+
+
+def boxes_of(entries: object, name: str, source: Path) -> list[Box]:
+    """Return the boxes of a list of ``{"location": {"x", "y"}, "size": {"width", "height"}}``.
+
+    Raises:
+        InputError: The list or one of its entries is not of that form, or a size is negative.
+    """
+    if not isinstance(entries, list):
+        raise InputError(f"{source}: {name} is missing or not a list of boxes.")
+    return [_box(entry, f"{source}: {name}[{index}]") for index, entry in enumerate(entries)]
+
+
+def _box(entry: object, where: str) -> Box:
+    numbers: list[float] = []
+    for part, names in (("location", ("x", "y")), ("size", ("width", "height"))):
+        inner = entry.get(part) if isinstance(entry, Mapping) else None
+        for name in names:
+            value = inner.get(name) if isinstance(inner, Mapping) else None
+            numbers.append(as_number(value))
+            if not math.isfinite(numbers[-1]):
+                raise InputError(f"{where}: {part}.{name} is {value!r}, expected a number.")
+    x, y, width, height = numbers
+    if width < 0 or height < 0:
+        raise InputError(f"{where}: size is {width:g} x {height:g}, a size cannot be negative.")
+    return (x, y, x + width, y + height)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MouseEvents:
+    """The mouse events of a trial, each part in time order; ``notes`` tells what was mended."""
+
+    cursor: Points
+    scrolls: Points
+    clicks: Points
+    notes: tuple[str, ...] = ()
+
+
+def split_events(t: Floats, x: Floats, y: Floats, events: Sequence[str]) -> MouseEvents:
+    """Sort mouse events by time and part them into pointer positions, scrolls and clicks.
+
+    Only ``mousemove`` and ``click`` count as pointer positions, in both layouts: the replay layout keeps no
+    others, and the mouseover, mouseout, mousedown and mouseup rows of the raw one repeat their positions.
+    Rows that repeat an earlier row exactly add nothing to any dwell time; they are left out and noted.
+
+    Args:
+        t: Milliseconds since the load, shape (n,).
+        x: Screenshot pixels, shape (n,).
+        y: Screenshot pixels, shape (n,).
+        events: The n event names.
+    """
+    used = [row for row in zip(t.tolist(), x.tolist(), y.tolist(), events, strict=True) if row[3] in _USED_EVENTS]
+    rows = sorted(dict.fromkeys(used), key=lambda row: row[0])
+
+    def points(*kinds: str) -> Points:
+        chosen = [row[:3] for row in rows if row[3] in kinds]
+        values = np.array(chosen, dtype=np.float64).reshape(len(chosen), 3)
+        return Points(values[:, 0], values[:, 1], values[:, 2])
+
+    notes = ("repeated mouse rows",) if len(rows) < len(used) else ()
+    return MouseEvents(points("mousemove", "click"), points("scroll"), points("click"), notes)

@@ -1,0 +1,152 @@
+"""The ``replay`` layout: ``trials/*.json`` with the boxes of every result, ``png/*.jpg`` screenshots.
+
+It is the folder ``site/replay/data`` of the public repository andyed/approach-retreat. Its cursor x is already in
+screenshot pixels and rounded; cursor and scroll y are CSS pixels (PROTOCOL section 3).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tasks.adserp.reading import (
+    MouseEvents,
+    as_number,
+    boxes_of,
+    check_durations,
+    check_trial_id,
+    column,
+    read_text,
+    refuse_duplicates,
+    split_events,
+)
+from tasks.adserp.trial import (
+    SCREEN_WIDTH,
+    SLOT_KINDS,
+    VIEWPORT_HEIGHT,
+    Area,
+    Fixations,
+    Floats,
+    Trial,
+    named,
+    page_order,
+    search_query,
+)
+from tasks.errors import InputError
+from tasks.types import ScreenImage
+
+_FIELDS = ("trial_id", "screenshot", "win_width", "bboxes", "cursor", "fixations")
+
+
+def replay_files(folder: Path) -> list[Path]:
+    """Return the trial files of a folder, sorted by name."""
+    return sorted((folder / "trials").glob("*.json"))
+
+
+def read_replay(path: Path, folder: Path) -> Trial:
+    """Read one ``trials/*.json``.
+
+    Args:
+        path: The trial's file.
+        folder: The folder that the trial's ``screenshot`` path is relative to.
+
+    Raises:
+        InputError: The file is malformed; the message names the file and the entry.
+    """
+    document = _document(path)
+    trial_id = check_trial_id(document["trial_id"], path)
+    query = search_query(str(document.get("url") or ""), str(document.get("task") or ""))
+    if not query:
+        raise InputError(f"{path}: neither url nor task holds a search query.")
+    width = as_number(document["win_width"])
+    if not width > 0:
+        raise InputError(f"{path}: win_width is {document['win_width']!r}, expected the window's width in pixels.")
+    scale = SCREEN_WIDTH / width
+    mouse = _events(document["cursor"], scale, path)
+    return Trial(
+        trial_id=trial_id,
+        query=query,
+        areas=_areas(document["bboxes"], path),
+        fixations=_fixations(document["fixations"], path),
+        cursor=mouse.cursor,
+        scrolls=mouse.scrolls,
+        clicks=mouse.clicks,
+        viewport=(SCREEN_WIDTH, VIEWPORT_HEIGHT),
+        screenshot=ScreenImage(path=_screenshot(document["screenshot"], folder, path)),
+        source=path,
+        notes=mouse.notes,
+    )
+
+
+def _document(path: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(read_text(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        raise InputError(f"{path}: is not valid JSON ({where}). Replace the file.") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: is not a trial: expected a JSON object.")
+    missing = [name for name in _FIELDS if name not in document]
+    if missing:
+        raise InputError(f"{path}: missing {', '.join(missing)}. Is this a trial of the replay layout?")
+    return document
+
+
+def _screenshot(name: object, folder: Path, path: Path) -> Path:
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{path}: screenshot is {name!r}, expected a path such as png/p004-b2-t9.jpg.")
+    screenshot = folder / name
+    if not screenshot.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"{path}: screenshot {name!r} lies outside the data folder.")
+    return screenshot
+
+
+def _areas(bboxes: object, path: Path) -> tuple[Area, ...]:
+    if not isinstance(bboxes, Mapping):
+        raise InputError(f"{path}: bboxes is not an object of box lists.")
+    areas: list[Area] = []
+    for kind in SLOT_KINDS:
+        entries = bboxes.get(kind, [] if kind != "organic_result" else None)
+        boxes = boxes_of(entries, f"bboxes.{kind}", path)
+        titles = [entry.get("title") for entry in entries] if isinstance(entries, list) else []
+        areas.extend(named(kind, boxes, [title if isinstance(title, str) else None for title in titles]))
+    return page_order(areas)
+
+
+_Where = Callable[[int], str]
+
+
+def _columns(entries: object, name: str, fields: tuple[str, ...], path: Path) -> tuple[list[Floats], _Where]:
+    """Return the numeric fields of a list of objects, each of shape (n,), and what names an entry in a message."""
+
+    def where(index: int) -> str:
+        return f"{path}: {name}[{index}]"
+
+    if not isinstance(entries, list):
+        raise InputError(f"{path}: {name} is not a list.")
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            raise InputError(f"{where(index)}: is not an object.")
+        missing = [field for field in fields if field not in entry]
+        if missing:
+            raise InputError(f"{where(index)}: missing {', '.join(missing)}.")
+    return [column([entry[field] for entry in entries], as_number, field, where) for field in fields], where
+
+
+def _fixations(entries: object, path: Path) -> Fixations:
+    (end, x, y, duration), where = _columns(entries, "fixations", ("t", "x", "y", "duration"), path)
+    check_durations(duration, "duration", where)
+    refuse_duplicates([end, x, y, duration], "the fixation", where)
+    return Fixations(end, x, y, duration)
+
+
+def _events(entries: object, scale: float, path: Path) -> MouseEvents:
+    (t, x, y), where = _columns(entries, "cursor", ("t", "x", "y"), path)
+    assert isinstance(entries, list)
+    events = [entry.get("event") for entry in entries]
+    bad = next((index for index, event in enumerate(events) if not isinstance(event, str)), None)
+    if bad is not None:
+        raise InputError(f"{where(bad)}: event is {events[bad]!r}, expected mousemove, click or scroll.")
+    return split_events(t, x, y * scale, events)

@@ -1,0 +1,207 @@
+"""From a trial to a session: slots, gaze, cursor and click by the rules of PROTOCOL section 3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.adserp import screen
+from tasks.adserp.trial import Box, Floats, Points, Trial
+from tasks.errors import InputError
+from tasks.types import ScreenImage, Session, Slot
+
+NEAR_PX = 10.0
+PAUSE_MS = 400.0
+
+NO_CLICK = "no click"
+OUTSIDE = "the click is in no slot and not within 10 px of one"
+FEW_SLOTS = "fewer than two slots"
+NO_GAZE = "no gaze on the slots"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Which task a trial is turned into, and its screen.
+
+    Attributes:
+        whole_page: ``adserp-page``: the full page, all slots, gaze from the load to the click. Otherwise
+            ``adserp``: the viewport at the click, its slots, gaze of the last pause.
+        images: Whether to cut and draw the screen.
+        size: Width and height that the screen has to fit in, or None for native pixels.
+        folder: Existing folder for the drawn screens, or None to keep them in memory.
+    """
+
+    whole_page: bool = False
+    images: bool = True
+    size: tuple[int, int] | None = None
+    folder: Path | None = None
+
+
+def slot_of_points(boxes: Floats, x: Floats, y: Floats) -> NDArray[np.int64]:
+    """Return for each point the first box that contains it, edges included, or -1.
+
+    Args:
+        boxes: Shape (K, 4), slot order.
+        x: Shape (n,).
+        y: Shape (n,).
+    """
+    if not len(boxes):
+        return np.full(len(x), -1, dtype=np.int64)
+    inside = (
+        (x[:, None] >= boxes[:, 0])
+        & (x[:, None] <= boxes[:, 2])
+        & (y[:, None] >= boxes[:, 1])
+        & (y[:, None] <= boxes[:, 3])
+    )
+    return np.where(inside.any(axis=1), inside.argmax(axis=1), -1).astype(np.int64)
+
+
+def nearest_slot(boxes: Floats, x: float, y: float, within: float = NEAR_PX) -> int:
+    """Return the box whose edge is nearest to a point outside all boxes, or -1 if none is ``within`` pixels."""
+    if not len(boxes):
+        return -1
+    away_x = np.maximum(np.maximum(boxes[:, 0] - x, x - boxes[:, 2]), 0.0)
+    away_y = np.maximum(np.maximum(boxes[:, 1] - y, y - boxes[:, 3]), 0.0)
+    distance = np.hypot(away_x, away_y)
+    nearest = int(distance.argmin())
+    return nearest if distance[nearest] <= within else -1
+
+
+def last_pause(scroll_t: Floats, click_t: float) -> float:
+    """Return the start of the last pause before the click, milliseconds since the load.
+
+    A pause is a gap of at least 400 ms between load, scroll events and click; without any, the whole trial
+    is one, from 0.
+    """
+    edges = np.concatenate(([0.0], np.sort(scroll_t[scroll_t <= click_t]), [click_t]))
+    pauses = np.flatnonzero(np.diff(edges) >= PAUSE_MS)
+    return float(edges[pauses[-1]]) if pauses.size else 0.0
+
+
+def gaze_per_slot(trial: Trial, boxes: Floats, start: float, end: float) -> Floats:
+    """Return the dwell time of the fixations that ended between start and end, both included; shape (K,), ms."""
+    fixations = trial.fixations
+    chosen = (fixations.end >= start) & (fixations.end <= end)
+    slots = slot_of_points(boxes, fixations.x[chosen], fixations.y[chosen])
+    return _sum_per_slot(slots, fixations.duration[chosen], len(boxes))
+
+
+def cursor_per_slot(cursor: Points, boxes: Floats, start: float, end: float) -> Floats:
+    """Return the time that the pointer positions reported between start and end lasted; shape (K,), ms.
+
+    A position lasts until the next mouse event, the last one until ``end``. A position reported before
+    ``start`` counts for nothing: the page has moved under the pointer since.
+    """
+    chosen = (cursor.t >= start) & (cursor.t <= end)
+    t = cursor.t[chosen]
+    slots = slot_of_points(boxes, cursor.x[chosen], cursor.y[chosen])
+    return _sum_per_slot(slots, np.diff(np.append(t, end)), len(boxes))
+
+
+def _sum_per_slot(slots: NDArray[np.int64], weights: Floats, k: int) -> Floats:
+    hit = slots >= 0
+    total: Floats = np.bincount(slots[hit], weights=weights[hit], minlength=k).astype(np.float64)
+    return total
+
+
+def slots_in_view(boxes: Floats, top: float, height: float) -> NDArray[np.bool_]:
+    """Return which boxes have at least half their height between ``top`` and ``top + height``; shape (K,)."""
+    visible = np.minimum(boxes[:, 3], top + height) - np.maximum(boxes[:, 1], top)
+    half: NDArray[np.bool_] = visible >= 0.5 * (boxes[:, 3] - boxes[:, 1])
+    return half
+
+
+def build_session(trial: Trial, rules: Rules) -> Session | str:
+    """Return the session of a trial, or the reason why it is none.
+
+    Raises:
+        InputError: The screenshot is missing, does not open or is not 1280 pixels wide, or the screen
+            cannot be written.
+    """
+    if not len(trial.clicks):
+        return NO_CLICK
+    click_t, click_x, click_y = (float(values[0]) for values in (trial.clicks.t, trial.clicks.x, trial.clicks.y))
+    boxes = np.array([area.box for area in trial.areas], dtype=np.float64).reshape(-1, 4)
+    flags = ["several-clicks"] if len(trial.clicks) > 1 else []
+    click = int(slot_of_points(boxes, trial.clicks.x[:1], trial.clicks.y[:1])[0])
+    if click < 0:
+        click = nearest_slot(boxes, click_x, click_y)
+        flags.append("click-beside-slot")
+    if click < 0:
+        return OUTSIDE
+
+    top = 0
+    start = 0.0
+    kept = np.ones(len(boxes), dtype=bool)
+    if not rules.whole_page:
+        scrolls = trial.scrolls.until(click_t)
+        top = round(float(scrolls.y[-1])) if len(scrolls) else 0
+        start = last_pause(scrolls.t, click_t)
+        kept = slots_in_view(boxes, top, trial.viewport[1])
+        if not kept[click]:
+            flags.append("clicked-slot-mostly-hidden")
+        kept[click] = True
+    order = np.flatnonzero(kept)
+    gaze = gaze_per_slot(trial, boxes, start, click_t)[order]
+    if len(order) < 2:
+        return FEW_SLOTS
+    if not gaze.sum() > 0:
+        return NO_GAZE
+
+    labels = [str(number) for number in range(1, len(order) + 1)]
+    image, drawn = _screen(trial, rules, [trial.areas[index].box for index in order], labels, top)
+    slots = tuple(
+        Slot(label, trial.areas[index].kind, trial.areas[index].text, box)
+        for label, index, box in zip(labels, order, drawn, strict=True)
+    )
+    return Session(
+        session_id=trial.trial_id,
+        user=trial.user,
+        screen=trial.query,
+        image=image,
+        profile=f"Search query: {trial.query}",
+        slots=slots,
+        gaze_ms=gaze,
+        cursor_ms=cursor_per_slot(trial.cursor, boxes, start, click_t)[order],
+        click=int(np.flatnonzero(order == click)[0]),
+        flags=tuple(flags),
+    )
+
+
+def _screen(
+    trial: Trial, rules: Rules, boxes: Sequence[Box], labels: Sequence[str], top: int
+) -> tuple[ScreenImage | None, list[Box]]:
+    """Return the drawn screen, if wanted, and the boxes in its pixels.
+
+    Without images the boxes are those of the viewport or of the page in native pixels.
+    """
+    if not rules.whole_page:
+        boxes = screen.boxes_in_view(boxes, top, trial.viewport)
+    if not rules.images:
+        return None, list(boxes)
+    from PIL import Image as PilImage
+
+    page = trial.page
+    if page is None:
+        page = trial.screenshot.open()
+        screen.check_width(page, trial.screenshot.path)
+    image = page if rules.whole_page else screen.cut(page, top, trial.viewport)
+    factor = screen.fit_factor(image.size, rules.size)
+    if factor < 1.0:
+        size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+        by = (size[0] / image.width, size[1] / image.height)
+        boxes = [(x0 * by[0], y0 * by[1], x1 * by[0], y1 * by[1]) for x0, y0, x1, y1 in boxes]
+        image = image.resize(size, PilImage.Resampling.LANCZOS, reducing_gap=3.0)
+    encoded = screen.encode(screen.draw_numbers(image, boxes, labels, factor))
+    if rules.folder is None:
+        return ScreenImage(data=encoded), list(boxes)
+    path = rules.folder / f"{trial.trial_id}.jpg"
+    try:
+        path.write_bytes(encoded)
+    except OSError as error:
+        raise InputError(f"cannot write the screen {path}: {error.strerror}.") from error
+    return ScreenImage(path=path), list(boxes)

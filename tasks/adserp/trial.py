@@ -1,0 +1,163 @@
+"""One AdSERP trial in plain typed values, whichever layout it was read from.
+
+All coordinates are screenshot pixels in page space: the origin is the top left corner of the full-page
+screenshot, which is 1280 pixels wide, and scrolling changes nothing (PROTOCOL section 3). All times are
+milliseconds since the page was loaded, that is, since the first mouse event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.types import ScreenImage
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Floats = NDArray[np.float64]
+Box = tuple[float, float, float, float]
+
+SCREEN_WIDTH = 1280
+VIEWPORT_HEIGHT = 1023
+"""Window height times scale, 1137 * 1280 / 1422, in whole pixels; the replay layout does not state it."""
+
+AD_KINDS = ("dd_top", "native_ad", "dd_right")
+SLOT_KINDS = ("dd_top", "native_ad", "organic_result", "dd_right")
+
+_WORDS = {
+    "organic_result": "organic result",
+    "native_ad": "text ad",
+    "dd_top": "product ads at the top",
+    "dd_right": "product ads at the right",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A result or an advertisement on the page.
+
+    Attributes:
+        kind: One of ``SLOT_KINDS``.
+        box: ``(x0, y0, x1, y1)``, edges included.
+        text: The title where it is known, else the kind and its number in words.
+    """
+
+    kind: str
+    box: Box
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Timed points: pointer positions, clicks, or scroll positions (x is then 0).
+
+    Attributes:
+        t: Milliseconds since the load, shape (n,), ascending.
+        x: Shape (n,).
+        y: Shape (n,).
+    """
+
+    t: Floats
+    x: Floats
+    y: Floats
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+    def until(self, end: float) -> Points:
+        """Return the points with ``t <= end``."""
+        keep = self.t <= end
+        return Points(self.t[keep], self.x[keep], self.y[keep])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fixations:
+    """Fixations; ``end`` is the END of each, which is what the published timestamp means.
+
+    Attributes:
+        end: Milliseconds since the load, shape (n,).
+        x: Shape (n,).
+        y: Shape (n,).
+        duration: Milliseconds, shape (n,), not negative.
+    """
+
+    end: Floats
+    x: Floats
+    y: Floats
+    duration: Floats
+
+    def __len__(self) -> int:
+        return len(self.end)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """One user on one result page.
+
+    Attributes:
+        trial_id: As published, such as ``p004-b2-t9``.
+        query: The search query in words.
+        areas: Organic results and ads in slot order (``page_order``); widgets are left out.
+        fixations: Eye fixations.
+        cursor: Pointer positions: the mousemove and click events.
+        scrolls: Scroll events; ``y`` is the top of the viewport.
+        clicks: Click events.
+        viewport: Width and height of the visible part of the page.
+        screenshot: The full page.
+        page: The full page decoded, where reading had to decode it anyway.
+        source: The file that a message about this trial names.
+        notes: Oddities that were mended in reading, such as repeated mouse rows.
+    """
+
+    trial_id: str
+    query: str
+    areas: tuple[Area, ...]
+    fixations: Fixations
+    cursor: Points
+    scrolls: Points
+    clicks: Points
+    viewport: tuple[int, int]
+    screenshot: ScreenImage
+    source: Path
+    page: Image | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def user(self) -> str:
+        """The participant, the part of the trial id before the first hyphen."""
+        return self.trial_id.split("-", 1)[0]
+
+
+def named(kind: str, boxes: Sequence[Box], titles: Sequence[str | None] | None = None) -> list[Area]:
+    """Return the areas of one kind, those without a title numbered from 1 in the order given."""
+    titles = titles if titles is not None else [None] * len(boxes)
+    return [
+        Area(kind, box, title or f"{_WORDS[kind]} {number}")
+        for number, (box, title) in enumerate(zip(boxes, titles, strict=True), start=1)
+    ]
+
+
+def page_order(areas: Iterable[Area]) -> tuple[Area, ...]:
+    """Return the areas in slot order: top to bottom, left to right where level, the right-hand ads last.
+
+    An area without width or height was not to be seen and is no slot.
+    """
+    visible = [area for area in areas if area.box[2] > area.box[0] and area.box[3] > area.box[1]]
+    return tuple(sorted(visible, key=lambda area: (area.kind == "dd_right", area.box[1], area.box[0])))
+
+
+def search_query(url: str, task: str) -> str:
+    """Return the query in words, from the trial's URL or else from its task; empty if neither holds one.
+
+    ``...page.php?q=buy-airex-balance-beam#cns=1`` and ``batch_40_trial_8 | buy-airex-balance-beam`` both
+    give ``buy airex balance beam``.
+    """
+    asked = parse_qs(urlsplit(url.strip()).query).get("q", [""])[0]
+    return " ".join((asked or task.rpartition("|")[2]).replace("-", " ").split())

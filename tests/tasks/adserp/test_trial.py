@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from tasks.adserp.trial import Area, named, page_order, search_query
+
+
+def test_the_query_comes_from_the_url_without_fragment_and_hyphens():
+    url = "http://localhost/page.php?q=buy-airtex-airtex-e2337-pump#cns=1&cns=1"
+    assert search_query(url, "batch_206_trial_5 | something-else") == "buy airtex airtex e2337 pump"
+
+
+def test_the_query_comes_from_the_task_where_the_url_has_none():
+    assert search_query("http://localhost/page.php", "batch_21_trial_9 | buy-a-b") == "buy a b"
+    assert search_query("", "buy-a-b") == "buy a b"
+    assert search_query("", "") == ""
+
+
+def test_slots_run_top_to_bottom_with_the_right_hand_ads_last():
+    right = Area("dd_right", (802, 10, 1023, 500), "r")
+    low = Area("organic_result", (162, 400, 748, 500), "low")
+    high = Area("native_ad", (162, 100, 702, 200), "high")
+    level = Area("organic_result", (500, 100, 748, 200), "level")
+    assert [area.text for area in page_order([right, low, level, high])] == ["high", "level", "low", "r"]
+
+
+def test_an_area_without_height_is_no_slot():
+    assert page_order([Area("native_ad", (162, 100, 702, 100), "flat")]) == ()
+
+
+def test_a_title_is_the_text_and_without_one_the_kind_is_numbered():
+    first, second = named("organic_result", [(0, 0, 1, 1), (0, 2, 1, 3)], ["Tea kettles", None])
+    assert (first.text, second.text) == ("Tea kettles", "organic result 2")

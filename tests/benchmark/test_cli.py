@@ -93,7 +93,7 @@ def test_run_prints_a_table_that_names_the_simulated_sample(finished, capsys):
     assert "simulated" in text and text.index("simulated") < text.index("uniform")
     for name in ("uniform", "position-prior", "kind-position-prior", "user-prior", "conditional-logit"):
         assert f"\n{name} " in text
-    assert "(gaze-oracle)" in text and "(cursor-oracle)" in text and "KL ↓" in text
+    assert "(gaze-oracle)" in text and "(cursor-oracle)" in text and "KL↓" in text
 
 
 def test_run_as_json_is_the_results_file(finished, capsys):
@@ -167,6 +167,16 @@ def test_show_draws_gaze_and_attention(finished, capsys, tmp_path):
 def test_show_refuses_what_it_cannot_draw(finished, capsys, argv, message):
     session = pd.read_parquet(finished / "predictions.parquet").session_id[0]
     assert message in refused(capsys, "show", session, "--run", str(finished), "--data", "sample", *argv)
+
+
+def test_show_refuses_a_run_of_other_sessions(finished, capsys):
+    session = pd.read_parquet(finished / "predictions.parquet").session_id[0]
+    argv = [session, "--run", str(finished), "--task", "adserp-page", "--data", "sample"]
+    from tasks import load
+
+    load("adserp-page", "sample")
+    capsys.readouterr()
+    assert "was made from adserp with digest" in refused(capsys, "show", *argv)
 
 
 @pytest.mark.parametrize("subject", ["tasks", "simulators", "metrics", "splits"])

@@ -41,7 +41,7 @@ def test_columns_stay_aligned(results):
     lines = tables.terminal(results).splitlines()
     ruler = next(line for line in lines if line.startswith("---"))
     header, body = lines[lines.index(ruler) - 1], lines[lines.index(ruler) + 1]
-    assert len(header) == len(ruler) == len(body.rstrip("\n")) and "KL ↓" in header and "AUC ↑" in header
+    assert len(header) == len(ruler) == len(body.rstrip("\n")) and "KL↓" in header and "AUC↑" in header
 
 
 def test_csv_holds_every_value_unrounded(results):
@@ -69,3 +69,10 @@ def test_markdown_holds_intervals_and_the_corrected_comparisons(results):
 def test_an_unknown_format_is_refused(results):
     with pytest.raises(InputError, match="Did you mean 'markdown'"):
         tables.render(results, "markdwon")
+
+
+def test_a_narrow_terminal_gets_blocks_of_columns(results):
+    wide, narrow = tables.terminal(results), tables.terminal(results, 80)
+    table = [line for line in narrow.splitlines() if line.startswith(("---", "simulator", "sharp", "(oracle"))]
+    assert max(map(len, table)) <= 80 and len(table) > 4
+    assert sorted(re.findall(r"\d\.\d{3}", narrow)) == sorted(re.findall(r"\d\.\d{3}", wide))

@@ -1,0 +1,83 @@
+"""The operators as their definitions read: full eager autograd, whole matrices, S x S x S products.
+
+Slow, and independent of the package: nothing of it is imported.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def run(model, arguments, tokens):
+    """Return A_l as graph nodes (B, H, S, S), the logits at src (B, V) and y (B,), summed over ``tokens`` of each sequence."""
+    decoder = model.get_decoder()
+    before = decoder.config._attn_implementation
+    decoder.config._attn_implementation = "eager"
+    try:
+        output = decoder(**arguments, use_cache=False, output_attentions=True)
+    finally:
+        decoder.config._attn_implementation = before
+    logits = model.get_output_embeddings()(output.last_hidden_state[:, -1])
+    y = torch.stack([sum(logits[b, t] for t in ids) for b, ids in enumerate(tokens(logits))])
+    return list(output.attentions), logits, y
+
+
+def gradients(attentions, y, create_graph):
+    return list(torch.autograd.grad(y.sum(), attentions, create_graph=create_graph, retain_graph=True))
+
+
+def row_normalised(matrix: Tensor) -> Tensor:
+    total = matrix.sum(-1, keepdim=True)
+    return torch.where(total == 0, torch.zeros_like(matrix), matrix / torch.where(total == 0, 1.0, total))
+
+
+def rollout(attentions: list[Tensor]) -> Tensor:
+    size = attentions[0].shape[-1]
+    identity = torch.eye(size, dtype=attentions[0].dtype)
+    relevance = identity.expand(attentions[0].shape[0], size, size)
+    for weights in attentions:
+        relevance = row_normalised(0.5 * weights.mean(1) + 0.5 * identity) @ relevance
+    return relevance[:, -1]
+
+
+def attnlrp(attentions: list[Tensor], grads: list[Tensor], damping: float) -> Tensor:
+    size, count = attentions[0].shape[-1], len(attentions)
+    relevance = torch.eye(size, dtype=attentions[0].dtype)[None]
+    for number, (weights, grad) in enumerate(zip(attentions, grads, strict=True), start=1):
+        weighted = weights * grad
+        signed = weighted.sum(-1, keepdim=True)
+        sign = torch.where(signed >= 0, 1.0, -1.0).to(signed)
+        normaliser = signed + sign * (1e-4 + damping * weighted.abs().sum(-1, keepdim=True))
+        relevance = relevance + number / sum(range(1, count + 1)) * (weighted / normaliser).mean(1)
+    return relevance[:, -1]
+
+
+def glimpse(attentions: list[Tensor], grads: list[Tensor], real: Tensor) -> Tensor:
+    """``real`` (B, S): True on real tokens; attended means j <= i and both real."""
+    batch, heads, size, _ = attentions[0].shape
+    attended = (torch.ones(size, size).tril() > 0) & real[:, None, :] & real[:, :, None]
+    layers, masses = [], []
+    for number, (weights, grad) in enumerate(zip(attentions, grads, strict=True), start=1):
+        grad = grad * attended[:, None]
+        weighted = torch.relu(weights * grad)
+        score = weighted.sum((2, 3)) / (torch.relu(grad).sum((2, 3)) + 1e-8)
+        share = torch.softmax(score / 0.5, 1)
+        layers.append(row_normalised((share[:, :, None, None] * weighted).sum(1)))
+        depth = torch.softmax(0.2 * torch.arange(1, len(attentions) + 1, dtype=weights.dtype), 0)[number - 1]
+        masses.append(grad.sum(1).abs().sum((1, 2)) * depth)
+    relevance = torch.eye(size, dtype=attentions[0].dtype).expand(batch, size, size)
+    for mass, layer in zip(masses, layers, strict=True):
+        relevance = relevance + (mass / sum(masses))[:, None, None] * (layer @ relevance)
+    return relevance[:, -1]
+
+
+def relevance(name: str, attentions, y, real, create_graph, constant=False):
+    if name == "rollout":
+        return rollout(attentions)
+    grads = gradients(attentions, y, create_graph and not constant)
+    if constant:
+        grads = [grad.detach() for grad in grads]
+    if name == "glimpse":
+        return glimpse(attentions, grads, real)
+    return attnlrp(attentions, grads, 0.25 if name == "attnlrp-stable" else 0.0)

@@ -1,0 +1,298 @@
+"""What probing costs: training steps and evaluations with each operator beside plain prompt tuning and full eager autograd.
+
+One random Qwen3-VL text stack, one prompt, one screen; the variants of a table run in turn (A B C, A B C, ...) and a ratio is
+the median of the rounds' own ratios. Peak memory is measured afterwards, each variant alone, as the rise over the model.
+
+    python tests/performance/probing_cost.py
+    python tests/performance/probing_cost.py --device cuda --dtype bfloat16 --layers 36 --hidden 2560 --heads 32 --kv-heads 8 \
+        --head-dim 128 --intermediate 9728 --vocabulary 151936 --batch 1 4 8
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import gc
+import importlib.util
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from tabulate import tabulate
+from torch import Tensor
+from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from baselines.probing import create, token_relevance  # noqa: E402
+
+_spec = importlib.util.spec_from_file_location("literal", ROOT / "tests" / "baselines" / "probing" / "literal.py")
+assert _spec and _spec.loader
+literal = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(literal)
+
+SLOTS = 15
+OPERATORS = {
+    "rollout": ("rollout", {}),
+    "attnlrp": ("attnlrp", {}),
+    "attnlrp-stable": ("attnlrp-stable", {}),
+    "glimpse": ("glimpse", {}),
+    "glimpse, constant gradients": ("glimpse", {"constant_gradients": True}),
+    "gaze-heads": ("gaze-heads", {"heads": ((0, 0), (1, 1))}),
+}
+TRAIN_TARGET = {"rollout": 1.8, "attnlrp": 1.1, "attnlrp-stable": 1.1, "glimpse": 4.0, "glimpse, constant gradients": 2.2}
+EVAL_TARGET = {"rollout": 1.5, "attnlrp": 1.15, "attnlrp-stable": 1.15, "glimpse": 3.0, "gaze-heads": 1.15}
+MEMORY_TARGET = {"rollout": 1 / 8, "attnlrp": 1 / 8, "attnlrp-stable": 1 / 8, "glimpse": 1 / 3, "glimpse, constant gradients": 1 / 3}
+
+
+class Bench:
+    """One model and one batch size."""
+
+    def __init__(self, options: argparse.Namespace, model: Qwen3VLForConditionalGeneration, batch: int) -> None:
+        self.model, self.device = model, torch.device(options.device)
+        self.dtype = getattr(torch, options.dtype)
+        self.batch, self.length, image = batch, options.length, options.image_tokens
+        make = torch.Generator().manual_seed(5)
+        width = options.hidden
+        self.prompt = (torch.randn(options.prompt, width, generator=make) * 0.5).to(self.device, self.dtype)
+        rest = torch.randn(batch, self.length - options.prompt, width, generator=make) * 0.5
+        self.rest = rest.to(self.device, self.dtype)
+        visual = torch.zeros(batch, self.length, dtype=torch.bool)
+        start = options.prompt + 10
+        visual[:, start : start + image] = True
+        side = max(1, int(image**0.5))
+        position = torch.arange(self.length).expand(3, batch, -1).clone()
+        patch = torch.arange(image)
+        position[0, :, start : start + image] = start
+        position[1, :, start : start + image] = start + patch // side
+        position[2, :, start : start + image] = start + patch % side
+        self.arguments = {
+            "position_ids": position.to(self.device),
+            "attention_mask": torch.ones(batch, self.length, dtype=torch.bool, device=self.device),
+            "visual_pos_masks": visual.to(self.device),
+            "deepstack_visual_embeds": [(torch.randn(batch * image, width, generator=make) * 0.1).to(self.device, self.dtype)],
+        }
+        if options.padded:
+            self.arguments["attention_mask"][0, :5] = False
+        self.slots = torch.zeros(self.length, SLOTS)
+        self.slots[start : start + image] = torch.rand(image, SLOTS, generator=make)
+        self.slots = self.slots.to(self.device)
+        self.gaze = torch.softmax(torch.randn(SLOTS, generator=make), 0).to(self.device)
+        self.answer = torch.arange(batch, device=self.device) % SLOTS
+
+    def embeds(self, prompt: Tensor) -> Tensor:
+        return torch.cat([prompt.expand(self.batch, -1, -1), self.rest], 1)
+
+    def loss(self, tokens: Tensor | None, logits: Tensor) -> Tensor:
+        loss = torch.nn.functional.cross_entropy(logits.float(), self.answer)
+        if tokens is None:
+            return loss
+        attention = (tokens.abs() @ self.slots) + 1e-6
+        attention = attention / attention.sum(1, keepdim=True)
+        return loss - (attention.log() * self.gaze).sum(1).mean()
+
+    def train(self, run: Callable[[Tensor], tuple[Tensor | None, Tensor]]) -> Tensor:
+        prompt = self.prompt.clone().requires_grad_()
+        tokens, logits = run(self.embeds(prompt))
+        self.loss(tokens, logits).backward()
+        assert prompt.grad is not None
+        return prompt.grad
+
+    def plain(self, embeds: Tensor) -> tuple[None, Tensor]:
+        hidden = self.model.get_decoder()(inputs_embeds=embeds, use_cache=False, **self.arguments).last_hidden_state
+        return None, self.model.lm_head(hidden[:, -1])
+
+    def probed(self, operator: str, create_graph: bool) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        name, settings = OPERATORS[operator]
+        built = create(name, **settings)
+        target = list(range(SLOTS))
+
+        def run(embeds: Tensor) -> tuple[Tensor, Tensor]:
+            return token_relevance(
+                self.model, built, inputs_embeds=embeds, candidates=target, create_graph=create_graph, **self.arguments
+            )
+
+        return run
+
+    def eager(self, operator: str) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        def run(embeds: Tensor) -> tuple[Tensor, Tensor]:
+            attentions, logits, y = literal.run(
+                self.model, {"inputs_embeds": embeds, **self.arguments}, lambda z: z[:, :SLOTS].argmax(1, keepdim=True).tolist()
+            )
+            constant = "constant" in operator
+            real = self.arguments["attention_mask"]
+            return literal.relevance(OPERATORS[operator][0], attentions, y, real, True, constant), logits
+
+        return run
+
+    def variants(self, mode: str, operators: list[str], eager: bool) -> dict[str, Callable[[], object]]:
+        """Return name -> a run of it, plain first."""
+        found: dict[str, Callable[[], object]] = {}
+        if mode == "train":
+            found["plain"] = lambda: self.train(self.plain)
+            for name in operators:
+                if name == "gaze-heads":
+                    continue
+                found[name] = lambda name=name: self.train(self.probed(name, True))
+                if eager:
+                    found[f"full eager: {name}"] = lambda name=name: self.train(self.eager(name))
+        else:
+            found["plain"] = torch.no_grad()(lambda: self.plain(self.embeds(self.prompt)))
+            for name in operators:
+                if "constant" not in name:
+                    found[name] = lambda name=name: self.probed(name, False)(self.embeds(self.prompt))
+        return found
+
+
+def timed(run: Callable[[], object], device: str) -> float:
+    if device == "cuda":
+        torch.cuda.synchronize()
+    # On one CPU thread the process's own time: what else the machine does must not count.
+    clock = time.process_time if device == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
+    start = clock()
+    run()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return clock() - start
+
+
+def peak_mib(run: Callable[[], object], device: str) -> float:
+    """Return by how much ``run`` raises memory at its worst, MiB."""
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        run()
+        torch.cuda.synchronize()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _status("VmRSS")
+    run()
+    return (_status("VmHWM") - before) / 1024
+
+
+def _status(key: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key))
+
+
+def table(bench: Bench, mode: str, options: argparse.Namespace, per_session: dict[tuple[str, str, int], float]) -> None:
+    eager = mode == "train" and bench.batch in options.eager_batch
+    variants = bench.variants(mode, options.operators, eager)
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for repeat in range(options.repeats + 1):
+        for name, run in variants.items():
+            # A full eager step is slow and its ratio is far from its target: it runs once, after the warm-up round.
+            if name.startswith("full eager") and repeat not in (1, 2):
+                continue
+            took = timed(run, options.device)
+            if repeat:
+                seconds[name].append(took)
+    if options.device == "cpu":
+        # Large blocks straight from the system, so that resident memory follows what is alive.
+        ctypes.CDLL("libc.so.6").mallopt(-3, 65536)
+    memory = {name: peak_mib(run, options.device) for name, run in variants.items()} if options.memory else {}
+    if options.device == "cpu":
+        ctypes.CDLL("libc.so.6").mallopt(-3, 33554432)
+    rows = []
+    targets = TRAIN_TARGET if mode == "train" else EVAL_TARGET
+    for name in variants:
+        ratio = statistics.median(a / b for a, b in zip(seconds[name], seconds["plain"]))
+        took = statistics.median(seconds[name])
+        per_session[mode, name, bench.batch] = took / bench.batch
+        row = [name, f"{took:.3f}", f"{ratio:.2f}", _held(ratio, targets.get(name)), f"{bench.batch * bench.length / took:.0f}"]
+        row.append(f"{memory[name]:.0f}" if memory else "")
+        full = f"full eager: {name}"
+        if full in variants:
+            row.append(f"{statistics.median(seconds[full]) / took:.1f}")
+            share = memory[name] / memory[full] if memory else float("nan")
+            row += [f"{share:.3f}", _held(share, MEMORY_TARGET.get(name))] if memory else ["", ""]
+        else:
+            row += ["", "", ""]
+        rows.append(row)
+    title = "training step" if mode == "train" else "evaluation"
+    head = ["variant", "s", "x plain", "target", "tokens/s", "+MiB", "eager s / s", "MiB / eager", "target"]
+    print(f"\n{title}, batch {bench.batch}, S {bench.length}{', left padding' if options.padded else ''}")
+    print(tabulate(rows, headers=head, disable_numparse=True))
+
+
+def _held(value: float, target: float | None) -> str:
+    return "" if target is None else f"<= {target:.3g} {'held' if value <= target else 'MISSED'}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--layers", type=int, default=8)
+    parser.add_argument("--hidden", type=int, default=512)
+    parser.add_argument("--heads", type=int, default=8)
+    parser.add_argument("--kv-heads", type=int, default=4)
+    parser.add_argument("--head-dim", type=int, default=64)
+    parser.add_argument("--intermediate", type=int, default=1536)
+    parser.add_argument("--vocabulary", type=int, default=4096)
+    parser.add_argument("--length", type=int, default=980, help="S, soft prompt included")
+    parser.add_argument("--prompt", type=int, default=16)
+    parser.add_argument("--image-tokens", type=int, default=900)
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--eager-batch", type=int, nargs="*", default=[1], help="batch sizes at which full eager runs too")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--modes", nargs="+", default=["train", "eval"], choices=["train", "eval"])
+    parser.add_argument("--operators", nargs="+", default=list(OPERATORS), choices=list(OPERATORS))
+    parser.add_argument("--padded", action="store_true", help="pad one sequence on the left")
+    parser.add_argument("--no-memory", dest="memory", action="store_false")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    text = dict(
+        hidden_size=options.hidden,
+        num_hidden_layers=options.layers,
+        num_attention_heads=options.heads,
+        num_key_value_heads=options.kv_heads,
+        head_dim=options.head_dim,
+        intermediate_size=options.intermediate,
+        vocab_size=options.vocabulary,
+        initializer_range=0.05,
+        rope_parameters=dict(rope_type="default", rope_theta=5e6, mrope_section=_sections(options.head_dim), mrope_interleaved=True),
+    )
+    vision = dict(
+        depth=1, hidden_size=32, intermediate_size=32, num_heads=2, out_hidden_size=options.hidden, deepstack_visual_indexes=[0]
+    )
+    with torch.device(options.device):
+        model = Qwen3VLForConditionalGeneration(Qwen3VLConfig(text_config=text, vision_config=vision))
+    model = model.to(getattr(torch, options.dtype)).eval().requires_grad_(False)
+    name = torch.cuda.get_device_name() if options.device == "cuda" else f"CPU, {options.threads} thread(s)"
+    millions = sum(p.numel() for p in model.get_decoder().parameters()) / 1e6
+    print(f"{name}; {options.dtype}; {options.layers} layers, hidden {options.hidden}, {millions:.0f} M decoder parameters")
+    per_session: dict[tuple[str, str, int], float] = {}
+    for batch in options.batch:
+        bench = Bench(options, model, batch)
+        for mode in options.modes:
+            table(bench, mode, options, per_session)
+    if len(options.batch) > 1:
+        low, high = min(options.batch), max(options.batch)
+        rows = [
+            [mode, name, f"{seconds / per_session[mode, name, low]:.2f}"]
+            for (mode, name, batch), seconds in per_session.items()
+            if batch == high and (mode, name, low) in per_session
+        ]
+        print(f"\nseconds per session, batch {high} over batch {low}")
+        print(tabulate(rows, headers=["", "variant", "ratio"], disable_numparse=True))
+
+
+def _sections(head_dim: int) -> list[int]:
+    """Split head_dim / 2 rotary frequencies over time, height and width as Qwen3-VL does (24, 20, 20 of 64)."""
+    half = head_dim // 2
+    side = half * 20 // 64
+    return [half - 2 * side, side, side]
+
+
+if __name__ == "__main__":
+    main()

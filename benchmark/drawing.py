@@ -82,35 +82,37 @@ def draw_session(session: Session, panels: Sequence[Panel], notice: str = "") ->
     height = rows * (size[1] + title + gap) + gap + (title if notice else 0)
     sheet = PilImage.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
+    # One scale for all panels, so that a pale panel is one that spreads its attention.
+    top = max((float(np.max(panel.shares)) for panel in panels if panel.shares is not None), default=1.0)
     for index, panel in enumerate(panels):
         x = gap + (index % columns) * (size[0] + gap)
         y = gap + (index // columns) * (size[1] + title + gap)
         draw.text((x, y), panel.title, fill="black", font=font)
-        sheet.paste(_panel(screen, session, panel, scale, font), (x, y + title))
+        sheet.paste(_panel(screen, session, panel, scale, top, font), (x, y + title))
     if notice:
         draw.text((gap, height - title), notice, fill=(160, 0, 0), font=font)
     return sheet
 
 
-def _panel(screen: Image, session: Session, panel: Panel, scale: float, font: ImageFont | FreeTypeFont) -> Image:
-    """Return the screen with one overlay."""
+def _panel(
+    screen: Image, session: Session, panel: Panel, scale: float, top: float, font: ImageFont | FreeTypeFont
+) -> Image:
+    """Return the screen with one overlay; opacity is proportional to the share, full at ``top``."""
     from PIL import Image as PilImage
     from PIL import ImageDraw
 
     layer = PilImage.new("RGBA", screen.size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(layer)
-    top = float(np.max(panel.shares)) if panel.shares is not None else 1.0
-    for index, slot in enumerate(session.slots):
-        box = tuple(round(v * scale) for v in slot.box)
-        if panel.shares is not None:
-            share = float(panel.shares[index])
-            # Opacity grows with the share relative to the panel's largest, so that the order of slots shows.
-            draw.rectangle(box, fill=(*panel.colour, round(190 * share / top)))
-            text = f"{share:.0%}"
-            corner = (box[0] + 3, box[1] + 2)
+    boxes = [tuple(round(v * scale) for v in slot.box) for slot in session.slots]
+    if panel.shares is not None:
+        for box, share in zip(boxes, panel.shares, strict=True):
+            draw.rectangle(box, fill=(*panel.colour, round(200 * float(share) / top)))
+    x0, y0, x1, y1 = boxes[session.click]
+    for out, colour in ((4, (255, 255, 255, 255)), (2, (*CLICK_COLOUR, 255))):
+        draw.rectangle((x0 - out, y0 - out, x1 + out, y1 + out), outline=colour, width=out)
+    if panel.shares is not None:
+        for box, share in zip(boxes, panel.shares, strict=True):
+            corner, text = (box[0] + 3, box[1] + 2), f"{float(share):.0%}"
             draw.rectangle(draw.textbbox(corner, text, font=font), fill=(255, 255, 255, 220))
             draw.text(corner, text, fill=(0, 0, 0, 255), font=font)
-        if index == session.click:
-            draw.rectangle(box, outline=(255, 255, 255, 255), width=7)
-            draw.rectangle(box, outline=(*CLICK_COLOUR, 255), width=4)
     return PilImage.alpha_composite(screen.convert("RGBA"), layer).convert("RGB")

@@ -15,6 +15,8 @@ from tasks.errors import InputError, unknown_name
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tasks.task import Task
+
 SCHEMA_VERSION = 1
 
 
@@ -202,6 +204,20 @@ def make_folder(folder: Path) -> None:
 
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+def check_digest(results: Results, task: Task, run: Path) -> None:
+    """Refuse to put a run beside a task whose sessions or splits are not those that it was made from.
+
+    Raises:
+        InputError: The digests differ.
+    """
+    digest = task.digests.get(results.split)
+    if (results.task, results.digest) != (task.name, digest):
+        raise InputError(
+            f"{run} was made from {results.task} with digest {results.digest[:12]}; the data given is {task.name} with "
+            f"digest {str(digest)[:12]}. Give the run's own data (--data), or run again."
+        )
 
 
 def attention_of(run: Path, session_id: str, simulators: Sequence[str] | None) -> list[tuple[str, Floats]]:

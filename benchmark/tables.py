@@ -22,19 +22,33 @@ def render(results: Results, format: str) -> str:
     return renderers[format](results)
 
 
-def terminal(results: Results) -> str:
-    """Return the table that ``run`` prints."""
+def terminal(results: Results, width: int | None = None) -> str:
+    """Return the table that ``run`` prints.
+
+    Args:
+        results: The results.
+        width: Characters a line may have; a wider table is broken into blocks of columns. None never breaks.
+    """
     from tabulate import tabulate
 
-    metrics = _claimed(results)
-    body = tabulate(
-        _cells(results, metrics),
-        headers=_headers(metrics),
-        tablefmt="simple",
-        disable_numparse=True,
-        colalign=_align(metrics),
-    )
-    return "\n".join([*_heading(results), "", body, "", *_legend(results)])
+    blocks = [_claimed(results)]
+    bodies = [""]
+    while blocks:
+        metrics = blocks.pop(0)
+        body = tabulate(
+            _cells(results, metrics),
+            headers=_headers(metrics),
+            tablefmt="simple",
+            disable_numparse=True,
+            preserve_whitespace=True,
+            colalign=_align(metrics),
+        )
+        if width is not None and len(metrics) > 1 and max(map(len, body.splitlines())) > width:
+            half = -(-len(metrics) // 2)
+            blocks[:0] = [metrics[:half], metrics[half:]]
+        else:
+            bodies += [body, ""]
+    return "\n".join([*_heading(results), *bodies, *_legend(results)])
 
 
 def markdown(results: Results) -> str:
@@ -120,7 +134,7 @@ def _claimed(results: Results) -> list[Metric]:
 
 
 def _headers(metrics: Sequence[Metric]) -> list[str]:
-    return ["simulator", *[f"{m.name} {m.arrow}" for m in metrics]]
+    return ["simulator", *[f"{m.name}{m.arrow}" for m in metrics]]
 
 
 def _align(metrics: Sequence[Metric]) -> tuple[str, ...]:

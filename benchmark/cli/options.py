@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -39,6 +40,11 @@ def say(line: str) -> None:
     """Print a line for the person at the terminal; standard output is kept for results."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def width() -> int | None:
+    """Return the columns of the terminal that standard output is, or None: a file has no edge."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def bar(items: Iterable[T], *, total: int | None = None, desc: str = "") -> Iterable[T]:

@@ -56,6 +56,6 @@ def call(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(results.to_json(found))
     else:
-        sys.stdout.write(tables.terminal(found) + "\n")
+        sys.stdout.write(tables.terminal(found, options.width()) + "\n")
         options.say(f"written to {out}: results.json, predictions.parquet, scores.parquet, table.md")
     return 0

@@ -43,5 +43,5 @@ def call(arguments: argparse.Namespace) -> int:
         options.say(line)
     if arguments.out:
         results.write(arguments.out, found, scores, frame)
-    sys.stdout.write(results.to_json(found) if arguments.json else tables.terminal(found) + "\n")
+    sys.stdout.write(results.to_json(found) if arguments.json else tables.terminal(found, options.width()) + "\n")
     return 0

@@ -26,14 +26,16 @@ def call(arguments: argparse.Namespace) -> int:
     from tasks.errors import InputError
 
     name, data, attention = arguments.task, arguments.data, []
-    if arguments.run:
-        found = results.read(arguments.run)
+    found = results.read(arguments.run) if arguments.run else None
+    if found is not None:
         name, data = name or found.task, data or found.data
-        chosen = options.words(arguments.simulators) if arguments.simulators else None
-        attention = results.attention_of(arguments.run, arguments.session, chosen)
     if not name:
         raise InputError("which task? Give --task NAME or --run DIR.")
     task = options.load_task(name, data)
+    if found is not None:
+        results.check_digest(found, task, arguments.run)
+        chosen = options.words(arguments.simulators) if arguments.simulators else None
+        attention = results.attention_of(arguments.run, arguments.session, chosen)
     session = task.find(arguments.session)
     picture = drawing.draw_session(session, drawing.panels_of(session, attention), task.notice)
     out = arguments.out or Path(f"{arguments.session}.png")

@@ -19,6 +19,7 @@ def call(arguments: argparse.Namespace) -> int:
     import sys
 
     from benchmark import results, tables
+    from benchmark.cli import options
     from tasks.errors import unknown_name
 
     if arguments.format not in FORMATS:
@@ -26,6 +27,8 @@ def call(arguments: argparse.Namespace) -> int:
     found = results.read(arguments.run)
     if arguments.format == "json":
         sys.stdout.write(results.to_json(found))
+    elif arguments.format == "terminal":
+        sys.stdout.write(tables.terminal(found, options.width()) + "\n")
     else:
         sys.stdout.write(tables.render(found, arguments.format) + "\n")
     return 0

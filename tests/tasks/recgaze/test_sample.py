@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from tasks.errors import InputError
+from tasks.recgaze import sample
 from tasks.recgaze.posters import GENRES
 from tasks.recgaze.sample import write_sample
 from tasks.recgaze.sample_films import carousel_orders
@@ -251,6 +254,16 @@ def test_folders_and_arguments_that_cannot_be_used(tmp_path: Path):
         with pytest.raises(InputError, match="a sample needs"):
             write_sample(tmp_path / "new", **wrong)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full_disk(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sample, "simulate_session", full_disk)
+    with pytest.raises(InputError, match="cannot write the sample into .*No space left"):
+        write_sample(tmp_path, users=2)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -63,7 +63,8 @@ class ReadOptions:
         images: Draw or cut the screens; without them the sessions carry no image.
         size: Width and height of a drawn screen in pixels, or None for the task's own.
         posters: Folder with poster files (RecGaze), or None for drawn ones.
-        workers: Processes that draw screens.
+        workers: Processes that draw screens; 1 draws in this process. More need a script that can be imported
+            (``if __name__ == "__main__"``), since they are spawned.
         work: An existing empty folder for files that the sessions refer to (drawn screens).
         simulated: The raw folder is this project's simulation.
     """
@@ -72,7 +73,7 @@ class ReadOptions:
     images: bool = True
     size: tuple[int, int] | None = None
     posters: Path | None = None
-    workers: int = 2
+    workers: int = 1
     work: Path | None = None
     simulated: bool = False
 

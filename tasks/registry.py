@@ -58,6 +58,7 @@ def load(
     data: str | Path | None = None,
     *,
     options: ReadOptions | None = None,
+    workers: int = 1,
     progress: Progress = quiet,
     report: Report | None = None,
 ) -> Task:
@@ -69,6 +70,7 @@ def load(
             ``sample``, the built-in simulation, likewise built once. None takes
             ``$GAZEBENCH_DATA/<name>`` if that exists, else the sample.
         options: How to read a raw folder; a prepared folder and the sample are as they are.
+        workers: Processes that draw screens when something is built, unless ``options`` says so.
         progress: Shows progress of a preparation.
         report: Is told in one line where data is prepared; the log by default.
 
@@ -79,7 +81,7 @@ def load(
     report = report or _log.info
     chosen = data if data is not None else _configured(name)
     if str(chosen) == SAMPLE:
-        return _sample(name, found, progress, report)
+        return _sample(name, found, workers, progress, report)
     folder = absolute(chosen)
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}. Give a raw or prepared folder of {name}, or '{SAMPLE}'.")
@@ -87,7 +89,7 @@ def load(
         from tasks.task import open_folder
 
         return open_folder(found, folder)
-    return _raw(name, found, folder, options or ReadOptions(), progress, report)
+    return _raw(name, found, folder, options or ReadOptions(workers=workers), progress, report)
 
 
 def _configured(name: str) -> str | Path:
@@ -114,7 +116,7 @@ def _raw(name: str, found: TaskDefinition, raw: Path, options: ReadOptions, prog
     return _cached(found, entry, build)
 
 
-def _sample(name: str, found: TaskDefinition, progress: Progress, report: Report) -> Task:
+def _sample(name: str, found: TaskDefinition, workers: int, progress: Progress, report: Report) -> Task:
     """Simulate and prepare the sample unless that was done before, and open it."""
     entry = cache_root() / name / f"sample-{_key([found.info.version, found.sample_size], name)}"
 
@@ -127,7 +129,7 @@ def _sample(name: str, found: TaskDefinition, progress: Progress, report: Report
             raw.mkdir()
             found.write_sample(raw)
             (raw / SIMULATED_MARK).write_text(found.sample_notice + "\n", encoding="utf-8")
-        options = ReadOptions(size=found.sample_size, simulated=True)
+        options = ReadOptions(size=found.sample_size, workers=workers, simulated=True)
         prepare(found, raw, folder / "prepared", options, progress, report)
 
     return _cached(found, entry, build)

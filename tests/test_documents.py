@@ -46,6 +46,12 @@ def test_the_simulator_of_the_contributing_guide_runs(example, mini, tmp_path):
     assert found.simulators[0].settings == {"rate": 0.5} and found.simulators[0].metrics["KL"].mean > 0
 
 
+def test_the_python_examples_of_the_readme_run(capsys):
+    for block in code_blocks("README.md"):
+        exec(compile(block, "README.md", "exec"), {})
+    assert "CSH@1" in capsys.readouterr().out
+
+
 def test_the_task_of_the_contributing_guide_loads_and_runs(example, tmp_path, monkeypatch):
     from tasks import registry
 

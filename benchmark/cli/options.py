@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Iterable
@@ -33,7 +34,7 @@ def load_task(name: str, data: str | Path | None) -> Task:
     """Load a task and say on standard error what was prepared on the way."""
     import tasks
 
-    return tasks.load(name, data, report=say, progress=bar)
+    return tasks.load(name, data, workers=os.cpu_count() or 1, report=say, progress=bar)
 
 
 def say(line: str) -> None:

@@ -1,0 +1,129 @@
+"""RecGaze: choosing a film from a page of carousels (PROTOCOL section 2).
+
+Importing this package reads nothing and loads no data library; the readers are imported when used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tasks.definition import Progress, Reading, ReadOptions, TaskDefinition, TaskInfo
+
+_CITATION = """@inproceedings{deleonmartinez2025recgaze,
+  author    = {de Leon-Martinez, Santiago and Kang, Jingwei and Moro, Robert and de Rijke, Maarten and
+               Kveton, Branislav and Oosterhuis, Harrie and Bielikova, Maria},
+  title     = {{RecGaze}: The First Eye Tracking and User Interaction Dataset for Carousel Interfaces},
+  booktitle = {Proceedings of the 48th International ACM SIGIR Conference on Research and Development in
+               Information Retrieval},
+  pages     = {3702--3711},
+  year      = {2025},
+  doi       = {10.1145/3726302.3730301}
+}"""
+_LICENCE = (
+    "restricted access: the terms of the data set's Zenodo record apply, and posters belong to their owners; "
+    "prepared data must not be passed on without the authors' consent"
+)
+_SOURCE = (
+    "summary_feedback.csv, item_features.csv and user_features.csv of the RecGaze data set "
+    "(description: https://github.com/santideleon/RecGaze_Dataset; files: Zenodo, access on request)"
+)
+_SCREEN = (
+    "A user looked at a page of film carousels, five films of each visible at a time, and clicked one. A session "
+    "holds the 15 films of the first three carousels at the click (swipes replayed), the user's favourite genres, "
+    "dwell time of gaze and cursor per slot, and the clicked slot. Kept are free and semi-free browsing screens "
+    "(TaskID 1 to 35) without a fixation below the third carousel whose last click is on a film. "
+)
+_LEAKS = (
+    "Split loo: training sessions of other users show the screens of the test sessions.",
+    "The film looked at longest is often the one clicked: gaze and cursor are targets, never inputs, and the oracles "
+    "that use them are not ranked.",
+)
+_SHARED_DEVIATIONS = (
+    "Where the swipes on record leave the clicked film out of sight, its carousel is shown on the clicked film's page "
+    "and the session is flagged page-mismatch.",
+    "Where no poster folder is given, posters are drawn from title, year and genre.",
+)
+_NOTICE = "simulated sample, not RecGaze"
+
+
+def detect(path: Path) -> str | None:
+    """Return ``raw`` if ``path`` is a folder with RecGaze's event file, else None."""
+    from tasks.recgaze.files import detect as detect_files
+
+    return detect_files(path)
+
+
+def read(raw: Path, options: ReadOptions, progress: Progress) -> Reading:
+    """Read the sessions of ``recgaze``; see ``tasks.recgaze.reader.read``."""
+    from tasks.recgaze.reader import read as read_folder
+
+    return read_folder(raw, options, progress)
+
+
+def read_visible(raw: Path, options: ReadOptions, progress: Progress) -> Reading:
+    """Read the sessions of ``recgaze-visible``; see ``tasks.recgaze.reader.read``."""
+    from tasks.recgaze.reader import read as read_folder
+
+    return read_folder(raw, options, progress, visible=True)
+
+
+def write_sample(out: Path) -> None:
+    """Write the simulated folder in the published format; see ``tasks.recgaze.sample.write_sample``."""
+    from tasks.recgaze.sample import write_sample as write
+
+    write(out)
+
+
+RECGAZE = TaskDefinition(
+    info=TaskInfo(
+        name="recgaze",
+        version="1.0",
+        title="RecGaze: film choice on a carousel page",
+        description=_SCREEN
+        + "Dwell counts fixations on films 1 to 5 of each carousel, as in the paper, also after a swipe has moved them "
+        "out of sight.",
+        citation=_CITATION,
+        licence=_LICENCE,
+        source=_SOURCE,
+        answer_format="letter",
+        leaks=_LEAKS,
+        deviations=_SHARED_DEVIATIONS
+        + (
+            "The screen and the slots' texts are those of the click; after a swipe they are not the films 1 to 5 that "
+            "dwell counts (sessions flagged swiped). recgaze-visible counts what the screen shows.",
+        ),
+    ),
+    layouts=("raw",),
+    detect=detect,
+    read=read,
+    write_sample=write_sample,
+    sample_notice=_NOTICE,
+    sample_size=(480, 288),
+)
+
+RECGAZE_VISIBLE = TaskDefinition(
+    info=TaskInfo(
+        name="recgaze-visible",
+        version="1.0",
+        title="RecGaze: film choice on a carousel page, dwell on the visible films",
+        description=_SCREEN
+        + "Dwell counts fixations on the films that are visible at the click, so that gaze, click and screen speak of "
+        "the same 15 films; otherwise as recgaze.",
+        citation=_CITATION,
+        licence=_LICENCE,
+        source=_SOURCE,
+        answer_format="letter",
+        leaks=_LEAKS,
+        deviations=_SHARED_DEVIATIONS
+        + (
+            "The whole task is ours: dwell counts the films visible at the click instead of films 1 to 5; sessions of "
+            "recgaze whose visible films got no dwell are dropped.",
+        ),
+    ),
+    layouts=("raw",),
+    detect=detect,
+    read=read_visible,
+    write_sample=write_sample,
+    sample_notice=_NOTICE,
+    sample_size=(480, 288),
+)

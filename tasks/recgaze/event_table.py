@@ -1,0 +1,279 @@
+"""The event file ``summary_feedback.csv`` as typed columns, read in one vectorised pass.
+
+Every check runs on whole columns; only when one fails is the file walked line by line to name the
+row, so that good input never pays for the messages of bad input.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import InputError
+from tasks.recgaze.files import (
+    EMPTY,
+    N_CAROUSELS,
+    N_POSITIONS,
+    N_TASKS,
+    is_empty,
+    read_header,
+    require_columns,
+    unreadable,
+    whole_number,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+TEXT_COLUMNS = ("UserID", "TaskID", "Click_AOI_type")
+NUMBER_COLUMNS = ("Timestamp", "Fixation_Duration", "Cursor_Duration")
+PLACES = {"Carousel_position": N_CAROUSELS, "Movie_position_in_carousel": N_POSITIONS}
+KINDS = ("Fixation", "Click", "Cursor")
+PLACE_COLUMNS = {f"{kind}_AOI_{place}": limit for kind in KINDS for place, limit in PLACES.items()}
+COLUMNS = (*TEXT_COLUMNS, *NUMBER_COLUMNS, *PLACE_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pointings:
+    """Where the events of one kind lie, one entry per row of the file.
+
+    Attributes:
+        duration: In the unit of the file, NaN where it is empty; None for clicks, which have none.
+        carousel: 1..10, 0 where it is empty.
+        position: Position of the film in its carousel, 1..15, 0 where it is empty.
+    """
+
+    duration: Floats | None
+    carousel: NDArray[np.int8]
+    position: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventTable:
+    """The columns of the event file that the session rule needs; all arrays have one entry per row.
+
+    Attributes:
+        path: The file.
+        users: The users' ids; ``user`` indexes them.
+        user: Index of the row's user.
+        tasks: The TaskIDs as they are written (``3`` and ``3.0`` may both occur); ``task`` indexes them.
+        task: Index of the row's TaskID as written.
+        task_number: TaskID, 1..40.
+        time: Timestamp in seconds, NaN where it is empty (refused on clicks, whose order matters).
+        fixation: Fixations, duration in milliseconds.
+        click: Clicks.
+        click_type: AOI type of the click in lower case as an index into ``click_types``, -1 where it is empty.
+        click_types: The AOI types that occur.
+        cursor: Stays of the cursor, duration in seconds.
+    """
+
+    path: Path
+    users: tuple[str, ...]
+    user: Ints
+    tasks: tuple[str, ...]
+    task: Ints
+    task_number: Ints
+    time: Floats
+    fixation: Pointings
+    click: Pointings
+    click_type: Ints
+    click_types: tuple[str, ...]
+    cursor: Pointings
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def click_is(self, *types: str) -> Bools:
+        """Return which rows are clicks on an AOI of one of ``types`` (lower case)."""
+        wanted = [code for code, name in enumerate(self.click_types) if name in types]
+        return np.isin(self.click_type, wanted)
+
+
+def read_events(path: Path) -> EventTable:
+    """Read the event file.
+
+    Raises:
+        InputError: Missing columns, text in a number field, a position or TaskID out of range, a
+            negative duration, a row without user or task, a click without a time, a repeated row, a
+            row with too few or too many fields; the message names the file and the row.
+    """
+    require_columns(path, read_header(path), COLUMNS)
+    table = _parse(path)
+    if table.num_rows == 0:
+        raise InputError(f"{path} holds a header but no events. Copy the published file again.")
+    user, users = _text_column(path, table, "UserID")
+    task, tasks = _text_column(path, table, "TaskID")
+    click_type, click_types = _text_column(path, table, "Click_AOI_type", needed=False)
+    number_of = np.array([whole_number(text, N_TASKS) or 0 for text in tasks], dtype=np.int64)
+    if (number_of == 0).any():
+        row = int(np.argmax(number_of[task] == 0))
+        raise _field_error(path, row, "TaskID", tasks[task[row]], f"a whole number 1..{N_TASKS}")
+    types = sorted({name.lower() for name in click_types})
+    type_code = np.array([types.index(name.lower()) for name in click_types] + [-1], dtype=np.int64)
+    numbers = {name: _number_column(path, table, name) for name in NUMBER_COLUMNS}
+    places = {name: _place_column(path, table, name, limit) for name, limit in PLACE_COLUMNS.items()}
+
+    def pointings(kind: str) -> Pointings:
+        carousel, position = (places[f"{kind}_AOI_{place}"] for place in PLACES)
+        return Pointings(numbers.get(f"{kind}_Duration"), carousel, position)
+
+    events = EventTable(
+        path=path,
+        users=users,
+        user=user,
+        tasks=tasks,
+        task=task,
+        task_number=number_of[task],
+        time=numbers["Timestamp"],
+        fixation=pointings("Fixation"),
+        click=pointings("Click"),
+        click_type=type_code[click_type],
+        click_types=tuple(types),
+        cursor=pointings("Cursor"),
+    )
+    clicked = (events.click_type >= 0) | (events.click.carousel > 0) | (events.click.position > 0)
+    if (timeless := clicked & np.isnan(events.time)).any():
+        raise _field_error(path, int(np.argmax(timeless)), "Timestamp", "", "the time of the click in seconds")
+    _refuse_repeated_rows(path, [user, task, click_type, *places.values()], list(numbers.values()))
+    return events
+
+
+def row_number(path: Path, index: int) -> int:
+    """Return the line in the file (the header is line 1) of the event with this index."""
+    for event, (line, _) in enumerate(_lines(path)):
+        if event == index:
+            return line
+    raise IndexError(index)
+
+
+def _parse(path: Path) -> pa.Table:
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    types: dict[str, Any] = {name: pa.dictionary(pa.int32(), pa.string()) for name in TEXT_COLUMNS}
+    types |= {name: pa.float64() for name in (*NUMBER_COLUMNS, *PLACE_COLUMNS)}  # places may be written "3.0"
+    convert = arrow_csv.ConvertOptions(include_columns=list(COLUMNS), column_types=types, null_values=sorted(EMPTY))
+    try:
+        return arrow_csv.read_csv(path, convert_options=convert)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        _explain(path)
+        raise unreadable(path, error) from error
+
+
+def _explain(path: Path) -> None:
+    """Find the row that stopped the parser and raise the error that names it."""
+    header = read_header(path)
+    numbers = [(name, header.index(name)) for name in (*NUMBER_COLUMNS, *PLACE_COLUMNS)]
+    for line, content in _lines(path):
+        try:
+            fields = next(csv.reader([content.decode()]))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{path} row {line} is not UTF-8 CSV text: {error}. Correct the row.") from error
+        if len(fields) != len(header):
+            raise InputError(
+                f"{path} row {line} has {len(fields)} fields, the header has {len(header)}. Correct the row."
+            )
+        for name, column in numbers:
+            text = fields[column]
+            try:
+                if not is_empty(text):
+                    float(text)
+            except ValueError as error:
+                raise InputError(f"{path} row {line}: {name} is '{text}', expected a number. Correct it.") from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (line number, content) of every event: the lines after the header that are not blank."""
+    with path.open("rb") as file:
+        header_seen = False
+        for number, line in enumerate(file, start=1):
+            content = line.rstrip(b"\r\n")
+            if content and header_seen:
+                yield number, content
+            header_seen = header_seen or bool(content)
+
+
+def _field_error(path: Path, index: int, name: str, value: str, expected: str) -> InputError:
+    shown = f"is '{value}'" if value else "is empty"
+    return InputError(f"{path} row {row_number(path, index)}: {name} {shown}, expected {expected}. Correct it.")
+
+
+def _text_column(path: Path, table: pa.Table, name: str, needed: bool = True) -> tuple[Ints, tuple[str, ...]]:
+    """Return (index per row, values without blanks around them) of a text column; index -1 is empty."""
+    column = table.column(name).unify_dictionaries()
+    codes = np.concatenate([chunk.indices.to_numpy() for chunk in column.chunks])
+    written = [value.strip() for value in column.chunk(0).dictionary.to_pylist()]
+    values = tuple(dict.fromkeys(value for value in written if not is_empty(value)))
+    place = {value: index for index, value in enumerate(values)}
+    index = np.array([place.get(value, -1) for value in written], dtype=np.int64)[codes]
+    if needed and (index < 0).any():
+        raise _field_error(path, int(np.argmax(index < 0)), name, "", "a value in every row")
+    return index, values
+
+
+def _place_column(path: Path, table: pa.Table, name: str, limit: int) -> NDArray[np.int8]:
+    """Return a column of positions 1..limit, 0 where it is empty."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = table.column(name)
+    try:
+        places: NDArray[np.int8] = pc.fill_null(pc.cast(column, pa.int8()), 0).to_numpy()
+        fits = places.max() <= limit and np.count_nonzero(places > 0) == len(places) - column.null_count
+    except pa.ArrowInvalid:  # a fraction, or far out of range
+        fits = False
+    if not fits:
+        values: Floats = column.to_numpy()
+        empty = pc.is_null(column).to_numpy()
+        row = int(np.argmax(~empty & ~(np.isin(values, np.arange(1, limit + 1)))))
+        raise _field_error(path, row, name, f"{values[row]:g}", f"a whole number 1..{limit}")
+    return places
+
+
+def _number_column(path: Path, table: pa.Table, name: str) -> Floats:
+    """Return a number column, NaN where it is empty; durations are checked."""
+    values: Floats = table.column(name).to_numpy()
+    if (wrong := np.isinf(values)).any():
+        row = int(np.argmax(wrong))
+        raise _field_error(path, row, name, str(values[row]), "a finite number")
+    if name.endswith("_Duration") and (wrong := values < 0).any():
+        row = int(np.argmax(wrong))
+        raise _field_error(path, row, name, f"{values[row]:g}", "no negative duration")
+    return values
+
+
+def _refuse_repeated_rows(path: Path, codes: Sequence[NDArray[np.integer[Any]]], numbers: Sequence[Floats]) -> None:
+    """Refuse a row that repeats an earlier one in all its fields.
+
+    Rows that agree in the columns read here share a 64-bit mix of them; whether they agree in the
+    whole line is then looked up in the file, so that no row is refused wrongly.
+    """
+    mix = np.zeros(len(codes[0]), dtype=np.uint64)
+    for code in codes:
+        mix *= np.uint64(101)
+        mix += code.astype(np.uint64)
+    for number in numbers:
+        mix ^= mix >> np.uint64(29)
+        mix *= np.uint64(0x9E3779B97F4A7C15)
+        mix ^= np.where(np.isnan(number), np.float64(-1.0), number).view(np.uint64)
+    ordered = np.sort(mix)
+    shared = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(shared):
+        return
+    suspects = np.isin(mix, shared)
+    first: dict[bytes, int] = {}
+    for suspect, (line, content) in zip(suspects, _lines(path), strict=True):
+        if suspect and first.setdefault(content, line) != line:
+            raise InputError(f"{path} row {line} repeats row {first[content]} in every field. Remove one of them.")

@@ -1,0 +1,265 @@
+"""The published RecGaze folder: recognising it, and its two small tables, films and users.
+
+Format: PROTOCOL section 2 and the description published with the data set. The large table, the
+events, is read by ``tasks.recgaze.event_table``.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from tasks.recgaze.render import Film
+
+EVENTS = "summary_feedback.csv"
+ITEMS = "item_features.csv"
+USERS = "user_features.csv"
+
+N_TASKS, N_CAROUSELS, N_POSITIONS = 40, 10, 15
+EMPTY = frozenset({"", "NA", "N/A", "NaN", "nan", "None", "null", "<NA>"})
+
+ITEM_KEY = ("TaskID", "Carousel_position", "Movie_position_in_carousel")
+ITEM_COLUMNS = (*ITEM_KEY, "Carousel_genre", "MovieID", "TMDB_title", "TMDB_genres", "TMDB_poster_path")
+USER_COLUMNS = ("UserID", "Top_genre", "Preferred_genres")
+
+# What betrays the other task's folders, so that the message can name the mistake.
+_ADSERP_SIGNS = ("ad-boundary-data", "fixation-data", "full-page-screenshots", "trials")
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What was on the screens.
+
+    Attributes:
+        path: The file that it was read from.
+        films: (task, carousel, position) -> film; task 1..40, carousel 1..10, position 1..15.
+        genres: (task, carousel) -> title of the carousel.
+    """
+
+    path: Path
+    films: Mapping[tuple[int, int, int], Film]
+    genres: Mapping[tuple[int, int], str]
+
+
+def detect(path: Path) -> str | None:
+    """Return ``raw`` if ``path`` is a folder with the published event file, else None."""
+    return "raw" if (path / EVENTS).is_file() else None
+
+
+def check_folder(raw: Path) -> None:
+    """Check that ``raw`` holds the three files that are read.
+
+    Raises:
+        InputError: The folder is missing, empty, of another data set, or lacks one of the files.
+    """
+    wanted = f"Give the RecGaze folder with {EVENTS}, {ITEMS} and {USERS}."
+    if not raw.exists():
+        raise InputError(f"{raw} does not exist. {wanted}")
+    if not raw.is_dir():
+        raise InputError(f"{raw} is not a folder. {wanted}")
+    try:
+        present = {entry.name for entry in raw.iterdir()}
+    except OSError as error:
+        raise InputError(f"cannot list the folder {raw}: {error.strerror}.") from error
+    if not present:
+        raise InputError(f"the folder {raw} is empty. {wanted}")
+    if EVENTS not in present:
+        if found := sorted(present.intersection(_ADSERP_SIGNS)):
+            raise InputError(f"{raw} looks like an AdSERP folder (it holds {found[0]}), not RecGaze. {wanted}")
+        if inside := sorted(raw.glob(f"*/{EVENTS}")):
+            raise InputError(f"{raw} has no {EVENTS}, but {inside[0].parent} has: give that folder.")
+    if missing := [name for name in (EVENTS, ITEMS, USERS) if not (raw / name).is_file()]:
+        raise InputError(f"{raw} lacks {', '.join(missing)}. {wanted}")
+
+
+def read_header(path: Path) -> list[str]:
+    """Return the column names of a CSV file.
+
+    Raises:
+        InputError: The file is empty, cannot be read, or is not UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise unreadable(path, error) from error
+    if not any(name.strip() for name in header):
+        raise InputError(f"{path} is empty. Copy the published file again.")
+    return header
+
+
+def require_columns(path: Path, header: Sequence[str], needed: Sequence[str]) -> None:
+    """Check that every needed column is in the header, once.
+
+    Raises:
+        InputError: Naming every column that is missing, or one that occurs twice.
+    """
+    if missing := [name for name in needed if name not in header]:
+        raise InputError(
+            f"{path} row 1 lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}. "
+            "Use the published file with its header line."
+        )
+    if twice := [name for name in needed if list(header).count(name) > 1]:
+        raise InputError(f"{path} row 1 has the column {twice[0]} twice. Use the published file.")
+
+
+def unreadable(path: Path, error: Exception) -> InputError:
+    """Return the error for a file that cannot be read as UTF-8 CSV."""
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    if isinstance(error, UnicodeDecodeError):
+        reason = f"it is not UTF-8 text (byte {error.start})"
+    return InputError(f"cannot read {path}: {reason}. Copy the published file again.")
+
+
+def is_empty(text: str) -> bool:
+    """Say whether a field holds nothing: blank or one of the usual marks such as NA."""
+    return text.strip() in EMPTY
+
+
+def whole_number(text: str, limit: int) -> int | None:
+    """Return the number 1..limit that ``text`` writes (``3`` or ``3.0``), or None if it is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() and 1 <= value <= limit else None
+
+
+def read_catalogue(raw: Path) -> Catalogue:
+    """Read the films and carousel titles of all screens from ``item_features.csv``.
+
+    Rows without any of the three positions are films that were on no screen and are skipped.
+
+    Raises:
+        InputError: Missing columns, a position that is no number or out of range, an empty title,
+            two rows for one position, or two titles for one carousel.
+    """
+    from tasks.recgaze.render import Film
+
+    path = raw / ITEMS
+    films: dict[tuple[int, int, int], Film] = {}
+    genres: dict[tuple[int, int], str] = {}
+    row_of: dict[tuple[int, int, int], int] = {}
+    for row, record in _records(path, ITEM_COLUMNS):
+        texts = [record[name] for name in ITEM_KEY]
+        if all(is_empty(text) for text in texts):
+            continue
+        key = [
+            _key_number(path, row, name, text, limit)
+            for name, text, limit in zip(ITEM_KEY, texts, (N_TASKS, N_CAROUSELS, N_POSITIONS), strict=True)
+        ]
+        task, carousel, position = key
+        where = (task, carousel, position)
+        if where in row_of:
+            raise InputError(
+                f"{path} row {row} repeats TaskID {task}, carousel {carousel}, position {position} of row "
+                f"{row_of[where]}. Remove one of them."
+            )
+        row_of[where] = row
+        genre = record["Carousel_genre"].strip()
+        if genres.setdefault((task, carousel), genre) != genre:
+            raise InputError(
+                f"{path} row {row} calls carousel {carousel} of TaskID {task} '{genre}', an earlier row "
+                f"'{genres[task, carousel]}'. Correct one of them."
+            )
+        title = record["TMDB_title"].strip()
+        if not title:
+            raise InputError(f"{path} row {row} has an empty TMDB_title. Fill it in.")
+        films[where] = Film(
+            movie_id=_plain_id(record["MovieID"]),
+            title=title,
+            year=_year(record.get("TMDB_release_date", "")),
+            genres=comma_list(record["TMDB_genres"]),
+            poster=_file_name(record["TMDB_poster_path"]),
+        )
+    if not films:
+        raise InputError(f"{path} holds no film with a position on a screen. Copy the published file again.")
+    return Catalogue(path, films, genres)
+
+
+def read_profiles(raw: Path) -> dict[str, str]:
+    """Read ``user_features.csv``: user id -> profile in words (PROTOCOL section 2).
+
+    A part that the file leaves empty is left out of the text.
+
+    Raises:
+        InputError: Missing columns, an empty user id, or two rows for one user.
+    """
+    path = raw / USERS
+    profiles: dict[str, str] = {}
+    row_of: dict[str, int] = {}
+    for row, record in _records(path, USER_COLUMNS):
+        user = record["UserID"].strip()
+        if is_empty(user):
+            raise InputError(f"{path} row {row} has an empty UserID. Fill it in or remove the row.")
+        if user in row_of:
+            raise InputError(f"{path} row {row} repeats user {user} of row {row_of[user]}. Remove one of them.")
+        row_of[user] = row
+        parts = []
+        if not is_empty(record["Top_genre"]):
+            parts.append(f"Top_genre: {record['Top_genre'].strip()}")
+        if preferred := comma_list(record["Preferred_genres"]):
+            parts.append(f"Preferred_genres: {', '.join(preferred)}")
+        profiles[user] = ", ".join(parts)
+    return profiles
+
+
+def comma_list(text: str) -> tuple[str, ...]:
+    """Split ``Action, Comedy`` (also ``['Action', 'Comedy']``) into its names."""
+    if is_empty(text):
+        return ()
+    names = (name.strip(" \t[]'\"") for name in text.split(","))
+    return tuple(name for name in names if not is_empty(name))
+
+
+def _records(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line number of the record's start, column -> text) for every record that is not blank."""
+    header = read_header(path)
+    require_columns(path, header, needed)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            next(reader)
+            start = reader.line_num + 1
+            for record in reader:
+                if record:
+                    if len(record) != len(header):
+                        raise InputError(
+                            f"{path} row {start} has {len(record)} fields, the header has {len(header)}. "
+                            "Correct the row."
+                        )
+                    yield start, dict(zip(header, record, strict=True))
+                start = reader.line_num + 1
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise unreadable(path, error) from error
+
+
+def _key_number(path: Path, row: int, name: str, text: str, limit: int) -> int:
+    number = whole_number(text, limit)
+    if number is None:
+        raise InputError(f"{path} row {row}: {name} is '{text}', expected a whole number 1..{limit}.")
+    return number
+
+
+def _plain_id(text: str) -> str:
+    """Drop the ``.0`` that a table with gaps gains when it is written as floating point."""
+    return re.sub(r"\.0+$", "", text.strip())
+
+
+def _year(date: str) -> str:
+    found = re.search(r"(?<!\d)\d{4}(?!\d)", date)
+    return found.group() if found else ""
+
+
+def _file_name(path: str) -> str:
+    """Return the file name of a poster's address or path; empty if there is none."""
+    if is_empty(path):
+        return ""
+    return re.split(r"[/\\]", path.strip().split("?", 1)[0])[-1]

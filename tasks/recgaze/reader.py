@@ -1,0 +1,224 @@
+"""Reading a RecGaze folder into sessions: films, profiles and screens put together with the visits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tasks.definition import Progress, Reading, ReadOptions
+from tasks.errors import InputError, unknown_name
+from tasks.recgaze.event_table import EventTable, read_events, row_number
+from tasks.recgaze.events import COLUMNS, N_SLOTS, ROWS, Selection, Visit, select_sessions
+from tasks.recgaze.files import EVENTS, USERS, Catalogue, check_folder, read_catalogue, read_profiles
+from tasks.types import ScreenImage, Session, Slot
+
+if TYPE_CHECKING:
+    from tasks.recgaze.render import ScreenState
+
+LAYOUTS = ("raw",)
+LABELS = "ABCDEFGHIJKLMNO"
+PUBLISHED_SIZE = (1100, 600)
+SAMPLE_SIZE = (480, 288)
+Screen = tuple[int, tuple[int, int, int]]
+"""What a screen depends on: TaskID and the pages of its three carousels."""
+
+PUBLISHED_COUNTS = {"sessions": 575, "users": 83, "training sessions": 499, "test sessions": 76}
+
+
+def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool = False) -> Reading:
+    """Read a folder in the published format (PROTOCOL section 2).
+
+    Args:
+        raw: Folder with ``summary_feedback.csv``, ``item_features.csv`` and ``user_features.csv``.
+        options: Layout, screens and their size.
+        progress: Shows the drawing of the screens.
+        visible: Read ``recgaze-visible``: dwell counts only films visible at the click.
+
+    Returns:
+        The kept sessions ordered by (UserID, TaskID) as text, the dropped ones by reason, and notes on
+        the published counts, the posters and oddities of the recording.
+
+    Raises:
+        InputError: The folder or one of its files cannot be used; the message names file and row.
+    """
+    if options.layout is not None and options.layout not in LAYOUTS:
+        raise unknown_name("layout of recgaze", options.layout, LAYOUTS)
+    if options.posters is not None and not options.posters.is_dir():
+        raise InputError(f"the poster folder {options.posters} does not exist. Give an existing folder or none.")
+    if options.images and options.work is None:
+        raise ValueError("drawing screens needs ReadOptions.work, a folder to write them to")
+    check_folder(raw)
+    catalogue = read_catalogue(raw)
+    profiles = read_profiles(raw)
+    events = read_events(raw / EVENTS)
+    profile_of = _profiles_of_events(events, profiles, raw / USERS)
+    selection = select_sessions(events, visible)
+    size = options.size or (SAMPLE_SIZE if options.simulated else PUBLISHED_SIZE)
+    states: dict[Screen, ScreenState] = {}
+    for visit in selection.visits:
+        if _screen(visit) not in states:
+            states[_screen(visit)] = screen_state(visit, catalogue)
+    images = _draw(states, size, options, progress)
+    sessions = _sessions(selection.visits, states, images, profile_of, size)
+    notes = [] if options.simulated else [published_counts_note(selection.rule_users), *_unit_notes(events)]
+    notes += _recording_notes(events, selection) + [_poster_note(states.values(), options)]
+    return Reading(sessions=sessions, read=selection.read, dropped=dict(selection.dropped), notes=notes)
+
+
+def screen_state(visit: Visit, catalogue: Catalogue) -> ScreenState:
+    """Return the 3 x 5 films and the carousel titles on the screen at the click of ``visit``.
+
+    Raises:
+        InputError: A film that was on the screen is not in ``item_features.csv``.
+    """
+    from tasks.recgaze.render import ScreenState
+
+    rows = []
+    for carousel, page in enumerate(visit.pages, start=1):
+        films = []
+        for position in range(page * COLUMNS + 1, (page + 1) * COLUMNS + 1):
+            film = catalogue.films.get((visit.task_number, carousel, position))
+            if film is None:
+                raise InputError(
+                    f"{catalogue.path} has no film for TaskID {visit.task_number}, carousel {carousel}, position "
+                    f"{position}, which session {visit.user}-{visit.task} shows. Add the row."
+                )
+            films.append(film)
+        rows.append((catalogue.genres[visit.task_number, carousel], tuple(films)))
+    return ScreenState(tuple(rows))
+
+
+def published_counts_note(users: Sequence[str]) -> str:
+    """Compare the kept sessions with the counts that the real files give (PROTOCOL section 2).
+
+    Args:
+        users: The user of every session that the rule of ``recgaze`` keeps, in session order.
+
+    Returns:
+        A line with ``match``, or with ``differs:`` and every count that does.
+    """
+    from tasks.splits import leave_one_out
+
+    split = Counter(leave_one_out(users))
+    found = dict(zip(PUBLISHED_COUNTS, (len(users), len(set(users)), split["train"], split["test"]), strict=True))
+    expected = ", ".join(f"{count} {what}" for what, count in PUBLISHED_COUNTS.items())
+    wrong = [
+        f"{found[what]} {what} (published: {count})" for what, count in PUBLISHED_COUNTS.items() if found[what] != count
+    ]
+    verdict = f"differs: {', '.join(wrong)}" if wrong else "match"
+    return f"published counts of recgaze ({expected}): {verdict}"
+
+
+def _profiles_of_events(events: EventTable, profiles: Mapping[str, str], path: Path) -> dict[str, str]:
+    """Return user -> profile for the users of the events; ids may differ in case (KInIT_1, KINIT_1)."""
+    folded: dict[str, str] = {user.casefold(): profile for user, profile in profiles.items()}
+    found: dict[str, str] = {}
+    for code, user in enumerate(events.users):
+        profile = profiles.get(user, folded.get(user.casefold()))
+        if profile is None:
+            row = row_number(events.path, int(np.argmax(events.user == code)))
+            raise InputError(f"{events.path} row {row}: user {user} has no row in {path.name}. Add the row.")
+        found[user] = profile
+    return found
+
+
+def _screen(visit: Visit) -> Screen:
+    return visit.task_number, visit.pages
+
+
+def _sessions(
+    visits: Sequence[Visit],
+    states: Mapping[Screen, ScreenState],
+    images: Mapping[Screen, ScreenImage],
+    profile_of: Mapping[str, str],
+    size: tuple[int, int],
+) -> list[Session]:
+    from tasks.recgaze.render import slot_boxes
+
+    boxes = slot_boxes(size)
+    slots_of: dict[Screen, tuple[Slot, ...]] = {}
+    for screen, state in states.items():
+        texts = [_film_text(film.title, film.year, film.genres) for _, films in state.rows for film in films]
+        slots_of[screen] = tuple(
+            Slot(label, "film", text, box) for label, text, box in zip(LABELS, texts, boxes, strict=True)
+        )
+    return [
+        Session(
+            session_id=f"{visit.user}-{visit.task}",
+            user=visit.user,
+            screen=str(visit.task_number),  # one name for one screen, however the row writes its number
+            image=images.get(_screen(visit)),
+            profile=profile_of[visit.user],
+            slots=slots_of[_screen(visit)],
+            gaze_ms=visit.gaze_ms,
+            cursor_ms=visit.cursor_ms,
+            click=visit.click,
+            flags=visit.flags,
+        )
+        for visit in visits
+    ]
+
+
+def _film_text(title: str, year: str, genres: Sequence[str]) -> str:
+    """Return ``Title (year). Genre, genre``, without the parts that are not known."""
+    head = f"{title} ({year})" if year else title
+    return f"{head}. {', '.join(genres)}" if genres else head
+
+
+def _draw(
+    states: Mapping[Screen, ScreenState], size: tuple[int, int], options: ReadOptions, progress: Progress
+) -> dict[Screen, ScreenImage]:
+    """Draw every distinct state once; return the image of each screen, nothing where none are asked for."""
+    if not options.images:
+        return {}
+    from tasks.recgaze.render import draw_screens, state_digest
+
+    assert options.work is not None
+    digest_of = {screen: state_digest(state, size) for screen, state in states.items()}
+    distinct = {digest_of[screen]: state for screen, state in states.items()}
+    files = draw_screens(distinct, options.work, size, options.posters, options.workers, progress)
+    image_of = {digest: ScreenImage(path=path) for digest, path in files.items()}
+    return {screen: image_of[digest] for screen, digest in digest_of.items()}
+
+
+def _recording_notes(events: EventTable, selection: Selection) -> list[str]:
+    """Return a line for every oddity that changed how sessions were read."""
+    notes = []
+    flags = Counter(flag for visit in selection.visits for flag in visit.flags)
+    if count := flags["page-mismatch"]:
+        notes.append(
+            f"sessions that clicked a film on another page than their swipes give: {count} (flag page-mismatch; the "
+            "clicked film's page is shown)"
+        )
+    assert events.fixation.duration is not None
+    if count := int(((events.fixation.position > 0) & np.isnan(events.fixation.duration)).sum()):
+        notes.append(f"fixations on films without a duration: {count} (they add nothing to the dwell times)")
+    return notes
+
+
+def _unit_notes(events: EventTable) -> list[str]:
+    """Warn where fixations last so briefly that the file may hold seconds; PROTOCOL reads milliseconds."""
+    durations = events.fixation.duration
+    assert durations is not None
+    durations = durations[durations > 0]
+    if len(durations) and (median := float(np.median(durations))) < 10:
+        return [f"the median Fixation_Duration is {median:.3g}: read as milliseconds, but it looks like seconds"]
+    return []
+
+
+def _poster_note(states: Iterable[ScreenState], options: ReadOptions) -> str:
+    """Say which posters the screens show."""
+    if not options.images:
+        return "screens: none drawn"
+    if options.posters is None:
+        return "posters: drawn by this project (title, year, genre), no poster folder was given"
+    names = {film.poster for state in states for _, films in state.rows for film in films if film.poster}
+    found = sum((options.posters / name).is_file() for name in names)
+    return f"posters: {found} of {len(names)} shown poster files found, the other posters drawn by this project"
+
+
+assert len(LABELS) == N_SLOTS == ROWS * COLUMNS

@@ -30,6 +30,7 @@ class RunConfig:
         reference: The simulator that every other one is compared with.
         family: Metrics whose comparisons with the reference are corrected together (Holm).
         alpha: Level of the family.
+        label: Also compute attention for the true click, where a simulator can; it has rows of its own, unranked.
     """
 
     task: str
@@ -41,6 +42,7 @@ class RunConfig:
     reference: str = "position-prior"
     family: tuple[str, ...] = ("KL", "Accuracy", "LogLoss", "AUC")
     alpha: float = 0.05
+    label: bool = False
 
     def __post_init__(self) -> None:
         if not self.simulators:
@@ -103,6 +105,10 @@ def _checked(path: Path, key: str, value: object) -> object:
     if key == "alpha":
         if not isinstance(value, float):
             raise wrong("a number")
+        return value
+    if key == "label":
+        if not isinstance(value, bool):
+            raise wrong("true or false")
         return value
     if not isinstance(value, str):
         raise wrong("text")

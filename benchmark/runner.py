@@ -12,7 +12,7 @@ from benchmark.catalogue import Catalogue, simulator_class
 from benchmark.config import RunConfig
 from benchmark.metrics import get
 from benchmark.results import Results
-from benchmark.simulator import Prediction, Simulator
+from benchmark.simulator import AttendsToLabel, Prediction, ReportsCost, Simulator, UsesWorkspace, Workspace
 from benchmark.store import TrialStore
 from benchmark.trials import Trial, expand
 from tasks.definition import Progress, quiet
@@ -25,23 +25,37 @@ if TYPE_CHECKING:
     from tasks.task import Task
 
 
-def run_trial(trial: Trial, task: Task) -> pd.DataFrame:
+def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> tuple[pd.DataFrame, dict[str, object]]:
     """Run one trial: a pure function of the trial and the task's sessions.
 
+    Args:
+        trial: What to run.
+        task: The task it belongs to.
+        workspace: Where a fit that can be resumed keeps its state; None runs without one.
+
     Returns:
-        The checked predictions of the fold's test sessions (columns of ``predictions.schema``).
+        The checked predictions of the fold's test sessions (columns of ``predictions.schema``), and what it cost.
 
     Raises:
         InputError: The simulator returned predictions that are not what was asked for.
     """
     train, test = task.split(trial.split).folds[trial.fold]
     simulator: Simulator = simulator_class(trial.factory)(**trial.settings)
+    start = time.perf_counter()
+    if workspace is not None and isinstance(simulator, UsesWorkspace):
+        simulator.attach(workspace)
     simulator.fit(task.sessions_at(train), trial.seed)
+    fitted = time.perf_counter()
     sessions = task.sessions_at(test)
     # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
     shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
     found = simulator.simulate(cast("list[Stimulus]", shown))
-    return predictions.to_frame(_checked(trial.simulator, found, sessions), trial.simulator, trial.seed)
+    rows = _checked(trial.simulator, found, sessions)
+    if trial.label and isinstance(simulator, AttendsToLabel):
+        rows += _checked(trial.simulator, simulator.attend_to_label(sessions), sessions)
+    cost: dict[str, object] = dict(simulator.cost()) if isinstance(simulator, ReportsCost) else {}
+    cost |= {"seconds_fit": round(fitted - start, 3), "seconds_simulate": round(time.perf_counter() - fitted, 3)}
+    return predictions.to_frame(rows, trial.simulator, trial.seed), cost
 
 
 def _checked(simulator: str, found: Sequence[Prediction], sessions: Sequence[Session]) -> list[Prediction]:
@@ -81,9 +95,9 @@ def run_missing(
     if len(missing) < len(trials):
         report(f"{len(trials) - len(missing)} of {len(trials)} trials were finished before and are kept.")
     for trial in progress(missing, total=len(missing), desc="trials"):
-        start = time.perf_counter()
-        frame = run_trial(trial, task)
-        store.put(trial, frame, {"seconds": round(time.perf_counter() - start, 3)})
+        with store.workspace(trial) as (folder, artifacts):
+            frame, cost = run_trial(trial, task, Workspace(folder, artifacts, report, quiet))
+            store.put(trial, frame, cost, artifacts)
     return len(missing)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.definition import Progress
 from tasks.types import Session, Stimulus
 
 Floats = NDArray[np.float64]
@@ -47,4 +49,57 @@ class Simulator(Protocol):
 
         A simulator registered as an oracle is handed full sessions instead and is never ranked.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where a long fit keeps its state, and whom it tells how it goes.
+
+    Attributes:
+        folder: Exists; kept between attempts at the same trial and emptied when the trial is finished: checkpoints.
+        artifacts: Exists; stored with the finished trial: training curves, the tuned prompt.
+        report: Is told a line for the person at the terminal.
+        progress: Wraps the epochs or batches of the fit.
+    """
+
+    folder: Path
+    artifacts: Path
+    report: Callable[[str], None]
+    progress: Progress
+
+
+@runtime_checkable
+class UsesWorkspace(Protocol):
+    """A simulator whose fit can be stopped and resumed; ``attach`` is called once, before ``fit``."""
+
+    def attach(self, workspace: Workspace) -> None:
+        """Remember the workspace."""
+        ...
+
+
+@runtime_checkable
+class HasMaterial(Protocol):
+    """A simulator that rests on more than its settings: a backbone, a file."""
+
+    def material(self) -> Mapping[str, str]:
+        """Return name -> fingerprint of what shapes the predictions beside the settings; part of a trial's identity."""
+        ...
+
+
+@runtime_checkable
+class ReportsCost(Protocol):
+    """A simulator that counts what it spends."""
+
+    def cost(self) -> Mapping[str, float]:
+        """Return counts after ``simulate``: tokens, estimated FLOPs, peak memory in bytes, seconds by part."""
+        ...
+
+
+@runtime_checkable
+class AttendsToLabel(Protocol):
+    """A simulator that can also compute attention for the true click, as the paper's tables do; never ranked."""
+
+    def attend_to_label(self, sessions: Sequence[Session]) -> list[Prediction]:
+        """Return one prediction per session, in order, with ``target="label"`` and attention only."""
         ...

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,17 +36,35 @@ class TrialStore:
         """Return whether the trial has been run to its end."""
         return (self.folder(trial) / "trial.json").is_file()
 
-    def put(self, trial: Trial, frame: pd.DataFrame, cost: dict[str, object]) -> None:
+    @contextlib.contextmanager
+    def workspace(self, trial: Trial) -> Iterator[tuple[Path, Path]]:
+        """Give a trial in progress its folder for checkpoints and its folder for artifacts.
+
+        Both stay if the block is left by an exception, so that the next attempt at the trial finds what the last one
+        kept; they go when it ends without one.
+        """
+        working = self.root / f".working-{trial.identity()}"
+        folders = working / "state", working / "artifacts"
+        with write_errors(working):
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+        yield folders
+        shutil.rmtree(working, ignore_errors=True)
+
+    def put(self, trial: Trial, frame: pd.DataFrame, cost: Mapping[str, object], artifacts: Path | None = None) -> None:
         """Store a finished trial in one step; a trial that is there already is replaced.
 
         Args:
             trial: What was run.
             frame: Its predictions (columns of ``predictions.schema``).
             cost: Seconds and whatever else was measured.
+            artifacts: Folder whose files are kept with the trial.
         """
         with staged(self.folder(trial), replace=True) as folder, write_errors(folder):
             predictions.write(frame, folder / "predictions.parquet")
-            record = {**trial.record(), "cost": cost}
+            if artifacts is not None and any(artifacts.iterdir()):
+                shutil.copytree(artifacts, folder / "artifacts")
+            record = {**trial.record(), "cost": dict(cost)}
             (folder / "trial.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     def get(self, trial: Trial) -> pd.DataFrame:

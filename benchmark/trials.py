@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.catalogue import Catalogue, check_settings, code_version, full_settings, settings_for
 from benchmark.config import RunConfig
+from benchmark.simulator import AttendsToLabel, HasMaterial
 
 if TYPE_CHECKING:
     from tasks.task import Task
@@ -30,10 +31,12 @@ class Trial:
         simulator: Registry name.
         factory: ``module:Class`` of the simulator.
         settings: Every setting, defaults included.
+        material: What else shapes the predictions: name -> fingerprint, such as a backbone's.
         oracle: The simulator is handed full sessions.
         seed: Seed of fit and simulate.
         fold: Index of the fold.
         code: Digest of the simulator's source.
+        label: Attention for the true click is computed too, where the simulator can.
     """
 
     task: str
@@ -43,10 +46,12 @@ class Trial:
     simulator: str
     factory: str
     settings: Mapping[str, object] = field(hash=False)
+    material: Mapping[str, str] = field(hash=False)
     oracle: bool
     seed: int
     fold: int
     code: str
+    label: bool = False
 
     def identity(self) -> str:
         """Return the name of the trial's folder: 24 hexadecimal digits of a SHA-256."""
@@ -63,10 +68,12 @@ class Trial:
             "simulator": self.simulator,
             "factory": self.factory,
             "settings": dict(self.settings),
+            "material": dict(self.material),
             "oracle": self.oracle,
             "seed": self.seed,
             "fold": self.fold,
             "code": self.code,
+            "label": self.label,
         }
 
 
@@ -83,6 +90,7 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
     for entry in entries:
         built = catalogue.build(entry.name, settings_for(entry, config.settings))
         settings = full_settings(built, entry.factory)
+        material = built.material() if isinstance(built, HasMaterial) else {}
         code = code_version(entry.factory)
         for seed in config.seeds if entry.stochastic else config.seeds[:1]:
             for fold in range(len(split.folds)):
@@ -95,10 +103,12 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
                         simulator=entry.name,
                         factory=entry.factory,
                         settings=settings,
+                        material=material,
                         oracle=entry.oracle,
                         seed=seed,
                         fold=fold,
                         code=code,
+                        label=config.label and isinstance(built, AttendsToLabel),
                     )
                 )
     return trials

@@ -111,7 +111,7 @@ def _raw(name: str, found: TaskDefinition, raw: Path, options: ReadOptions, prog
         from tasks.prepare import prepare
 
         report(f"preparing {raw} once into {entry / 'prepared'}")
-        prepare(found, raw, folder / "prepared", options, progress, report)
+        prepare(found, raw, folder / "prepared", options, progress)
 
     return _cached(found, entry, build)
 
@@ -130,7 +130,7 @@ def _sample(name: str, found: TaskDefinition, workers: int, progress: Progress, 
             found.write_sample(raw)
             (raw / SIMULATED_MARK).write_text(found.sample_notice + "\n", encoding="utf-8")
         options = ReadOptions(size=found.sample_size, workers=workers, simulated=True)
-        prepare(found, raw, folder / "prepared", options, progress, report)
+        prepare(found, raw, folder / "prepared", options, progress)
 
     return _cached(found, entry, build)
 

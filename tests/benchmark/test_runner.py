@@ -71,7 +71,11 @@ def test_a_changed_setting_is_another_trial_and_old_results_are_not_scored(mini,
     second = run(config("sharp", settings={"sharp.weight": 0.4}), mini, Toys(), tmp_path / "run")
     assert first.simulators[0].metrics["LogLoss"].mean != second.simulators[0].metrics["LogLoss"].mean
     assert second.simulators[0].settings == {"weight": 0.4}
-    assert len(list((tmp_path / "run" / "trials").iterdir())) == 2
+    assert len(finished(tmp_path / "run")) == 2
+
+
+def finished(out):
+    return [folder for folder in (out / "trials").iterdir() if not folder.name.startswith(".")]
 
 
 def test_a_run_that_was_stopped_goes_on_and_ends_the_same(mini, tmp_path):
@@ -84,7 +88,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_the_same(mini, tmp_path):
     asked = config("noisy", "sharp", split="kfold")
     with pytest.raises(KeyboardInterrupt):
         run(asked, mini, Toys(), tmp_path / "stopped", progress=stop_after_two)
-    assert len(list((tmp_path / "stopped" / "trials").iterdir())) == 2
+    assert len(finished(tmp_path / "stopped")) == 2
     assert not (tmp_path / "stopped" / "results.json").exists()
     assert run(asked, mini, Toys(), tmp_path / "stopped") == run(asked, mini, Toys(), tmp_path / "undisturbed")
     a, b = (pd.read_parquet(tmp_path / name / "predictions.parquet") for name in ("stopped", "undisturbed"))
@@ -93,10 +97,11 @@ def test_a_run_that_was_stopped_goes_on_and_ends_the_same(mini, tmp_path):
 
 def test_the_same_seed_gives_the_same_predictions(mini):
     trial = expand(config("noisy"), mini, Toys())[0]
-    one, two = run_trial(trial, mini), run_trial(trial, mini)
+    (one, cost), (two, _) = run_trial(trial, mini), run_trial(trial, mini)
+    assert set(cost) == {"seconds_fit", "seconds_simulate"}
     assert all(np.array_equal(a, b) for a, b in zip(one.attention, two.attention, strict=True))
     other = expand(config("noisy"), mini, Toys())[1]
-    assert not np.array_equal(one.attention[0], run_trial(other, mini).attention[0])
+    assert not np.array_equal(one.attention[0], run_trial(other, mini)[0].attention[0])
 
 
 def test_a_session_without_a_claimed_part_counts_with_the_worst_value(mini, tmp_path):
@@ -184,7 +189,7 @@ def test_a_trial_that_cannot_be_written_leaves_nothing(mini, tmp_path, monkeypat
     monkeypatch.setattr(predictions, "write", full)
     with pytest.raises(InputError, match="disk is full"):
         run(config("sharp"), mini, Toys(), tmp_path / "run")
-    assert list((tmp_path / "run" / "trials").iterdir()) == []
+    assert finished(tmp_path / "run") == []
 
 
 def test_label_attention_has_a_row_of_its_own(mini):
@@ -197,3 +202,26 @@ def test_label_attention_has_a_row_of_its_own(mini):
     scores = scoring.score(mini, "loo", to_frame([*free, *label], "x", 0))
     assert set(scores.simulator) == {"x", "x [label]"}
     assert scores[scores.simulator == "x [label]"].KL.max() < 1e-9 < scores[scores.simulator == "x"].KL.min()
+
+
+def test_a_long_fit_finds_its_state_again_and_leaves_its_artifacts(mini, tmp_path):
+    asked = config("stubborn")
+    with pytest.raises(KeyboardInterrupt):
+        run(asked, mini, Toys(), tmp_path / "run")
+    found = run(asked, mini, Toys(), tmp_path / "run")
+    (folder,) = finished(tmp_path / "run")
+    assert (folder / "artifacts" / "curves.txt").read_text() == "second attempt"
+    record = json.loads((folder / "trial.json").read_text())
+    assert record["material"] == {"backbone": "abc"} and record["cost"]["tokens"] == 7
+    assert [p.name for p in (tmp_path / "run" / "trials").iterdir()] == [folder.name]  # its state is gone
+    assert [row.name for row in found.simulators] == ["stubborn"]
+
+
+def test_label_attention_is_computed_on_request_and_not_ranked(mini, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(config("stubborn", "sharp", label=True), mini, Toys(), tmp_path / "run")
+    found = run(config("stubborn", "sharp", label=True), mini, Toys(), tmp_path / "run")
+    assert [(row.name, row.ranked) for row in found.simulators] == [
+        ("stubborn", True), ("stubborn [label]", False), ("sharp", True)
+    ]  # fmt: skip
+    assert found.simulators[1].metrics["KL"].mean < 1e-9

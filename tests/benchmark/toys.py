@@ -103,6 +103,30 @@ class Short:
         return [Prediction(s.session_id, np.ones(2)) for s in sessions]
 
 
+@dataclass
+class Stubborn(Sharp):
+    """Is interrupted in its first fit and goes on in the second; rests on a backbone."""
+
+    def attach(self, workspace):
+        self.workspace = workspace
+
+    def material(self):
+        return {"backbone": "abc"}
+
+    def cost(self):
+        return {"tokens": 7}
+
+    def fit(self, train, seed):
+        state = self.workspace.folder / "state.txt"
+        if not state.exists():
+            state.write_text("first attempt")
+            raise KeyboardInterrupt
+        (self.workspace.artifacts / "curves.txt").write_text("second attempt")
+
+    def attend_to_label(self, sessions):
+        return [Prediction(s.session_id, s.gaze, target="label") for s in sessions]
+
+
 @dataclass(frozen=True)
 class ToyEntry:
     name: str
@@ -121,6 +145,7 @@ class Toys:
         for e in (
             ToyEntry("sharp", f"{__name__}:Sharp"),
             ToyEntry("noisy", f"{__name__}:Noisy", stochastic=True),
+            ToyEntry("stubborn", f"{__name__}:Stubborn"),
             ToyEntry("peeking", f"{__name__}:Peeking"),
             ToyEntry("oracle", f"{__name__}:Oracle", oracle=True),
             ToyEntry("faint", f"{__name__}:Faint"),

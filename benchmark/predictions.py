@@ -107,12 +107,24 @@ def to_frame(predictions: Iterable[Prediction], simulator: str, seed: int) -> pd
     return frame
 
 
-def write(frame: pd.DataFrame, path: Path) -> None:
-    """Write a predictions table as parquet."""
+def write(frame: pd.DataFrame, path: Path, about: Mapping[str, str] | None = None) -> None:
+    """Write a predictions table as parquet.
+
+    Args:
+        frame: Columns of ``schema``.
+        path: The file.
+        about: What the file itself says of its data (key-value metadata): task, digest, the simulated-data notice.
+    """
     import pyarrow as pa
+
+    write_table(pa.Table.from_pandas(frame, schema=schema(), preserve_index=False), path, about)
+
+
+def write_table(table: pa.Table, path: Path, about: Mapping[str, str] | None = None) -> None:
+    """Write an Arrow table as parquet with key-value metadata instead of pandas' own."""
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.Table.from_pandas(frame, schema=schema(), preserve_index=False), path, compression="zstd")
+    pq.write_table(table.replace_schema_metadata(dict(about or {})), path, compression="zstd")
 
 
 def read(path: Path, slots: Mapping[str, int]) -> pd.DataFrame:

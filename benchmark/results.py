@@ -184,12 +184,16 @@ def _metric_results(raw: Mapping[str, Mapping[str, float]]) -> dict[str, MetricR
 
 def write(out: Path, results: Results, scores: pd.DataFrame, frame: pd.DataFrame) -> None:
     """Write the files of a run; ``results.json`` comes last, so that it is there only if the others are."""
+    import pyarrow as pa
+
     from benchmark import predictions, tables
     from benchmark.files import replace_file
 
+    about = {"task": results.task, "split": results.split, "digest": results.digest, "notice": results.notice}
+    table = pa.Table.from_pandas(scores, preserve_index=False)
     make_folder(out)
-    replace_file(out / "predictions.parquet", lambda path: predictions.write(frame, path))
-    replace_file(out / "scores.parquet", lambda path: scores.to_parquet(path, index=False))
+    replace_file(out / "predictions.parquet", lambda path: predictions.write(frame, path, about))
+    replace_file(out / "scores.parquet", lambda path: predictions.write_table(table, path, about))
     replace_file(out / "table.md", lambda path: path.write_text(tables.render(results, "markdown"), encoding="utf-8"))
     replace_file(out / "results.json", lambda path: path.write_text(to_json(results), encoding="utf-8"))
 

@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a simulator's setting: key or simulator.key"
     )
+    parser.add_argument("--backbone", metavar="NAME|DIR", help="short for --set backbone=...: what the VLM simulators use")
+    parser.add_argument("--operator", metavar="NAME", help="short for --set operator=...: how attention is probed")
+    parser.add_argument("--label", action="store_true", help="also compute attention for the true click, unranked")
     parser.add_argument("--force", action="store_true", help="run finished trials again")
     parser.add_argument("--json", action="store_true", help="print results as JSON instead of a table")
 
@@ -36,7 +39,12 @@ def call(arguments: argparse.Namespace) -> int:
     from benchmark.runner import run
 
     values = read_config(arguments.config) if arguments.config else {}
-    settings = {**dict(values.get("settings", {})), **options.settings(arguments.set)}  # type: ignore[call-overload]
+    short = {"backbone": arguments.backbone, "operator": arguments.operator}
+    settings = {
+        **dict(values.get("settings", {})),  # type: ignore[call-overload]
+        **{key: value for key, value in short.items() if value is not None},
+        **options.settings(arguments.set),
+    }
     given = {
         "task": arguments.task,
         "data": arguments.data,
@@ -45,6 +53,7 @@ def call(arguments: argparse.Namespace) -> int:
         "seeds": options.numbers(arguments.seeds) if arguments.seeds else None,
         "reference": arguments.reference,
         "settings": settings,
+        "label": True if arguments.label else None,
     }
     values.update({key: value for key, value in given.items() if value is not None})
     if "task" not in values:

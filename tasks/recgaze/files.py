@@ -126,7 +126,7 @@ def is_empty(text: str) -> bool:
 def whole_number(text: str, limit: int) -> int | None:
     """Return the number 1..limit that ``text`` writes (``3`` or ``3.0``), or None if it is none."""
     try:
-        value = float(text)
+        value = float("" if "_" in text else text)  # Python alone reads 1_0 as a number
     except ValueError:
         return None
     return int(value) if value.is_integer() and 1 <= value <= limit else None

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from benchmark import results, scoring
@@ -28,6 +29,9 @@ def test_a_run_writes_what_it_found_and_says_it_the_same_way_when_read_back(mini
     ]  # fmt: skip
     # Seven test sessions; a deterministic simulator has one seed, a stochastic one has both.
     assert frame.groupby("simulator").size().to_dict() == {"sharp": 7, "noisy": 14, "oracle": 7}
+    for name in ("predictions", "scores"):
+        metadata = pq.read_schema(tmp_path / "run" / f"{name}.parquet").metadata
+        assert metadata[b"notice"] == b"simulated: seven invented users" and metadata[b"digest"]
     page = (tmp_path / "run" / "table.md").read_text()
     assert "invented users" in page and "| sharp" in page
 

@@ -117,6 +117,9 @@ def test_a_column_that_occurs_twice(tmp_path):
 
 EVENT_FIELDS = [
     ("Fixation_Duration", "long", ("is 'long'", "expected a number")),
+    ("Fixation_Duration", "1_000", ("is '1_000'", "expected a number")),
+    ("Cursor_Duration", "  ", ("is ' '", "expected a number")),
+    ("TaskID", "1_0", ("is '1_0'", "whole number 1..40")),
     ("Timestamp", "1,5", ("is '1,5'", "expected a number")),
     ("Click_AOI_Carousel_position", "second", ("is 'second'", "expected a number")),
     ("Fixation_Duration", "-20", ("is '-20'", "no negative duration")),

@@ -11,6 +11,9 @@ from tasks.types import Session
 
 T = TypeVar("T")
 
+SIMULATED_MARK = "SIMULATED"
+"""A file of this name in a raw folder says that the folder was simulated by this project, not recorded."""
+
 
 class Progress(Protocol):
     """Wrap an iterable so that its progress shows (tqdm does); ``quiet`` below shows nothing."""
@@ -105,7 +108,8 @@ class TaskDefinition:
         layouts: Raw layouts, the preferred one first.
         detect: Returns the layout of a raw folder, or None if it is none of them.
         read: Reads a raw folder. Raises InputError naming file and row.
-        write_sample: Writes the simulated raw folder (same format as the published files) into an empty folder.
+        write_sample: Writes the simulated raw folder (same format as the published files) into an empty folder; the
+            file ``SIMULATED_MARK`` is added to it if it is not there.
         sample_notice: The line that every output on the sample carries.
         sample_size: Screen size of the sample, pixels.
     """

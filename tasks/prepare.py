@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.card import card
 from tasks.croissant import croissant
-from tasks.definition import Progress, Reading, ReadOptions, TaskDefinition, quiet
+from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions, TaskDefinition, quiet
 from tasks.describe import describe
 from tasks.digest import split_digest
 from tasks.errors import InputError, unknown_name
@@ -32,9 +32,6 @@ SHARD_BYTES = 200_000_000
 
 GROUP_BYTES = 32_000_000
 """Largest row group, so that preparing and reading stay small in memory."""
-
-SIMULATED_MARK = "SIMULATED.txt"
-"""File in a raw folder that this project simulated; ``prepare`` then says so whatever it is told."""
 
 _ENTRIES = {"data", "screens", "README.md", "croissant.json", FILE}
 

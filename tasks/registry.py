@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.definition import Progress, ReadOptions, TaskDefinition, quiet
+from tasks.definition import SIMULATED_MARK, Progress, ReadOptions, TaskDefinition, quiet
 from tasks.errors import InputError, unknown_name
 from tasks.storage import absolute, cache_root, read_errors, staged, write_errors
 
@@ -121,14 +121,15 @@ def _sample(name: str, found: TaskDefinition, workers: int, progress: Progress, 
     entry = cache_root() / name / f"sample-{_key([found.info.version, found.sample_size], name)}"
 
     def build(folder: Path) -> None:
-        from tasks.prepare import SIMULATED_MARK, prepare
+        from tasks.prepare import prepare
 
         report(f"building the simulated sample of {name} once into {entry}")
         raw = folder / "raw"
         with write_errors(entry):
             raw.mkdir()
             found.write_sample(raw)
-            (raw / SIMULATED_MARK).write_text(found.sample_notice + "\n", encoding="utf-8")
+            if not (raw / SIMULATED_MARK).is_file():
+                (raw / SIMULATED_MARK).write_text(found.sample_notice + "\n", encoding="utf-8")
         options = ReadOptions(size=found.sample_size, workers=workers, simulated=True)
         prepare(found, raw, folder / "prepared", options, progress)
 

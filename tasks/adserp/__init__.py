@@ -28,6 +28,8 @@ _NOTICE = "Simulated sample, not AdSERP: fictional result pages and simulated pe
 _SHARED_LEAKS = (
     "A user appears in training and test under every split; a query may appear in both under loo and kfold.",
     "The replay layout holds trials chosen for display, whose last click lies in a box: not a random sample.",
+    "Some boxes it gives as organic results are widgets (image packs, lists of places, pieces of related questions); "
+    "the raw layout has no slots there.",
 )
 
 _SHARED_DEVIATIONS = (

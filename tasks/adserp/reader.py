@@ -14,13 +14,12 @@ from tasks.adserp.raw import Finder, raw_trials, read_raw
 from tasks.adserp.replay import read_replay, replay_files
 from tasks.adserp.sessions import Rules, build_session
 from tasks.adserp.trial import Trial
-from tasks.definition import Progress, Reading, ReadOptions
+from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions
 from tasks.errors import InputError, unknown_name
 from tasks.types import Session
 
 LAYOUTS = ("replay", "raw")
 PUBLISHED_TRIALS = 2776
-SIMULATED_MARKER = "SIMULATED"
 
 
 class _Outcome(NamedTuple):
@@ -124,7 +123,7 @@ def _in_threads(
 
 
 def _notes(path: Path, layout: str, read_trials: int, oddities: Counter[str]) -> list[str]:
-    simulated = (path / SIMULATED_MARKER).exists()
+    simulated = (path / SIMULATED_MARK).exists()
     notes = [f"{read_trials} trials in the {layout} layout"]
     if not simulated:
         notes[0] += f"; the published data set holds {PUBLISHED_TRIALS}"

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tasks.adserp.reader import SIMULATED_MARKER
 from tasks.adserp.sample_pages import Item, Page, draw_page, make_page
 from tasks.adserp.trial import SCREEN_WIDTH, SLOT_KINDS, VIEWPORT_HEIGHT, Box
+from tasks.definition import SIMULATED_MARK
 from tasks.errors import InputError
 
 USERS, TRIALS_PER_USER, PAGES = 24, 5, 40
@@ -211,7 +211,7 @@ def write_sample(out: Path, seed: int = 2025) -> None:
     try:
         for folder in ("trials", "png"):
             (out / folder).mkdir(parents=True, exist_ok=True)
-        (out / SIMULATED_MARKER).write_text("simulated, not AdSERP\n", encoding="utf-8")
+        (out / SIMULATED_MARK).write_text("simulated, not AdSERP\n", encoding="utf-8")
         (out / "README.txt").write_text(README, encoding="utf-8")
         for page in pages:
             draw_page(page).save(out / "png" / f"{page.name}.jpg", format="JPEG", quality=90)

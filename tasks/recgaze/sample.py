@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tasks.definition import SIMULATED_MARK
 from tasks.errors import InputError
 from tasks.recgaze.posters import GENRES
 from tasks.recgaze.sample_films import SampleFilm, invent_films, invent_name
@@ -23,7 +24,6 @@ from tasks.recgaze.sample_users import SampleUser, invent_users
 SEED = 3
 USERS = 83
 NOTICE = "simulated sample, not RecGaze"
-MARKER = "SIMULATED"
 
 _AOI = (
     *("AOI_type", "AOI_MovieID", "AOI_Movie_position_in_carousel", "AOI_Carousel_position", "AOI_Carousel_genre"),
@@ -110,7 +110,7 @@ def _write_files(out: Path, seed: int, users: int, habits: float) -> None:
     for film in films:
         pages.setdefault(film.task, {})[film.carousel, film.position] = film
 
-    (out / MARKER).write_text(f"{NOTICE}\n", encoding="utf-8")
+    (out / SIMULATED_MARK).write_text(f"{NOTICE}\n", encoding="utf-8")
     readme = _README.format(notice=NOTICE, seed=seed, users=users, habits=habits)
     (out / "README.txt").write_text(readme, encoding="utf-8")
     _write_csv(out / "item_features.csv", _ITEM_HEADER, _item_records(films, np.random.default_rng((seed, 2))))

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tasks import prepare as module
-from tasks.definition import Reading, ReadOptions
+from tasks.definition import SIMULATED_MARK, Reading, ReadOptions
 from tasks.errors import InputError
 from tasks.prepare import prepare
 
@@ -179,7 +179,7 @@ def test_simulated_data_says_so_first(fake, raw, out):
 
 
 def test_a_simulated_raw_folder_is_known_by_its_mark(fake, raw, out):
-    (raw / module.SIMULATED_MARK).touch()
+    (raw / SIMULATED_MARK).touch()
     assert prepare(fake.FAKE, raw, out).notice == "simulated sample, not Tiny"
 
 

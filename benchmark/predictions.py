@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -180,6 +181,9 @@ def _prediction(record: Mapping[str, object], where: str, stem: str) -> tuple[st
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise InputError(f"{where}: seed is not a whole number.")
     answer, target = record.get("answer"), record.get("target")
+    if isinstance(answer, float):
+        # A column of whole numbers with a blank is a column of floats to most tools.
+        answer = None if math.isnan(answer) else int(answer) if answer.is_integer() else answer
     if answer is not None and (isinstance(answer, bool) or not isinstance(answer, int)):
         raise InputError(f"{where}: answer is not a whole number.")
     prediction = Prediction(

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a simulator's setting: key or simulator.key"
     )
-    parser.add_argument("--backbone", metavar="NAME|DIR", help="short for --set backbone=...: what the VLM simulators use")
+    parser.add_argument("--backbone", metavar="NAME|DIR", help="short for --set backbone=...: what VLM simulators use")
     parser.add_argument("--operator", metavar="NAME", help="short for --set operator=...: how attention is probed")
     parser.add_argument("--label", action="store_true", help="also compute attention for the true click, unranked")
     parser.add_argument("--force", action="store_true", help="run finished trials again")

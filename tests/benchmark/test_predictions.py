@@ -40,6 +40,12 @@ def test_json_lines_need_no_simulator_and_no_seed(tmp_path):
     assert found.simulator.tolist() == ["mine", "mine"] and found.seed.tolist() == [0, 0]
 
 
+def test_answers_may_be_floats_as_a_column_with_blanks_is(tmp_path):
+    pd.DataFrame({"session_id": ["a", "b"], "answer": [2.0, None]}).to_parquet(tmp_path / "p.parquet")
+    found = read(tmp_path / "p.parquet", SLOTS)
+    assert found.answer[0] == 2 and pd.isna(found.answer[1])
+
+
 def test_attention_without_mass_is_missing():
     assert checked(Prediction("a", np.zeros(3)), 3, "x").attention is None
 

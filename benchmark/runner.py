@@ -142,7 +142,7 @@ def run(
     scores = scoring.score(task, config.split, frame)
     entries = {name: catalogue.entry(name) for name in config.simulators}
     settings = {trial.simulator: trial.settings for trial in trials}
-    found = summary.build(config, task, scores, entries, settings)
+    found = summary.build(config, task, scores, entries, settings, [trial.notice for trial in trials])
     for line in results.failures(found):
         report(line)
     results.write(out, found, scores, frame)

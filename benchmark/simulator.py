@@ -88,6 +88,15 @@ class HasMaterial(Protocol):
 
 
 @runtime_checkable
+class CarriesNotice(Protocol):
+    """A simulator of which every output must say something: that its backbone is a stand-in."""
+
+    def notice(self) -> str:
+        """Return the line, or an empty string."""
+        ...
+
+
+@runtime_checkable
 class ReportsCost(Protocol):
     """A simulator that counts what it spends."""
 

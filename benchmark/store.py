@@ -64,7 +64,7 @@ class TrialStore:
             predictions.write(frame, folder / "predictions.parquet")
             if artifacts is not None and any(artifacts.iterdir()):
                 shutil.copytree(artifacts, folder / "artifacts")
-            record = {**trial.record(), "cost": dict(cost)}
+            record = {**trial.record(), "notice": trial.notice, "cost": dict(cost)}
             (folder / "trial.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     def get(self, trial: Trial) -> pd.DataFrame:

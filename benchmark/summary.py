@@ -29,6 +29,7 @@ def build(
     scores: pd.DataFrame,
     entries: Mapping[str, Entry] | None = None,
     settings: Mapping[str, Mapping[str, object]] | None = None,
+    notices: Sequence[str] = (),
 ) -> Results:
     """Summarise scores (PROTOCOL section 8).
 
@@ -38,6 +39,7 @@ def build(
         scores: Output of ``scoring.score``.
         entries: Simulator name -> catalogue entry, for what it sees and whether it is an oracle.
         settings: Simulator name -> its settings.
+        notices: What every output must say of the simulators, beside what it must say of the data.
 
     Returns:
         The results.
@@ -72,7 +74,7 @@ def build(
         version=task.version,
         title=task.title,
         data=config.data,
-        notice=task.notice,
+        notice="; ".join(dict.fromkeys(line for line in (task.notice, *notices) if line)),
         split=split.name,
         digest=task.digests[split.name],
         n_sessions=int(scores["session_id"].nunique()),

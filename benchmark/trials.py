@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.catalogue import Catalogue, check_settings, code_version, full_settings, settings_for
 from benchmark.config import RunConfig
-from benchmark.simulator import AttendsToLabel, HasMaterial
+from benchmark.simulator import AttendsToLabel, CarriesNotice, HasMaterial
 
 if TYPE_CHECKING:
     from tasks.task import Task
@@ -37,6 +37,7 @@ class Trial:
         fold: Index of the fold.
         code: Digest of the simulator's source.
         label: Attention for the true click is computed too, where the simulator can.
+        notice: What every output must say of this simulator; no part of the identity.
     """
 
     task: str
@@ -52,13 +53,14 @@ class Trial:
     fold: int
     code: str
     label: bool = False
+    notice: str = ""
 
     def identity(self) -> str:
         """Return the name of the trial's folder: 24 hexadecimal digits of a SHA-256."""
         return hashlib.sha256(json.dumps(self.record(), sort_keys=True).encode()).hexdigest()[:24]
 
     def record(self) -> dict[str, object]:
-        """Return the trial as JSON values."""
+        """Return what makes up the identity, as JSON values."""
         return {
             "format": PREDICTIONS_FORMAT,
             "task": self.task,
@@ -108,6 +110,7 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
                         seed=seed,
                         fold=fold,
                         code=code,
+                        notice=built.notice() if isinstance(built, CarriesNotice) else "",
                         label=config.label and isinstance(built, AttendsToLabel),
                     )
                 )

@@ -25,8 +25,10 @@ VERBS = {
     "prepare": "turn a raw data folder into a prepared data set with a card and fixed splits",
     "score": "score a predictions file against a task",
     "table": "print the table of a finished run",
-    "list": "list tasks, simulators, metrics or splits",
+    "list": "list tasks, simulators, backbones, operators, metrics or splits",
     "show": "draw one session: the screen, human gaze and a run's attention, as PNG",
+    "probe": "draw where a backbone looks on one session, and print its slots",
+    "backbone": "tell what a checkpoint is (backbone info NAME)",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-SUBJECTS = ("tasks", "simulators", "metrics", "splits")
+SUBJECTS = ("tasks", "simulators", "backbones", "operators", "metrics", "splits")
 
 SPLITS = {
     "loo": "one session of every user is tested, as in the paper (default)",
@@ -40,6 +40,18 @@ def rows(subject: str) -> list[dict[str, str]]:
         return [
             {"simulator": e.name, "sees": ", ".join(e.sees) or "-", "what": e.summary + (" (oracle)" * e.oracle)}
             for e in entries
+        ]
+    if subject == "backbones":
+        from baselines.backbones import registry as backbones
+
+        return [{"backbone": b.name, "checkpoint": b.checkpoint, "what": b.summary} for b in backbones.BACKBONES]
+    if subject == "operators":
+        from baselines import probing
+
+        operators = [probing.info(name) for name in probing.names()]
+        return [
+            {"operator": o.name, "gradient": "yes" if o.needs_gradient else "no", "what": o.title, "source": o.source}
+            for o in operators
         ]
     if subject == "metrics":
         from benchmark.metrics import all_metrics

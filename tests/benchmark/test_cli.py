@@ -179,7 +179,7 @@ def test_show_refuses_a_run_of_other_sessions(finished, capsys):
     assert "was made from adserp with digest" in refused(capsys, "show", *argv)
 
 
-@pytest.mark.parametrize("subject", ["tasks", "simulators", "metrics", "splits"])
+@pytest.mark.parametrize("subject", ["tasks", "simulators", "backbones", "operators", "metrics", "splits"])
 def test_lists(capsys, subject):
     assert main(["list", subject]) == 0
     table = capsys.readouterr().out

@@ -219,6 +219,7 @@ def test_a_long_fit_finds_its_state_again_and_leaves_its_artifacts(mini, tmp_pat
     assert record["material"] == {"backbone": "abc"} and record["cost"]["tokens"] == 7
     assert [p.name for p in (tmp_path / "run" / "trials").iterdir()] == [folder.name]  # its state is gone
     assert [row.name for row in found.simulators] == ["stubborn"]
+    assert found.notice == "simulated: seven invented users; its backbone is a toy"
 
 
 def test_label_attention_is_computed_on_request_and_not_ranked(mini, tmp_path):

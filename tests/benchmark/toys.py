@@ -116,6 +116,9 @@ class Stubborn(Sharp):
     def cost(self):
         return {"tokens": 7}
 
+    def notice(self):
+        return "its backbone is a toy"
+
     def fit(self, train, seed):
         state = self.workspace.folder / "state.txt"
         if not state.exists():

@@ -1,0 +1,215 @@
+"""Answers as tokens, and the probability of each slot's answer at src.
+
+Candidates form a trie. At every node with several continuations the model's probabilities are renormalised to these
+continuations, and an answer's probability is the product along its path: exact decoding constrained to the candidates,
+so the K probabilities sum to 1. Where one answer begins another ("1", "12"), ending the turn is a continuation too.
+Where all answers are one token this is the softmax over their logits at src, and src's logits suffice; otherwise each
+further branching node costs one token behind the cached sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from baselines.backbones.interface import Candidates, ModelInput
+from tasks.errors import InputError
+from tasks.types import Session, Stimulus
+
+Path = tuple[int, ...]
+
+
+def answer_tokens(tokenizer: Any, session: Stimulus | Session) -> Candidates:
+    """Return the token ids of every slot's label, as the model writes it at the start of its turn.
+
+    Raises:
+        InputError: Slots share a label or its tokens, or the tokenizer has no tokens for a label.
+    """
+    labels = _labels(session)
+    found: Candidates = []
+    slot_of: dict[Path, str] = {}
+    for label in labels:
+        ids = [int(i) for i in tokenizer.encode(label, add_special_tokens=False)]
+        if not ids or (tokenizer.unk_token_id is not None and tokenizer.unk_token_id in ids):
+            raise InputError(
+                f"session {session.session_id} has {len(labels)} slots, but the tokenizer has candidate tokens for "
+                f"only {len(found)} of their labels: it has none for '{label}'."
+            )
+        twin = slot_of.setdefault(tuple(ids), label)
+        if twin != label:
+            raise InputError(f"session {session.session_id}: the labels '{twin}' and '{label}' are the same tokens.")
+        found.append(ids)
+    return found
+
+
+def branches(candidates: Candidates) -> dict[Path, list[Path]]:
+    """Return the trie's branching nodes: the tokens written so far -> what may follow.
+
+    What may follow is ``(token,)``, or ``()`` for ending the turn there. Nodes with a single continuation are left
+    out: its probability is 1.
+    """
+    nodes: dict[Path, dict[Path, None]] = {}
+    for ids in candidates:
+        for depth in range(len(ids)):
+            nodes.setdefault(tuple(ids[:depth]), {})[(ids[depth],)] = None
+    for ids in candidates:
+        if tuple(ids) in nodes:
+            nodes[tuple(ids)][()] = None
+    return {path: list(steps) for path, steps in nodes.items() if len(steps) > 1}
+
+
+def single_pass(candidates: Candidates) -> bool:
+    """Return whether src's logits alone decide: no branching behind the first token."""
+    return all(not path for path in branches(candidates))
+
+
+def candidate_log_probabilities(
+    logits: Sequence[dict[Path, Tensor]], candidates: Sequence[Candidates], end: int | None
+) -> list[Tensor]:
+    """Return per row log p over its slots, shape (K,), in float32 or wider, from the logits at its branching nodes.
+
+    Args:
+        logits: Per row, branching node -> logits there, shape (V,); the root is ``()``.
+        candidates: Per row the token ids of each slot's answer.
+        end: Token that ends the turn.
+
+    Raises:
+        InputError: An answer begins another and the tokenizer has no end token, or a logit is not finite.
+    """
+    found = []
+    for row, options in zip(logits, candidates, strict=True):
+        nodes = branches(options)
+        steps: dict[tuple[Path, Path], Tensor] = {}
+        for path, continuations in nodes.items():
+            if end is None and () in continuations:
+                raise InputError(
+                    "the tokenizer has no end token, which tells an answer from a longer one that it begins."
+                )
+            ids = torch.tensor([step[0] if step else end for step in continuations], device=row[path].device)
+            scores = row[path][ids]
+            if not bool(torch.isfinite(scores.detach()).all()):
+                raise InputError(
+                    "the model's logits are not finite: its weights, the image or the soft prompt hold NaN or Inf."
+                )
+            shares = torch.log_softmax(scores.to(torch.promote_types(scores.dtype, torch.float32)), dim=0)
+            steps.update({(path, step): shares[i] for i, step in enumerate(continuations)})
+        zero = next(iter(steps.values())).new_zeros(())
+        totals = []
+        for ids_of_slot in options:
+            full = tuple(ids_of_slot)
+            keys = [(full[:depth], (full[depth],)) for depth in range(len(full))] + [(full, ())]
+            totals.append(sum((steps[key] for key in keys if key in steps), start=zero))
+        found.append(torch.stack(totals))
+    return found
+
+
+def answer_log_likelihood(
+    decoder: Any, head: Any, embedding: Any, inputs: ModelInput, answer_ids: Sequence[Sequence[int]]
+) -> Tensor:
+    """Return per row sum_i log p(token i | prompt, tokens before i) over the whole vocabulary, shape (B,).
+
+    Tokens behind the first are read behind the cached prompt, shorter answers filled up on the right, where causality
+    keeps the filling from what is read.
+
+    Args:
+        decoder: Text decoder.
+        head: Output layer.
+        embedding: Input embedding of token ids.
+        inputs: A batch of B rows.
+        answer_ids: Per row the answer's token ids.
+
+    Raises:
+        InputError: An answer has no tokens, or their number is not B.
+    """
+    from transformers import DynamicCache
+
+    if len(answer_ids) != len(inputs) or not all(answer_ids):
+        raise InputError(
+            f"{len(answer_ids)} answers for {len(inputs)} sessions; every session needs one of at least 1 token."
+        )
+    longest = max(map(len, answer_ids))
+    cache = DynamicCache() if longest > 1 else None
+    hidden = decoder(**inputs.arguments(), past_key_values=cache, use_cache=longest > 1).last_hidden_state[:, -1:]
+    device = inputs.inputs_embeds.device
+    ids = torch.tensor([[*row, *[row[-1]] * (longest - len(row))] for row in answer_ids], device=device)
+    real = torch.tensor([[i < len(row) for i in range(longest)] for row in answer_ids], device=device)
+    if longest > 1:
+        more = _behind(decoder, embedding, inputs, ids[:, :-1], cache)
+        hidden = torch.cat([hidden, more], dim=1)
+    logits = head(hidden)
+    logs = torch.log_softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)), dim=-1)
+    chosen = logs.gather(-1, ids[..., None])[..., 0]
+    return chosen.where(real, torch.zeros_like(chosen)).sum(1)
+
+
+def _behind(decoder: Any, embedding: Any, inputs: ModelInput, ids: Tensor, cache: Any) -> Tensor:
+    """Run tokens of shape (B, n) behind the cached batch; return their hidden states, shape (B, n, D)."""
+    rows, n = ids.shape
+    steps = torch.arange(1, n + 1, device=ids.device)
+    seen = inputs.attention_mask
+    found: Tensor = decoder(
+        inputs_embeds=embedding(ids).to(inputs.inputs_embeds.dtype),
+        position_ids=inputs.position_ids[..., -1:] + steps,
+        attention_mask=torch.cat([seen, seen.new_ones(rows, n)], dim=1),
+        past_key_values=cache,
+        use_cache=True,
+    ).last_hidden_state
+    return found
+
+
+def node_logits(
+    decoder: Any, head: Any, embedding: Any, inputs: ModelInput, candidates: Sequence[Candidates]
+) -> list[dict[Path, Tensor]]:
+    """Run the decoder; return per row the logits at every branching node of its trie, and at the root.
+
+    The sequence runs once. Deeper nodes run their few tokens behind its cache, all rows of a batch together.
+
+    Args:
+        decoder: Text decoder.
+        head: Output layer.
+        embedding: Input embedding of token ids.
+        inputs: A batch of B rows.
+        candidates: Per row the token ids of each slot's answer.
+    """
+    from transformers import DynamicCache
+
+    nodes = [[path for path in branches(options) if path] for options in candidates]
+    deeper = any(nodes)
+    cache = DynamicCache() if deeper else None
+    output = decoder(**inputs.arguments(), past_key_values=cache, use_cache=deeper).last_hidden_state
+    roots = head(output[:, -1])
+    found: list[dict[Path, Tensor]] = [{(): roots[row]} for row in range(len(inputs))]
+    # Nodes of one depth share a call, the j-th of every row; rows without a j-th repeat a token and are not read.
+    for depth in sorted({len(path) for row in nodes for path in row}):
+        at_depth = [[path for path in row if len(path) == depth] for row in nodes]
+        for turn in range(max(map(len, at_depth))):
+            paths = [row[turn] if turn < len(row) else None for row in at_depth]
+            ids = torch.tensor([path or (0,) * depth for path in paths], device=inputs.inputs_embeds.device)
+            scores = head(_behind(decoder, embedding, inputs, ids, cache)[:, -1])
+            assert cache is not None
+            cache.crop(-depth)
+            for row, path in enumerate(paths):
+                if path is not None:
+                    found[row][path] = scores[row]
+    return found
+
+
+def _labels(session: Stimulus | Session) -> list[str]:
+    """Return the slots' labels.
+
+    Raises:
+        InputError: The session has fewer than two slots, or two slots share a label.
+    """
+    if len(session.slots) < 2:
+        raise InputError(f"session {session.session_id} has {len(session.slots)} slots; a choice needs at least 2.")
+    found: dict[str, int] = {}
+    for index, slot in enumerate(session.slots):
+        if slot.label in found:
+            raise InputError(
+                f"session {session.session_id}: slots {found[slot.label]} and {index} share the label '{slot.label}'."
+            )
+        found[slot.label] = index
+    return list(found)

@@ -1,0 +1,85 @@
+"""Batches that shrink instead of failing when memory runs out."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from tasks.errors import InputError
+
+_LOG = logging.getLogger(__name__)
+_CPU_MESSAGES = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_batches(
+    items: Sequence[Item],
+    run: Callable[[Sequence[Item]], Sequence[Result]],
+    size: int,
+    say: Callable[[str], None] = _LOG.warning,
+) -> list[Result]:
+    """Run ``run`` over consecutive batches; on running out of memory halve the batch, say so, and go on.
+
+    Nothing that a failed batch had begun is kept, so the results are those of smaller batches from the start.
+
+    Args:
+        items: What to process, in order.
+        run: Returns one result per item, in order; called again on part of a batch that failed.
+        size: Items per batch to begin with; after a failure the smaller size stays.
+        say: Gets one line per halving.
+
+    Returns:
+        One result per item, in order.
+
+    Raises:
+        InputError: Memory runs out with a single item.
+        ValueError: ``size`` is below 1, or ``run`` returned a wrong number of results.
+    """
+    if size < 1:
+        raise ValueError(f"a batch has at least 1 item, not {size}")
+    results: list[Result] = []
+    while len(results) < len(items):
+        batch = items[len(results) : len(results) + size]
+        failed = False
+        try:
+            found = run(batch)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            failed = True
+        # Outside the except block: there the traceback still holds the failed batch's tensors.
+        if failed:
+            _release()
+            if len(batch) == 1:
+                raise InputError(
+                    "not enough memory for a single session; use a smaller backbone, dtype bfloat16, "
+                    "or a machine with more memory."
+                )
+            size = (len(batch) + 1) // 2
+            say(f"out of memory with {len(batch)} sessions at once; going on with {size}.")
+            continue
+        if len(found) != len(batch):
+            raise ValueError(f"{len(found)} results for a batch of {len(batch)}")
+        results.extend(found)
+    return results
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that memory ran out, on the GPU or on the CPU."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _CPU_MESSAGES)
+
+
+def _release() -> None:
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,236 @@
+"""A checkpoint on disk: where it is, what it is, how large, and its fingerprint; no weights are read into memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from baselines.backbones.registry import ARCHITECTURES, checkpoint_of
+from baselines.backbones.settings import read_settings
+from tasks.errors import InputError
+
+_WHOLE = 64 * 2**20
+"""Weight files up to this size enter the fingerprint whole; of larger ones, the header and samples do."""
+_SAMPLES, _SAMPLE = 256, 64 * 2**10
+_DOWNLOAD = ["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]
+_NOT_CONTENT = ("generation_config.json",)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What the safetensors headers say.
+
+    Attributes:
+        files: The weight files, sorted by name.
+        parameters: Number of parameters as stored.
+        tensors: Number of tensors.
+        dtypes: The stored types, safetensors' names.
+    """
+
+    files: tuple[Path, ...]
+    parameters: int
+    tensors: int
+    dtypes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneInfo:
+    """What ``backbone info`` prints; read without loading the weights.
+
+    Attributes:
+        name: As asked for.
+        folder: The local folder.
+        model_type: From config.json.
+        parameters: Number of parameters.
+        dtypes: Stored types.
+        layers: Layers of the text decoder.
+        width: Width of the token embeddings.
+        vision_layers: Layers of the vision tower.
+        patch: Side of a vision patch, pixels.
+        fingerprint: See ``fingerprint``.
+        notice: What every output made with it must say; empty for none.
+    """
+
+    name: str
+    folder: Path
+    model_type: str
+    parameters: int
+    dtypes: tuple[str, ...]
+    layers: int
+    width: int
+    vision_layers: int
+    patch: int
+    fingerprint: str
+    notice: str = ""
+
+
+def describe(name_or_path: str | Path) -> BackboneInfo:
+    """Describe a registered name, a folder or a hub name.
+
+    Raises:
+        InputError: As ``find_folder``, ``read_config`` and ``read_weights``.
+    """
+    folder = find_folder(name_or_path)
+    config = read_config(folder)
+    weights = read_weights(folder)
+    text, vision = config["text_config"], config["vision_config"]
+    patch = vision.get("patch_size", 0)
+    return BackboneInfo(
+        name=str(name_or_path),
+        folder=folder,
+        model_type=config["model_type"],
+        parameters=weights.parameters,
+        dtypes=weights.dtypes,
+        layers=int(text.get("num_hidden_layers", 0)),
+        width=int(text.get("hidden_size", 0)),
+        vision_layers=int(vision.get("depth", vision.get("num_hidden_layers", 0))),
+        patch=int(patch[0] if isinstance(patch, list) else patch),
+        fingerprint=fingerprint(folder),
+        notice=read_settings(folder).notice,
+    )
+
+
+def find_folder(name_or_path: str | Path) -> Path:
+    """Return the local folder of a checkpoint; a hub name is fetched, or found in the hub's cache.
+
+    Raises:
+        InputError: There is no such folder, or the hub does not give it.
+    """
+    found = checkpoint_of(name_or_path)
+    if isinstance(found, Path):
+        if not found.is_dir():
+            raise InputError(f"there is no checkpoint folder {found}.")
+        return found
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(found, allow_patterns=_DOWNLOAD, local_files_only=True))
+    except LocalEntryNotFoundError:
+        pass
+    try:
+        return Path(snapshot_download(found, allow_patterns=_DOWNLOAD))
+    except Exception as error:  # every transport has its own errors; all of them mean that it could not be fetched
+        raise InputError(
+            f"cannot fetch {found} from the Hugging Face hub ({type(error).__name__}). "
+            "Check the name and the connection, or download it elsewhere and give the folder."
+        ) from error
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return config.json.
+
+    Raises:
+        InputError: It is missing or unreadable, or describes a model that sees no images or cannot be run here.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise InputError(f"{folder} holds no config.json; give the folder of a checkpoint written by save_pretrained.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        model_type = config["model_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not the configuration of a model: {error}.") from error
+    known = ", ".join(ARCHITECTURES)
+    if model_type == "internvl_chat":
+        raise InputError(
+            f"{folder} holds InternVL in its own format; "
+            "give the transformers one, such as OpenGVLab/InternVL3_5-4B-HF."
+        )
+    if model_type not in ARCHITECTURES:
+        what = "a text-only model" if "vision_config" not in config else "an unsupported model"
+        raise InputError(f"{folder} holds {what} (model_type {model_type}); a backbone is one of {known}.")
+    for part in ("text_config", "vision_config"):
+        if not isinstance(config.get(part), dict):
+            raise InputError(f"{path} has no {part}; a backbone needs text and vision.")
+    found: dict[str, Any] = config
+    return found
+
+
+def read_weights(folder: Path) -> Weights:
+    """Return what the headers of the weight files say.
+
+    Raises:
+        InputError: No safetensors file, a missing shard, or a file that is cut short or not safetensors.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            named = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise InputError(f"{index} is not a weight index: {error}.") from error
+        missing = [name for name in named if not (folder / name).is_file()]
+        if missing:
+            raise InputError(
+                f"{folder} lacks {len(missing)} of {len(named)} weight files, the first {missing[0]}; fetch it again."
+            )
+        files = [folder / name for name in named]
+    if not files:
+        raise InputError(f"{folder} holds no weights (*.safetensors).")
+    parameters = tensors = 0
+    dtypes = set()
+    for path in files:
+        header = json.loads(_header(path))
+        end = 0
+        for name, tensor in header.items():
+            if name == "__metadata__":
+                continue
+            parameters += math.prod(tensor["shape"])
+            tensors += 1
+            dtypes.add(str(tensor["dtype"]))
+            end = max(end, int(tensor["data_offsets"][1]))
+        if path.stat().st_size < 8 + len(_header(path)) + end:
+            raise InputError(f"the weight file {path} is cut short; fetch it again.")
+    return Weights(tuple(files), parameters, tensors, tuple(sorted(dtypes)))
+
+
+def fingerprint(folder: Path) -> str:
+    """Return 64 hex digits that change with anything that changes what the model says.
+
+    Hashed are all JSON, text and template files of the folder, and the weights: whole up to 64 MiB a file; of larger
+    files the header (names, shapes, types), the size, and 256 samples of 64 KiB evenly spread.
+    """
+    state = tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _content(folder))
+    return _fingerprint(folder.resolve(), state)
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(folder: Path, state: tuple[tuple[str, int, int], ...]) -> str:
+    digest = hashlib.sha256()
+    for name, size, _ in state:
+        digest.update(f"{name}\0{size}\0".encode())
+        with (folder / name).open("rb") as file:
+            if size <= _WHOLE or not name.endswith(".safetensors"):
+                digest.update(file.read())
+                continue
+            digest.update(_header(folder / name))
+            for sample in range(_SAMPLES):
+                file.seek((size - _SAMPLE) * sample // (_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE))
+    return digest.hexdigest()
+
+
+def _content(folder: Path) -> list[Path]:
+    endings = {".json", ".safetensors", ".txt", ".jinja"}
+    return sorted(p for p in folder.iterdir() if p.suffix in endings and p.is_file() and p.name not in _NOT_CONTENT)
+
+
+def _header(path: Path) -> bytes:
+    """Return the JSON header of a safetensors file: 8 bytes of length, little-endian, then the header."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > path.stat().st_size:
+                raise ValueError("its header is longer than the file")
+            header = file.read(length)
+            json.loads(header)
+            return header
+    except (OSError, ValueError, struct.error) as error:
+        raise InputError(f"the weight file {path} is not safetensors: {error}. Fetch it again.") from error

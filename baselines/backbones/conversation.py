@@ -1,0 +1,160 @@
+"""The words around the screen: chat template, question, profile, and their token ids (PROTOCOL section 7)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from baselines.backbones.settings import Settings
+from tasks.errors import InputError
+from tasks.types import Session, Stimulus
+
+DEFAULT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{% for part in message.content %}{% if part.type == 'image' %}{{ image_token }}"
+    "{% else %}{{ part.text }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""ChatML, the format both model families were tuned on; used where a checkpoint brings no chat template."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedSession:
+    """Token ids around the image.
+
+    Attributes:
+        before: Ids up to the image, its opening token included.
+        closing: Ids that close the image.
+        after: Ids from there to src, the last prompt token.
+        screen_only: Everything before and including ``closing`` is the same for every session.
+    """
+
+    before: tuple[int, ...]
+    closing: tuple[int, ...]
+    after: tuple[int, ...]
+    screen_only: bool
+
+
+@dataclass(slots=True)
+class Conversation:
+    """Puts a session into words and those into token ids.
+
+    Attributes:
+        tokenizer: The checkpoint's tokenizer.
+        image_token: Stands for the image in the template.
+        opening: Token that opens an image in the sequence.
+        closing: Token that closes it.
+        settings: The words of the question and the order of the parts.
+    """
+
+    tokenizer: Any
+    image_token: str
+    opening: str
+    closing: str
+    settings: Settings
+    _known: dict[tuple[str, str], TokenizedSession] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for token in (self.image_token, self.opening, self.closing):
+            if not _in_vocabulary(self.tokenizer, token):
+                raise InputError(f"the tokenizer has no token {token}; it does not belong to this model.")
+        if self._template is DEFAULT_TEMPLATE and not _in_vocabulary(self.tokenizer, "<|im_start|>"):
+            raise InputError("the tokenizer has neither a chat template nor a token <|im_start|> for the default one.")
+
+    def tokens(self, session: Stimulus | Session) -> TokenizedSession:
+        """Return the token ids of a session.
+
+        Raises:
+            InputError: Labels of mixed kind, or a chat template that does not place exactly one image.
+        """
+        key = (self.question(session), session.profile)
+        if key not in self._known:
+            self._known[key] = self._tokenize(*key)
+        return self._known[key]
+
+    def question(self, session: Stimulus | Session) -> str:
+        """Return the instruction: for letters or for numbers, as the session's slots are labelled."""
+        labels = [slot.label for slot in session.slots]
+        if all(label.isdecimal() for label in labels):
+            return self.settings.numbers
+        if all(label.isalpha() for label in labels):
+            return self.settings.letters
+        raise InputError(f"session {session.session_id}: slot labels must be all letters or all numbers, not {labels}.")
+
+    @property
+    def _template(self) -> str:
+        own = self.tokenizer.chat_template
+        # A tokenizer may hold several templates by name.
+        if isinstance(own, dict):
+            own = own.get("default")
+        return str(own) if own else DEFAULT_TEMPLATE
+
+    def _tokenize(self, question: str, profile: str) -> TokenizedSession:
+        profile = self._plain(profile)
+        image = {"type": "image"}
+        profile_first = self.settings.order == "profile-first"
+        if profile_first:
+            content = [_text(profile + "\n")] if profile else []
+            content += [image, _text(question)]
+        else:
+            content = [image, _text(f"{profile}\n{question}" if profile else question)]
+        rendered = str(
+            self.tokenizer.apply_chat_template(
+                [{"role": "user", "content": content}],
+                chat_template=self._template,
+                tokenize=False,
+                add_generation_prompt=True,
+                image_token=self.image_token,
+            )
+        )
+        pieces = rendered.split(self.image_token)
+        if len(pieces) != 2:
+            raise InputError(f"the chat template places {len(pieces) - 1} images (as {self.image_token}), expected 1.")
+        before, after = pieces
+        before = before.removesuffix(self.opening) + self.opening
+        after = after.removeprefix(self.closing)
+        # Tokenizing piece by piece equals the whole: special tokens always split the text.
+        return TokenizedSession(
+            tuple(self._ids(before)),
+            tuple(self._ids(self.closing)),
+            tuple(self._ids(after)),
+            not (profile_first and profile),
+        )
+
+    def _ids(self, text: str) -> list[int]:
+        return [int(i) for i in self.tokenizer.encode(text, add_special_tokens=False)]
+
+    def _plain(self, text: str) -> str:
+        """Return ``text`` without control tokens: a search query must not open an image or end the turn."""
+        for token in {self.image_token, self.opening, self.closing, *self.tokenizer.all_special_tokens}:
+            text = text.replace(token, " ")
+        return text.strip()
+
+
+def give_template(tokenizer: Any, folder: Path) -> None:
+    """Give a tokenizer the chat template that lies beside it, where it was saved with the processor instead.
+
+    Raises:
+        InputError: The file is unreadable.
+    """
+    if tokenizer.chat_template:
+        return
+    jinja, legacy = folder / "chat_template.jinja", folder / "chat_template.json"
+    try:
+        if jinja.is_file():
+            tokenizer.chat_template = jinja.read_text(encoding="utf-8")
+        elif legacy.is_file():
+            tokenizer.chat_template = json.loads(legacy.read_text(encoding="utf-8"))["chat_template"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"the chat template in {folder} is unreadable: {error}.") from error
+
+
+def _text(text: str) -> dict[str, str]:
+    return {"type": "text", "text": text}
+
+
+def _in_vocabulary(tokenizer: Any, token: str) -> bool:
+    found = tokenizer.convert_tokens_to_ids(token)
+    return found is not None and (found != tokenizer.unk_token_id or token == tokenizer.unk_token)

@@ -1,0 +1,91 @@
+"""Where image tokens lie on the screen, in pixels of the original image.
+
+Resizing is per axis and linear, so a token's area maps back exactly: no rounding enters the boxes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How a screen becomes square pictures.
+
+    Attributes:
+        canvas: Width and height of the resized picture before it is cut, pixels.
+        paste: Left and top corner of the resized screen on the canvas, pixels.
+        resized: Width and height of the resized screen, pixels.
+        cells: Columns and rows of tiles.
+        whole: A view of the whole screen, stretched to one square, follows the tiles.
+        windows: Per picture, in the order the model gets them, the screen area it covers, ``(x0, y0, x1, y1)`` in
+            screen pixels; it reaches beyond the screen where the picture has bars.
+    """
+
+    canvas: tuple[int, int]
+    paste: tuple[int, int]
+    resized: tuple[int, int]
+    cells: tuple[int, int]
+    whole: bool
+    windows: tuple[Box, ...]
+
+
+def token_boxes(windows: tuple[Box, ...], rows: int, columns: int, size: tuple[int, int]) -> Floats:
+    """Return the screen area of every token, picture after picture, each row by row from the top left.
+
+    Args:
+        windows: The screen area that each picture covers.
+        rows: Tokens per picture from top to bottom.
+        columns: Tokens per picture from left to right.
+        size: Width and height of the screen; areas are clipped to it.
+
+    Returns:
+        Boxes of shape (pictures rows columns, 4); a token outside the screen has an empty box.
+    """
+    found = []
+    for x0, y0, x1, y1 in windows:
+        xs = np.clip(x0 + (x1 - x0) * np.arange(columns + 1) / columns, 0.0, size[0])
+        ys = np.clip(y0 + (y1 - y0) * np.arange(rows + 1) / rows, 0.0, size[1])
+        left, top = np.meshgrid(xs[:-1], ys[:-1])
+        right, bottom = np.meshgrid(xs[1:], ys[1:])
+        found.append(np.stack([left, top, right, bottom], axis=-1).reshape(-1, 4))
+    return np.concatenate(found).astype(np.float64)
+
+
+def tiling(size: tuple[int, int], side: int, cells: tuple[int, int], fit: Literal["tile", "letterbox"]) -> Tiling:
+    """Plan the pictures of a screen.
+
+    Args:
+        size: Width and height of the screen, pixels.
+        side: Side of the square pictures, pixels.
+        cells: Columns and rows of tiles; ``letterbox`` ignores them.
+        fit: ``tile`` stretches the screen onto the tiles and adds a whole view if there are several; ``letterbox``
+            keeps its proportions, centred in one square with bars.
+    """
+    width, height = size
+    if fit == "letterbox":
+        scale = min(side / width, side / height)
+        resized = (max(1, round(width * scale)), max(1, round(height * scale)))
+        paste = ((side - resized[0]) // 2, (side - resized[1]) // 2)
+        # Screen pixels per canvas pixel, per axis: rounding the resized side changes the scale, not the mapping.
+        sx, sy = width / resized[0], height / resized[1]
+        window = (-paste[0] * sx, -paste[1] * sy, (side - paste[0]) * sx, (side - paste[1]) * sy)
+        return Tiling((side, side), paste, resized, (1, 1), False, (window,))
+    columns, rows = cells
+    windows = [
+        (c * width / columns, r * height / rows, (c + 1) * width / columns, (r + 1) * height / rows)
+        for r in range(rows)
+        for c in range(columns)
+    ]
+    whole = len(windows) > 1
+    if whole:
+        windows.append((0.0, 0.0, float(width), float(height)))
+    canvas = (columns * side, rows * side)
+    return Tiling(canvas, (0, 0), canvas, cells, whole, tuple(windows))

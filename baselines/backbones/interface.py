@@ -1,0 +1,236 @@
+"""What every backbone offers, and the plain values that pass between backbones, probing and tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import InputError
+from tasks.types import ScreenImage, Session, Stimulus
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+    from torch import Tensor
+
+Floats = NDArray[np.float64]
+Placement = Literal["prefix", "suffix"]
+Candidates = list[list[int]]
+"""Token ids of each slot's answer, one list per slot."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScreenFeatures:
+    """A screen as the text decoder takes it in; it depends on the image alone.
+
+    Attributes:
+        embeds: Image-token embeddings, shape (T, D), in sequence order, on the CPU.
+        deepstack: Per injecting decoder layer the features added there, each of shape (T, D); empty if there are none.
+        grid: ``(n, rows, columns)``: n pictures (tiles) of rows x columns tokens each; T = n rows columns.
+        patch_boxes: ``(x0, y0, x1, y1)`` per token in pixels of the original screen, shape (T, 4); a token that lies
+            outside the picture (a letterbox bar) has an empty box, x1 = x0 or y1 = y0.
+        size: Width and height of the original screen, pixels.
+        digest: Identifies the screen.
+    """
+
+    embeds: Tensor
+    deepstack: tuple[Tensor, ...]
+    grid: tuple[int, int, int]
+    patch_boxes: Floats
+    size: tuple[int, int]
+    digest: str
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the tensors, bytes."""
+        return sum(t.numel() * t.element_size() for t in (self.embeds, *self.deepstack)) + self.patch_boxes.nbytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelInput:
+    """A batch of sessions ready for the decoder, padded on the left; src is the last position of every row.
+
+    Attributes:
+        inputs_embeds: Shape (B, S, D).
+        position_ids: Shape (B, S), or (3, B, S) where the decoder uses M-RoPE; 0 on padding.
+        attention_mask: Shape (B, S), True on real tokens.
+        image_index: Per row the positions of its image tokens, shape (T,), in the order of ``patch_boxes``.
+        patch_boxes: Per row the screen area of each image token, shape (T, 4), original pixels.
+        visual_pos_masks: Shape (B, S), True on image tokens, where the decoder has deepstack features; else None.
+        deepstack: Per injecting layer the features of the batch's image tokens, row after row, shape (sum T, D).
+        split_at: Per row the index up to which (exclusive) the sequence depends on the screen alone.
+        prompt_index: Per row the positions of the soft prompt's tokens, shape (N,).
+        sessions: Per row the session_id.
+    """
+
+    inputs_embeds: Tensor
+    position_ids: Tensor
+    attention_mask: Tensor
+    image_index: tuple[Tensor, ...]
+    patch_boxes: tuple[Floats, ...]
+    visual_pos_masks: Tensor | None
+    deepstack: tuple[Tensor, ...]
+    split_at: tuple[int, ...]
+    prompt_index: tuple[Tensor, ...]
+    sessions: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+    @property
+    def src(self) -> int:
+        """The position whose logits give the answer: the last one."""
+        return int(self.inputs_embeds.shape[1]) - 1
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of the text decoder, and of ``probing.token_relevance``."""
+        found: dict[str, Any] = {
+            "inputs_embeds": self.inputs_embeds,
+            "position_ids": self.position_ids,
+            "attention_mask": self.attention_mask,
+        }
+        if self.deepstack:
+            found["visual_pos_masks"] = self.visual_pos_masks
+            found["deepstack_visual_embeds"] = list(self.deepstack)
+        return found
+
+
+class Backbone(Protocol):
+    """A frozen vision-language model that reads a screen and answers with a slot's label."""
+
+    @property
+    def name(self) -> str:
+        """Registry name, or the folder or hub name it was loaded from."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the checkpoint and with how sessions are put to it."""
+        ...
+
+    @property
+    def notice(self) -> str:
+        """What every output made with this checkpoint must say, such as that it is a stand-in; empty for none."""
+        ...
+
+    @property
+    def model(self) -> Any:
+        """The transformers model, in evaluation mode, its parameters frozen."""
+        ...
+
+    @property
+    def processor(self) -> Any:
+        """Tokenizer and image processor."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Width D of the input embeddings, which a soft prompt shares."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        ...
+
+    def encode_screen(self, image: ScreenImage | Image) -> ScreenFeatures:
+        """Return the features of a screen; the vision tower runs once per distinct screen.
+
+        Raises:
+            InputError: The image does not open or is smaller than a patch, or the features are not finite.
+        """
+        ...
+
+    def build(
+        self, session: Stimulus | Session, prompt: Tensor | None = None, placement: Placement = "prefix"
+    ) -> ModelInput:
+        """Return the model input of one session, B = 1.
+
+        Args:
+            session: The session; its click and gaze, if it has any, are not looked at.
+            prompt: Soft prompt of shape (N, D), differentiable; None and N = 0 are the same.
+            placement: ``prefix`` puts the prompt before everything, ``suffix`` between image and question.
+
+        Raises:
+            InputError: The session has no image, or the prompt has the wrong width or is not finite.
+        """
+        ...
+
+    def answer_tokens(self, session: Stimulus | Session) -> Candidates:
+        """Return the token ids of every slot's answer.
+
+        Raises:
+            InputError: Two slots answer alike, or the tokenizer has no tokens for a label.
+        """
+        ...
+
+    def logits(self, inputs: ModelInput) -> Tensor:
+        """Return the logits at src, shape (B, V), differentiable in ``inputs`` where gradients are on."""
+        ...
+
+    def answer_log_likelihood(self, inputs: ModelInput, answer_ids: Sequence[Sequence[int]]) -> Tensor:
+        """Return per row the log-likelihood of an answer's tokens under teacher forcing, shape (B,).
+
+        Unlike ``log_probabilities`` it competes with the whole vocabulary: its negative is L_NTP (PROTOCOL section 7).
+        """
+        ...
+
+    def log_probabilities(self, inputs: ModelInput, candidates: Sequence[Candidates]) -> list[Tensor]:
+        """Return per row log p over its K slots, differentiable in ``inputs`` where gradients are on.
+
+        See ``answers.candidate_log_probabilities``.
+        """
+        ...
+
+    def token_scores(
+        self,
+        sessions: Sequence[Stimulus | Session],
+        prompts: Sequence[Tensor | None] | None = None,
+        placement: Placement = "prefix",
+    ) -> list[Floats]:
+        """Return per session the click probabilities p over its K slots, sum 1, without gradients."""
+        ...
+
+
+def collate(inputs: Sequence[ModelInput]) -> ModelInput:
+    """Join model inputs into one batch, padding on the left with zeros that the mask hides.
+
+    Raises:
+        InputError: There are none.
+    """
+    import torch
+    from torch.nn.functional import pad
+
+    if not inputs:
+        raise InputError("there is no session to put into a batch.")
+    if len(inputs) == 1:
+        return inputs[0]
+    length = max(item.inputs_embeds.shape[1] for item in inputs)
+    shifts = [length - item.inputs_embeds.shape[1] for item in inputs for _ in range(len(item))]
+    pairs = [(item, length - item.inputs_embeds.shape[1]) for item in inputs]
+    visual = None
+    if any(item.visual_pos_masks is not None for item in inputs):
+        masks = [
+            torch.zeros_like(item.attention_mask) if item.visual_pos_masks is None else item.visual_pos_masks
+            for item in inputs
+        ]
+        visual = torch.cat([pad(mask, (shift, 0)) for mask, (_, shift) in zip(masks, pairs, strict=True)])
+    indices = [index for item in inputs for index in item.image_index]
+    prompts = [index for item in inputs for index in item.prompt_index]
+    splits = [split for item in inputs for split in item.split_at]
+    return ModelInput(
+        inputs_embeds=torch.cat([pad(item.inputs_embeds, (0, 0, shift, 0)) for item, shift in pairs]),
+        position_ids=torch.cat([pad(item.position_ids, (shift, 0)) for item, shift in pairs], dim=-2),
+        attention_mask=torch.cat([pad(item.attention_mask, (shift, 0)) for item, shift in pairs]),
+        image_index=tuple(index + shift for index, shift in zip(indices, shifts, strict=True)),
+        patch_boxes=tuple(boxes for item in inputs for boxes in item.patch_boxes),
+        visual_pos_masks=visual,
+        deepstack=tuple(torch.cat(layer) for layer in zip(*(item.deepstack for item in inputs), strict=True)),
+        split_at=tuple(split + shift if split else 0 for split, shift in zip(splits, shifts, strict=True)),
+        prompt_index=tuple(index + shift for index, shift in zip(prompts, shifts, strict=True)),
+        sessions=tuple(name for item in inputs for name in item.sessions),
+    )

@@ -1,0 +1,193 @@
+"""Load a checkpoint: checked before, while and after its weights are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import transformers
+from safetensors import SafetensorError
+
+from baselines.backbones import checkpoint as checkpoints
+from baselines.backbones.batching import is_out_of_memory
+from baselines.backbones.conversation import give_template
+from baselines.backbones.features import MEMORY, FeatureStore
+from baselines.backbones.memory import check_memory
+from baselines.backbones.registry import architecture
+from baselines.backbones.settings import Settings, read_settings
+from baselines.backbones.vlm import VisionLanguageModel
+from tasks.errors import InputError, unknown_name
+from tasks.storage import cache_root
+
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32, "float64": torch.float64}
+ATTENTION = {"sdpa": "sdpa", "flash": "flash_attention_2", "eager": "eager"}
+
+
+def load_backbone(
+    name_or_path: str | Path,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    attn: Literal["sdpa", "flash", "eager"] | None = None,
+    *,
+    settings: Settings | None = None,
+    features: Path | None | Literal["default"] = "default",
+    memory_limit: int = MEMORY,
+) -> VisionLanguageModel:
+    """Load a backbone, frozen and in evaluation mode.
+
+    Args:
+        name_or_path: A registry name, a local folder, or a hub name. Of a folder nothing is looked up on the hub.
+        device: By default the first GPU if there is one, else the CPU.
+        dtype: By default bfloat16 on a GPU and float32 on the CPU.
+        attn: Attention kernel, ``sdpa`` by default.
+        settings: How sessions are put to it; by default the folder's ``gazebench.json``, else ``Settings()``.
+        features: Folder for screen features, None to keep them in memory only; by default below the user's cache.
+        memory_limit: Bytes of screen features kept in memory.
+
+    Raises:
+        InputError: The checkpoint is missing, incomplete, damaged or not a supported vision-language model, or there
+            is not enough memory for it.
+    """
+    place = _device(device)
+    number = _dtype(dtype, place)
+    kernel = _attention(attn, place)
+    folder = checkpoints.find_folder(name_or_path)
+    config = checkpoints.read_config(folder)
+    weights = checkpoints.read_weights(folder)
+    check_memory(weights.parameters * number.itemsize, place, str(name_or_path))
+    chosen = settings or read_settings(folder)
+    cls = architecture(config["model_type"])
+    assert cls is not None
+    with _quiet():
+        model = _model(getattr(transformers, cls.transformers_class), folder, number, kernel)
+        tokenizer = _tokenizer(folder, int(model.config.text_config.vocab_size))
+        processor = cls.load(folder, model, tokenizer, chosen)
+    check_finite(model, folder)
+    found = checkpoints.fingerprint(folder)
+    if features == "default":
+        kind = f"{found[:20]}-{chosen.fit}-{str(number).removeprefix('torch.')}-{place.type}"
+        features = cache_root() / "features" / kind
+    try:
+        model = model.to(place)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InputError(f"{name_or_path} does not fit into the memory of {place}; use a smaller backbone.") from error
+    return cls(
+        model,
+        processor,
+        name=str(name_or_path),
+        checkpoint=found,
+        settings=chosen,
+        store=FeatureStore(features, memory_limit),
+    )
+
+
+def check_finite(model: torch.nn.Module, folder: Path) -> None:
+    """Look for NaN and Inf in the weights.
+
+    Raises:
+        InputError: A weight is not finite; the message names the first tensor.
+    """
+    with torch.no_grad():
+        for name, tensor in model.named_parameters():
+            # The sum is quick and keeps nothing; only where it overflows is every number looked at.
+            if not bool(torch.isfinite(tensor.sum(dtype=torch.float32))) and not bool(torch.isfinite(tensor).all()):
+                raise InputError(
+                    f"the weights in {folder} hold NaN or Inf, first in {name}; fetch or train them again."
+                )
+
+
+def _model(cls: Any, folder: Path, dtype: torch.dtype, kernel: str) -> Any:
+    try:
+        model, report = cls.from_pretrained(
+            folder, dtype=dtype, attn_implementation=kernel, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError) as error:
+        raise InputError(f"the checkpoint in {folder} does not load: {_first_line(error)}") from error
+    for kind in ("missing_keys", "mismatched_keys"):
+        names = sorted(map(str, report[kind]))
+        if names:
+            raise InputError(
+                f"the weights in {folder} do not fit its config.json: "
+                f"{len(names)} {kind.replace('_', ' ')}, the first {names[0]}."
+            )
+    return model
+
+
+def _tokenizer(folder: Path, vocabulary: int) -> Any:
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "tokenizer_config.json")):
+        raise InputError(f"{folder} holds no tokenizer; save it there with save_pretrained.")
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the Rust tokenizers raise bare Exception on a malformed file
+        raise InputError(f"the tokenizer in {folder} does not load: {_first_line(error)}") from error
+    if len(tokenizer) > vocabulary:
+        raise InputError(
+            f"the tokenizer in {folder} has {len(tokenizer)} tokens, the model only {vocabulary}; "
+            "they do not belong together."
+        )
+    give_template(tokenizer, folder)
+    return tokenizer
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(f"'{device}' is not a device; give cpu, cuda or cuda:1.") from error
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            f"the device {found} was asked for, but torch sees no GPU. "
+            "Use the device cpu, or install a CUDA build of torch."
+        )
+    return found
+
+
+def _dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
+    if dtype is None:
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    if dtype not in DTYPES:
+        raise unknown_name("dtype", dtype, DTYPES)
+    return DTYPES[dtype]
+
+
+def _attention(attn: str | None, device: torch.device) -> str:
+    chosen = attn or "sdpa"
+    if chosen not in ATTENTION:
+        raise unknown_name("attention kernel", chosen, ATTENTION)
+    if chosen == "flash":
+        from transformers.utils import is_flash_attn_2_available
+
+        if device.type != "cuda" or not is_flash_attn_2_available():
+            raise InputError(
+                "attn 'flash' needs a GPU and the package flash-attn (pip install flash-attn); use sdpa instead."
+            )
+    return ATTENTION[chosen]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence transformers' progress bars and load reports; what matters of them is raised."""
+    log = transformers.utils.logging
+    verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(verbosity)
+        if bars:
+            log.enable_progress_bar()

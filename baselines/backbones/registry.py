@@ -1,0 +1,100 @@
+"""The backbones by name, and the architectures that can be loaded; reading it needs no torch.
+
+A new checkpoint is one ``BackboneEntry``; a new architecture is one module and one line in ``ARCHITECTURES``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from baselines.backbones.vlm import VisionLanguageModel
+
+SHIPPED = Path(__file__).parent
+"""Checkpoints that start with ``shipped:`` lie below this folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneEntry:
+    """What is known of a backbone without loading it.
+
+    Attributes:
+        name: Registry name.
+        checkpoint: Hub name, or ``shipped:`` and a folder below this package.
+        summary: One line.
+    """
+
+    name: str
+    checkpoint: str
+    summary: str
+
+
+BACKBONES = (
+    BackboneEntry("qwen3-vl", "Qwen/Qwen3-VL-4B-Instruct", "Qwen3-VL, 4 billion parameters"),
+    BackboneEntry("internvl3.5", "OpenGVLab/InternVL3_5-4B-HF", "InternVL 3.5 on Qwen3, 4 billion parameters"),
+)
+
+ARCHITECTURES = {
+    "qwen3_vl": "baselines.backbones.qwen3vl:Qwen3VL",
+    "internvl": "baselines.backbones.internvl:InternVL",
+}
+"""``model_type`` of a checkpoint's config.json -> ``module:class``."""
+
+
+def names() -> list[str]:
+    """Return the names of all backbones, in order."""
+    return [known.name for known in BACKBONES]
+
+
+def entry(name: str) -> BackboneEntry:
+    """Return the entry of ``name``.
+
+    Raises:
+        InputError: There is none of this name; the nearest is suggested.
+    """
+    for known in BACKBONES:
+        if known.name == name:
+            return known
+    raise unknown_name("backbone", name, names())
+
+
+def checkpoint_of(name_or_path: str | Path) -> str | Path:
+    """Return the folder or the hub name behind a registry name, a folder or a hub name.
+
+    Raises:
+        InputError: It is none of the three.
+    """
+    text = str(name_or_path)
+    for known in BACKBONES:
+        if known.name == text:
+            if known.checkpoint.startswith("shipped:"):
+                return SHIPPED / known.checkpoint.removeprefix("shipped:")
+            return known.checkpoint
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise InputError(f"the checkpoint {path} is a file; give the folder that holds config.json.")
+    parts = text.split("/")
+    if isinstance(name_or_path, str) and len(parts) == 2 and all(parts) and not text.startswith((".", "~")):
+        return text
+    if isinstance(name_or_path, str) and len(parts) == 1:
+        raise unknown_name("backbone", text, names())
+    raise InputError(
+        f"there is no checkpoint folder {text}. Give a folder, a hub name (owner/model) or one of {', '.join(names())}."
+    )
+
+
+def architecture(model_type: str) -> type[VisionLanguageModel] | None:
+    """Return the class that runs checkpoints of this ``model_type``, or None if there is none."""
+    factory = ARCHITECTURES.get(model_type)
+    if factory is None:
+        return None
+    module, _, attribute = factory.partition(":")
+    found: type[VisionLanguageModel] = getattr(importlib.import_module(module), attribute)
+    return found

@@ -1,0 +1,76 @@
+"""What this project asks of a checkpoint beyond its weights: the words of the question and the order of its parts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tasks.errors import InputError, unknown_name
+
+FILE = "gazebench.json"
+"""An optional file in a checkpoint folder whose keys are fields of ``Settings``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How sessions are put to a backbone.
+
+    Attributes:
+        letters: The question where slots are labelled with letters (RecGaze).
+        numbers: The question where slots are labelled with numbers (AdSERP).
+        order: ``image-first``: image, then profile and question, so that everything up to the image depends on the
+            screen alone; ``profile-first``: profile, image, question.
+        fit: How InternVL's square pictures are made of a screen: ``tile`` stretches it onto a grid of tiles, as the
+            model was trained, with a whole view at the end; ``letterbox`` shrinks it into one square with bars.
+        notice: What every output made with this checkpoint must say, such as that it is a stand-in; empty for none.
+    """
+
+    letters: str = (
+        "Act as this user. Look at the film page and answer with exactly one letter: "
+        "the letter under the film you would pick."
+    )
+    numbers: str = (
+        "Act as the user who made this search. Look at the result page and answer with exactly one number: "
+        "the number beside the result you would click."
+    )
+    order: Literal["image-first", "profile-first"] = "image-first"
+    fit: Literal["tile", "letterbox"] = "tile"
+    notice: str = ""
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("order", ("image-first", "profile-first")), ("fit", ("tile", "letterbox"))):
+            if getattr(self, name) not in allowed:
+                raise InputError(
+                    f"the backbone setting {name} is {getattr(self, name)!r}; give {' or '.join(allowed)}."
+                )
+
+    def shaping(self) -> tuple[str, ...]:
+        """Return what can change a prediction: everything but the notice."""
+        return (self.letters, self.numbers, self.order, self.fit)
+
+
+def read_settings(folder: Path) -> Settings:
+    """Return the settings of a checkpoint folder: the defaults where it has no ``gazebench.json``.
+
+    Raises:
+        InputError: The file is not JSON, or holds an unknown key or a value that is not text.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return Settings()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not readable JSON: {error}.") from error
+    known = [field.name for field in dataclasses.fields(Settings)]
+    if not isinstance(found, dict):
+        raise InputError(f"{path} must hold one JSON object with keys among {', '.join(known)}.")
+    for key, value in found.items():
+        if key not in known:
+            raise unknown_name(f"key in {path}:", key, known)
+        if not isinstance(value, str):
+            raise InputError(f"{path}: {key} must be text, not {value!r}.")
+    return Settings(**found)

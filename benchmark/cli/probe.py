@@ -1,0 +1,83 @@
+"""``probe``: where a backbone looks on one session, as PNG and as numbers."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    from benchmark.cli.options import add_task_arguments
+
+    parser.add_argument("--backbone", required=True, metavar="NAME|DIR", help="registry name, folder or hub name")
+    add_task_arguments(parser)
+    parser.add_argument("--session", required=True, metavar="SESSION_ID", help="the session to probe")
+    parser.add_argument("--operator", default="attnlrp-stable", help="probing operator (default: attnlrp-stable)")
+    parser.add_argument(
+        "--target", default="free", help="free: the model's own answer (default); label: the true click"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the PNG to write (default: SESSION_ID-OPERATOR.png)")
+    parser.add_argument("--json", action="store_true", help="print the slots as JSON")
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Probe, draw and print the slots."""
+    import json
+    import sys
+
+    from tabulate import tabulate
+
+    from baselines import backbones
+    from baselines.probing import info
+    from benchmark import drawing
+    from benchmark.cli import options
+    from benchmark.files import replace_file
+    from tasks.errors import InputError, unknown_name
+
+    operator = info(arguments.operator)
+    if operator.name == "gaze-heads":
+        raise InputError("gaze-heads are chosen on training sessions; run the simulator: run --simulators gaze-heads.")
+    if arguments.target not in ("free", "label"):
+        raise unknown_name("target", arguments.target, ("free", "label"))
+    out = arguments.out or Path(f"{arguments.session}-{operator.name}.png")
+    if out.suffix.lower() != ".png":
+        raise InputError(f"--out must name a .png file, not '{out}'.")
+    task = options.load_task(arguments.task, arguments.data)
+    session = task.find(arguments.session)
+    backbone = backbones.load_backbone(arguments.backbone)
+
+    from baselines.probing.slots import read_slots
+
+    [reading] = read_slots(backbone, [session], operator.name, target=arguments.target)
+    probabilities = reading.log_probabilities.detach().double().exp().cpu().numpy()
+    attention = None if reading.attention is None else reading.attention.detach().double().cpu().numpy()
+    named = [] if attention is None else [(f"{backbone.name}, {operator.name}, {arguments.target}", attention)]
+    notice = ". ".join(line for line in (task.notice, backbone.notice) if line)
+    picture = drawing.draw_session(session, drawing.panels_of(session, named), notice)
+    replace_file(out, lambda path: picture.save(path, format="PNG"))
+    rows = [
+        {
+            "slot": slot.label,
+            "gaze": float(session.gaze[index]),
+            "attention": None if attention is None else float(attention[index]),
+            "probability": float(probabilities[index]),
+            "clicked": index == session.click,
+            "answer": index == int(probabilities.argmax()),
+            "text": slot.text,
+        }
+        for index, slot in enumerate(session.slots)
+    ]
+    if arguments.json:
+        about = {"backbone": backbone.name, "fingerprint": backbone.fingerprint, "operator": operator.name}
+        record = {**about, "target": arguments.target, "notice": notice, "picture": str(out), "slots": rows}
+        sys.stdout.write(json.dumps(record, indent=1) + "\n")
+        return 0
+    table = [{**row, "clicked": "x" * row["clicked"], "answer": "x" * row["answer"]} for row in rows]  # type: ignore[operator]
+    if notice:
+        sys.stdout.write(f"NOTE: {notice}\n")
+    sys.stdout.write(tabulate(table, headers="keys", floatfmt=".3f") + "\n")
+    if attention is None:
+        sys.stdout.write("No slot has relevance: the attention is missing.\n")
+    sys.stdout.write(f"{out}\n")
+    return 0

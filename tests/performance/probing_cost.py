@@ -1,11 +1,12 @@
-"""What probing costs: training steps and evaluations with each operator beside plain prompt tuning and full eager autograd.
+"""What probing costs beside plain prompt tuning and full eager autograd: training steps and evaluations per operator.
 
-One random Qwen3-VL text stack, one prompt, one screen; the variants of a table run in turn (A B C, A B C, ...) and a ratio is
-the median of the rounds' own ratios. Peak memory is measured afterwards, each variant alone, as the rise over the model.
+One random Qwen3-VL text stack, one prompt, one screen; the variants of a table run in turn (A B C, A B C, ...) and a
+ratio is the median of the rounds' own ratios. Time on one CPU thread is the process's own. Peak memory is measured
+afterwards, each variant alone, as the rise over the model. Full eager is the operator's literal definition.
 
     python tests/performance/probing_cost.py
-    python tests/performance/probing_cost.py --device cuda --dtype bfloat16 --layers 36 --hidden 2560 --heads 32 --kv-heads 8 \
-        --head-dim 128 --intermediate 9728 --vocabulary 151936 --batch 1 4 8
+    python tests/performance/probing_cost.py --device cuda --dtype bfloat16 --layers 36 --hidden 2560 --heads 32 \
+        --kv-heads 8 --head-dim 128 --intermediate 9728 --vocabulary 151936 --batch 1 4 8
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import argparse
 import ctypes
 import gc
 import importlib.util
+import json
+import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -44,9 +48,21 @@ OPERATORS = {
     "glimpse, constant gradients": ("glimpse", {"constant_gradients": True}),
     "gaze-heads": ("gaze-heads", {"heads": ((0, 0), (1, 1))}),
 }
-TRAIN_TARGET = {"rollout": 1.8, "attnlrp": 1.1, "attnlrp-stable": 1.1, "glimpse": 4.0, "glimpse, constant gradients": 2.2}
+TRAIN_TARGET = {
+    "rollout": 1.8,
+    "attnlrp": 1.1,
+    "attnlrp-stable": 1.1,
+    "glimpse": 4.0,
+    "glimpse, constant gradients": 2.2,
+}
 EVAL_TARGET = {"rollout": 1.5, "attnlrp": 1.15, "attnlrp-stable": 1.15, "glimpse": 3.0, "gaze-heads": 1.15}
-MEMORY_TARGET = {"rollout": 1 / 8, "attnlrp": 1 / 8, "attnlrp-stable": 1 / 8, "glimpse": 1 / 3, "glimpse, constant gradients": 1 / 3}
+MEMORY_TARGET = {
+    "rollout": 1 / 8,
+    "attnlrp": 1 / 8,
+    "attnlrp-stable": 1 / 8,
+    "glimpse": 1 / 3,
+    "glimpse, constant gradients": 1 / 3,
+}
 
 
 class Bench:
@@ -55,6 +71,7 @@ class Bench:
     def __init__(self, options: argparse.Namespace, model: Qwen3VLForConditionalGeneration, batch: int) -> None:
         self.model, self.device = model, torch.device(options.device)
         self.dtype = getattr(torch, options.dtype)
+        self.parameters = sum(p.numel() for p in model.get_decoder().layers.parameters())
         self.batch, self.length, image = batch, options.length, options.image_tokens
         make = torch.Generator().manual_seed(5)
         width = options.hidden
@@ -74,7 +91,9 @@ class Bench:
             "position_ids": position.to(self.device),
             "attention_mask": torch.ones(batch, self.length, dtype=torch.bool, device=self.device),
             "visual_pos_masks": visual.to(self.device),
-            "deepstack_visual_embeds": [(torch.randn(batch * image, width, generator=make) * 0.1).to(self.device, self.dtype)],
+            "deepstack_visual_embeds": [
+                (torch.randn(batch * image, width, generator=make) * 0.1).to(self.device, self.dtype)
+            ],
         }
         if options.padded:
             self.arguments["attention_mask"][0, :5] = False
@@ -91,7 +110,7 @@ class Bench:
         loss = torch.nn.functional.cross_entropy(logits.float(), self.answer)
         if tokens is None:
             return loss
-        attention = (tokens.abs() @ self.slots) + 1e-6
+        attention = (tokens.float().abs() @ self.slots) + 1e-6
         attention = attention / attention.sum(1, keepdim=True)
         return loss - (attention.log() * self.gaze).sum(1).mean()
 
@@ -121,7 +140,9 @@ class Bench:
     def eager(self, operator: str) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         def run(embeds: Tensor) -> tuple[Tensor, Tensor]:
             attentions, logits, y = literal.run(
-                self.model, {"inputs_embeds": embeds, **self.arguments}, lambda z: z[:, :SLOTS].argmax(1, keepdim=True).tolist()
+                self.model,
+                {"inputs_embeds": embeds, **self.arguments},
+                lambda z: z[:, :SLOTS].argmax(1, keepdim=True).tolist(),
             )
             constant = "constant" in operator
             real = self.arguments["attention_mask"]
@@ -177,6 +198,26 @@ def peak_mib(run: Callable[[], object], device: str) -> float:
     return (_status("VmHWM") - before) / 1024
 
 
+def measure_memory(
+    bench: Bench, mode: str, variants: dict[str, Callable[[], object]], options: argparse.Namespace
+) -> dict[str, float]:
+    """Return the peak of each variant, MiB.
+
+    On a CPU in a process of its own, in which the allocator takes every tensor straight from the system and gives it
+    back at once: resident memory is then what is alive, which in this process it is not.
+    """
+    if options.device == "cuda" or options.memory_pass:
+        for name, run in variants.items():
+            if not name.startswith("full eager"):
+                run()
+        return {name: peak_mib(run, options.device) for name, run in variants.items()}
+    command = [sys.executable, __file__, *sys.argv[1:], "--memory-pass", mode, str(bench.batch)]
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
 def _status(key: str) -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key))
@@ -186,40 +227,58 @@ def table(bench: Bench, mode: str, options: argparse.Namespace, per_session: dic
     eager = mode == "train" and bench.batch in options.eager_batch
     variants = bench.variants(mode, options.operators, eager)
     seconds: dict[str, list[float]] = {name: [] for name in variants}
+    failed: set[str] = set()
     for repeat in range(options.repeats + 1):
         for name, run in variants.items():
             # A full eager step is slow and its ratio is far from its target: it runs once, after the warm-up round.
             if name.startswith("full eager") and repeat not in (1, 2):
                 continue
-            took = timed(run, options.device)
+            if name in failed:
+                continue
+            try:
+                took = timed(run, options.device)
+            except torch.OutOfMemoryError:
+                failed.add(name)
+                continue
             if repeat:
                 seconds[name].append(took)
-    if options.device == "cpu":
-        # Large blocks straight from the system, so that resident memory follows what is alive.
-        ctypes.CDLL("libc.so.6").mallopt(-3, 65536)
-    memory = {name: peak_mib(run, options.device) for name, run in variants.items()} if options.memory else {}
-    if options.device == "cpu":
-        ctypes.CDLL("libc.so.6").mallopt(-3, 33554432)
+    for name in failed:
+        print(f"batch {bench.batch}, {mode}: {name} does not fit into memory")
+        del variants[name]
+    memory = measure_memory(bench, mode, variants, options) if options.memory else {}
     rows = []
     targets = TRAIN_TARGET if mode == "train" else EVAL_TARGET
     for name in variants:
-        ratio = statistics.median(a / b for a, b in zip(seconds[name], seconds["plain"]))
+        ratio = statistics.median(a / b for a, b in zip(seconds[name], seconds["plain"], strict=False))
         took = statistics.median(seconds[name])
         per_session[mode, name, bench.batch] = took / bench.batch
-        row = [name, f"{took:.3f}", f"{ratio:.2f}", _held(ratio, targets.get(name)), f"{bench.batch * bench.length / took:.0f}"]
+        row = [
+            name,
+            f"{took:.3f}",
+            f"{ratio:.2f}",
+            _held(ratio, targets.get(name)),
+            f"{bench.batch * bench.length / took:.0f}",
+            _rate(bench, mode, took, options.peak_tflops),
+        ]
         row.append(f"{memory[name]:.0f}" if memory else "")
         full = f"full eager: {name}"
         if full in variants:
-            row.append(f"{statistics.median(seconds[full]) / took:.1f}")
+            row.append(f"{statistics.median(a / b for a, b in zip(seconds[full], seconds[name], strict=False)):.1f}")
             share = memory[name] / memory[full] if memory else float("nan")
             row += [f"{share:.3f}", _held(share, MEMORY_TARGET.get(name))] if memory else ["", ""]
         else:
             row += ["", "", ""]
         rows.append(row)
     title = "training step" if mode == "train" else "evaluation"
-    head = ["variant", "s", "x plain", "target", "tokens/s", "+MiB", "eager s / s", "MiB / eager", "target"]
+    head = ["variant", "s", "x plain", "target", "tokens/s", "TFLOP/s", "+MiB", "eager s / s", "MiB / eager", "target"]
     print(f"\n{title}, batch {bench.batch}, S {bench.length}{', left padding' if options.padded else ''}")
     print(tabulate(rows, headers=head, disable_numparse=True))
+
+
+def _rate(bench: Bench, mode: str, took: float, peak: float | None) -> str:
+    """Return the rate of a frozen model's products: once forward, and once more on the way back in training."""
+    rate = 2e-12 * bench.parameters * (2 if mode == "train" else 1) * bench.batch * bench.length / took
+    return f"{rate:.3g}" + (f" ({rate / peak:.0%})" if peak else "")
 
 
 def _held(value: float, target: float | None) -> str:
@@ -241,13 +300,17 @@ def main() -> None:
     parser.add_argument("--prompt", type=int, default=16)
     parser.add_argument("--image-tokens", type=int, default=900)
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 4])
-    parser.add_argument("--eager-batch", type=int, nargs="*", default=[1], help="batch sizes at which full eager runs too")
+    parser.add_argument(
+        "--eager-batch", type=int, nargs="*", default=[1], help="batch sizes at which full eager runs too"
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--modes", nargs="+", default=["train", "eval"], choices=["train", "eval"])
     parser.add_argument("--operators", nargs="+", default=list(OPERATORS), choices=list(OPERATORS))
     parser.add_argument("--padded", action="store_true", help="pad one sequence on the left")
     parser.add_argument("--no-memory", dest="memory", action="store_false")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--peak-tflops", type=float, help="the card's matmul rate; prints the share of it")
+    parser.add_argument("--memory-pass", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
@@ -260,17 +323,30 @@ def main() -> None:
         intermediate_size=options.intermediate,
         vocab_size=options.vocabulary,
         initializer_range=0.05,
-        rope_parameters=dict(rope_type="default", rope_theta=5e6, mrope_section=_sections(options.head_dim), mrope_interleaved=True),
+        rope_parameters=dict(
+            rope_type="default", rope_theta=5e6, mrope_section=_sections(options.head_dim), mrope_interleaved=True
+        ),
     )
     vision = dict(
-        depth=1, hidden_size=32, intermediate_size=32, num_heads=2, out_hidden_size=options.hidden, deepstack_visual_indexes=[0]
+        depth=1,
+        hidden_size=32,
+        intermediate_size=32,
+        num_heads=2,
+        out_hidden_size=options.hidden,
+        deepstack_visual_indexes=[0],
     )
     with torch.device(options.device):
         model = Qwen3VLForConditionalGeneration(Qwen3VLConfig(text_config=text, vision_config=vision))
     model = model.to(getattr(torch, options.dtype)).eval().requires_grad_(False)
+    if options.memory_pass:
+        mode, batch = options.memory_pass[0], int(options.memory_pass[1])
+        bench = Bench(options, model, batch)
+        eager = mode == "train" and batch in options.eager_batch
+        print(json.dumps(measure_memory(bench, mode, bench.variants(mode, options.operators, eager), options)))
+        return
     name = torch.cuda.get_device_name() if options.device == "cuda" else f"CPU, {options.threads} thread(s)"
     millions = sum(p.numel() for p in model.get_decoder().parameters()) / 1e6
-    print(f"{name}; {options.dtype}; {options.layers} layers, hidden {options.hidden}, {millions:.0f} M decoder parameters")
+    print(f"{name}; {options.dtype}; {options.layers} layers, hidden {options.hidden}, {millions:.0f} M parameters")
     per_session: dict[tuple[str, str, int], float] = {}
     for batch in options.batch:
         bench = Bench(options, model, batch)

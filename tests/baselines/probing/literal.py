@@ -10,13 +10,18 @@ from torch import Tensor
 
 
 def run(model, arguments, tokens):
-    """Return A_l as graph nodes (B, H, S, S), the logits at src (B, V) and y (B,), summed over ``tokens`` of each sequence."""
+    """Return A_l as graph nodes (B, H, S, S), the logits at src (B, V) and y (B,), summed over each one's tokens."""
     decoder = model.get_decoder()
     before = decoder.config._attn_implementation
     decoder.config._attn_implementation = "eager"
+    softmax = torch.nn.functional.softmax
+    if next(decoder.parameters()).dtype == torch.float64:
+        # The model classes take the softmax in float32 whatever they run in.
+        torch.nn.functional.softmax = lambda scores, dim, dtype=None: softmax(scores, dim)
     try:
         output = decoder(**arguments, use_cache=False, output_attentions=True)
     finally:
+        torch.nn.functional.softmax = softmax
         decoder.config._attn_implementation = before
     logits = model.get_output_embeddings()(output.last_hidden_state[:, -1])
     y = torch.stack([sum(logits[b, t] for t in ids) for b, ids in enumerate(tokens(logits))])
@@ -53,12 +58,15 @@ def attnlrp(attentions: list[Tensor], grads: list[Tensor], damping: float) -> Te
     return relevance[:, -1]
 
 
-def glimpse(attentions: list[Tensor], grads: list[Tensor], real: Tensor) -> Tensor:
-    """``real`` (B, S): True on real tokens; attended means j <= i and both real."""
+def glimpse(attentions: list[Tensor], grads: list[Tensor], real: Tensor, windows=None) -> Tensor:
+    """``real`` (B, S): True on real tokens; attended means j <= i, both real, and within the layer's window if any."""
     batch, heads, size, _ = attentions[0].shape
-    attended = (torch.ones(size, size).tril() > 0) & real[:, None, :] & real[:, :, None]
+    distance = torch.arange(size)[:, None] - torch.arange(size)
+    seen = (distance >= 0) & real[:, None, :] & real[:, :, None]
     layers, masses = [], []
     for number, (weights, grad) in enumerate(zip(attentions, grads, strict=True), start=1):
+        window = windows[number - 1] if windows else None
+        attended = seen if window is None else seen & (distance < window)
         grad = grad * attended[:, None]
         weighted = torch.relu(weights * grad)
         score = weighted.sum((2, 3)) / (torch.relu(grad).sum((2, 3)) + 1e-8)
@@ -72,12 +80,17 @@ def glimpse(attentions: list[Tensor], grads: list[Tensor], real: Tensor) -> Tens
     return relevance[:, -1]
 
 
-def relevance(name: str, attentions, y, real, create_graph, constant=False):
+def relevance(name: str, attentions, y, real, create_graph, constant=False, windows=None):
+    with torch.device(attentions[0].device):
+        return _relevance(name, attentions, y, real, create_graph, constant, windows)
+
+
+def _relevance(name, attentions, y, real, create_graph, constant, windows):
     if name == "rollout":
         return rollout(attentions)
     grads = gradients(attentions, y, create_graph and not constant)
     if constant:
         grads = [grad.detach() for grad in grads]
     if name == "glimpse":
-        return glimpse(attentions, grads, real)
+        return glimpse(attentions, grads, real, windows)
     return attnlrp(attentions, grads, 0.25 if name == "attnlrp-stable" else 0.0)

@@ -1,0 +1,56 @@
+"""AttnLRP in the variant of FixATE: signed attention-times-gradient rows, added up over layers.
+
+    G_l = dy/dA_l, P = A*G per head, s = rowsum(P)
+    E_l = mean_h P / (s + sign(s) (eps + damping rowsum|P|)), eps 1e-4
+    R = I + sum_l w_l E_l, w_l = l / sum(1..L)
+
+Source: Huang et al. 2026 (arXiv 2604.09368), after Achtibat et al. 2024 (arXiv 2402.05602); PROTOCOL section 6.
+``attnlrp`` has damping 0 as published; ``attnlrp-stable`` (ours) has 0.25. R is signed; slots take its absolute value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from baselines.probing.answer_token import answer_rows
+from baselines.probing.hook import Decoder
+from baselines.probing.inputs import DecoderInputs
+from baselines.probing.targets import Candidates, Target, answer_logit
+
+
+@dataclass(frozen=True, slots=True)
+class AttnLRP:
+    """AttnLRP restricted to row src.
+
+    Attributes:
+        damping: Share of a row's absolute sum that is added to its normaliser; 0 as published.
+        eps: Constant that is added to it, sign kept.
+    """
+
+    damping: float = 0.0
+    eps: float = 1e-4
+
+    def relevance(
+        self, decoder: Decoder, inputs: DecoderInputs, target: Target, candidates: Candidates, create_graph: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return row src of R, shape (B, S), signed, and the logits at src."""
+        rows, logits = answer_rows(decoder, inputs, differentiable=True, create_graph=create_graph)
+        y = answer_logit(logits, target, candidates).sum()
+        gradients = torch.autograd.grad(y, rows, create_graph=create_graph)
+        return self.combine(rows, gradients), logits
+
+    def combine(self, rows: list[Tensor], gradients: tuple[Tensor, ...]) -> Tensor:
+        """Return row src of R, shape (B, S), from L attention rows and their gradients, each (B, H, S)."""
+        layers = len(rows)
+        total = torch.zeros_like(rows[0][:, 0])
+        total[:, -1] = 1.0
+        for number, (row, gradient) in enumerate(zip(rows, gradients, strict=True), start=1):
+            product = row * gradient
+            signed = product.sum(-1, keepdim=True)
+            guard = self.eps + self.damping * product.abs().sum(-1, keepdim=True)
+            normaliser = signed + torch.where(signed < 0, -guard, guard)
+            total = total + number / (layers * (layers + 1) / 2) * (product / normaliser).mean(1)
+        return total

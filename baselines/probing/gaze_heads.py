@@ -1,0 +1,118 @@
+"""Gaze heads: the attention of the few heads that look where people look (ours).
+
+Every head is scored by the correlation between its row-src attention over slots and human gaze on training sessions;
+the attention of the best n heads, averaged, is the relevance. No gradient, no training; one forward pass per session.
+
+Source: this project, after Gandikota and Bau 2026, Gaze Heads (arXiv 2606.14703); PROTOCOL section 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from baselines.probing.answer_token import answer_rows
+from baselines.probing.hook import Decoder
+from baselines.probing.inputs import DecoderInputs
+from baselines.probing.targets import Candidates, Target
+from tasks.errors import InputError
+
+Floats = NDArray[np.float64]
+Head = tuple[int, int]
+
+
+def score_heads(attention: Sequence[Floats], gaze: Sequence[Floats]) -> Floats:
+    """Return every head's mean Pearson correlation with human gaze.
+
+    Args:
+        attention: Per training session the row-src attention over its K slots, shape (L, H, K); K may differ.
+        gaze: Per session the human gaze over the slots, shape (K,), on any scale.
+
+    Returns:
+        Scores in [-1, 1], shape (L, H): per session the correlation over slots, averaged over sessions. A head whose
+        attention is the same on all slots scores 0 in that session; a session whose gaze is (K = 1 included) is left
+        out.
+
+    Raises:
+        InputError: No usable session, shapes that do not fit, or values that are not finite.
+    """
+    if len(attention) != len(gaze):
+        raise InputError(f"{len(attention)} sessions have attention but {len(gaze)} have gaze.")
+    total: Floats | None = None
+    used = 0
+    for index, (rows, human) in enumerate(zip(attention, gaze, strict=True)):
+        heads = np.asarray(rows, dtype=np.float64)
+        target = np.asarray(human, dtype=np.float64)
+        if heads.ndim != 3 or target.shape != heads.shape[2:] or (total is not None and heads.shape[:2] != total.shape):
+            raise InputError(
+                f"session {index}: attention of shape {heads.shape} does not fit gaze of shape {target.shape}."
+            )
+        if not (np.isfinite(heads).all() and np.isfinite(target).all()):
+            raise InputError(f"session {index}: attention or gaze holds a value that is not finite.")
+        total = np.zeros(heads.shape[:2]) if total is None else total
+        # Compared exactly: a rounded mean leaves constant rows with deviations that are noise, not 0.
+        if (target == target[:1]).all():
+            continue
+        constant = (heads == heads[..., :1]).all(-1)
+        deviation = heads - heads.mean(-1, keepdims=True)
+        wanted = target - target.mean()
+        norm = np.linalg.norm(deviation, axis=-1) * np.linalg.norm(wanted)
+        total += np.where(constant, 0.0, deviation @ wanted / np.where(constant | (norm == 0), 1.0, norm))
+        used += 1
+    if total is None or used == 0:
+        raise InputError("no training session has gaze that differs between slots; heads cannot be scored.")
+    return total / used
+
+
+def select_heads(scores: Floats, n: int) -> tuple[Head, ...]:
+    """Return the best ``n`` heads as (layer, head), best first, both counted from 0; ties go to the earlier one.
+
+    Raises:
+        InputError: n is below 1 or above the number of heads, or a score is not finite.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if not 1 <= n <= values.size:
+        raise InputError(f"{n} gaze heads were asked for; give a number from 1 to {values.size}.")
+    if not np.isfinite(values).all():
+        raise InputError("a head's score is not finite.")
+    best = np.argsort(-values, axis=None, kind="stable")[:n]
+    return tuple((int(i) // values.shape[1], int(i) % values.shape[1]) for i in best)
+
+
+def relevance(rows: Tensor, heads: Sequence[Head]) -> Tensor:
+    """Return the mean row of ``heads``, shape (B, S), from rows of shape (B, L, H, S).
+
+    Raises:
+        InputError: No head, or one the model does not have.
+    """
+    _, layers, count, _ = rows.shape
+    if not heads:
+        raise InputError("no gaze heads were selected.")
+    for layer, head in heads:
+        if not (0 <= layer < layers and 0 <= head < count):
+            raise InputError(f"head {(layer, head)} does not exist in a model of {layers} layers and {count} heads.")
+    index = torch.tensor(list(heads), device=rows.device)
+    return rows[:, index[:, 0], index[:, 1]].mean(1)
+
+
+@dataclass(frozen=True, slots=True)
+class GazeHeads:
+    """The averaged row-src attention of chosen heads.
+
+    Attributes:
+        heads: (layer, head) pairs, as ``select_heads`` returns them.
+    """
+
+    heads: tuple[Head, ...]
+
+    def relevance(
+        self, decoder: Decoder, inputs: DecoderInputs, target: Target, candidates: Candidates, create_graph: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return the mean row, shape (B, S), and the logits at src; the target plays no part."""
+        rows, logits = answer_rows(decoder, inputs, differentiable=False, create_graph=create_graph)
+        return relevance(torch.stack(rows, 1), self.heads), logits

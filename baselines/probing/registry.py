@@ -1,0 +1,127 @@
+"""The probing operators by name; reading it needs no torch.
+
+A new operator is one module with one class and one entry here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from tasks.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from baselines.probing.relevance import Operator
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorInfo:
+    """What is known of an operator without running it.
+
+    Attributes:
+        name: Registry name.
+        title: Name in the literature.
+        equation: The relevance in one line; R is read at row src, A_l are attention weights (PROTOCOL section 6).
+        source: Paper or origin.
+        needs_gradient: Whether it differentiates the answer's logit, so that its target matters.
+        rectify: What is applied on image tokens before patches are shared out to slots: ``none`` (never
+            negative), ``abs`` or ``relu``.
+        factory: ``module:class`` of the implementation.
+        options: Keyword arguments the class is built with under this name.
+    """
+
+    name: str
+    title: str
+    equation: str
+    source: str
+    needs_gradient: bool
+    rectify: Literal["none", "abs", "relu"]
+    factory: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+_OPERATORS = (
+    OperatorInfo(
+        name="rollout",
+        title="Attention Rollout",
+        equation="E_l = rownorm(0.5 mean_h A_l + 0.5 I); R = E_L ... E_2 E_1",
+        source="Abnar and Zuidema 2020, Quantifying Attention Flow in Transformers (arXiv 2005.00928)",
+        needs_gradient=False,
+        rectify="none",
+        factory="baselines.probing.rollout:Rollout",
+    ),
+    OperatorInfo(
+        name="attnlrp",
+        title="AttnLRP, the variant of FixATE",
+        equation="P = A*G per head, E_l = mean_h P / (s + sign(s) 1e-4), s = rowsum(P); "
+        "R = I + sum_l w_l E_l, w_l = l / sum(1..L)",
+        source="Huang et al. 2026 (arXiv 2604.09368), after Achtibat et al. 2024, AttnLRP (arXiv 2402.05602)",
+        needs_gradient=True,
+        rectify="abs",
+        factory="baselines.probing.attnlrp:AttnLRP",
+    ),
+    OperatorInfo(
+        name="attnlrp-stable",
+        title="AttnLRP with a stable row normaliser (ours)",
+        equation="as attnlrp with E_l = mean_h P / (s + sign(s) (1e-4 + 0.25 rowsum|P|))",
+        source="this project; rows whose signed sum nearly cancels no longer blow up",
+        needs_gradient=True,
+        rectify="abs",
+        factory="baselines.probing.attnlrp:AttnLRP",
+        options={"damping": 0.25},
+    ),
+    OperatorInfo(
+        name="glimpse",
+        title="GLIMPSE",
+        equation="P = relu(A*G); E_l = rownorm(sum_h w_h P_h), w = softmax(sum(P) / sum(relu(G)) / 0.5); "
+        "R <- R + alpha_l E_l R, alpha_l ~ sum|sum_h G_l| softmax_l(0.2 l)",
+        source="Shen 2025, GLIMPSE (arXiv 2506.18985), as used by Huang et al. 2026; attended positions only (ours)",
+        needs_gradient=True,
+        rectify="relu",
+        factory="baselines.probing.glimpse:Glimpse",
+    ),
+    OperatorInfo(
+        name="gaze-heads",
+        title="Gaze heads (ours)",
+        equation="R = mean over the n heads whose src-row attention over slots correlates best with training gaze",
+        source="this project, after Gandikota and Bau 2026, Gaze Heads (arXiv 2606.14703)",
+        needs_gradient=False,
+        rectify="none",
+        factory="baselines.probing.gaze_heads:GazeHeads",
+    ),
+)
+_BY_NAME = {entry.name: entry for entry in _OPERATORS}
+
+
+def names() -> tuple[str, ...]:
+    """Return the registered operator names in order."""
+    return tuple(_BY_NAME)
+
+
+def info(name: str) -> OperatorInfo:
+    """Return the entry of ``name``.
+
+    Raises:
+        InputError: The name is not registered; the message suggests the nearest.
+    """
+    if name not in _BY_NAME:
+        raise unknown_name("operator", name, _BY_NAME)
+    return _BY_NAME[name]
+
+
+def create(name: str, **options: Any) -> Operator:
+    """Build the operator ``name``; ``options`` override those of its entry.
+
+    Raises:
+        InputError: Unknown name or option, or an option that has no default is missing.
+    """
+    entry = info(name)
+    module, _, attribute = entry.factory.partition(":")
+    factory = getattr(importlib.import_module(module), attribute)
+    try:
+        operator: Operator = factory(**{**entry.options, **options})
+    except TypeError as error:
+        raise InputError(f"operator '{name}' cannot be built with options {sorted(options)}: {error}.") from error
+    return operator

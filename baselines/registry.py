@@ -40,6 +40,57 @@ class SimulatorEntry:
 
 _TRAIN = ("train gaze", "train clicks")
 
+_SCREEN = ("image", "profile")
+_TUNED = (*_SCREEN, *_TRAIN)
+_PROMPTED = "baselines.vlm.prompted"
+
+_MODELS = (
+    SimulatorEntry(
+        "text",
+        "baselines.vlm.text:Text",
+        "language model, items without places",
+        ("item texts", "profile"),
+        stochastic=True,
+    ),
+    SimulatorEntry(
+        "text-position",
+        "baselines.vlm.text:TextPosition",
+        "language model, items with row and column",
+        ("item texts", "item places", "profile"),
+        stochastic=True,
+    ),
+    SimulatorEntry("backbone", "baselines.vlm.probed:Backbone", "the frozen vision-language model", _SCREEN),
+    SimulatorEntry(
+        "gaze-heads",
+        "baselines.vlm.gaze_heads:GazeHeads",
+        "its heads that look where people look",
+        (*_SCREEN, "train gaze"),
+    ),
+    SimulatorEntry("random-prompt", f"{_PROMPTED}:RandomPrompt", "an untrained soft prompt", _SCREEN, stochastic=True),
+    SimulatorEntry(
+        "shared-prompt", f"{_PROMPTED}:SharedPrompt", "FixATE, one prompt for all users", _TUNED, stochastic=True
+    ),
+    SimulatorEntry(
+        "fixate", f"{_PROMPTED}:Fixate", "FixATE: a personal prompt tuned on gaze and clicks", _TUNED, stochastic=True
+    ),
+    SimulatorEntry(
+        "fixate-suffix", f"{_PROMPTED}:FixateSuffix", "FixATE, prompt behind the image", _TUNED, stochastic=True
+    ),
+    SimulatorEntry(
+        "fixate-no-weights", f"{_PROMPTED}:FixateNoWeights", "FixATE, all slots weigh alike", _TUNED, stochastic=True
+    ),
+    SimulatorEntry(
+        "fixate-no-attention",
+        f"{_PROMPTED}:FixateNoAttention",
+        "FixATE on clicks alone",
+        (*_SCREEN, "train clicks"),
+        stochastic=True,
+    ),
+    SimulatorEntry(
+        "fixate-no-ntp", f"{_PROMPTED}:FixateNoNTP", "FixATE on gaze alone", (*_SCREEN, "train gaze"), stochastic=True
+    ),
+)
+
 SIMULATORS = (
     SimulatorEntry("uniform", "baselines.priors:Uniform", "1/K everywhere"),
     SimulatorEntry("position-prior", "baselines.priors:PositionPrior", "mean gaze and clicks per position", _TRAIN),
@@ -53,6 +104,7 @@ SIMULATORS = (
     SimulatorEntry(
         "conditional-logit", "baselines.click_model:ConditionalLogit", "click model on position and kind", _TRAIN[1:]
     ),
+    *_MODELS,
     SimulatorEntry("gaze-oracle", "baselines.oracles:GazeOracle", "the human gaze itself", ("test gaze",), oracle=True),
     SimulatorEntry(
         "cursor-oracle", "baselines.oracles:CursorOracle", "the human cursor itself", ("test cursor",), oracle=True

@@ -111,15 +111,17 @@ def _own_modules(name: str, seen: set[str]) -> set[str]:
     return seen
 
 
-def settings_for(entry: Entry, settings: Mapping[str, object]) -> dict[str, object]:
-    """Return the settings meant for one simulator.
+def settings_for(entry: Entry, *layers: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings meant for one simulator; of several layers the last one wins.
 
     ``key=value`` is for every simulator that has such a setting, ``simulator.key=value`` for one.
     """
     known = setting_names(entry.factory)
-    general = {k: v for k, v in settings.items() if "." not in k and k in known}
-    own = {k.split(".", 1)[1]: v for k, v in settings.items() if k.startswith(f"{entry.name}.")}
-    return {**general, **own}
+    found: dict[str, object] = {}
+    for settings in layers:
+        found |= {k: v for k, v in settings.items() if "." not in k and k in known}
+        found |= {k.split(".", 1)[1]: v for k, v in settings.items() if k.startswith(f"{entry.name}.")}
+    return found
 
 
 def check_settings(entries: Sequence[Entry], settings: Mapping[str, object]) -> None:

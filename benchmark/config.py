@@ -9,6 +9,9 @@ from pathlib import Path
 
 from tasks.errors import InputError, unknown_name
 
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+"""The settings that come with the suite."""
+
 SEEDS = (42, 123, 456, 789, 2024)
 """The five seeds of PROTOCOL section 7."""
 
@@ -26,7 +29,8 @@ class RunConfig:
         split: Split name.
         simulators: Names, in the order of the table.
         seeds: Seeds of simulators that use one; a deterministic simulator runs once.
-        settings: ``key`` or ``simulator.key`` -> value.
+        settings: ``key`` or ``simulator.key`` -> value; one that no simulator of the run has is refused.
+        defaults: As ``settings``, from a preset: weaker than they are, and passed over where no simulator has it.
         reference: The simulator that every other one is compared with.
         family: Metrics whose comparisons with the reference are corrected together (Holm).
         alpha: Level of the family.
@@ -39,6 +43,7 @@ class RunConfig:
     simulators: tuple[str, ...] = PRIORS + ORACLES
     seeds: tuple[int, ...] = SEEDS
     settings: Mapping[str, object] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict)
     reference: str = "position-prior"
     family: tuple[str, ...] = ("KL", "Accuracy", "LogLoss", "AUC")
     alpha: float = 0.05
@@ -52,6 +57,33 @@ class RunConfig:
             raise InputError(f"simulator '{sorted(twice)[0]}' is named twice.")
         if not 0 < self.alpha < 1:
             raise InputError(f"alpha is {self.alpha}; it must lie between 0 and 1.")
+
+
+def read_preset(name: str, backbone: str | None = None) -> dict[str, object]:
+    """Return the values of a preset of ``configs/presets``.
+
+    Args:
+        name: ``quick`` or ``full``.
+        backbone: The backbone of the run, None for the default one. The pocket backbones are trained with settings of
+            their own (``configs/simulators/pocket.yaml``), which a preset's own ``defaults`` override.
+
+    Raises:
+        InputError: There is no such preset.
+    """
+    known = sorted(path.stem for path in (CONFIGS / "presets").glob("*.yaml"))
+    if name not in known:
+        raise unknown_name("preset", name, known)
+    values = read_config(CONFIGS / "presets" / f"{name}.yaml")
+    if backbone is None or backbone.startswith("pocket-"):
+        pocket = read_config(CONFIGS / "simulators" / "pocket.yaml").get("settings", {})
+        values["defaults"] = {**_mapping(pocket), **_mapping(values.get("defaults", {}))}
+    return values
+
+
+def _mapping(value: object) -> dict[str, object]:
+    """Return a value that ``read_config`` has checked to be a mapping."""
+    assert isinstance(value, dict)
+    return value
 
 
 def read_config(path: Path) -> dict[str, object]:
@@ -98,7 +130,7 @@ def _checked(path: Path, key: str, value: object) -> object:
         if not isinstance(value, list) or not all(type(v) is int and v >= 0 for v in value) or not value:
             raise wrong("a list of whole numbers")
         return tuple(value)
-    if key == "settings":
+    if key in ("settings", "defaults"):
         if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
             raise wrong("a mapping of settings")
         return value

@@ -230,7 +230,7 @@ def attention_of(run: Path, session_id: str, simulators: Sequence[str] | None) -
     Args:
         run: Folder of the run.
         session_id: The session.
-        simulators: Names, or None for the first four that gave attention.
+        simulators: Names; None stands for backbone and fixate if the run has them, else for the first four.
 
     Raises:
         InputError: The run does not cover the session, or a simulator gave no attention for it.
@@ -251,7 +251,8 @@ def attention_of(run: Path, session_id: str, simulators: Sequence[str] | None) -
         values = np.stack([np.asarray(a, dtype=np.float64) / np.sum(a) for a in rows["attention"]])
         found[str(name)] = values.mean(axis=0)
     if simulators is None:
-        return list(found.items())[:4]
+        # The paper's figure: the frozen model beside the tuned one; otherwise what there is.
+        simulators = [name for name in ("backbone", "fixate") if name in found] or list(found)[:4]
     for name in simulators:
         if name not in found:
             raise unknown_name(f"simulator with attention in {run}:", name, found)

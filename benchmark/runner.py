@@ -96,7 +96,7 @@ def run_missing(
         report(f"{len(trials) - len(missing)} of {len(trials)} trials were finished before and are kept.")
     for trial in progress(missing, total=len(missing), desc="trials"):
         with store.workspace(trial) as (folder, artifacts):
-            frame, cost = run_trial(trial, task, Workspace(folder, artifacts, report, quiet))
+            frame, cost = run_trial(trial, task, Workspace(folder, artifacts, report, progress))
             store.put(trial, frame, cost, artifacts)
     return len(missing)
 

@@ -90,7 +90,7 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
     split = task.split(config.split)
     trials = []
     for entry in entries:
-        built = catalogue.build(entry.name, settings_for(entry, config.settings))
+        built = catalogue.build(entry.name, settings_for(entry, config.defaults, config.settings))
         settings = full_settings(built, entry.factory)
         material = built.material() if isinstance(built, HasMaterial) else {}
         code = code_version(entry.factory)

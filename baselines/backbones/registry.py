@@ -35,6 +35,16 @@ class BackboneEntry:
 
 
 BACKBONES = (
+    BackboneEntry(
+        "pocket-qwen3vl",
+        "shipped:pocket/weights/pocket-qwen3vl",
+        "pocket stand-in of Qwen3-VL's classes, trained here on simulated screens",
+    ),
+    BackboneEntry(
+        "pocket-internvl",
+        "shipped:pocket/weights/pocket-internvl",
+        "pocket stand-in of InternVL's classes, trained here on simulated screens",
+    ),
     BackboneEntry("qwen3-vl", "Qwen/Qwen3-VL-4B-Instruct", "Qwen3-VL, 4 billion parameters"),
     BackboneEntry("internvl3.5", "OpenGVLab/InternVL3_5-4B-HF", "InternVL 3.5 on Qwen3, 4 billion parameters"),
 )

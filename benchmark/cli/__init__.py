@@ -32,6 +32,10 @@ VERBS = {
 }
 
 
+VLM_PACKAGES = ("torch", "transformers", "safetensors", "tokenizers")
+"""What the vision-language models need and the priors do not."""
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one line with the nearest known name."""
 
@@ -97,6 +101,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return dispatch(list(sys.argv[1:] if argv is None else argv))
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
+        return 2
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in VLM_PACKAGES:
+            raise
+        sys.stderr.write(f"error: {error.name} is not installed; the models need it: pip install 'gazebench[vlm]'.\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("stopped. What was finished is kept: the same command goes on from there.\n")

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from benchmark.cli.options import add_task_arguments
 
     add_task_arguments(parser, required=False)
+    parser.add_argument("--preset", metavar="NAME", help="quick (default) or full: see configs/presets")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a run configuration (configs/*.yaml); options win")
     parser.add_argument("--simulators", metavar="A,B", help="simulators to run (list simulators); default: all priors")
     parser.add_argument("--seeds", metavar="42,123", help="seeds (default: 42,123,456,789,2024)")
@@ -35,13 +36,13 @@ def call(arguments: argparse.Namespace) -> int:
     from baselines import registry as catalogue
     from benchmark import results, tables
     from benchmark.cli import options
-    from benchmark.config import RunConfig, read_config
+    from benchmark.config import RunConfig, read_config, read_preset
     from benchmark.runner import run
 
-    values = read_config(arguments.config) if arguments.config else {}
+    given_config = read_config(arguments.config) if arguments.config else {}
     short = {"backbone": arguments.backbone, "operator": arguments.operator}
     settings = {
-        **dict(values.get("settings", {})),  # type: ignore[call-overload]
+        **dict(given_config.get("settings", {})),  # type: ignore[call-overload]
         **{key: value for key, value in short.items() if value is not None},
         **options.settings(arguments.set),
     }
@@ -55,6 +56,9 @@ def call(arguments: argparse.Namespace) -> int:
         "settings": settings,
         "label": True if arguments.label else None,
     }
+    backbone = settings.get("backbone")
+    values = read_preset(arguments.preset or "quick", None if backbone is None else str(backbone))
+    values.update(given_config)
     values.update({key: value for key, value in given.items() if value is not None})
     if "task" not in values:
         raise InputError("which task? Give --task NAME ('list tasks' shows them) or --config FILE.")

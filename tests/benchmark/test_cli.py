@@ -16,12 +16,14 @@ from PIL import Image
 from benchmark.cli import VERBS, main
 
 ROOT = Path(__file__).parents[2]
+PRIORS = str(ROOT / "configs" / "priors.yaml")
+RUN = ["run", "--config", PRIORS, "--task", "adserp", "--data", "sample"]
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp("cli") / "run"
-    assert main(["run", "--task", "adserp", "--data", "sample", "--split", "kfold", "--out", str(out)]) == 0
+    assert main([*RUN, "--split", "kfold", "--out", str(out)]) == 0
     return out
 
 
@@ -54,14 +56,15 @@ def test_every_verb_has_help(verb, capsys):
         (["run"], "which task?"),
         (["run", "--task"], "expected one argument"),
         (["run", "--task", "recgase"], "unknown task 'recgase'. Did you mean 'recgaze'?"),
-        (["run", "--task", "adserp", "--data", "sample", "--split", "lou"], "Did you mean 'loo'?"),
-        (["run", "--task", "adserp", "--data", "sample", "--simulators", "unifrom"], "Did you mean 'uniform'?"),
-        (["run", "--task", "adserp", "--data", "sample", "--reference", "unifrom"], "Did you mean 'uniform'?"),
-        (["run", "--task", "adserp", "--data", "sample", "--seeds", "a"], "--seeds expects whole numbers"),
-        (["run", "--task", "adserp", "--data", "sample", "--seeds", "1,1"], "none twice"),
-        (["run", "--task", "adserp", "--data", "sample", "--set", "smothing=1"], "Did you mean 'smoothing'?"),
-        (["run", "--task", "adserp", "--data", "sample", "--set", "smoothing"], "--set expects key=value"),
+        ([*RUN, "--split", "lou"], "Did you mean 'loo'?"),
+        ([*RUN, "--simulators", "unifrom"], "Did you mean 'uniform'?"),
+        ([*RUN, "--reference", "unifrom"], "Did you mean 'uniform'?"),
+        ([*RUN, "--seeds", "a"], "--seeds expects whole numbers"),
+        ([*RUN, "--seeds", "1,1"], "none twice"),
+        ([*RUN, "--set", "smothing=1"], "Did you mean 'smoothing'?"),
+        ([*RUN, "--set", "smoothing"], "--set expects key=value"),
         (["run", "--task", "adserp", "--data", "nowhere"], "there is no folder"),
+        (["run", "--task", "adserp", "--preset", "qiuck"], "Did you mean 'quick'?"),
         (["run", "--config", "nowhere.yaml"], "cannot read the configuration nowhere.yaml"),
         (["list", "task"], "Did you mean 'tasks'?"),
         (["list"], "required: subject"),
@@ -97,7 +100,7 @@ def test_run_prints_a_table_that_names_the_simulated_sample(finished, capsys):
 
 
 def test_run_as_json_is_the_results_file(finished, capsys):
-    argv = ["run", "--task", "adserp", "--data", "sample", "--split", "kfold", "--out", str(finished), "--json"]
+    argv = [*RUN, "--split", "kfold", "--out", str(finished), "--json"]
     assert main(argv) == 0
     said = capsys.readouterr()
     assert said.out == (finished / "results.json").read_text() and "trials were finished before" in said.err
@@ -198,9 +201,7 @@ def test_a_damaged_results_file_is_named(tmp_path, capsys):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_an_unwritable_folder_is_named(tmp_path, capsys):
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    assert "cannot write" in refused(
-        capsys, "run", "--task", "adserp", "--data", "sample", "--out", str(tmp_path / "run")
-    )
+    assert "cannot write" in refused(capsys, *RUN, "--out", str(tmp_path / "run"))
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
@@ -213,7 +214,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch,
         raise OSError(code, os.strerror(code), str(self))
 
     monkeypatch.setattr(Path, "mkdir", fail)
-    line = refused(capsys, "run", "--task", "adserp", "--data", "sample", "--out", str(tmp_path / "run"))
+    line = refused(capsys, *RUN, "--out", str(tmp_path / "run"))
     assert "cannot write" in line and not (tmp_path / "run").exists()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.config import RunConfig, read_config
+from benchmark.config import RunConfig, read_config, read_preset
 from tasks.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -52,3 +52,30 @@ def test_a_missing_configuration_is_named(tmp_path):
 def test_a_run_that_makes_no_sense_is_refused(values, message):
     with pytest.raises(InputError, match=message):
         RunConfig(task="recgaze", **values)
+
+
+def test_presets_carry_the_settings_of_the_pocket_backbones_for_these_alone():
+    pocket = read_config(ROOT / "configs" / "simulators" / "pocket.yaml")["settings"]
+    assert read_preset("quick")["defaults"] == pocket
+    assert read_preset("full", "pocket-internvl")["defaults"] == {**pocket, "epochs": 30}
+    assert read_preset("full", "some/model")["defaults"] == {"epochs": 30}
+    assert len(read_preset("full")["seeds"]) == 5 and len(read_preset("quick")["seeds"]) == 3
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_every_shipped_configuration_is_read_and_names_what_exists(path):
+    from baselines import registry
+    from benchmark.catalogue import setting_names
+
+    values = read_config(path)
+    entries = [registry.entry(name) for name in values.get("simulators", [])]
+    for key in values.get("settings", {}):
+        assert not entries or any(key in setting_names(entry.factory) for entry in entries)
+
+
+def test_settings_go_before_defaults_and_defaults_nobody_has_are_passed_over(mini, tmp_path):
+    from benchmark.trials import expand
+    from tests.benchmark.toys import Toys
+
+    config = RunConfig("mini", simulators=("sharp",), defaults={"weight": 0.5, "epochs": 3}, settings={"weight": 0.6})
+    assert expand(config, mini, Toys())[0].settings == {"weight": 0.6}

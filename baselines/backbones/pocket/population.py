@@ -1,0 +1,182 @@
+"""The simulated users of the stand-ins' training: a population of its own, unlike that of any sample task.
+
+A user's gaze over the fifteen slots is softmax(1.4 score) with score = place + taste + noise. Place falls by row and by
+column (mean slopes 0.55 and 0.35; the sample's shared place effect spans 0.68 in all). Taste is 2.2 for the profile's
+top genre and 0.9 for its other genres (the sample: 1.8 and 1.1, plus tastes that the profile does not tell). Noise has
+a standard deviation of 0.5. The click is on the most looked at slot in 75 %, the second in 19 %, else in proportion to
+gaze. There are no fixations here: gaze is a share, not a count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.recgaze.posters import GENRES
+from tasks.recgaze.render import COLUMNS, ROWS
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+SLOTS = ROWS * COLUMNS
+_ROW, _COLUMN = np.divmod(np.arange(SLOTS), COLUMNS)
+_ROW_SLOPE, _COLUMN_SLOPE = 0.55, 0.35
+_TOP, _LIKED = 1.3, 0.9
+_NOISE, _SHARPNESS = 0.5, 1.4
+_FIRST, _SECOND, _ANY = 0.75, 0.19, 0.06
+_DRAWS = 32  # Monte-Carlo draws per expected gaze and click, in training
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profiles:
+    """What profiles tell: ``top`` of shape (n,), ``liked`` of shape (n, 10), True for each preferred genre."""
+
+    top: Integers
+    liked: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.top)
+
+    def texts(self) -> list[str]:
+        """Return the profile texts, as the task writes them (PROTOCOL section 2)."""
+        return [profile_text(GENRES[top], [GENRES[g] for g in np.flatnonzero(liked)]) for top, liked in self._pairs()]
+
+    def repeat(self, times: int) -> Profiles:
+        """Return every profile ``times`` times in a row."""
+        return Profiles(np.repeat(self.top, times), np.repeat(self.liked, times, axis=0))
+
+    def _pairs(self) -> list[tuple[int, NDArray[np.bool_]]]:
+        return list(zip(self.top.tolist(), self.liked, strict=True))
+
+
+def profile_text(top: str, preferred: list[str]) -> str:
+    """Return a profile in the words of task recgaze."""
+    return f"Top_genre: {top}, Preferred_genres: {', '.join(preferred)}"
+
+
+def no_profiles(count: int) -> Profiles:
+    """Return profiles that like nothing: what is left is place."""
+    return Profiles(np.full(count, -1, dtype=np.int64), np.zeros((count, len(GENRES)), dtype=bool))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Habits:
+    """What is a person's own: ``place`` of shape (n, 15) and ``strength`` of taste, shape (n,)."""
+
+    place: Floats
+    strength: Floats
+
+    def __len__(self) -> int:
+        return len(self.strength)
+
+    def repeat(self, times: int) -> Habits:
+        """Return every person ``times`` times in a row."""
+        return Habits(np.repeat(self.place, times, axis=0), np.repeat(self.strength, times))
+
+    def take(self, index: Integers) -> Habits:
+        """Return the people at ``index``."""
+        return Habits(self.place[index], self.strength[index])
+
+    def traits(self) -> Floats:
+        """Return standardised deviations from the population, shape (n, 9): rows, columns, taste."""
+        place = self.place.reshape(-1, ROWS, COLUMNS)
+        rows = place.mean(2) - place.mean((1, 2))[:, None] + _ROW_SLOPE * (np.arange(ROWS) - 1.0)
+        columns = place.mean(1) - place.mean((1, 2))[:, None] + _COLUMN_SLOPE * (np.arange(COLUMNS) - 2.0)
+        taste = np.log(self.strength)[:, None] / 0.2
+        found: Floats = np.concatenate([rows / 0.25, columns / 0.2, taste], axis=1)
+        return found
+
+
+def invent_profiles(count: int, genres: Integers, preferred: int, rng: np.random.Generator) -> Profiles:
+    """Draw profiles; every second one has a top genre that its screen shows.
+
+    Args:
+        count: How many.
+        genres: The screens' genres, shape (count, 15).
+        preferred: Number of preferred genres, the top genre among them.
+        rng: Source of all randomness.
+    """
+    liked = np.zeros((count, len(GENRES)), dtype=bool)
+    tops = np.zeros(count, dtype=np.int64)
+    for i in range(count):
+        top = int(rng.choice(genres[i])) if i % 2 == 0 else int(rng.integers(len(GENRES)))
+        others = rng.permutation([g for g in range(len(GENRES)) if g != top])[: preferred - 1]
+        liked[i, others] = True
+        liked[i, top] = True
+        tops[i] = top
+    return Profiles(tops, liked)
+
+
+def invent_habits(count: int, rng: np.random.Generator, shift: tuple[float, float] = (0.0, 0.0)) -> Habits:
+    """Draw people.
+
+    Args:
+        count: How many.
+        rng: Source of all randomness.
+        shift: Added to the mean slope over rows and columns: a population unlike the one of training.
+    """
+    row = rng.normal(_ROW_SLOPE + shift[0], 0.45, count)
+    column = rng.normal(_COLUMN_SLOPE + shift[1], 0.25, count)
+    rows, columns = rng.normal(0.0, 0.6, (count, ROWS)), rng.normal(0.0, 0.3, (count, COLUMNS))
+    place = -row[:, None] * _ROW - column[:, None] * _COLUMN + rows[:, _ROW] + columns[:, _COLUMN]
+    return Habits(place, np.exp(rng.normal(0.0, 0.35, count)))
+
+
+def gaze_shares(genres: Integers, profiles: Profiles, people: Habits, rng: np.random.Generator) -> Floats:
+    """Return one gaze of each person on each screen, shape (n, 15), rows of sum 1."""
+    top = genres == profiles.top[:, None]
+    liked = np.take_along_axis(profiles.liked, genres, axis=1)
+    taste = people.strength[:, None] * (_TOP * top + _LIKED * liked)
+    score = _SHARPNESS * (people.place + taste + rng.normal(0.0, _NOISE, genres.shape))
+    weight = np.exp(score - score.max(axis=1, keepdims=True))
+    shares: Floats = weight / weight.sum(axis=1, keepdims=True)
+    return shares
+
+
+def click_chances(gaze: Floats) -> Floats:
+    """Return the chance of a click per slot, shape (n, 15), given gaze shares."""
+    chances = _ANY * gaze
+    order = np.argsort(-gaze, axis=1)
+    rows = np.arange(len(gaze))
+    chances[rows, order[:, 0]] += _FIRST
+    chances[rows, order[:, 1]] += _SECOND
+    return chances
+
+
+def draw_clicks(gaze: Floats, rng: np.random.Generator) -> Integers:
+    """Return one clicked slot per row, shape (n,)."""
+    limits = np.cumsum(click_chances(gaze), axis=1)
+    drawn: Integers = (rng.random(len(gaze))[:, None] * limits[:, -1:] > limits).sum(axis=1)
+    return drawn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expected:
+    """Expected click chances and gaze shares, each of shape (n, 15)."""
+
+    clicks: Floats
+    gaze: Floats
+
+
+def expected_of_people(
+    genres: Integers, profiles: Profiles, people: Habits, rng: np.random.Generator, draws: int = _DRAWS
+) -> Expected:
+    """Average over ``draws`` sessions of each of the given people."""
+    gaze = gaze_shares(np.repeat(genres, draws, 0), profiles.repeat(draws), people.repeat(draws), rng)
+    return _averaged(gaze, len(genres))
+
+
+def expected_of_population(
+    genres: Integers, profiles: Profiles, rng: np.random.Generator, draws: int = _DRAWS
+) -> Expected:
+    """Average over ``draws`` people of the population who have each profile."""
+    people = invent_habits(len(genres) * draws, rng)
+    gaze = gaze_shares(np.repeat(genres, draws, 0), profiles.repeat(draws), people, rng)
+    return _averaged(gaze, len(genres))
+
+
+def _averaged(gaze: Floats, count: int) -> Expected:
+    clicks = click_chances(gaze)
+    return Expected(clicks.reshape(count, -1, SLOTS).mean(axis=1), gaze.reshape(count, -1, SLOTS).mean(axis=1))

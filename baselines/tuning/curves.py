@@ -1,0 +1,114 @@
+"""Training curves: one row per epoch, as parquet and as a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.storage import write_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch; None where a value does not exist, as for the training part of epoch 0, the untrained prompt.
+
+    Attributes:
+        epoch: Counted from 1; 0 is before training.
+        steps: Optimiser steps so far.
+        loss: Mean objective over the epoch's sessions, nats.
+        ntp: Mean L_NTP, nats.
+        attention: Mean L_attn, nats; None if the attention loss is left out.
+        penalty: Mean |z_u|^2.
+        gradient_basis: Mean norm of the bases' gradient over the epoch's steps, before clipping.
+        gradient_users: Likewise of the user logits.
+        gradient_largest: Largest norm of both together.
+        clipped: Share of the steps whose gradient was clipped.
+        mixing_entropy: Mean entropy of the users' coefficients, nats; ln M at the start.
+        valid_logloss: Mean -log p(click) of the validation sessions, nats.
+        valid_kl: Mean KL of their gaze (or cursor) against attention for the model's own answer, nats.
+        valid_accuracy: Share of them answered with the click.
+        valid_score: What the best epoch is chosen by, lower is better; see ``trainer``.
+        seconds_train: Wall time of the training part.
+        seconds_valid: Wall time of the validation part.
+        sessions_per_second: In training.
+        tokens_per_second: Positions run through the decoder per second of training.
+        peak_memory_bytes: Highest so far: of the process on a CPU, of torch's allocations on a GPU.
+    """
+
+    epoch: int
+    steps: int
+    loss: float | None = None
+    ntp: float | None = None
+    attention: float | None = None
+    penalty: float | None = None
+    gradient_basis: float | None = None
+    gradient_users: float | None = None
+    gradient_largest: float | None = None
+    clipped: float | None = None
+    mixing_entropy: float | None = None
+    valid_logloss: float | None = None
+    valid_kl: float | None = None
+    valid_accuracy: float | None = None
+    valid_score: float | None = None
+    seconds_train: float = 0.0
+    seconds_valid: float = 0.0
+    sessions_per_second: float | None = None
+    tokens_per_second: float | None = None
+    peak_memory_bytes: float | None = None
+
+
+_PANELS = (
+    ("objective, nats", ("loss", "ntp", "attention")),
+    ("validation, nats", ("valid_score", "valid_logloss", "valid_kl")),
+    ("mixing entropy, nats", ("mixing_entropy",)),
+    ("gradient norm", ("gradient_basis", "gradient_users", "gradient_largest")),
+)
+
+
+def write(epochs: Sequence[Epoch], best: int, folder: Path, report: Callable[[str], None]) -> None:
+    """Write ``curves.parquet`` and, where matplotlib is installed, ``curves.png``.
+
+    Args:
+        epochs: The curve.
+        best: The epoch whose prompt is used.
+        folder: Exists.
+        report: Is told where there is no picture, and why.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [field.name for field in dataclasses.fields(Epoch)]
+    whole = ("epoch", "steps")
+    schema = pa.schema([(name, pa.int64() if name in whole else pa.float64()) for name in names])
+    table = pa.table({name: [getattr(epoch, name) for epoch in epochs] for name in names}, schema=schema)
+    with write_errors(folder):
+        pq.write_table(table.replace_schema_metadata({"best_epoch": str(best)}), folder / "curves.parquet")
+        try:
+            draw(epochs, best, folder / "curves.png")
+        except ImportError:
+            report("matplotlib is not installed, so the training curves are kept as a table only (curves.parquet).")
+
+
+def draw(epochs: Sequence[Epoch], best: int, path: Path) -> None:
+    """Draw the curves, the best epoch marked.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (title, names) in zip(figure.subplots(2, 2).flat, _PANELS, strict=True):
+        for name in names:
+            points = [(e.epoch, value) for e in epochs if (value := getattr(e, name)) is not None]
+            if points:
+                axes.plot(*zip(*points, strict=True), marker=".", label=name.replace("_", " "))
+        axes.axvline(best, color="0.6", linestyle=":", label="best epoch")
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+        axes.legend(fontsize="small")
+    figure.savefig(path, dpi=100)

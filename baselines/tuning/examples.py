@@ -1,0 +1,183 @@
+"""Sessions made ready once and used in every epoch: everything of the model's input but the soft prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from baselines.backbones.answers import branches, single_pass
+from baselines.backbones.interface import Candidates, ModelInput, Placement, collate
+from baselines.probing.slots import overlap_matrix
+from baselines.tuning.prefix_cache import content_key
+from tasks.types import Session, Stimulus
+
+_MEMORY = 2**29
+"""Bytes of model inputs kept; beyond that they are built anew each time (a 4-billion-parameter model: 100 sessions)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """One session as the model takes it in.
+
+    Attributes:
+        session_id: Its id.
+        user: Its user.
+        inputs: The model input, zeros where the soft prompt goes.
+        candidates: Token ids of each slot's answer.
+        overlap: Which fraction of each image token lies in each slot, shape (T, K).
+        one_pass: The logits at src alone decide among the answers.
+        prefix_key: What is before the prompt, by content, where the prompt stands behind the image; else None.
+    """
+
+    session_id: str
+    user: str
+    inputs: ModelInput
+    candidates: Candidates
+    overlap: Tensor
+    one_pass: bool
+    prefix_key: bytes | None
+
+    def answer_path(self, slot: int, end: int | None) -> list[int]:
+        """Return the tokens that teacher forcing asks for: the answer's, and the end of the turn where others go on.
+
+        Args:
+            slot: The answered slot.
+            end: Token that ends the model's turn.
+        """
+        ids = self.candidates[slot]
+        longer = () in branches(self.candidates).get(tuple(ids), [])
+        return [*ids, end] if longer and end is not None else list(ids)
+
+
+@dataclass(slots=True)
+class ExampleStore:
+    """Builds examples for one backbone and one kind of prompt, and keeps those of known sessions.
+
+    Attributes:
+        backbone: A ``Backbone``.
+        tokens: Prompt tokens N; 0 for none.
+        placement: Where the prompt goes.
+        limit: Bytes kept.
+    """
+
+    backbone: Any
+    tokens: int
+    placement: Placement
+    limit: int = _MEMORY
+    _kept: dict[str, Example] = field(default_factory=dict)
+    _bytes: int = 0
+
+    def get(self, session: Stimulus | Session) -> Example:
+        """Return the example of a session; session ids are unique within a task."""
+        found = self._kept.get(session.session_id)
+        # Another user's prompt may be tried on the same session: the user is no part of the model's input.
+        if found is not None:
+            return found if found.user == session.user else replace(found, user=session.user)
+        found = self._build(session)
+        size = sum(t.numel() * t.element_size() for t in (found.inputs.inputs_embeds, *found.inputs.deepstack))
+        if self._bytes + size <= self.limit:
+            self._kept[session.session_id] = found
+            self._bytes += size
+        return found
+
+    def _build(self, session: Stimulus | Session) -> Example:
+        device = self.backbone.device
+        blank = torch.zeros(self.tokens, self.backbone.width, device=device) if self.tokens else None
+        inputs = self.backbone.build(session, blank, self.placement)
+        candidates = self.backbone.answer_tokens(session)
+        overlap = torch.from_numpy(overlap_matrix(inputs.patch_boxes[0], session.slots)).to(device, torch.float32)
+        key = content_key(inputs) if self.tokens and self.placement == "suffix" else None
+        return Example(session.session_id, session.user, inputs, candidates, overlap, single_pass(candidates), key)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Examples read together.
+
+    Attributes:
+        examples: The rows.
+        tokens: Token ids of the answers' first tokens, shape (B, K), 0 where there is no slot.
+        present: True where there is a slot, shape (B, K).
+        overlap: Shape (B, T, K), zeros behind each row's own tokens and slots.
+    """
+
+    examples: tuple[Example, ...]
+    tokens: Tensor
+    present: Tensor
+    overlap: Tensor
+
+    @classmethod
+    def of(cls, examples: Sequence[Example]) -> Batch:
+        """Join examples."""
+        device = examples[0].overlap.device
+        slots = max(len(example.candidates) for example in examples)
+        patches = max(len(example.overlap) for example in examples)
+        tokens = torch.tensor(
+            [[ids[0] for ids in e.candidates] + [0] * (slots - len(e.candidates)) for e in examples], device=device
+        )
+        present = torch.tensor([[k < len(e.candidates) for k in range(slots)] for e in examples], device=device)
+        overlap = torch.zeros(len(examples), patches, slots, device=device)
+        for row, example in enumerate(examples):
+            overlap[row, : example.overlap.shape[0], : example.overlap.shape[1]] = example.overlap
+        return cls(tuple(examples), tokens, present, overlap)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    @property
+    def users(self) -> list[str]:
+        """Per row the user."""
+        return [example.user for example in self.examples]
+
+    @property
+    def one_pass(self) -> bool:
+        """Whether the logits at src alone decide in every row."""
+        return all(example.one_pass for example in self.examples)
+
+    def inputs(self, prompts: Tensor | None) -> ModelInput:
+        """Return the model input with the prompts in their place.
+
+        Args:
+            prompts: Shape (B, N, D), differentiable, or None where there is no soft prompt.
+        """
+        return with_prompts(collate([example.inputs for example in self.examples]), prompts)
+
+
+def with_prompts(inputs: ModelInput, prompts: Tensor | None) -> ModelInput:
+    """Return ``inputs`` with the soft prompts written over the zeros that keep their place."""
+    if prompts is None:
+        return inputs
+    index = torch.stack(list(inputs.prompt_index))
+    rows = torch.arange(len(index), device=index.device)[:, None]
+    embeds = inputs.inputs_embeds.index_put((rows, index), prompts.to(inputs.inputs_embeds.dtype))
+    return replace(inputs, inputs_embeds=embeds)
+
+
+def slot_attention(relevance: Tensor, batch: Batch, index: Sequence[Tensor], rectify: str) -> tuple[Tensor, Tensor]:
+    """Return attention over slots, shape (B, K), and which rows have any, shape (B,); as ``probing.slots``, in one go.
+
+    Args:
+        relevance: Over tokens, shape (B, S).
+        batch: Gives overlaps.
+        index: Per row the positions of its image tokens.
+        rectify: What the operator applies to image tokens: ``none``, ``abs`` or ``relu``.
+    """
+    patches = batch.overlap.shape[1]
+    # Position 0 stands in behind a row's own image tokens; its overlap is 0.
+    places = torch.stack([torch.nn.functional.pad(row, (0, patches - len(row))) for row in index])
+    values = relevance.gather(1, places)
+    values = {"none": values, "abs": values.abs(), "relu": values.relu()}[rectify]
+    sums = torch.einsum("bt,btk->bk", values, batch.overlap.to(values.dtype))
+    total = sums.sum(1, keepdim=True)
+    found = total.detach() > 0
+    return torch.where(found, sums / torch.where(found, total, 1.0), torch.zeros_like(sums)), found[:, 0]
+
+
+def slot_log_probabilities(logits: Tensor, batch: Batch) -> Tensor:
+    """Return log p over slots where src's logits decide, shape (B, K); -inf where there is no slot."""
+    scores = logits.to(torch.promote_types(logits.dtype, torch.float32)).gather(1, batch.tokens)
+    return torch.log_softmax(scores.masked_fill(~batch.present, -torch.inf), 1)

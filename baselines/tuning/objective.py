@@ -1,0 +1,99 @@
+"""The objective of a tuned prompt.
+
+    L = L_NTP + lambda L_attn + beta |z_u|^2
+    L_NTP  = cross-entropy of the answer's tokens under teacher forcing
+    L_attn = sum_n w_n g_n (log(g_n + e) - log(a_n + e)),  w_n = (g_n + e)^gamma / sum_m (g_m + e)^gamma
+
+averaged over the sessions of a step. e = 1e-8 as in the metrics. Source: Huang et al. 2026 (arXiv 2604.09368); PROTOCOL
+section 7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from baselines.tuning.settings import Signal
+from tasks.types import Session
+
+Floats = NDArray[np.float64]
+EPS = 1e-8
+
+
+def supervision(session: Session, signal: Signal) -> Floats | None:
+    """Return what a session's attention is aligned with, shape (K,), sum 1; None if there is nothing.
+
+    Args:
+        session: A training session.
+        signal: ``gaze``; ``cursor`` (None where the cursor dwelt on no slot); ``both``, the mean of the two, or gaze
+            alone where the cursor dwelt on no slot.
+
+    Raises:
+        InputError: Gaze is asked for and all dwell times are 0.
+    """
+    total = float(session.cursor_ms.sum())
+    cursor = session.cursor_ms / total if total > 0 else None
+    if signal == "cursor":
+        return cursor
+    if signal == "gaze" or cursor is None:
+        return session.gaze
+    mean: Floats = (session.gaze + cursor) / 2
+    return mean
+
+
+def slot_weights(gaze: Tensor, gamma: float, present: Tensor) -> Tensor:
+    """Return w_n, shape (B, K), rows of sum 1 over the slots that are present.
+
+    Args:
+        gaze: g, shape (B, K), 0 where there is no slot.
+        gamma: Exponent; 0 gives 1/K.
+        present: True where there is a slot, shape (B, K).
+    """
+    weights = (gaze + EPS) ** gamma * present
+    return weights / weights.sum(1, keepdim=True)
+
+
+def attention_loss(attention: Tensor, gaze: Tensor, gamma: float, present: Tensor) -> Tensor:
+    """Return L_attn per session, shape (B,); 0 where the session has no gaze (a row of zeros).
+
+    Args:
+        attention: a, shape (B, K); a row of zeros where attention is missing, which costs the most there is.
+        gaze: g, shape (B, K).
+        gamma: See ``slot_weights``.
+        present: See ``slot_weights``.
+    """
+    weights = slot_weights(gaze, gamma, present)
+    return (weights * gaze * ((gaze + EPS).log() - (attention + EPS).log())).sum(1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """The terms of the objective, each the mean over a step's sessions, unweighted.
+
+    Attributes:
+        ntp: L_NTP.
+        attention: L_attn.
+        penalty: |z_u|^2.
+    """
+
+    ntp: Tensor
+    attention: Tensor
+    penalty: Tensor
+
+    def total(self, ntp: bool, lambda_: float, beta: float) -> Tensor:
+        """Return L."""
+        loss = beta * self.penalty + lambda_ * self.attention
+        return loss + self.ntp if ntp else loss
+
+
+def padded(rows: list[Floats | None], width: int, device: torch.device) -> Tensor:
+    """Return rows of differing length as one tensor of shape (B, width), zeros behind them and for None."""
+    found = np.zeros((len(rows), width))
+    for index, row in enumerate(rows):
+        if row is not None:
+            found[index, : len(row)] = row
+    return torch.from_numpy(found).to(device=device, dtype=torch.float32)

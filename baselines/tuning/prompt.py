@@ -1,0 +1,100 @@
+"""The personal soft prompt: bases shared by all users, mixed by each user's own coefficients.
+
+    c_u = softmax(z_u), prompt_u = sum_m c_um B_m, B of shape (M, N, D), z_u in R^M starting at 0
+
+A user without training sessions gets the mean coefficients of the trained users. Source: Huang et al. 2026
+(arXiv 2604.09368); PROTOCOL section 7. The paper does not say how B starts; ours is drawn from a normal distribution on
+the scale of the word embeddings, so that the untrained prompt is neither lost among the words nor drowns them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class PromptBank(nn.Module):
+    """Bases and user coefficients, in float32.
+
+    Attributes:
+        users: The trained users, sorted; row u of the logits is ``users[u]``.
+        basis: Shape (M, N, D).
+        user_logits: Shape (U, M), or None if one prompt serves all (z_u = 1 for every user).
+    """
+
+    def __init__(self, basis: Tensor, users: Sequence[str], personal: bool = True) -> None:
+        """Start every user at z_u = 0.
+
+        Args:
+            basis: Initial bases, shape (M, N, D).
+            users: The users with training sessions.
+            personal: Give them coefficients of their own.
+        """
+        super().__init__()
+        self.users = tuple(sorted(set(users)))
+        self._row = {user: row for row, user in enumerate(self.users)}
+        self.basis = nn.Parameter(basis.detach().clone().float())
+        personal = personal and bool(self.users)
+        self.user_logits = nn.Parameter(self.basis.new_zeros(len(self.users), len(basis))) if personal else None
+
+    @classmethod
+    def drawn(
+        cls,
+        embedding: Tensor,
+        users: Sequence[str],
+        seed: int,
+        *,
+        bases: int,
+        tokens: int,
+        scale: float,
+        personal: bool,
+    ) -> PromptBank:
+        """Draw the bases from a normal distribution.
+
+        Args:
+            embedding: The backbone's word embeddings, shape (V, D); only their standard deviation is used.
+            users: The users with training sessions.
+            seed: Of a generator of its own.
+            bases: M.
+            tokens: N.
+            scale: Standard deviation of the bases, in units of that of ``embedding``.
+            personal: See ``__init__``.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        spread = float(embedding.detach().float().std())
+        basis = torch.randn(bases, tokens, embedding.shape[1], generator=generator) * (spread * scale)
+        return cls(basis.to(embedding.device), users, personal)
+
+    def knows(self, user: str) -> bool:
+        """Return whether the user had training sessions."""
+        return user in self._row
+
+    def logits_of(self, users: Sequence[str]) -> Tensor:
+        """Return z_u of trained users, shape (B, M); ones where one prompt serves all."""
+        if self.user_logits is None:
+            return self.basis.new_ones(len(users), len(self.basis))
+        return self.user_logits[torch.tensor([self._row[user] for user in users], device=self.basis.device)]
+
+    def coefficients(self, users: Sequence[str]) -> Tensor:
+        """Return c_u, shape (B, M), rows of sum 1; a user never trained gets the mean of all trained users."""
+        if self.user_logits is None:
+            return torch.softmax(self.logits_of(users), 1)
+        known = [user for user in users if self.knows(user)]
+        if len(known) == len(users):
+            return torch.softmax(self.logits_of(users), 1)
+        trained = torch.softmax(self.user_logits, 1)
+        mean = trained.mean(0)
+        return torch.stack([trained[self._row[user]] if self.knows(user) else mean for user in users])
+
+    def forward(self, users: Sequence[str]) -> Tensor:
+        """Return the prompts of the users, shape (B, N, D), differentiable."""
+        return torch.einsum("bm,mnd->bnd", self.coefficients(users), self.basis)
+
+    def mixing_entropy(self) -> float:
+        """Return the mean entropy of the users' coefficients in nats; ln M while nobody has departed from the mean."""
+        with torch.no_grad():
+            logits = self.basis.new_zeros(1, len(self.basis)) if self.user_logits is None else self.user_logits
+            shares = torch.softmax(logits.double(), 1)
+            return float(torch.special.entr(shares).sum(1).mean())

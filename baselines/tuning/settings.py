@@ -1,0 +1,82 @@
+"""The settings of a tuned prompt; readable without torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from tasks.errors import InputError
+
+Placement = Literal["prefix", "suffix"]
+Signal = Literal["gaze", "cursor", "both"]
+Target = Literal["label", "free"]
+
+
+@dataclass(frozen=True, slots=True)
+class TuningSettings:
+    """How a prompt is built and tuned; the defaults are those of PROTOCOL section 7.
+
+    Attributes:
+        operator: Probing operator whose attention is aligned, and read out.
+        placement: ``prefix`` puts the prompt before everything, ``suffix`` between image and question.
+        personal: Every user has coefficients of their own; otherwise z_u = 1 for all, so that one prompt serves all.
+        bases: Number of prompt bases M.
+        tokens: Prompt tokens N.
+        init_scale: Standard deviation of the initial bases, in units of that of the word embeddings.
+        ntp: Include the answer loss L_NTP.
+        lambda_: Weight of the attention loss; 0 leaves it out.
+        gamma: Exponent of the slot weights w_n; 0 weighs all slots alike.
+        beta: Weight of |z_u|^2.
+        target: Answer that gradient operators are applied to in training: ``label`` (the true click, teacher forcing as
+            published) or ``free`` (the model's own best answer, as in the evaluation).
+        signal: What attention is aligned with: ``gaze``, ``cursor``, or ``both`` (the mean of the two distributions).
+        basis_lr: Learning rate of the bases.
+        user_lr: Learning rate of the user logits.
+        weight_decay: Of AdamW, for both groups.
+        clip: Largest gradient norm, over both groups together.
+        batch_size: Sessions per forward pass.
+        accumulation: Forward passes per optimiser step.
+        epochs: Largest number of epochs.
+        patience: Epochs without a better validation score before training stops; 0 never stops early.
+        validation: Share of the training sessions held out to choose the epoch; 0 keeps the last epoch.
+    """
+
+    operator: str = "attnlrp-stable"
+    placement: Placement = "prefix"
+    personal: bool = True
+    bases: int = 8
+    tokens: int = 16
+    init_scale: float = 1.0
+    ntp: bool = True
+    lambda_: float = 1.0
+    gamma: float = 2.0
+    beta: float = 1e-3
+    target: Target = "label"
+    signal: Signal = "gaze"
+    basis_lr: float = 1e-3
+    user_lr: float = 5e-3
+    weight_decay: float = 1e-3
+    clip: float = 1.0
+    batch_size: int = 4
+    accumulation: int = 2
+    epochs: int = 30
+    patience: int = 5
+    validation: float = 0.15
+
+    def __post_init__(self) -> None:
+        for name in ("bases", "tokens", "batch_size", "accumulation", "epochs"):
+            if getattr(self, name) < 1:
+                raise InputError(f"the setting {name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("lambda_", "gamma", "beta", "weight_decay", "patience"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(
+                    f"the setting {name} is {getattr(self, name)}; it must be a finite number of at least 0."
+                )
+        for name in ("basis_lr", "user_lr", "clip", "init_scale"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"the setting {name} is {getattr(self, name)}; it must be a finite number above 0.")
+        if not 0 <= self.validation < 1:
+            raise InputError(f"the setting validation is {self.validation}; it must be a share from 0 to below 1.")
+        if not self.ntp and self.lambda_ == 0:
+            raise InputError("ntp is off and lambda_ is 0, so there is no loss; switch one of them on.")

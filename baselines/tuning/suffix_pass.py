@@ -1,0 +1,157 @@
+"""A pass that starts from kept keys and values: only the soft prompt and the question run.
+
+A batch is laid out as [padding, prefix][padding, own tokens]; the mask hides the padding, positions are given, so every
+row attends to what it would attend to by itself. As in answer-token recomputation (PROTOCOL section 6) the own tokens
+before src run through a fast kernel, and src runs alone with explicit attention.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+from transformers.cache_utils import Cache, DynamicLayer
+
+from baselines.probing.attnlrp import AttnLRP
+from baselines.probing.gaze_heads import GazeHeads, relevance
+from baselines.probing.hook import Decoder, RowProbe, hooked, in_order
+from baselines.tuning.examples import Batch
+from baselines.tuning.prefix_cache import PrefixCache, prompt_start
+
+OPERATORS = (AttnLRP, GazeHeads)
+"""Operators that need row src alone; the others need the rows of the prefix too and run the whole sequence."""
+
+
+class _Given(DynamicLayer):  # type: ignore[misc]
+    """Cache of one layer that starts with given keys and values."""
+
+    def __init__(self, keys: Tensor, values: Tensor) -> None:
+        super().__init__()
+        self.keys, self.values, self.is_initialized = keys, values, True
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        self.keys = torch.cat([self.keys, key_states], 2)
+        self.values = torch.cat([self.values, value_states], 2)
+        return self.keys, self.values
+
+    def get_seq_length(self) -> int:
+        return int(self.keys.shape[2])
+
+
+class _Length(DynamicLayer):  # type: ignore[misc]
+    """Cache of one layer that only says how long the sequence before src is; the probe holds its keys and values."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.length = length
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        return key_states, value_states
+
+    def get_seq_length(self) -> int:
+        return self.length
+
+
+class SuffixPass:
+    """One batch behind its prefixes.
+
+    Attributes:
+        image_index: Per row the positions of its image tokens in the layout.
+    """
+
+    def __init__(self, model: Any, cache: PrefixCache, batch: Batch, prompts: Tensor) -> None:
+        """Lay out a batch.
+
+        Args:
+            model: The transformers model.
+            cache: Where the prefixes are.
+            batch: Examples whose prompt stands behind the image.
+            prompts: Shape (B, N, D), differentiable.
+        """
+        rows = [example.inputs for example in batch.examples]
+        starts = [prompt_start(row) for row in rows]
+        keys = [example.prefix_key for example in batch.examples]
+        assert all(key is not None for key in keys)
+        states = [cache.get(model, key, row) for key, row in zip(keys, rows, strict=True) if key is not None]
+        before = max(starts)
+        after = max(row.inputs_embeds.shape[1] - start for row, start in zip(rows, starts, strict=True))
+        self.decoder = Decoder.of(model)
+        self.before = before
+        # (L, 2, B, H_kv, P, d): one copy for all layers.
+        self.states = torch.stack(
+            [pad(s, (0, 0, before - start, 0)) for s, start in zip(states, starts, strict=True)], 2
+        )
+        embeds, positions, masks = [], [], []
+        tokens = prompts.shape[1]
+        for row, start, prompt in zip(rows, starts, prompts, strict=True):
+            own = row.inputs_embeds.shape[1] - start
+            tail = row.inputs_embeds[0, start + tokens :]
+            embeds.append(pad(torch.cat([prompt.to(tail.dtype), tail]), (0, 0, after - own, 0)))
+            positions.append(pad(row.position_ids[..., start:], (after - own, 0)))
+            mask = torch.zeros(before + after, dtype=torch.bool, device=tail.device)
+            mask[before - start : before] = True
+            mask[before + after - own :] = True
+            masks.append(mask)
+        self.embeds = torch.stack(embeds)
+        self.positions = torch.cat(positions, dim=-2)
+        self.mask = torch.stack(masks)
+        self.image_index = tuple(row.image_index[0] + before - start for row, start in zip(rows, starts, strict=True))
+
+    def rows(self, differentiable: bool, create_graph: bool) -> tuple[list[Tensor], Tensor]:
+        """Return row src of every layer's attention, each (B, H, S), and the logits at src, shape (B, V)."""
+        layers = [_Given(keys, values) for keys, values in self.states]
+        cache = Cache(layers=layers)
+        with torch.set_grad_enabled(create_graph), hooked(self.decoder.module):
+            self.decoder.run(
+                {
+                    "inputs_embeds": self.embeds[:, :-1],
+                    "position_ids": self.positions[..., :-1],
+                    "attention_mask": self.mask[:, :-1],
+                },
+                past_key_values=cache,
+                use_cache=True,
+            )
+        seen = Cache(layers=[_Length(self.mask.shape[1] - 1) for _ in layers])
+        probe = RowProbe([(layer.keys, layer.values) for layer in layers], differentiable)
+        with torch.set_grad_enabled(differentiable or create_graph), hooked(self.decoder.module):
+            hidden = self.decoder.run(
+                {
+                    "inputs_embeds": self.embeds[:, -1:],
+                    "position_ids": self.positions[..., -1:],
+                    "attention_mask": self.mask,
+                },
+                probe,
+                past_key_values=seen,
+                use_cache=True,
+            ).last_hidden_state
+            return in_order(probe.rows, self.decoder), self.decoder.logits(hidden)
+
+    def logits(self) -> Tensor:
+        """Return the logits at src, shape (B, V), without probing."""
+        cache = Cache(layers=[_Given(keys, values) for keys, values in self.states])
+        with hooked(self.decoder.module):
+            hidden = self.decoder.run(
+                {"inputs_embeds": self.embeds, "position_ids": self.positions, "attention_mask": self.mask},
+                past_key_values=cache,
+                use_cache=True,
+            ).last_hidden_state
+        return self.decoder.logits(hidden)
+
+    def relevance(self, operator: Any, answer: Any, create_graph: bool) -> tuple[Tensor, Tensor]:
+        """Return relevance over tokens, shape (B, S), and the logits at src, as ``token_relevance`` does.
+
+        Args:
+            operator: One of ``OPERATORS``.
+            answer: Function from logits (B, V) to y (B,).
+            create_graph: Keep both in the graph of the prompts.
+        """
+        if isinstance(operator, GazeHeads):
+            rows, logits = self.rows(differentiable=False, create_graph=create_graph)
+            return relevance(torch.stack(rows, 1), operator.heads), logits
+        rows, logits = self.rows(differentiable=True, create_graph=create_graph)
+        with torch.enable_grad():
+            gradients = torch.autograd.grad(answer(logits).sum(), rows, create_graph=create_graph)
+        found = operator.combine(rows, gradients)
+        return (found, logits) if create_graph else (found.detach(), logits.detach())

@@ -1,0 +1,332 @@
+"""Tunes a prompt: AdamW on the objective, the best epoch by validation kept, a checkpoint after every epoch.
+
+Validation score (lower is better): nats per held-out session, LogLoss of the click if L_NTP is trained plus KL of the
+gaze (or cursor) against attention if L_attn is. Attention is that for the model's own answer, as in the evaluation,
+whatever training uses. Epoch 0, the untrained prompt, takes part. All randomness comes from the seed and the epoch's
+number, so a training that is resumed goes on exactly as it would have.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from baselines.backbones.batching import in_batches, is_out_of_memory
+from baselines.probing import create
+from baselines.tuning import curves, state
+from baselines.tuning.examples import Batch, ExampleStore
+from baselines.tuning.memory import peak_memory, small
+from baselines.tuning.objective import EPS, Terms, attention_loss, padded, supervision
+from baselines.tuning.prompt import PromptBank
+from baselines.tuning.reading import answer_loss, read
+from baselines.tuning.settings import TuningSettings
+from baselines.tuning.validation import split
+from benchmark.simulator import Workspace
+from tasks.definition import quiet
+from tasks.errors import InputError
+from tasks.types import Session
+
+EVALUATION_BATCH = 32
+"""Sessions per pass without training; fewer where memory is short, with the same results up to rounding."""
+
+
+def training_operator(name: str, model: Any) -> Any:
+    """Return the operator ``name``; rollout on a small model keeps activations instead of recomputing them."""
+    if name == "rollout" and small(model):
+        return create(name, recompute=False)
+    return create(name)
+
+
+@dataclass(slots=True)
+class Trainer:
+    """One training.
+
+    Attributes:
+        backbone: A ``Backbone``.
+        store: Examples of this backbone and placement.
+        settings: How to train.
+        train: The training sessions of the fold; no other session is ever read.
+        seed: Of everything random.
+        workspace: Where checkpoints and curves go; None keeps nothing.
+        tokens: Positions run through the decoder so far, training and validation.
+    """
+
+    backbone: Any
+    store: ExampleStore
+    settings: TuningSettings
+    train: Sequence[Session]
+    seed: int
+    workspace: Workspace | None = None
+    tokens: int = 0
+    _operator: Any = None
+    _state: state.State | None = None
+    _identity: str = ""
+    _optimiser: Any = None
+    _kept: list[Session] = field(default_factory=list)
+    _held: list[Session] = field(default_factory=list)
+
+    def run(self) -> tuple[PromptBank, list[curves.Epoch], int]:
+        """Train, or go on with a training that the workspace holds.
+
+        Returns:
+            The prompt of the best epoch, the curve, and that epoch.
+
+        Raises:
+            InputError: Too few sessions, or the training diverged.
+        """
+        settings = self.settings
+        self._kept, self._held = split(self.train, settings.validation, self.seed, self._say)
+        self._operator = training_operator(settings.operator, self.backbone.model) if settings.lambda_ > 0 else None
+        bank = PromptBank.drawn(
+            self.backbone.model.get_input_embeddings().weight,
+            [session.user for session in self.train],
+            self.seed,
+            bases=settings.bases,
+            tokens=settings.tokens,
+            scale=settings.init_scale,
+            personal=settings.personal,
+        )
+        self._optimiser = self._new_optimiser(bank)
+        self._identity = self._digest()
+        found = None if self.workspace is None else state.load(self.workspace.folder, self._identity)
+        if found is None:
+            first = state.parameters_of(bank)
+            self._state = state.State(first, dict(first), epochs=[self._validated(bank, curves.Epoch(0, 0))])
+        else:
+            self._state = found
+            state.restore(bank, found.parameters)
+            state.restore_moments(bank, self._optimiser, found.moments)
+            self._say(f"training goes on after epoch {found.epochs[-1].epoch}.")
+        self._epochs(bank, self._state)
+        state.restore(bank, self._state.best)
+        if self.workspace is not None:
+            curves.write(self._state.epochs, self._state.best_epoch, self.workspace.artifacts, self._say)
+        return bank, self._state.epochs, self._state.best_epoch
+
+    def _epochs(self, bank: PromptBank, progress: state.State) -> None:
+        """Train epoch after epoch until the last, or until validation has not improved for ``patience`` epochs."""
+        wrap = quiet if self.workspace is None else self.workspace.progress
+        done = progress.epochs[-1].epoch
+        for number in wrap(range(done + 1, self.settings.epochs + 1), total=self.settings.epochs - done, desc="epochs"):
+            stale = progress.epochs[-1].epoch - progress.best_epoch
+            if self._held and self.settings.patience and stale >= self.settings.patience:
+                break
+            try:
+                epoch = self._validated(bank, self._trained(bank, number, progress.epochs[-1].steps))
+            except KeyboardInterrupt:
+                self._say(f"interrupted in epoch {number}; {self._kept_until(number)} Run the same command to go on.")
+                raise
+            progress.epochs.append(epoch)
+            progress.parameters = state.parameters_of(bank)
+            progress.moments = state.moments_of(bank, self._optimiser)
+            best = progress.epochs[progress.best_epoch].valid_score
+            if not self._held or (epoch.valid_score is not None and best is not None and epoch.valid_score < best):
+                progress.best, progress.best_epoch = progress.parameters, number
+            if self.workspace is not None:
+                state.save(progress, self.workspace.folder, self._identity)
+
+    def _trained(self, bank: PromptBank, number: int, steps: int) -> curves.Epoch:
+        """Train one epoch; return its training part."""
+        settings = self.settings
+        order = np.random.default_rng((self.seed, number)).permutation(len(self._kept))
+        size = settings.batch_size * settings.accumulation
+        start, tokens = time.perf_counter(), self.tokens
+        sums = np.zeros(4)
+        norms = []
+        for low in range(0, len(order), size):
+            sessions = [self._kept[i] for i in order[low : low + size]]
+            steps += 1
+            values, norm = self._step(bank, sessions, steps, number)
+            sums += values * len(sessions)
+            norms.append(norm)
+        seconds = time.perf_counter() - start
+        means = sums / len(order)
+        both = [norm[2] for norm in norms]
+        return curves.Epoch(
+            epoch=number,
+            steps=steps,
+            loss=float(means[0]),
+            ntp=float(means[1]),
+            attention=float(means[2]) if self._operator is not None else None,
+            penalty=float(means[3]) if bank.user_logits is not None else None,
+            gradient_basis=float(np.mean([norm[0] for norm in norms])),
+            gradient_users=float(np.mean([norm[1] for norm in norms])) if bank.user_logits is not None else None,
+            gradient_largest=max(both),
+            clipped=float(np.mean([norm > settings.clip for norm in both])),
+            seconds_train=seconds,
+            sessions_per_second=len(order) / seconds,
+            tokens_per_second=(self.tokens - tokens) / seconds,
+        )
+
+    def _step(
+        self, bank: PromptBank, sessions: Sequence[Session], step: int, epoch: int
+    ) -> tuple[np.ndarray[Any, np.dtype[np.float64]], tuple[float, float, float]]:
+        """Take one optimiser step; return the mean terms (loss, ntp, attention, penalty) and the gradient norms."""
+        settings = self.settings
+        parameters = list(bank.parameters())
+        for parameter in parameters:
+            parameter.grad = torch.zeros_like(parameter)
+        sums = np.zeros(4)
+        trouble = ""
+        for session in sessions:
+            self.store.get(session)
+        try:
+            for low in range(0, len(sessions), settings.batch_size):
+                sums += self._accumulate(bank, sessions[low : low + settings.batch_size], len(sessions))
+        except InputError as error:
+            # The inputs were built, and so checked, above: what fails here follows from the prompt.
+            trouble = str(error).rstrip(".")
+        norms = [float(torch.linalg.vector_norm(p.grad)) for p in parameters if p.grad is not None]
+        together = math.hypot(*norms)
+        if not trouble and not (np.isfinite(sums).all() and math.isfinite(together)):
+            trouble = f"loss {sums[0]:.4g}, gradient norm {together:.4g}"
+        if trouble:
+            used = ", ".join(f"{k}={v}" for k, v in dataclasses.asdict(settings).items())
+            raise InputError(
+                f"training diverged at step {step} in epoch {epoch} (seed {self.seed}): {trouble}. Settings: {used}. "
+                f"{self._kept_until(epoch)} Lower basis_lr, user_lr or lambda_, or use operator attnlrp-stable."
+            )
+        torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+        self._optimiser.step()
+        return sums, (norms[0], norms[1] if len(norms) > 1 else 0.0, together)
+
+    def _accumulate(
+        self, bank: PromptBank, sessions: Sequence[Session], total: int
+    ) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Add the gradient of these sessions' share of a step; without memory for them, in two halves.
+
+        Returns:
+            Their share of the step's mean terms.
+        """
+        parameters = list(bank.parameters())
+        failed = False
+        try:
+            terms, loss = self._terms(bank, sessions, len(sessions) / total)
+            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        except Exception as error:
+            if not is_out_of_memory(error) or len(sessions) == 1:
+                raise
+            failed = True
+        if failed:
+            half = (len(sessions) + 1) // 2
+            self._say(f"out of memory with {len(sessions)} sessions at once; these are trained {half} at a time.")
+            parts = [self._accumulate(bank, part, total) for part in (sessions[:half], sessions[half:])]
+            return parts[0] + parts[1]
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            if gradient is not None and parameter.grad is not None:
+                parameter.grad += gradient
+        share = len(sessions) / total
+        values = [
+            float(loss.detach()),
+            *(float(t.detach()) * share for t in (terms.ntp, terms.attention, terms.penalty)),
+        ]
+        return np.array(values)
+
+    def _terms(self, bank: PromptBank, sessions: Sequence[Session], share: float) -> tuple[Terms, Tensor]:
+        """Return the mean terms of some sessions, and the objective times ``share``."""
+        settings = self.settings
+        batch = Batch.of([self.store.get(session) for session in sessions])
+        prompts = bank(batch.users)
+        clicks = [session.click for session in sessions]
+        target = clicks if settings.target == "label" else None
+        found = read(
+            self.backbone,
+            batch,
+            prompts,
+            self._operator,
+            target,
+            create_graph=True,
+            probabilities=settings.target == "free",
+        )
+        self.tokens += sum(example.inputs.inputs_embeds.shape[1] for example in batch.examples)
+        zero = prompts.new_zeros(())
+        ntp = answer_loss(self.backbone, batch, prompts, clicks, found.logits).mean() if settings.ntp else zero
+        attention = zero
+        if found.attention is not None:
+            rows = [supervision(session, settings.signal) for session in sessions]
+            gaze = padded(rows, found.attention.shape[1], found.attention.device)
+            attention = attention_loss(found.attention, gaze, settings.gamma, batch.present).mean()
+        # Without user logits z_u is the constant 1: its norm is no part of the objective.
+        penalty = zero if bank.user_logits is None else bank.logits_of(batch.users).square().sum(1).mean()
+        terms = Terms(ntp, attention, penalty)
+        return terms, terms.total(settings.ntp, settings.lambda_, settings.beta) * share
+
+    def _validated(self, bank: PromptBank, epoch: curves.Epoch) -> curves.Epoch:
+        """Return ``epoch`` with its validation part."""
+        start = time.perf_counter()
+        epoch = dataclasses.replace(
+            epoch, mixing_entropy=bank.mixing_entropy(), peak_memory_bytes=peak_memory(self.backbone.device)
+        )
+        if not self._held:
+            return epoch
+        found = in_batches(self._held, lambda part: self._measured(bank, part), EVALUATION_BATCH, self._say)
+        logloss = float(np.mean([row[0] for row in found]))
+        divergences = [row[1] for row in found if row[1] is not None]
+        kl = float(np.mean(divergences)) if divergences else None
+        score = (logloss if self.settings.ntp else 0.0) + (kl if kl is not None else 0.0)
+        return dataclasses.replace(
+            epoch,
+            valid_logloss=logloss,
+            valid_kl=kl,
+            valid_accuracy=float(np.mean([row[2] for row in found])),
+            valid_score=score,
+            seconds_valid=time.perf_counter() - start,
+        )
+
+    def _measured(self, bank: PromptBank, sessions: Sequence[Session]) -> list[tuple[float, float | None, bool]]:
+        """Return per validation session LogLoss, KL (None without attention loss or supervision), and accuracy."""
+        batch = Batch.of([self.store.get(session) for session in sessions])
+        with torch.no_grad():
+            found = read(self.backbone, batch, bank(batch.users), self._operator)
+        self.tokens += sum(example.inputs.inputs_embeds.shape[1] for example in batch.examples)
+        assert found.log_probabilities is not None
+        logs = found.log_probabilities.double().cpu().numpy()
+        attention = None if found.attention is None else found.attention.double().cpu().numpy()
+        rows: list[tuple[float, float | None, bool]] = []
+        for row, session in enumerate(sessions):
+            gaze = supervision(session, self.settings.signal)
+            kl = None
+            if attention is not None and gaze is not None:
+                own = attention[row, : len(gaze)]
+                kl = float(np.sum(gaze * np.log((gaze + EPS) / (own + EPS))))
+            logloss = float(-max(logs[row, session.click], math.log(EPS)))
+            rows.append((logloss, kl, int(logs[row].argmax()) == session.click))
+        return rows
+
+    def _new_optimiser(self, bank: PromptBank) -> torch.optim.AdamW:
+        settings = self.settings
+        groups: list[dict[str, Any]] = [{"params": [bank.basis], "lr": settings.basis_lr}]
+        if bank.user_logits is not None:
+            groups.append({"params": [bank.user_logits], "lr": settings.user_lr})
+        return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+
+    def _digest(self) -> str:
+        """Return what identifies this training: a checkpoint of another one is not continued."""
+        text = json.dumps(
+            [
+                dataclasses.asdict(self.settings),
+                self.seed,
+                self.backbone.fingerprint,
+                [[s.session_id, s.user, s.click, s.gaze_ms.tolist(), s.cursor_ms.tolist()] for s in self.train],
+            ]
+        )
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _kept_until(self, epoch: int) -> str:
+        if self.workspace is None or epoch == 1:
+            return "No checkpoint is kept."
+        return f"The checkpoint of epoch {epoch - 1} is kept in {self.workspace.folder}."
+
+    def _say(self, line: str) -> None:
+        report: Callable[[str], None] = (lambda text: None) if self.workspace is None else self.workspace.report
+        report(line)

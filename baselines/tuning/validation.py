@@ -1,0 +1,71 @@
+"""Which training sessions choose the epoch.
+
+Holding out whole users would cost them their prompt, so sessions are held out per user: users
+give up one random session each, in random order and round after round, until the share is reached; everybody keeps at
+least one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tasks.errors import InputError
+from tasks.types import Session
+
+FEWEST = 2
+"""A user with fewer training sessions gives up none."""
+_NAMED = 3
+
+
+def split(
+    train: Sequence[Session], share: float, seed: int, report: Callable[[str], None] = lambda line: None
+) -> tuple[list[Session], list[Session]]:
+    """Return the sessions to train on and those to validate on, each in the order of ``train``.
+
+    Args:
+        train: The training sessions of a fold.
+        share: Share to hold out, 0..1; the number is rounded.
+        seed: Of a generator of its own.
+        report: Is told which users are too short of sessions to give one up.
+
+    Raises:
+        InputError: There is no training session, or a share above 0 is asked for and nobody can give up a session.
+    """
+    if not train:
+        raise InputError("there is no training session to fit on; choose another split or a larger data set.")
+    wanted = round(share * len(train))
+    if share == 0:
+        return list(train), []
+    own: dict[str, list[int]] = defaultdict(list)
+    for index, session in enumerate(train):
+        own[session.user].append(index)
+    short = sorted(user for user, indices in own.items() if len(indices) < FEWEST)
+    if len(short) == len(own):
+        raise InputError(
+            f"each of the {len(own)} users ({_names(sorted(own))}) has a single training session, so none can be held "
+            "out for validation; set validation=0 or use a larger data set."
+        )
+    if short:
+        report(
+            f"{len(short)} of {len(own)} users have a single training session ({_names(short)}): "
+            "they are trained on, not validated."
+        )
+    generator = np.random.default_rng(seed)
+    users = [str(user) for user in generator.permutation(sorted(own))]
+    held: set[int] = set()
+    while len(held) < max(1, wanted):
+        before = len(held)
+        for user in users:
+            if len(own[user]) >= FEWEST and len(held) < max(1, wanted):
+                held.add(own[user].pop(int(generator.integers(len(own[user])))))
+        if len(held) == before:
+            break
+    kept = [session for index, session in enumerate(train) if index not in held]
+    return kept, [session for index, session in enumerate(train) if index in held]
+
+
+def _names(users: list[str]) -> str:
+    return ", ".join(users[:_NAMED]) + (", ..." if len(users) > _NAMED else "")

@@ -1,0 +1,166 @@
+"""The simulators with a soft prompt: random, shared, personal (FixATE), and its ablations.
+
+They are one class with other defaults. Source: Huang et al. 2026 (arXiv 2604.09368); PROTOCOL section 7.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from baselines.tuning.settings import TuningSettings
+from baselines.vlm import loaded
+from baselines.vlm.probed import Probed
+from tasks.types import Session
+
+
+@dataclass
+class RandomPrompt(Probed):
+    """An untrained soft prompt: exactly FixATE before its first step.
+
+    Attributes:
+        bases: Number of bases M, mixed evenly.
+        tokens: Prompt tokens N.
+        init_scale: Standard deviation of the bases, in units of that of the word embeddings.
+    """
+
+    bases: int = 8
+    tokens: int = 16
+    init_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        TuningSettings(bases=self.bases, tokens=self.tokens, init_scale=self.init_scale)
+
+    def fit(self, train: Sequence[Session], seed: int) -> None:
+        """Draw the prompt from the seed; the training sessions are not looked at."""
+        from baselines.tuning.prompt import PromptBank
+
+        self._prepare(self.tokens)
+        self._bank = PromptBank.drawn(
+            self._store.backbone.model.get_input_embeddings().weight,
+            [],
+            seed,
+            bases=self.bases,
+            tokens=self.tokens,
+            scale=self.init_scale,
+            personal=False,
+        )
+
+
+@dataclass
+class Fixate(Probed):
+    """Fixation-aligned tuning: a personal soft prompt that aligns attention with gaze and answers with clicks.
+
+    A user without training sessions gets the mean coefficients of the trained users. The remaining settings are those
+    of ``TuningSettings``.
+    """
+
+    placement: Literal["prefix", "suffix"] = "prefix"
+    personal: bool = True
+    bases: int = 8
+    tokens: int = 16
+    init_scale: float = 1.0
+    ntp: bool = True
+    lambda_: float = 1.0
+    gamma: float = 2.0
+    beta: float = 1e-3
+    target: Literal["label", "free"] = "label"
+    signal: Literal["gaze", "cursor", "both"] = "gaze"
+    basis_lr: float = 1e-3
+    user_lr: float = 5e-3
+    weight_decay: float = 1e-3
+    clip: float = 1.0
+    batch_size: int = 4
+    accumulation: int = 2
+    epochs: int = 30
+    patience: int = 5
+    validation: float = 0.15
+    _epochs: list[Any] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.tuning()
+
+    def tuning(self) -> TuningSettings:
+        """Return the settings of the training.
+
+        Raises:
+            InputError: One is out of range.
+        """
+        return TuningSettings(**{f.name: getattr(self, f.name) for f in dataclasses.fields(TuningSettings)})
+
+    def fit(self, train: Sequence[Session], seed: int) -> None:
+        """Tune the prompt on the training sessions, a part of which chooses the epoch.
+
+        Raises:
+            InputError: Too few sessions, or the training diverged.
+        """
+        from baselines.tuning.trainer import Trainer
+
+        self._prepare(self.tokens, self.placement)
+        trainer = Trainer(self._store.backbone, self._store, self.tuning(), train, seed, self._workspace)
+        with loaded.few_threads(self._store.backbone.model):
+            self._bank, self._epochs, best = trainer.run()
+        self._count("epochs", self._epochs[-1].epoch)
+        self._count("best_epoch", best)
+        self._count("seconds_train", sum(epoch.seconds_train for epoch in self._epochs))
+        self._count("seconds_validation", sum(epoch.seconds_valid for epoch in self._epochs))
+        self._count_tokens(trainer.tokens, backward=True)
+        self._count_memory()
+        self._keep_prompt()
+
+    def _keep_prompt(self) -> None:
+        """Write the tuned prompt beside the curves, with the users' names."""
+        if self._workspace is None:
+            return
+        import json
+
+        from safetensors.torch import save_file
+
+        from tasks.storage import write_errors
+
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self._bank.named_parameters()}
+        path = self._workspace.artifacts / "prompt.safetensors"
+        with write_errors(path):
+            save_file(tensors, path, metadata={"users": json.dumps(self._bank.users), "placement": self.placement})
+
+
+@dataclass
+class SharedPrompt(Fixate):
+    """One prompt for all users: FixATE with z_u = 1."""
+
+    personal: bool = False
+
+
+@dataclass
+class FixateSuffix(Fixate):
+    """FixATE with the prompt between image and question (ours).
+
+    What precedes the prompt is computed once and kept for all users, epochs and seeds; see ``tuning.prefix_cache``.
+    """
+
+    placement: Literal["prefix", "suffix"] = "suffix"
+
+
+@dataclass
+class FixateNoWeights(Fixate):
+    """Ablation: all slots weigh alike in the attention loss."""
+
+    gamma: float = 0.0
+
+
+@dataclass
+class FixateNoAttention(Fixate):
+    """Ablation: personal prompt tuning on clicks alone."""
+
+    lambda_: float = 0.0
+
+
+@dataclass
+class FixateNoNTP(Fixate):
+    """Ablation: personal prompt tuning on gaze alone."""
+
+    ntp: bool = False

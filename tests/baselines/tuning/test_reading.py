@@ -1,0 +1,167 @@
+import numpy as np
+import pytest
+import torch
+
+from baselines.probing import create
+from baselines.probing.gaze_heads import GazeHeads
+from baselines.tuning.examples import Batch, ExampleStore
+from baselines.tuning.prefix_cache import cache_of
+from baselines.tuning.reading import answer_loss, read
+from tasks.types import Session
+from tests.baselines.backbones import tiny
+from tests.baselines.tuning.people import sessions
+
+OPERATORS = ("rollout", "attnlrp", "attnlrp-stable", "glimpse")
+
+
+def mixed():
+    """Sessions of differing slots, screen size and profile length."""
+    shown = [
+        tiny.session("ABCDEF", seed=1),
+        tiny.session("ABCD", width=64, height=48, columns=2, profile="", seed=2),
+        tiny.session("ABCDEFGH", columns=4, profile="Top_genre: Drama Comedy Drama", seed=3),
+    ]
+    return [
+        Session(f"s{i}", "u", s.screen, s.image, s.profile, s.slots, np.ones(len(s.slots)), np.zeros(len(s.slots)), i)
+        for i, s in enumerate(shown)
+    ]
+
+
+def prompts(backbone, count, tokens=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return 0.3 * torch.randn(count, tokens, backbone.width, generator=generator)
+
+
+def batch_of(backbone, found, tokens, placement):
+    store = ExampleStore(backbone, tokens, placement)
+    return Batch.of([store.get(session) for session in found])
+
+
+@pytest.mark.parametrize("placement", ["prefix", "suffix"])
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_batch_equals_probing_each_session_by_itself(backbone, operator, placement):
+    from baselines.probing.slots import read_slots
+
+    found, soft = mixed(), prompts(backbone, 3)
+    reading = read(backbone, batch_of(backbone, found, 5, placement), soft, create(operator))
+    for row, session in enumerate(found):
+        [alone] = read_slots(backbone, [session], operator, prompts=[soft[row]], placement=placement, create_graph=True)
+        k = len(session.slots)
+        torch.testing.assert_close(reading.attention[row, :k], alone.attention.detach(), rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(
+            reading.log_probabilities[row, :k], alone.log_probabilities.detach(), rtol=1e-4, atol=1e-4
+        )
+        assert bool(reading.found[row]) and float(reading.attention[row, k:].abs().sum()) == 0
+
+
+def gradient(backbone, batch, soft, operator, full):
+    """Gradient of a loss on attention and answer; ``full`` runs the whole sequence."""
+    import dataclasses
+
+    if full:
+        batch = dataclasses.replace(
+            batch, examples=tuple(dataclasses.replace(e, prefix_key=None) for e in batch.examples)
+        )
+    soft = soft.clone().requires_grad_()
+    found = read(backbone, batch, soft, operator, [0, 1, 2], create_graph=True)
+    loss = answer_loss(backbone, batch, soft, [0, 1, 2], found.logits).sum()
+    if operator is not None:
+        loss = loss + found.attention.square().sum() * 10
+    return loss.detach(), torch.autograd.grad(loss, soft)[0]
+
+
+@pytest.mark.parametrize("operator", ["attnlrp-stable", None])
+def test_kept_keys_and_values_change_neither_the_loss_nor_the_prompts_gradient(backbone, operator):
+    batch, soft = batch_of(backbone, mixed(), 5, "suffix"), prompts(backbone, 3)
+    chosen = None if operator is None else create(operator)
+    before = cache_of(backbone).computed
+    kept_loss, kept = gradient(backbone, batch, soft, chosen, full=False)
+    assert cache_of(backbone).computed >= before
+    full_loss, full = gradient(backbone, batch, soft, chosen, full=True)
+    torch.testing.assert_close(kept_loss, full_loss, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(kept, full, rtol=1e-3, atol=1e-5 * float(full.abs().max()))
+    assert float(full.abs().max()) > 0
+
+
+def test_gaze_heads_read_the_same_from_kept_keys_and_values(backbone):
+    import dataclasses
+
+    batch, soft, heads = batch_of(backbone, mixed(), 5, "suffix"), prompts(backbone, 3), GazeHeads(((0, 1), (1, 2)))
+    kept = read(backbone, batch, soft, heads)
+    whole = dataclasses.replace(batch, examples=tuple(dataclasses.replace(e, prefix_key=None) for e in batch.examples))
+    torch.testing.assert_close(kept.attention, read(backbone, whole, soft, heads).attention, rtol=1e-4, atol=1e-6)
+
+
+def test_a_prefix_is_computed_once_per_screen_and_shared_by_users(folder):
+    from baselines.backbones import load_backbone
+
+    own = load_backbone(folder, device="cpu", dtype="float32", features=None)
+    found = sessions(users=3, each=4)
+    soft = prompts(own, 12)
+    for _ in range(2):
+        read(own, batch_of(own, found, 5, "suffix"), soft, create("attnlrp"))
+    assert cache_of(own).computed == len({session.screen for session in found}) == 4
+
+
+def test_a_small_cache_forgets_the_oldest_and_gives_the_same(backbone):
+    from baselines.tuning.prefix_cache import PrefixCache
+
+    batch = batch_of(backbone, mixed(), 5, "suffix")
+    small, large = PrefixCache(limit=1), PrefixCache()
+    for example in (*batch.examples, batch.examples[0]):
+        first = small.get(backbone.model, example.prefix_key, example.inputs)
+        assert torch.equal(first, large.get(backbone.model, example.prefix_key, example.inputs))
+    assert (small.computed, large.computed) == (4, 3)
+
+
+def test_numbers_of_two_digits_are_scored_and_trained_token_by_token(backbone):
+    labels = [str(n) for n in range(1, 13)]
+    shown = tiny.session(labels, width=64, columns=4, seed=4)
+    session = Session("n", "u", "4", shown.image, "", shown.slots, np.ones(12), np.zeros(12), 11)
+    batch, soft = batch_of(backbone, [session], 3, "prefix"), prompts(backbone, 1, 3)
+    assert not batch.one_pass
+    found = read(backbone, batch, soft, create("attnlrp"))
+    expected = backbone.token_scores([session], [soft[0]])[0]
+    np.testing.assert_allclose(found.log_probabilities[0].exp().numpy(), expected, rtol=1e-4)
+    one, two = (backbone.processor.tokenizer.encode(digit, add_special_tokens=False)[0] for digit in "12")
+    end = backbone.end_token
+    for slot, path in ((11, [one, two]), (0, [one, end]), (4, [backbone.answer_tokens(session)[4][0]])):
+        assert batch.examples[0].answer_path(slot, end) == path
+        inputs = backbone.build(session, soft[0])
+        total = 0.0
+        for step, token in enumerate(path):
+            words = backbone.model.get_input_embeddings()(torch.tensor([path[:step]], dtype=torch.long))
+            last = inputs.position_ids[..., -1:]
+            arguments = inputs.arguments() | {
+                "inputs_embeds": torch.cat([inputs.inputs_embeds, words], 1),
+                "position_ids": torch.cat([inputs.position_ids, last + torch.arange(1, step + 1)], -1),
+                "attention_mask": torch.ones(1, inputs.inputs_embeds.shape[1] + step, dtype=torch.bool),
+                "visual_pos_masks": torch.nn.functional.pad(inputs.visual_pos_masks, (0, step)),
+            }
+            with torch.no_grad():
+                hidden = backbone.model.get_decoder()(**arguments, use_cache=False).last_hidden_state[:, -1]
+                total -= float(backbone.model.get_output_embeddings()(hidden).log_softmax(-1)[0, token])
+        assert float(answer_loss(backbone, batch, soft, [slot], found.logits)) == pytest.approx(total, rel=1e-4)
+
+
+def test_the_label_as_target_changes_the_attention_but_not_the_answer(backbone):
+    batch, soft = batch_of(backbone, mixed(), 5, "prefix"), prompts(backbone, 3)
+    free = read(backbone, batch, soft, create("attnlrp"))
+    best = free.log_probabilities.argmax(1).tolist()
+    named = read(backbone, batch, soft, create("attnlrp"), best)
+    torch.testing.assert_close(free.attention, named.attention)
+    other = read(backbone, batch, soft, create("attnlrp"), [(slot + 1) % 4 for slot in best])
+    assert not torch.allclose(free.attention, other.attention, rtol=1e-2)
+    torch.testing.assert_close(free.log_probabilities, other.log_probabilities)
+
+
+def test_rows_without_relevance_are_missing_not_uniform(backbone):
+    from baselines.tuning.examples import slot_attention
+
+    batch = batch_of(backbone, mixed(), 5, "prefix")
+    inputs = batch.inputs(prompts(backbone, 3))
+    relevance = torch.rand(3, inputs.inputs_embeds.shape[1])
+    relevance[1] = 0.0
+    attention, found = slot_attention(relevance, batch, inputs.image_index, "none")
+    assert found.tolist() == [True, False, True] and float(attention[1].sum()) == 0
+    assert attention.sum(1)[[0, 2]].tolist() == pytest.approx([1.0, 1.0])

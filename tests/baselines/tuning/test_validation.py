@@ -1,0 +1,50 @@
+from collections import Counter
+
+import pytest
+
+from baselines.tuning.validation import split
+from tasks.errors import InputError
+from tests.baselines.tuning.people import sessions
+
+
+def ids(found):
+    return [session.session_id for session in found]
+
+
+def test_the_share_is_held_out_and_every_user_keeps_a_session():
+    train = sessions(users=5, each=4)
+    kept, held = split(train, 0.15, 42)
+    assert len(held) == 3 and sorted(ids(kept) + ids(held)) == sorted(ids(train))
+    assert set(Counter(s.user for s in held).values()) == {1}
+    assert ids(kept) == [i for i in ids(train) if i in set(ids(kept))]
+
+
+def test_it_depends_on_the_seed_alone():
+    train = sessions(users=6, each=4)
+    assert ids(split(train, 0.15, 1)[1]) == ids(split(train, 0.15, 1)[1])
+    assert len({tuple(ids(split(train, 0.15, seed)[1])) for seed in range(6)}) > 1
+
+
+def test_a_large_share_goes_round_again_but_leaves_everybody_one():
+    kept, held = split(sessions(users=3, each=3), 0.9, 0)
+    assert len(held) == 6 and Counter(s.user for s in kept) == {"u0": 1, "u1": 1, "u2": 1}
+
+
+def test_users_with_a_single_session_are_named_and_trained_on():
+    said = []
+    train = sessions(users=3, each=3) + sessions(users=2, each=1, prefix="single")
+    kept, held = split(train, 0.3, 0, said.append)
+    assert {"single0", "single1"} <= {s.user for s in kept} and not {s.user for s in held} & {"single0", "single1"}
+    assert len(said) == 1 and "2 of 5 users" in said[0] and "single0, single1" in said[0]
+
+
+def test_no_validation_on_request():
+    train = sessions(users=2, each=1)
+    assert split(train, 0, 0) == (train, [])
+
+
+def test_too_few_sessions_are_named():
+    with pytest.raises(InputError, match="each of the 2 users .u0, u1. has a single training session.*validation=0"):
+        split(sessions(users=2, each=1), 0.15, 0)
+    with pytest.raises(InputError, match="no training session"):
+        split([], 0.15, 0)

@@ -1,0 +1,77 @@
+"""Personal prompts gain where users have habits, by their own prompt only, and nowhere else.
+
+Users click and look at a slot of their own; a random backbone is enough to learn that. The same questions on simulated
+populations with a pocket backbone are asked by ``tests/performance/does_it_work.py``.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from baselines.vlm.prompted import Fixate, FixateSuffix, SharedPrompt
+from tests.baselines.tuning.people import sessions
+
+USERS, EACH = 4, 6
+TUNED = dict(
+    bases=4, tokens=4, basis_lr=2e-2, user_lr=2e-1, epochs=25, patience=0, validation=0.0, batch_size=8, accumulation=1
+)
+
+
+def people(habits, seed):
+    """Sessions of users who look and click where they always do, or all alike at any of these places."""
+    found = sessions(users=USERS, each=EACH, seed=seed)
+    if habits:
+        return found
+    rng = np.random.default_rng(seed + 1)
+    others = [found[i] for i in rng.permutation(len(found))]
+    return [
+        dataclasses.replace(s, gaze_ms=o.gaze_ms, cursor_ms=o.cursor_ms, click=o.click)
+        for s, o in zip(found, others, strict=True)
+    ]
+
+
+def scores(simulator, test, shown=None):
+    """Mean LogLoss and KL."""
+    found = simulator.simulate([session.stimulus() for session in shown or test])
+    logloss = np.mean([-np.log(p.probabilities[s.click]) for s, p in zip(test, found, strict=True)])
+    kl = np.mean(
+        [np.sum(s.gaze * np.log((s.gaze + 1e-8) / (p.attention + 1e-8))) for s, p in zip(test, found, strict=True)]
+    )
+    return np.array([logloss, kl])
+
+
+def fitted(cls, folder, train):
+    simulator = cls(backbone=folder, **TUNED)
+    simulator.fit(train, 1)
+    return simulator
+
+
+@pytest.fixture(scope="module")
+def shared(folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAZEBENCH_DEVICE", "cpu")
+        return fitted(SharedPrompt, folder, people(True, 0))
+
+
+@pytest.mark.parametrize("cls", [Fixate, FixateSuffix])
+def test_own_prompts_gain_and_anothers_lose(cls, folder, shared):
+    test = people(True, 5)
+    personal = fitted(cls, folder, people(True, 0))
+    own, common = scores(personal, test), scores(shared, test)
+    assert own[0] < common[0] - 0.5 and own[1] < common[1] - 0.05
+    after = {f"u{i}": f"u{(i + 1) % USERS}" for i in range(USERS)}
+    swapped = scores(personal, test, [dataclasses.replace(s, user=after[s.user]) for s in test])
+    assert swapped[0] > common[0] and swapped[1] > own[1] + 0.05
+
+
+def test_users_permuted_in_training_gain_nothing(folder, shared):
+    train, test = people(True, 0), people(True, 5)
+    users = np.random.default_rng(2).permutation([s.user for s in train])
+    permuted = fitted(Fixate, folder, [dataclasses.replace(s, user=str(u)) for s, u in zip(train, users, strict=True)])
+    assert scores(permuted, test)[0] > scores(shared, test)[0] - 0.1
+
+
+def test_people_without_habits_give_personal_prompts_no_advantage(folder):
+    train, test = people(False, 0), people(False, 5)
+    assert scores(fitted(Fixate, folder, train), test)[0] > scores(fitted(SharedPrompt, folder, train), test)[0] - 0.1

@@ -111,6 +111,11 @@ def _own_modules(name: str, seen: set[str]) -> set[str]:
     return seen
 
 
+def _setting(key: str, known: Sequence[str]) -> str | None:
+    """Return the setting that ``key`` names, or None; ``lambda`` stands for ``lambda_``: Python keeps the word."""
+    return key if key in known else f"{key}_" if f"{key}_" in known else None
+
+
 def settings_for(entry: Entry, *layers: Mapping[str, object]) -> dict[str, object]:
     """Return the settings meant for one simulator; of several layers the last one wins.
 
@@ -119,8 +124,14 @@ def settings_for(entry: Entry, *layers: Mapping[str, object]) -> dict[str, objec
     known = setting_names(entry.factory)
     found: dict[str, object] = {}
     for settings in layers:
-        found |= {k: v for k, v in settings.items() if "." not in k and k in known}
-        found |= {k.split(".", 1)[1]: v for k, v in settings.items() if k.startswith(f"{entry.name}.")}
+        general = {k: v for k, v in settings.items() if "." not in k}
+        own = {k.split(".", 1)[1]: v for k, v in settings.items() if k.startswith(f"{entry.name}.")}
+        for key, value in (*general.items(), *own.items()):
+            name = _setting(key, known)
+            if name is not None:
+                found[name] = value
+            elif key in own:
+                raise unknown_name(f"setting of {entry.name}:", key, known)
     return found
 
 
@@ -131,7 +142,7 @@ def check_settings(entries: Sequence[Entry], settings: Mapping[str, object]) -> 
         name, dot, field = key.partition(".")
         if dot and name not in known:
             raise unknown_name(f"simulator in the setting '{key}':", name, known)
-        if dot and field not in known[name]:
+        if dot and _setting(field, known[name]) is None:
             raise unknown_name(f"setting of {name}:", field, known[name])
-        if not dot and not any(key in fields for fields in known.values()):
+        if not dot and not any(_setting(key, fields) for fields in known.values()):
             raise unknown_name("setting", key, sorted({f for fields in known.values() for f in fields}))

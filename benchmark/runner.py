@@ -94,11 +94,24 @@ def run_missing(
     missing = [trial for trial in trials if force or not store.finished(trial)]
     if len(missing) < len(trials):
         report(f"{len(trials) - len(missing)} of {len(trials)} trials were finished before and are kept.")
+    say = _once(report)
     for trial in progress(missing, total=len(missing), desc="trials"):
         with store.workspace(trial) as (folder, artifacts):
-            frame, cost = run_trial(trial, task, Workspace(folder, artifacts, report, progress))
+            frame, cost = run_trial(trial, task, Workspace(folder, artifacts, say, progress))
             store.put(trial, frame, cost, artifacts)
     return len(missing)
+
+
+def _once(report: Callable[[str], None]) -> Callable[[str], None]:
+    """Return ``report`` without its repetitions: what holds for one trial mostly holds for all of a simulator."""
+    said: set[str] = set()
+
+    def say(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            report(line)
+
+    return say
 
 
 def run(

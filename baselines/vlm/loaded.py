@@ -69,6 +69,17 @@ def source() -> str:
     return digest.hexdigest()[:16]
 
 
+def notice(name: str) -> str:
+    """Return what every output made with a backbone must say, without loading its weights.
+
+    Raises:
+        InputError: See ``backbones.describe``.
+    """
+    from baselines.backbones import describe
+
+    return describe(name).notice
+
+
 def material(name: str, dtype: str = "auto") -> Mapping[str, str]:
     """Return what a backbone contributes to a trial's identity, without loading its weights.
 

@@ -46,6 +46,10 @@ class OnScreen:
         """Return the fingerprint of the backbone and its number format."""
         return loaded.material(self.backbone, self.dtype)
 
+    def notice(self) -> str:
+        """Return what the backbone asks every output to say."""
+        return loaded.notice(self.backbone)
+
     def cost(self) -> Mapping[str, float]:
         """Return tokens run through the decoder, estimated FLOPs, peak memory and seconds by part.
 

@@ -56,6 +56,10 @@ class Text:
         found = fingerprint(find_folder(self.language_model))
         return {"language_model": found, "dtype": loaded.number_format(self.dtype), "source": loaded.source()}
 
+    def notice(self) -> str:
+        """Return what the backbone asks every output to say."""
+        return "" if self.language_model else loaded.notice(self.backbone)
+
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Load the model; the training sessions are not looked at, and the seed shuffles the lists."""
         from baselines.vlm import language_model

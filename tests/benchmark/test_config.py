@@ -79,3 +79,13 @@ def test_settings_go_before_defaults_and_defaults_nobody_has_are_passed_over(min
 
     config = RunConfig("mini", simulators=("sharp",), defaults={"weight": 0.5, "epochs": 3}, settings={"weight": 0.6})
     assert expand(config, mini, Toys())[0].settings == {"weight": 0.6}
+
+
+def test_a_setting_that_python_keeps_for_itself_is_named_without_its_underscore():
+    from baselines import registry
+    from benchmark.catalogue import check_settings, settings_for
+
+    entry = registry.entry("fixate")
+    check_settings([entry], {"lambda": 0.5, "fixate.lambda": 0.7})
+    assert settings_for(entry, {"lambda": 0.5}) == {"lambda_": 0.5}
+    assert settings_for(entry, {"lambda": 0.5, "fixate.lambda": 0.7}) == {"lambda_": 0.7}

@@ -63,7 +63,7 @@ def read_preset(name: str, backbone: str | None = None) -> dict[str, object]:
     """Return the values of a preset of ``configs/presets``.
 
     Args:
-        name: ``quick`` or ``full``.
+        name: ``quick``, ``tuned`` or ``full``.
         backbone: The backbone of the run, None for the default one. The pocket backbones are trained with settings of
             their own (``configs/simulators/pocket.yaml``), which a preset's own ``defaults`` override.
 

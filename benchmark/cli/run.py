@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from benchmark.cli.options import add_task_arguments
 
     add_task_arguments(parser, required=False)
-    parser.add_argument("--preset", metavar="NAME", help="quick (default) or full: see configs/presets")
+    parser.add_argument("--preset", metavar="NAME", help="quick (default), tuned or full: see configs/presets")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a run configuration (configs/*.yaml); options win")
     parser.add_argument("--simulators", metavar="A,B", help="simulators to run (list simulators); default: all priors")
     parser.add_argument("--seeds", metavar="42,123", help="seeds (default: 42,123,456,789,2024)")

@@ -17,11 +17,11 @@ class GazeOracle:
 
     Attributes:
         smoothing: Share of the uniform distribution mixed into the click probabilities, 0..1; attention stays as it
-            is. At 0, p = g, and a click on a slot never fixated costs -log(eps) = 18.4 in LogLoss, which then says
-            how many there were and little else.
+            is. At 0, the protocol's p = g, a click on a slot never fixated costs -log(eps) = 18.4 in LogLoss: that mean
+            then tells how many there were. 0.05 gives a LogLoss to compare with.
     """
 
-    smoothing: float = 0.05
+    smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         _check_share(self.smoothing)
@@ -48,7 +48,7 @@ class CursorOracle:
         smoothing: As for the gaze oracle.
     """
 
-    smoothing: float = 0.05
+    smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         _check_share(self.smoothing)

@@ -81,7 +81,7 @@ def test_a_gpu_that_is_not_there(checkpoints, monkeypatch):
 
 
 def test_names_and_nearest_name():
-    assert backbones.names()[:2] == ["qwen3-vl", "internvl3.5"]
+    assert backbones.names() == ["pocket-qwen3vl", "pocket-internvl", "qwen3-vl", "internvl3.5"]
     assert registry.checkpoint_of("qwen3-vl") == "Qwen/Qwen3-VL-4B-Instruct"
     assert registry.checkpoint_of("internvl3.5") == "OpenGVLab/InternVL3_5-4B-HF"
     assert registry.checkpoint_of("someone/some-model") == "someone/some-model"

@@ -21,7 +21,7 @@ PATCH, MERGE = 24, 2
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Widths and depths.
+    """Widths and depths, shared by both stand-ins.
 
     Attributes:
         width: Of the text decoder.
@@ -48,10 +48,6 @@ class Shape:
     vocabulary: int = 320
 
 
-SHAPES = {"pocket-qwen3vl": Shape(), "pocket-internvl": Shape(feedforward=576)}
-"""InternVL has no merger of its own in the vision tower; wider feed-forward layers make up for its parameters."""
-
-
 def new_model(name: str, tokenizer: PreTrainedTokenizerFast, shape: Shape | None = None) -> Any:
     """Return an untrained stand-in in float32; its weights come from torch's global generator.
 
@@ -63,7 +59,7 @@ def new_model(name: str, tokenizer: PreTrainedTokenizerFast, shape: Shape | None
 
     if name not in MARKERS:
         raise unknown_name("pocket stand-in", name, MARKERS)
-    shape = shape or SHAPES[name]
+    shape = shape or Shape()
     if name == "pocket-qwen3vl":
         model = Qwen3VLForConditionalGeneration(_qwen3vl(tokenizer, shape))
     else:

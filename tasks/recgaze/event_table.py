@@ -166,7 +166,8 @@ def _parse(path: Path) -> pa.Table:
     from pyarrow import csv as arrow_csv
 
     types: dict[str, Any] = {name: pa.dictionary(pa.int32(), pa.string()) for name in TEXT_COLUMNS}
-    types |= {name: pa.float64() for name in (*NUMBER_COLUMNS, *PLACE_COLUMNS)}  # places may be written "3.0"
+    types |= dict.fromkeys(NUMBER_COLUMNS, pa.float64())
+    types |= dict.fromkeys(PLACE_COLUMNS, pa.float32())  # small whole numbers that may be written "3.0"
     convert = arrow_csv.ConvertOptions(include_columns=list(COLUMNS), column_types=types, null_values=sorted(EMPTY))
     try:
         # Blocks of 4 MiB: fewer pieces to put together than the default, still enough for every core.

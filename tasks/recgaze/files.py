@@ -10,6 +10,7 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,6 +124,7 @@ def is_empty(text: str) -> bool:
     return text.strip() in EMPTY
 
 
+@lru_cache(maxsize=4096)  # thousands of fields write a few dozen numbers
 def whole_number(text: str, limit: int) -> int | None:
     """Return the number 1..limit that ``text`` writes (``3`` or ``3.0``), or None if it is none."""
     try:
@@ -211,6 +213,7 @@ def read_profiles(raw: Path) -> dict[str, str]:
     return profiles
 
 
+@lru_cache(maxsize=4096)
 def comma_list(text: str) -> tuple[str, ...]:
     """Split ``Action, Comedy`` (also ``['Action', 'Comedy']``) into its names."""
     if is_empty(text):

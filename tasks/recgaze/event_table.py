@@ -149,7 +149,10 @@ def read_events(path: Path) -> EventTable:
     clicked = (events.click_type >= 0) | (events.click.carousel > 0) | (events.click.position > 0)
     if (timeless := clicked & np.isnan(events.time)).any():
         raise _field_error(path, int(np.argmax(timeless)), "Timestamp", "", "the time of the click in seconds")
-    _refuse_repeated_rows(path, [user, task, click_type, *places.values()], list(numbers.values()))
+    rows = _possible_repeats(user * len(tasks) + task, events.time)
+    whole: list[NDArray[np.integer[Any]]] = [user, task, click_type, *places.values()]
+    codes = [column[rows] for column in whole]
+    _refuse_repeated_rows(path, rows, codes, [column[rows] for column in numbers.values()])
     return events
 
 
@@ -170,8 +173,7 @@ def _parse(path: Path) -> pa.Table:
     types |= dict.fromkeys(PLACE_COLUMNS, pa.float32())  # small whole numbers that may be written "3.0"
     convert = arrow_csv.ConvertOptions(include_columns=list(COLUMNS), column_types=types, null_values=sorted(EMPTY))
     try:
-        # Blocks of 4 MiB: fewer pieces to put together than the default, still enough for every core.
-        return arrow_csv.read_csv(path, read_options=arrow_csv.ReadOptions(block_size=1 << 22), convert_options=convert)
+        return arrow_csv.read_csv(path, convert_options=convert)
     except OSError as error:
         raise unreadable(path, error) from error
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
@@ -258,13 +260,36 @@ def _number_column(path: Path, table: pa.Table, name: str) -> Floats:
     return values
 
 
-def _refuse_repeated_rows(path: Path, codes: Sequence[NDArray[np.integer[Any]]], numbers: Sequence[Floats]) -> None:
+def _possible_repeats(session: Ints, time: Floats) -> Ints:
+    """Return the rows that can repeat another one.
+
+    Where every session stands in one piece and in order of time, as recorded, a repeated row has the same time as
+    its neighbour; in any other file it can be every row.
+    """
+    same = session[1:] == session[:-1]
+    in_one_piece = len(same) - np.count_nonzero(same) + 1 == np.count_nonzero(np.bincount(session))
+    in_order = not (same & ~(time[1:] >= time[:-1])).any()
+    if not (in_one_piece and in_order):
+        return np.arange(len(session))
+    pair = same & (time[1:] == time[:-1])
+    return np.flatnonzero(np.append(pair, False) | np.insert(pair, 0, False))
+
+
+def _refuse_repeated_rows(
+    path: Path, rows: Ints, codes: Sequence[NDArray[np.integer[Any]]], numbers: Sequence[Floats]
+) -> None:
     """Refuse a row that repeats an earlier one in all its fields.
 
     Rows that agree in the columns read here share a 64-bit mix of them; whether they agree in the
     whole line is then looked up in the file, so that no row is refused wrongly.
+
+    Args:
+        path: The file.
+        rows: Indices of the rows to compare.
+        codes: Columns of whole numbers at these rows.
+        numbers: Columns of numbers at these rows.
     """
-    mix = np.zeros(len(codes[0]), dtype=np.uint64)
+    mix = np.zeros(len(rows), dtype=np.uint64)
     for code in codes:
         mix *= np.uint64(101)
         mix += code.astype(np.uint64)
@@ -276,8 +301,8 @@ def _refuse_repeated_rows(path: Path, codes: Sequence[NDArray[np.integer[Any]]],
     shared = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(shared):
         return
-    suspects = np.isin(mix, shared)
+    suspects = set(rows[np.isin(mix, shared)].tolist())
     first: dict[bytes, int] = {}
-    for suspect, (line, content) in zip(suspects, _lines(path), strict=True):
-        if suspect and first.setdefault(content, line) != line:
+    for row, (line, content) in enumerate(_lines(path)):
+        if row in suspects and first.setdefault(content, line) != line:
             raise InputError(f"{path} row {line} repeats row {first[content]} in every field. Remove one of them.")

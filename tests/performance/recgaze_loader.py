@@ -1,9 +1,11 @@
-"""Reading a RecGaze folder of a million events: the suite's reader beside a row-by-row csv.DictReader loader.
+"""A RecGaze folder of a million events: ``prepare`` and the suite's reader beside reading with csv.DictReader.
 
-Writes a simulated folder into a temporary place, reads it with the loaders in turn, each in a process of its own that
-has read a small folder before (so that no import is timed), checks that they agree on every session's dwell, click and
-clicked film, and prints the time ratios and the peak memory. The row-by-row loader is measured with the checks that the
-suite's reader makes and without any.
+Writes a simulated folder into a temporary place and goes through it in five ways in turn, each in a process of its own
+that has gone through a small folder before (so that no import is timed): ``prepare`` without images, from the raw
+folder to the written data set; the suite's reader alone; a loader that reads row by row with csv.DictReader and makes
+the reader's checks; the same without any check; and csv.DictReader alone, every row dropped at once, which is less than
+any loader can do. Checks that all that give sessions agree on every session's dwell, click and clicked film, and prints
+the time ratios and the peak memory.
 
     python tests/performance/recgaze_loader.py [--rows 1000000] [--repeats 3]
 """
@@ -19,10 +21,15 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+
+if TYPE_CHECKING:
+    from tasks.types import Session
 
 KINDS = ("Fixation", "Fixation_AOI_Closest", "Click", "Cursor")
 AOI = (
@@ -186,71 +193,105 @@ def read_row_by_row_unchecked(raw: Path) -> Sessions:
     return read_row_by_row(raw, checks=False)
 
 
-def read_with_suite(raw: Path) -> Sessions:
+def iterate_row_by_row(raw: Path) -> None:
+    """Make every row a dictionary and drop it."""
+    with (raw / "summary_feedback.csv").open(newline="") as file:
+        for _ in csv.DictReader(file):
+            pass
+
+
+def read_with_suite(raw: Path) -> list[Session]:
     from tasks.definition import ReadOptions, quiet
     from tasks.recgaze import RECGAZE
 
-    reading = RECGAZE.read(raw, ReadOptions(images=False, simulated=True), quiet)
-    return {
-        s.session_id: (s.gaze_ms.tolist(), s.cursor_ms.tolist(), s.click, s.slots[s.click].text)
-        for s in reading.sessions
-    }
+    return RECGAZE.read(raw, ReadOptions(images=False, simulated=True), quiet).sessions
 
 
-LOADERS = {
-    "gazebench": read_with_suite,
-    "DictReader": read_row_by_row,
-    "DictReader, unchecked": read_row_by_row_unchecked,
+def prepare_with_suite(raw: Path) -> Path:
+    from tasks.definition import ReadOptions
+    from tasks.prepare import prepare
+    from tasks.recgaze import RECGAZE
+
+    return prepare(RECGAZE, raw, raw.parent / "prepared", ReadOptions(images=False, simulated=True)).out
+
+
+def found_sessions(result: object) -> Sessions | None:
+    """Return what a way found in one form; None where it keeps nothing."""
+    from tasks.recgaze import RECGAZE
+    from tasks.task import open_folder
+
+    if isinstance(result, Path):
+        task = open_folder(RECGAZE, result)
+        result = task.sessions_at(range(len(task)))
+    if isinstance(result, list):
+        result = {
+            s.session_id: (s.gaze_ms.tolist(), s.cursor_ms.tolist(), s.click, s.slots[s.click].text) for s in result
+        }
+    assert result is None or isinstance(result, dict)
+    return result
+
+
+WAYS: dict[str, Callable[[Path], object]] = {
+    "prepare, no images": prepare_with_suite,
+    "reader alone": read_with_suite,
+    "DictReader loader": read_row_by_row,
+    "DictReader loader, no checks": read_row_by_row_unchecked,
+    "DictReader, rows dropped": iterate_row_by_row,
 }
 
 
-def one_run(loader: str, raw: Path) -> None:
-    """Read once in this process; print seconds, peak memory and a digest-like summary as JSON."""
+def one_run(way: str, raw: Path) -> None:
+    """Go through ``raw`` once in this process; print seconds, peak memory and what was found as JSON."""
     import resource
 
     with tempfile.TemporaryDirectory() as folder:  # imports libraries before the clock starts
-        write_folder(Path(folder), rows=3 * 40, users=1)
-        LOADERS[loader](Path(folder))
+        small = Path(folder) / "raw"
+        small.mkdir()
+        write_folder(small, rows=3 * 40, users=1)
+        WAYS[way](small)
     start = time.perf_counter()
-    sessions = LOADERS[loader](raw)
+    result = WAYS[way](raw)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    checks = {
+    found = {
         name: [round(sum(gaze), 3), round(sum(cursor), 3), click, text]
-        for name, (gaze, cursor, click, text) in sessions.items()
+        for name, (gaze, cursor, click, text) in (found_sessions(result) or {}).items()
     }
-    print(json.dumps({"seconds": seconds, "peak": peak, "sessions": checks}))
+    print(json.dumps({"seconds": seconds, "peak": peak, "sessions": found}))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--one", choices=LOADERS, help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--raw", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
         one_run(args.one, args.raw)
         return
     with tempfile.TemporaryDirectory() as folder:
-        raw = Path(folder)
+        raw = Path(folder) / "raw"
+        raw.mkdir()
         write_folder(raw, args.rows)
         megabytes = (raw / "summary_feedback.csv").stat().st_size / 2**20
         results: dict[str, list[dict[str, object]]] = defaultdict(list)
         for _ in range(args.repeats):
-            for loader in LOADERS:  # in turn, so that a busy machine slows both
-                command = [sys.executable, __file__, "--one", loader, "--raw", folder]
+            for way in WAYS:  # in turn, so that a busy machine slows all
+                command = [sys.executable, __file__, "--one", way, "--raw", str(raw)]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
-                results[loader].append(json.loads(done.stdout))
-    if any(runs[0]["sessions"] != results["gazebench"][0]["sessions"] for runs in results.values()):
-        raise SystemExit("the loaders disagree")
-    best = {loader: min(float(str(run["seconds"])) for run in runs) for loader, runs in results.items()}
-    kept = len(results["gazebench"][0]["sessions"])  # type: ignore[arg-type]
-    print(f"{args.rows} events, {megabytes:.0f} MB, {kept} kept sessions, best of {args.repeats}; loaders agree")
-    print(f"{'loader':<24}{'seconds':>9}{'ratio':>8}{'peak MiB':>10}")
-    for loader, runs in results.items():
+                results[way].append(json.loads(done.stdout))
+    sessions = [found for runs in results.values() if (found := runs[0]["sessions"])]
+    if any(found != sessions[0] for found in sessions):
+        raise SystemExit("the ways disagree")
+    best = {way: min(float(str(run["seconds"])) for run in runs) for way, runs in results.items()}
+    first = next(iter(WAYS))
+    kept = len(sessions[0])  # type: ignore[arg-type]
+    print(f"{args.rows} events, {megabytes:.0f} MB, {kept} kept sessions, best of {args.repeats}; all agree on them")
+    print(f"{'':<32}{'seconds':>9}{'ratio':>8}{'peak MiB':>10}")
+    for way, runs in results.items():
         peak = max(float(str(run["peak"])) for run in runs)
-        print(f"{loader:<24}{best[loader]:>9.2f}{best[loader] / best['gazebench']:>8.1f}{peak:>10.0f}")
+        print(f"{way:<32}{best[way]:>9.2f}{best[way] / best[first]:>8.1f}{peak:>10.0f}")
 
 
 if __name__ == "__main__":

@@ -175,6 +175,12 @@ def test_a_repeated_event(tmp_path):
     refused(write_folder(tmp_path, rows), "summary_feedback.csv row 5", "repeats row 2")
 
 
+def test_a_repeated_event_among_others_of_the_same_time_in_a_file_in_order(tmp_path):
+    first, other = fixation("KINIT_1", 1, 5, 10, 1, 1), fixation("KINIT_1", 1, 5, 10, 1, 2)
+    rows = [fixation("KINIT_1", 1, 1, 10, 1, 1), first, other, first, click("KINIT_1", 1, 9, 1, 1)]
+    refused(write_folder(tmp_path, rows), "summary_feedback.csv row 5", "repeats row 3")
+
+
 def test_rows_that_differ_only_in_a_column_that_is_not_read_are_not_repeated(tmp_path):
     rows = [*PLAIN, PLAIN[0] | {"StimulusID": "other.mp4"}]
     session = RECGAZE.read(write_folder(tmp_path, rows), ReadOptions(images=False), quiet).sessions[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TARGETS = ("none", "free", "label")
+
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+"""Columns that pandas may add to a parquet file for the index of a table with left-out rows; they say nothing."""
 
 
 def schema() -> pa.Schema:
@@ -170,7 +174,7 @@ def read(path: Path, slots: Mapping[str, int]) -> pd.DataFrame:
 
 def _prediction(record: Mapping[str, object], where: str, stem: str) -> tuple[str, str, int, Prediction]:
     """Return the session, simulator, seed and (unchecked) prediction of one row."""
-    unknown = set(record) - set(schema().names)
+    unknown = {name for name in record if not _PANDAS_INDEX.fullmatch(name)} - set(schema().names)
     if unknown:
         raise InputError(f"{where}: unknown column '{sorted(unknown)[0]}'. Known: {', '.join(schema().names)}.")
     session_id, simulator, seed = record.get("session_id"), record.get("simulator"), record.get("seed")

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from benchmark.predictions import checked, read, to_frame, write
@@ -44,6 +46,12 @@ def test_answers_may_be_floats_as_a_column_with_blanks_is(tmp_path):
     pd.DataFrame({"session_id": ["a", "b"], "answer": [2.0, None]}).to_parquet(tmp_path / "p.parquet")
     found = read(tmp_path / "p.parquet", SLOTS)
     assert found.answer[0] == 2 and pd.isna(found.answer[1])
+
+
+def test_the_index_that_pandas_stores_with_a_filtered_table_is_not_a_column(tmp_path):
+    table = pa.table({"session_id": ["b"], "answer": [1], "__index_level_0__": [7]})
+    pq.write_table(table, tmp_path / "p.parquet")
+    assert read(tmp_path / "p.parquet", SLOTS).answer.tolist() == [1]
 
 
 def test_attention_without_mass_is_missing():

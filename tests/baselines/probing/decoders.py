@@ -75,9 +75,9 @@ def _exact_norm(module, hidden):
     return module.weight * hidden * torch.rsqrt(hidden.square().mean(-1, keepdim=True) + module.variance_epsilon)
 
 
-def batch(name, dtype=torch.float32, padded=True, size=2, length=13):
+def batch(name, dtype=torch.float32, padded=True, size=2, length=13, seed=3):
     """Return decoder arguments; the first sequence is padded by 4 on the left, and Qwen3-VL has deepstack features."""
-    generator = torch.Generator().manual_seed(3)
+    generator = torch.Generator().manual_seed(seed)
     pads = [4 if padded and i == 0 else 0 for i in range(size)]
     mask = torch.ones(size, length, dtype=torch.bool)
     for row, pad in enumerate(pads):

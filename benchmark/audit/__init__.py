@@ -1,0 +1,64 @@
+"""Do reported numbers fit together? Checks of any table of results, from what is printed alone.
+
+``audit(reported)`` returns what is found, ``examine(reported)`` also what was looked at. ``read(path)`` takes in a
+file, ``from_values`` numbers that are at hand. No data and no model is needed.
+"""
+
+from __future__ import annotations
+
+from benchmark.audit import grim, grimmer, improvement, one_run, ranges, repeats, stars
+from benchmark.audit.findings import SEVERITIES, Finding, Outcome, Severity
+from benchmark.audit.printed import Printed
+from benchmark.audit.reading import from_values, read
+from benchmark.audit.reported import Cell, Reported, Row, Setting
+
+CHECKS = (
+    ranges.check_range,
+    ranges.check_order,
+    grim.check,
+    grimmer.check,
+    improvement.check,
+    stars.check,
+    one_run.check,
+    ranges.check_uniform,
+    repeats.check,
+)
+"""The checks; a new one is a function here."""
+
+
+def examine(reported: Reported) -> list[Outcome]:
+    """Return what each check looked at and found.
+
+    Args:
+        reported: The table.
+    """
+    return [check(reported) for check in CHECKS]
+
+
+def audit(reported: Reported) -> list[Finding]:
+    """Return everything that is impossible, unlikely or worth a note in a table of reported results.
+
+    Args:
+        reported: The table.
+
+    Returns:
+        The findings, the gravest first.
+    """
+    found = [finding for outcome in examine(reported) for finding in outcome.findings]
+    return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+__all__ = [
+    "Cell",
+    "Finding",
+    "Outcome",
+    "Printed",
+    "Reported",
+    "Row",
+    "Setting",
+    "Severity",
+    "audit",
+    "examine",
+    "from_values",
+    "read",
+]

@@ -1,0 +1,56 @@
+"""What an audit says: findings, and what was looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["impossible", "unlikely", "note"]
+SEVERITIES: tuple[Severity, ...] = ("impossible", "unlikely", "note")
+
+UNLIKELY = 1e-3
+"""Chance below which a pattern is called unlikely. An audit looks at few patterns, so this is seldom passed by luck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or worth knowing, in a table of reported results.
+
+    Attributes:
+        severity: ``impossible``: no data can give these numbers under what the report says of itself. ``unlikely``:
+            they can come about, but seldom. ``note``: true of the numbers and worth knowing.
+        check: Which check found it, such as ``grim``.
+        where: The row, or the rows.
+        metric: The metric, or the metrics.
+        what: What is found, and what it rests on.
+        arithmetic: The reckoning, so that it can be done again by hand.
+    """
+
+    severity: Severity
+    check: str
+    where: str
+    metric: str
+    what: str
+    arithmetic: str
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.where}, {self.metric}: {self.what} [{self.arithmetic}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one check came to.
+
+    Attributes:
+        check: Its name.
+        subject: What it looks at, in words.
+        checked: How many values it looked at and could have objected to.
+        findings: What it found.
+        reason: Why values were left out; empty if none was.
+    """
+
+    check: str
+    subject: str
+    checked: int
+    findings: tuple[Finding, ...]
+    reason: str = ""

@@ -1,0 +1,70 @@
+"""The grid that a count metric lives on: whole counts over whole counts.
+
+CSH@k and Accuracy count sessions, TGO@k counts slots: over n sessions and s seeds the mean is a whole number divided
+by n s, or by n k s for TGO@k. That holds for a plain mean over sessions in which ties are broken; with ties in
+expectation, or with users that weigh alike, the grid is finer and nothing here applies.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+
+from benchmark.audit.printed import Printed
+from benchmark.audit.reported import Setting
+
+_AT = re.compile(r"(CSH|TGO)@([1-9]\d{0,3})", re.ASCII)
+
+ASSUMED = "if it is a plain mean over sessions and ties are broken"
+
+
+def per_session(metric: str, n_slots: int | None) -> int | None:
+    """Return what a session can score at most, as a whole number, or None for a metric that does not count.
+
+    1 for CSH@k and Accuracy, min(k, K) for TGO@k.
+    """
+    if metric == "Accuracy":
+        return 1
+    match = _AT.fullmatch(metric)
+    if match is None:
+        return None
+    if match[1] == "CSH":
+        return 1
+    return min(int(match[2]), n_slots or int(match[2]))
+
+
+def counts(metric: str, setting: Setting) -> int | None:
+    """Return what one run can score at most, or None where no grid is known."""
+    most = per_session(metric, setting.n_slots)
+    if most is None or setting.n_sessions is None or not whole(setting):
+        return None
+    return most * setting.n_sessions
+
+
+def whole(setting: Setting) -> bool:
+    """Return whether sessions count whole and weigh alike, as far as the report says."""
+    return setting.average != "users" and setting.ties != "expected"
+
+
+def declared(setting: Setting) -> bool:
+    """Return whether the report itself says what the grid rests on."""
+    return setting.average == "sessions" and setting.ties == "broken"
+
+
+def totals(low: Fraction, high: Fraction, most: int) -> range:
+    """Return the whole numbers t of 0..most with low <= t / most <= high."""
+    return range(max(0, math.ceil(low * most)), min(most, math.floor(high * most)) + 1)
+
+
+def fits(mean: Printed, most: int) -> bool:
+    """Return whether some whole number over ``most`` is printed as ``mean``: the GRIM test.
+
+    Source: Brown and Heathers 2017, The GRIM Test, doi 10.1177/1948550616673876.
+    """
+    return len(totals(mean.low, mean.high, most)) > 0
+
+
+def tells(mean: Printed, most: int) -> bool:
+    """Return whether the digits are enough for the test to fail at all: the grid is wider than the last digit."""
+    return 2 * mean.half * most < 1

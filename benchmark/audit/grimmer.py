@@ -1,0 +1,182 @@
+"""GRIMMER: can this SD over seeds stand beside this mean of whole counts?
+
+The s counts behind a mean are whole numbers c_1 .. c_s with a known total T. Their sum of squares Q is whole too, is
+odd or even as T is, and the SD is a function of T and Q alone. Where no Q in the interval that the printed SD leaves
+open can be reached by s whole numbers of total T, the two numbers do not belong together. Source: Anaya 2016, The
+GRIMMER test, PeerJ Preprints 4:e2400v1; the condition on odd and even after Allard 2018, Analytic-GRIMMER. Since s is
+small, here the whole numbers are searched for, so the answer is exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from benchmark.audit import granularity
+from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.printed import Printed
+from benchmark.audit.reported import Cell, Reported, Row, Setting
+
+DEGREES = {"sample": 1, "population": 0}
+"""Kind of SD -> what is taken from the number of seeds in its divisor."""
+
+MOST_SEEDS = 40
+MOST_TOTALS = 2_000
+MOST_STEPS = 20_000
+"""Beyond these the search is given up and the numbers pass: it never objects to what it has not refuted."""
+
+NEAR = 200
+"""How far the nearest sums are looked for that a finding names."""
+
+
+def check(reported: Reported) -> Outcome:
+    """Hold every SD over seeds of a count metric against its mean."""
+    found: list[Finding] = []
+    fitting: dict[str, list[tuple[Row, str, Cell, list[str]]]] = {}
+    checked = left = 0
+    for row, metric, cell in reported.cells():
+        setting = reported.setting(row)
+        if cell.sd is None or granularity.per_session(metric, setting.n_slots) is None:
+            continue
+        most, seeds = granularity.counts(metric, setting), reported.seeds(row)
+        if most is None or seeds is None or seeds < 2 or not granularity.fits(cell.mean, most * seeds):
+            left += 1
+            continue
+        checked += 1
+        kinds = [setting.sd] if setting.sd else list(DEGREES)
+        fit = [kind for kind in kinds if possible(cell.mean, cell.sd, most, seeds, DEGREES[kind])]
+        if not fit:
+            found.append(_failed(row, metric, cell.mean, cell.sd, setting, most, seeds, kinds))
+        elif setting.sd is None:
+            fitting.setdefault(row.task, []).append((row, metric, cell, list(fit)))
+    for task, entries in fitting.items():
+        found.extend(_kind(reported, task, entries))
+    reason = f"{left} left out: sessions or seeds are not given, there is one seed, or the mean failed" if left else ""
+    return Outcome("grimmer", "SDs of count metrics", checked, tuple(found), reason)
+
+
+def possible(mean: Printed, sd: Printed, most: int, seeds: int, degrees: int) -> bool:
+    """Return whether ``seeds`` counts of 0..most have this mean and SD as printed.
+
+    Args:
+        mean: Mean over seeds of count / most.
+        sd: SD over seeds of count / most.
+        most: What one run can score at most.
+        seeds: Number of counts, two or more.
+        degrees: 1 for a sample SD, 0 for a population SD.
+    """
+    if sd.high < 0:
+        return False
+    low, high = (max(Fraction(0), edge) ** 2 * most**2 * (seeds - degrees) for edge in (sd.low, sd.high))
+    candidates = granularity.totals(mean.low, mean.high, most * seeds)
+    if len(candidates) > MOST_TOTALS:
+        return True
+    for total in candidates:
+        centre = Fraction(total * total, seeds)
+        if reachable(seeds, total, math.ceil(centre + low), math.floor(centre + high), most):
+            return True
+    return False
+
+
+def reachable(numbers: int, total: int, low: int, high: int, most: int) -> bool:
+    """Return whether whole numbers of 0..most have this total and a sum of squares of low..high.
+
+    Args:
+        numbers: How many.
+        total: Their total.
+        low: Least sum of squares.
+        high: Largest sum of squares.
+        most: Largest number allowed.
+    """
+    if not _bounded(numbers, total, low, high, most):
+        return False
+    if numbers > MOST_SEEDS:
+        return True
+    steps = 0
+    refuted: set[tuple[int, int, int, int]] = set()
+
+    def search(numbers: int, total: int, low: int, high: int, most: int) -> bool:
+        """Take the largest number away, the rest being no larger."""
+        nonlocal steps
+        if not _bounded(numbers, total, low, high, most):
+            return False
+        if numbers == 1:
+            return True
+        key = numbers, total, high, most
+        if key in refuted:
+            return False
+        for largest in range(min(most, total), -(-total // numbers) - 1, -1):
+            steps += 1
+            if steps > MOST_STEPS:
+                return True
+            square = largest * largest
+            if search(numbers - 1, total - largest, low - square, high - square, largest):
+                return True
+        refuted.add(key)
+        return False
+
+    return search(numbers, total, low, high, most)
+
+
+def _bounded(numbers: int, total: int, low: int, high: int, most: int) -> bool:
+    """Return whether nothing simple rules it out: the least and largest sum of squares, and odd or even."""
+    if not 0 <= total <= numbers * most:
+        return False
+    each, more = divmod(total, numbers)
+    least = numbers * each * each + more * (2 * each + 1)
+    full, rest = divmod(total, most) if most else (0, 0)
+    largest = full * most * most + rest * rest
+    low, high = max(low, least), min(high, largest)
+    # a number and its square are both odd or both even, so the sum of squares is as odd as the total
+    return low + (low - total) % 2 <= high
+
+
+def _failed(
+    row: Row, metric: str, mean: Printed, sd: Printed, setting: Setting, most: int, seeds: int, kinds: Sequence[str]
+) -> Finding:
+    what = f"no {seeds} counts of 0 to {most} have mean {mean} and SD {sd} ({' or '.join(kinds)} SD)"
+    parts = [_arithmetic(mean, sd, most, seeds, kind) for kind in kinds]
+    if granularity.declared(setting):
+        return Finding("impossible", "grimmer", row.where, metric, f"{what}.", "; ".join(parts))
+    return Finding("unlikely", "grimmer", row.where, metric, f"{what}, {granularity.ASSUMED}.", "; ".join(parts))
+
+
+def _arithmetic(mean: Printed, sd: Printed, most: int, seeds: int, kind: str) -> str:
+    """Return the interval of the sum of squared deviations, and the sums next to it that whole numbers can have."""
+    degrees = DEGREES[kind]
+    total = granularity.totals(mean.low, mean.high, most * seeds)[0]
+    low, high = (max(0.0, float(edge)) ** 2 * most**2 * (seeds - degrees) for edge in (sd.low, sd.high))
+    centre = total * total / seeds
+    start = math.floor(centre + low)
+    below = next((q for q in range(start, start - NEAR, -1) if reachable(seeds, total, q, q, most)), None)
+    above = next((q for q in range(start + 1, start + NEAR) if reachable(seeds, total, q, q, most)), None)
+    near = [
+        f"{q - centre:.2f} (SD {math.sqrt((q - centre) / (seeds - degrees)) / most:.{sd.decimals + 1}f})"
+        for q in (below, above)
+        if q is not None
+    ]
+    return (
+        f"{kind} SD {sd} over counts of total {total}: squared deviations must sum to {low:.2f} .. {high:.2f}; "
+        f"the nearest that whole counts have: {', '.join(near) or 'none'}"
+    )
+
+
+def _kind(reported: Reported, task: str, entries: list[tuple[Row, str, Cell, list[str]]]) -> list[Finding]:
+    """Note that SDs can only be of one kind, where the report does not say which."""
+    found = []
+    for kind, other in (("sample", "population"), ("population", "sample")):
+        only = [(row, metric, cell) for row, metric, cell, fit in entries if fit == [kind]]
+        if not only or any(kind not in fit for *_, fit in entries):
+            continue
+        row, metric, cell = only[0]
+        most, seeds = granularity.counts(metric, reported.setting(row)), reported.seeds(row)
+        if most is None or seeds is None or cell.sd is None:
+            continue
+        what = (
+            f"the SDs fit as {kind} SDs (all {len(entries)}), not as {other} SDs: "
+            f"{len(only)} of them no counts can have. The first: {row.where}, {metric}."
+        )
+        arithmetic = _arithmetic(cell.mean, cell.sd, most, seeds, other)
+        found.append(Finding("note", "grimmer", task or "the table", "count metrics", what, arithmetic))
+    return found

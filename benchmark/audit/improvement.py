@@ -1,0 +1,79 @@
+"""Improvement percentages against their parts.
+
+The improvement on a baseline b is (a - b) / b where more is better and (b - a) / b where less is; both signs pass
+for the latter, since both are printed. It may have been worked out from unrounded numbers: every pair that is printed
+as the parts are is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.printed import Printed
+from benchmark.audit.reported import Cell, Reported, Row
+
+LOWER_IS_BETTER = ("KL", "JS", "LogLoss")
+
+_Formula = Callable[[Fraction, Fraction], Fraction]
+
+_FORMULAS: dict[str, _Formula] = {
+    "the difference in points": lambda a, b: (a - b) * 100,
+    "the difference as a share of the value itself": lambda a, b: (a - b) / a * 100,
+    "the ratio to the baseline": lambda a, b: a / b * 100,
+}
+"""Other numbers that are printed as improvements; all are monotone in each part while both are above 0."""
+
+
+def gain(a: Fraction, b: Fraction) -> Fraction:
+    """Return how much ``a`` lies above ``b``, in percent of ``b``."""
+    return (a - b) / b * 100
+
+
+def check(reported: Reported) -> Outcome:
+    """Hold every improvement against the value and the baseline's value."""
+    found: list[Finding] = []
+    checked = left = 0
+    for row, metric, cell in reported.cells():
+        if cell.improvement is None:
+            continue
+        base = reported.baseline_of(row, metric)
+        if base is None or base[1].mean.low <= 0 or cell.mean.low <= 0:
+            left += 1
+            continue
+        checked += 1
+        found.extend(_compare(row, metric, cell, cell.improvement, base[1].mean))
+    reason = f"{left} left out: the baseline's value is not there, or a part is not above 0" if left else ""
+    return Outcome("improvement", "improvement percentages", checked, tuple(found), reason)
+
+
+def span(formula: _Formula, a: Printed, b: Printed) -> tuple[Fraction, Fraction]:
+    """Return the least and largest result of a formula over all numbers that are printed as ``a`` and ``b``."""
+    corners = [formula(x, y) for x in (a.low, a.high) for y in (b.low, b.high)]
+    return min(corners), max(corners)
+
+
+def _compare(row: Row, metric: str, cell: Cell, said: Printed, base: Printed) -> list[Finding]:
+    lower = metric in LOWER_IS_BETTER
+    low, high = span(gain, cell.mean, base)
+    if _meets(said, low, high) or (lower and _meets(said, -high, -low)):
+        return []
+    sign = -1 if lower else 1
+    first, last = sorted((float(sign * low), float(sign * high)))
+    parts = f"({base} - {cell.mean}) / {base}" if lower else f"({cell.mean} - {base}) / {base}"
+    arithmetic = f"{parts} = {first:.2f} .. {last:.2f} %, not {said} %"
+    if _meets(said, -high, -low):
+        what = "the improvement has the wrong sign."
+        return [Finding("impossible", "improvement", row.where, metric, what, arithmetic)]
+    for name, formula in _FORMULAS.items():
+        other_low, other_high = span(formula, cell.mean, base)
+        if _meets(said, other_low, other_high) or _meets(said, -other_high, -other_low):
+            what = f"the improvement is {name}, not its share of the baseline."
+            return [Finding("note", "improvement", row.where, metric, what, arithmetic)]
+    what = "the improvement does not follow from its parts, however they were rounded."
+    return [Finding("impossible", "improvement", row.where, metric, what, arithmetic)]
+
+
+def _meets(said: Printed, low: Fraction, high: Fraction) -> bool:
+    return said.low <= high and low <= said.high

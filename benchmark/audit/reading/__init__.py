@@ -1,0 +1,116 @@
+"""Reported results from files: JSON and YAML of our own schema, a submission's, a run's, CSV and Markdown tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from benchmark.audit.printed import printed
+from benchmark.audit.reading import documents, mapping, runs, tables
+from benchmark.audit.reported import Cell, Reported, Row, Setting
+from tasks.errors import InputError
+
+MOST_BYTES = 5_000_000
+MOST_CELLS = 50_000
+
+_READERS = {
+    ".json": documents.load_json,
+    ".yaml": documents.load_yaml,
+    ".yml": documents.load_yaml,
+}
+_TABLES = {".csv": tables.from_csv, ".tsv": tables.from_csv, ".md": tables.from_markdown}
+
+
+def read(path: str | Path) -> Reported:
+    """Read reported results.
+
+    Args:
+        path: A file, told apart by its name (``.json``, ``.yaml``, ``.csv``, ``.tsv``, ``.md``), or the folder of a
+            finished run.
+
+    Raises:
+        InputError: It cannot be read, is too large, or is not of a kind that is known; the place is named.
+    """
+    given = Path(path)
+    file = given / runs.FILE if given.is_dir() else given
+    kind = file.suffix.lower()
+    if kind not in _READERS and kind not in _TABLES:
+        known = ", ".join([*_READERS, *_TABLES])
+        raise InputError(f"{file} is no table that can be read: its name must end in one of {known}.")
+    text = _text(file)
+    try:
+        if kind in _TABLES:
+            found = _TABLES[kind](text, file.name)
+        else:
+            found = _of_document(_READERS[kind](text), file)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
+    if sum(len(row.cells) for row in found.rows) > MOST_CELLS:
+        raise InputError(f"{file} holds more than {MOST_CELLS} numbers. Give a smaller table.")
+    if not any(row.cells for row in found.rows):
+        raise InputError(f"{file} holds no number of a metric. Name the columns after metrics, such as CSH@1.")
+    return found
+
+
+def _text(file: Path) -> str:
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise InputError(f"{file} is larger than {MOST_BYTES // 10**6} MB. Give a table of results.")
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError(
+            f"there is no file {file}. Give a table of results, a run's folder, or 'published'."
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
+
+
+def _of_document(values: object, file: Path) -> Reported:
+    """Return what a JSON or YAML document holds, told apart by its keys."""
+    if not isinstance(values, dict):
+        raise InputError("it must hold keys and values, with 'rows' (docs/audit.md shows the format).")
+    if "simulators" in values and "schema_version" in values:
+        return runs.from_results(values, str(file))
+    if "reported" in values and "rows" not in values:
+        return mapping.from_submission(values, file.name)
+    return mapping.from_mapping(values, file.name)
+
+
+def from_values(
+    values: Mapping[str, float | str] | Iterable[tuple[str, float | str]],
+    *,
+    task: str = "",
+    method: str = "",
+    setting: Setting | None = None,
+    source: str = "",
+) -> Reported:
+    """Return reported results of one row from numbers at hand.
+
+    Args:
+        values: Metric -> number, or pairs of these, where a metric may stand twice. A float is taken to be printed
+            with the digits that it shows; give text (``"0.50"``) to keep trailing zeros.
+        task: What it was measured on.
+        method: What was measured.
+        setting: How the numbers came about, as far as it is known.
+        source: Where they stand.
+
+    Raises:
+        InputError: A value is no number.
+    """
+    pairs = list(values.items() if isinstance(values, Mapping) else values)
+    rows: list[dict[str, Cell]] = [{}]
+    for metric, value in pairs:
+        text = value if isinstance(value, str) else repr(float(value))
+        name = mapping.metric_name(metric)
+        # a metric that stands a second time opens a second row: the check of repeats compares the two
+        target = next((row for row in rows if name not in row), None)
+        if target is None:
+            rows.append(target := {})
+        try:
+            target[name] = Cell(printed(text))
+        except InputError as error:
+            raise InputError(f"{metric}: {error}") from error
+    found = tuple(Row("", task, "", "", method, False, cells) for cells in rows)
+    return Reported(source, found, {task: setting or Setting()})

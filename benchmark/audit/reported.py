@@ -1,0 +1,178 @@
+"""A table of reported results as typed values: what is audited."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from benchmark.audit.printed import Printed
+from tasks.errors import unknown_name
+
+Average = Literal["sessions", "users"]
+Ties = Literal["broken", "expected"]
+Deviation = Literal["sample", "population"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How the numbers of a task came about, as far as the report says. What is None is not known.
+
+    Attributes:
+        n_sessions: Test sessions in a mean.
+        n_sessions_inferred: The report does not give ``n_sessions``; somebody worked it out from the values.
+        n_seeds: Seeds that a number of a simulator that is not deterministic is the mean of.
+        n_slots: Slots of every session, K.
+        uniform_logloss: LogLoss of uniform probabilities in nats; None takes ln K.
+        average: ``sessions``: a plain mean over sessions. ``users``: over sessions, then over users.
+        ties: ``broken``: a session counts whole. ``expected``: a tie counts with its chance (PROTOCOL section 5).
+        sd: Whether SDs over seeds are ``sample`` SDs (divided by n - 1) or ``population`` SDs (by n).
+    """
+
+    n_sessions: int | None = None
+    n_sessions_inferred: bool = False
+    n_seeds: int | None = None
+    n_slots: int | None = None
+    uniform_logloss: float | None = None
+    average: Average | None = None
+    ties: Ties | None = None
+    sd: Deviation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One reported number and what stands beside it.
+
+    Attributes:
+        mean: The number.
+        sd: SD over seeds.
+        stars: Stars of its significance; 0 for a difference that was tested and has none, None if nothing is said.
+        improvement: On the baseline, in percent.
+    """
+
+    mean: Printed
+    sd: Printed | None = None
+    stars: int | None = None
+    improvement: Printed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a reported table. Labels that a report does not have are empty.
+
+    Attributes:
+        table: Which table of the source.
+        task: Task.
+        backbone: Pre-trained model.
+        operator: Attention operator.
+        method: What was run.
+        deterministic: Every seed gives the same numbers, so they are those of one run.
+        cells: Metric -> number.
+    """
+
+    table: str
+    task: str
+    backbone: str
+    operator: str
+    method: str
+    deterministic: bool
+    cells: Mapping[str, Cell] = field(hash=False)
+
+    @property
+    def subject(self) -> tuple[str, str, str, str]:
+        """What the numbers are about, in whichever table they stand."""
+        return self.task, self.backbone, self.operator, self.method
+
+    @property
+    def where(self) -> str:
+        """The row in words."""
+        table = f"table {self.table}" if self.table else ""
+        return ", ".join(label for label in (table, *self.subject) if label) or "the table"
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """Reported results.
+
+    Attributes:
+        source: Where they stand.
+        rows: The rows.
+        settings: Task -> how its numbers came about.
+        baseline: Method that improvements and stars refer to; empty if there is none.
+        levels: p below which there are one, two, ... stars.
+        notes: What a reader of the numbers must know, such as that they come from simulated data.
+    """
+
+    source: str
+    rows: tuple[Row, ...]
+    settings: Mapping[str, Setting] = field(default_factory=dict, hash=False)
+    baseline: str = ""
+    levels: tuple[float, ...] = (0.05, 0.01)
+    notes: tuple[str, ...] = ()
+
+    def setting(self, row: Row) -> Setting:
+        """Return how the numbers of a row came about; one without an entry is not known at all."""
+        return self.settings.get(row.task, Setting())
+
+    def seeds(self, row: Row) -> int | None:
+        """Return how many runs differ in a row: 1 for a deterministic one, None if it is not known."""
+        return 1 if row.deterministic else self.setting(row).n_seeds
+
+    def find(self, task: str, method: str, backbone: str = "", operator: str = "") -> Row | None:
+        """Return the first row about a subject, or None."""
+        return next((row for row in self.rows if row.subject == (task, backbone, operator, method)), None)
+
+    def baseline_of(self, row: Row, metric: str) -> tuple[Row, Cell] | None:
+        """Return the baseline's row and cell that a cell's improvement and stars refer to, or None.
+
+        The same table is looked through first.
+        """
+        subject = (row.task, row.backbone, row.operator, self.baseline)
+        if not self.baseline or row.subject == subject:
+            return None
+        others = [other for other in self.rows if other.subject == subject and metric in other.cells]
+        others.sort(key=lambda other: other.table != row.table)
+        return (others[0], others[0].cells[metric]) if others else None
+
+    def cells(self) -> Iterator[tuple[Row, str, Cell]]:
+        """Yield row, metric and number of the whole report."""
+        for row in self.rows:
+            for metric, cell in row.cells.items():
+                yield row, metric, cell
+
+    def subjects(self) -> Iterator[tuple[Row, str, Cell]]:
+        """Yield as ``cells`` does, but a number that several tables repeat only once, with its SD if one gives it."""
+        found: dict[tuple[object, ...], tuple[Row, str, Cell]] = {}
+        for row, metric, cell in self.cells():
+            key = (*row.subject, metric, cell.mean.value)
+            if key not in found or (found[key][2].sd is None and cell.sd is not None):
+                found[key] = row, metric, cell
+        yield from found.values()
+
+
+def amended(
+    reported: Reported, known: Mapping[str, object], baseline: str | None = None, deterministic: Collection[str] = ()
+) -> Reported:
+    """Return a report with what its reader knows of it laid over what it says itself.
+
+    Args:
+        reported: The report.
+        known: Field of ``Setting`` -> value, for every task.
+        baseline: Method that improvements and stars refer to; None leaves it.
+        deterministic: Methods whose numbers are the same under every seed, beside those that are marked.
+
+    Raises:
+        InputError: A method does not occur.
+    """
+    methods = list(dict.fromkeys(row.method for row in reported.rows))
+    for name in [*deterministic, *([baseline] if baseline else [])]:
+        if name not in methods:
+            raise unknown_name("method", name, methods)
+    if "n_sessions" in known:
+        known = {**known, "n_sessions_inferred": False}
+    settings = {
+        row.task: replace(reported.setting(row), **known)  # type: ignore[arg-type]
+        for row in reported.rows
+    }
+    rows = tuple(replace(row, deterministic=row.deterministic or row.method in deterministic) for row in reported.rows)
+    return replace(reported, rows=rows, settings=settings, baseline=reported.baseline if baseline is None else baseline)

@@ -1,0 +1,272 @@
+"""Stars against mean, SD and number of seeds.
+
+Stars come from paired t-tests over s seeds: t = d / (sd_d / sqrt(s)) with s - 1 degrees of freedom, two-sided, where d
+is the difference of two means and sd_d the SD of the s differences. sd_d is hardly ever reported. It hangs on both
+SDs and on the correlation r between the two simulators over seeds:
+
+    sd_d^2 = sd_a^2 + sd_b^2 - 2 r sd_a sd_b.
+
+So the stars say what r must have been, or that no r will do:
+
+- The baseline is deterministic: sd_b = 0, sd_d = sd_a, and the stars follow.
+- Both SDs are given: |sd_a - sd_b| <= sd_d <= sd_a + sd_b.
+- Only sd_a is given: with D = |d| sqrt(s) / t_crit, the largest sd_d that earns the stars, any baseline with a small SD
+  will do if sd_a <= D; otherwise r must be at least sqrt(1 - (D / sd_a)^2), which it is for sd_b = sqrt(sd_a^2 - D^2).
+
+Numbers are taken at the end of their rounding that favours the report.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from benchmark.audit.findings import UNLIKELY, Finding, Outcome, Severity
+from benchmark.audit.reported import Cell, Reported, Row
+
+NOTED = 0.05
+"""Chance of the needed correlation between independent seeds below which it is noted; below ``UNLIKELY`` it is that."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """One starred value beside its baseline.
+
+    Attributes:
+        row: Its row.
+        metric: Its metric.
+        cell: The number.
+        base: The baseline's number.
+        seeds: Seeds of the paired t-test.
+        base_sd: Least and largest SD that the baseline can have, None if nothing is known of it.
+    """
+
+    row: Row
+    metric: str
+    cell: Cell
+    base: Cell
+    seeds: int
+    base_sd: tuple[float, float] | None
+
+    @property
+    def difference(self) -> tuple[float, float]:
+        """Least and largest absolute difference of what is printed so."""
+        low = float(self.cell.mean.low - self.base.mean.high)
+        high = float(self.cell.mean.high - self.base.mean.low)
+        return (0.0 if low <= 0 <= high else min(abs(low), abs(high))), max(abs(low), abs(high))
+
+    @property
+    def sd(self) -> tuple[float, float]:
+        """Least and largest SD that is printed so."""
+        assert self.cell.sd is not None
+        return max(0.0, float(self.cell.sd.low)), float(self.cell.sd.high)
+
+
+def check(reported: Reported) -> Outcome:
+    """Hold every starred value against its mean, SD and the number of seeds."""
+    found: list[Finding] = []
+    fixed: list[_Test] = []
+    checked = left = 0
+    for row, metric, cell in reported.cells():
+        if cell.stars is None:
+            continue
+        base, seeds = reported.baseline_of(row, metric), reported.seeds(row)
+        if base is None or cell.sd is None or seeds is None or seeds < 2 or cell.stars > len(reported.levels):
+            left += 1
+            continue
+        checked += 1
+        given = base[1].sd
+        base_sd = None if given is None else (max(0.0, float(given.low)), float(given.high))
+        if base[0].deterministic:
+            base_sd = (0.0, 0.0)
+        test = _Test(row, metric, cell, base[1], seeds, base_sd)
+        finding = _judge(test, reported)
+        if finding is not None:
+            found.append(finding)
+        elif base_sd == (0.0, 0.0):
+            fixed.append(test)
+    if fixed:
+        found.append(_summary(fixed, reported))
+    reason = f"{left} left out: SD, seeds or the baseline's value are not there" if left else ""
+    return Outcome("stars", "values with stars", checked, tuple(found), reason)
+
+
+def critical(seeds: int, level: float) -> float:
+    """Return the t that a two-sided paired t-test over ``seeds`` seeds needs for p = ``level``."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(seeds - 1, 1 - level / 2))
+
+
+def p_value(difference: float, sd: float, seeds: int) -> float:
+    """Return the two-sided p of a paired t-test; 0 for a difference without spread, 1 for no difference.
+
+    Args:
+        difference: Mean difference.
+        sd: SD of the differences over seeds (ddof = 1).
+        seeds: Number of seeds.
+    """
+    from scipy.special import stdtr
+
+    if difference == 0:
+        return 1.0
+    if sd == 0:
+        return 0.0
+    return float(2 * stdtr(seeds - 1, -abs(difference) / (sd / math.sqrt(seeds))))
+
+
+def needed_correlation(sd_a: float, sd_b: float | None, largest: float) -> float | None:
+    """Return the least correlation over seeds with which the SD of differences is at most ``largest``.
+
+    Args:
+        sd_a: SD over seeds of the one.
+        sd_b: SD of the other; None takes the one that needs the least correlation.
+        largest: SD of the differences that must not be passed.
+
+    Returns:
+        The correlation; -1 if any will do, None if none will.
+    """
+    if sd_b is None:
+        return -1.0 if sd_a <= largest else math.sqrt(1 - (largest / sd_a) ** 2)
+    if sd_a * sd_b == 0:
+        return -1.0 if max(sd_a, sd_b) <= largest else None
+    needed = (sd_a**2 + sd_b**2 - largest**2) / (2 * sd_a * sd_b)
+    return None if needed > 1 else max(-1.0, needed)
+
+
+def correlation_chance(least: float, seeds: int) -> float:
+    """Return the chance that two independent normal samples correlate at least so much.
+
+    Args:
+        least: The correlation.
+        seeds: Size of the samples; two numbers always correlate by -1 or 1.
+    """
+    from scipy.special import stdtr
+
+    if least <= -1:
+        return 1.0
+    if seeds < 3:
+        return 0.5
+    if least >= 1:
+        return 0.0
+    return float(stdtr(seeds - 2, -least * math.sqrt((seeds - 2) / (1 - least**2))))
+
+
+def _judge(test: _Test, reported: Reported) -> Finding | None:
+    """Return what is wrong with the stars of one value, or None."""
+    stars = test.cell.stars or 0
+    if stars:
+        level = reported.levels[stars - 1]
+        largest = test.difference[1] * math.sqrt(test.seeds) / critical(test.seeds, level)
+        needed = _least_needed(test, largest)
+        if needed is None or correlation_chance(needed, test.seeds) < NOTED:
+            return _too_many(test, level, largest, needed)
+    if stars < len(reported.levels) and test.base_sd is not None:
+        # the fewest stars come about with the largest spread of the differences: correlation -1
+        level = reported.levels[stars]
+        worst = test.sd[1] + test.base_sd[1]
+        if p_value(test.difference[0], worst, test.seeds) < level:
+            return _too_few(test, level, worst)
+    return None
+
+
+def _least_needed(test: _Test, largest: float) -> float | None:
+    """Return the least correlation needed over all SDs that are printed as these are."""
+    if test.base_sd is None:
+        return needed_correlation(test.sd[0], None, largest)
+    # for one SD fixed, the least correlation is needed where the other is sqrt(fixed^2 - largest^2), or at an end of
+    # its rounding; both cannot be inside their rounding at once
+    pairs = []
+    for fixed in test.sd:
+        pairs += [(fixed, other) for other in _candidates(fixed, test.base_sd, largest)]
+    for fixed in test.base_sd:
+        pairs += [(other, fixed) for other in _candidates(fixed, test.sd, largest)]
+    known = [needed for a, b in pairs if (needed := needed_correlation(a, b, largest)) is not None]
+    return min(known) if known else None
+
+
+def _candidates(fixed: float, ends: tuple[float, float], largest: float) -> list[float]:
+    low, high = ends
+    best = math.sqrt(max(0.0, fixed**2 - largest**2))
+    return [low, high, min(max(best, low), high)]
+
+
+def _reckoning(test: _Test) -> str:
+    return f"d = {test.cell.mean} - {test.base.mean}, SD {test.cell.sd}, {test.seeds} seeds"
+
+
+def _too_many(test: _Test, level: float, largest: float, needed: float | None) -> Finding:
+    stars = f"{test.cell.stars} star{'s' if test.cell.stars != 1 else ''} (p < {level:g})"
+    arithmetic = (
+        f"{_reckoning(test)}; p < {level:g} needs |t| > {critical(test.seeds, level):.3f}, so an SD of differences of "
+        f"at most {largest:.4f}"
+    )
+    if test.base_sd == (0.0, 0.0):
+        p = p_value(test.difference[1], test.sd[0], test.seeds)
+        what = f"{stars} do not follow: the baseline is the same under every seed, so that p is {p:.3g} or more."
+        return Finding("impossible", "stars", test.row.where, test.metric, what, arithmetic)
+    if needed is None:
+        what = f"{stars} do not follow from the two SDs, whatever the correlation over seeds."
+        arithmetic += f"; it is at least the difference of the SDs, {test.cell.sd} and {test.base.sd}"
+        return Finding("impossible", "stars", test.row.where, test.metric, what, arithmetic)
+    of_base = f"the baseline's SD, {test.base.sd}" if test.base.sd else "the baseline's SD that suits them best"
+    chance = correlation_chance(needed, test.seeds)
+    what = (
+        f"for {stars} the two must correlate by {needed:.3f} or more over seeds, with {of_base}; independent seeds do "
+        f"so with chance {chance:.2g}."
+    )
+    severity: Severity = "unlikely" if chance < UNLIKELY else "note"
+    return Finding(severity, "stars", test.row.where, test.metric, what, arithmetic)
+
+
+def _too_few(test: _Test, level: float, worst: float) -> Finding:
+    p = p_value(test.difference[0], worst, test.seeds)
+    stars = "no star" if not test.cell.stars else f"{test.cell.stars} star{'s' if test.cell.stars != 1 else ''} only"
+    what = f"{stars}, though p is below {level:g} whatever the correlation over seeds."
+    arithmetic = f"{_reckoning(test)}; the SD of differences is at most {worst:.4f}, so p <= {p:.2g}"
+    return Finding("impossible", "stars", test.row.where, test.metric, what, arithmetic)
+
+
+def _summary(tests: list[_Test], reported: Reported) -> Finding:
+    """Note that stars follow from a baseline without spread, and what they would need from one with it."""
+    starred = [test for test in tests if test.cell.stars]
+    as_printed = sum(_stars(test, reported) == test.cell.stars for test in tests)
+    what = (
+        f"{len(tests)} of {len(tests)} stars follow from mean, SD and seeds within rounding ({as_printed} with the "
+        "numbers as printed), taking the baseline to be the same under every seed, so that its SD is 0."
+    )
+    demands = []
+    for test in starred:
+        largest = abs(float(test.cell.mean) - float(test.base.mean)) * math.sqrt(test.seeds)
+        largest /= critical(test.seeds, reported.levels[(test.cell.stars or 1) - 1])
+        sd = float(test.cell.sd) if test.cell.sd is not None else 0.0
+        if sd > 0:
+            demands.append((needed_correlation(sd, sd, largest) or -1.0, test, largest))
+    if not demands:
+        return _noted(tests, what, "every SD is 0")
+    positive = sum(needed > 0 for needed, _, _ in demands)
+    needed, test, largest = max(demands, key=lambda demand: demand[0])
+    what += (
+        f" Were the baseline's SD as large as the value's, {positive} of {len(demands)} would need a correlation over "
+        "seeds above 0."
+    )
+    arithmetic = (
+        f"the most demanding: {test.row.where}, {test.metric}: {_reckoning(test)}, SD of differences at most "
+        f"{largest:.4f}; p = {p_value(float(test.cell.mean) - float(test.base.mean), test.sd[0], test.seeds):.3g} .. "
+        f"{p_value(float(test.cell.mean) - float(test.base.mean), test.sd[1], test.seeds):.3g} with a fixed baseline, "
+        f"r >= {needed:.2f} with one of the same SD"
+    )
+    return _noted(tests, what, arithmetic)
+
+
+def _noted(tests: list[_Test], what: str, arithmetic: str) -> Finding:
+    tables = list(dict.fromkeys(f"table {test.row.table}" if test.row.table else test.row.task for test in tests))
+    metrics = ", ".join(dict.fromkeys(test.metric for test in tests))
+    return Finding("note", "stars", ", ".join(filter(None, tables)) or "the table", metrics, what, arithmetic)
+
+
+def _stars(test: _Test, reported: Reported) -> int:
+    """Return the stars that the numbers earn as printed, against a baseline without spread."""
+    sd = float(test.cell.sd) if test.cell.sd is not None else 0.0
+    p = p_value(float(test.cell.mean) - float(test.base.mean), sd, test.seeds)
+    return sum(p < level for level in reported.levels)

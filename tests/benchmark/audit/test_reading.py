@@ -1,0 +1,254 @@
+"""Every way in: our schema, a submission's numbers, CSV, Markdown, a run; and one line for every mistake."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmark.audit import Setting, audit, from_values, read
+from benchmark.audit.reported import amended
+from tasks.errors import InputError
+
+ROOT = Path(__file__).parents[3]
+
+DOCUMENT = {
+    "format": 1,
+    "source": "Somebody 2026, table 1",
+    "settings": {"toy": {"n_sessions": 40, "n_seeds": 5, "n_slots": 6, "average": "sessions", "ties": "broken"}},
+    "decimals": {"mean": 4, "sd": 3, "improvement": 1},
+    "baseline": "base",
+    "deterministic": ["base"],
+    "rows": [
+        {"task": "toy", "method": "base", "values": {"CSH@1": 0.2, "KL": 1.1}},
+        {"task": "toy", "method": "ours", "values": {"csh@1": {"mean": 0.25, "sd": 0.03, "stars": 1}, "KL": None}},
+    ],
+}
+
+
+def write(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", ["table.json", "table.yaml", "table.yml"])
+def test_our_schema(tmp_path, name):
+    found = read(write(tmp_path, name, DOCUMENT))  # JSON is YAML
+    assert found.source == "Somebody 2026, table 1" and found.baseline == "base"
+    base, ours = found.rows
+    assert base.deterministic and not ours.deterministic and found.seeds(base) == 1 and found.seeds(ours) == 5
+    assert str(ours.cells["CSH@1"].mean) == "0.2500" and str(ours.cells["CSH@1"].sd) == "0.030"
+    assert list(ours.cells) == ["CSH@1"] and ours.cells["CSH@1"].stars == 1
+    assert found.settings["toy"] == Setting(n_sessions=40, n_seeds=5, n_slots=6, average="sessions", ties="broken")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", '{"rows": [{"values": {"AUC": 0.50}}]}'),
+        ("a.yaml", "rows:\n- values: {AUC: 0.50}\n"),
+        ("a.csv", "method,AUC\nm,0.50\n"),
+        ("a.md", "| method | AUC |\n|---|--:|\n| m | 0.50 |\n"),
+    ],
+)
+def test_digits_survive_the_file(tmp_path, name, text):
+    assert str(read(write(tmp_path, name, text)).rows[0].cells["AUC"].mean) == "0.50"
+
+
+def test_percent():
+    found = from_values({"AUC": "66.1"})
+    assert audit(found)[0].check == "range"
+
+
+def test_percent_of_the_schema(tmp_path):
+    document = {"percent": ["AUC"], "rows": [{"values": {"AUC": {"mean": "66.1", "sd": "1.0"}, "KL": "1.2"}}]}
+    cells = read(write(tmp_path, "a.json", document)).rows[0].cells
+    assert (float(cells["AUC"].mean), float(cells["AUC"].sd), float(cells["KL"].mean)) == (0.661, 0.01, 1.2)
+
+
+def test_wide_csv(tmp_path):
+    text = (
+        "task;backbone;operator;method;CSH@1 \u2191;kl\u2193;Acc;NDCG\n"
+        "toy;B;GLIMPSE;base;0.2000;1.10;20.0%;0.3\n"
+        "toy;B;GLIMPSE;ours;0.2500 \u00b1 0.030**;1.00 (0.05)*;-;0.4\n"
+        ";;;Improvement;+25.0%;9.1%;;\n"
+    )
+    found = read(write(tmp_path, "a.csv", text))
+    base, ours = found.rows
+    assert ours.subject == ("toy", "B", "GLIMPSE", "ours") and list(ours.cells) == ["CSH@1", "KL"]
+    assert float(base.cells["Accuracy"].mean) == 0.2 and base.cells["Accuracy"].mean.decimals == 3
+    cell = ours.cells["CSH@1"]
+    assert (str(cell.mean), str(cell.sd), cell.stars, str(cell.improvement)) == ("0.2500", "0.030", 2, "25.0")
+    assert (str(ours.cells["KL"].sd), ours.cells["KL"].stars) == ("0.05", 1)
+    assert found.notes == ("columns that are not checked: NDCG",)
+    wrong = read(write(tmp_path, "b.csv", text.replace("+25.0%", "+35.0%")))
+    assert [f.check for f in audit(amended(wrong, {}, "base")) if f.severity == "impossible"] == ["improvement"]
+
+
+def test_long_csv(tmp_path):
+    text = "method,metric,mean,std,stars,improvement\nm,CSH@1,0.25,0.03,**,10\nm,KL,1.0,,0,\nn,CSH@1,,,,\n"
+    (row,) = read(write(tmp_path, "a.csv", text)).rows
+    assert row.cells["CSH@1"].stars == 2 and str(row.cells["CSH@1"].improvement) == "10"
+    assert row.cells["KL"].stars == 0 and row.cells["KL"].sd is None
+
+
+def test_the_csv_of_a_run(tmp_path):
+    text = "task,simulated,simulator,metric,mean,seed_sd,n_users\ntoy,True,ours,CSH@1,0.123456789,0.01,7\n"
+    found = read(write(tmp_path, "a.csv", text))
+    assert found.notes == ("from simulated data, not recorded",)
+    assert found.settings["toy"] == Setting(average="users", ties="expected")
+    assert read(write(tmp_path, "a.csv", text.replace("True", "False"))).notes == ()
+
+
+def test_markdown_tables_are_numbered(tmp_path):
+    text = (
+        "# Results\n\n| method | CSH@1 | CSH@3 |\n|:--|--:|--:|\n| **ours** | **0.25** | 0.2\\* |\n\nwords\n\n"
+        "| method | KL |\n| --- | --- |\n| ours | \u22120.1000 |\n"
+    )
+    first, second = read(write(tmp_path, "a.md", text)).rows
+    assert (first.table, first.method, second.table) == ("1", "ours", "2")
+    assert first.cells["CSH@1"].stars is None and first.cells["CSH@3"].stars == 1
+    found = audit(read(write(tmp_path, "a.md", text)))
+    assert {finding.check for finding in found} == {"range"}
+
+
+def test_the_numbers_of_a_submission(tmp_path):
+    text = (
+        "format: 1\nname: ours\nreported:\n"
+        "- {task: recgaze, split: loo, metric: JS, value: 0.81, source: our paper}\n"
+        "- {task: recgaze, split: loo, metric: AUC, value: 0.6, source: our paper}\n"
+        "- {task: adserp, split: loo, metric: AUC, value: 1.6, source: our paper}\n"
+    )
+    found = read(write(tmp_path, "submission.yaml", text))
+    assert [row.subject for row in found.rows] == [("recgaze", "", "loo", "ours"), ("adserp", "", "loo", "ours")]
+    assert sorted((f.metric, f.severity) for f in audit(found)) == [("AUC", "impossible"), ("JS", "impossible")]
+
+
+def test_numbers_at_hand():
+    setting = Setting(n_sessions=76, n_seeds=5, n_slots=15, average="sessions", ties="broken")
+    found = audit(from_values({"CSH@1": 0.1450, "LogLoss": 2.786, "KL": -0.5}, task="recgaze", setting=setting))
+    # 0.1450 is handed over as 0.145, whose three digits allow 55/380
+    assert [(f.check, f.severity) for f in found] == [("range", "impossible"), ("uniform", "note")]
+    found = audit(from_values({"CSH@1": "0.1450"}, task="recgaze", setting=setting))
+    assert [(f.check, f.severity) for f in found] == [("grim", "impossible")]
+    twice = from_values([("KL", 1.25), ("KL", 1.75)])
+    assert [f.check for f in audit(twice)] == ["repeat"]
+    with pytest.raises(InputError, match="KL: 'nan' is no number"):
+        from_values({"KL": float("nan")})
+
+
+def test_options_are_laid_over_the_file():
+    found = from_values({"CSH@1": "0.1450"}, method="m")
+    assert audit(found) == []
+    known = {"n_sessions": 76, "n_seeds": 5, "average": "sessions", "ties": "broken"}
+    assert [f.severity for f in audit(amended(found, known))] == ["impossible"]
+    with pytest.raises(InputError, match="unknown method 'n'"):
+        amended(found, {}, deterministic=["n"])
+
+
+RUN = {
+    "schema_version": 1,
+    "task": "toy",
+    "notice": "simulated sample, not recorded",
+    "n_sessions": 40,
+    "seeds": [42, 123],
+    "simulators": [
+        {"name": "uniform", "metrics": {"LogLoss": {"mean": 1.8, "seed_sd": None}}},
+        {"name": "ours", "metrics": {"LogLoss": {"mean": 1.9, "seed_sd": 0.1}, "CSH@1": {"mean": 0.123, "seed_sd": 0}}},
+    ],
+}
+
+
+def test_the_results_of_a_run(tmp_path):
+    write(tmp_path, "results.json", RUN)
+    for path in (tmp_path, tmp_path / "results.json"):
+        found = read(path)
+        assert found.notes == ("simulated sample, not recorded",)
+        assert [row.deterministic for row in found.rows] == [True, False]
+        # users weigh alike and ties count with their chance: CSH@1 has no grid
+        (finding,) = audit(found)
+        assert (finding.check, finding.where) == ("uniform", "toy, ours")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.txt", "x", "its name must end in one of .json"),
+        ("a.json", "{", "line 1: it is not JSON"),
+        ("a.json", "[1]", "must hold keys and values"),
+        ("a.json", "[" * 100_000, "it is not JSON that can be read"),
+        ("a.json", '{"rows": [{"values": {"KL": NaN}}]}', "NaN is no number"),
+        ("a.json", '{"rows": [], "rows": []}', "the key 'rows' stands twice"),
+        ("a.json", '{"rows": []}', "'rows' must be a list of rows"),
+        ("a.json", '{"rwos": []}', "unknown key 'rwos'. Did you mean 'rows'?"),
+        ("a.json", '{"format": 2, "rows": [{}]}', "of format 2"),
+        ("a.json", '{"rows": [{"values": {"KL": "many"}}]}', "row 1, KL: 'many' is no number"),
+        ("a.json", '{"rows": [{"values": {"KL": true}}]}', "row 1, KL: True is no number"),
+        ("a.json", '{"rows": [{"values": {"KL": 1.0, "kl": 1.0}}]}', "row 1: KL stands twice"),
+        ("a.json", '{"rows": [{"values": {"KL": {"mean": 1, "stars": -1}}}]}', "stars must be 0, 1, 2"),
+        ("a.json", '{"rows": [{"values": {"KL": {"sd": 1}}}]}', "there is no mean"),
+        ("a.json", '{"rows": [{"metod": "m"}]}', "unknown key in row 1: 'metod'. Did you mean 'method'?"),
+        ("a.json", '{"rows": [{"method": "m"}]}', "row 1: values must be keys and values"),
+        ("a.json", '{"rows": [{"values": {}}]}', "holds no number"),
+        ("a.json", '{"rows": [{}], "settings": {"t": {"n_seeds": 0}}}', "n_seeds must be a whole number of 1..10000"),
+        ("a.json", '{"rows": [{}], "settings": {"t": {"seeds": 5}}}', "Did you mean 'n_seeds'?"),
+        ("a.json", '{"rows": [{}], "settings": {"t": {"ties": "gone"}}}', "unknown ties"),
+        ("a.json", '{"rows": [{}], "stars": [0.01, 0.05]}', "levels between 0 and 1 that fall"),
+        ("a.json", '{"rows": [{}], "decimals": {"mean": 99}}', "a whole number of 0..15"),
+        ("a.json", '{"decimals": {"mean": 2}, "rows": [{"values": {"KL": 0.125}}]}', "more than 2 digits"),
+        ("a.json", '{"schema_version": 1, "simulators": [1]}', "damaged"),
+        ("a.yaml", "a: [", "line 1"),
+        ("a.yaml", "rows: &a [*a]\n", "aliases"),
+        ("a.yaml", "rows: !!python/object:os.system {}\n", "line 1: it is not YAML"),
+        ("a.yaml", "rows: 1\nrows: 2\n", "the key 'rows' stands twice"),
+        ("a.yaml", "reported: 3\n", "'reported' must be a list"),
+        ("a.yaml", "reported:\n- {task: t, metric: KL}\n", "reported 1: value: None is no number"),
+        ("a.yaml", "reported:\n- {metric: KL, value: 1}\n- {metric: KL, value: 2}\n", "reported 2"),
+        ("a.csv", "", "there is no table"),
+        ("a.csv", "method,CSH@1\nm,0.1,3\n", "line 2 has 3 cells, the header 2"),
+        ("a.csv", "method,CSH@1\nm,about 0.1\n", "line 2, CSH@1: 'about 0.1' is no number"),
+        ("a.csv", "method,CSH@1,csh@1\nm,1,1\n", "the column 'csh@1' stands twice"),
+        ("a.csv", "method,acc,Accuracy\nm,1,1\n", "two columns mean the same metric"),
+        ("a.csv", "method,metric\nm,KL\n", "needs a column 'mean' or 'value'"),
+        ("a.csv", "metric,mean\nKL,1\nKL,2\n", "line 3: KL of the same row stands a second time"),
+        ("a.csv", "metric,mean,stars\nKL,1,many\n", "line 2, stars: 'many'"),
+        ("a.csv", "method,CSH@1\nimprovement,3\n", "no row above"),
+        ("a.csv", "method,NDCG\nm,0.3\n", "holds no number of a metric"),
+        ("a.md", "no table\n", "no pipe table"),
+        ("a.md", "| simulator | KL\u2193 |\n|---|---|\n| uniform | 0.1*\u2020 |\n", "Give the run's folder"),
+    ],
+)
+def test_one_line_for_every_mistake(tmp_path, name, text, said):
+    with pytest.raises(InputError) as caught:
+        read(write(tmp_path, name, text))
+    assert said in str(caught.value) and "\n" not in str(caught.value) and name in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(InputError, match="there is no file"):
+        read(tmp_path / "gone.json")
+    with pytest.raises(InputError, match="there is no file .*results.json"):
+        read(tmp_path)
+    (tmp_path / "a.csv").write_bytes(b"method,KL\nm,\xff\n")
+    with pytest.raises(InputError, match="not UTF-8"):
+        read(tmp_path / "a.csv")
+    (tmp_path / "b.json").write_text(" " * 5_000_001)
+    with pytest.raises(InputError, match="larger than 5 MB"):
+        read(tmp_path / "b.json")
+
+
+def test_the_examples_of_the_document(tmp_path, capsys):
+    text = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```json\n(.*?)^```", text, flags=re.S | re.M)
+    found = read(write(tmp_path, "a.json", example))
+    assert str(found.rows[1].cells["CSH@1"].improvement) == "63.6"
+    assert [(finding.check, finding.severity) for finding in audit(found)] == [("stars", "note")]
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.S | re.M)
+    exec(compile(code, "audit.md", "exec"), {})
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+        ["impossible", "grim"],
+        ["note", "uniform"],
+    ]

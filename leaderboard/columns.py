@@ -1,0 +1,199 @@
+"""The columns of the leaderboard. Adding one is one entry in ``COLUMNS``; every format and the site then have it.
+
+A column of the group ``metrics``, ``normalised`` or ``gain`` shows numbers and can be ordered by; one of the group
+``about`` says what a simulator is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from benchmark.metrics import Metric, all_metrics
+from benchmark.tables import number
+from leaderboard.derived import Estimate, Normalised, normalise, personal_gain
+from leaderboard.ranking import Ranking, rank
+from leaderboard.results import ResultsTable
+from leaderboard.text import plain
+
+HEADLINE = ("KL", "Accuracy", "LogLoss", "AUC")
+"""The metrics a table shows first: the family that the suite's own comparisons are corrected over."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A ranked table."""
+
+    table: ResultsTable
+    ranking: Ranking
+    normalised: Normalised
+
+
+def view(table: ResultsTable) -> View:
+    """Return a table with its order and its normalised scores."""
+    return View(table, rank(table), normalise(table))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value of one line.
+
+    Attributes:
+        text: As it is printed; empty where there is none.
+        value: What to order by; NaN where there is none.
+        low: Lower end of the 95 % interval, NaN likewise.
+        high: Upper end.
+        tier: Statistical tier, 0 where there is none.
+        why: Why there is no value.
+    """
+
+    text: str
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    tier: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        key: Short name for commands and files.
+        title: Head of the column.
+        group: ``metrics``, ``normalised``, ``gain`` or ``about``.
+        help: One sentence.
+        cell: Gives the cell of line ``row``.
+        higher_is_better: Direction; None for text.
+        metric: The metric it is about; empty if it is about none.
+    """
+
+    key: str
+    title: str
+    group: str
+    help: str
+    cell: Callable[[View, int], Cell]
+    higher_is_better: bool | None = None
+    metric: str = ""
+
+
+def _mean(view: View, row: int, metric: str) -> Cell:
+    j = view.table.metric_index(metric)
+    r = view.ranking
+    value = float(r.mean[row, j])
+    if math.isnan(value):
+        return Cell("", why="not claimed")
+    return Cell(number(value), value, float(r.low[row, j]), float(r.high[row, j]), int(r.tier[row, j]))
+
+
+def _estimate(found: Estimate) -> Cell:
+    if math.isnan(found.mean):
+        return Cell("", why=found.reason)
+    return Cell(number(found.mean), found.mean, found.low, found.high)
+
+
+def _normalised(view: View, row: int, metric: str) -> Cell:
+    j, n = view.table.metric_index(metric), view.normalised
+    why = n.reasons[j] or "not claimed"
+    return _estimate(Estimate(float(n.mean[row, j]), float(n.low[row, j]), float(n.high[row, j]), why))
+
+
+def _gain(view: View, row: int, metric: str) -> Cell:
+    found = personal_gain(view.table, row, view.table.metric_index(metric))
+    return Cell("", why="no predictions under a shared prompt") if found is None else _estimate(found.own_over_shared)
+
+
+def _swap(view: View, row: int, metric: str) -> Cell:
+    found = personal_gain(view.table, row, view.table.metric_index(metric))
+    if found is None:
+        return Cell("", why="no predictions under another user's prompt")
+    return _estimate(found.swapped_over_shared)
+
+
+def _text(value: Callable[[View, int], str]) -> Callable[[View, int], Cell]:
+    return lambda view, row: Cell(plain(value(view, row), 120))
+
+
+def _count(value: Callable[[View, int], int]) -> Callable[[View, int], Cell]:
+    return lambda view, row: Cell(str(value(view, row)), float(value(view, row)))
+
+
+def _of_metric(metric: Metric) -> list[Column]:
+    """Return the columns that every metric has."""
+    name, arrow, up = metric.name, metric.arrow, metric.higher_is_better
+    found = [
+        Column(name, f"{name}{arrow}", "metrics", metric.definition, partial(_mean, metric=name), up, name),
+        Column(
+            f"{name}:norm",
+            f"{name} norm↑",
+            "normalised",
+            f"{name} on a scale where 0 is the position prior and 1 the human reference.",
+            partial(_normalised, metric=name),
+            True,
+            name,
+        ),
+    ]
+    if name in HEADLINE:
+        found += [
+            Column(
+                f"{name}:gain",
+                f"{name} gain↑",
+                "gain",
+                f"{name} under the user's own prompt against one prompt for all; positive is better.",
+                partial(_gain, metric=name),
+                True,
+                name,
+            ),
+            Column(
+                f"{name}:swap",
+                f"{name} swap",
+                "gain",
+                f"Control: {name} under another user's prompt against one for all. A personal gain vanishes here.",
+                partial(_swap, metric=name),
+                True,
+                name,
+            ),
+        ]
+    return found
+
+
+COLUMNS: tuple[Column, ...] = (
+    *(column for metric in all_metrics() for column in _of_metric(metric)),
+    Column("kind", "kind", "about", "What it is.", _text(lambda v, i: v.table.rows[i].record.metadata.kind)),
+    Column(
+        "inputs",
+        "sees",
+        "about",
+        "Inputs it uses.",
+        _text(lambda v, i: ", ".join(v.table.rows[i].record.metadata.inputs) or "nothing"),
+    ),
+    Column(
+        "backbone",
+        "backbone",
+        "about",
+        "Model it rests on.",
+        _text(lambda v, i: v.table.rows[i].record.metadata.backbone),
+    ),
+    Column("seeds", "seeds", "about", "Number of seeds.", _count(lambda v, i: len(v.table.rows[i].seeds))),
+    Column(
+        "failed",
+        "failed",
+        "about",
+        "Sessions, over seeds, without a part it claims; they count with the worst value.",
+        _count(lambda v, i: v.table.rows[i].failed),
+    ),
+    Column("date", "submitted", "about", "When it was submitted, UTC.", _text(lambda v, i: v.table.rows[i].at[:10])),
+)
+"""Every column, in the order of the table."""
+
+GROUPS = ("metrics", "normalised", "gain", "about")
+
+
+def claimed(view: View, groups: Sequence[str] = GROUPS) -> list[Column]:
+    """Return the columns of some groups that have something to say about this table."""
+    return [
+        c for c in COLUMNS if c.group in groups and any(c.cell(view, row).text for row in range(len(view.table.rows)))
+    ]

@@ -1,0 +1,150 @@
+"""What is derived from a ranked table: normalised scores, differences to baselines, personal gain."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.statistics.bootstrap import ROUNDING
+from benchmark.statistics.comparison import t_limits
+from leaderboard.entries import SHARED, SWAPPED
+from leaderboard.references import HUMAN, PRIOR
+from leaderboard.results import ResultsTable
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over users with its 95 % t interval; ``reason`` says why it is NaN, and is empty otherwise."""
+
+    mean: float
+    low: float
+    high: float
+    reason: str = ""
+
+    def scaled(self, factor: float) -> Estimate:
+        """Return the estimate in another unit, its ends in order."""
+        low, high = sorted((self.low * factor, self.high * factor))
+        return Estimate(self.mean * factor, low, high, self.reason)
+
+
+def unknown(reason: str) -> Estimate:
+    """Return an estimate that there is not."""
+    return Estimate(math.nan, math.nan, math.nan, reason)
+
+
+def differences(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return mean and 95 % t limits of a minus b, paired over users, for many comparisons at once.
+
+    Args:
+        a: Shape (..., users), users in the same order as in ``b``, which is broadcast against it.
+        b: Likewise.
+
+    Returns:
+        Three arrays of shape (...); the limits are NaN for fewer than two users, all are NaN where a or b is.
+    """
+    apart = a - b
+    apart[np.abs(apart) <= ROUNDING * np.maximum(np.abs(a), np.abs(b))] = 0.0
+    if apart.shape[-1] < 2:
+        mean = apart.mean(axis=-1)
+        return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+    return t_limits(apart)
+
+
+def difference(a: Floats, b: Floats) -> Estimate:
+    """Return :func:`differences` of two simulators on one metric, shape (users,) each."""
+    if np.isnan(a).any() or np.isnan(b).any():
+        return unknown("one of the two does not claim the metric")
+    mean, low, high = differences(a, b)
+    return Estimate(float(mean), float(low), float(high))
+
+
+def scale(table: ResultsTable, metric: int) -> tuple[float, float, str]:
+    """Return what counts as 0 and as 1 on a metric.
+
+    Returns:
+        Mean of the position prior, mean of the human reference, and why there is none (then they are NaN).
+    """
+    prior, human = table.find(PRIOR), table.find(HUMAN[table.metrics[metric].against])
+    name = HUMAN[table.metrics[metric].against]
+    if prior is None:
+        return math.nan, math.nan, f"the board does not hold the {PRIOR}"
+    if human is None:
+        return math.nan, math.nan, f"no human reference: too few screens were seen by enough users ({name})"
+    zero, one = (float(table.by_user[i][:, metric].mean()) for i in (prior, human))
+    better = one > zero if table.metrics[metric].higher_is_better else one < zero
+    if not better:
+        return math.nan, math.nan, f"the human reference ({name}) does not beat the {PRIOR} here"
+    return zero, one, ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Normalised:
+    """Scores between the position prior (0) and the human reference (1).
+
+    (score - prior) / (human - prior); above 1 and below 0 are possible. The interval is that of the paired difference
+    from the prior, with the two ends of the scale taken as fixed.
+
+    Attributes:
+        mean: Shape (rows, metrics); NaN where a metric is not claimed or has no scale.
+        low: Lower end of the interval.
+        high: Upper end.
+        reasons: Why a metric has no scale, empty where it has one; one text per metric.
+    """
+
+    mean: Floats
+    low: Floats
+    high: Floats
+    reasons: tuple[str, ...]
+
+
+def normalise(table: ResultsTable) -> Normalised:
+    """Return the normalised scores of a table."""
+    shape = (len(table.rows), len(table.metrics))
+    mean, low, high = (np.full(shape, np.nan) for _ in range(3))
+    reasons = []
+    prior = table.find(PRIOR)
+    for j in range(len(table.metrics)):
+        zero, one, reason = scale(table, j)
+        reasons.append(reason)
+        if not reason and prior is not None:
+            values = table.by_user[:, :, j]
+            ends = [end / (one - zero) for end in differences(values, values[prior])]
+            mean[:, j], low[:, j], high[:, j] = ends[0], np.minimum(*ends[1:]), np.maximum(*ends[1:])
+    return Normalised(mean, low, high, tuple(reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalGain:
+    """What a user's own prompt does for that user, in the metric's unit, positive is better.
+
+    Attributes:
+        own_over_shared: Own prompt against one prompt for all: the personal gain.
+        swapped_over_shared: Another user's prompt against the one for all, the control: a gain that is personal
+            vanishes here. NaN if the submission gives no swapped predictions.
+        own_over_swapped: Own prompt against another user's; NaN likewise.
+    """
+
+    own_over_shared: Estimate
+    swapped_over_shared: Estimate
+    own_over_swapped: Estimate
+
+
+def personal_gain(table: ResultsTable, row: int, metric: int) -> PersonalGain | None:
+    """Return the personal gain of a line, None where its submission gives no control predictions."""
+    controls = table.rows[row].controls
+    if not controls:
+        return None
+    sign = 1.0 if table.metrics[metric].higher_is_better else -1.0
+    means = {name: table.user_means(values)[:, metric] for name, values in controls.items()}
+    own = table.by_user[row][:, metric]
+
+    def gain(a: Floats | None, b: Floats | None) -> Estimate:
+        return unknown("not submitted") if a is None or b is None else difference(a, b).scaled(sign)
+
+    shared, swapped = means.get(SHARED), means.get(SWAPPED)
+    return PersonalGain(gain(own, shared), gain(swapped, shared), gain(own, swapped))

@@ -1,0 +1,265 @@
+"""The results table: what a board stores about one split of one task, as arrays.
+
+Everything that is ranked or shown of it starts here and needs nothing but the board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.metrics import Metric, all_metrics
+from leaderboard.context import TaskContext
+from leaderboard.entries import OWN, SHARED, SWAPPED, ReportedRecord, ResultRecord
+from leaderboard.store import Board, Standing
+from tasks.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Floats = NDArray[np.float64]
+
+LABEL = " [label]"
+ORACLE_INPUTS = ("gaze-test", "cursor-test")
+APART = {
+    "label": "attention computed for the true click",
+    "oracle": "sees the recording it is scored on",
+    "reference": "the recording itself, or other people",
+}
+"""Why a row is never ranked -> in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A result with its stored scores.
+
+    Attributes:
+        id: Identity of the result.
+        record: Who, on what.
+        scores: Its score table.
+        at: When it was submitted; empty if it was not yet.
+    """
+
+    id: str
+    record: ResultRecord
+    scores: pa.Table
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One line of a table.
+
+    Attributes:
+        id: Identity of the result.
+        record: Who, on what.
+        condition: ``own``, or ``own [label]`` for the line of label-conditioned attention.
+        apart: Why it is not ranked (a key of ``APART``), empty if it is.
+        at: When it was submitted.
+        seeds: Seeds, shape of the first axis of ``values``.
+        values: Scores, shape (seeds, sessions, metrics), NaN where a metric is not claimed.
+        failed: Sessions, over seeds, in which a claimed part was missing.
+        controls: ``shared`` and ``swapped`` -> scores likewise, where the submission gives them.
+    """
+
+    id: str
+    record: ResultRecord
+    condition: str
+    apart: str
+    at: str
+    seeds: tuple[int, ...]
+    values: Floats
+    failed: int
+    controls: Mapping[str, Floats]
+
+    @property
+    def key(self) -> str:
+        """What tells lines apart: the result, and ``-label`` for its line of label-conditioned attention."""
+        return self.id + ("-label" if self.apart == "label" else "")
+
+    @property
+    def name(self) -> str:
+        """The simulator's name, with `` [label]`` where attention was computed for the true click."""
+        return self.record.metadata.name + (LABEL if self.condition.endswith(LABEL) else "")
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the line takes part in the ranking."""
+        return not self.apart
+
+
+@dataclass(frozen=True, eq=False)
+class ResultsTable:
+    """All results on one split of one task.
+
+    Attributes:
+        context: Facts about the split.
+        rows: Lines; those of the suite's own priors and references are in it once, whatever was merged.
+        reported: Numbers stated elsewhere about this task and split.
+        metrics: Every metric of the suite, in column order.
+    """
+
+    context: TaskContext
+    rows: tuple[Row, ...]
+    reported: tuple[ReportedRecord, ...] = ()
+    metrics: tuple[Metric, ...] = field(default_factory=all_metrics)
+
+    @cached_property
+    def users(self) -> tuple[str, ...]:
+        """Test users, sorted."""
+        return tuple(sorted(set(self.context.users)))
+
+    @cached_property
+    def averaging(self) -> Floats:
+        """The matrix that averages sessions within users, shape (users, sessions): PROTOCOL section 8."""
+        position = {user: i for i, user in enumerate(self.users)}
+        belongs: Floats = np.zeros((len(self.users), len(self.context.users)))
+        belongs[[position[user] for user in self.context.users], np.arange(len(self.context.users))] = 1.0
+        means: Floats = belongs / belongs.sum(axis=1, keepdims=True)
+        return means
+
+    def user_means(self, values: Floats) -> Floats:
+        """Average seeds within sessions, then sessions within users.
+
+        Args:
+            values: Shape (seeds, sessions, metrics).
+
+        Returns:
+            Shape (users, metrics), NaN where a metric is not claimed.
+        """
+        means: Floats = self.averaging @ values.mean(axis=0)
+        return means
+
+    @cached_property
+    def by_user(self) -> Floats:
+        """User means of every line, shape (rows, users, metrics)."""
+        shape = (0, len(self.users), len(self.metrics))
+        return np.stack([self.user_means(row.values) for row in self.rows]) if self.rows else np.zeros(shape)
+
+    def metric_index(self, name: str) -> int:
+        """Return the column of a metric.
+
+        Raises:
+            InputError: There is none of that name.
+        """
+        names = [metric.name for metric in self.metrics]
+        if name not in names:
+            raise unknown_name("metric", name, names)
+        return names.index(name)
+
+    def find(self, name: str) -> int | None:
+        """Return the line of one of the suite's own priors or references, None if the board does not hold it."""
+        for i, row in enumerate(self.rows):
+            if row.record.kind != "submission" and row.record.metadata.name == name:
+                return i
+        return None
+
+
+def assemble(context: TaskContext, items: Iterable[Item], reported: Iterable[ReportedRecord] = ()) -> ResultsTable:
+    """Return the table of some results, all on the split of ``context``.
+
+    Raises:
+        InputError: The scores of a result are damaged.
+    """
+    metrics = all_metrics()
+    position = {session: i for i, session in enumerate(context.sessions)}
+    rows: list[Row] = []
+    own: set[str] = set()
+    for item in sorted(items, key=lambda i: (i.record.kind == "submission", i.at or "9", i.id)):
+        if item.record.kind != "submission":
+            if item.record.metadata.name in own:
+                continue
+            own.add(item.record.metadata.name)
+        rows += _rows(item, position, metrics)
+    about = [r for r in reported if (r.task, r.split) == (context.task, context.split)]
+    return ResultsTable(context, tuple(rows), tuple(sorted(about, key=lambda r: (r.source, r.name))))
+
+
+def load(board: Board, digest: str, standing: Standing, results: Mapping[str, ResultRecord]) -> ResultsTable:
+    """Return the table of a split from a board.
+
+    Args:
+        board: The board.
+        digest: Of the split.
+        standing: What its events say.
+        results: All its results (:func:`records`).
+    """
+    items = [
+        Item(name, record, board.table("scores", name), standing.submitted[name])
+        for name, record in results.items()
+        if record.digest == digest and standing.active(name)
+    ]
+    reported = [board.reported(name) for name in board.names("reported")]
+    return assemble(board.context(digest), items, reported)
+
+
+def records(board: Board, standing: Standing) -> dict[str, ResultRecord]:
+    """Return every result that was ever submitted.
+
+    Raises:
+        InputError: One is missing or damaged.
+    """
+    return {name: board.result(name) for name in sorted(standing.submitted)}
+
+
+def digests(results: Mapping[str, ResultRecord], standing: Standing) -> list[str]:
+    """Return the digests of the splits with active results, by task, split and version."""
+    found = {r.digest: (r.task, r.split, r.version) for name, r in results.items() if standing.active(name)}
+    return sorted(found, key=lambda digest: (*found[digest], digest))
+
+
+def _apart(record: ResultRecord, condition: str) -> str:
+    if record.kind == "reference":
+        return "reference"
+    if record.metadata.kind == "oracle" or any(seen in ORACLE_INPUTS for seen in record.metadata.inputs):
+        return "oracle"
+    return "label" if condition.endswith(LABEL) else ""
+
+
+def _rows(item: Item, position: Mapping[str, int], metrics: Sequence[Metric]) -> list[Row]:
+    """Return the lines of one result."""
+    table, where = item.scores, f"scores of result {item.id[:12]}"
+    needed = ("condition", "seed", "session_id", "failed")
+    missing = [name for name in needed if name not in table.column_names]
+    if missing:
+        raise InputError(f"the {where} have no column {', '.join(missing)}; restore the file.")
+    try:
+        conditions = np.array(table["condition"].to_pylist(), dtype=object)
+        seeds = table["seed"].to_numpy().astype(np.int64)
+        failed = table["failed"].to_numpy().astype(np.int64)
+        sessions = np.array([position[s] for s in table["session_id"].to_pylist()], dtype=np.int64)
+        values = np.full((len(seeds), len(metrics)), np.nan)
+        for j, metric in enumerate(metrics):
+            if metric.name in table.column_names:
+                values[:, j] = table[metric.name].to_numpy()
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(f"the {where} do not fit the split ({error}); restore the file.") from error
+    found: dict[str, tuple[tuple[int, ...], Floats, int]] = {}
+    for condition in dict.fromkeys(conditions.tolist()):
+        mask = conditions == condition
+        distinct, at = np.unique(seeds[mask], return_inverse=True)
+        place = at * len(position) + sessions[mask]
+        shape = (len(distinct), len(position), len(metrics))
+        if len(place) != shape[0] * shape[1] or len(np.unique(place)) != len(place):
+            raise InputError(f"the {where} do not cover every session once per seed; restore the file.")
+        ordered = np.empty((shape[0] * shape[1], shape[2]))
+        ordered[place] = values[mask]
+        cube = ordered.reshape(shape)
+        claimed = ~np.isnan(cube).all(axis=(0, 1))
+        if not np.isfinite(cube[:, :, claimed]).all():
+            raise InputError(f"the {where} hold blanks or infinite numbers; restore the file.")
+        found[str(condition)] = tuple(distinct.tolist()), cube, int((failed[mask] > 0).sum())
+    controls = {name: found[name][1] for name in (SHARED, SWAPPED) if name in found}
+    rows = []
+    for condition in (OWN, OWN + LABEL):
+        if condition in found:
+            used, cube, fails = found[condition]
+            apart = _apart(item.record, condition)
+            given = controls if condition == OWN else {}
+            rows.append(Row(item.id, item.record, condition, apart, item.at, used, cube, fails, given))
+    return rows

@@ -1,0 +1,282 @@
+"""Writes the site: an overview, a page per table, task and submission, and the comparison of two."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmark.tables import number
+from leaderboard.columns import HEADLINE, Cell, View
+from leaderboard.derived import scale
+from leaderboard.entries import ResultRecord, values_of
+from leaderboard.printing import notices, order
+from leaderboard.references import HUMAN, PRIOR
+from leaderboard.site.environment import ASSETS, embedded, environment
+from leaderboard.site.figures import heatmap
+from leaderboard.site.pictures import Pictures
+from leaderboard.site.submissions import SitePage, attention_words, kind_words, part_of
+from leaderboard.site.tables import SiteTable, slug
+from leaderboard.store import Board, Standing
+from tasks.errors import InputError
+from tasks.storage import absolute, staged
+
+if TYPE_CHECKING:
+    from tasks.task import Task
+
+MARKER = ".gazebench-site"
+"""In every site this module wrote: only such a folder is replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A result that is no longer ranked."""
+
+    label: str
+    task: str
+    split: str
+    status: str
+    by: str
+    at: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every page knows."""
+
+    tables: tuple[SiteTable, ...]
+    history: tuple[Past, ...]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Floor, ceiling and resolution of one metric."""
+
+    metric: Any
+    uniform: Cell
+    prior: Cell
+    best: Cell
+    best_name: str
+    best_page: str
+    human: Cell
+    human_name: str
+    reason: str
+    resolves: str
+
+
+def build(
+    out: Path,
+    board: Board,
+    views: Sequence[View],
+    standing: Standing,
+    records: Mapping[str, ResultRecord],
+    tasks: Mapping[str, Task] | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Write the site of a board.
+
+    Args:
+        out: Folder of the site. It appears whole; a site that stands there is replaced, anything else is refused.
+        board: The board.
+        views: Its tables.
+        standing: What its events say.
+        records: All its results.
+        tasks: Digest -> loaded task, for the pictures of single sessions. They show recorded gaze and screens:
+            leave a task out whose licence does not let you publish these.
+        report: Told what is missing.
+
+    Returns:
+        The address of the overview on the disk.
+
+    Raises:
+        InputError: The folder cannot be used, or the board holds nothing.
+    """
+    from benchmark import __version__
+
+    if not views:
+        raise InputError("the board holds no active result; 'submit DIR' adds one.")
+    out = absolute(out)
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MARKER).is_file())):
+        raise InputError(f"{out} exists and is no leaderboard site; choose another folder for --html.")
+    pages = _addresses(views)
+    tables = tuple(SiteTable(view, pages) for view in views)
+    site = Site(tables, tuple(_history(standing, records)), __version__)
+    with staged(out, replace=True) as folder:
+        (folder / MARKER).write_text("written by gazebench leaderboard\n", encoding="utf-8")
+        for name in ("assets", "tables", "tasks", "submissions", "data"):
+            (folder / name).mkdir()
+        for asset in sorted(ASSETS.iterdir()):
+            (folder / "assets" / asset.name).write_bytes(asset.read_bytes())
+        _Writer(folder, site, Pictures(board, tasks or {}, folder)).write()
+    return out / "index.html"
+
+
+class _Writer:
+    """Renders the pages into a folder."""
+
+    def __init__(self, folder: Path, site: Site, pictures: Pictures) -> None:
+        self._folder = folder
+        self._site = site
+        self._pictures = pictures
+        self._templates = environment()
+
+    def write(self) -> None:
+        """Write every page."""
+        everything = list(dict.fromkeys(line for t in self._site.tables for line in notices(t.view)))
+        self._page("index.html", "index.html", "", everything)
+        self._page("compare.html", "compare.html", "", everything, index=embedded(_index(self._site)))
+        for t in self._site.tables:
+            said = notices(t.view)
+            self._page("table.html", t.table_page, "../", said, t=t)
+            shown = _TaskPage(t, _bounds(t))
+            self._page("task.html", t.task_page, "../", [t.context.notice] if t.context.notice else [], t=shown)
+            self._data(t)
+        for page in self._submissions():
+            self._page("submission.html", page.page, "../", page.notices, s=page)
+
+    def _page(self, template: str, path: str, root: str, said: Sequence[str], **values: Any) -> None:
+        made = self._templates.get_template(template).render(
+            site=self._site, root=root, here=path, notices=said, **values
+        )
+        # Half of a surrogate pair, which JSON may carry, has no UTF-8.
+        (self._folder / path).write_bytes(made.encode("utf-8", "replace"))
+
+    def _data(self, t: SiteTable) -> None:
+        """Write user means of every line, a script each: a page opened from a disk may not fetch anything else."""
+        folder = self._folder / "data" / t.key
+        folder.mkdir()
+        by_user = t.view.table.by_user
+        for i, row in enumerate(t.rows):
+            values = [None if np.isnan(v).any() else [float(f"{x:.7g}") for x in v] for v in by_user[i].T]
+            key = f"{t.key}/{data_name(row.key)}"
+            text = f"gazebench({json.dumps(key)},{embedded(values)});\n"
+            (folder / f"{data_name(row.key)}.js").write_text(text, encoding="ascii")
+
+    def _submissions(self) -> list[SitePage]:
+        """Return the pages of submissions, in the order of the tables."""
+        found: dict[str, SitePage] = {}
+        for t in self._site.tables:
+            for i, row in enumerate(t.rows):
+                page = t.pages[row.id]
+                made = found.setdefault(
+                    page,
+                    SitePage(row.record.metadata, page, kind_words(row), attention_words(row.record.metadata), []),
+                )
+                part = part_of(t, i, data_name(row.key))
+                if not self._pictures.available(t.context.digest):
+                    part.no_pictures = "Pictures of single sessions need the task's data, which was not at hand."
+                else:
+                    part.sessions_by, part.sessions = self._pictures.of(t, row)
+                made.parts.append(part)
+        return list(found.values())
+
+
+class _TaskPage:
+    """A table's facts and its floor and ceiling."""
+
+    def __init__(self, t: SiteTable, bounds: list[Bounds]) -> None:
+        self.context = t.context
+        self.table_page = t.table_page
+        self.bounds = bounds
+        self.heat_gaze = heatmap(t.context.slots, "gaze", "Human gaze: mean share of dwell per slot")
+        self.heat_clicks = heatmap(t.context.slots, "clicks", "Clicks: share of sessions per slot")
+
+
+def data_name(key: str) -> str:
+    """Return what the data file of a line is called."""
+    return key[:16] + ("-label" if key.endswith("-label") else "")
+
+
+def _addresses(views: Sequence[View]) -> dict[str, str]:
+    """Return result -> address of its submission's page; results with one description share a page."""
+    found = {}
+    for view in views:
+        for row in view.table.rows:
+            said = json.dumps([row.record.kind, values_of(row.record.metadata)], sort_keys=True)
+            short = hashlib.sha256(said.encode()).hexdigest()[:12]
+            found[row.id] = f"submissions/{slug(row.record.metadata.name)}-{short}.html"
+    return found
+
+
+def _history(standing: Standing, records: Mapping[str, ResultRecord]) -> list[Past]:
+    found = []
+    for name, record in records.items():
+        event = standing.withdrawn.get(name) or standing.superseded.get(name)
+        if event is not None:
+            by = records[event.by].metadata.label if event.by in records else ""
+            status = standing.status(name)
+            label = record.metadata.label
+            found.append(Past(label, record.task, record.split, status, by, event.at, event.reason))
+    return sorted(found, key=lambda p: (p.at, p.label, p.task, p.split))
+
+
+def _bounds(t: SiteTable) -> list[Bounds]:
+    """Return floor and ceiling of every metric."""
+    table, ranking = t.view.table, t.view.ranking
+
+    def cell(index: int | None, j: int) -> Cell:
+        if index is None or math.isnan(float(ranking.mean[index, j])):
+            return Cell("", why="not on the board")
+        mean = float(ranking.mean[index, j])
+        return Cell(number(mean), mean, float(ranking.low[index, j]), float(ranking.high[index, j]))
+
+    found = []
+    for j, metric in enumerate(table.metrics):
+        human = HUMAN[metric.against]
+        first = [int(i) for i in np.flatnonzero(ranking.place[:, j] == 1)]
+        best = min(first, key=lambda i: t.rows[i].name) if first else None
+        resolves = float(ranking.resolves[j])
+        found.append(
+            Bounds(
+                metric=metric,
+                uniform=cell(table.find("uniform"), j),
+                prior=cell(table.find(PRIOR), j),
+                best=cell(best, j),
+                best_name="" if best is None else t.rows[best].name,
+                best_page="" if best is None else t.pages[t.rows[best].id],
+                human=cell(table.find(human), j),
+                human_name=human,
+                reason=scale(table, j)[2],
+                resolves="" if math.isnan(resolves) else number(resolves),
+            )
+        )
+    return found
+
+
+def _index(site: Site) -> dict[str, Any]:
+    """Return what the comparison knows before it loads two lines."""
+    from scipy.special import stdtrit
+
+    return {
+        "tables": [
+            {
+                "key": t.key,
+                "title": f"{t.context.task}, {t.context.split}",
+                "users": list(t.view.table.users),
+                "t": float(stdtrit(len(t.view.table.users) - 1, 0.975)) if len(t.view.table.users) > 1 else None,
+                "metrics": [
+                    {"name": m.name, "arrow": m.arrow, "up": m.higher_is_better, "main": m.name in HEADLINE}
+                    for m in t.view.table.metrics
+                ],
+                "rows": [
+                    {
+                        "data": data_name(t.rows[i].key),
+                        "name": t.rows[i].name,
+                        "version": t.rows[i].record.metadata.version if t.rows[i].record.kind == "submission" else "",
+                        "page": t.pages[t.rows[i].id],
+                        "ranked": t.rows[i].ranked,
+                    }
+                    for i in order(t.view, t.default)
+                ],
+            }
+            for t in site.tables
+        ]
+    }

@@ -1,0 +1,56 @@
+"""The templates and what they may call. Everything is escaped unless this project wrote it."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+from benchmark.tables import number
+from leaderboard.site.figures import estimate
+from leaderboard.text import plain, web_link
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+ASSETS = Path(__file__).parent / "assets"
+
+
+def environment() -> Environment:
+    """Return the template environment: escaping always on, undefined names refused."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["estimate"] = estimate
+    made.filters.update(plain=plain, link=link, number=shown_number)
+    return made
+
+
+def link(text: str) -> Markup:
+    """Return a link if ``text`` is an http or https address, else the text itself, escaped."""
+    address = web_link(text)
+    shown = escape(plain(text, 120))
+    if address is None:
+        return Markup(shown)
+    return Markup('<a href="{}" rel="noopener noreferrer nofollow">{}</a>').format(address, shown)
+
+
+def shown_number(value: float) -> str:
+    """Return three decimals, nothing for a number that there is not."""
+    return number(value) if math.isfinite(value) else ""
+
+
+def embedded(value: Any) -> Markup:
+    """Return JSON that can stand inside a script element: no character in it ends the element or is markup."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

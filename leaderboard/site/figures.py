@@ -1,0 +1,198 @@
+"""Figures as SVG: sessions with overlays, heatmaps per slot, spread over users.
+
+Every figure is part of the page, follows its light or dark colours, and says in words what it shows. Colours follow
+``benchmark.drawing``: orange is gaze, purple is attention, the click is an outline.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import NDArray
+
+from benchmark.tables import number
+from leaderboard.columns import Cell
+from leaderboard.context import SlotShares
+
+Floats = NDArray[np.float64]
+Box = tuple[float, float, float, float]
+
+_STRONGEST = 0.78
+"""Opacity of the largest share of a figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The common scale of a column's bars.
+
+    Attributes:
+        low: Value at the left end.
+        high: Value at the right end.
+        zero: Where 0 is, percent, None if it is not within.
+    """
+
+    low: float
+    high: float
+    zero: float | None = None
+
+    def at(self, value: float) -> float:
+        """Return where a value is, percent of the width; outliers stand at the ends."""
+        return round(min(100.0, max(0.0, 100 * (value - self.low) / (self.high - self.low))), 1)
+
+
+def estimate(cell: Cell) -> Markup:
+    """Return a number with its interval, or a dash that says why there is none."""
+    if not cell.text:
+        why = escape(cell.why)
+        return Markup(f'<span class="dim" title="{why}">–<span class="sr"> {why}</span></span>')
+    ends = f' <span class="ci">[{number(cell.low)}, {number(cell.high)}]</span>' if math.isfinite(cell.low) else ""
+    return Markup(f'<span class="num">{escape(cell.text)}</span>{ends}')
+
+
+def bar(cell: Cell, span: Span | None) -> Markup:
+    """Return an interval with its mean on the scale of its column."""
+    if span is None or math.isnan(cell.value):
+        return Markup("")
+    low, high = (end if math.isfinite(end) else cell.value for end in (cell.low, cell.high))
+    return Markup(  # numbers only
+        '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+        f'<path class="range" d="M{span.at(low)} 5H{span.at(high)}"/>'
+        f'<path class="mean" d="M{span.at(cell.value)} 1V9"/></svg>'
+    )
+
+
+def overlay(
+    boxes: Sequence[Box],
+    shares: Sequence[float] | None,
+    kind: str,
+    top: float,
+    size: tuple[int, int],
+    image: str | None = None,
+    click: int | None = None,
+    label: str = "",
+) -> Markup:
+    """Return a screen with one overlay; opacity is proportional to the share, strongest at ``top``.
+
+    Args:
+        boxes: Of the slots, pixels of the screen.
+        shares: One per slot; None draws the bare screen.
+        kind: ``gaze``, ``attention`` or ``clicks``: the colour.
+        top: The share drawn strongest, so that figures side by side have one scale.
+        size: Width and height of the screen.
+        image: Address of the screen's image, relative to the page; None draws the outlines of the slots.
+        click: The clicked slot, outlined.
+        label: What the figure shows, for those who do not see it.
+    """
+    width, height = size
+    font = max(9, round(width / 42))
+    parts = [f'<svg class="screen" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">']
+    if image is not None:
+        parts.append(f'<image href="{escape(image)}" width="{width}" height="{height}"/>')
+    else:
+        parts.append(f'<rect class="paper" width="{width}" height="{height}"/>')
+    for i, (x0, y0, x1, y1) in enumerate(boxes):
+        place = f'x="{x0:g}" y="{y0:g}" width="{max(0.0, x1 - x0):g}" height="{max(0.0, y1 - y0):g}"'
+        if shares is not None:
+            opacity = _STRONGEST * float(shares[i]) / top if top > 0 else 0.0
+            parts.append(f'<rect class="over {kind}" {place} fill-opacity="{opacity:.3f}"/>')
+        elif image is None:
+            parts.append(f'<rect class="slot" {place}/>')
+    if click is not None:
+        x0, y0, x1, y1 = boxes[click]
+        for name, out in (("click-halo", 4), ("click", 2)):
+            parts.append(
+                f'<rect class="{name}" x="{x0 - out:g}" y="{y0 - out:g}" width="{x1 - x0 + 2 * out:g}" '
+                f'height="{y1 - y0 + 2 * out:g}"/>'
+            )
+    if shares is not None:
+        for (x0, y0, _, _), share in zip(boxes, shares, strict=True):
+            parts.append(
+                f'<text class="share" x="{x0 + 4:g}" y="{y0 + font:g}" font-size="{font}">{float(share):.0%}</text>'
+            )
+    parts.append("</svg>")
+    return Markup("".join(parts))  # label and address are escaped, the rest are numbers
+
+
+def session_figure(
+    boxes: Sequence[Box], gaze: Floats, attention: Floats, click: int, size: tuple[int, int], image: str | None
+) -> Markup:
+    """Return screen, human gaze and attention side by side, as in the paper's figure 6."""
+    top = float(max(gaze.max(), attention.max()))
+    looked, seen = int(gaze.argmax()) + 1, int(attention.argmax()) + 1
+    panels = (
+        ("screen", overlay(boxes, None, "gaze", top, size, image, click, f"The screen; slot {click + 1} was clicked")),
+        (
+            "human gaze",
+            overlay(boxes, gaze.tolist(), "gaze", top, size, image, click, f"Human gaze, most on slot {looked}"),
+        ),
+        (
+            "attention",
+            overlay(boxes, attention.tolist(), "attention", top, size, image, click, f"Attention, most on slot {seen}"),
+        ),
+    )
+    body = Markup("").join(Markup("<div><p>{}</p>{}</div>").format(name, drawn) for name, drawn in panels)
+    return Markup('<div class="panels">{}</div>').format(body)
+
+
+def heatmap(slots: SlotShares, kind: str, title: str) -> Markup:
+    """Return mean shares per slot: over the screen where all sessions have the same slots, else as bars by position."""
+    shares = slots.gaze if kind == "gaze" else slots.clicks
+    if slots.boxes:
+        top = max(shares)
+        label = f"{title}: most on slot {slots.labels[shares.index(top)]}, {top:.0%}"
+        drawn = overlay(slots.boxes, shares, kind, top, slots.size, label=label)
+        return Markup("<figure><figcaption>{}</figcaption>{}</figure>").format(title, drawn)
+    widest = max(shares) or 1.0
+    rows = Markup("").join(
+        Markup(
+            '<tr><th scope="row">{}</th><td class="n">{}</td><td class="n dim">{}</td>'
+            '<td class="barcell"><svg class="hbar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+            '<rect class="over {}" width="{}" height="10"/></svg></td></tr>'
+        ).format(label, f"{share:.1%}", n, kind, f"{100 * share / widest:.1f}")
+        for label, share, n in zip(slots.labels, shares, slots.sessions, strict=True)
+    )
+    return Markup(
+        '<figure><figcaption>{}</figcaption><table class="plain bars"><thead><tr><th scope="col">slot</th>'
+        '<th scope="col" class="n">share</th><th scope="col" class="n">sessions</th><td></td></tr></thead>'
+        "<tbody>{}</tbody></table></figure>"
+    ).format(title, rows)
+
+
+@lru_cache
+def _places(n: int) -> tuple[str, ...]:
+    """Return where the marks of n users stand, left to right."""
+    return tuple(f"{(i + 0.5) * 200 / n:.1f}" for i in range(n))
+
+
+def spread(title: str, values: Floats, others: Floats | None, range_: tuple[float, float]) -> Markup:
+    """Return one mark per user, sorted, with those of a baseline as a line behind.
+
+    Args:
+        title: Name of the metric.
+        values: One per user, shape (users,).
+        others: The baseline's, same users in the same order; None draws none.
+        range_: Lowest and highest value drawn.
+    """
+    low, high = range_
+    if not high > low:
+        low, high = low - 0.5, high + 0.5
+
+    def path(numbers: Floats, joined: bool) -> str:
+        heights = map("{:.1f}".format, (95 - 90 * (np.sort(numbers) - low) / (high - low)).tolist())
+        pairs = map("{} {}".format, _places(len(numbers)), heights)
+        return "M" + "L".join(pairs) if joined else "M" + "h0M".join(pairs) + "h0"
+
+    line = "" if others is None else Markup('<path class="other" d="{}"/>').format(path(others, True))
+    q = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
+    words = f"{title} by user: {q[0]:.3f} to {q[4]:.3f}, half of them between {q[1]:.3f} and {q[3]:.3f}"
+    return Markup(
+        '<figure class="spread"><figcaption>{}<span class="dim"> median {}</span></figcaption>'
+        '<svg viewBox="0 0 200 100" role="img" aria-label="{}"><path class="axis" d="M0 95H200M0 5H200"/>{}'
+        '<path class="users" d="{}"/></svg>'
+        '<p class="ends"><span>{} to {}</span></p></figure>'
+    ).format(title, f"{q[2]:.3f}", words, line, path(values, False), f"{low:.2f}", f"{high:.2f}")

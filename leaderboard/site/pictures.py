@@ -1,0 +1,116 @@
+"""The pictures of single sessions: they need the task's data, which a board does not hold."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leaderboard.entries import OWN
+from leaderboard.results import Row
+from leaderboard.site.figures import session_figure
+from leaderboard.site.submissions import SessionFigure, extreme_sessions
+from leaderboard.site.tables import SiteTable
+from leaderboard.store import Board
+from leaderboard.text import plain
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from tasks.task import Task
+    from tasks.types import Session
+
+Floats = NDArray[np.float64]
+
+
+class Pictures:
+    """Draws sessions and keeps each screen once.
+
+    Args:
+        board: Where predictions are.
+        tasks: Digest -> loaded task.
+        folder: The site's folder.
+    """
+
+    def __init__(self, board: Board, tasks: Mapping[str, Task], folder: Path) -> None:
+        self._board = board
+        self._tasks = tasks
+        self._folder = folder
+        self._screens: dict[tuple[str, str], tuple[str | None, tuple[int, int]]] = {}
+        self._sessions: dict[tuple[str, str], Session] = {}
+
+    def available(self, digest: str) -> bool:
+        """Return whether the data of a split is at hand."""
+        return digest in self._tasks
+
+    def of(self, t: SiteTable, row: Row) -> tuple[str, list[SessionFigure]]:
+        """Return by which metric, and the best and worst sessions of a line that has attention."""
+        found = extreme_sessions(t, row)
+        if found is None or t.context.digest not in self._tasks or row.record.kind == "reference":
+            return "", []
+        metric, chosen = found
+        ids = [t.context.sessions[i] for _, i, _ in chosen]
+        attention = self._attention(row, ids)
+        figures = []
+        for (word, _, value), session_id in zip(chosen, ids, strict=True):
+            session = self._session(t.context.digest, session_id)
+            shares = attention.get(session_id)
+            if shares is None or len(shares) != len(session.slots):
+                continue
+            image, size = self._screen(t.context.digest, session)
+            boxes = [slot.box for slot in session.slots]
+            title = f"{word}: {metric} {value:.3f}, session {plain(session_id, 60)}, user {plain(session.user, 40)}"
+            drawn = session_figure(boxes, session.gaze, shares, session.click, size, image)
+            figures.append(SessionFigure(title, drawn))
+        return metric, figures
+
+    def _session(self, digest: str, session_id: str) -> Session:
+        key = digest, session_id
+        if key not in self._sessions:
+            self._sessions[key] = self._tasks[digest].find(session_id)
+        return self._sessions[key]
+
+    def _attention(self, row: Row, ids: list[str]) -> dict[str, Floats]:
+        """Return attention per session, each seed normalised, averaged over the seeds that have it."""
+        names = ["condition", "session_id", "attention"]
+        table = self._board.table("predictions", row.record.predictions, names)
+        wanted = set(ids)
+        conditions, sessions = table["condition"].to_pylist(), table["session_id"].to_pylist()
+        found: dict[str, list[Floats]] = {}
+        column = table["attention"].combine_chunks()
+        for i, (condition, session_id) in enumerate(zip(conditions, sessions, strict=True)):
+            if condition == OWN and session_id in wanted and column[i].is_valid:
+                values = np.asarray(column[i].values.to_numpy(zero_copy_only=False), dtype=np.float64)
+                if np.isfinite(values).all() and values.sum() > 0:
+                    found.setdefault(session_id, []).append(values / values.sum())
+        try:
+            return {name: np.mean(values, axis=0) for name, values in found.items()}
+        except ValueError as error:
+            raise InputError(f"predictions of result {row.id[:12]} differ in length between seeds: {error}.") from error
+
+    def _screen(self, digest: str, session: Session) -> tuple[str | None, tuple[int, int]]:
+        """Write a session's screen unless that was done; return its address from a submission's page, and its size."""
+        if session.image is None:
+            right, below = (max(slot.box[i] for slot in session.slots) for i in (2, 3))
+            return None, (int(right) + 8, int(below) + 8)
+        key = digest, session.session_id
+        if key not in self._screens:
+            from PIL import Image
+
+            data = session.image.encoded()
+            with Image.open(io.BytesIO(data)) as image:
+                size, kind = image.size, (image.format or "").lower()
+            name = f"{session.image.digest()[:24]}.{'jpg' if kind == 'jpeg' else 'png'}"
+            if kind not in ("jpeg", "png"):
+                encoded = io.BytesIO()
+                session.image.open().save(encoded, format="PNG")
+                data = encoded.getvalue()
+            path = self._folder / "screens" / name
+            if not path.exists():
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(data)
+            self._screens[key] = f"../screens/{name}", size
+        return self._screens[key]

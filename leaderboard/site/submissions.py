@@ -1,0 +1,209 @@
+"""What a submission's page shows, prepared for its template."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import NDArray
+
+from benchmark.metrics import Metric
+from benchmark.tables import number
+from leaderboard.columns import HEADLINE, Cell
+from leaderboard.derived import Estimate, differences, personal_gain
+from leaderboard.entries import Metadata
+from leaderboard.results import APART, Row
+from leaderboard.site.figures import bar, estimate, spread
+from leaderboard.site.tables import SiteTable, prior_index
+from leaderboard.text import plain
+
+Floats = NDArray[np.float64]
+
+BASELINES = ("uniform", "position-prior", "user-prior")
+"""The baselines that a submission's page compares with, in this order, as far as the board has them."""
+
+KINDS = {"baseline": "a cheap prior of the suite", "reference": "a reference of the suite"}
+
+
+@dataclass(frozen=True, slots=True)
+class GainLine:
+    """Personal gain on one metric."""
+
+    name: str
+    own: Cell
+    swapped: Cell
+    apart: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFigure:
+    """One session, drawn."""
+
+    title: str
+    figure: Markup
+
+
+@dataclass(slots=True)
+class Part:
+    """A submission on one table."""
+
+    t: SiteTable
+    row: Row
+    apart: str
+    data: str
+    baselines: list[str]
+    metrics: list[Markup]
+    gains: list[GainLine]
+    spread: list[Markup]
+    sessions: list[SessionFigure] = field(default_factory=list)
+    sessions_by: str = ""
+    no_pictures: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SitePage:
+    """A submission: everything that was sent in under one description."""
+
+    metadata: Metadata
+    page: str
+    kind: str
+    attention: str
+    parts: list[Part]
+
+    @property
+    def notices(self) -> list[str]:
+        """What the page must say."""
+        said = [*(part.t.context.notice for part in self.parts), self.metadata.notice]
+        return list(dict.fromkeys(line for line in said if line))
+
+
+def attention_words(metadata: Metadata) -> str:
+    """Return where attention comes from, in words."""
+    source, target = plain(metadata.attention_source, 300), plain(metadata.attention_target, 20)
+    targets = {"free": "computed without the click", "label": "computed for the true click"}
+    return "; ".join(word for word in (source, targets.get(target, "")) if word)
+
+
+def kind_words(row: Row) -> str:
+    """Return what a line is, in words."""
+    return KINDS.get(row.record.kind, "") or plain(row.record.metadata.kind, 60)
+
+
+def part_of(t: SiteTable, index: int, data: str) -> Part:
+    """Return a submission's part on a table, without sessions."""
+    table, ranking, row = t.view.table, t.view.ranking, t.rows[index]
+    own = table.by_user[index]
+    there = [(name, i) for name in BASELINES if (i := table.find(name)) is not None and i != index]
+    against = table.by_user[[i for _, i in there]] if there else np.empty((0, *own.shape))
+    ends = differences(own.T[None], against.transpose(0, 2, 1)) if there else ()
+    lines = []
+    for j, metric in enumerate(table.metrics):
+        mean = float(ranking.mean[index, j])
+        if math.isnan(mean):
+            continue
+        tier = int(ranking.tier[index, j])
+        cell = Cell(number(mean), mean, float(ranking.low[index, j]), float(ranking.high[index, j]), tier)
+        sd = float(ranking.seed_sd[index, j])
+        place = f"{ranking.place[index, j]} of {ranking.n_ranked[j]}" if tier else ""
+        apart = "".join(_difference(metric, *(float(end[b, j]) for end in ends)) for b in range(len(there)))
+        # Written here and not in the template: there are thousands of them, and nothing in them is a stranger's.
+        lines.append(
+            Markup(
+                f'<tr><th scope="row" title="{escape(metric.definition)}">{metric.name}{metric.arrow}</th>'
+                f'<td>{estimate(cell)} {bar(cell, t.spans[j])}</td><td class="n">{tier or ""}</td>'
+                f'<td class="n">{place}</td><td class="n">{"" if math.isnan(sd) else number(sd)}</td>'
+                f"<td>{estimate(_normalised(t, index, j))}</td>{apart}</tr>"
+            )
+        )
+    return Part(
+        t=t,
+        row=row,
+        apart=APART.get(row.apart, ""),
+        data=data,
+        baselines=[name for name, _ in there],
+        metrics=lines,
+        gains=_gains(t, index),
+        spread=_spreads(t, index),
+    )
+
+
+def _normalised(t: SiteTable, index: int, j: int) -> Cell:
+    n = t.view.normalised
+    mean = float(n.mean[index, j])
+    if math.isnan(mean):
+        return Cell("", why=n.reasons[j])
+    return Cell(number(mean), mean, float(n.low[index, j]), float(n.high[index, j]))
+
+
+def _difference(metric: Metric, mean: float, low: float, high: float) -> str:
+    """Return a cell: the difference to a baseline, and whether its interval leaves 0."""
+    if math.isnan(mean):
+        return f"<td>{estimate(Cell('', why='the baseline does not claim it'))}</td>"
+    verdict = ""
+    if low > 0 or high < 0:
+        verdict = "better" if (low > 0) == metric.higher_is_better else "worse"
+    shown = estimate(Cell(_signed(mean), mean, low, high))
+    return f'<td class="{verdict}">{shown}<span class="sr"> {verdict}</span></td>' if verdict else f"<td>{shown}</td>"
+
+
+def _signed(value: float) -> str:
+    text = number(value)
+    return text if text.startswith("-") or float(text) == 0 else f"+{text}"
+
+
+def _gains(t: SiteTable, index: int) -> list[GainLine]:
+    found = []
+    for name in HEADLINE:
+        gain = personal_gain(t.view.table, index, t.view.table.metric_index(name))
+        if gain is not None and not math.isnan(gain.own_over_shared.mean if gain else math.nan):
+            three = (gain.own_over_shared, gain.swapped_over_shared, gain.own_over_swapped)
+            found.append(GainLine(name, *map(_cell, three)))
+    return found
+
+
+def _cell(found: Estimate) -> Cell:
+    if math.isnan(found.mean):
+        return Cell("", why=found.reason)
+    return Cell(_signed(found.mean), found.mean, found.low, found.high)
+
+
+def _spreads(t: SiteTable, index: int) -> list[Markup]:
+    """Return the spread over users of the headline metrics, with that of the position prior."""
+    table = t.view.table
+    prior = prior_index(t)
+    drawn = []
+    for name in HEADLINE:
+        j = table.metric_index(name)
+        own = table.by_user[index][:, j]
+        if np.isnan(own).any():
+            continue
+        other = None if prior is None or prior == index else table.by_user[prior][:, j]
+        if other is not None and np.isnan(other).any():
+            other = None
+        every = own if other is None else np.concatenate([own, other])
+        ends = float(every.min()), float(every.max())
+        drawn.append(spread(f"{name}{table.metrics[j].arrow}", own, other, ends))
+    return drawn
+
+
+def extreme_sessions(t: SiteTable, row: Row, names: Sequence[str] = ("KL", "LogLoss"), each: int = 2) -> Any:
+    """Return the best and the worst sessions of a line: (metric, [(word, session position, value)]).
+
+    By the first of ``names`` that it claims, mean over seeds; ties go to the earlier session. None if it claims none
+    of them.
+    """
+    for name in names:
+        j = t.view.table.metric_index(name)
+        values = row.values[:, :, j].mean(axis=0)
+        if np.isnan(values).any():
+            continue
+        signed = -values if t.view.table.metrics[j].higher_is_better else values
+        order = np.argsort(signed, kind="stable")
+        each = min(each, len(order) // 2)
+        chosen = [("best", i) for i in order[:each]] + [("worst", i) for i in order[::-1][:each]]
+        return name, [(word, int(i), float(values[i])) for word, i in chosen]
+    return None

@@ -1,0 +1,273 @@
+"""What a table's page shows, prepared for its template."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import NDArray
+
+from benchmark.tables import number
+from leaderboard.columns import HEADLINE, Cell, Column, View, claimed
+from leaderboard.context import TaskContext
+from leaderboard.printing import default_metric, order
+from leaderboard.references import PRIOR
+from leaderboard.results import LABEL, Row
+from leaderboard.site.figures import Span
+from leaderboard.text import plain
+
+GROUP_NAMES = {"normalised": "normalised scores", "gain": "personal gain", "about": "what it is"}
+BADGES = {"baseline": "baseline", "reference": "reference"}
+
+
+def span_of(ends: NDArray[np.float64], *, signed: bool = False) -> Span | None:
+    """Return the scale for intervals, given their ends; None where there are none."""
+    known = ends[np.isfinite(ends)]
+    if not known.size:
+        return None
+    low, high = float(known.min()), float(known.max())
+    if signed:
+        low, high = min(low, 0.0), max(high, 0.0)
+    margin = 0.04 * (high - low) or 0.5
+    span = Span(low - margin, high + margin)
+    return Span(span.low, span.high, span.at(0.0)) if signed else span
+
+
+@dataclass(frozen=True, slots=True)
+class SiteColumn:
+    """A column as the page has it."""
+
+    column: Column
+    slug: str
+    classes: str
+    span: Span | None
+    resolves: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """The first tier of a metric, for the overview."""
+
+    title: str
+    name: str
+    page: str
+    mean: str
+    size: int
+
+
+@dataclass(frozen=True)
+class SiteTable:
+    """One table of the site.
+
+    Attributes:
+        view: The ranked table.
+        pages: Result -> address of its submission's page, from the root.
+    """
+
+    view: View
+    pages: dict[str, str] = field(repr=False)
+
+    @property
+    def context(self) -> TaskContext:
+        """Facts about the split."""
+        return self.view.table.context
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The table's lines."""
+        return self.view.table.rows
+
+    @cached_property
+    def key(self) -> str:
+        """What files of this table are called: safe in a file name and in an address."""
+        return f"{slug(self.context.task)}-{slug(self.context.split)}-{self.context.digest[:8]}"
+
+    @property
+    def table_page(self) -> str:
+        """Address of the results, from the root."""
+        return f"tables/{self.key}.html"
+
+    @property
+    def task_page(self) -> str:
+        """Address of what the task is."""
+        return f"tasks/{self.key}.html"
+
+    @property
+    def n_submissions(self) -> int:
+        """How many submissions there are."""
+        return len({row.id for row in self.rows if row.record.kind == "submission"})
+
+    @cached_property
+    def columns(self) -> list[SiteColumn]:
+        """The columns that have something to say."""
+        return [self._column(column) for column in claimed(self.view)]
+
+    @cached_property
+    def cells(self) -> dict[str, list[Cell]]:
+        """Column -> its cells, line by line."""
+        return {c.column.key: [c.column.cell(self.view, i) for i in range(len(self.rows))] for c in self.columns}
+
+    @cached_property
+    def default(self) -> str:
+        """The metric that the page is ordered by at first."""
+        return default_metric(self.view)
+
+    @property
+    def default_slug(self) -> str:
+        """Its column."""
+        return slug(self.default)
+
+    @property
+    def groups(self) -> list[tuple[str, str]]:
+        """Groups of columns beside the metrics, as far as they have something to say."""
+        there = {c.column.group for c in self.columns}
+        return [(group, name) for group, name in GROUP_NAMES.items() if group in there]
+
+    @cached_property
+    def inputs(self) -> list[str]:
+        """Words for the inputs of ranked lines, for the filters."""
+        return sorted({word for row in self.rows if row.ranked for word in _inputs(row)})
+
+    @property
+    def ranked(self) -> list[Markup]:
+        """The ranked lines in order."""
+        return self._lines(ranked=True)
+
+    @property
+    def apart(self) -> list[Markup]:
+        """The lines that are never ranked."""
+        return self._lines(ranked=False)
+
+    @property
+    def resolves(self) -> bool:
+        """Whether it is known of any metric what the test set resolves."""
+        return any(c.resolves for c in self.columns)
+
+    @property
+    def reported(self) -> tuple[Any, ...]:
+        """Numbers stated elsewhere."""
+        return self.view.table.reported
+
+    @property
+    def reported_metrics(self) -> list[str]:
+        """The metrics among them, the suite's own first."""
+        said = {name for r in self.reported for name in r.metrics}
+        own = [m.name for m in self.view.table.metrics]
+        return [name for name in own if name in said] + sorted(said - set(own))
+
+    @property
+    def scale_reasons(self) -> list[str]:
+        """Why metrics have no normalised score."""
+        found: dict[str, list[str]] = {}
+        for metric, reason in zip(self.view.table.metrics, self.view.normalised.reasons, strict=True):
+            if reason:
+                found.setdefault(reason, []).append(metric.name)
+        return [f"{', '.join(names)}: {reason}" for reason, names in found.items()]
+
+    @cached_property
+    def leaders(self) -> list[Leader]:
+        """The first tier of each headline metric."""
+        found = []
+        for name in HEADLINE:
+            j = self.view.table.metric_index(name)
+            first = np.flatnonzero(self.view.ranking.tier[:, j] == 1)
+            if len(first):
+                best = min(first, key=lambda i: (self.view.ranking.place[i, j], self.rows[i].name))
+                row = self.rows[best]
+                title = f"{name}{self.view.table.metrics[j].arrow}"
+                mean = number(float(self.view.ranking.mean[best, j]))
+                found.append(Leader(title, row.name, self.pages[row.id], mean, len(first)))
+        return found
+
+    @cached_property
+    def spans(self) -> list[Span | None]:
+        """The scale of each metric's bars: that of the ranked lines, so that an oracle does not flatten them."""
+        r = self.view.ranking
+        ranked = np.array([row.ranked for row in self.rows], dtype=bool)
+        chosen = ranked if ranked.any() else ~ranked
+        ends = np.concatenate([x[chosen] for x in (r.low, r.mean, r.high)])
+        return [span_of(ends[:, j]) for j in range(ends.shape[1])]
+
+    def _column(self, column: Column) -> SiteColumn:
+        name = slug(column.key)
+        head = " h" if column.key in HEADLINE else ""
+        classes = f"v g-{column.group}{head} k-{name}"
+        span, resolved = None, ""
+        if column.group == "metrics":
+            j = self.view.table.metric_index(column.metric)
+            span = self.spans[j]
+            value = float(self.view.ranking.resolves[j])
+            resolved = "" if math.isnan(value) else number(value)
+        elif column.group != "about":
+            cells = [column.cell(self.view, i) for i, row in enumerate(self.rows) if row.ranked]
+            span = span_of(
+                np.array([x for c in cells for x in (c.low, c.value, c.high)], dtype=np.float64), signed=True
+            )
+        return SiteColumn(column, name, classes, span, resolved)
+
+    def _lines(self, *, ranked: bool) -> list[Markup]:
+        before, found = 0, []
+        j = self.view.table.metric_index(self.default)
+        for i in order(self.view, self.default):
+            if self.rows[i].ranked == ranked:
+                tier = int(self.view.ranking.tier[i, j])
+                found.append(self._line(i, tier, lead=bool(tier) and tier != before))
+                before = tier
+        return found
+
+    def _line(self, index: int, tier: int, *, lead: bool) -> Markup:
+        """Return a line as HTML. Written here and not in a template: there are thousands of them."""
+        row = self.rows[index]
+        m = row.record.metadata
+        said = plain(" ".join([m.name, m.version, m.backbone, m.kind, *m.authors]), 600).lower()
+        badge = BADGES.get(row.record.kind, "label attention" if row.apart == "label" else row.apart)
+        name = plain(m.name, 60) + (LABEL if row.apart == "label" else "")
+        version = plain(m.version, 20) if row.record.kind == "submission" else ""
+        sees = ", ".join(plain(word, 30) for word in m.inputs[:12]) or "nothing"
+        cells = []
+        for c in self.columns:
+            cells.append(_cell(self.cells[c.column.key][index], c))
+        return Markup(
+            f'<tr id="r-{row.key}"{" class=opens" if lead else ""} data-kind="{row.record.kind}" '
+            f'data-find="{escape(said)}" data-in="{escape(" ".join(_inputs(row)))}"><td class="tier">{tier or ""}</td>'
+            f'<th scope="row" class="who"><a href="../{self.pages[row.id]}">{escape(name)}</a>'
+            + (f' <span class="dim">{escape(version)}</span>' if version else "")
+            + (f' <span class="badge">{escape(badge)}</span>' if badge else "")
+            + f'</th><td class="see">{escape(sees)}</td>{"".join(cells)}</tr>'
+        )  # every text in it is escaped above
+
+
+def _cell(cell: Cell, column: SiteColumn) -> str:
+    if not cell.text:
+        return f'<td class="{column.classes}"></td>'
+    if column.column.group == "about":
+        value = "" if math.isnan(cell.value) else f' data-v="{cell.value:g}"'
+        return f'<td class="{column.classes}"{value}>{escape(cell.text)}</td>'
+    style, span = "", column.span
+    if span is not None:
+        low = span.at(cell.low) if math.isfinite(cell.low) else span.at(cell.value)
+        high = span.at(cell.high) if math.isfinite(cell.high) else span.at(cell.value)
+        style = f' style="--l:{low / 100:.3g};--h:{high / 100:.3g};--m:{span.at(cell.value) / 100:.3g}"'
+    tier = f' data-t="{cell.tier}"' if cell.tier else ""
+    ends = f"[{number(cell.low)}, {number(cell.high)}]" if math.isfinite(cell.low) else ""
+    title = f' title="{ends}"' if ends else ""
+    return f'<td class="{column.classes}" data-v="{cell.value:.9g}"{tier}{title}{style}>{cell.text}</td>'
+
+
+def slug(text: str) -> str:
+    """Return a text as part of a file name, of an address or of a class: letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "x"
+
+
+def _inputs(row: Row) -> list[str]:
+    return [slug(word) for word in row.record.metadata.inputs[:12]]
+
+
+def prior_index(table: SiteTable) -> int | None:
+    """Return the line of the position prior."""
+    return table.view.table.find(PRIOR)

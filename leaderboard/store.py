@@ -1,0 +1,314 @@
+"""A board on disk: plain files that are only ever added, so that two boards are merged by taking the files of both.
+
+::
+
+    board.json                     says that this folder is a board
+    tasks/<digest>.json            facts about one split of one task: users, sessions, card, heatmaps
+    predictions/<digest>.parquet   predictions, named by the digest of their rows
+    results/<id>.json              one result: who, on which split, which predictions
+    scores/<id>.parquet            its score per session, seed and metric
+    reported/<id>.json             numbers stated elsewhere
+    events/<id>.json               submit, withdraw, supersede
+
+A result counts from the moment its submit event stands, and the event is written last: a process killed at any
+moment leaves at most files that nothing points to. A file appears by renaming, after its content has reached the
+disk. No file is ever changed, so writers need no lock. What was withdrawn or superseded stays so, whatever order the
+entries of two merged boards came in; a simulator comes back under a new version.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from leaderboard import entries
+from leaderboard.context import TaskContext, context_from_json
+from leaderboard.entries import Event, ReportedRecord, ResultRecord, identity
+from tasks.errors import InputError
+from tasks.storage import absolute, write_errors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+MARKER = "board.json"
+MARK = '{"board": "gazebench", "format": 1}\n'
+FOLDERS = ("tasks", "predictions", "results", "scores", "reported", "events")
+PARTIAL = ".partial"
+
+MAX_JSON_BYTES = 8 * 1024**2
+MAX_PARQUET_BYTES = 64 * 1024**2
+MAX_ROWS = 1_000_000
+MAX_NUMBERS = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the events say of the results.
+
+    Attributes:
+        submitted: Result -> when it was first submitted.
+        withdrawn: Result -> the event that withdrew it.
+        superseded: Result -> the event that put another in its place.
+    """
+
+    submitted: Mapping[str, str]
+    withdrawn: Mapping[str, Event]
+    superseded: Mapping[str, Event]
+
+    def active(self, result: str) -> bool:
+        """Return whether a result is to be ranked."""
+        return result in self.submitted and result not in self.withdrawn and result not in self.superseded
+
+    def status(self, result: str) -> str:
+        """Return ``active``, ``withdrawn``, ``superseded`` or ``not submitted``."""
+        if result in self.withdrawn:
+            return "withdrawn"
+        if result in self.superseded:
+            return "superseded"
+        return "active" if result in self.submitted else "not submitted"
+
+
+NOTHING = Standing({}, {}, {})
+"""The standing of an empty board."""
+
+
+class Board:
+    """A folder of results.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = absolute(root)
+
+    @classmethod
+    def open(cls, root: str | Path) -> Board:
+        """Return the board at ``root``.
+
+        Raises:
+            InputError: There is none.
+        """
+        board = cls(root)
+        if not (board.root / MARKER).is_file():
+            raise InputError(f"there is no board at {root}; 'submit DIR --board {root}' starts one.")
+        return board
+
+    @classmethod
+    def create(cls, root: str | Path) -> Board:
+        """Return the board at ``root``, starting one where there is none.
+
+        Raises:
+            InputError: The folder holds something else, or cannot be written.
+        """
+        board = cls(root)
+        board.check_place()
+        _publish(board.root / MARKER, MARK.encode())
+        _publish(board.root / ".gitignore", f".*{PARTIAL}\n".encode())
+        return board
+
+    def check_place(self) -> None:
+        """Refuse a folder that holds something else than a board.
+
+        Raises:
+            InputError: It does.
+        """
+        if (self.root / MARKER).is_file() or not self.root.exists():
+            return
+        if not self.root.is_dir() or any(_named(self.root)):
+            raise InputError(f"{self.root} exists and is not a board; choose another folder with --board.")
+
+    def path(self, folder: str, name: str) -> Path:
+        """Return where the record or table ``name`` (a SHA-256) is, or will be."""
+        suffix = ".parquet" if folder in ("predictions", "scores") else ".json"
+        return self.root / folder / f"{entries.check_sha(name, str(self.root))}{suffix}"
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the files in a folder, sorted; unfinished files are passed over.
+
+        Raises:
+            InputError: A file's name is no SHA-256.
+        """
+        place = self.root / folder
+        return [entries.check_sha(name.split(".")[0], f"{place}/{name}") for name in sorted(_named(place))]
+
+    def put_result(self, record: ResultRecord) -> str:
+        """Store a result and return its identity."""
+        return self._put("results", record)
+
+    def put_event(self, event: Event) -> str:
+        """Store an event and return its identity."""
+        return self._put("events", event)
+
+    def put_reported(self, record: ReportedRecord) -> str:
+        """Store reported numbers and return their identity."""
+        return self._put("reported", record)
+
+    def put_context(self, context: TaskContext) -> None:
+        """Store the facts about a split, unless they are there."""
+        _publish(self.path("tasks", context.digest), context.to_json().encode())
+
+    def put_table(self, folder: str, name: str, table: pa.Table) -> None:
+        """Store predictions or scores, unless they are there."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.path(folder, name)
+        if not path.exists():
+            sink = pa.BufferOutputStream()
+            pq.write_table(table, sink, compression="zstd")
+            _publish(path, sink.getvalue().to_pybytes())
+
+    def result(self, name: str) -> ResultRecord:
+        """Return a result.
+
+        Raises:
+            InputError: It is missing or damaged.
+        """
+        return self._get("results", name, entries.result_from_json)
+
+    def event(self, name: str) -> Event:
+        """Return an event (see :meth:`result`)."""
+        return self._get("events", name, entries.event_from_json)
+
+    def reported(self, name: str) -> ReportedRecord:
+        """Return reported numbers (see :meth:`result`)."""
+        return self._get("reported", name, entries.reported_from_json)
+
+    def context(self, digest: str) -> TaskContext:
+        """Return the facts about a split.
+
+        Raises:
+            InputError: They are missing or damaged.
+        """
+        path = self.path("tasks", digest)
+        context = context_from_json(_read(path), str(path))
+        if context.digest != digest:
+            raise InputError(f"{path} is about the split {context.digest[:12]}; restore the file.")
+        return context
+
+    def table(self, folder: str, name: str, columns: Iterable[str] | None = None) -> pa.Table:
+        """Return stored predictions or scores, checking sizes before anything is decoded.
+
+        Raises:
+            InputError: They are missing, damaged or too large.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.path(folder, name)
+        try:
+            if path.stat().st_size > MAX_PARQUET_BYTES:
+                raise InputError(f"{path} has more than {MAX_PARQUET_BYTES // 1024**2} MiB; restore the file.")
+            with pq.ParquetFile(path) as file:
+                about = file.metadata
+                groups = [about.row_group(i) for i in range(min(about.num_row_groups, 1_000))]
+                numbers = sum(g.column(j).num_values for g in groups for j in range(g.num_columns))
+                size = sum(g.total_byte_size for g in groups)
+                if about.num_row_groups > 1_000 or about.num_rows > MAX_ROWS or numbers > MAX_NUMBERS:
+                    raise InputError(f"{path} has more rows or numbers than a result can have; restore the file.")
+                if size > 8 * MAX_PARQUET_BYTES:
+                    raise InputError(f"{path} unpacks to {size} bytes; restore the file.")
+                return file.read(columns=None if columns is None else list(columns), use_threads=False)
+        except FileNotFoundError:
+            raise InputError(f"{path} is missing; the board is not complete. Restore the file.") from None
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InputError(f"{path} is damaged ({str(error).splitlines()[0]}); restore the file.") from error
+
+    def standing(self) -> Standing:
+        """Return what the events say, which does not depend on the order they are read in.
+
+        Raises:
+            InputError: An event is damaged.
+        """
+        submitted: dict[str, str] = {}
+        withdrawn: dict[str, Event] = {}
+        superseded: dict[str, Event] = {}
+        for name in self.names("events"):
+            event = self.event(name)
+            if event.kind == "submit":
+                submitted[event.result] = min(event.at, submitted.get(event.result, event.at))
+                continue
+            kept = withdrawn if event.kind == "withdraw" else superseded
+            known = kept.get(event.result)
+            if known is None or (event.at, event.by, event.reason) < (known.at, known.by, known.reason):
+                kept[event.result] = event
+        return Standing(submitted, withdrawn, superseded)
+
+    def _put(self, folder: str, record: entries.Record) -> str:
+        entries.require_readable(record)
+        name = identity(record)
+        _publish(self.path(folder, name), entries.to_json(record).encode())
+        return name
+
+    def _get(self, folder: str, name: str, parse: Callable[[str, str], T]) -> T:
+        path = self.path(folder, name)
+        record = parse(_read(path), str(path))
+        if identity(record) != name:  # type: ignore[arg-type]
+            raise InputError(f"{path} was changed: its content does not belong to its name. Restore the file.")
+        return record
+
+
+def unfinished(board: Board) -> list[Path]:
+    """Return files that a writer left behind when it was killed; they may be deleted while nobody writes."""
+    places = [board.root, *(board.root / folder for folder in FOLDERS)]
+    return sorted(p for place in places if place.is_dir() for p in place.iterdir() if p.name.endswith(PARTIAL))
+
+
+def _named(place: Path) -> list[str]:
+    """Return the names in a folder that are not hidden; none if there is no folder."""
+    try:
+        return [name for name in os.listdir(place) if not name.startswith(".")]
+    except FileNotFoundError:
+        return []
+
+
+def _read(path: Path) -> str:
+    """Return the text of a JSON file of bounded size."""
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise InputError(f"{path} has more than {MAX_JSON_BYTES // 1024**2} MiB; restore the file.")
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; the board is not complete. Restore the file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}. Restore the file.") from error
+
+
+def _publish(path: Path, content: bytes) -> None:
+    """Let a file appear whole, on the disk and not only in memory; one that is there already stays as it is.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    if path.exists():
+        return
+    partial = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a renaming durable, where folders can be synchronised."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

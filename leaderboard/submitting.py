@@ -1,0 +1,338 @@
+"""Taking results in: checked and scored first, stored only when everything of a submission has passed."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leaderboard import references, results, scoring
+from leaderboard.columns import View, view
+from leaderboard.context import TaskContext, of_task
+from leaderboard.entries import CONDITIONS, Event, Metadata, ReportedRecord, ResultRecord, identity, require_readable
+from leaderboard.results import Item
+from leaderboard.store import Board, Standing
+from leaderboard.text import folded, plain
+from tasks.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from benchmark.catalogue import Catalogue
+    from tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A submission on one split, before anything is checked.
+
+    Attributes:
+        metadata: What is said of the simulator.
+        task: The loaded task.
+        split: Name of the split.
+        predictions: Columns ``scoring.COLUMNS``; condition, target and any part may be missing.
+        digest: The digest that the submission was made for; empty if it does not say.
+    """
+
+    metadata: Metadata
+    task: Task
+    split: str
+    predictions: pd.DataFrame
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A result that is ready to be stored.
+
+    Attributes:
+        record: The result.
+        context: Facts about its split.
+        predictions: As stored.
+        scores: As stored.
+    """
+
+    record: ResultRecord
+    context: TaskContext
+    predictions: pa.Table
+    scores: pa.Table
+
+    @property
+    def id(self) -> str:
+        """Identity of the result."""
+        return identity(self.record)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one result.
+
+    Attributes:
+        result: Its identity.
+        new: Whether it was not on the board before.
+        view: Its table, with the result in it.
+    """
+
+    result: str
+    new: bool
+    view: View
+
+
+def prepare(candidate: Candidate, kind: str = "submission", context: TaskContext | None = None) -> Prepared:
+    """Check and score a candidate.
+
+    Raises:
+        InputError: Its predictions cannot be used, or it was made for another split.
+    """
+    task, split = candidate.task, candidate.split
+    where = plain(candidate.metadata.label, 100)
+    task.split(split)
+    digest = task.digests[split]
+    if candidate.digest and candidate.digest != digest:
+        raise InputError(
+            f"{where} was made for {task.name}, {split} with digest {candidate.digest[:12]}; the data given has "
+            f"{digest[:12]}. Give the data it was made for (--data), or predict again."
+        )
+    frame = scoring.canonical_predictions(candidate.predictions, task, split, where)
+    record = ResultRecord(
+        kind=kind,
+        metadata=candidate.metadata,
+        task=task.name,
+        version=task.version,
+        split=split,
+        digest=digest,
+        seeds=tuple(sorted({int(seed) for seed in frame["seed"]})),
+        conditions=tuple(c for c in CONDITIONS if (frame["condition"] == c).any()),
+        predictions=scoring.predictions_digest(frame),
+    )
+    require_readable(record)
+    notice = "; ".join(plain(line, 1000) for line in (task.notice, candidate.metadata.notice) if line)
+    about = {"task": task.name, "split": split, "digest": digest, "notice": notice}
+    return Prepared(
+        record=record,
+        context=context or context_of(task, split),
+        predictions=scoring.predictions_table(frame, about),
+        scores=scoring.scores_table(scoring.score(task, split, frame)),
+    )
+
+
+def context_of(task: Task, split: str) -> TaskContext:
+    """Return the facts about a split that a board keeps."""
+    found = references.others_gaze(task, split)
+    return of_task(task, split, sum(gaze is not None for gaze in found.values()))
+
+
+def submit(
+    root: str | Path,
+    candidates: Sequence[Candidate],
+    catalogue: Catalogue,
+    *,
+    reported: Sequence[ReportedRecord] = (),
+    supersedes: str | None = None,
+    dry_run: bool = False,
+    now: str | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[Outcome]:
+    """Score the results of one submission and add them to a board, together with the references they are read against.
+
+    Nothing is written before everything has passed. A result that is on the board already is left as it is.
+
+    Args:
+        root: Folder of the board; started where there is none.
+        candidates: The submission's results.
+        catalogue: Where priors and oracles are found.
+        reported: Numbers the submission states without predictions.
+        supersedes: ``NAME@VERSION`` or the beginning of a result's identity, whose place the new results take.
+        dry_run: Write nothing; the outcomes show the place that the results would take.
+        now: UTC, ``2026-01-31T12:00:00Z``; the present by default.
+        report: Told what takes long.
+
+    Returns:
+        One outcome per candidate.
+
+    Raises:
+        InputError: A candidate cannot be scored, was withdrawn before, or bears the name and version of another.
+    """
+    if not candidates and not reported:
+        raise InputError("the submission holds neither predictions nor reported numbers; there is nothing to submit.")
+    board = Board(root)
+    board.check_place()
+    standing = board.standing()
+    known = results.records(board, standing)
+    contexts = {_key(c): context_of(c.task, c.split) for c in candidates}
+    prepared = [prepare(candidate, context=contexts[_key(candidate)]) for candidate in candidates]
+    for one in prepared:
+        _check_new(one, known, standing)
+    for record in reported:
+        require_readable(record)
+    replaced = {one.id: _replaced(supersedes, one.record, known, standing) for one in prepared} if supersedes else {}
+    if supersedes and not any(replaced.values()):
+        raise InputError(f"--supersedes {plain(supersedes)}: the board has no active result of it on these splits.")
+    added = []
+    for candidate in candidates:
+        added += _missing_references(candidate, contexts[_key(candidate)], catalogue, known, standing, report)
+    at = now or _now()
+    gone = {old for olds in replaced.values() for old in olds}
+    outcomes = []
+    for one in prepared:
+        items = [
+            Item(name, record, board.table("scores", name), standing.submitted[name])
+            for name, record in known.items()
+            if record.digest == one.record.digest and standing.active(name) and name not in gone
+        ]
+        fresh = {p.id: p for p in [*added, one] if p.record.digest == one.record.digest and p.id not in known}
+        items += [Item(p.id, p.record, p.scores, at) for p in fresh.values()]
+        outcomes.append(Outcome(one.id, one.id not in known, view(results.assemble(one.context, items))))
+    if not dry_run:
+        board = Board.create(root)
+        for one in [*added, *prepared]:
+            store(board, one, standing, at)
+        for new, olds in replaced.items():
+            for old in olds:
+                board.put_event(Event("supersede", old, at, by=new))
+        for record in reported:
+            board.put_reported(record)
+    return outcomes
+
+
+def store(board: Board, prepared: Prepared, standing: Standing, at: str) -> None:
+    """Write a prepared result; its submit event, which makes it count, comes last.
+
+    The predictions of a reference are left out: they are the recording itself, which its licence may not let a board
+    publish, and whoever has the data can compute them again.
+    """
+    name = prepared.id
+    board.put_context(prepared.context)
+    if prepared.record.kind != "reference":
+        board.put_table("predictions", prepared.record.predictions, prepared.predictions)
+    board.put_table("scores", name, prepared.scores)
+    board.put_result(prepared.record)
+    if name not in standing.submitted:
+        board.put_event(Event("submit", name, at))
+
+
+def withdraw(board: Board, who: str, reason: str, *, now: str | None = None) -> list[str]:
+    """Take results out of the ranking by an entry; they stay readable.
+
+    Args:
+        board: The board.
+        who: ``NAME@VERSION`` or the beginning (8 digits or more) of a result's identity.
+        reason: Why; shown.
+        now: As for :func:`submit`.
+
+    Returns:
+        The identities of the results withdrawn.
+
+    Raises:
+        InputError: No active result is meant.
+    """
+    standing = board.standing()
+    found = matching(who, results.records(board, standing), standing)
+    at = now or _now()
+    for name in found:
+        board.put_event(Event("withdraw", name, at, reason=plain(reason, 500)))
+    return found
+
+
+def supersede(board: Board, old: str, new: str, *, reason: str = "", now: str | None = None) -> list[tuple[str, str]]:
+    """Put results in the place of others on the same splits, by entries.
+
+    Args:
+        board: The board.
+        old: What is replaced, as for :func:`withdraw`.
+        new: What takes its place, likewise.
+        reason: Why; shown.
+        now: As for :func:`submit`.
+
+    Returns:
+        Pairs (old, new) of identities.
+
+    Raises:
+        InputError: One of the two names no active result, or they have no split in common.
+    """
+    standing = board.standing()
+    known = results.records(board, standing)
+    olds, news = matching(old, known, standing), matching(new, known, standing)
+    pairs = [(a, b) for a in olds for b in news if a != b and known[a].digest == known[b].digest]
+    if not pairs:
+        raise InputError(f"'{plain(old)}' and '{plain(new)}' have no two results on the same split of the same data.")
+    at = now or _now()
+    for a, b in pairs:
+        board.put_event(Event("supersede", a, at, by=b, reason=plain(reason, 500)))
+    return pairs
+
+
+def matching(who: str, known: Mapping[str, ResultRecord], standing: Standing) -> list[str]:
+    """Return the active submissions that ``who`` names.
+
+    Raises:
+        InputError: There is none.
+    """
+    active = {n: r for n, r in known.items() if standing.active(n) and r.kind == "submission"}
+    found = [n for n, r in active.items() if r.metadata.label == who or (len(who) >= 8 and n.startswith(who))]
+    if not found:
+        labels = sorted({plain(r.metadata.label, 80) for r in active.values()})
+        raise unknown_name("submission", plain(who), labels[:20])
+    return found
+
+
+def _check_new(one: Prepared, known: Mapping[str, ResultRecord], standing: Standing) -> None:
+    """Refuse what was withdrawn, and another result under a name and version that is taken."""
+    said = plain(one.record.metadata.label, 100)
+    status = standing.status(one.id)
+    if status in ("withdrawn", "superseded"):
+        raise InputError(f"{said} was {status} from this board and stays so; submit it under a new version.")
+    for name, record in known.items():
+        same = record.kind == "submission" and record.digest == one.record.digest and name != one.id
+        if same and standing.active(name) and _names(record) == _names(one.record):
+            raise InputError(
+                f"{said} is on the board already ({name[:12]}) with other content; raise the version, "
+                f"and add --supersedes {said} to take its place."
+            )
+
+
+def _names(record: ResultRecord) -> tuple[str, str]:
+    return folded(record.metadata.name), folded(record.metadata.version)
+
+
+def _replaced(who: str, new: ResultRecord, known: Mapping[str, ResultRecord], standing: Standing) -> list[str]:
+    found = matching(who, known, standing)
+    return [name for name in found if known[name].digest == new.digest and name != identity(new)]
+
+
+def _missing_references(
+    candidate: Candidate,
+    context: TaskContext,
+    catalogue: Catalogue,
+    known: Mapping[str, ResultRecord],
+    standing: Standing,
+    report: Callable[[str], None],
+) -> list[Prepared]:
+    """Return the references that the board does not hold yet on a candidate's split, scored."""
+    digest = candidate.task.digests[candidate.split]
+    there = {
+        r.metadata.name
+        for name, r in known.items()
+        if r.kind != "submission" and r.digest == digest and standing.active(name)
+    }
+    missing = [name for name in references.names() if name not in there]
+    if context.overlap < references.MIN_OVERLAP * len(context.sessions):
+        missing = [name for name in missing if name != references.OTHERS]
+    if not missing:
+        return []
+    report(f"scoring the references of {candidate.task.name}, {candidate.split}: {', '.join(missing)}")
+    return [
+        prepare(Candidate(r.metadata, candidate.task, candidate.split, r.frame), r.kind, context)
+        for r in references.compute(candidate.task, candidate.split, catalogue, missing)
+    ]
+
+
+def _key(candidate: Candidate) -> tuple[str, str]:
+    return candidate.task.name, candidate.split
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

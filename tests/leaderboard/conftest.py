@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from baselines import registry
+from leaderboard import results
+from leaderboard.columns import View, view
+from leaderboard.entries import ReportedRecord
+from leaderboard.store import Board
+from leaderboard.submitting import submit
+from tests.leaderboard.boards import AT, candidate
+from tests.leaderboard.browser import CHROMIUM, DRIVER, MISSING, Browser
+
+SCRIPT = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+"""What a hostile submission puts into every text."""
+
+
+@pytest.fixture(scope="session")
+def stocked(mini, tmp_path_factory) -> Board:
+    """A board with submissions of every sort on two splits; tests only read it."""
+    root = tmp_path_factory.mktemp("stocked") / "board"
+    for split in ("loo", "kfold"):
+        for number, knows in enumerate((0.1, 0.5, 0.9)):
+            submit(root, [candidate(f"sim-{knows:g}", mini, split, knows=knows, random_state=number)], registry, now=AT)
+    own = candidate("clicks-only", mini, knows=0.4, parts=("probabilities",), random_state=7)
+    labelled = candidate("labelled", mini, knows=0.7, target="label", attention_target="label", random_state=8)
+    oracle = candidate("peeper", mini, knows=1.0, kind="oracle", inputs=("gaze-test",), random_state=9)
+    hostile = candidate(
+        SCRIPT,
+        mini,
+        version=SCRIPT,
+        knows=0.3,
+        random_state=10,
+        **dict.fromkeys(("contact", "licence", "description", "backbone", "size", "training_data"), SCRIPT),
+        **dict.fromkeys(("attention_source", "hardware", "cost", "notice", "kind"), SCRIPT),
+        link="javascript:document.title='owned'",
+        authors=(SCRIPT, "</script><b>bold</b>"),
+        inputs=(SCRIPT, "image"),
+    )
+    personal = candidate("personal", mini, knows=0.8, random_state=11)
+    shared = candidate("personal", mini, knows=0.4, random_state=12).predictions.assign(condition="shared")
+    swapped = candidate("personal", mini, knows=0.4, random_state=13).predictions.assign(condition="swapped")
+    import dataclasses
+
+    import pandas as pd
+
+    frames = [personal.predictions.assign(condition="own"), shared, swapped]
+    personal = dataclasses.replace(personal, predictions=pd.concat(frames, ignore_index=True))
+    stated = ReportedRecord(SCRIPT, SCRIPT, "javascript:alert(1)", "mini", "loo", 0, {"KL": 0.1, SCRIPT: 1.0}, SCRIPT)
+    for one in (own, labelled, oracle, hostile, personal):
+        submit(root, [one], registry, now=AT)
+    submit(root, [], registry, reported=[stated], now=AT)
+    return Board.open(root)
+
+
+@pytest.fixture(scope="session")
+def views(stocked) -> list[View]:
+    """The ranked tables of the stocked board: kfold, then loo."""
+    return views_of(stocked)
+
+
+def views_of(board: Board) -> list[View]:
+    standing = board.standing()
+    known = results.records(board, standing)
+    return [view(results.load(board, digest, standing, known)) for digest in results.digests(known, standing)]
+
+
+@pytest.fixture(scope="session")
+def site(stocked, views, mini, tmp_path_factory) -> Path:
+    """The site of the stocked board."""
+    from leaderboard.site import build
+
+    standing = stocked.standing()
+    tasks = {digest: mini for digest in mini.digests.values()}
+    out = tmp_path_factory.mktemp("site") / "site"
+    build(out, stocked, views, standing, results.records(stocked, standing), tasks)
+    return out
+
+
+@pytest.fixture(scope="module")
+def browse(tmp_path_factory) -> Iterator[Callable[..., Browser]]:
+    """Give browsers by their window; skipped where there is no Chromium."""
+    if not (CHROMIUM and DRIVER):
+        pytest.skip(MISSING)
+    opened: dict[tuple[tuple[str, object], ...], Browser] = {}
+
+    def give(**window: object) -> Browser:
+        key = tuple(sorted(window.items()))
+        if key not in opened:
+            opened[key] = Browser(tmp_path_factory.mktemp("profile"), **window)  # type: ignore[arg-type]
+        return opened[key]
+
+    yield give
+    for browser in opened.values():
+        browser.close()

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+
+from leaderboard import results
+from leaderboard.context import slot_shares
+from leaderboard.site import build
+from leaderboard.site.environment import embedded, link
+from leaderboard.site.figures import heatmap, overlay
+from leaderboard.site.submissions import extreme_sessions
+from leaderboard.site.tables import SiteTable, slug, span_of
+from leaderboard.store import Board
+from leaderboard.submitting import submit, withdraw
+from tasks.errors import InputError
+from tests.leaderboard.boards import AT, candidate
+from tests.leaderboard.conftest import SCRIPT, views_of
+from tests.mini import NOTICE
+
+VOID = {"meta", "link", "input", "br", "img", "path", "rect", "image", "circle"}
+SCRIPTS = {"theme.js", "site.js", "table.js", "compare.js"}
+
+
+class Page(HTMLParser):
+    """Collects what matters of a page, and refuses one whose elements do not close."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[tuple[str, str]] = []
+        self.ids: list[str] = []
+        self.scripts: list[str] = []
+        self.handlers: list[str] = []
+        self.text: list[str] = []
+        self.styles = ""
+        self._open: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self._open.append(tag)
+        for name, value in attrs:
+            if name.startswith("on"):
+                self.handlers.append(name)
+            if name in ("href", "src", "action", "data", "srcset", "poster"):
+                self.links.append((tag, value or ""))
+            if name == "id":
+                self.ids.append(value)
+        if tag == "script" and "src" not in dict(attrs):
+            self.scripts.append(dict(attrs).get("type", ""))
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open and self._open.pop() == tag, tag
+
+    def handle_data(self, data):
+        if self._open and self._open[-1] == "style":
+            self.styles += data
+        elif not self._open or self._open[-1] != "script":
+            self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def pages(site) -> dict[str, Page]:
+    return {p.relative_to(site).as_posix(): Page(p) for p in sorted(site.rglob("*.html"))}
+
+
+def test_there_is_a_page_for_everything(site, pages, views):
+    kinds = {name.split("/")[0] for name in pages}
+    assert kinds == {"index.html", "compare.html", "tables", "tasks", "submissions"}
+    assert sum(name.startswith("tables/") for name in pages) == 2 == sum(name.startswith("tasks/") for name in pages)
+    # A submission on two splits has one page with both.
+    descriptions = {(r.record.kind, r.record.metadata) for view in views for r in view.table.rows}
+    assert sum(name.startswith("submissions/") for name in pages) == len(descriptions)
+    (both,) = (p for name, p in pages.items() if name.startswith("submissions/sim-0-9-"))
+    assert {"mini, loo", "mini, kfold"} <= {text.strip() for text in both.text}
+
+
+def test_every_link_leads_somewhere_inside_the_site(site, pages):
+    for name, page in pages.items():
+        assert len(page.ids) == len(set(page.ids)), name
+        for tag, address in page.links:
+            parts = urlsplit(address)
+            if address in ("data:,",):
+                continue
+            assert not parts.scheme and not parts.netloc and not address.startswith("/"), (name, tag, address)
+            if not parts.path:
+                assert parts.fragment in page.ids
+                continue
+            target = ((site / name).parent / unquote(parts.path)).resolve()
+            assert target.is_file() and target.is_relative_to(site.resolve()), (name, address)
+
+
+def test_nothing_is_fetched_from_elsewhere(site):
+    for path in site.rglob("*"):
+        if path.suffix in (".css", ".js", ".html"):
+            text = path.read_text(encoding="utf-8")
+            foreign = set(re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]+", text, re.IGNORECASE))
+            assert foreign <= {"http://www.w3.org"}, path  # the name of SVG, which nothing fetches
+            assert "url(" not in text and "@import" not in text
+
+
+def test_hostile_text_is_only_text(pages):
+    """<script> and event handlers stand in every text field of a submission on these pages."""
+    shown = 0
+    for name, page in pages.items():
+        assert not page.handlers, name
+        assert set(page.scripts) <= {"application/json"}, name
+        sources = {urlsplit(a).path.rsplit("/", 1)[-1] for tag, a in page.links if tag == "script"}
+        assert sources <= SCRIPTS, name
+        assert not any("javascript:" in a.lower() for _, a in page.links), name
+        assert not any(tag in ("img", "iframe", "object", "embed", "form", "base") for tag, _ in page.links), name
+        shown += sum(SCRIPT[:40] in text for text in page.text)
+    assert shown > 20
+    (own,) = (p for name, p in pages.items() if name.startswith("submissions/script-"))
+    text = "\n".join(own.text)
+    for field in ("contact", "licence", "description", "backbone", "parameters", "training data", "hardware", "cost"):
+        if field != "description":
+            assert field in text
+    assert text.count(SCRIPT[:60]) >= 12 and "javascript:document.title='owned'" in text
+
+
+def test_json_inside_a_page_cannot_end_its_element():
+    value = {"</script><!--": "<script>&\u2028"}
+    text = str(embedded(value))
+    assert not set("<>&") & set(text) and text.isascii() and json.loads(text) == value
+    with pytest.raises(ValueError):
+        embedded(float("nan"))
+
+
+def test_links_carry_no_referrer_and_no_code():
+    assert link("https://example.org/?a=1&b=<") == "https://example.org/?a=1&amp;b=&lt;"
+    made = str(link("https://example.org/?a=1&b=2"))
+    assert made.startswith('<a href="https://example.org/?a=1&amp;b=2" rel="noopener noreferrer nofollow">')
+    assert str(link("javascript:alert(1)")) == "javascript:alert(1)"
+
+
+def test_every_page_says_that_the_data_are_simulated(pages):
+    for name, page in pages.items():
+        assert NOTICE in " ".join(page.text), name
+
+
+def test_unranked_lines_stand_apart(site, views):
+    (page,) = (site / "tables").glob("mini-loo-*.html")
+    ranked, apart = page.read_text().split('<tbody id="apart">')
+    for name in ("gaze-oracle", "cursor-oracle", "other-users", "peeper", "labelled [label]"):
+        assert f">{name}</a>" in apart and f">{name}</a>" not in ranked
+    assert ranked.index(">sim-0.9</a>") < ranked.index(">sim-0.1</a>")
+    assert 'data-t="' not in apart.split("</table>")[0]
+    assert "Self-reported, not checked, never ranked" in apart and "AUC norm↑" in ranked
+
+
+def test_tables_show_what_the_ranking_says(views, site):
+    loo = views[1]
+    (page,) = (site / "tables").glob("mini-loo-*.html")
+    text = page.read_text()
+    for i, row in enumerate(loo.table.rows):
+        line = re.search(rf'<tr id="r-{row.key}".*?</tr>', text, re.DOTALL).group()
+        for j, metric in enumerate(loo.table.metrics):
+            cell = re.search(rf'<td class="v g-metrics[^"]* k-{slug(metric.name)}"([^>]*)>([^<]*)</td>', line)
+            mean = loo.ranking.mean[i, j]
+            if np.isnan(mean):
+                assert cell.group(2) == ""
+            else:
+                assert cell.group(2) == f"{mean:.3f}".replace("-0.000", "0.000")
+                tier = re.search(r'data-t="(\d+)"', cell.group(1))
+                assert (int(tier.group(1)) if tier else 0) == loo.ranking.tier[i, j]
+
+
+def test_a_submissions_page_has_what_was_promised(site, views):
+    (page,) = (site / "submissions").glob("personal-*.html")
+    text = page.read_text()
+    for words in ("− position-prior", "− uniform", "seed SD", "Spread over users", "Personal gain", "normalised"):
+        assert words in text
+    assert text.count('<figure class="session">') == 4 and text.count("best: KL") == 2 == text.count("worst: KL")
+    for panel in ("screen", "human gaze", "attention"):
+        assert text.count(f"<div><p>{panel}</p>") == 4
+    assert len(set(re.findall(r'href="(../screens/[0-9a-f]+\.png)"', text))) == 1  # the small task has one screen
+    assert text.count('<rect class="click"') == 12
+
+
+def test_sessions_shown_are_the_best_and_the_worst(views):
+    loo = views[1]
+    t = SiteTable(loo, {row.id: "x" for row in loo.table.rows})
+    row = next(r for r in t.rows if r.name == "sim-0.5")
+    metric, chosen = extreme_sessions(t, row)
+    kl = row.values[:, :, loo.table.metric_index("KL")].mean(axis=0)
+    assert metric == "KL" and [i for _, i, _ in chosen[:2]] == np.argsort(kl)[:2].tolist()
+    assert [i for _, i, _ in chosen[2:]] == np.argsort(-kl)[:2].tolist()
+    clicks = next(r for r in t.rows if r.name == "clicks-only")
+    assert extreme_sessions(t, clicks)[0] == "LogLoss"
+
+
+def test_a_task_page_has_floor_ceiling_resolution_and_heatmaps(site, mini):
+    (page,) = (site / "tasks").glob("mini-loo-*.html")
+    text = page.read_text()
+    for words in (
+        "position-prior (floor, 0)",
+        "human reference (ceiling, 1)",
+        "resolves",
+        "gaze-oracle",
+        "other-users",
+    ):
+        assert words in text
+    assert "The data set's card" in text.replace("&#39;", "'") and mini.digests["loo"] in text
+    shares = slot_shares([s for _, test in mini.split("loo").folds for s in mini.sessions_at(test)])
+    for kind, values in (("gaze", shares.gaze), ("clicks", shares.clicks)):
+        assert sum(values) == pytest.approx(1, abs=1e-5)
+        assert len(re.findall(rf'<rect class="over {kind}"', text)) == 4
+        for value in values:
+            assert f">{value:.0%}</text>" in text
+
+
+def test_slots_that_move_are_shown_as_bars():
+    class Session:
+        def __init__(self, k, click):
+            from tasks.types import Slot
+
+            self.slots = [Slot(str(i + 1), "x", "", (0.0, 0.0, 1.0, 1.0)) for i in range(k)]
+            self.gaze, self.click, self.image = np.full(k, 1 / k), click, None
+
+    shares = slot_shares([Session(2, 0), Session(4, 3)])
+    assert shares.boxes == () and shares.sessions == (2, 2, 1, 1)
+    assert shares.gaze == (0.375, 0.375, 0.25, 0.25) and shares.clicks == (0.5, 0.0, 0.0, 1.0)
+    drawn = str(heatmap(shares, "clicks", "Clicks"))
+    assert "100.0%" in drawn and 'width="50.0"' in drawn
+
+
+def test_opacity_is_proportional_to_the_share():
+    drawn = str(overlay([(0, 0, 1, 1), (1, 0, 2, 1)], [0.2, 0.8], "gaze", 0.8, (2, 1), label='"><script>'))
+    assert re.findall(r'fill-opacity="([\d.]+)"', drawn) == ["0.195", "0.780"]
+    assert "<script>" not in drawn
+
+
+def test_a_bars_scale_holds_every_interval():
+    span = span_of(np.array([0.2, np.nan, 0.9]))
+    assert 0 < span.at(0.2) < span.at(0.9) < 100 and span.at(-5) == 0 and span.at(7) == 100
+    assert span_of(np.array([np.nan])) is None
+    assert span_of(np.array([0.3, 0.4]), signed=True).at(0.0) == pytest.approx(3.7, abs=0.1)
+
+
+def test_a_site_replaces_a_site_and_nothing_else(stocked, views, tmp_path):
+    def make(out):
+        return build(out, stocked, views, stocked.standing(), {})
+
+    make(tmp_path / "site")
+    (tmp_path / "site" / "stale.html").write_text("old")
+    first = {p.relative_to(tmp_path / "site"): p.read_bytes() for p in (tmp_path / "site").rglob("*") if p.is_file()}
+    make(tmp_path / "site")
+    again = {p.relative_to(tmp_path / "site"): p.read_bytes() for p in (tmp_path / "site").rglob("*") if p.is_file()}
+    assert again == {k: v for k, v in first.items() if k.name != "stale.html"}
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "me.png").write_text("keep")
+    with pytest.raises(InputError, match="is no leaderboard site"):
+        make(tmp_path / "photos")
+    assert [p.name for p in (tmp_path / "photos").iterdir()] == ["me.png"]
+
+
+def test_without_the_data_there_are_no_pictures_and_the_page_says_so(stocked, views, tmp_path):
+    build(tmp_path / "site", stocked, views, stocked.standing(), {})
+    (page,) = (tmp_path / "site" / "submissions").glob("sim-0-9-*.html")
+    assert "Pictures of single sessions need the task&#39;s data" in page.read_text()
+    assert not (tmp_path / "site" / "screens").exists()
+
+
+def test_what_was_withdrawn_stays_readable(mini, tmp_path):
+    from baselines import registry
+
+    submit(tmp_path / "board", [candidate("kept", mini), candidate("gone", mini, "kfold")], registry, now=AT)
+    board = Board.open(tmp_path / "board")
+    withdraw(board, "gone@1", SCRIPT, now=AT)
+    standing = board.standing()
+    build(tmp_path / "site", board, views_of(board), standing, results.records(board, standing))
+    text = " ".join(Page(tmp_path / "site" / "index.html").text)
+    assert "gone@1" in text and "withdrawn" in text and SCRIPT in text
+
+
+def test_an_empty_board_has_no_site(tmp_path):
+    board = Board.create(tmp_path / "board")
+    with pytest.raises(InputError, match="holds no active result"):
+        build(tmp_path / "site", board, [], board.standing(), {})

@@ -19,6 +19,7 @@ from baselines.backbones.memory import check_memory
 from baselines.backbones.registry import architecture
 from baselines.backbones.settings import Settings, read_settings
 from baselines.backbones.vlm import VisionLanguageModel
+from baselines.distributed.group import Group, current
 from tasks.errors import InputError, unknown_name
 from tasks.storage import cache_root
 
@@ -37,6 +38,9 @@ def load_backbone(
     memory_limit: int = MEMORY,
 ) -> VisionLanguageModel:
     """Load a backbone, frozen and in evaluation mode.
+
+    In a group of processes that splits backbones (``baselines.distributed``) the first process reads the weights, and
+    each ends up with its part of them.
 
     Args:
         name_or_path: A registry name, a local folder, or a hub name. Of a folder nothing is looked up on the hub.
@@ -57,21 +61,26 @@ def load_backbone(
     folder = checkpoints.find_folder(name_or_path)
     config = checkpoints.read_config(folder)
     weights = checkpoints.read_weights(folder)
-    check_memory(weights.parameters * number.itemsize, place, str(name_or_path))
+    group = current()
+    group = group if group is not None and group.settings.partitions else None
+    _check_memory(weights.parameters * number.itemsize, place, str(name_or_path), group)
     chosen = settings or read_settings(folder)
     cls = architecture(config["model_type"])
     assert cls is not None
     with _quiet():
-        model = _model(getattr(transformers, cls.transformers_class), folder, number, kernel)
+        kind = getattr(transformers, cls.transformers_class)
+        if group is None:
+            model = _checked_model(kind, folder, number, kernel)
+        else:
+            model = _split_model(kind, folder, number, kernel, group)
         tokenizer = _tokenizer(folder, int(model.config.text_config.vocab_size))
         processor = cls.load(folder, model, tokenizer, chosen)
-    check_finite(model, folder)
     found = checkpoints.fingerprint(folder)
     if features == "default":
-        kind = f"{found[:20]}-{chosen.fit}-{str(number).removeprefix('torch.')}-{place.type}"
-        features = cache_root() / "features" / kind
+        made_by = f"{found[:20]}-{chosen.fit}-{str(number).removeprefix('torch.')}-{place.type}"
+        features = cache_root() / "features" / made_by
     try:
-        model = model.to(place)
+        model = model.to(place) if group is None else model
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -99,6 +108,41 @@ def check_finite(model: torch.nn.Module, folder: Path) -> None:
                 raise InputError(
                     f"the weights in {folder} hold NaN or Inf, first in {name}; fetch or train them again."
                 )
+
+
+def _check_memory(weights: int, place: torch.device, name: str, group: Group | None) -> None:
+    """Hold the weights that a process will have against its memory; in a group the first reads all of them."""
+    if group is None:
+        check_memory(weights, place, name)
+        return
+    part = weights // group.size
+
+    def check() -> None:
+        check_memory(weights if group.first else part, torch.device("cpu"), name)
+        if not group.settings.offload and place.type != "cpu":
+            check_memory(part, place, name)
+
+    group.attempt(check)
+
+
+def _checked_model(cls: Any, folder: Path, dtype: torch.dtype, kernel: str) -> Any:
+    model = _model(cls, folder, dtype, kernel)
+    check_finite(model, folder)
+    return model
+
+
+def _split_model(cls: Any, folder: Path, dtype: torch.dtype, kernel: str, group: Group) -> Any:
+    """Return the model split among a group; only its first process reads the weights."""
+    from baselines.distributed.partition import split
+
+    def model() -> Any:
+        if group.first:
+            return _checked_model(cls, folder, dtype, kernel)
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        with torch.device("meta"):
+            return transformers.AutoModelForImageTextToText.from_config(config, dtype=dtype, attn_implementation=kernel)
+
+    return split(group.attempt(model), group)
 
 
 def _model(cls: Any, folder: Path, dtype: torch.dtype, kernel: str) -> Any:

@@ -4,6 +4,9 @@ Validation score (lower is better): nats per held-out session, LogLoss of the cl
 gaze (or cursor) against attention if L_attn is. Attention is that for the model's own answer, as in the evaluation,
 whatever training uses. Epoch 0, the untrained prompt, takes part. All randomness comes from the seed and the epoch's
 number, so a training that is resumed goes on exactly as it would have.
+
+In a group of processes (``baselines.distributed``) each trains and validates its share of the sessions. What follows
+from it, gradients, scores and the end of the training, is the same on all; the first keeps the checkpoint.
 """
 
 from __future__ import annotations
@@ -21,7 +24,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.backbones.batching import in_batches, is_out_of_memory
+from baselines.backbones.batching import is_out_of_memory
+from baselines.distributed.group import Group, current, in_shares, total
+from baselines.distributed.optimiser import ShardedOptimiser
+from baselines.distributed.partition import word_embeddings
 from baselines.probing import create
 from baselines.tuning import curves, state
 from baselines.tuning.examples import Batch, ExampleStore
@@ -72,6 +78,8 @@ class Trainer:
     _state: state.State | None = None
     _identity: str = ""
     _optimiser: Any = None
+    _sharded: ShardedOptimiser | None = None
+    _group: Group | None = None
     _kept: list[Session] = field(default_factory=list)
     _held: list[Session] = field(default_factory=list)
 
@@ -85,10 +93,13 @@ class Trainer:
             InputError: Too few sessions, or the training diverged.
         """
         settings = self.settings
+        self._group = current()
+        if self._group is not None and not self._group.first:
+            self.workspace = None
         self._kept, self._held = split(self.train, settings.validation, self.seed, self._say)
         self._operator = training_operator(settings.operator, self.backbone.model) if settings.lambda_ > 0 else None
         bank = PromptBank.drawn(
-            self.backbone.model.get_input_embeddings().weight,
+            word_embeddings(self.backbone.model),
             [session.user for session in self.train],
             self.seed,
             bases=settings.bases,
@@ -98,20 +109,32 @@ class Trainer:
         )
         self._optimiser = self._new_optimiser(bank)
         self._identity = self._digest()
-        found = None if self.workspace is None else state.load(self.workspace.folder, self._identity)
+        found = self._found() if self._group is None else self._group.from_first(self._found)
+        if found is not None:
+            state.restore(bank, found.parameters)
+        if self._group is not None:
+            self._sharded = ShardedOptimiser.of(bank, self._optimiser, settings.clip, self._group)
         if found is None:
             first = state.parameters_of(bank)
             self._state = state.State(first, dict(first), epochs=[self._validated(bank, curves.Epoch(0, 0))])
         else:
             self._state = found
-            state.restore(bank, found.parameters)
-            state.restore_moments(bank, self._optimiser, found.moments)
+            if self._sharded is not None:
+                self._sharded.restore(found.moments)
+            else:
+                state.restore_moments(bank, self._optimiser, found.moments)
             self._say(f"training goes on after epoch {found.epochs[-1].epoch}.")
         self._epochs(bank, self._state)
+        if self._sharded is not None:
+            self._sharded.close()
         state.restore(bank, self._state.best)
         if self.workspace is not None:
             curves.write(self._state.epochs, self._state.best_epoch, self.workspace.artifacts, self._say)
         return bank, self._state.epochs, self._state.best_epoch
+
+    def _found(self) -> state.State | None:
+        """Return the state that an interrupted training left."""
+        return None if self.workspace is None else state.load(self.workspace.folder, self._identity)
 
     def _epochs(self, bank: PromptBank, progress: state.State) -> None:
         """Train epoch after epoch until the last, or until validation has not improved for ``patience`` epochs."""
@@ -128,7 +151,8 @@ class Trainer:
                 raise
             progress.epochs.append(epoch)
             progress.parameters = state.parameters_of(bank)
-            progress.moments = state.moments_of(bank, self._optimiser)
+            sharded = self._sharded
+            progress.moments = state.moments_of(bank, self._optimiser) if sharded is None else sharded.moments()
             best = progress.epochs[progress.best_epoch].valid_score
             if not self._held or (epoch.valid_score is not None and best is not None and epoch.valid_score < best):
                 progress.best, progress.best_epoch = progress.parameters, number
@@ -178,14 +202,18 @@ class Trainer:
             parameter.grad = torch.zeros_like(parameter)
         sums = np.zeros(4)
         trouble = ""
-        for session in sessions:
-            self.store.get(session)
+        mine, before = self._built(sessions), self.tokens
         try:
-            for low in range(0, len(sessions), settings.batch_size):
-                sums += self._accumulate(bank, sessions[low : low + settings.batch_size], len(sessions))
+            for low in range(0, len(mine), settings.batch_size):
+                sums += self._accumulate(bank, mine[low : low + settings.batch_size], len(sessions))
         except InputError as error:
             # The inputs were built, and so checked, above: what fails here follows from the prompt.
             trouble = str(error).rstrip(".")
+        if self._group is not None and self._sharded is not None:
+            shares = self._group.exchange((sums, trouble))
+            sums, trouble = np.sum([share[0] for share in shares], 0), next(filter(None, (s[1] for s in shares)), "")
+            self._sharded.add_up()
+            self._count_all(before)
         norms = [float(torch.linalg.vector_norm(p.grad)) for p in parameters if p.grad is not None]
         together = math.hypot(*norms)
         if not trouble and not (np.isfinite(sums).all() and math.isfinite(together)):
@@ -196,9 +224,30 @@ class Trainer:
                 f"training diverged at step {step} in epoch {epoch} (seed {self.seed}): {trouble}. Settings: {used}. "
                 f"{self._kept_until(epoch)} Lower basis_lr, user_lr or lambda_, or use operator attnlrp-stable."
             )
-        torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
-        self._optimiser.step()
+        if self._sharded is not None:
+            self._sharded.step()
+        else:
+            torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+            self._optimiser.step()
         return sums, (norms[0], norms[1] if len(norms) > 1 else 0.0, together)
+
+    def _built(self, sessions: Sequence[Session]) -> Sequence[Session]:
+        """Return this process's share of a step's sessions, their inputs built."""
+
+        def build(part: Sequence[Session]) -> None:
+            for session in part:
+                self.store.get(session)
+
+        if self._group is None:
+            build(sessions)
+            return sessions
+        mine = self._group.share(sessions)
+        self._group.jointly(lambda: build(mine))
+        return mine
+
+    def _count_all(self, before: int) -> None:
+        """Add what the other processes ran since this one's counter was at ``before``."""
+        self.tokens = before + int(total(self.tokens - before))
 
     def _accumulate(
         self, bank: PromptBank, sessions: Sequence[Session], total: int
@@ -269,7 +318,9 @@ class Trainer:
         )
         if not self._held:
             return epoch
-        found = in_batches(self._held, lambda part: self._measured(bank, part), EVALUATION_BATCH, self._say)
+        before = self.tokens
+        found = in_shares(self._held, lambda part: self._measured(bank, part), EVALUATION_BATCH, self._say)
+        self._count_all(before)
         logloss = float(np.mean([row[0] for row in found]))
         divergences = [row[1] for row in found if row[1] is not None]
         kl = float(np.mean(divergences)) if divergences else None

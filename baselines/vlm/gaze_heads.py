@@ -35,7 +35,7 @@ class GazeHeads(OnScreen):
         Raises:
             InputError: There is no training session, or the model has fewer heads.
         """
-        from baselines.backbones.batching import in_batches
+        from baselines.distributed.group import in_shares
         from baselines.probing.gaze_heads import GazeHeads as Operator
         from baselines.probing.gaze_heads import score_heads, select_heads
         from baselines.tuning.trainer import EVALUATION_BATCH
@@ -46,7 +46,8 @@ class GazeHeads(OnScreen):
             )
         self._prepare(tokens=0)
         with loaded.few_threads(self._store.backbone.model):
-            attention = in_batches(train, self._head_attention, EVALUATION_BATCH, self._say)
+            attention = in_shares(train, self._head_attention, EVALUATION_BATCH, self._say)
+        self._count_passed()
         scores = score_heads(attention, [session.gaze for session in train])
         chosen = select_heads(scores, self.heads)
         self._probe = Operator(chosen)
@@ -66,7 +67,7 @@ class GazeHeads(OnScreen):
         batch = Batch.of([self._store.get(session) for session in sessions])
         inputs = batch.inputs(None)
         rows = head_attention(self._store.backbone.model, **inputs.arguments()).tokens
-        self._count_tokens(int(inputs.attention_mask.sum()), backward=False)
+        self._passed += int(inputs.attention_mask.sum())
         found = []
         for row, example in enumerate(batch.examples):
             on_slots = rows[row][..., inputs.image_index[row]] @ example.overlap.to(rows.dtype)

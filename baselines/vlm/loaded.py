@@ -55,6 +55,11 @@ def _load(name: str, device: str | None, dtype: str) -> Any:
     return load_backbone(name, device, dtype)
 
 
+def forget() -> None:
+    """Let go of the backbones that are loaded."""
+    _load.cache_clear()
+
+
 @functools.lru_cache(maxsize=1)
 def source() -> str:
     """Return a digest of the source that model simulators are made of.

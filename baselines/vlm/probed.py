@@ -34,6 +34,7 @@ class OnScreen:
     _probe: Any = field(default=None, init=False, repr=False)
     _differentiated: bool = field(default=False, init=False, repr=False)
     _counts: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    _passed: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         loaded.number_format(self.dtype)
@@ -89,14 +90,15 @@ class OnScreen:
             )
 
     def _predicted(self, sessions: Sequence[Stimulus | Session], target: str) -> list[Prediction]:
-        from baselines.backbones.batching import in_batches
+        from baselines.distributed.group import in_shares
         from baselines.tuning.trainer import EVALUATION_BATCH
 
         if self._store is None:
             raise RuntimeError("fit before simulate")
         start = time.perf_counter()
         with loaded.few_threads(self._store.backbone.model):
-            found = in_batches(sessions, lambda part: self._pass(part, target), EVALUATION_BATCH, self._say)
+            found = in_shares(sessions, lambda part: self._pass(part, target), EVALUATION_BATCH, self._say)
+        self._count_passed()
         self._count(f"seconds_{'simulate' if target == 'free' else 'label'}_model", time.perf_counter() - start)
         self._count_memory()
         return found
@@ -113,7 +115,7 @@ class OnScreen:
             prompts = None if self._bank is None else self._bank(batch.users)
         clicks = [s.click for s in sessions if isinstance(s, Session)] if target == "label" else None
         found = read(self._store.backbone, batch, prompts, self._probe, clicks, probabilities=target == "free")
-        self._count_tokens(sum(e.inputs.inputs_embeds.shape[1] for e in batch.examples), backward=False)
+        self._passed += sum(e.inputs.inputs_embeds.shape[1] for e in batch.examples)
         kind = target if target == "label" or self._differentiated else "none"
         predictions = []
         for row, session in enumerate(sessions):
@@ -133,6 +135,13 @@ class OnScreen:
 
     def _count(self, name: str, value: float) -> None:
         self._counts[name] = self._counts.get(name, 0.0) + value
+
+    def _count_passed(self) -> None:
+        """Count the tokens of the passes since the last call, those of all processes."""
+        from baselines.distributed.group import total
+
+        passed, self._passed = self._passed, 0
+        self._count_tokens(int(total(passed)), backward=False)
 
     def _count_tokens(self, tokens: int, backward: bool) -> None:
         decoder = self._store.backbone.model.get_decoder()

@@ -1,6 +1,7 @@
 """The simulators with a soft prompt: random, shared, personal (FixATE), and its ablations.
 
-They are one class with other defaults. Source: Huang et al. 2026 (arXiv 2604.09368); PROTOCOL section 7.
+They are one class; what makes a variant one is fixed in it, so that no setting of a run can undo it.
+Source: Huang et al. 2026 (arXiv 2604.09368); PROTOCOL section 7.
 """
 
 from __future__ import annotations
@@ -36,11 +37,12 @@ class RandomPrompt(Probed):
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Draw the prompt from the seed; the training sessions are not looked at."""
+        from baselines.distributed.partition import word_embeddings
         from baselines.tuning.prompt import PromptBank
 
         self._prepare(self.tokens)
         self._bank = PromptBank.drawn(
-            self._store.backbone.model.get_input_embeddings().weight,
+            word_embeddings(self._store.backbone.model),
             [],
             seed,
             bases=self.bases,
@@ -132,7 +134,7 @@ class Fixate(Probed):
 class SharedPrompt(Fixate):
     """One prompt for all users: FixATE with z_u = 1."""
 
-    personal: bool = False
+    personal: bool = field(default=False, init=False)
 
 
 @dataclass
@@ -142,25 +144,25 @@ class FixateSuffix(Fixate):
     What precedes the prompt is computed once and kept for all users, epochs and seeds; see ``tuning.prefix_cache``.
     """
 
-    placement: Literal["prefix", "suffix"] = "suffix"
+    placement: Literal["prefix", "suffix"] = field(default="suffix", init=False)
 
 
 @dataclass
 class FixateNoWeights(Fixate):
     """Ablation: all slots weigh alike in the attention loss."""
 
-    gamma: float = 0.0
+    gamma: float = field(default=0.0, init=False)
 
 
 @dataclass
 class FixateNoAttention(Fixate):
     """Ablation: personal prompt tuning on clicks alone."""
 
-    lambda_: float = 0.0
+    lambda_: float = field(default=0.0, init=False)
 
 
 @dataclass
 class FixateNoNTP(Fixate):
     """Ablation: personal prompt tuning on gaze alone."""
 
-    ntp: bool = False
+    ntp: bool = field(default=False, init=False)

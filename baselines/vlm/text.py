@@ -72,13 +72,13 @@ class Text:
 
     def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
         """Return click probabilities and answers, from the log-probabilities of the labels as answers."""
-        from baselines.backbones.batching import in_batches
+        from baselines.distributed.group import in_shares
 
         if self._model is None:
             raise RuntimeError("fit before simulate")
         report: Callable[[str], None] = (lambda line: None) if self._workspace is None else self._workspace.report
         with loaded.few_threads(self._model.model):
-            found = in_batches(sessions, self._pass, _BATCH, report)
+            found = in_shares(sessions, self._pass, _BATCH, report)
         if self._workspace is not None and sessions:
             path = self._workspace.artifacts / "recency.json"
             with write_errors(path):

@@ -1,0 +1,133 @@
+"""A DeepSpeed configuration: a file of ``configs/deepspeed`` or one's own; readable without torch and DeepSpeed."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmark.config import CONFIGS
+from tasks.errors import InputError, unknown_name
+
+FOLDER = CONFIGS / "deepspeed"
+STAGES = (2, 3)
+_OWNED = (
+    "optimizer",
+    "scheduler",
+    "gradient_clipping",
+    "gradient_accumulation_steps",
+    "train_batch_size",
+    "train_micro_batch_size_per_gpu",
+)
+"""What the simulator's settings decide, which are part of a trial's identity."""
+_FORMATS = ("bf16", "fp16")
+
+
+@dataclass(frozen=True, slots=True)
+class ZeroSettings:
+    """What is shared out among the processes.
+
+    Attributes:
+        name: Name or path of the configuration.
+        stage: 2: the prompt's optimiser; 3: the weights of the backbone too.
+        offload: Each process keeps its part of the weights in main memory, not on its GPU.
+        whole: Weights of up to so many numbers are kept whole by every process (stage 3).
+        live: So many gathered numbers may be kept for the next use, beside the layer in use (stage 3).
+        values: The file as DeepSpeed reads it.
+    """
+
+    name: str
+    stage: int
+    offload: bool = False
+    whole: int = 0
+    live: int = 0
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def partitions(self) -> bool:
+        """Whether the backbone is split."""
+        return self.stage == 3
+
+    def for_prompt(self, clip: float) -> dict[str, Any]:
+        """Return the configuration of the prompt's optimiser.
+
+        A prompt has some 100,000 numbers, so there is nothing to gain from splitting it too: stage 3 and offloading
+        are for the backbone. It is kept and tuned in float32 whatever the backbone's number format.
+
+        Args:
+            clip: Largest gradient norm.
+        """
+        found = self._base(False)
+        zero = found["zero_optimization"]
+        for key in [key for key in zero if key.startswith(("stage3_", "offload_"))] + ["memory_efficient_linear"]:
+            zero.pop(key, None)
+        zero["stage"] = 2
+        return {**found, "gradient_clipping": clip}
+
+    def for_backbone(self, bf16: bool) -> dict[str, Any]:
+        """Return the configuration that the backbone's weights are split by.
+
+        Args:
+            bf16: They are bfloat16.
+        """
+        return self._base(bf16)
+
+    def _base(self, bf16: bool) -> dict[str, Any]:
+        found: dict[str, Any] = copy.deepcopy(dict(self.values))
+        found["bf16"] = {"enabled": bf16}
+        # DeepSpeed asks for a batch size; the batches are the trainer's.
+        found["train_micro_batch_size_per_gpu"] = 1
+        found.setdefault("steps_per_print", 10**9)
+        return found
+
+
+def names() -> list[str]:
+    """Return the names of the configurations that come with the suite."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def read(name: str) -> ZeroSettings:
+    """Return the configuration of this name, or in the file of this path.
+
+    Raises:
+        InputError: There is none, or it asks for something that is not DeepSpeed's to decide here.
+    """
+    path = FOLDER / f"{name}.json" if name in names() else Path(name)
+    if path.suffix != ".json":
+        raise unknown_name("DeepSpeed configuration", name, names())
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"the DeepSpeed configuration {path} is not readable JSON: {error}.") from error
+    zero = values.get("zero_optimization") if isinstance(values, dict) else None
+    if not isinstance(zero, dict):
+        raise InputError(f"{path} has no object 'zero_optimization'; see {FOLDER.name}/zero2.json for one that works.")
+    if zero.get("stage") not in STAGES:
+        raise InputError(f"{path}: zero_optimization.stage is {zero.get('stage')!r}; give 2 or 3.")
+    for key in _OWNED:
+        if key in values:
+            raise InputError(f"{path}: leave out {key}; it is a setting of the simulator (--set), not of DeepSpeed.")
+    for key in _FORMATS:
+        if values.get(key, {}).get("enabled", "auto") not in ("auto", False):
+            raise InputError(
+                f'{path}: {key}.enabled must be "auto" or false; the number format is the simulator\'s setting dtype.'
+            )
+    values.pop("fp16", None)
+    place = (zero.get("offload_param") or {}).get("device", "none")
+    if place not in ("none", "cpu"):
+        raise InputError(f"{path}: zero_optimization.offload_param.device is {place!r}; give cpu or none.")
+    whole, live = (
+        _count(path, zero, key, default)
+        for key, default in (("stage3_param_persistence_threshold", 1000), ("stage3_max_live_parameters", 0))
+    )
+    return ZeroSettings(name, int(zero["stage"]), place == "cpu", whole, live, values)
+
+
+def _count(path: Path, zero: Mapping[str, Any], key: str, default: int) -> int:
+    value = zero.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise InputError(f"{path}: zero_optimization.{key} is {value!r}; give a number of at least 0.")
+    return int(value)

@@ -1,0 +1,73 @@
+"""Configurations that are read, and what is refused; no DeepSpeed is needed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from baselines.distributed import names, read
+from tasks.errors import InputError
+
+WORKS = {"zero_optimization": {"stage": 3}}
+
+
+def write(tmp_path, values):
+    path = tmp_path / "own.json"
+    path.write_text(values if isinstance(values, str) else json.dumps(values))
+    return str(path)
+
+
+def test_the_suites_own():
+    assert names() == ["zero2", "zero3", "zero3-offload"]
+    two, three, offload = map(read, names())
+    assert (two.stage, two.partitions, two.offload) == (2, False, False)
+    assert (three.stage, three.partitions, three.offload) == (3, True, False)
+    assert (offload.stage, offload.partitions, offload.offload) == (3, True, True)
+    # With weights kept from one layer to the next, processes would hold more than their half.
+    assert three.live == offload.live == 0
+
+
+@pytest.mark.parametrize("name", ["zero2", "zero3", "zero3-offload"])
+def test_the_prompt_is_tuned_in_float32_by_stage_2_whatever_the_backbone_is(name):
+    values = read(name).for_prompt(0.5)
+    assert values["zero_optimization"]["stage"] == 2 and values["gradient_clipping"] == 0.5
+    assert not values["bf16"]["enabled"] and not any("offload" in key for key in values["zero_optimization"])
+
+
+def test_the_backbones_number_format_is_its_own():
+    settings = read("zero3")
+    assert settings.for_backbone(True)["bf16"] == {"enabled": True}
+    assert settings.for_backbone(False)["bf16"] == {"enabled": False}
+    assert settings.values["bf16"] == {"enabled": "auto"}
+
+
+def test_a_file_of_ones_own(tmp_path):
+    path = write(tmp_path, {"zero_optimization": {"stage": 3, "stage3_max_live_parameters": 1e9}})
+    settings = read(path)
+    assert (settings.name, settings.stage, settings.live, settings.whole) == (path, 3, 10**9, 1000)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("{", "not readable JSON"),
+        ([], "no object 'zero_optimization'"),
+        ({"zero_optimization": {"stage": 1}}, "stage is 1; give 2 or 3"),
+        ({**WORKS, "gradient_clipping": 1.0}, "leave out gradient_clipping"),
+        ({**WORKS, "bf16": {"enabled": True}}, "setting dtype"),
+        ({"zero_optimization": {"stage": 3, "offload_param": {"device": "nvme"}}}, "'nvme'; give cpu or none"),
+        ({"zero_optimization": {"stage": 3, "stage3_max_live_parameters": -1}}, "stage3_max_live_parameters is -1"),
+    ],
+)
+def test_what_cannot_be_used_is_named(tmp_path, values, said):
+    with pytest.raises(InputError, match=said) as error:
+        read(write(tmp_path, values))
+    assert "own.json" in str(error.value)
+
+
+def test_a_mistyped_name_and_a_missing_file():
+    with pytest.raises(InputError, match="Did you mean 'zero3-offload'"):
+        read("zero3-ofload")
+    with pytest.raises(InputError, match="nowhere.json is not readable"):
+        read("nowhere.json")

@@ -4,15 +4,17 @@ from pathlib import Path
 import pytest
 
 from baselines import registry
-from benchmark.catalogue import check_settings, setting_names, simulator_class
+from benchmark.catalogue import check_settings, setting_names, settings_for, simulator_class
 from benchmark.config import read_config
+from tasks.errors import InputError
 
 FOLDER = Path(__file__).parents[3] / "configs" / "simulators"
-MODELS = [entry.name for entry in registry.SIMULATORS if entry.factory.startswith("baselines.vlm.")]
+_WITH_MODEL = ("baselines.vlm.", "baselines.chat.")
+MODELS = [entry.name for entry in registry.SIMULATORS if entry.factory.startswith(_WITH_MODEL)]
 
 
 def test_every_model_simulator_has_its_file_and_no_file_is_left_over():
-    assert len(MODELS) == 11
+    assert len(MODELS) == 12
     assert sorted(path.stem for path in FOLDER.glob("*.yaml")) == sorted([*MODELS, "pocket"])
 
 
@@ -47,3 +49,19 @@ def test_the_pocket_overrides_are_settings_of_the_tuned_simulators_and_keep_the_
     registry.build(
         "fixate-suffix", {k: v for k, v in settings.items() if k in setting_names(registry.entry("fixate").factory)}
     )
+
+
+def test_a_general_setting_never_turns_an_ablation_into_the_whole_method():
+    entry = registry.entry("fixate-no-attention")
+    settings = settings_for(entry, read_config(FOLDER / "pocket.yaml")["settings"], {"lambda": 0.5, "gamma": 1.0})
+    simulator = registry.build("fixate-no-attention", settings)
+    assert simulator.tuning().lambda_ == 0.0 and simulator.tuning().gamma == 1.0
+    with pytest.raises(InputError, match="setting of fixate-no-attention"):
+        settings_for(entry, {"fixate-no-attention.lambda": 0.5})
+
+
+def test_the_ablation_table_holds_the_whole_method_and_what_is_left_of_it():
+    config = read_config(FOLDER.parent / "tables" / "ablation.yaml")
+    ablations = [entry.name for entry in registry.SIMULATORS if entry.name.startswith("fixate-no-")]
+    assert set(ablations) | {"backbone", "shared-prompt", "fixate"} == set(config["simulators"])
+    assert config["reference"] == "fixate"

@@ -69,7 +69,7 @@ def markdown(results: Results) -> str:
             c.metric,
             f"{c.difference:+.3f}",
             "" if c.low is None or c.high is None else f"{c.low:+.3f} .. {c.high:+.3f}",
-            *[_p(p) for p in (c.p_t, c.p_wilcoxon, c.p_bootstrap, c.p_holm)],
+            *[p_value(p) for p in (c.p_t, c.p_wilcoxon, c.p_bootstrap, c.p_holm)],
             "" if c.smallest_difference is None else number(c.smallest_difference),
         ]
         for c in results.comparisons
@@ -96,7 +96,7 @@ def latex(results: Results) -> str:
     metrics = _claimed(results)
     arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
     headers = ["simulator", *[f"{m.name} {arrows[m.arrow]}" for m in metrics]]
-    rows = [[_escape(cell) for cell in row] for row in _cells(results, metrics)]
+    rows = [[escape_latex(cell) for cell in row] for row in _cells(results, metrics)]
     body = tabulate(rows, headers=headers, tablefmt="latex_raw", disable_numparse=True, colalign=_align(metrics))
     for rule, replacement in zip(("\\hline",) * 3, ("\\toprule", "\\midrule", "\\bottomrule"), strict=True):
         body = body.replace(rule, replacement, 1)
@@ -195,8 +195,10 @@ def _legend(results: Results) -> list[str]:
     sds = [m.seed_sd for row in results.simulators for m in row.metrics.values() if m.seed_sd is not None]
     if sds:
         lines.append(f"{len(results.seeds)} seeds; the SD over seeds of a mean is at most {max(sds):.3f}.")
-    elif names:
+    elif names and len(results.seeds) > 1:
         lines.append("All of these simulators are deterministic: one seed tells all.")
+    elif names:
+        lines.append("One seed: how far a stochastic simulator varies over seeds is not seen.")
     return lines
 
 
@@ -214,13 +216,14 @@ def _interval(value: MetricResult | None) -> str:
     return f"{number(value.mean)} [{number(value.low)}, {number(value.high)}]"
 
 
-def _p(value: float | None) -> str:
+def p_value(value: float | None) -> str:
+    """Return a p value with three decimals, empty if there is none."""
     if value is None:
         return ""
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _escape(text: str) -> str:
+def escape_latex(text: str) -> str:
     """Return text that LaTeX prints as it is."""
     special = {
         "\\": r"\textbackslash{}",

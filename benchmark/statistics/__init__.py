@@ -18,7 +18,7 @@ from benchmark.statistics.family import (
     resolution,
 )
 from benchmark.statistics.power import paired_t_power, smallest_resolvable_difference
-from benchmark.statistics.seeds import PaperComparison, paper_mode, seed_sd
+from benchmark.statistics.seeds import PaperComparison, paper_mode, seed_sd, under_every_seed
 from benchmark.statistics.tiers import tiers
 
 __all__ = [
@@ -48,5 +48,6 @@ __all__ = [
     "session_means",
     "smallest_resolvable_difference",
     "tiers",
+    "under_every_seed",
     "user_means",
 ]

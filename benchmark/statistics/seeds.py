@@ -72,6 +72,27 @@ def seed_sd(scores: pd.DataFrame, metric: str) -> pd.Series[float]:
     return known
 
 
+def under_every_seed(scores: pd.DataFrame, simulator: str) -> pd.DataFrame:
+    """Return the table with a deterministic simulator, run with one seed, under every seed of the others.
+
+    A simulator that uses no seed is run once; the paper's test pairs its one value with every seed of the other.
+
+    Args:
+        scores: The score table of ``benchmark.statistics.clusters``.
+        simulator: One of its simulators, with rows of a single seed.
+
+    Raises:
+        ValueError: It has rows of several seeds.
+    """
+    own = scores["simulator"] == simulator
+    if scores.loc[own, "seed"].nunique() != 1:
+        raise ValueError(f"'{simulator}' has rows of several seeds")
+    seeds = scores.loc[~own, "seed"].unique()
+    copies = [scores[own].assign(seed=seed) for seed in (seeds if len(seeds) else scores.loc[own, "seed"].unique())]
+    found: pd.DataFrame = pd.concat([scores[~own], *copies], ignore_index=True)
+    return found
+
+
 def paper_mode(scores: pd.DataFrame, a: str, b: str, metric: str) -> PaperComparison:
     """Compare two simulators as the paper does: paired t-test over seeds of the mean over test sessions.
 

@@ -59,7 +59,7 @@ def test_csv_holds_every_value_unrounded(results):
 def test_latex_is_booktabs_and_escaped(results):
     text = tables.render(results, "latex")
     assert [text.count(rule) for rule in ("\\toprule", "\\midrule", "\\bottomrule", "\\hline")] == [1, 1, 1, 0]
-    assert tables._escape("50% a_b & †") == r"50\% a\_b \& $^\dagger$"
+    assert tables.escape_latex("50% a_b & †") == r"50\% a\_b \& $^\dagger$"
 
 
 def test_markdown_holds_intervals_and_the_corrected_comparisons(results):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmark.statistics.seeds import paper_mode, seed_sd
+from benchmark.statistics.seeds import paper_mode, seed_sd, under_every_seed
 from tasks.errors import InputError
 
 USERS = ["u1", "u1", "u1", "u2"]
@@ -87,3 +87,14 @@ def test_an_unknown_simulator_is_refused(score_table):
     table = score_table({"fixate": [[1, 2, 3, 4]]}, USERS)
     with pytest.raises(InputError, match="Did you mean 'fixate'"):
         paper_mode(table, "fixate", "fixat", "KL")
+
+
+def test_a_deterministic_simulator_meets_every_seed_of_the_other(score_table):
+    a = GENERATOR.normal(0.6, 0.1, (5, 4))
+    table = score_table({"a": a, "once": [[0.1, 0.2, 0.3, 0.4]]}, USERS)
+    assert paper_mode(table, "a", "once", "KL").n_seeds == 1
+    found = paper_mode(under_every_seed(table, "once"), "a", "once", "KL")
+    expected = stats.ttest_1samp(a.mean(axis=1), 0.25)
+    assert (found.n_seeds, found.t, found.p) == (5, pytest.approx(expected.statistic), pytest.approx(expected.pvalue))
+    with pytest.raises(ValueError, match="several seeds"):
+        under_every_seed(table, "a")

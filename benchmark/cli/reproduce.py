@@ -1,0 +1,136 @@
+"""``reproduce``: the paper's tables and figures from one command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from benchmark.reproduction.figures import FigureLayout
+    from benchmark.reproduction.layout import Layout
+
+HELP_BACKBONE = (
+    "backbones to use, NAME or NAME=FOLDER, such as qwen3-vl,internvl3.5=DIR (default: the pocket stand-ins of all)"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    from benchmark.cli.options import add_engine_arguments
+
+    parser.add_argument("part", help="main, ablation, adserp, significance, sensitivity, perception, examples or all")
+    parser.add_argument("--preset", default="full", metavar="NAME", help="full (default) or quick: 2 seeds, 2 epochs")
+    parser.add_argument("--backbone", metavar="A,B", help=HELP_BACKBONE)
+    parser.add_argument("--data", metavar="sample", help="data of every task, as in run")
+    parser.add_argument("--out", type=Path, default=Path("runs") / "reproduce", metavar="DIR", help="where it all goes")
+    parser.add_argument(
+        "--format", default="terminal", metavar="NAME", help="what is printed; all are written to --out"
+    )
+    parser.add_argument("--label", action="store_true", help="also attention for the true click, as in the paper")
+    parser.add_argument("--with-published", action="store_true", help="print the paper's values beside ours")
+    parser.add_argument("--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="as in run")
+    parser.add_argument("--force", action="store_true", help="run finished trials again")
+    add_engine_arguments(parser)
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Run what is missing, write tables and figures in every format and print them."""
+    import functools
+    import sys
+
+    from baselines import registry
+    from benchmark.catalogue import check_settings
+    from benchmark.cli import options
+    from benchmark.reproduction import Choice, build, groups_of, layouts, render, run_groups, write
+    from benchmark.reproduction.figures import figure_layouts, render_figure, require_matplotlib, write_figure
+    from benchmark.reproduction.groups import STAND_INS
+    from benchmark.reproduction.printing import SUFFIXES
+    from benchmark.store import TrialStore
+
+    found_layouts, found_figures = layouts(), figure_layouts()
+    both: list[Layout | FigureLayout] = [*found_layouts, *found_figures]
+    parts = list(dict.fromkeys(layout.part for layout in both))
+    if arguments.part not in (*parts, "all"):
+        raise unknown_name("part", arguments.part, [*parts, "all"])
+    if arguments.preset not in ("full", "quick"):
+        raise unknown_name("preset", arguments.preset, ("full", "quick"))
+    if arguments.format not in SUFFIXES:
+        raise unknown_name("format", arguments.format, SUFFIXES)
+    known = list(dict.fromkeys(name for layout in both for name in layout.backbones))
+    choice = Choice(
+        backbones=_backbones(arguments.backbone, known) if arguments.backbone else dict(STAND_INS),
+        quick=arguments.preset == "quick",
+        label=arguments.label,
+        data=arguments.data,
+        settings=options.settings(arguments.set),
+    )
+    chosen = [layout for layout in found_layouts if arguments.part in (layout.part, "all")]
+    figures = [layout for layout in found_figures if arguments.part in (layout.part, "all")]
+    if figures:
+        require_matplotlib()
+    groups = [(layout, groups_of(layout, choice)) for layout in chosen]
+    figure_groups = [(layout, layout.groups(choice)) for layout in figures]
+    wanted = [group for _, of_layout in (*groups, *figure_groups) for group in of_layout]
+    simulators = dict.fromkeys(name for group in wanted for name in group.config.simulators)
+    check_settings([registry.entry(name) for name in simulators], choice.settings or {})
+    load_task = functools.cache(lambda name: options.load_task(name, arguments.data))
+    engine = options.make_engine(arguments, {})
+    store = TrialStore(arguments.out / "trials")
+    with options.LiveDisplay() as display:
+        found, failed = run_groups(
+            wanted,
+            load_task,
+            registry,
+            store,
+            engine=engine,
+            force=arguments.force,
+            display=display.show,
+            progress=options.bar,
+            report=display.say,
+        )
+    remarks = ["NOTE: preset quick, two seeds and two epochs: too few for conclusions"] if choice.quick else []
+    for layout, of_layout in groups:
+        mine = [f for f in found if any(f.group is group for group in of_layout)]
+        table = build(layout, mine, remarks)
+        if arguments.with_published:
+            from benchmark.reproduction.published import add_published
+
+            table = add_published(table, layout)
+        write(table, arguments.out)
+        sys.stdout.write(render(table, arguments.format) + "\n")
+    for figure_layout, of_layout in figure_groups:
+        mine = [f for f in found if any(f.group is group for group in of_layout)]
+        drawn = figure_layout.build(mine, load_task, remarks)
+        if not drawn:
+            options.say(f"figure {figure_layout.name} is not drawn: nothing of it has been run.")
+        for figure in drawn:
+            write_figure(figure, arguments.out)
+            sys.stdout.write(render_figure(figure, arguments.format) + "\n")
+    options.say(
+        f"written to {arguments.out}: tables and figures as {', '.join(SUFFIXES.values())}, figures as svg and png too"
+    )
+    if failed:
+        options.say(f"{len(failed)} trials failed:\n" + "\n".join(f"  {trial}" for trial in failed))
+        return 1
+    return 0
+
+
+def _backbones(text: str, known: list[str]) -> dict[str, str]:
+    """Return backbone of the layouts -> what to use for it."""
+    from benchmark.cli import options
+    from benchmark.reproduction.groups import STAND_INS
+
+    stood_for = {used: name for name, used in STAND_INS.items()}
+    found: dict[str, str] = {}
+    for word in options.words(text):
+        name, equals, folder = word.partition("=")
+        layout_name = stood_for.get(name, name)
+        if layout_name not in known:
+            raise unknown_name("backbone", name, [*known, *stood_for])
+        if equals and not folder:
+            raise InputError(f"--backbone {name}= names no folder. Give NAME or NAME=FOLDER.")
+        found[layout_name] = folder or name
+    return found

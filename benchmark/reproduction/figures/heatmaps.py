@@ -1,0 +1,233 @@
+"""Figure 2a: where people click on the screen, and where simulators with and without eyes do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from benchmark.metrics import evaluate_sessions
+from benchmark.reproduction.figures import style
+from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask, Section
+from benchmark.reproduction.groups import Found, stand_ins
+from benchmark.simulator import Floats
+from benchmark.tables import number
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as Canvas
+
+    from tasks.task import Task
+    from tasks.types import Session
+
+HUMANS = "humans"
+
+
+@dataclass(frozen=True, slots=True)
+class Clicks:
+    """The clicks of people or of one simulator.
+
+    Attributes:
+        name: ``humans`` or the simulator.
+        label: What is written above the map.
+        shares: Share of the clicks per slot, shape (K,).
+        answered: Clicks counted: over sessions, and over seeds of a simulator.
+        asked: Sessions times seeds.
+        trials: Identities of the runs.
+    """
+
+    name: str
+    label: str
+    shares: Floats
+    answered: int
+    asked: int
+    trials: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heatmaps(FigureLayout):
+    """A map of people's clicks and one per simulator; a figure per backbone and operator.
+
+    Attributes:
+        humans: Label of people's map.
+        rows: Simulator -> label of its map.
+        columns: Slots in a row of the screen.
+    """
+
+    humans: str
+    rows: Mapping[str, str]
+    columns: int
+
+    KIND: ClassVar[str] = "heatmaps"
+    KEYS: ClassVar[tuple[str, ...]] = ("humans", "rows", "columns")
+
+    @classmethod
+    def read(cls, section: Section) -> Heatmaps:
+        """Return the layout in a file's section."""
+        backbones, operators = section.names("backbones"), section.names("operators")
+        if not (backbones and operators):
+            raise InputError(f"{section.path}: 'layout' lacks backbones or operators.")
+        return cls(
+            name=section.path.stem,
+            part=section.text("part"),
+            title=section.text("title"),
+            published=str(section.values.get("published", "")),
+            backbones=backbones,
+            operators=operators,
+            run=section.run,
+            humans=section.text("humans"),
+            rows=section.rows("rows"),
+            columns=section.whole("columns"),
+        )
+
+    def build(self, found: Sequence[Found], load_task: LoadTask, remarks: Sequence[str]) -> list[Figure]:
+        """Return a figure per backbone and operator."""
+        return [self._figure(one, load_task(self.task), remarks) for one in found]
+
+    def _figure(self, found: Found, task: Task, remarks: Sequence[str]) -> Figure:
+        sessions = [s for _, test in task.split(found.results.split).folds for s in task.sessions_at(test)]
+        k = self._slots(sessions)
+        people = np.bincount([s.click for s in sessions], minlength=k) / len(sessions)
+        maps = [Clicks(HUMANS, self.humans, people, len(sessions), len(sessions))]
+        for simulator, label in self.rows.items():
+            rows = found.predictions[
+                (found.predictions["simulator"] == simulator) & (found.predictions["target"] != "label")
+            ]
+            if len(rows):
+                maps.append(_clicks(simulator, label, rows, k, found.identities.get(simulator, ())))
+        distances = [divergence(one.shares, people) for one in maps]
+        rest = [f"{one.label}: {one.asked - one.answered} of {one.asked} without an answer." for one in maps[1:]]
+        captions = [
+            *stand_ins([found]),
+            *remarks,
+            f"Share of the clicks per slot, in percent: {self.task} {task.version}, split {found.results.split}, "
+            f"{len(sessions)} test sessions of {len({s.user for s in sessions})} users; "
+            f"simulators over seeds {', '.join(map(str, found.results.seeds))}.",
+            "JS: Jensen-Shannon divergence from the human map, nats. Two samples of this many clicks on "
+            f"{k} slots from one and the same distribution differ by about {(k - 1) / (4 * len(sessions)):.3f}.",
+            *[line for one, line in zip(maps[1:], rest, strict=True) if one.answered < one.asked],
+        ]
+        several = len(self.operators) > 1
+        name = self.named(found.group.backbone, found.group.operator if several else "")
+        return Figure(
+            name=name,
+            kind=self.KIND,
+            title=f"{self.title}: {found.group.backbone}",
+            captions=tuple(captions),
+            headers=("clicks of", "JS to humans", "largest share", "smallest share", "clicks"),
+            summary=tuple(
+                (
+                    one.label,
+                    "" if one.name == HUMANS else number(distance),
+                    f"{one.shares.max():.1%}",
+                    f"{one.shares.min():.1%}",
+                    str(one.answered),
+                )
+                for one, distance in zip(maps, distances, strict=True)
+            ),
+            records=tuple(
+                {
+                    "backbone": found.group.backbone,
+                    "clicks_of": one.name,
+                    "label": one.label,
+                    "slot": slot,
+                    "row": slot // self.columns,
+                    "column": slot % self.columns,
+                    "share": float(share),
+                    "clicks": one.answered,
+                    "trials": one.trials,
+                }
+                for one in maps
+                for slot, share in enumerate(one.shares)
+            ),
+            digests={found.results.task: found.results.digest},
+            identities={one.name: one.trials for one in maps[1:]},
+            picture=Maps(tuple(maps), tuple(distances), self.columns),
+        )
+
+    def _slots(self, sessions: Sequence[Session]) -> int:
+        """Return K, which must be the same in all sessions and fill the rows.
+
+        Raises:
+            InputError: It is not.
+        """
+        counts = {len(s.slots) for s in sessions}
+        if len(counts) != 1 or (k := min(counts)) % self.columns:
+            found = ", ".join(map(str, sorted(counts)))
+            raise InputError(
+                f"figure {self.name} draws {self.columns} slots a row, but the sessions of {self.task} have {found} "
+                "slots; choose another task or 'columns' in its layout."
+            )
+        return k
+
+
+def _clicks(simulator: str, label: str, rows: pd.DataFrame, k: int, trials: tuple[str, ...]) -> Clicks:
+    """Count what a simulator clicks: its answers, and where it gives none its likeliest slots, ties in equal parts."""
+    counts, answered = np.zeros(k), 0
+    for answer, probabilities in zip(rows["answer"], rows["probabilities"], strict=True):
+        if isinstance(answer, int | np.integer):
+            counts[int(answer)] += 1
+        elif probabilities is not None and np.ndim(probabilities):
+            best = np.asarray(probabilities) == np.max(probabilities)
+            counts += best / best.sum()
+        else:
+            continue
+        answered += 1
+    return Clicks(simulator, label, counts / max(1, answered), answered, len(rows), trials)
+
+
+def divergence(a: Floats, b: Floats) -> float:
+    """Return the Jensen-Shannon divergence of two shares, nats; NaN where one of them is all 0."""
+    if not (a.sum() > 0 and b.sum() > 0):
+        return float("nan")
+    return float(evaluate_sessions([b], [0], attention=[a], metrics=["JS"])["JS"].iloc[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """The picture.
+
+    Attributes:
+        clicks: What is drawn, people first.
+        distances: JS of each from the first.
+        columns: Slots in a row of the screen.
+    """
+
+    clicks: tuple[Clicks, ...]
+    distances: tuple[float, ...]
+    columns: int
+
+    @property
+    def height(self) -> float:
+        """Height in centimetres."""
+        lines = -(-len(self.clicks) // 2)
+        rows = len(self.clicks[0].shares) // self.columns
+        return 1.6 + lines * (0.9 + max(1.0, 0.72 * rows))
+
+    def draw(self, canvas: Canvas) -> None:
+        """Draw two maps a line, all on one scale."""
+        from matplotlib import colormaps
+        from matplotlib.colors import Normalize
+
+        panels = canvas.subplots(-(-len(self.clicks) // 2), min(2, len(self.clicks)), squeeze=False)
+        scale = Normalize(0.0, 100 * max(float(one.shares.max()) for one in self.clicks))
+        for axes in panels.flat[len(self.clicks) :]:
+            axes.set_axis_off()
+        image: Any = None
+        for axes, one, distance in zip(panels.flat, self.clicks, self.distances, strict=False):
+            grid = 100 * one.shares.reshape(-1, self.columns)
+            image = axes.imshow(grid, norm=scale, cmap=style.SHARES, aspect="auto")
+            for (row, column), share in np.ndenumerate(grid):
+                shade = style.contrast(colormaps[style.SHARES](scale(share)))
+                axes.text(column, row, f"{share:.0f}", ha="center", va="center", color=shade)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_visible(False)
+            far = "" if one.name == HUMANS else f"\nJS {number(distance)}"
+            axes.set_title(f"{one.label}{far or f'{chr(10)}n = {one.answered}'}")
+        bar = canvas.colorbar(image, ax=panels, location="bottom", aspect=40, fraction=0.05, pad=0.03)
+        bar.outline.set_visible(False)
+        bar.set_label("share of clicks, %")

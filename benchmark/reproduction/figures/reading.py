@@ -1,0 +1,45 @@
+"""Reads the layouts of figures: run configurations with a ``layout`` section, one file in ``configs/figures`` each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmark.config import CONFIGS, LAYOUT, read_config
+from benchmark.reproduction.figures.base import FigureLayout, Section
+from benchmark.reproduction.figures.examples import Examples
+from benchmark.reproduction.figures.heatmaps import Heatmaps
+from benchmark.reproduction.figures.ranks import Ranks
+from benchmark.reproduction.figures.sensitivity import Sensitivity
+from tasks.errors import InputError, unknown_name
+
+FIGURES = CONFIGS / "figures"
+
+KINDS: dict[str, type[FigureLayout]] = {kind.KIND: kind for kind in (Heatmaps, Ranks, Sensitivity, Examples)}
+
+
+def figure_layouts(folder: Path = FIGURES) -> list[FigureLayout]:
+    """Return the layouts of a folder, in the order of the paper's figures.
+
+    Raises:
+        InputError: A file is no layout.
+    """
+    found = [read_figure_layout(path) for path in sorted(folder.glob("*.yaml"))]
+    return sorted(found, key=lambda layout: (not layout.published, layout.published, layout.name))
+
+
+def read_figure_layout(path: Path) -> FigureLayout:
+    """Read one layout.
+
+    Raises:
+        InputError: The file is no run configuration, or its ``layout`` section lacks or misnames something.
+    """
+    run = read_config(path)
+    values = run.pop(LAYOUT, None)
+    if not isinstance(values, dict):
+        raise InputError(f"{path} has no section 'layout'; a figure needs kind, part and title there.")
+    if "task" not in run:
+        raise InputError(f"{path} must name a task.")
+    if (kind := values.get("kind")) not in KINDS:
+        raise unknown_name(f"kind of figure in {path}:", str(kind), KINDS)
+    layout = KINDS[kind]
+    return layout.read(Section(path, values, run, (*Section.COMMON, *layout.KEYS)))

@@ -1,0 +1,360 @@
+"""Figure 5: how a method's scores move with one setting at a time, all others at their defaults."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from benchmark.metrics import get
+from benchmark.reproduction.figures import style
+from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask, Section
+from benchmark.reproduction.groups import Choice, Found, Group, Varied, groups_of, stand_ins
+from benchmark.results import SimulatorResult
+from benchmark.tables import number
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A setting that is varied.
+
+    Attributes:
+        setting: Name of the setting.
+        label: What the axis says.
+        values: Where it is moved to; its default is a point of the curve whether it is named here or not.
+        quick: The same for the preset quick.
+    """
+
+    setting: str
+    label: str
+    values: tuple[float, ...]
+    quick: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of one setting on one metric.
+
+    Attributes:
+        backbone: As the layout names it.
+        operator: As the layout names it.
+        factor: What is varied.
+        value: Its value.
+        default: It is the value of the method as it is, whose trials are those of the tables.
+        metric: Name.
+        mean: Mean over users.
+        low: Lower end of the 95 % interval over users.
+        high: Upper end.
+        seed_sd: SD over seeds, None for one seed.
+        difference: Mean over users minus that at the default.
+        difference_low: Lower end of its 95 % interval, paired over users.
+        difference_high: Upper end.
+        trials: Identities of the runs.
+    """
+
+    backbone: str
+    operator: str
+    factor: Factor
+    value: float
+    default: bool
+    metric: str
+    mean: float
+    low: float | None
+    high: float | None
+    seed_sd: float | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    trials: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the interval of the difference from the default leaves 0 out."""
+        low, high = self.difference_low, self.difference_high
+        return low is not None and high is not None and (low > 0 or high < 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity(FigureLayout):
+    """A curve per backbone, a column per setting, a row per metric.
+
+    Attributes:
+        simulator: The method.
+        metrics: Rows.
+        factors: Columns.
+    """
+
+    simulator: str
+    metrics: tuple[str, ...]
+    factors: tuple[Factor, ...]
+
+    KIND: ClassVar[str] = "sensitivity"
+    KEYS: ClassVar[tuple[str, ...]] = ("simulator", "metrics", "varied")
+
+    @classmethod
+    def read(cls, section: Section) -> Sensitivity:
+        """Return the layout in a file's section."""
+        metrics = section.names("metrics")
+        for metric in metrics:
+            get(metric)
+        backbones, operators = section.names("backbones"), section.names("operators")
+        if not (metrics and backbones and operators):
+            raise InputError(f"{section.path}: 'layout' lacks metrics, backbones or operators.")
+        varied = section.values.get("varied")
+        if not isinstance(varied, dict) or not varied:
+            raise section.wrong("varied", "a mapping of settings to label, values and quick")
+        factors = []
+        for setting, value in varied.items():
+            inner = section.inner("varied", value, ("label", "values", "quick"))
+            factors.append(Factor(str(setting), inner.text("label"), inner.numbers("values"), inner.numbers("quick")))
+        return cls(
+            name=section.path.stem,
+            part=section.text("part"),
+            title=section.text("title"),
+            published=str(section.values.get("published", "")),
+            backbones=backbones,
+            operators=operators,
+            run=section.run,
+            simulator=section.simulator("simulator"),
+            metrics=metrics,
+            factors=tuple(factors),
+        )
+
+    def groups(self, choice: Choice) -> list[Group]:
+        """Return the method as it is and with one setting moved; the preset quick takes the first backbone alone."""
+        if choice.quick:
+            first = [name for name in self.backbones if name in choice.backbones][:1]
+            choice = replace(choice, backbones={name: choice.backbones[name] for name in first})
+        found = groups_of(self, choice)
+        for factor in self.factors:
+            for value in factor.quick if choice.quick else factor.values:
+                found += groups_of(self, choice, Varied(self.simulator, factor.setting, value))
+        return found
+
+    def points(self, found: Sequence[Found]) -> list[Point]:
+        """Return the points of all curves, by backbone, operator, setting, metric and value.
+
+        Groups whose other simulators alone are complete are left out.
+        """
+        found = [f for f in found if self.simulator in f.identities]
+        points = []
+        for backbone, operator in dict.fromkeys((f.group.backbone, f.group.operator) for f in found):
+            block = [f for f in found if (f.group.backbone, f.group.operator) == (backbone, operator)]
+            base = next((f for f in block if f.group.varied is None), None)
+            for factor in self.factors:
+                moved = [f for f in block if f.group.varied is not None and f.group.varied.setting == factor.setting]
+                by_value = {self._setting(f, factor): f for f in [*moved, *([] if base is None else [base])]}
+                points += [
+                    self._point(by_value[value], base, factor, value, metric)
+                    for metric in self.metrics
+                    for value in sorted(by_value)
+                    if metric in _row(by_value[value], self.simulator).metrics
+                ]
+        return points
+
+    def build(self, found: Sequence[Found], load_task: LoadTask, remarks: Sequence[str]) -> list[Figure]:
+        """Return the one figure."""
+        found = [f for f in found if self.simulator in f.identities]
+        points = self.points(found)
+        if not points:
+            return []
+        first = found[0].results
+        seeds = ", ".join(map(str, first.seeds))
+        users = f"{first.n_sessions} test sessions of {first.n_users} users"
+        captions = [
+            *stand_ins(found),
+            *remarks,
+            f"{self.simulator} with one setting moved at a time, all others at their defaults (dotted line).",
+            f"{first.task} {first.version}, split {first.split}: {users}; seeds {seeds}.",
+            "Mean over users of the mean over seeds; bars: SD over seeds. Filled: the 95 % interval of the difference "
+            "from the default, paired over users, leaves 0 out (uncorrected); open: it does not, or it is the default.",
+        ]
+        curves = dict.fromkeys(_curve(point) for point in points)
+        return [
+            Figure(
+                name=self.named(),
+                kind=self.KIND,
+                title=self.title,
+                captions=tuple(dict.fromkeys(captions)),
+                headers=("backbone", "setting", "value", *(f"{m}{get(m).arrow}" for m in self.metrics)),
+                summary=tuple(
+                    _summary(points, curve, step, self.metrics) for curve in curves for step in _steps(points, curve)
+                ),
+                records=tuple(_record(point) for point in points),
+                digests={f.results.task: f.results.digest for f in found},
+                identities={_named(f, self.simulator): f.identities[self.simulator] for f in found},
+                picture=Curves(tuple(points), self.metrics),
+            )
+        ]
+
+    def _setting(self, found: Found, factor: Factor) -> float:
+        """Return the value that a setting had in a run."""
+        settings = _row(found, self.simulator).settings
+        value = settings.get(factor.setting)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"the setting {factor.setting} of {self.simulator} is {value!r}; a figure needs a number.")
+        return value
+
+    def _point(self, found: Found, base: Found | None, factor: Factor, value: float, metric: str) -> Point:
+        result = _row(found, self.simulator).metrics[metric]
+        difference = low = high = None
+        if base is not None and found is not base:
+            difference, low, high = self._difference(found, base, metric)
+        return Point(
+            backbone=found.group.backbone,
+            operator=found.group.operator,
+            factor=factor,
+            value=value,
+            default=found is base,
+            metric=metric,
+            mean=result.mean,
+            low=result.low,
+            high=result.high,
+            seed_sd=result.seed_sd,
+            difference=difference,
+            difference_low=low,
+            difference_high=high,
+            trials=found.identities[self.simulator],
+        )
+
+    def _difference(self, found: Found, base: Found, metric: str) -> tuple[float, float | None, float | None]:
+        """Return the difference from the default and its interval over users."""
+        from benchmark.statistics import paired_comparison, user_means
+
+        a, b = (user_means(f.scores, metric)[self.simulator] for f in (found, base))
+        compared = paired_comparison(a, b, n_resamples=0)
+        known = math.isfinite(compared.low) and math.isfinite(compared.high)
+        return compared.mean_difference, compared.low if known else None, compared.high if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """The picture.
+
+    Attributes:
+        points: What is drawn.
+        metrics: Rows.
+    """
+
+    points: tuple[Point, ...]
+    metrics: tuple[str, ...]
+
+    @property
+    def height(self) -> float:
+        """Height in centimetres."""
+        return 2.9 * len(self.metrics) + 1.4
+
+    def draw(self, canvas: Canvas) -> None:
+        """Draw a panel per metric and setting."""
+        factors = list(dict.fromkeys(point.factor for point in self.points))
+        curves = list(dict.fromkeys(_curve(point) for point in self.points))
+        panels = canvas.subplots(len(self.metrics), len(factors), sharey="row", sharex="col", squeeze=False)
+        for row, metric in enumerate(self.metrics):
+            for column, factor in enumerate(factors):
+                axes = panels[row][column]
+                mine = [p for p in self.points if p.metric == metric and p.factor == factor]
+                _panel(axes, mine, curves)
+                if column == 0:
+                    axes.set_ylabel(f"{metric} {get(metric).arrow}")
+                if row == len(self.metrics) - 1:
+                    axes.set_xlabel(factor.label)
+        handles, labels = [], []
+        for index, curve in enumerate(curves):
+            (line,) = panels[0][0].plot([], [], color=_colour(index), marker=_marker(index))
+            handles.append(line)
+            labels.append(" ".join(curve) if len({c[1] for c in curves}) > 1 else curve[0])
+        canvas.legend(handles, labels, loc="outside upper center", ncols=min(2, len(labels)))
+
+
+def _panel(axes: Any, points: Sequence[Point], curves: Sequence[tuple[str, str]]) -> None:
+    """Draw the curves of one panel; values stand at equal steps, since they grow by factors."""
+    values = sorted({point.value for point in points})
+    for value in sorted({point.value for point in points if point.default}):
+        axes.axvline(values.index(value), color="0.6", linestyle=":", linewidth=0.8, zorder=0)
+    for index, curve in enumerate(curves):
+        mine = [point for point in points if _curve(point) == curve]
+        aside = 0.14 * (index - (len(curves) - 1) / 2)  # bars of two curves beside each other
+        at = [values.index(point.value) + aside for point in mine]
+        axes.plot(at, [point.mean for point in mine], color=_colour(index), zorder=2)
+        for x, point in zip(at, mine, strict=True):
+            axes.errorbar(
+                x,
+                point.mean,
+                yerr=point.seed_sd,
+                color=_colour(index),
+                marker=_marker(index),
+                markerfacecolor=_colour(index) if point.differs else "white",
+                elinewidth=0.7,
+                capsize=1.5,
+                zorder=3,
+            )
+    axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+    axes.set_xlim(-0.4, len(values) - 0.6)
+    axes.locator_params(axis="y", nbins=4)
+
+
+def _colour(index: int) -> str:
+    return style.COLOURS[index % len(style.COLOURS)]
+
+
+def _marker(index: int) -> str:
+    return style.MARKERS[index % len(style.MARKERS)]
+
+
+def _curve(point: Point) -> tuple[str, str]:
+    return point.backbone, point.operator
+
+
+def _row(found: Found, simulator: str) -> SimulatorResult:
+    return next(row for row in found.results.simulators if row.name == simulator)
+
+
+def _named(found: Found, simulator: str) -> str:
+    """Return what a group is called in the list of identities."""
+    varied = found.group.varied
+    moved = "" if varied is None else f", {varied.setting} = {varied.value:g}"
+    return f"{found.group.backbone}, {found.group.operator}, {simulator}{moved}"
+
+
+def _steps(points: Sequence[Point], curve: tuple[str, str]) -> list[tuple[Factor, float]]:
+    """Return the settings and values of a curve, each once."""
+    return list(dict.fromkeys((p.factor, p.value) for p in points if _curve(p) == curve))
+
+
+def _summary(
+    points: Sequence[Point], curve: tuple[str, str], step: tuple[Factor, float], metrics: Sequence[str]
+) -> tuple[str, ...]:
+    """Return one line of the small table."""
+    mine = {p.metric: p for p in points if _curve(p) == curve and (p.factor, p.value) == step}
+    default = any(point.default for point in mine.values())
+    cells = []
+    for metric in metrics:
+        point = mine.get(metric)
+        spread = "" if point is None or point.seed_sd is None else f" ± {point.seed_sd:.3f}"
+        cells.append("" if point is None else f"{number(point.mean)}{spread}")
+    return (" ".join(curve), step[0].label, f"{step[1]:g}{' (default)' if default else ''}", *cells)
+
+
+def _record(point: Point) -> Mapping[str, Any]:
+    """Return a point as one row of data."""
+    return {
+        "backbone": point.backbone,
+        "operator": point.operator,
+        "setting": point.factor.setting,
+        "value": point.value,
+        "default": point.default,
+        "metric": point.metric,
+        "mean": point.mean,
+        "low": point.low,
+        "high": point.high,
+        "seed_sd": point.seed_sd,
+        "difference": point.difference,
+        "difference_low": point.difference_low,
+        "difference_high": point.difference_high,
+        "trials": point.trials,
+    }

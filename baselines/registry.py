@@ -6,13 +6,12 @@ fields of its dataclass.
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from benchmark.catalogue import Entry, setting_names, simulator_class
 from benchmark.simulator import Simulator
 from tasks.errors import InputError, unknown_name
 
@@ -105,6 +104,9 @@ SIMULATORS = (
         "conditional-logit", "baselines.click_model:ConditionalLogit", "click model on position and kind", _TRAIN[1:]
     ),
     *_MODELS,
+    SimulatorEntry(
+        "chat", "baselines.chat.simulator:Chat", "any OpenAI-compatible chat endpoint", _SCREEN, stochastic=True
+    ),
     SimulatorEntry("gaze-oracle", "baselines.oracles:GazeOracle", "the human gaze itself", ("test gaze",), oracle=True),
     SimulatorEntry(
         "cursor-oracle", "baselines.oracles:CursorOracle", "the human cursor itself", ("test cursor",), oracle=True
@@ -140,10 +142,17 @@ def build(name: str, settings: Mapping[str, object]) -> Simulator:
     Raises:
         InputError: Unknown simulator or setting (the nearest is suggested), or a value of the wrong type or range.
     """
-    found = entry(name)
-    module, _, attribute = found.factory.partition(":")
-    cls = getattr(importlib.import_module(module), attribute)
-    known = [field.name for field in dataclasses.fields(cls) if field.init]
+    return construct(entry(name), settings)
+
+
+def construct(found: Entry, settings: Mapping[str, object]) -> Simulator:
+    """Return a new simulator of an entry, of this catalogue or of a user's own file; see ``build``.
+
+    Raises:
+        InputError: Unknown setting, or a value of the wrong type or range.
+    """
+    name, cls = found.name, simulator_class(found.factory)
+    known = list(setting_names(found.factory))
     hints = typing.get_type_hints(cls)
     values = {}
     for key, value in settings.items():

@@ -1,0 +1,29 @@
+"""The submission format, its checks and its examples: what a simulator's makers send in.
+
+``read`` takes in what a submission says of itself, ``load_predictions`` one of its files, ``doctor`` lists everything
+that is wrong. All three treat a submission as hostile: nothing in it is run, and every limit is checked before what
+it bounds is read.
+"""
+
+from __future__ import annotations
+
+from submissions.checkup import doctor
+from submissions.format import FORMAT, Entry, Submission
+from submissions.limits import DEFAULT, Limits
+from submissions.predictions import load_predictions, prediction_frame
+from submissions.problems import Problem, errors
+from submissions.reading import read
+
+__all__ = [
+    "DEFAULT",
+    "FORMAT",
+    "Entry",
+    "Limits",
+    "Problem",
+    "Submission",
+    "doctor",
+    "errors",
+    "load_predictions",
+    "prediction_frame",
+    "read",
+]

@@ -1,0 +1,192 @@
+"""A client for OpenAI-compatible chat endpoints: retries, rate limit, and an account of what was spent.
+
+Source of the format: the chat completions interface that OpenAI published and that vLLM, llama.cpp, Ollama and others
+offer. Nothing is needed beyond the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from http.client import HTTPException
+from typing import IO, Any
+
+from tasks.errors import InputError
+
+_MOST_BYTES = 8 * 1024**2
+_LONGEST_WAIT = 120.0
+_AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}
+"""Statuses after which the same request may succeed."""
+
+_OPTIONAL = ("logprobs", "top_logprobs", "seed", "temperature")
+"""Parameters that some endpoints refuse; the request is repeated without the one that is named."""
+
+
+class Unanswered(Exception):
+    """A request got no usable answer although it was repeated; the message says why."""
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follow nothing: the key and the screen go to the address that was given and to no other."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+    ) -> None:
+        """Refuse the redirection."""
+        return None
+
+
+@dataclass(slots=True)
+class Client:
+    """Sends questions to one endpoint, one after the other.
+
+    Attributes:
+        base_url: Address in front of ``/chat/completions``.
+        key: Sent as a bearer token; empty sends none.
+        retries: How often a request is repeated.
+        timeout: Seconds to wait for an answer.
+        requests_per_minute: At most so many, repeated ones included; 0 for no limit.
+        backoff: Seconds before the first repetition; doubled for each further one.
+        sleep: Waits.
+        clock: Tells seconds.
+        spent: Name -> count: ``requests``, ``retries``, ``tokens_prompt``, ``tokens_completion``, ``seconds_waiting``.
+        dropped: Parameters that the endpoint refused.
+    """
+
+    base_url: str
+    key: str = field(default="", repr=False)
+    retries: int = 4
+    timeout: float = 60.0
+    requests_per_minute: float = 0.0
+    backoff: float = 1.0
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    spent: Counter[str] = field(default_factory=Counter)
+    dropped: set[str] = field(default_factory=set)
+    _next: float = 0.0
+    _opener: urllib.request.OpenerDirector = field(
+        default_factory=lambda: urllib.request.build_opener(_NoRedirects()), repr=False
+    )
+
+    def __post_init__(self) -> None:
+        parts = urllib.parse.urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InputError(
+                f"base_url is '{self.base_url}'; give the endpoint's address, such as http://localhost:8000/v1."
+            )
+
+    def complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request until it is answered.
+
+        Args:
+            request: The body: model, messages and parameters.
+
+        Returns:
+            The answer's first choice, with ``message`` and, where they are offered, ``logprobs``.
+
+        Raises:
+            Unanswered: The endpoint failed more often than it is asked again, or its answer is none of the format.
+            InputError: The endpoint refuses the request as such: the address, the key or the model is wrong.
+        """
+        reason = "it was not asked"
+        wait = 0.0
+        for attempt in range(self.retries + 1):
+            if attempt:
+                self.spent["retries"] += 1
+                self._pause(min(max(wait, self.backoff * 2 ** (attempt - 1)), _LONGEST_WAIT))
+            self._keep_rate()
+            self.spent["requests"] += 1
+            wait = 0.0
+            try:
+                return self._choice(self._post(request))
+            except urllib.error.HTTPError as error:
+                reason, wait = self._refused(error, request)
+            except (urllib.error.URLError, HTTPException, OSError) as error:
+                reason = str(getattr(error, "reason", error)) or type(error).__name__
+            except ValueError as error:
+                reason = str(error)
+        raise Unanswered(f"{self.base_url} gave no answer in {self.retries + 1} attempts; the last: {reason}")
+
+    def _post(self, request: Mapping[str, Any]) -> bytes:
+        """Send one request; return the body of the answer."""
+        body = {key: value for key, value in request.items() if key not in self.dropped}
+        headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "gazebench"}
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
+        url = f"{self.base_url.rstrip('/')}/chat/completions"
+        post = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")
+        with self._opener.open(post, timeout=self.timeout) as answer:
+            data: bytes = answer.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ValueError(f"the answer is longer than {_MOST_BYTES} bytes")
+        return data
+
+    def _choice(self, data: bytes) -> dict[str, Any]:
+        """Return the first choice of an answer, and count its tokens."""
+        try:
+            answer = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise ValueError("the answer is not JSON") from error
+        usage = answer.get("usage") if isinstance(answer, dict) else None
+        if isinstance(usage, dict):
+            for name in ("prompt", "completion"):
+                count = usage.get(f"{name}_tokens")
+                if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+                    self.spent[f"tokens_{name}"] += count
+        choices = answer.get("choices") if isinstance(answer, dict) else None
+        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+            raise ValueError("the answer has no choices")
+        return choices[0]
+
+    def _refused(self, error: urllib.error.HTTPError, request: Mapping[str, Any]) -> tuple[str, float]:
+        """Return why a request failed and how long the endpoint asks to wait.
+
+        Raises:
+            InputError: Repeating it would not help.
+        """
+        with error:
+            text = error.read(2000).decode("utf-8", "replace")
+        said = " ".join(text.split())[:200]
+        reason = f"status {error.code}: {said}"
+        if error.code in _AGAIN:
+            return reason, _seconds(error.headers.get("Retry-After"))
+        if error.code in (400, 422):
+            named = [name for name in _OPTIONAL if name in text and name in request and name not in self.dropped]
+            if named:
+                # top_logprobs means nothing without logprobs.
+                self.dropped |= {*named, *({"top_logprobs"} if "logprobs" in named else set())}
+                return reason, 0.0
+        advice = {
+            400: "check model and settings",
+            401: "check the key in the environment variable that api_key_env names",
+            403: "check the key in the environment variable that api_key_env names",
+            404: "check base_url and model",
+        }.get(error.code, "check base_url and model")
+        raise InputError(f"{self.base_url} refuses the request ({reason}); {advice}.")
+
+    def _keep_rate(self) -> None:
+        """Wait until the next request may be sent."""
+        if self.requests_per_minute > 0:
+            now = self.clock()
+            if now < self._next:
+                self._pause(self._next - now)
+            self._next = max(now, self._next) + 60 / self.requests_per_minute
+
+    def _pause(self, seconds: float) -> None:
+        self.spent["seconds_waiting"] += seconds  # type: ignore[assignment]  # a Counter adds up floats as well
+        self.sleep(seconds)
+
+
+def _seconds(header: str | None) -> float:
+    """Return the seconds of a Retry-After header; a date, which is rare, counts as none."""
+    try:
+        return max(0.0, float(header)) if header else 0.0
+    except ValueError:
+        return 0.0

@@ -1,0 +1,30 @@
+"""``new-simulator``: a template that runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("name", metavar="NAME", help="small letters, digits and hyphens, such as top-left")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write (default: NAME)")
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Write the files and say what to do next."""
+    import sys
+
+    from baselines import registry
+    from benchmark.cli import options
+    from submissions import template
+    from tasks.errors import InputError
+
+    template.class_name(arguments.name)
+    if arguments.name in registry.names():
+        raise InputError(f"'{arguments.name}' is a simulator of the suite; choose another name.")
+    out = arguments.out or Path(arguments.name)
+    sys.stdout.write("".join(f"{path}\n" for path in template.write(arguments.name, out)))
+    options.say(f"try it: python -m benchmark run --config {out / 'config.yaml'}")
+    return 0

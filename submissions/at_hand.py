@@ -1,0 +1,125 @@
+"""The recorded sessions that predictions are held against: a split of a task whose data is at hand."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from submissions.format import METADATA_FILE
+from submissions.problems import Findings
+from submissions.rows import Floats, Ints
+from tasks import registry
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from tasks.task import Task
+
+Data = Mapping[str, "str | Path | Task"]
+"""Task -> its folder, ``sample``, or the task itself where it is loaded already."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AtHand:
+    """The test sessions of one split.
+
+    Attributes:
+        notice: What every output on the data must say; empty for recorded data.
+        ids: Session ids.
+        slots: K per session, shape (sessions,).
+        gaze: Human attention per session, each of shape (K,), sum 1.
+        cursor: Cursor dwell per session, each of shape (K,), sum 1 or all 0.
+        click: Clicked slot per session, shape (sessions,).
+    """
+
+    notice: str
+    ids: list[str]
+    slots: Ints
+    gaze: list[Floats]
+    cursor: list[Floats]
+    click: Ints
+
+
+@functools.lru_cache(maxsize=16)
+def of_task(task: Task, split: str) -> AtHand:
+    """Return the test sessions of a split, fold by fold.
+
+    Raises:
+        InputError: The task has no such split.
+    """
+    sessions = [s for _, test in task.split(split).folds for s in task.sessions_at(test)]
+    return AtHand(
+        notice=task.notice,
+        ids=[s.session_id for s in sessions],
+        slots=np.array([len(s.slots) for s in sessions], dtype=np.int64),
+        gaze=[s.gaze for s in sessions],
+        cursor=[s.cursor_ms / max(float(s.cursor_ms.sum()), 1e-12) for s in sessions],
+        click=np.array([s.click for s in sessions], dtype=np.int64),
+    )
+
+
+def find(
+    task: str, version: str, split: str, digest: str | None, place: str, data: Data | None, found: Findings
+) -> AtHand | None:
+    """Return the split that predictions say they were made for, or None after noting why it is not at hand.
+
+    Args:
+        task: Task name.
+        version: Task version that the predictions name.
+        split: Split name.
+        digest: Digest that ``submission.yaml`` names, None if it names none; the first data at hand is taken then.
+        place: Folder of the predictions, for the messages.
+        data: Where data is; for a task that is not in it the configured data, then the sample.
+        found: Where problems go.
+    """
+    given = (data or {}).get(task)
+    try:
+        if not _is_task(given):
+            expected = registry.definition(task).info.version
+            if version != expected:
+                what = f"it is for version {version} of {task}; this is version {expected}."
+                found.error("digest", place, None, what, "Predict the sessions of this version.")
+                return None
+        candidates = _candidates(task, given)
+        digests = []
+        for candidate in candidates:
+            loaded = _load(task, candidate)
+            loaded.split(split)
+            if loaded.version == version and digest in (None, loaded.digests[split]):
+                if digest is None:
+                    what = f"'digests' has no good entry for {task}@{version}/{split}."
+                    mend = (
+                        f"If you predicted the data at hand, add '{task}@{version}/{split}: {loaded.digests[split]}'."
+                    )
+                    found.error("digest", METADATA_FILE, None, what, mend)
+                return of_task(loaded, split)
+            digests.append(loaded.digests[split])
+    except InputError as error:
+        found.error("digest", place, None, str(error), "")
+        return None
+    said = "no digest" if digest is None else f"digest {digest[:12]}..."
+    what = f"{task}@{version}/{split} has {said}; the data at hand has {digests[0][:12]}...."
+    mend = f"Predict these sessions, or give the data that was predicted: --data {task}=DIR."
+    found.error("digest", METADATA_FILE, None, what, mend)
+    return None
+
+
+def _is_task(given: object) -> bool:
+    return given is not None and not isinstance(given, str | Path)
+
+
+def _candidates(task: str, given: str | Path | Task | None) -> list[str | Path | Task | None]:
+    """Return where the data of a task may be: what was named, else the configured folder and then the sample."""
+    if given is not None:
+        return [given]
+    return [None, registry.SAMPLE]
+
+
+def _load(task: str, source: str | Path | Task | None) -> Task:
+    if source is None or isinstance(source, str | Path):
+        return registry.load(task, source)
+    return source

@@ -1,0 +1,104 @@
+"""The files of a submission's folder, without following anything out of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from submissions.limits import Limits
+from submissions.problems import Findings, shown
+from tasks.errors import InputError
+
+_MAX_DEPTH = 6
+
+
+class TooLarge(InputError):
+    """A file is larger than its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A regular file of a submission.
+
+    Attributes:
+        name: Its path inside the folder, with ``/``.
+        size: Bytes.
+    """
+
+    name: str
+    size: int
+
+
+def files(folder: Path, limits: Limits, found: Findings) -> list[File] | None:
+    """Return the regular files below ``folder``, sorted; None if there are too many to list.
+
+    Symbolic links and special files (devices, pipes) are errors and are not returned; nothing is opened.
+
+    Raises:
+        InputError: ``folder`` is no folder that can be read.
+    """
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}. Give the folder that holds submission.yaml.")
+    listed: list[File] = []
+    total = 0
+    try:
+        for count, (name, status) in enumerate(_walk(folder, "", 0), start=1):
+            if count > limits.files:
+                found.error(
+                    "size", ".", None, f"there are more than {limits.files} files and folders.", "Remove what is extra."
+                )
+                return None
+            if stat.S_ISLNK(status.st_mode):
+                found.error("link", shown(name), None, "it is a symbolic link.", "Put the file itself there.")
+            elif stat.S_ISREG(status.st_mode):
+                listed.append(File(name, status.st_size))
+                total += status.st_size
+            elif not stat.S_ISDIR(status.st_mode):
+                found.error("link", shown(name), None, "it is no regular file.", "Remove it.")
+    except OSError as error:
+        raise InputError(f"cannot read {shown(error.filename or folder)}: {error.strerror or error}.") from error
+    if total > limits.total_bytes:
+        found.error(
+            "size",
+            ".",
+            None,
+            f"the files take {total:,} bytes; {limits.total_bytes:,} are allowed.",
+            "Make it smaller.",
+        )
+        return None
+    return sorted(listed, key=lambda file: file.name)
+
+
+def _walk(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield everything below ``folder`` with its own status, links not followed."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = prefix + entry.name
+            yield name, entry.stat(follow_symlinks=False)
+            if entry.is_dir(follow_symlinks=False) and depth < _MAX_DEPTH:
+                yield from _walk(Path(entry.path), name + "/", depth + 1)
+
+
+def contents(path: Path, limit: int) -> bytes:
+    """Return the bytes of a regular file of at most ``limit`` bytes.
+
+    The size is taken from the opened file, so that a file swapped in the meantime cannot be larger.
+
+    Raises:
+        TooLarge: It has more bytes.
+        InputError: It is a symbolic link, no regular file, or cannot be read.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise InputError("it is no regular file. Remove it.")
+            if status.st_size > limit:
+                raise TooLarge(f"it has {status.st_size:,} bytes; {limit:,} are allowed. Make it smaller.")
+            return file.read(limit)
+    except OSError as error:
+        raise InputError(f"it cannot be read: {error.strerror or error}. Put a regular file there.") from error

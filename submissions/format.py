@@ -1,0 +1,240 @@
+"""The submission format, version 1, as typed values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+"""Version of the format; it changes when an older submission would be read differently."""
+
+METADATA_FILE = "submission.yaml"
+PREDICTIONS_FOLDER = "predictions"
+COLUMNS = ("session_id", "attention", "probabilities", "answer")
+PARTS = COLUMNS[1:]
+
+_TASK = r"[a-z0-9][a-z0-9-]{0,59}"
+_VERSION = r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,29}"
+_SPLIT = r"[a-z0-9][a-z0-9-]{0,39}"
+_SEED = r"0|[1-9][0-9]{0,9}"
+_PATH = re.compile(rf"{PREDICTIONS_FOLDER}/({_TASK})@({_VERSION})/({_SPLIT})/seed-({_SEED})\.(parquet|jsonl)", re.ASCII)
+PATH_PATTERN = f"{PREDICTIONS_FOLDER}/<task>@<version>/<split>/seed-<n>.parquet (or .jsonl)"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """One predictions file.
+
+    Attributes:
+        task: Task name.
+        version: Task version.
+        split: Split name.
+        seed: Seed.
+        path: The file.
+    """
+
+    task: str
+    version: str
+    split: str
+    seed: int
+    path: Path = field(compare=False)
+
+    @property
+    def key(self) -> str:
+        """``task@version/split``, as in ``digests``."""
+        return f"{self.task}@{self.version}/{self.split}"
+
+    @property
+    def name(self) -> str:
+        """The file's path inside the submission."""
+        return f"{PREDICTIONS_FOLDER}/{self.key}/{self.path.name}"
+
+
+def entry_of(name: str, folder: Path) -> Entry | None:
+    """Return the entry whose path inside ``folder`` is ``name``, or None: it is no predictions file's path."""
+    match = _PATH.fullmatch(name)
+    if match is None or int(match[4]) > 2**32 - 1:
+        return None
+    return Entry(match[1], match[2], match[3], int(match[4]), folder / name)
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """The pre-trained model that a simulator rests on.
+
+    Attributes:
+        name: Its name.
+        parameters: How many parameters it has, None if unknown.
+    """
+
+    name: str
+    parameters: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Where a submission's attention comes from.
+
+    Attributes:
+        source: How it was computed.
+        target: ``free``: without the click. ``label``: for the true click; never ranked.
+    """
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A number from elsewhere, without predictions; shown apart and never ranked.
+
+    Attributes:
+        task: Task it was reported for.
+        split: Split.
+        metric: Metric.
+        value: The number.
+        source: Where it stands.
+    """
+
+    task: str
+    split: str
+    metric: str
+    value: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a submission says of itself, and which predictions it holds. Every text is the makers' own: escape it.
+
+    Attributes:
+        folder: Where it was read from.
+        name: What the table calls it, printable ASCII.
+        version: The simulator's version.
+        authors: Who made it.
+        contact: An e-mail or web address.
+        link: A web address, or None.
+        licence: Licence of the predictions.
+        description: A few sentences.
+        kind: ``prior``, ``click-model``, ``language-model``, ``vision-language-model``, ``oracle`` or ``other``.
+        inputs: What it sees: ``text``, ``image``, ``profile``, ``gaze-train``, ``clicks-train``, ``cursor``,
+            ``gaze-test``, ``cursor-test``.
+        backbone: The model it rests on, or None.
+        training_data: What that was trained on beside the task, or None.
+        attention: Where attention comes from, or None.
+        seeds: Every seed.
+        digests: ``task@version/split`` -> digest of the split it was made for.
+        failures: Rows with a blank part that is submitted elsewhere.
+        hardware: What it ran on, or None.
+        cost: Name -> number.
+        notice: What every output on it must say; may be empty.
+        reported: Self-reported numbers.
+        entries: The predictions files, sorted.
+    """
+
+    folder: Path
+    name: str
+    version: str
+    authors: tuple[str, ...]
+    contact: str
+    link: str | None
+    licence: str
+    description: str
+    kind: str
+    inputs: tuple[str, ...]
+    backbone: Backbone | None
+    training_data: str | None
+    attention: Attention | None
+    seeds: tuple[int, ...]
+    digests: Mapping[str, str] = field(hash=False)
+    failures: int
+    hardware: str | None
+    cost: Mapping[str, float] = field(hash=False)
+    notice: str
+    reported: tuple[Reported, ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def target(self) -> str:
+        """What attention was computed for: ``free``, ``label`` or, without attention, ``none``."""
+        return self.attention.target if self.attention is not None else "none"
+
+    @property
+    def unranked(self) -> tuple[str, ...]:
+        """Why the submission is shown apart and never ranked; empty if it is ranked."""
+        reasons = []
+        if self.target == "label":
+            reasons.append("attention was computed for the true click")
+        if self.kind == "oracle" or {"gaze-test", "cursor-test"} & set(self.inputs):
+            reasons.append("it sees recordings of the sessions it is scored on")
+        if not self.entries:
+            reasons.append("its numbers are self-reported, without predictions")
+        return tuple(reasons)
+
+    @property
+    def ranked(self) -> bool:
+        """Whether its place in the table counts."""
+        return not self.unranked
+
+    def record(self) -> dict[str, Any]:
+        """Return the fields of ``submission.yaml`` as plain values, in the order of the format."""
+        attention, backbone = self.attention, self.backbone
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "version": self.version,
+            "authors": list(self.authors),
+            "contact": self.contact,
+            "link": self.link,
+            "licence": self.licence,
+            "description": self.description,
+            "simulator": {
+                "kind": self.kind,
+                "inputs": list(self.inputs),
+                "backbone": None if backbone is None else {"name": backbone.name, "parameters": backbone.parameters},
+                "training_data": self.training_data,
+            },
+            "attention": None if attention is None else {"source": attention.source, "target": attention.target},
+            "seeds": list(self.seeds),
+            "digests": dict(self.digests),
+            "failures": self.failures,
+            "hardware": self.hardware,
+            "cost": dict(self.cost),
+            "notice": self.notice or None,
+            "reported": [
+                {"task": r.task, "split": r.split, "metric": r.metric, "value": r.value, "source": r.source}
+                for r in self.reported
+            ],
+        }
+
+
+def from_record(values: Mapping[str, Any], folder: Path, entries: tuple[Entry, ...]) -> Submission:
+    """Return the submission of a metadata mapping that the schema accepts."""
+    simulator, attention = values["simulator"], values.get("attention")
+    backbone = simulator.get("backbone")
+    return Submission(
+        folder=folder,
+        name=values["name"],
+        version=values["version"],
+        authors=tuple(values["authors"]),
+        contact=values["contact"],
+        link=values.get("link"),
+        licence=values["licence"],
+        description=values["description"],
+        kind=simulator["kind"],
+        inputs=tuple(simulator["inputs"]),
+        backbone=None if backbone is None else Backbone(backbone["name"], backbone.get("parameters")),
+        training_data=simulator.get("training_data"),
+        attention=None if attention is None else Attention(attention["source"], attention["target"]),
+        seeds=tuple(int(seed) for seed in values["seeds"]),
+        digests=dict(values["digests"]),
+        failures=int(values.get("failures", 0)),
+        hardware=values.get("hardware"),
+        cost={name: float(value) for name, value in values.get("cost", {}).items()},
+        notice=values.get("notice") or "",
+        reported=tuple(Reported(**{**r, "value": float(r["value"])}) for r in values.get("reported", [])),
+        entries=tuple(sorted(entries)),
+    )

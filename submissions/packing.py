@@ -1,0 +1,270 @@
+"""Turns a simulator's part of a run into a submission folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmark import results
+from benchmark.simulator import Prediction
+from submissions import json_schema, strict_yaml
+from submissions.checks import coverage
+from submissions.folder import contents
+from submissions.format import FORMAT, PREDICTIONS_FOLDER, Entry, entry_of
+from submissions.limits import DEFAULT
+from submissions.predictions import read_rows
+from submissions.problems import Findings
+from submissions.writing import PLACEHOLDER_AUTHOR, PLACEHOLDER_CONTACT, write_metadata, write_predictions
+from tasks.errors import InputError, unknown_name
+from tasks.storage import staged
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from benchmark.results import Results, SimulatorResult
+
+ABOUT_FILE = "about.yaml"
+"""Fields of ``submission.yaml`` that a run does not know; the template puts one beside the simulator."""
+
+SEEN = {
+    "item texts": "text",
+    "item places": "text",
+    "text": "text",
+    "image": "image",
+    "profile": "profile",
+    "train gaze": "gaze-train",
+    "train clicks": "clicks-train",
+    "cursor": "cursor",
+    "test gaze": "gaze-test",
+    "test cursor": "cursor-test",
+}
+"""What a catalogue says that a simulator sees -> the format's word for it."""
+
+_COST = re.compile(r"[a-z][a-z0-9_]{0,59}")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a simulator beside its run.
+
+    Attributes:
+        summary: One line.
+        sees: Keys of ``SEEN``, or the format's own words.
+        kind: As in the format.
+        parameters: Number of parameters of its backbone, None if unknown or without one.
+        about: Fields of ``submission.yaml`` that win over what the run says.
+    """
+
+    summary: str = ""
+    sees: tuple[str, ...] = ()
+    kind: str = "other"
+    parameters: float | None = None
+    about: Mapping[str, Any] | None = None
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """Read a file with some fields of ``submission.yaml``.
+
+    Raises:
+        InputError: It is missing, no plain YAML mapping, or a field is not of the format.
+    """
+    try:
+        values = strict_yaml.load(contents(path, DEFAULT.metadata_bytes), DEFAULT)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path} must hold fields of submission.yaml, such as 'authors: [Ada Example]'.")
+    for where, what, mend in json_schema.faults(values, _optional(json_schema.schema())):
+        raise InputError(f"{path}: '{where}' {what}. {mend}")
+    return values
+
+
+def _optional(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema with every field of the file and of ``simulator`` optional."""
+    simulator = {**rules["properties"]["simulator"], "required": []}
+    return {**rules, "required": [], "properties": {**rules["properties"], "simulator": simulator}}
+
+
+def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = False) -> None:
+    """Write the submission folder of one simulator of a run.
+
+    Args:
+        run: Folder of a finished run.
+        simulator: Its name in the run.
+        out: The folder to write; it must not exist, or be empty.
+        facts: What the run does not know.
+        label: Take the attention that was computed for the true click; it is never ranked.
+
+    Raises:
+        InputError: There is no such run or simulator, ``out`` is not empty, or a field is not of the format.
+    """
+    found = results.read(run)
+    row = _row(found, simulator, run, label)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} exists and is not empty; choose another folder with --out.")
+    frame = _frame(run, simulator, label)
+    key = f"{found.task}@{found.version}/{found.split}"
+    about = {"task": found.task, "split": found.split, "digest": found.digest, "notice": found.notice}
+    with staged(out, replace=False) as folder:
+        seeds = sorted({int(seed) for seed in frame["seed"]})
+        entries = []
+        for seed in seeds:
+            write_predictions(folder, key, seed, _predictions(frame[frame["seed"] == seed]), about)
+            entry = entry_of(f"{PREDICTIONS_FOLDER}/{key}/seed-{seed}.parquet", folder)
+            if entry is None:
+                raise InputError(f"{key} with seed {seed} cannot be written as a path of the format.")
+            entries.append(entry)
+        failures = sum(_blank(entry) for entry in entries)
+        values = _metadata(found, row, facts, _trials(run, found, row), seeds, key, failures, label)
+        for where, what, mend in json_schema.faults(values, json_schema.schema()):
+            raise InputError(f"'{where}' {what}. {mend} Give it in a file: --about FILE.")
+        write_metadata(folder, values, f"Written by 'pack' from a run of {found.task}. {found.notice}".strip())
+
+
+def _row(found: Results, simulator: str, run: Path, label: bool) -> SimulatorResult:
+    """Return the simulator's row of the results."""
+    wanted = f"{simulator} [label]" if label else simulator
+    for row in found.simulators:
+        if row.name == wanted:
+            return row
+    raise unknown_name(f"simulator in {run}:", wanted, [row.name for row in found.simulators])
+
+
+def _frame(run: Path, simulator: str, label: bool) -> pd.DataFrame:
+    """Return the simulator's rows of the run's predictions."""
+    import pandas as pd
+
+    try:
+        frame = pd.read_parquet(run / "predictions.parquet")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{run} has no readable predictions ({error}); run again.") from error
+    chosen = (frame["simulator"] == simulator) & ((frame["target"] == "label") == label)
+    found: pd.DataFrame = frame[chosen]
+    return found
+
+
+def _predictions(frame: pd.DataFrame) -> list[Prediction]:
+    """Return rows of a run as predictions."""
+    import pandas as pd
+
+    found = []
+    for row in frame.itertuples(index=False):
+        given: Any = row.answer
+        answer = None if pd.isna(given) else int(given)
+        attention, probabilities = (
+            None if cell is None else np.asarray(cell, dtype=np.float64) for cell in (row.attention, row.probabilities)
+        )
+        found.append(Prediction(str(row.session_id), attention, probabilities, answer))
+    return found
+
+
+def _blank(entry: Entry) -> int:
+    """Return in how many rows of a file a part is blank that other rows have."""
+    found = Findings()
+    rows = read_rows(entry, found)
+    found.require()
+    assert rows is not None, "no rows and no error"
+    usable = {part: cells.present for part, cells in rows.parts.items()}
+    return int(coverage.blank(rows, rows.claims(), usable).sum())
+
+
+def _trials(run: Path, found: Results, row: SimulatorResult) -> list[dict[str, Any]]:
+    """Return the records of the trials behind a row: those of this split with these settings."""
+    records = []
+    for path in sorted((run / "trials").glob("*/trial.json")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} is damaged ({error}); run again.") from error
+        named = record.get("simulator") == row.name.removesuffix(" [label]") and record.get("digest") == found.digest
+        settings = record.get("settings", {})
+        if named and all(row.settings.get(key) == value for key, value in settings.items()):
+            records.append(record)
+    return records
+
+
+def _metadata(
+    found: Results,
+    row: SimulatorResult,
+    facts: Facts,
+    trials: Sequence[Mapping[str, Any]],
+    seeds: list[int],
+    key: str,
+    failures: int,
+    label: bool,
+) -> dict[str, Any]:
+    """Return the fields of ``submission.yaml``."""
+    name = row.name.removesuffix(" [label]")
+    backbone = row.settings.get("backbone") or row.settings.get("language_model") or row.settings.get("model")
+    operator = row.settings.get("operator")
+    source = f"{operator} on {backbone}" if operator and backbone else facts.summary or f"computed by {name}"
+    settings = ", ".join(f"{k}={v}" for k, v in row.settings.items() if v != "")
+    values: dict[str, Any] = {
+        "format": FORMAT,
+        "name": name,
+        "version": "1",
+        "authors": [PLACEHOLDER_AUTHOR],
+        "contact": PLACEHOLDER_CONTACT,
+        "link": None,
+        "licence": "CC0-1.0",
+        "description": f"{facts.summary or name}. Settings: {settings}."[:4000] if settings else facts.summary or name,
+        "simulator": {
+            "kind": facts.kind,
+            "inputs": _inputs(facts.sees),
+            "backbone": {"name": str(backbone), "parameters": facts.parameters} if backbone else None,
+            "training_data": None,
+        },
+        "attention": {"source": source, "target": "label" if label else "free"} if "KL" in row.metrics else None,
+        "seeds": seeds,
+        "digests": {key: found.digest},
+        "failures": failures,
+        "hardware": _hardware(trials),
+        "cost": _cost(trials),
+        "notice": found.notice or None,
+    }
+    for field, value in (facts.about or {}).items():
+        nested = isinstance(value, dict) and isinstance(values.get(field), dict)
+        values[field] = {**values[field], **value} if nested else value
+    if values["attention"] is not None and "KL" not in row.metrics:
+        values["attention"] = None
+    return values
+
+
+def _inputs(sees: Sequence[str]) -> list[str]:
+    """Return what a simulator sees in the format's words."""
+    known = {**SEEN, **{word: word for word in SEEN.values()}}
+    for word in sees:
+        if word not in known:
+            raise unknown_name("input that the simulator sees:", word, known)
+    return list(dict.fromkeys(known[word] for word in sees))
+
+
+def _cost(trials: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return what the trials took together: sums, and the largest of every peak."""
+    total: dict[str, float] = {}
+    for trial in trials:
+        for name, value in trial.get("cost", {}).items():
+            good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            if good and value >= 0 and _COST.fullmatch(name):
+                before = total.get(name, 0)
+                total[name] = max(before, value) if "peak" in name or "best" in name else round(before + value, 3)
+    return total
+
+
+def _hardware(trials: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return what the trials ran on, each kind of machine once."""
+    found = []
+    for trial in trials:
+        environment = trial.get("environment") or {}
+        processor = re.search(r"x86_64|amd64|aarch64|arm64", str(environment.get("platform", "")), re.IGNORECASE)
+        parts = [processor[0] if processor else "", f"{environment.get('cpu_count', '?')} CPU cores"]
+        parts.append(str(environment.get("gpu") or "no GPU"))
+        found.append(", ".join(part for part in parts if part))
+    return "; ".join(dict.fromkeys(found))[:500] or None

@@ -1,0 +1,157 @@
+"""Decides from a parquet file's footer and page headers whether it may be decoded, and how much that takes.
+
+A file of a few kilobytes can unpack to gigabytes: a page names the size of its own contents, a run-length code stands
+for any number of values, and a dictionary repeats a long text for every row. The footer alone may lie about all of
+this, so the page headers, which the decoder goes by, are walked through as well. Source: the parquet format's
+specification, parquet.thrift.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from submissions.compact import Damaged, Reader
+from submissions.limits import Limits
+from tasks.errors import InputError
+
+_MAGIC = b"PAR1"
+_HEADER_BYTES = 64 * 1024
+_CODECS = {0: "UNCOMPRESSED", 1: "SNAPPY", 2: "GZIP", 6: "ZSTD", 7: "LZ4_RAW"}
+_DATA_PAGE, _INDEX_PAGE, _DICTIONARY_PAGE, _DATA_PAGE_V2 = range(4)
+_PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY, _BYTE_STREAM_SPLIT = 0, 2, 8, 9
+_ENCODINGS = {_PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY, _BYTE_STREAM_SPLIT}
+"""Encodings whose values take no more memory than their pages say; the delta encodings do not."""
+_BYTE_ARRAY = 6
+_MEND = "Write it anew with pandas or pyarrow and their defaults."
+
+
+def check(data: bytes, limits: Limits) -> set[bytes]:
+    """Refuse a parquet file that is damaged or would unpack to more than the limits allow.
+
+    Args:
+        data: The whole file.
+        limits: How large it may be.
+
+    Returns:
+        The names of its flat columns, those without lists.
+
+    Raises:
+        InputError: Saying what is wrong and what to do.
+    """
+    try:
+        return _check(data, limits)
+    except (Damaged, KeyError, TypeError, AttributeError, IndexError) as error:
+        # A footer that lacks a field, or has another kind of value in it, fails where the field is used.
+        reason = str(error) if isinstance(error, Damaged) else "a field is missing or of another kind"
+        raise InputError(f"it is no sound parquet file: {reason}. {_MEND}") from error
+
+
+def _check(data: bytes, limits: Limits) -> set[bytes]:
+    footer = _footer(data, limits)
+    rows, groups = footer[3], footer[4]
+    if 8 in footer:
+        raise InputError(f"it is encrypted. {_MEND}")
+    if not 0 <= rows <= limits.rows:
+        raise InputError(f"it has {rows:,} rows; {limits.rows:,} are allowed. Give one row per test session.")
+    if len(groups) > limits.row_groups:
+        raise InputError(f"it has {len(groups):,} row groups; {limits.row_groups:,} are allowed. {_MEND}")
+    if sum(_count(group[3]) for group in groups) != rows:
+        raise Damaged("its row groups do not have the rows that it claims")
+    decoded = texts = 0
+    numbers: dict[bytes, int] = {}
+    flat: set[bytes] = set()
+    for group in groups:
+        for chunk in group[1]:
+            if chunk.get(1):
+                raise InputError(f"it refers to another file. {_MEND}")
+            meta = chunk[3]
+            column = meta[3][0]
+            numbers[column] = numbers.get(column, 0) + _count(meta[5])
+            if len(meta[3]) == 1:
+                flat.add(column)
+                if meta[5] != group[3]:
+                    raise Damaged("a column has another number of values than there are rows")
+            if numbers[column] > limits.numbers:
+                raise InputError(f"a column holds more than {limits.numbers:,} numbers. Give one number per slot.")
+            unpacked = _chunk(data, meta, limits, limits.decoded_bytes - decoded)
+            decoded += unpacked
+            texts += unpacked if meta[1] == _BYTE_ARRAY else 0
+            if texts > limits.text_bytes:
+                raise InputError(f"its texts unpack to more than {limits.text_bytes:,} bytes. {_MEND}")
+    return flat
+
+
+def _footer(data: bytes, limits: Limits) -> Mapping[int, Any]:
+    """Return the file's metadata."""
+    if len(data) < 12 or data[:4] != _MAGIC or data[-4:] != _MAGIC:
+        raise Damaged("it does not begin and end as one")
+    (length,) = struct.unpack("<I", data[-8:-4])
+    if length > limits.footer_bytes:
+        raise InputError(f"its footer has {length:,} bytes; {limits.footer_bytes:,} are allowed. {_MEND}")
+    if length > len(data) - 12:
+        raise Damaged("its footer does not fit into it")
+    return Reader(data, len(data) - 8 - length, len(data) - 8).struct()
+
+
+def _chunk(data: bytes, meta: Mapping[int, Any], limits: Limits, left: int) -> int:
+    """Walk through the pages of one column chunk; return the bytes they unpack to.
+
+    Args:
+        data: The file.
+        meta: The chunk's ColumnMetaData.
+        limits: The limits.
+        left: How many bytes it may unpack to.
+    """
+    if meta[4] not in _CODECS:
+        raise InputError(f"its compression is none of {', '.join(_CODECS.values())}. {_MEND}")
+    start = meta[9]
+    if 0 < meta.get(11, 0) < start:
+        start = meta[11]
+    end = start + _count(meta[7])
+    if start < len(_MAGIC) or end > len(data) - 12:
+        raise Damaged("a column points outside the file")
+    values = unpacked = 0
+    first = True
+    while values < meta[5]:
+        reader = Reader(data, start, min(end, start + _HEADER_BYTES))
+        header = reader.struct()
+        kind, size, stored = header[1], _count(header[2]), _count(header[3])
+        start = reader.at + stored
+        if start > end:
+            raise Damaged("a page is longer than its column")
+        unpacked += size
+        if unpacked > left:
+            raise InputError(
+                f"it unpacks to more than {limits.decoded_bytes:,} bytes. Store one number per slot and nothing else."
+            )
+        if kind == _DICTIONARY_PAGE and first:
+            # The smallest value, an empty text, takes four bytes: no dictionary has more entries than this.
+            if _count(header[7][1]) > size // 4 or header[7][2] not in _ENCODINGS:
+                raise Damaged("a dictionary does not fit into its page")
+        elif kind in (_DATA_PAGE, _DATA_PAGE_V2):
+            values += _data_page(header[5] if kind == _DATA_PAGE else header[8], kind, meta[1], size)
+        else:
+            raise Damaged("a page is of an unknown kind")
+        first = False
+    if values != meta[5]:
+        raise Damaged("its pages do not hold the values that it claims")
+    return unpacked
+
+
+def _data_page(header: Mapping[int, Any], kind: int, physical: int, size: int) -> int:
+    """Check a data page's own header; return how many values it holds, blank ones included."""
+    encoding = header[2] if kind == _DATA_PAGE else header[4]
+    if encoding not in _ENCODINGS or (physical == _BYTE_ARRAY and encoding == _BYTE_STREAM_SPLIT):
+        raise InputError(f"its values are in an encoding that is not allowed here. {_MEND}")
+    if kind == _DATA_PAGE_V2 and _count(header[5]) + _count(header[6]) > size:
+        raise Damaged("a page's levels do not fit into it")
+    return _count(header[1])
+
+
+def _count(value: int) -> int:
+    """Return a number that counts something."""
+    if isinstance(value, bool) or value < 0:
+        raise Damaged("a count is negative")
+    return value

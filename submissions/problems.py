@@ -1,0 +1,154 @@
+"""What is wrong with a submission, one typed line each."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from submissions.limits import DEFAULT, Limits
+from tasks.errors import InputError
+
+Severity = Literal["error", "warning"]
+
+_Key = tuple[Severity, str, str]
+"""Severity, kind and file: problems alike in these are listed together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, or looks wrong, in a submission.
+
+    Attributes:
+        severity: An ``error`` keeps a submission from being accepted, a ``warning`` does not.
+        file: Path inside the submission, ``.`` for the folder as a whole.
+        row: Row of a predictions file or line of a text file, counted from 1; None where it is about the whole file.
+        what: What is wrong.
+        mend: What to do about it.
+        kind: Which check found it, such as ``coverage`` or ``leak``.
+    """
+
+    severity: Severity
+    file: str
+    row: int | None
+    what: str
+    mend: str
+    kind: str
+
+    def __str__(self) -> str:
+        place = self.file if self.row is None else f"{self.file}, row {self.row}"
+        return f"{self.severity}: {place}: {self.what} {self.mend}".rstrip()
+
+
+@dataclass(slots=True)
+class Findings:
+    """Collects problems; of many alike in one file the first few are listed and the rest is counted."""
+
+    limits: Limits = DEFAULT
+    _found: list[Problem] = field(default_factory=list)
+    _counts: Counter[_Key] = field(default_factory=Counter)
+
+    def error(self, kind: str, file: str, row: int | None, what: str, mend: str) -> None:
+        """Note something that keeps the submission from being accepted."""
+        self._add(Problem("error", file, row, what, mend, kind))
+
+    def warning(self, kind: str, file: str, row: int | None, what: str, mend: str) -> None:
+        """Note something that looks wrong and may be right."""
+        self._add(Problem("warning", file, row, what, mend, kind))
+
+    def rows(
+        self,
+        severity: Severity,
+        kind: str,
+        file: str,
+        rows: Sequence[int],
+        words: Callable[[int], tuple[str, str]],
+    ) -> None:
+        """Note a problem per row.
+
+        Args:
+            severity: As of all of them.
+            kind: Likewise.
+            file: Likewise.
+            rows: Numbers of the rows in the file.
+            words: Place in ``rows`` -> what is wrong and what to do; asked only for the rows that are listed.
+        """
+        for place, row in enumerate(rows[: self.limits.shown]):
+            what, mend = words(place)
+            self._add(Problem(severity, file, int(row), what, mend, kind))
+        if len(rows) > self.limits.shown:
+            self._counts[severity, kind, file] += len(rows) - self.limits.shown
+
+    def _add(self, problem: Problem) -> None:
+        key = problem.severity, problem.kind, problem.file
+        self._counts[key] += 1
+        if self._counts[key] <= self.limits.shown:
+            self._found.append(problem)
+
+    def listed(self) -> list[Problem]:
+        """Return the problems, errors first, by file and kind, each kind followed by how many more there are of it."""
+        listed: Counter[_Key] = Counter((p.severity, p.kind, p.file) for p in self._found)
+        rest = []
+        for (severity, kind, file), count in self._counts.items():
+            more = count - listed[severity, kind, file]
+            if more:
+                rest.append(Problem(severity, file, None, f"{more} more problems like this ({kind}).", "", kind))
+        everything = [*self._found, *rest]
+        first: dict[tuple[str, str], int] = {}
+        for i, problem in enumerate(everything):
+            first.setdefault((problem.file, problem.kind), i)
+        return sorted(everything, key=lambda p: (p.severity != "error", p.file, first[p.file, p.kind]))
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error."""
+        return any(severity == "error" for severity, _, _ in self._counts)
+
+    def require(self) -> None:
+        """Refuse to go on if there is an error.
+
+        Raises:
+            InputError: With the first error, and how many more there are.
+        """
+        errors = [p for p in self.listed() if p.severity == "error"]
+        if errors:
+            first = errors[0]
+            place = first.file if first.row is None else f"{first.file}, row {first.row}"
+            more = sum(n for (severity, _, _), n in self._counts.items() if severity == "error") - 1
+            rest = f" ({more} more errors; 'doctor' lists them.)" if more else ""
+            raise InputError(f"{place}: {first.what} {first.mend}{rest}")
+
+
+def errors(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems that keep a submission from being accepted."""
+    return [problem for problem in problems if problem.severity == "error"]
+
+
+def shown(text: object, limit: int = 80) -> str:
+    """Return a text from a submission as it may be printed: short, on one line, characters beyond ASCII spelt out.
+
+    A Cyrillic letter that looks like a Latin one shows as its code, and nothing can move the terminal's cursor.
+    """
+    plain = "".join(
+        c if " " <= c <= "~" else c.encode("unicode_escape").decode("ascii") for c in str(text)[: limit + 1]
+    )
+    return plain if len(plain) <= limit else plain[: limit - 3] + "..."
+
+
+def look_alike(text: str, known: Sequence[str]) -> str | None:
+    """Return the known id that ``text`` looks like without being it, or None.
+
+    Compared are the letters and digits that remain when compatibility forms and accents are taken away; characters
+    outside ASCII stand for any one character.
+    """
+    if text.isascii():
+        return None
+    folded = [c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c) and c.isprintable()]
+    for candidate in known:
+        if len(candidate) == len(folded) and all(
+            not a.isascii() or a.casefold() == b.casefold() for a, b in zip(folded, candidate, strict=True)
+        ):
+            return candidate
+    return None

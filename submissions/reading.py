@@ -1,0 +1,178 @@
+"""Reads what a submission says of itself: the folder's layout and ``submission.yaml``. Predictions stay unread."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from submissions import json_schema, strict_yaml
+from submissions.folder import File, contents, files
+from submissions.format import (
+    METADATA_FILE,
+    PATH_PATTERN,
+    PREDICTIONS_FOLDER,
+    Entry,
+    Submission,
+    entry_of,
+    from_record,
+)
+from submissions.limits import DEFAULT, Limits
+from submissions.problems import Findings, shown
+from submissions.writing import PLACEHOLDER_AUTHOR, PLACEHOLDER_CONTACT
+from tasks.errors import InputError
+
+_ALONGSIDE = ("README.md", "README.txt", "LICENSE", "LICENCE", "LICENSE.txt", "LICENSE.md")
+"""Files that may lie beside the format's own; nothing reads them."""
+
+_DIRECTIONS = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+"""Characters that turn or hide the text around them."""
+
+
+def read(folder: str | Path, limits: Limits = DEFAULT) -> Submission:
+    """Read the metadata of a submission and list its predictions files; none of them is opened.
+
+    Args:
+        folder: The submission.
+        limits: How large it may be.
+
+    Returns:
+        The submission.
+
+    Raises:
+        InputError: With the first error of the folder or of ``submission.yaml``, and how many more there are.
+    """
+    found = Findings(limits)
+    submission = inspect(Path(folder), found)
+    found.require()
+    assert submission is not None, "no submission and no error"
+    return submission
+
+
+def inspect(folder: Path, found: Findings) -> Submission | None:
+    """Note every problem of a submission's layout and metadata.
+
+    Args:
+        folder: The submission.
+        found: Where problems go; its limits hold.
+
+    Returns:
+        The submission, or None if its metadata cannot be read. Fields that are wrong have a stand-in's value.
+
+    Raises:
+        InputError: ``folder`` is no folder.
+    """
+    listed = files(folder, found.limits, found)
+    if listed is None:
+        return None
+    entries = _entries(listed, folder, found)
+    values, faulty = _metadata(folder, listed, found)
+    if values is None:
+        return None
+    stand_in = {**_STAND_IN, "seeds": sorted({entry.seed for entry in entries})}
+    values = {field: value for field, value in values.items() if field not in faulty}
+    submission = from_record({**stand_in, **values}, folder, tuple(entries))
+    _check_promises(submission, faulty, found)
+    return submission
+
+
+_STAND_IN: dict[str, Any] = {
+    "name": "unnamed",
+    "version": "0",
+    "authors": [],
+    "contact": "",
+    "licence": "",
+    "description": "",
+    "simulator": {"kind": "other", "inputs": []},
+    "seeds": [],
+    "digests": {},
+}
+"""What takes the place of fields that are missing or wrong, so that the rest can be checked all the same."""
+
+
+def _metadata(folder: Path, listed: Sequence[File], found: Findings) -> tuple[dict[str, Any] | None, set[str]]:
+    """Return the values of ``submission.yaml`` and the fields in which faults were noted; None if it is no mapping."""
+    if METADATA_FILE not in {file.name for file in listed}:
+        mend = f"Write {METADATA_FILE}; docs/submitting.md lists its fields."
+        found.error("schema", METADATA_FILE, None, "there is no such file.", mend)
+        return None, set()
+    try:
+        values = strict_yaml.load(contents(folder / METADATA_FILE, found.limits.metadata_bytes), found.limits)
+    except InputError as error:
+        found.error("schema", METADATA_FILE, None, str(error), "")
+        return None, set()
+    faulty = set()
+    for where, what, mend in json_schema.faults(values, json_schema.schema()):
+        found.error("schema", METADATA_FILE, None, f"'{where or 'the file'}' {what}.", mend)
+        faulty.add(_field(where))
+    if not isinstance(values, dict):
+        return None, faulty
+    for where, text in json_schema.text_values(values):
+        bad = next((c for c in text if _unprintable(c)), None)
+        if bad is not None:
+            what = f"'{where}' holds the character U+{ord(bad):04X}, which does not print as it reads."
+            found.error("schema", METADATA_FILE, None, what, "Remove it.")
+            faulty.add(_field(where))
+    return values, faulty
+
+
+def _field(where: str) -> str:
+    """Return the field of the file in which a fault is."""
+    return where.partition(".")[0].partition("[")[0]
+
+
+def _unprintable(character: str) -> bool:
+    """Return whether a character controls, turns or hides the text around it, or is none."""
+    if character in "\n\t":
+        return False
+    return unicodedata.category(character) in ("Cc", "Cs") or character in _DIRECTIONS
+
+
+def _entries(listed: Sequence[File], folder: Path, found: Findings) -> list[Entry]:
+    """Return the predictions files; note what else lies in the folder."""
+    entries: dict[Entry, str] = {}
+    for file in listed:
+        if file.name == METADATA_FILE or file.name in _ALONGSIDE:
+            continue
+        entry = entry_of(file.name, folder)
+        if entry is None:
+            if file.name.startswith(PREDICTIONS_FOLDER + "/"):
+                found.error("schema", shown(file.name), None, "its path is not of the format.", f"Use {PATH_PATTERN}.")
+            else:
+                found.warning("schema", shown(file.name), None, "it is no part of the format and is ignored.", "")
+        elif entry in entries:
+            other = entries[entry].rsplit("/", 1)[-1]
+            found.error("schema", file.name, None, f"the same seed is in {other}.", "Keep one of the two files.")
+        else:
+            entries[entry] = file.name
+    return sorted(entries)
+
+
+def _check_promises(submission: Submission, faulty: set[str], found: Findings) -> None:
+    """Hold the metadata against the files that are there: seeds, digests, and that there is anything at all."""
+    if not submission.entries and not submission.reported:
+        what, mend = "there are no predictions.", f"Put them at {PATH_PATTERN}."
+        found.error("coverage", ".", None, what, mend)
+    seeds: dict[str, set[int]] = {}
+    for entry in submission.entries:
+        seeds.setdefault(entry.key, set()).add(entry.seed)
+    for key, there in seeds.items():
+        place = f"{PREDICTIONS_FOLDER}/{key}"
+        missing, extra = sorted(set(submission.seeds) - there), sorted(there - set(submission.seeds))
+        if missing and "seeds" not in faulty:
+            what = f"there is no file for seed {', '.join(map(str, missing[:10]))}, which {METADATA_FILE} names."
+            found.error("coverage", place, None, what, "Add the file, or take the seed out of 'seeds'.")
+        if extra and "seeds" not in faulty:
+            what = f"there is a file for seed {', '.join(map(str, extra[:10]))}, which {METADATA_FILE} does not name."
+            found.error("coverage", place, None, what, "Add the seed to 'seeds', or remove the file.")
+    for key in sorted(set(submission.digests) - set(seeds)):
+        what = f"'digests' names {key}, but there are no predictions for it."
+        found.warning("digest", METADATA_FILE, None, what, "Add the predictions, or remove the entry.")
+    if PLACEHOLDER_AUTHOR in submission.authors or submission.contact == PLACEHOLDER_CONTACT:
+        what = f"'authors' or 'contact' is still '{PLACEHOLDER_AUTHOR}' or '{PLACEHOLDER_CONTACT}'."
+        found.warning("placeholder", METADATA_FILE, None, what, "Put in who made it and where questions go.")
+    oracle = {"gaze-test", "cursor-test"} & set(submission.inputs)
+    if (submission.kind == "oracle") != bool(oracle) and "simulator" not in faulty:
+        what = "'simulator.kind' oracle and the inputs gaze-test or cursor-test belong together; only one is there."
+        found.error("schema", METADATA_FILE, None, what, "Name both, or neither.")

@@ -1,0 +1,81 @@
+"""Writes the files of a submission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from submissions.format import METADATA_FILE, PREDICTIONS_FOLDER
+from tasks.storage import write_errors
+
+if TYPE_CHECKING:
+    from benchmark.simulator import Prediction
+
+PLACEHOLDER_AUTHOR = "anonymous"
+PLACEHOLDER_CONTACT = "nobody@example.invalid"
+"""What stands in ``submission.yaml`` until somebody has put their name to it; ``doctor`` asks for one."""
+
+
+def write_metadata(folder: Path, values: Mapping[str, Any], comment: str = "") -> None:
+    """Write ``submission.yaml``.
+
+    Args:
+        folder: The submission's folder, which exists.
+        values: Fields of the format.
+        comment: Lines put before them.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            # The format allows no aliases, so a value that is used twice is written twice.
+            return True
+
+    text = yaml.dump(dict(values), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    lines = "".join(f"# {line}\n" for line in comment.splitlines())
+    with write_errors(folder):
+        (folder / METADATA_FILE).write_text(lines + text, encoding="utf-8")
+
+
+def write_predictions(
+    folder: Path, key: str, seed: int, predictions: Iterable[Prediction], about: Mapping[str, str] | None = None
+) -> Path:
+    """Write one predictions file as parquet; a part that no prediction has gets no column.
+
+    Args:
+        folder: The submission's folder.
+        key: ``task@version/split``.
+        seed: The seed.
+        predictions: One per session.
+        about: What the file itself says of its data (key-value metadata), such as the simulated-data notice.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    import pyarrow as pa
+
+    from benchmark.predictions import write_table
+
+    rows = list(predictions)
+    columns: dict[str, pa.Array] = {"session_id": pa.array([row.session_id for row in rows], pa.string())}
+    for part in ("attention", "probabilities"):
+        cells = [getattr(row, part) for row in rows]
+        if any(cell is not None for cell in cells):
+            lists = [None if cell is None else np.asarray(cell, dtype=np.float64) for cell in cells]
+            columns[part] = pa.array(lists, pa.list_(pa.float64()))
+    if any(row.answer is not None for row in rows):
+        columns["answer"] = pa.array([row.answer for row in rows], pa.int64())
+    path = folder / PREDICTIONS_FOLDER / key / f"seed-{seed}.parquet"
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_table(pa.table(columns), path, about)
+    return path

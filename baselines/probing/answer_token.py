@@ -83,4 +83,5 @@ def answer_rows(
     probe = RowProbe([(layer.keys, layer.values) for layer in cache.layers], differentiable)
     with torch.set_grad_enabled(differentiable or create_graph), hooked(decoder.module):
         hidden = decoder.run(inputs.src_arguments(), probe, past_key_values=seen, use_cache=True).last_hidden_state
-    return in_order(probe.rows, decoder), decoder.logits(hidden)
+        logits = decoder.logits(hidden)
+    return in_order(probe.rows, decoder), logits

@@ -38,7 +38,8 @@ class AttnLRP:
     ) -> tuple[Tensor, Tensor]:
         """Return row src of R, shape (B, S), signed, and the logits at src."""
         rows, logits = answer_rows(decoder, inputs, differentiable=True, create_graph=create_graph)
-        y = answer_logit(logits, target, candidates).sum()
+        with torch.enable_grad():  # the caller may have switched gradients off: they are taken inside all the same
+            y = answer_logit(logits, target, candidates).sum()
         gradients = torch.autograd.grad(y, rows, create_graph=create_graph)
         return self.combine(rows, gradients), logits
 

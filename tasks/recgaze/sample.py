@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from tasks.errors import InputError
 from tasks.recgaze.posters import GENRES
 from tasks.recgaze.sample_films import SampleFilm, invent_films, invent_name
 from tasks.recgaze.sample_sessions import Aim, Event, simulate_session
-from tasks.recgaze.sample_users import SampleUser, invent_users
+from tasks.recgaze.sample_users import BROWSING, SampleUser, invent_users
 
 SEED = 3
 USERS = 83
@@ -70,7 +71,9 @@ _Record = Sequence[object]
 _Page = dict[tuple[int, int], SampleFilm]
 
 
-def write_sample(out: Path, seed: int = SEED, users: int = USERS, habits: float = 1.0) -> None:
+def write_sample(
+    out: Path, seed: int = SEED, users: int = USERS, habits: float = 1.0, *, every_page: bool = False
+) -> None:
     """Write a simulated raw folder.
 
     The same arguments give the same bytes. With the defaults about 575 sessions of 83 users pass the session rule of
@@ -82,6 +85,8 @@ def write_sample(out: Path, seed: int = SEED, users: int = USERS, habits: float 
         users: Number of users, 1 or larger.
         habits: Strength of what is stable in a person and not told by the profile: places looked at, unstated tastes,
             pace, scrolling. 1 for the sample, 0 for none: then users of equal profile behave alike.
+        every_page: Let every user work on all 35 browsing pages, about twice as many as in the sample: more sessions
+            of the same people, to measure on. The sessions that the sample has are among them, unchanged.
 
     Raises:
         InputError: An argument is out of range, the folder holds files, or it cannot be written.
@@ -93,7 +98,7 @@ def write_sample(out: Path, seed: int = SEED, users: int = USERS, habits: float 
         if any(out.iterdir()):
             raise InputError(f"the folder {out} for the sample is not empty. Give a new or an empty one.")
         try:
-            _write_files(out, seed, users, habits)
+            _write_files(out, seed, users, habits, every_page)
         except OSError:
             for path in out.iterdir():  # it was empty: leave nothing half written
                 path.unlink()
@@ -102,10 +107,12 @@ def write_sample(out: Path, seed: int = SEED, users: int = USERS, habits: float 
         raise InputError(f"cannot write the sample into {out}: {error.strerror or error}.") from error
 
 
-def _write_files(out: Path, seed: int, users: int, habits: float) -> None:
+def _write_files(out: Path, seed: int, users: int, habits: float, every_page: bool) -> None:
     # Each subject has a stream of its own, so that a change to one leaves the others as they are.
     films = invent_films(np.random.default_rng((seed, 0)))
     people = invent_users(users, habits, np.random.default_rng((seed, 1)))
+    if every_page:
+        people = [replace(user, tasks=tuple(sorted({*range(1, BROWSING + 1), *user.tasks}))) for user in people]
     pages: dict[int, _Page] = {}
     for film in films:
         pages.setdefault(film.task, {})[film.carousel, film.position] = film
@@ -136,7 +143,7 @@ def _summary_records(
         user = people[number]
         for task in user.tasks:
             rng = np.random.default_rng((seed, 5, number, task))
-            events = simulate_session(user, pages[task], search=task > 35, rng=rng)
+            events = simulate_session(user, pages[task], search=task > BROWSING, rng=rng)
             row_of = _Writer(user, task, pages[task], rng)
             records = [row_of.summary(event) for event in events]
             clicked = [event for event in events if event.click is not None]

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 # population's; rows 1, 2, and 3 or lower. Fitted so that the examination frequencies of the first page, with users'
 # tastes and habits included, come out as RecGaze publishes them in aggregate.
 _EXAMINED = np.array(
-    [[0.946, 0.825, 0.844, 0.864, 0.897], [0.896, 0.82, 0.812, 0.789, 0.821], [0.892, 0.833, 0.811, 0.783, 0.766]]
+    [[0.969, 0.861, 0.851, 0.879, 0.907], [0.931, 0.831, 0.806, 0.793, 0.836], [0.923, 0.854, 0.829, 0.786, 0.779]]
 )
 _REACHED = np.array([1.0, 0.957, 0.911])  # chance to go on from one carousel to the next within the window
 _REACHED_BELOW = 0.64  # ... and beyond it

@@ -24,9 +24,11 @@ from tasks.recgaze.posters import GENRES
 Floats = NDArray[np.float64]
 
 ROWS, COLUMNS = 3, 5
+BROWSING = 35
+"""Pages for free browsing; the tasks after them are direct searches."""
 
 _TOP, _PREFERRED = 2.0, 1.25  # score of the genres that the profile names
-_OWN_TASTE = 0.35  # standard deviation of the taste that it does not
+_OWN_TASTE = 0.5  # standard deviation of the taste that it does not
 _FIRST_GENRE, _SECOND_GENRE = 0.9, 0.3  # weight of the genre that the poster shows large, and small
 _PLACE = np.array([[0.42, 0.12, 0.08, 0.06, 0.04], [0.16, 0.0, -0.04, -0.1, -0.1], [0.02, -0.1, -0.16, -0.24, -0.26]])
 
@@ -105,7 +107,7 @@ def _invent_user(user_id: str, subject: int, habits: float, rng: np.random.Gener
     shown = np.zeros(len(GENRES))
     shown[liked] = _PREFERRED
     shown[liked[0]] = _TOP
-    strength = np.exp(habits * rng.normal(0.0, 0.25))
+    strength = np.exp(habits * rng.normal(0.0, 0.35))
     taste = strength * shown + habits * rng.normal(0.0, _OWN_TASTE, len(GENRES))
     taste -= taste.mean()
     return SampleUser(
@@ -129,10 +131,10 @@ def _invent_user(user_id: str, subject: int, habits: float, rng: np.random.Gener
 def _own_place(rng: np.random.Generator) -> Floats:
     """Draw one person's deviation from the population's place effect, shape (3, 5)."""
     row, column = np.arange(ROWS) - 1.0, np.arange(COLUMNS) - 2.0
-    own = rng.normal(0.0, 0.55) * row[:, None] + rng.normal(0.0, 0.32) * column[None, :]
-    own = own + rng.normal(0.0, 0.36) * (np.abs(column) - 1.2)[None, :]  # centre or edges
-    own = own + rng.normal(0.0, 0.22, (ROWS, 1)) + rng.normal(0.0, 0.22, (1, COLUMNS))
-    own = own + rng.normal(0.0, 0.2, (ROWS, COLUMNS))
+    own = rng.normal(0.0, 1.0) * row[:, None] + rng.normal(0.0, 0.6) * column[None, :]
+    own = own + rng.normal(0.0, 0.65) * (np.abs(column) - 1.2)[None, :]  # centre or edges
+    own = own + rng.normal(0.0, 0.4, (ROWS, 1)) + rng.normal(0.0, 0.4, (1, COLUMNS))
+    own = own + rng.normal(0.0, 0.35, (ROWS, COLUMNS))
     centred: Floats = own - own.mean()
     return centred
 
@@ -147,6 +149,6 @@ def _ratings(shown: Floats, rng: np.random.Generator) -> tuple[int, ...]:
 
 def _tasks(rng: np.random.Generator) -> tuple[int, ...]:
     """Draw the pages of a user: about half of the 35 browsing pages and two of the five direct searches."""
-    browsing = rng.permutation(35)[: int(rng.integers(13, 24))] + 1
-    search = rng.permutation(5)[: int(rng.integers(1, 4))] + 36
+    browsing = rng.permutation(BROWSING)[: int(rng.integers(13, 24))] + 1
+    search = rng.permutation(5)[: int(rng.integers(1, 4))] + BROWSING + 1
     return tuple(sorted(int(task) for task in np.concatenate([browsing, search])))

@@ -21,7 +21,7 @@ PATCH, MERGE = 24, 2
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Widths and depths, shared by both stand-ins.
+    """Widths and depths.
 
     Attributes:
         width: Of the text decoder.
@@ -48,8 +48,14 @@ class Shape:
     vocabulary: int = 320
 
 
+SHAPES = {"pocket-qwen3vl": Shape(), "pocket-internvl": Shape(vision_feedforward=896)}
+"""Of the shipped stand-ins. InternVL's tower has no merger and no deepstack: it gets wider layers instead."""
+
+
 def new_model(name: str, tokenizer: PreTrainedTokenizerFast, shape: Shape | None = None) -> Any:
-    """Return an untrained stand-in in float32; its weights come from torch's global generator.
+    """Return an untrained stand-in in float32, of its own shape if none is given.
+
+    Its weights come from torch's global generator.
 
     Raises:
         InputError: There is no stand-in of this name.
@@ -59,7 +65,7 @@ def new_model(name: str, tokenizer: PreTrainedTokenizerFast, shape: Shape | None
 
     if name not in MARKERS:
         raise unknown_name("pocket stand-in", name, MARKERS)
-    shape = shape or Shape()
+    shape = shape or SHAPES[name]
     if name == "pocket-qwen3vl":
         model = Qwen3VLForConditionalGeneration(_qwen3vl(tokenizer, shape))
     else:

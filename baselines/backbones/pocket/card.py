@@ -7,6 +7,7 @@ from pathlib import Path
 from baselines.backbones.pocket.evaluation import PER_SCREEN, SCREENS, OnTask
 from baselines.backbones.pocket.measure import Measured
 from baselines.backbones.pocket.screens import TEST_FILMS, TRAIN_FILMS
+from baselines.backbones.pocket.sequences import OPERATOR
 from baselines.backbones.pocket.steering import SHIFT, Steered
 
 _CLASSES = {
@@ -31,8 +32,8 @@ def table(found: Measured, plain: Measured | None = None) -> str:
     add("... LogLoss (uniform 2.708)", [f"{h.logloss:.3f}" for h in held])
     add("... of the population's expected clicks", [f"{h.best_logloss:.3f}" for h in held])
     add("... probability of the 15 letters in the vocabulary", [f"{h.letters:.4f}" for h in held])
-    add("... KL of answer-row attention to gaze", [f"{h.kl:.3f}" for h in held])
-    add("... of the mean gaze per slot", [f"{h.prior_kl:.3f}" for h in held])
+    add(f"... KL of gaze from relevance, {OPERATOR}", [f"{h.kl:.3f}" for h in held])
+    add("... of gaze from the mean gaze per slot", [f"{h.prior_kl:.3f}" for h in held])
     for task in found.tasks:
         on = [one.tasks[task] for one in both]
         add(
@@ -40,7 +41,7 @@ def table(found: Measured, plain: Measured | None = None) -> str:
             [f"{t.accuracy:.3f}" for t in on],
         )
         add(f"... LogLoss (uniform {on[0].uniform:.3f})", [f"{t.logloss:.3f}" for t in on])
-        add(f"... KL, attnlrp-stable (uniform {on[0].uniform_kl:.3f})", [_divergence(t) for t in on])
+        add(f"... KL, {OPERATOR} (uniform {on[0].uniform_kl:.3f})", [_divergence(t) for t in on])
     for name in found.steering:
         add(f"steering, {name}: KL / LogLoss / accuracy", [_steered(one.steering[name]) for one in both])
     lines = [" | ".join(row) for row in rows]
@@ -104,7 +105,7 @@ or ability: nothing measured with it says anything about that model, or about pe
    a soft prompt will stand (before everything, or between image and question), and the target is that person's clicks.
    This makes the model steerable by soft prompts, by design.
 
-{_SHAPED.format(weight=schedule["attention"]) if schedule["attention"] else _PLAIN}
+{_SHAPED.format(weight=schedule["attention"], operator=record["shaped"]) if schedule["attention"] else _PLAIN}
 
 `python -m baselines.backbones.pocket train --name {name}{option} --seed {record["seed"]} --threads {record["threads"]}`
 took {record["processor_seconds"] / 60:.1f} minutes of processor time ({record["seconds"] / 60:.1f} on the clock, beside
@@ -121,15 +122,16 @@ The held-out sample is {SCREENS} new screens with {PER_SCREEN} new users each, o
 tasks are other populations, taken with all their sessions and without any tuning: hold those scores against the uniform
 ones in brackets, which they need not beat. Steering: 60 users with 8 training
 and 4 test sessions each, of a population shifted by {SHIFT[0]:+g} in row slope and {SHIFT[1]:+g} in column slope;
-prompts of 16 tokens, 8 bases, 8 epochs, attention by attnlrp-stable. With 240 test sessions, differences
+prompts of 16 tokens, 8 bases, 8 epochs, attention by {OPERATOR}. With 240 test sessions, differences
 in accuracy below about 0.06 are noise.
 """
 
 
-_SHAPED = """**Attention was shaped.** Stage 3 also minimises KL(expected gaze || attention of the answer row), weight
-{weight:g}: the attention of the last prompt token (mean over heads, weighted by layer) is drawn to where simulated
-users look. Attention that agrees with gaze is therefore no discovery of this model. The plain variant leaves this
-out."""
+_SHAPED = """**Attention was shaped.** Stage 3 also minimises KL(expected gaze || relevance of the slots), weight
+{weight:g}. The relevance is that of the operator {operator}, for the model's own answer in every second step and for a
+letter drawn from the expected clicks in the others. So what the operator reads is drawn to where simulated users look;
+attention that agrees with gaze is no discovery of this model. Other operators were not shaped. The plain variant leaves
+this out."""
 _PLAIN = "Attention was not shaped: this is the plain variant."
 
 

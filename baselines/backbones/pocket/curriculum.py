@@ -6,8 +6,9 @@
    every image token also says whether its film is of the top genre, of another liked one, or neither. One step in ten
    asks for a number instead, with a made-up search query for a profile: place alone decides then.
 3. Personas: where a soft prompt will stand, some rows carry words for a person's habits, and aim at the person's own
-   click chances. This makes the stand-in steerable. Unless ``attention`` is 0 (the plain variant), the answer row's
-   attention is drawn to the expected gaze as well.
+   click chances. This makes the stand-in steerable. Unless ``attention`` is 0 (the plain variant), the relevance of
+   the slots for the answer, by ``sequences.OPERATOR``, is drawn to the expected gaze as well: in even steps that for
+   the model's own answer, in odd ones that for a letter drawn from the expected clicks.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from baselines.backbones.pocket.population import Expected, Habits, Profiles
 from baselines.backbones.pocket.screens import TRAIN_FILMS, FilmStock, Integers
 from baselines.backbones.pocket.sequences import Batch, Seen, Sequences, Soft
 from baselines.backbones.pocket.vocabulary import GROUNDING, PERSONA, PERSONA_FILLER
+from baselines.probing.targets import PerSequence, Target
 from tasks.recgaze.sample_films import invent_name
 
 _LOG = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ class Schedule:
         persona_batch: Rows with a persona per step of stage 3; half as many rows have none.
         persona_rate: Learning rate of stage 3.
         pool: Screens that stages 2 and 3 draw from.
-        attention: Weight of KL(expected gaze || answer-row attention) in stage 3; 0 for none.
+        attention: Weight of KL(expected gaze || relevance of the slots) in stage 3; 0 for none.
         reading: Weight that keeps image tokens readable as words in stages 2 and 3.
     """
 
@@ -67,6 +69,10 @@ class Schedule:
     pool: int = 1200
     attention: float = 0.3
     reading: float = 0.05
+
+
+SCHEDULES = {"pocket-qwen3vl": Schedule(), "pocket-internvl": Schedule(captions=180, answers=520)}
+"""Of the shipped stand-ins; a step on InternVL's larger picture takes longer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +115,7 @@ class Curriculum:
         """Go through stage 3, from whatever state the decoder is in.
 
         Args:
-            attention: Weight of KL(expected gaze || answer-row attention); 0 for the plain variant.
+            attention: Weight of KL(expected gaze || relevance of the slots); 0 for the plain variant.
         """
         assert self._pool is not None, "stages 1 and 2 come first"
         self._sequences.model.get_decoder().requires_grad_(True)
@@ -218,20 +224,25 @@ class Curriculum:
                     expected = population.expected_of_population(genres, profiles, rng)
                 batch = self._sequences.batch(profiles.texts(), seen, soft)
                 kind = "population" if soft is None else "persona"
-                for name, part in self._shaped_loss(batch, expected, attention).items():
+                for name, part in self._shaped_loss(batch, expected, attention, step % 2 == 0, rng).items():
                     found[f"{kind} {name}"] = share * part
                 found["reading"] = schedule.reading * self._caption_loss(seen.embeds, genres)
             return found
 
         self._optimise("personas", self._trainable(), loss, schedule.personas, schedule.persona_rate, decay=0.02)
 
-    def _shaped_loss(self, batch: Batch, expected: Expected, weight: float) -> dict[str, Tensor]:
+    def _shaped_loss(
+        self, batch: Batch, expected: Expected, weight: float, free: bool, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
         if not weight:
             answer, _ = self._sequences.answers(batch)
             return {"answers": _answer_loss(answer[:, self._sequences.letters], expected)}
-        answer, attention = self._sequences.attention(batch)
+        # Simulators tune prompts with the true answer as target and are measured with their own: both are shaped.
+        drawn = self._sequences.letters[torch.from_numpy(population.draw(expected.clicks, rng))]
+        target: Target = "free" if free else PerSequence(drawn.tolist())
+        answer, relevance = self._sequences.relevance(batch, target)
         gaze = torch.from_numpy(expected.gaze).float()
-        divergence = (gaze * (gaze.log() - attention.log())).sum(1).mean()
+        divergence = (gaze * (gaze.log() - relevance.log())).sum(1).mean()
         answers = _answer_loss(answer[:, self._sequences.letters], expected)
         return {"answers": answers, "attention": weight * divergence}
 

@@ -12,14 +12,13 @@ from torch import Tensor
 from baselines.backbones.pocket import population
 from baselines.backbones.pocket.population import Floats, Profiles
 from baselines.backbones.pocket.screens import TEST_FILMS, FilmStock, Integers, Pixels
-from baselines.backbones.pocket.sequences import Seen, Sequences
+from baselines.backbones.pocket.sequences import OPERATOR, Seen, Sequences
 from baselines.backbones.vlm import VisionLanguageModel
 from tasks.task import Task
 from tasks.types import Session
 
 SEED = 99
 SCREENS, PER_SCREEN = 120, 5
-TASK_OPERATOR = "attnlrp-stable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class HeldOut:
         logloss: Mean -log p(click), letters renormalised.
         best_logloss: The same of the expected clicks.
         letters: Mean probability of the fifteen letters among the whole vocabulary.
-        kl: Mean KL(gaze || attention of the answer row).
+        kl: Mean KL(gaze || relevance of the slots for the model's answer, by ``OPERATOR``).
         prior_kl: The same of the population's mean gaze per slot.
     """
 
@@ -65,7 +64,7 @@ class OnTask:
         chance: Mean of 1 / K.
         logloss: Mean -log p(click).
         uniform: Mean of log K.
-        kl: Mean KL(gaze || attention), attnlrp-stable.
+        kl: Mean KL(gaze || attention), by ``OPERATOR``.
         uniform_kl: The same of uniform attention.
         missing: Sessions whose attention is missing.
     """
@@ -104,7 +103,7 @@ def held_out(sequences: Sequences, screens: int = SCREENS, seed: int = SEED) -> 
     clicks = population.draw_clicks(gaze, rng)
     seen = see(sequences, drawn.pixels)
     index = torch.arange(screens).repeat_interleave(PER_SCREEN)
-    answers, attention = predict(sequences, profiles, seen, index)
+    answers, relevance = predict(sequences, profiles, seen, index)
     chances = np.exp(answers)
     letters = chances.sum(1)
     prior = gaze.mean(0)
@@ -116,7 +115,7 @@ def held_out(sequences: Sequences, screens: int = SCREENS, seed: int = SEED) -> 
         logloss=float(-np.log(chances / letters[:, None])[rows, clicks].mean()),
         best_logloss=float(-np.log(expected.clicks)[rows, clicks].mean()),
         letters=float(letters.mean()),
-        kl=divergence(gaze, attention),
+        kl=divergence(gaze, relevance),
         prior_kl=divergence(gaze, np.broadcast_to(prior, gaze.shape)),
     )
     return found, reading(sequences, drawn.pixels, drawn.genres)
@@ -130,7 +129,7 @@ def on_task(vlm: VisionLanguageModel, task: Task, sessions: Sequence[int] | None
     hits, logs, divergences, missing = 0, 0.0, [], 0
     for start in range(0, len(chosen), batch):
         part: list[Session] = chosen[start : start + batch]
-        for session, found in zip(part, read_slots(vlm, part, TASK_OPERATOR), strict=True):
+        for session, found in zip(part, read_slots(vlm, part, OPERATOR), strict=True):
             chances = found.log_probabilities.double().numpy()
             hits += int(chances.argmax() == session.click)
             logs -= float(chances[session.click])
@@ -161,16 +160,16 @@ def see(sequences: Sequences, screens: Pixels, batch: int = 40) -> Seen:
 def predict(
     sequences: Sequences, profiles: Profiles, seen: Seen, screen: Tensor, batch: int = 50
 ) -> tuple[Floats, Floats]:
-    """Return log probabilities of the letters among the vocabulary and the answer row's attention, each (n, 15)."""
+    """Return log probabilities of the letters among the vocabulary and the slots' relevance, each (n, 15)."""
     texts = profiles.texts()
-    answers, attention = [], []
+    answers, relevance = [], []
     for start in range(0, len(texts), batch):
         rows = seen.take(screen[start : start + batch])
         with torch.no_grad():
-            logs, shares = sequences.attention(sequences.batch(texts[start : start + batch], rows))
+            logs, shares = sequences.relevance(sequences.batch(texts[start : start + batch], rows))
         answers.append(logs[:, sequences.letters].double().numpy())
-        attention.append(shares.double().numpy())
-    return np.concatenate(answers), np.concatenate(attention)
+        relevance.append(shares.double().numpy())
+    return np.concatenate(answers), np.concatenate(relevance)
 
 
 def divergence(gaze: Floats, attention: Floats) -> float:

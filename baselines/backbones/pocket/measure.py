@@ -75,10 +75,10 @@ def repetition(folder: Path, again: Path) -> str:
         again: The folder of the second run.
 
     Raises:
-        InputError: A folder is not that of a stand-in, or the seeds or schedules differ.
+        InputError: A folder is not that of a stand-in, or seeds, schedules or shapes differ.
     """
     first, second = _record(folder), _record(again)
-    for key in ("name", "seed", "plain", "schedule"):
+    for key in ("name", "seed", "plain", "schedule", "shape"):
         if first[key] != second[key]:
             raise InputError(f"{again} is no repetition of {folder}: its {key} is {second[key]}, not {first[key]}.")
     how = f"A second run with the same seed (torch threads: {second['threads']}, in the first {first['threads']})"

@@ -146,9 +146,14 @@ def click_chances(gaze: Floats) -> Floats:
 
 
 def draw_clicks(gaze: Floats, rng: np.random.Generator) -> Integers:
-    """Return one clicked slot per row, shape (n,)."""
-    limits = np.cumsum(click_chances(gaze), axis=1)
-    drawn: Integers = (rng.random(len(gaze))[:, None] * limits[:, -1:] > limits).sum(axis=1)
+    """Return one clicked slot per row of gaze shares, shape (n,)."""
+    return draw(click_chances(gaze), rng)
+
+
+def draw(chances: Floats, rng: np.random.Generator) -> Integers:
+    """Return one slot per row of chances, shape (n,)."""
+    limits = np.cumsum(chances, axis=1)
+    drawn: Integers = (rng.random(len(chances))[:, None] * limits[:, -1:] > limits).sum(axis=1)
     return drawn
 
 

@@ -22,13 +22,16 @@ from baselines.backbones.pocket.architecture import SCREEN
 from baselines.backbones.pocket.screens import Pixels, slots
 from baselines.backbones.pocket.vocabulary import LETTERS
 from baselines.backbones.vlm import VisionLanguageModel
-from baselines.probing.answer_token import answer_rows
-from baselines.probing.hook import Decoder
+from baselines.probing import token_relevance
 from baselines.probing.inputs import DecoderInputs
 from baselines.probing.slots import overlap_matrix
+from baselines.probing.targets import Target
 from tasks.recgaze.posters import GENRES
 from tasks.recgaze.render import COLUMNS, ROWS
 from tasks.types import ScreenImage, Stimulus
+
+OPERATOR = "attnlrp-stable"
+"""The operator that training shapes and the card reports: the one that simulators read attention with by default."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,18 +180,29 @@ class Sequences:
         image = head(hidden[:, batch.image_start : batch.image_start + len(self.slot_of_token)])
         return head(hidden[:, -1]).log_softmax(-1), image
 
-    def attention(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return log probabilities at src and the attention of src over slots, shape (B, 15), rows of sum 1.
+    def relevance(self, batch: Batch, target: Target = "free") -> tuple[Tensor, Tensor]:
+        """Return log probabilities at src, shape (B, V), and relevance of the slots, shape (B, 15), rows of sum 1.
 
-        It is the mean over heads of src's attention rows, layers weighted as in AttnLRP (PROTOCOL section 6).
+        With gradients, where they are on.
+
+        Args:
+            batch: Decoder inputs.
+            target: The answer that ``OPERATOR`` differentiates: ``free``, the best of the fifteen letters, or a token
+                id per row.
         """
-        rows, logits = answer_rows(Decoder.of(self.model), batch.inputs, differentiable=False, create_graph=True)
-        weights = torch.arange(1, len(rows) + 1, dtype=torch.float32)
-        mixed = sum(weight * row.mean(1) for weight, row in zip(weights / weights.sum(), rows, strict=True))
-        assert isinstance(mixed, Tensor)
-        image = mixed[:, batch.image_start : batch.image_start + len(self.onto_slots)]
-        shares = image @ self.onto_slots + 1e-6
-        return logits.log_softmax(-1), shares / shares.sum(1, keepdim=True)
+        kept = torch.is_grad_enabled()
+        with torch.enable_grad():  # the operator differentiates inside, also where nothing is kept
+            found = token_relevance(
+                self.model,
+                OPERATOR,
+                **batch.inputs.arguments(),
+                target=target,
+                candidates=self.letters.tolist(),
+                create_graph=kept,
+            )
+        image = found.tokens[:, batch.image_start : batch.image_start + len(self.onto_slots)].abs()
+        shares = image @ self.onto_slots.to(image.dtype) + 1e-6
+        return found.logits.log_softmax(-1), shares / shares.sum(1, keepdim=True)
 
     def _stimulus(self, profile: str, numbers: bool) -> Stimulus:
         return Stimulus("training", "simulated", "simulated", self._blank, profile, slots(numbers))

@@ -19,12 +19,11 @@ from baselines.backbones.pocket.evaluation import divergence, see
 from baselines.backbones.pocket.population import Floats
 from baselines.backbones.pocket.screens import TEST_FILMS, FilmStock
 from baselines.backbones.pocket.sequences import Seen, Sequences, Soft
-from baselines.probing import PerSequence, token_relevance
+from baselines.probing import PerSequence
 
 SHIFT = (0.6, -0.45)  # steeper by row, and rightwards: unlike the training population
 _USERS, _TRAIN, _TEST, _SCREENS = 60, 8, 4, 60
 _BASES, _TOKENS = 8, 16
-_OPERATOR = "attnlrp-stable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +107,9 @@ def _probe(
     )
     letters = sequences.letters
     target = PerSequence(letters[part.click[rows]].tolist()) if train else "free"
-    arguments = batch.inputs.arguments()
-    found = token_relevance(
-        sequences.model, _OPERATOR, **arguments, target=target, candidates=letters.tolist(), create_graph=train
-    )
-    tokens = found.tokens[:, batch.image_start : batch.image_start + len(sequences.slot_of_token)].abs()
-    shares = tokens @ sequences.onto_slots.to(tokens.dtype) + 1e-6
-    return shares / shares.sum(1, keepdim=True), found.logits[:, letters].log_softmax(-1)
+    with torch.set_grad_enabled(train):
+        logs, shares = sequences.relevance(batch, target)
+    return shares, logs[:, letters].log_softmax(-1)
 
 
 def _measure(sequences: Sequences, test: _Sessions, prompts: Tensor | None) -> Steered:

@@ -13,10 +13,10 @@ import torch
 import transformers
 
 from baselines.backbones.loading import load_backbone
-from baselines.backbones.pocket.architecture import Shape, new_model
+from baselines.backbones.pocket.architecture import SHAPES, Shape, new_model
 from baselines.backbones.pocket.checkpoint import write_checkpoint
-from baselines.backbones.pocket.curriculum import Curriculum, Schedule
-from baselines.backbones.pocket.sequences import Sequences
+from baselines.backbones.pocket.curriculum import SCHEDULES, Curriculum, Schedule
+from baselines.backbones.pocket.sequences import OPERATOR, Sequences
 from baselines.backbones.pocket.vocabulary import MARKERS, build_tokenizer
 from tasks.errors import InputError, unknown_name
 
@@ -48,8 +48,8 @@ def train(
             stages 1 and 2 are shared.
         seed: Seed of weights, films drawn, users and all else, 0 or larger.
         threads: Threads for torch.
-        schedule: Lengths of the stages.
-        shape: Widths and depths.
+        schedule: Lengths of the stages; those of the shipped stand-in if None.
+        shape: Widths and depths; those of the shipped stand-in if None.
 
     Raises:
         InputError: An unknown name, a folder that holds files or cannot be written, a bad number.
@@ -58,7 +58,7 @@ def train(
         raise unknown_name("pocket stand-in", name, MARKERS)
     if seed < 0 or threads < 1:
         raise InputError(f"training needs seed >= 0 and threads >= 1; got {seed} and {threads}.")
-    schedule = schedule or Schedule()
+    schedule = schedule or SCHEDULES[name]
     wanted = [(out, 0.0 if plain else schedule.attention)]
     if plain_out is not None:
         wanted.append((plain_out, 0.0))
@@ -69,7 +69,7 @@ def train(
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            _train(name, wanted, seed, schedule, shape or Shape())
+            _train(name, wanted, seed, schedule, shape or SHAPES[name])
     finally:
         torch.set_num_threads(before)
 
@@ -97,7 +97,9 @@ def _train(name: str, wanted: list[tuple[Path, float]], seed: int, schedule: Sch
             "seed": seed,
             "threads": torch.get_num_threads(),
             "plain": not attention,
+            "shape": dataclasses.asdict(shape),
             "schedule": {**dataclasses.asdict(schedule), "attention": attention},
+            "shaped": OPERATOR if attention else None,
             "torch": torch.__version__,
             "transformers": transformers.__version__,
             "seconds": round(wall),

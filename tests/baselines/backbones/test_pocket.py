@@ -31,38 +31,38 @@ from tasks.types import ScreenImage, Slot, Stimulus
 CLASSES = {"pocket-qwen3vl": "Qwen3VLForConditionalGeneration", "pocket-internvl": "InternVLForConditionalGeneration"}
 LOG_PROBABILITIES: dict[str, list[float]] = {
     "pocket-qwen3vl": [
-        -1.8132,
-        -0.5787,
-        -3.1643,
-        -3.7658,
-        -4.0194,
-        -2.8478,
-        -3.5786,
-        -4.4202,
-        -4.9922,
-        -5.2359,
-        -3.4585,
-        -3.6925,
-        -4.8044,
-        -5.2668,
-        -4.3331,
+        -1.7003,
+        -0.7685,
+        -3.3594,
+        -3.7417,
+        -3.8343,
+        -2.4463,
+        -3.3334,
+        -4.4745,
+        -4.9683,
+        -4.8644,
+        -2.8296,
+        -3.4478,
+        -4.3854,
+        -4.5400,
+        -4.4867,
     ],
     "pocket-internvl": [
-        -1.4781,
-        -0.9518,
-        -3.1323,
-        -3.5945,
-        -3.8174,
-        -2.6101,
-        -4.0338,
-        -4.3815,
-        -5.0499,
-        -4.9502,
-        -3.0405,
-        -3.9362,
-        -4.6579,
-        -3.2272,
-        -2.8284,
+        -1.8276,
+        -0.8040,
+        -2.1622,
+        -3.5062,
+        -3.4669,
+        -2.5198,
+        -3.7567,
+        -4.0942,
+        -4.7709,
+        -4.6207,
+        -3.4180,
+        -4.1589,
+        -4.3257,
+        -4.9792,
+        -4.8253,
     ],
 }
 """Of the letters, on the first of the screens below with the profile below, as the shipped weights gave them."""
@@ -186,7 +186,7 @@ def test_loads_with_plain_from_pretrained(name):
     folder = WEIGHTS / name
     model = getattr(transformers, CLASSES[name]).from_pretrained(folder, local_files_only=True)
     assert model.dtype == torch.bfloat16
-    assert 1_000_000 < model.num_parameters() < 3_000_000
+    assert 1_500_000 <= model.num_parameters() <= 3_000_000
     assert transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True).chat_template
     assert f"{model.num_parameters():,} parameters" in (folder / "README.md").read_text()
 
@@ -263,7 +263,7 @@ def test_training_sequences_are_those_of_the_interface(name, screens, placement,
         soft = Soft(prompt.expand(2, -1, -1), placement) if length else None
         batch = sequences.batch([PROFILE] * 2, seen, soft)
         answers, _ = sequences.answers(batch)
-        probed, shares = sequences.attention(batch)
+        probed, shares = sequences.relevance(batch)
     for row, one in enumerate(wanted):
         torch.testing.assert_close(batch.inputs.inputs_embeds[row], one.inputs_embeds[0], atol=1e-5, rtol=1e-4)
         assert torch.equal(batch.inputs.position_ids[..., row, :], one.position_ids[..., 0, :])

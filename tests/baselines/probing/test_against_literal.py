@@ -174,6 +174,15 @@ def test_evaluation_gives_the_same_numbers_without_a_graph(operator):
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
+def test_a_caller_may_have_switched_gradients_off(operator):
+    model, arguments = decoders.build("qwen3"), decoders.batch("qwen3")
+    expected = token_relevance(model, build(operator), target=ANSWER, **arguments)
+    with torch.no_grad():
+        found = token_relevance(model, build(operator), target=ANSWER, **arguments)
+    assert torch.equal(expected.tokens, found.tokens)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
 def test_left_padding_changes_nothing(operator):
     """A sequence alone and the same sequence padded beside a longer one."""
     model, arguments = decoders.build("llama"), decoders.batch("llama")

@@ -63,5 +63,5 @@ def test_a_general_setting_never_turns_an_ablation_into_the_whole_method():
 def test_the_ablation_table_holds_the_whole_method_and_what_is_left_of_it():
     config = read_config(FOLDER.parent / "tables" / "ablation.yaml")
     ablations = [entry.name for entry in registry.SIMULATORS if entry.name.startswith("fixate-no-")]
-    assert set(ablations) | {"backbone", "shared-prompt", "fixate"} == set(config["simulators"])
+    assert set(ablations) | {"backbone", "random-prompt", "shared-prompt", "fixate"} == set(config["simulators"])
     assert config["reference"] == "fixate"

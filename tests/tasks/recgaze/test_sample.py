@@ -221,6 +221,24 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_population(
         assert (tmp_path / "other" / name).read_bytes() != (small / name).read_bytes(), name
 
 
+def test_with_every_page_the_sessions_of_the_sample_are_among_twice_as_many(tmp_path: Path):
+    write_sample(tmp_path / "sample", users=2)
+    write_sample(tmp_path / "every", users=2, every_page=True)
+
+    def sessions(folder: str) -> dict[tuple[str, str], list[dict[str, str]]]:
+        found: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+        for event in rows(tmp_path / folder / "summary_feedback.csv"):
+            found[event["UserID"], event["TaskID"]].append(event)
+        return found
+
+    some, every = sessions("sample"), sessions("every")
+    assert all(every[key] == events for key, events in some.items())
+    browsing = [int(task) for _, task in every if int(task) <= 35]
+    assert sorted(browsing) == sorted([*range(1, 36)] * 2) and len(some) < 0.75 * len(every)
+    for name in ("user_features.csv", "item_features.csv"):
+        assert (tmp_path / "sample" / name).read_bytes() == (tmp_path / "every" / name).read_bytes()
+
+
 def test_films_are_invented(small: Path):
     path = SHARED / "items.csv"
     if not path.is_file():

@@ -13,6 +13,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from benchmark import own_files
 from benchmark.simulator import Simulator
 from tasks.errors import unknown_name
 
@@ -68,7 +69,9 @@ class Catalogue(Protocol):
 
 
 def simulator_class(factory: str) -> type:
-    """Import and return the class that ``factory`` (``module:Class``) names."""
+    """Import and return the class that ``factory`` (``module:Class`` or ``path/to/file.py:Class``) names."""
+    if own_files.is_file(factory):
+        return own_files.load_class(factory)
     module, _, name = factory.partition(":")
     found: type = getattr(importlib.import_module(module), name)
     return found
@@ -90,6 +93,8 @@ def code_version(factory: str) -> str:
 
     A trial made by other code is another trial: the digest is part of its identity.
     """
+    if own_files.is_file(factory):
+        return own_files.source_digest(factory)
     module, _, _ = factory.partition(":")
     digest = hashlib.sha256()
     for name in sorted(_own_modules(module, set())):

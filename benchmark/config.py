@@ -15,6 +15,12 @@ CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SEEDS = (42, 123, 456, 789, 2024)
 """The five seeds of PROTOCOL section 7."""
 
+ENGINE = "engine"
+"""The section of a configuration that says how trials are carried out, see ``engines.settings``."""
+
+LAYOUT = "layout"
+"""The section of a configuration that says how its results are laid out, see ``reproduction.layout``."""
+
 PRIORS = ("uniform", "position-prior", "kind-position-prior", "user-prior", "conditional-logit")
 ORACLES = ("gaze-oracle", "cursor-oracle")
 
@@ -90,7 +96,9 @@ def read_config(path: Path) -> dict[str, object]:
     """Read a YAML run configuration and check its keys and types.
 
     Returns:
-        Field name -> value, ready for ``RunConfig(**values)`` once the command line has been laid over it.
+        Field name -> value, ready for ``RunConfig(**values)`` once the command line has been laid over it and
+        ``engine`` and ``layout``, where they are there, have been taken out: how trials are carried out and shown is
+        no part of what is run.
 
     Raises:
         InputError: The file is missing, is not YAML, or holds an unknown key or a value of the wrong type.
@@ -107,7 +115,7 @@ def read_config(path: Path) -> dict[str, object]:
         raise InputError(f"{path} is not YAML: {error}.") from error
     if not isinstance(raw, dict):
         raise InputError(f"{path} must hold keys and values, such as 'task: recgaze'.")
-    known = [f.name for f in dataclasses.fields(RunConfig)]
+    known = [*(f.name for f in dataclasses.fields(RunConfig)), ENGINE, LAYOUT]
     values: dict[str, object] = {}
     for key, value in raw.items():
         if key not in known:
@@ -130,7 +138,7 @@ def _checked(path: Path, key: str, value: object) -> object:
         if not isinstance(value, list) or not all(type(v) is int and v >= 0 for v in value) or not value:
             raise wrong("a list of whole numbers")
         return tuple(value)
-    if key in ("settings", "defaults"):
+    if key in ("settings", "defaults", ENGINE, LAYOUT):
         if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
             raise wrong("a mapping of settings")
         return value

@@ -8,20 +8,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from benchmark import own_files
 from benchmark.catalogue import Catalogue, check_settings, code_version, full_settings, settings_for
 from benchmark.config import RunConfig
+from benchmark.content import content_digest
 from benchmark.simulator import AttendsToLabel, CarriesNotice, HasMaterial
 
 if TYPE_CHECKING:
     from tasks.task import Task
 
-PREDICTIONS_FORMAT = 1
+PREDICTIONS_FORMAT = 2
 """Changes whenever the meaning of a stored prediction changes; older trials are then run again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """Everything that can change the outcome, and nothing that cannot (paths, engine, workers).
+
+    A setting that names material, such as a backbone's folder, enters by the material's fingerprint alone, and a class
+    in a file by the file's name and the digest of its source: the same in another folder makes the same trial.
 
     Attributes:
         task: Task name.
@@ -37,6 +42,7 @@ class Trial:
         fold: Index of the fold.
         code: Digest of the simulator's source.
         label: Attention for the true click is computed too, where the simulator can.
+        inputs: Digest of all that a simulator can read of the task's sessions, ``content.content_digest``.
         notice: What every output must say of this simulator; no part of the identity.
     """
 
@@ -53,6 +59,7 @@ class Trial:
     fold: int
     code: str
     label: bool = False
+    inputs: str = ""
     notice: str = ""
 
     def identity(self) -> str:
@@ -67,9 +74,12 @@ class Trial:
             "version": self.version,
             "split": self.split,
             "digest": self.digest,
+            "inputs": self.inputs,
             "simulator": self.simulator,
-            "factory": self.factory,
-            "settings": dict(self.settings),
+            "factory": f"{own_files.path_of(self.factory).name}:{self.factory.rpartition(':')[2]}"
+            if own_files.is_file(self.factory)
+            else self.factory,
+            "settings": {key: value for key, value in self.settings.items() if key not in self.material},
             "material": dict(self.material),
             "oracle": self.oracle,
             "seed": self.seed,
@@ -88,6 +98,7 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
     entries = [catalogue.entry(name) for name in config.simulators]
     check_settings(entries, config.settings)
     split = task.split(config.split)
+    inputs = content_digest(task)
     trials = []
     for entry in entries:
         built = catalogue.build(entry.name, settings_for(entry, config.defaults, config.settings))
@@ -112,6 +123,7 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
                         code=code,
                         notice=built.notice() if isinstance(built, CarriesNotice) else "",
                         label=config.label and isinstance(built, AttendsToLabel),
+                        inputs=inputs,
                     )
                 )
     return trials

@@ -17,13 +17,22 @@ from typing import NoReturn
 
 from tasks.errors import InputError
 
-MODULES = {"list": "listing"}
+MODULES = {"list": "listing", "new-simulator": "new_simulator"}
 """Verbs whose module has another name: one called ``list`` would hide the builtin in this package."""
 
 VERBS = {
     "run": "fit and score simulators on a task, and print the table",
+    "runs": "list the trials on disk, show one, remove some (runs show ID, runs rm ID)",
+    "tune": "choose a simulator's settings by cross-validation on training sessions",
+    "reproduce": "make the paper's tables from our own runs, the published numbers beside them",
     "prepare": "turn a raw data folder into a prepared data set with a card and fixed splits",
     "score": "score a predictions file against a task",
+    "new-simulator": "write a small simulator of your own that runs, with a configuration and a test",
+    "pack": "turn a simulator of a finished run into a submission folder",
+    "doctor": "list everything that is wrong with a submission",
+    "audit": "check whether reported numbers fit together (audit FILE, audit published)",
+    "submit": "check and score a submission and put it on a board",
+    "leaderboard": "print a board, write its site, verify it (leaderboard verify)",
     "table": "print the table of a finished run",
     "list": "list tasks, simulators, backbones, operators, metrics or splits",
     "show": "draw one session: the screen, human gaze and a run's attention, as PNG",

@@ -6,13 +6,18 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
+    from benchmark.engines import Engine
+    from benchmark.engines.tally import Standing
+    from benchmark.trials import Trial
     from tasks.task import Task
 
 T = TypeVar("T")
@@ -28,6 +33,94 @@ def add_task_arguments(parser: argparse.ArgumentParser, *, required: bool = True
         " (default: $GAZEBENCH_DATA/TASK if it exists, else the sample)",
     )
     parser.add_argument("--split", help="loo, kfold or unseen-screen (default: loo)")
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser, default: str = "local") -> None:
+    """Add ``--engine`` and what goes with it."""
+    parser.add_argument("--engine", metavar="NAME", help=f"local (in this process) or ray; default: {default}")
+    parser.add_argument("--address", metavar="auto|HOST", help="Ray cluster to join (default: start Ray here)")
+    parser.add_argument("--workers", type=int, metavar="N", help="trials at a time (default: what CPUs and GPUs allow)")
+    parser.add_argument("--cpus", type=float, metavar="N", help="CPUs and threads of a trial (default: 1)")
+    parser.add_argument(
+        "--gpus", type=float, metavar="N", help="GPUs of a trial with a model, such as 0.5 (default: 1 if there is one)"
+    )
+
+
+def make_engine(arguments: argparse.Namespace, configured: Mapping[str, object], default: str = "local") -> Engine:
+    """Return the engine that the options ask for, over those of a configuration's ``engine`` section.
+
+    Raises:
+        InputError: A value is out of range, or Ray is asked for and not installed.
+    """
+    from benchmark.engines import LocalEngine
+    from benchmark.engines.settings import engine_settings
+
+    names = {"engine": "name", "address": "address", "workers": "workers", "cpus": "cpus", "gpus": "gpus"}
+    given = {name: getattr(arguments, option) for option, name in names.items()}
+    found = engine_settings({"name": default, **configured, **{k: v for k, v in given.items() if v is not None}})
+    if found.name == "local":
+        return LocalEngine(found.threads)
+    from benchmark.engines.ray import RayEngine
+
+    return RayEngine(found, material_folders)
+
+
+def material_folders(trial: Trial) -> dict[str, Path]:
+    """Return setting -> folder of the checkpoints that a trial rests on, as they lie on this machine."""
+    from baselines.backbones.checkpoint import find_folder
+
+    names = {key: trial.settings.get(key) for key in trial.material}
+    return {key: find_folder(name) for key, name in names.items() if key in MODELS and isinstance(name, str) and name}
+
+
+MODELS = ("backbone", "language_model")
+"""Settings that name a checkpoint."""
+
+
+class LiveDisplay:
+    """How far a run has come, on standard error: a bar on a terminal, elsewhere a line now and then.
+
+    Args:
+        every: Seconds between two lines where there is no terminal.
+    """
+
+    def __init__(self, every: float = 30.0) -> None:
+        self.every = every
+        self._bar: Any = None
+        self._told = time.monotonic()
+
+    def __enter__(self) -> LiveDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, standing: Standing) -> None:
+        """Show where the run stands."""
+        from tqdm import tqdm
+
+        if not sys.stderr.isatty():
+            if time.monotonic() - self._told >= self.every:
+                self._told = time.monotonic()
+                say(str(standing))
+            return
+        if self._bar is None:
+            shown = "{desc} |{bar}| {percentage:3.0f} % [{elapsed}]"
+            self._bar = tqdm(total=standing.total, bar_format=shown, file=sys.stderr, leave=False, dynamic_ncols=True)
+        self._bar.total = standing.total
+        self._bar.set_description_str(str(standing), refresh=False)
+        self._bar.n = standing.done + standing.failed
+        self._bar.refresh()
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        if self._bar is None:
+            say(line)
+        else:
+            self._bar.write(line, file=sys.stderr)
 
 
 def load_task(name: str, data: str | Path | None) -> Task:
@@ -69,6 +162,13 @@ def settings(pairs: Iterable[str]) -> dict[str, object]:
         except yaml.YAMLError as error:
             raise InputError(f"--set {key}: '{value}' is not a value: {error}.") from error
     return found
+
+
+def settings_of(config: Mapping[str, object], simulator: str) -> dict[str, object]:
+    """Return the settings of a run configuration that concern one simulator or all."""
+    found = config.get("settings", {})
+    assert isinstance(found, dict)  # read_config has checked it
+    return {key: value for key, value in found.items() if "." not in key or key.startswith(f"{simulator}.")}
 
 
 def words(text: str) -> tuple[str, ...]:

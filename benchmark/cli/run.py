@@ -4,42 +4,74 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.catalogue import Catalogue
+    from benchmark.config import RunConfig
+    from benchmark.engines import Engine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_task_arguments
+    from benchmark.cli.options import add_engine_arguments, add_task_arguments
 
     add_task_arguments(parser, required=False)
-    parser.add_argument("--preset", metavar="NAME", help="quick (default), tuned or full: see configs/presets")
+    add_engine_arguments(parser)
+    parser.add_argument("--preset", metavar="NAME", help="quick, tuned (default) or full: see configs/presets")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a run configuration (configs/*.yaml); options win")
-    parser.add_argument("--simulators", metavar="A,B", help="simulators to run (list simulators); default: all priors")
+    parser.add_argument(
+        "--simulators",
+        metavar="A,B",
+        help="simulators to run (list simulators), or path/to/file.py:Class of your own; default: the preset's",
+    )
     parser.add_argument("--seeds", metavar="42,123", help="seeds (default: 42,123,456,789,2024)")
     parser.add_argument("--reference", metavar="NAME", help="simulator that the others are compared with")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: runs/TASK-SPLIT)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="a simulator's setting: key or simulator.key"
+        "--set",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="settings of simulators: key or simulator.key",
     )
     parser.add_argument("--backbone", metavar="NAME|DIR", help="short for --set backbone=...: what VLM simulators use")
     parser.add_argument("--operator", metavar="NAME", help="short for --set operator=...: how attention is probed")
     parser.add_argument("--label", action="store_true", help="also compute attention for the true click, unranked")
     parser.add_argument("--force", action="store_true", help="run finished trials again")
     parser.add_argument("--json", action="store_true", help="print results as JSON instead of a table")
+    parser.add_argument(
+        "--deepspeed",
+        metavar="NAME|FILE",
+        help="run each trial on all processes of torchrun: zero2, zero3, zero3-offload or a file (docs/memory.md)",
+    )
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Run, write the results and print them."""
-    import sys
-
-    from baselines import registry as catalogue
-    from benchmark import results, tables
     from benchmark.cli import options
-    from benchmark.config import RunConfig, read_config, read_preset
-    from benchmark.runner import run
+    from benchmark.config import ENGINE, LAYOUT, read_config
 
-    given_config = read_config(arguments.config) if arguments.config else {}
+    given = read_config(arguments.config) if arguments.config else {}
+    how = given.pop(ENGINE, {})
+    given.pop(LAYOUT, None)
+    assert isinstance(how, dict)  # read_config has checked it
+    if arguments.deepspeed is not None:
+        return _on_all_processes(arguments, given, how)
+    engine = options.make_engine(arguments, how)
+    return _run(arguments, *_asked(arguments, given), engine)
+
+
+def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tuple[RunConfig, Catalogue]:
+    """Return what to run, the options laid over the configuration and this over the preset, and where it is found."""
+    from baselines import registry
+    from benchmark import own_files
+    from benchmark.cli import options
+    from benchmark.config import RunConfig, read_preset
+
     short = {"backbone": arguments.backbone, "operator": arguments.operator}
     settings = {
         **dict(given_config.get("settings", {})),  # type: ignore[call-overload]
@@ -57,18 +89,71 @@ def call(arguments: argparse.Namespace) -> int:
         "label": True if arguments.label else None,
     }
     backbone = settings.get("backbone")
-    values = read_preset(arguments.preset or "quick", None if backbone is None else str(backbone))
+    values = read_preset(arguments.preset or "tuned", None if backbone is None else str(backbone))
     values.update(given_config)
     values.update({key: value for key, value in given.items() if value is not None})
     if "task" not in values:
         raise InputError("which task? Give --task NAME ('list tasks' shows them) or --config FILE.")
-    config = RunConfig(**values)  # type: ignore[arg-type]  # read_config and argparse have checked the types
+    folders = [Path(), *([arguments.config.parent] if arguments.config else [])]
+    named: tuple[str, ...] = values["simulators"]  # type: ignore[assignment]  # read_config and argparse have checked it
+    catalogue, values["simulators"] = own_files.with_files(registry, registry.construct, named, folders)
+    return RunConfig(**values), catalogue  # type: ignore[arg-type]  # likewise checked
+
+
+def _on_all_processes(arguments: argparse.Namespace, given_config: dict[str, object], how: dict[str, object]) -> int:
+    """Run with DeepSpeed on the processes of torchrun; only the first one prints and writes."""
+    from baselines.distributed import session
+    from baselines.distributed.engine import GroupEngine
+    from benchmark.cli import options
+    from benchmark.engines.settings import engine_settings
+
+    name = arguments.engine or how.get("name", "local")
+    if name != "local":
+        raise InputError(f"--deepspeed runs trials on the processes of torchrun, not with the engine {name}. Drop one.")
+    threads = engine_settings({"cpus": arguments.cpus} if arguments.cpus is not None else {}).threads
+    config, catalogue = _asked(arguments, given_config)
+    with session(arguments.deepspeed) as group, GroupEngine(group, threads) as engine:
+        # The first process builds what is not in the cache yet; the others find it there.
+        group.from_first(lambda: options.load_task(config.task, config.data).name)
+        if group.first:
+            return _run(arguments, config, catalogue, engine)
+        engine.follow(options.load_task(config.task, config.data))
+        return 0
+
+
+def _run(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, engine: Engine) -> int:
+    """Run what is missing, print what is complete; return 1 if a trial failed."""
+    import sys
+
+    from benchmark import results, tables
+    from benchmark.cli import options
+    from benchmark.runner import TrialsFailed, run
+
     task = options.load_task(config.task, config.data)
     out = arguments.out or Path("runs") / f"{config.task}-{config.split}"
-    found = run(config, task, catalogue, out, force=arguments.force, progress=options.bar, report=options.say)
-    if arguments.json:
-        sys.stdout.write(results.to_json(found))
-    else:
-        sys.stdout.write(tables.terminal(found, options.width()) + "\n")
-        options.say(f"written to {out}: results.json, predictions.parquet, scores.parquet, table.md")
+    failed: tuple[object, ...] = ()
+    with options.LiveDisplay() as display:
+        try:
+            found = run(
+                config,
+                task,
+                catalogue,
+                out,
+                engine=engine,
+                force=arguments.force,
+                display=display.show,
+                progress=options.bar,
+                report=display.say,
+            )
+        except TrialsFailed as error:
+            failed, found = error.failed, error.results  # type: ignore[assignment]
+    if found is not None:
+        if arguments.json:
+            sys.stdout.write(results.to_json(found))
+        else:
+            sys.stdout.write(tables.terminal(found, options.width()) + "\n")
+            options.say(f"written to {out}: results.json, predictions.parquet, scores.parquet, table.md")
+    if failed:
+        options.say(f"{len(failed)} trials failed:\n" + "\n".join(f"  {trial}" for trial in failed))
+        return 1
     return 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 
 from benchmark import results, scoring
 from benchmark.config import RunConfig
-from benchmark.runner import run, run_trial
+from benchmark.content import content_digest
+from benchmark.runner import TrialsFailed, run, run_trial
 from benchmark.store import TrialStore
 from benchmark.trials import expand
 from tasks.errors import InputError
+from tasks.types import ScreenImage
 from tests.benchmark.toys import Sharp, Toys
 
 
@@ -83,15 +86,13 @@ def finished(out):
 
 
 def test_a_run_that_was_stopped_goes_on_and_ends_the_same(mini, tmp_path):
-    def stop_after_two(items, *, total=None, desc=""):
-        for index, item in enumerate(items):
-            if index == 2:
-                raise KeyboardInterrupt
-            yield item
+    def stop_after_two(standing):
+        if standing.done == 2:
+            raise KeyboardInterrupt
 
     asked = config("noisy", "sharp", split="kfold")
     with pytest.raises(KeyboardInterrupt):
-        run(asked, mini, Toys(), tmp_path / "stopped", progress=stop_after_two)
+        run(asked, mini, Toys(), tmp_path / "stopped", display=stop_after_two)
     assert len(finished(tmp_path / "stopped")) == 2
     assert not (tmp_path / "stopped" / "results.json").exists()
     assert run(asked, mini, Toys(), tmp_path / "stopped") == run(asked, mini, Toys(), tmp_path / "undisturbed")
@@ -102,7 +103,10 @@ def test_a_run_that_was_stopped_goes_on_and_ends_the_same(mini, tmp_path):
 def test_the_same_seed_gives_the_same_predictions(mini):
     trial = expand(config("noisy"), mini, Toys())[0]
     (one, cost), (two, _) = run_trial(trial, mini), run_trial(trial, mini)
-    assert set(cost) == {"seconds_fit", "seconds_simulate"}
+    assert set(cost) == {
+        "seconds", "seconds_fit", "seconds_simulate", "peak_memory_bytes", "tokens", "flops_estimated"
+    }  # fmt: skip
+    assert cost["tokens"] == 0 and cost["peak_memory_bytes"] > 2**20
     assert all(np.array_equal(a, b) for a, b in zip(one.attention, two.attention, strict=True))
     other = expand(config("noisy"), mini, Toys())[1]
     assert not np.array_equal(one.attention[0], run_trial(other, mini)[0].attention[0])
@@ -132,13 +136,52 @@ def test_parts_that_are_not_claimed_are_blank_and_not_zero(mini, tmp_path):
     [
         ("forgetful", "returned 6 predictions for 7 sessions"),
         ("short", "attention has shape \\(2,\\); the session has 4 slots"),
-        ("shrap", "unknown simulator 'shrap'. Did you mean 'sharp'"),
+        ("broken", "ZeroDivisionError: it was never going to work"),
     ],
 )
 def test_a_simulator_that_misbehaves_is_named_and_nothing_is_scored(mini, tmp_path, simulator, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(TrialsFailed, match=message) as error:
         run(config(simulator), mini, Toys(), tmp_path / "run")
+    assert error.value.results is None
     assert not (tmp_path / "run" / "results.json").exists()
+
+
+def test_an_unknown_simulator_is_refused(mini, tmp_path):
+    with pytest.raises(InputError, match="unknown simulator 'shrap'. Did you mean 'sharp'"):
+        run(config("shrap"), mini, Toys(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_failed_trials_do_not_stop_the_rest_and_are_listed_with_their_log(mini, tmp_path):
+    said, standings = [], []
+    asked = config("sharp", "broken", "noisy", split="kfold")
+    with pytest.raises(TrialsFailed) as error:
+        run(asked, mini, Toys(), tmp_path / "run", report=said.append, display=standings.append)
+    assert [f.trial.fold for f in error.value.failed] == [0, 1, 2, 3, 4]
+    assert {f.line for f in error.value.failed} == {"ZeroDivisionError: it was never going to work"}
+    assert error.value.failed[0].log.read_text().endswith("ZeroDivisionError: it was never going\nto work\n")
+    # What is complete is scored and written; a line says what is missing.
+    assert [row.name for row in error.value.results.simulators] == ["sharp", "noisy"]
+    assert results.read(tmp_path / "run") == error.value.results
+    assert said[-1].startswith("left out of the table for want of trials: broken.")
+    assert (standings[-1].total, standings[-1].done, standings[-1].failed, standings[-1].running) == (20, 15, 5, 0)
+    # The same command tries the failed ones again, and only those.
+    standings.clear()
+    with pytest.raises(TrialsFailed):
+        run(asked, mini, Toys(), tmp_path / "run", display=standings.append)
+    assert standings[-1].total == 5
+
+
+def test_a_simulator_whose_forced_rerun_fails_is_not_scored_from_its_former_trial(mini, tmp_path, monkeypatch):
+    run(config("sharp", "noisy"), mini, Toys(), tmp_path / "run")
+
+    def fail(self, train, seed):
+        raise ValueError("not today")
+
+    monkeypatch.setattr(Sharp, "fit", fail)
+    with pytest.raises(TrialsFailed, match="not today") as error:
+        run(config("sharp", "noisy"), mini, Toys(), tmp_path / "run", force=True)
+    assert [row.name for row in error.value.results.simulators] == ["noisy"]
 
 
 @pytest.mark.parametrize(
@@ -171,6 +214,43 @@ def test_a_trials_identity_holds_what_can_change_its_outcome(mini):
     assert one.identity() != two.identity()
     assert expand(config("noisy"), mini, Toys())[0].identity() == one.identity()
     assert json.loads(json.dumps(one.record()))["digest"] == mini.digests["loo"]
+
+
+def test_a_setting_that_names_material_enters_the_identity_by_its_fingerprint(mini):
+    here, there = {"settings": {"model": "/here"}}, {"settings": {"model": "/there"}}
+    one, two = expand(config("based", **here), mini, Toys())[0], expand(config("based", **there), mini, Toys())[0]
+    assert one.settings["model"] == "/here" and one.identity() == two.identity()
+    assert one.identity() != dataclasses.replace(one, material={"model": "another"}).identity()
+    # Other settings count as ever.
+    assert one.identity() != expand(config("based", settings={"weight": 0.1}), mini, Toys())[0].identity()
+
+
+def test_a_class_in_a_file_enters_the_identity_without_the_files_folder(mini):
+    trial = expand(config("sharp"), mini, Toys())[0]
+    one, two, other = (
+        dataclasses.replace(trial, factory=factory).identity() for factory in ("/a/x.py:C", "/b/x.py:C", "/a/x.py:D")
+    )
+    assert one == two != other
+
+
+def test_the_same_sessions_with_other_words_on_screen_are_another_trial(mini):
+    class Reworded:
+        def __len__(self):
+            return len(mini)
+
+        def session(self, index):
+            session = mini.session(index)
+            slots = tuple(dataclasses.replace(slot, text=slot.text + "!") for slot in session.slots)
+            return dataclasses.replace(session, slots=slots)
+
+    class Redrawn(Reworded):
+        def session(self, index):
+            image = ScreenImage(data=mini.session(index).image.encoded() + b"\0")
+            return dataclasses.replace(mini.session(index), image=image)
+
+    digests = {content_digest(task) for task in (mini, Reworded(), Redrawn())}
+    assert len(digests) == 3
+    assert expand(config("sharp"), mini, Toys())[0].inputs in digests
 
 
 def test_a_damaged_trial_is_named(mini, tmp_path):
@@ -217,7 +297,8 @@ def test_a_long_fit_finds_its_state_again_and_leaves_its_artifacts(mini, tmp_pat
     assert (folder / "artifacts" / "curves.txt").read_text() == "second attempt"
     record = json.loads((folder / "trial.json").read_text())
     assert record["material"] == {"backbone": "abc"} and record["cost"]["tokens"] == 7
-    assert [p.name for p in (tmp_path / "run" / "trials").iterdir()] == [folder.name]  # its state is gone
+    assert [p.name for p in (tmp_path / "run" / "trials").iterdir() if p.is_dir()] == [folder.name]  # its state is gone
+    assert record["attempts"] == 2 and record["cost"]["seconds"] >= 0
     assert [row.name for row in found.simulators] == ["stubborn"]
     assert found.notice == "simulated: seven invented users; its backbone is a toy"
 

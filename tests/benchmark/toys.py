@@ -130,6 +130,27 @@ class Stubborn(Sharp):
         return [Prediction(s.session_id, s.gaze, target="label") for s in sessions]
 
 
+@dataclass
+class Broken:
+    """Fails, always."""
+
+    def fit(self, train, seed):
+        raise ZeroDivisionError("it was never going\nto work")
+
+    def simulate(self, sessions):
+        raise AssertionError
+
+
+@dataclass
+class Based(Sharp):
+    """Rests on the model in a folder, whose fingerprint does not depend on where it lies."""
+
+    model: str = ""
+
+    def material(self):
+        return {"model": "f00d"}
+
+
 @dataclass(frozen=True)
 class ToyEntry:
     name: str
@@ -154,6 +175,8 @@ class Toys:
             ToyEntry("faint", f"{__name__}:Faint"),
             ToyEntry("forgetful", f"{__name__}:Forgetful"),
             ToyEntry("short", f"{__name__}:Short"),
+            ToyEntry("broken", f"{__name__}:Broken"),
+            ToyEntry("based", f"{__name__}:Based"),
         )
     }
 

@@ -1,0 +1,132 @@
+"""``runs``: the trials on disk: list them, show one, remove some."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmark.records import TrialRecord
+
+ACTIONS = ("list", "show", "rm")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("action", nargs="?", default="list", help="list (default), show ID or rm ID...")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="a trial's identity, or its first digits")
+    parser.add_argument(
+        "--in", dest="root", type=Path, default=Path("runs"), metavar="DIR", help="a run, or a folder of runs (runs)"
+    )
+    parser.add_argument("--state", help="only these: finished, failed or working")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """List, show or remove."""
+    from benchmark import records
+    from tasks.errors import InputError, unknown_name
+
+    if arguments.action not in ACTIONS:
+        raise unknown_name("action", arguments.action, ACTIONS)
+    if arguments.state is not None and arguments.state not in records.STATES:
+        raise unknown_name("state", arguments.state, records.STATES)
+    if arguments.action == "list":
+        if arguments.ids:
+            raise InputError("'runs list' takes no trial; did you mean 'runs show ID'?")
+        return _list(_chosen(records.trials(arguments.root), arguments.state), arguments.json)
+    if not arguments.ids and not (arguments.action == "rm" and arguments.state):
+        raise InputError(f"which trial? Give 'runs {arguments.action} ID' ('runs' lists them).")
+    if arguments.ids:
+        found = [record for prefix in arguments.ids for record in records.find(arguments.root, prefix)]
+    else:
+        found = records.trials(arguments.root)
+    found = _chosen(found, arguments.state)
+    return _show(found, arguments.json) if arguments.action == "show" else _remove(found)
+
+
+def _chosen(found: list[TrialRecord], state: str | None) -> list[TrialRecord]:
+    return [record for record in found if state is None or record.state == state]
+
+
+def _row(record: TrialRecord) -> dict[str, object]:
+    """Return a trial as one row of the list."""
+    state = "working, has checkpoint" if record.state == "working" and record.checkpoint else record.state
+    return {
+        "trial": record.identity,
+        "run": str(record.run),
+        "state": state,
+        "simulator": record.text("simulator"),
+        "seed": record.values.get("seed"),
+        "fold": record.values.get("fold"),
+        "seconds": record.seconds,
+        "where": record.where,
+        "when": record.text("finished") or record.text("began"),
+    }
+
+
+def _list(found: list[TrialRecord], as_json: bool) -> int:
+    """Print a row per trial; of a failed one, the last line and where the log is."""
+    import json
+    import sys
+
+    from tabulate import tabulate
+
+    rows = [_row(record) for record in found]
+    if as_json:
+        lines = [{**row, "line": r.line, "log": str(r.log or "")} for row, r in zip(rows, found, strict=True)]
+        sys.stdout.write(json.dumps(lines, indent=1) + "\n")
+        return 0
+    if not found:
+        sys.stdout.write("no trials.\n")
+        return 0
+    sys.stdout.write(tabulate(rows, headers="keys", tablefmt="simple", floatfmt=".1f", missingval="") + "\n")
+    for record in found:
+        if record.state == "failed":
+            sys.stdout.write(f"{record.identity} failed: {record.line} [{record.log or record.folder}]\n")
+    return 0
+
+
+def _show(found: list[TrialRecord], as_json: bool) -> int:
+    """Print everything that is kept of the trials."""
+    import json
+    import sys
+
+    shown = []
+    for record in found:
+        files = [p.relative_to(record.folder).as_posix() for p in sorted(record.folder.rglob("*")) if p.is_file()]
+        about = {"trial": record.identity, "state": record.state, "folder": str(record.folder), "files": files}
+        if record.state == "failed":
+            about |= {"line": record.line, "log": str(record.log or "")}
+        shown.append({**about, "checkpoint": record.checkpoint, **record.values})
+    if as_json:
+        sys.stdout.write(json.dumps(shown, indent=1) + "\n")
+    else:
+        sys.stdout.write("\n".join(line for entry in shown for line in [*_lines(entry, ""), ""]))
+    return 0
+
+
+def _lines(values: dict[str, object], indent: str) -> list[str]:
+    """Return values as indented lines."""
+    lines = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{key}:", *_lines(value, indent + "  ")]
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+            lines.append(f"{indent}{key}: {shown}")
+    return lines
+
+
+def _remove(found: list[TrialRecord]) -> int:
+    """Remove the trials and say which."""
+    import sys
+
+    from benchmark import records
+
+    records.remove(found)
+    for record in found:
+        sys.stdout.write(f"removed {record.folder}\n")
+    sys.stdout.write(f"{len(found)} removed; results written before stay until 'run' is given again.\n")
+    return 0

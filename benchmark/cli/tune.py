@@ -1,0 +1,108 @@
+"""``tune``: a simulator's settings chosen by cross-validation on training sessions."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tasks.errors import InputError
+
+FILE = "chosen.yaml"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    from benchmark.cli.options import add_engine_arguments, add_task_arguments
+
+    add_task_arguments(parser)
+    parser.add_argument("--simulator", required=True, metavar="NAME", help="whose settings are chosen")
+    parser.add_argument("--space", required=True, type=Path, metavar="FILE", help="what is tried (configs/spaces)")
+    add_engine_arguments(parser, default="ray")
+    parser.add_argument("--preset", metavar="NAME", help="whose defaults hold where nothing is given (default: quick)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a run configuration with settings; options win")
+    parser.add_argument("--seeds", metavar="42,123", help="seeds of every candidate (default: 42)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting that is not searched"
+    )
+    parser.add_argument("--backbone", metavar="NAME|DIR", help="short for --set backbone=...")
+    parser.add_argument("--operator", metavar="NAME", help="short for --set operator=...")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where the search is kept (default: runs/tune-TASK-SPLIT-SIMULATOR)"
+    )
+    parser.add_argument("--force", action="store_true", help="run finished trials again")
+    parser.add_argument("--json", action="store_true", help="print the chosen settings as JSON instead of a table")
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Search, write the chosen settings and print how the candidates did."""
+    import json
+    import sys
+
+    from tabulate import tabulate
+
+    from baselines import registry as catalogue
+    from benchmark.cli import options
+    from benchmark.config import ENGINE, RunConfig, read_config, read_preset
+    from benchmark.search.space import read_space
+    from benchmark.search.tuning import tune, write_config
+
+    space = read_space(arguments.space)
+    given = read_config(arguments.config) if arguments.config else {}
+    engine = options.make_engine(arguments, given.pop(ENGINE, {}), default="ray")  # type: ignore[arg-type]
+    short = {"backbone": arguments.backbone, "operator": arguments.operator}
+    settings = {
+        **options.settings_of(given, arguments.simulator),
+        **{key: value for key, value in short.items() if value is not None},
+        **options.settings(arguments.set),
+    }
+    backbone = settings.get("backbone")
+    preset = read_preset(arguments.preset or "quick", None if backbone is None else str(backbone))
+    config = RunConfig(
+        task=arguments.task,
+        data=arguments.data,
+        split=arguments.split or "loo",
+        simulators=(arguments.simulator,),
+        seeds=options.numbers(arguments.seeds) if arguments.seeds else (42,),
+        settings=settings,
+        defaults=preset.get("defaults", {}),  # type: ignore[arg-type]  # read_preset has checked it
+    )
+    catalogue.entry(arguments.simulator)
+    task = options.load_task(config.task, config.data)
+    out = arguments.out or Path("runs") / f"tune-{config.task}-{config.split}-{arguments.simulator}"
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "trials").is_dir())):
+        raise InputError(f"{out} exists and is not a search's folder; choose another with --out.")
+    with options.LiveDisplay() as display:
+        found = tune(
+            config,
+            space,
+            task,
+            catalogue,
+            out,
+            engine=engine,
+            force=arguments.force,
+            display=display.show,
+            progress=options.bar,
+            report=display.say,
+        )
+    write_config(out / FILE, config, found, space)
+    score = " + ".join(space.score)
+    if arguments.json:
+        sys.stdout.write(json.dumps({"notice": found.notice, **found.best.values}, indent=1) + "\n")
+    else:
+        rows = [
+            {
+                **candidate.values,
+                score: candidate.score if candidate.scores else None,
+                "folds": f"{len(candidate.scores)} of {candidate.expected}",
+                "chosen": "x" if candidate is found.best else "",
+            }
+            for candidate in found.candidates
+        ]
+        if found.notice:
+            sys.stdout.write(f"NOTE: {found.notice}\n\n")
+        sys.stdout.write(tabulate(rows, headers="keys", tablefmt="simple", missingval="") + "\n")
+    options.say(f"written to {out / FILE}: python -m benchmark run --config {out / FILE}")
+    if found.failed:
+        options.say("\n".join([f"{len(found.failed)} trials failed:", *(f"  {failure}" for failure in found.failed)]))
+        return 1
+    return 0

@@ -1,0 +1,82 @@
+"""What travels to the workers: the task once per machine, checkpoints of backbones where they are missing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.storage import cache_root, staged
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tasks.task import Task
+
+_CHUNK = 64 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class PackedTask:
+    """A task as an Arrow table and the rest; the table's buffers lie in Ray's object store, once per machine.
+
+    Attributes:
+        values: The task's fields beside the sessions.
+        table: The sessions.
+    """
+
+    values: Mapping[str, Any]
+    table: pa.Table
+
+    @staticmethod
+    def of(task: Task) -> PackedTask:
+        """Pack a task."""
+        fields = [f.name for f in dataclasses.fields(task) if f.name != "sessions"]
+        table = task.sessions.with_format("arrow")[:]
+        return PackedTask({name: getattr(task, name) for name in fields}, table)
+
+    def unpack(self) -> Task:
+        """Return the task; its sessions and screens are read from the table where it lies."""
+        from datasets import Dataset
+
+        from tasks.task import Task
+
+        return Task(**self.values, sessions=Dataset(self.table))
+
+
+def chunks(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a checkpoint's folder in pieces, (name, content), in order; folders within are left out."""
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            with path.open("rb") as file:
+                content = file.read(_CHUNK)
+                yield path.name, content
+                while content := file.read(_CHUNK):
+                    yield path.name, content
+
+
+def local_copy(fingerprint: str, pieces: Iterator[tuple[str, bytes]]) -> Path:
+    """Return this machine's copy of a checkpoint, written from ``pieces`` if it is not there yet.
+
+    Args:
+        fingerprint: Names the content; a copy with this name is taken as it is.
+        pieces: As ``chunks`` gives them; nothing is drawn from it if there is a copy.
+
+    Raises:
+        InputError: The copy cannot be written.
+    """
+    import hashlib
+
+    from filelock import FileLock
+
+    folder = cache_root() / "checkpoints" / hashlib.sha256(fingerprint.encode()).hexdigest()[:24]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # One worker of a machine writes; the others wait for it and then find it.
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.is_dir():
+            with staged(folder, replace=False) as partial:
+                for name, content in pieces:
+                    with (partial / Path(name).name).open("ab") as file:
+                        file.write(content)
+    return folder

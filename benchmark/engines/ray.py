@@ -1,0 +1,317 @@
+"""The engine for many cores and machines: Ray Tune runs the trials, reused workers keep what trials share."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from benchmark.content import content_digest
+from benchmark.engines.cluster import cluster, first_node, require_ray, resources
+from benchmark.engines.interface import Failure, Ledger
+from benchmark.engines.parcel import PackedTask
+from benchmark.engines.settings import EngineSettings
+from benchmark.engines.worker import Inbox, Library, Parcel, carry_out
+from benchmark.trials import Trial
+
+if TYPE_CHECKING:
+    from benchmark.engines.interface import Score
+    from tasks.task import Task
+
+RETRIES = 2
+"""How often a trial is begun again after its worker or machine was lost; a trial that raises is not."""
+
+REDUCTION = 3
+"""ASHA keeps one in so many candidates."""
+
+
+class RayEngine:
+    """Runs trials on the workers of a Ray cluster.
+
+    Ray's own state is scratch: the store is the truth, and a run whose driver died goes on when it is given again.
+
+    Args:
+        settings: Address, workers, CPUs and GPUs.
+        folders: Returns setting -> folder of the checkpoints a trial rests on, for machines that lack them.
+
+    Raises:
+        InputError: Ray is not installed.
+    """
+
+    def __init__(
+        self, settings: EngineSettings, folders: Callable[[Trial], Mapping[str, Path]] = lambda trial: {}
+    ) -> None:
+        require_ray()
+        self.settings = settings
+        self.folders = folders
+
+    def run(self, trials: Sequence[Trial], task: Task, ledger: Ledger) -> None:
+        """Run the trials, those that share a backbone next to each other."""
+        self._run([[trial] for trial in grouped(trials)], task, ledger, None, {}, None)
+
+    def race(
+        self,
+        chains: Sequence[Sequence[Trial]],
+        task: Task,
+        ledger: Ledger,
+        score: Score,
+        known: Mapping[Trial, float],
+    ) -> None:
+        """Run chains, one Tune trial each; ASHA stops those that do badly after one trial, three, nine and so on.
+
+        ASHA decides as results come in, so which chains it stops can depend on how fast the workers are. What a trial
+        finds does not.
+        """
+        from ray.tune.schedulers import ASHAScheduler
+
+        longest = max(len(chain) for chain in chains)
+        halving = ASHAScheduler(time_attr="trials", max_t=longest, grace_period=1, reduction_factor=REDUCTION)
+        self._run(chains, task, ledger, score, known, halving)
+
+    def _run(
+        self,
+        chains: Sequence[Sequence[Trial]],
+        task: Task,
+        ledger: Ledger,
+        score: Score | None,
+        known: Mapping[Trial, float],
+        scheduler: Any,
+    ) -> None:
+        packed, out = PackedTask.of(task), sys.stdout
+        with cluster(self.settings, packed.table.nbytes) as ray:
+            _Job(ray, self, chains, ledger, out, known).run(packed, content_digest(task), score, scheduler)
+
+
+def grouped(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials in an order in which those on the same material follow each other; those without come first.
+
+    Workers take trials in this order and are reused, so each loads a backbone about once.
+    """
+    order = {key: index for index, key in enumerate(dict.fromkeys(_material(trial) for trial in trials))}
+    return sorted(trials, key=lambda trial: (bool(trial.material), order[_material(trial)]))
+
+
+def _material(trial: Trial) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(trial.material.items()))
+
+
+@dataclass(slots=True)
+class _Job:
+    """One call of an engine."""
+
+    ray: Any
+    engine: RayEngine
+    chains: Sequence[Sequence[Trial]]
+    ledger: Ledger
+    out: TextIO
+    known: Mapping[Trial, float]
+    over: set[Trial] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
+    given_up: dict[int, str] = field(default_factory=dict)
+    inbox: Any = None
+    trials: tuple[Trial, ...] = ()
+
+    def run(self, packed: PackedTask, key: str, score: Score | None, scheduler: Any) -> None:
+        """Hand out the chains until each is over, stopped, or has lost its worker too often."""
+        ray, settings = self.ray, self.engine.settings
+        self.trials = tuple(trial for chain in self.chains for trial in chain)
+        gpus, workers = resources(ray, settings)
+        beside = {"num_cpus": 0, "scheduling_strategy": first_node(ray)}
+        states = {index: self.ledger.kept(trial) for index, trial in enumerate(self.trials) if trial not in self.known}
+        self.inbox = ray.remote(Inbox).options(**beside).remote({i: files for i, files in states.items() if files})
+        library = None if settings.address is None else ray.remote(Library).options(**beside).remote()
+        parcel = Parcel(
+            trials=self.trials,
+            task=ray.put(packed),
+            key=key,
+            threads=settings.threads,
+            inbox=self.inbox,
+            library=library,
+            folders={} if library is None else self._folders(),
+            score=score,
+        )
+        waiting = set(range(len(self.chains)))
+        try:
+            for _ in range(RETRIES + 1):
+                self.lost.clear()
+                self._fit(sorted(waiting), parcel, scheduler, gpus, workers)
+                # Tune begins a trial again whose worker is lost at work, but not one whose worker is lost at its start.
+                waiting = self.lost - set(self.given_up)
+                if not waiting:
+                    break
+            for index, text in {**dict.fromkeys(waiting, "It was lost while it started."), **self.given_up}.items():
+                self._give_up(index, text)
+        finally:
+            ray.kill(self.inbox)
+            if library is not None:
+                ray.kill(library)
+        if scheduler is None:
+            for trial in self.trials:
+                if trial not in self.over:
+                    self._close(trial, Failure("Ray ended without running it", "Ray Tune ended without running it."))
+
+    def _folders(self) -> dict[int, dict[str, str]]:
+        """Return where the checkpoints of every trial with a model are on this machine."""
+        return {
+            index: {key: str(folder) for key, folder in self.engine.folders(trial).items()}
+            for index, trial in enumerate(self.trials)
+            if trial.material
+        }
+
+    def _fit(
+        self,
+        waiting: Sequence[int],
+        parcel: Parcel,
+        scheduler: Any,
+        gpus: float,
+        workers: int,
+    ) -> None:
+        """Have Tune run some chains to their end."""
+        from ray import tune
+
+        starts = [0]
+        for chain in self.chains:
+            starts.append(starts[-1] + len(chain))
+        cpus = self.engine.settings.cpus
+        chains = self.chains
+
+        def needs(config: dict[str, Any]) -> Any:
+            share = gpus if any(trial.material for trial in chains[config["chain"]]) else 0
+            return tune.PlacementGroupFactory([{"CPU": cpus, **({"GPU": share} if share else {})}])
+
+        shared = _Shared(parcel, tuple(starts), self.known)
+        trainable = tune.with_resources(tune.with_parameters(_run_chain, shared=shared), needs)
+        with tempfile.TemporaryDirectory(prefix="gazebench-tune-") as scratch:
+            tune.Tuner(
+                trainable,
+                param_space={"chain": tune.grid_search(list(waiting))},
+                tune_config=tune.TuneConfig(
+                    metric="score" if scheduler is not None else None,
+                    mode="min" if scheduler is not None else None,
+                    scheduler=scheduler,
+                    reuse_actors=True,
+                    max_concurrent_trials=workers,
+                ),
+                run_config=tune.RunConfig(
+                    name="trials",
+                    storage_path=scratch,
+                    failure_config=tune.FailureConfig(max_failures=RETRIES),
+                    callbacks=[_callback(self)],
+                    verbose=0,
+                ),
+            ).fit()
+        self.collect()
+
+    def collect(self) -> None:
+        """Write down what the workers have told since the last time."""
+        with contextlib.redirect_stdout(self.out):
+            for method, index, arguments in self.ray.get(self.inbox.fetch.remote()):
+                trial = self.trials[index]
+                if method in ("finish", "fail"):
+                    self.over.add(trial)
+                getattr(self.ledger, method)(trial, *arguments)
+
+    def begin_again(self, chain: int) -> None:
+        """Say that a chain lost its worker and is begun again."""
+        self.collect()
+        trial = next((trial for trial in self.chains[chain] if trial not in self.over), None)
+        if trial is not None:
+            with contextlib.redirect_stdout(self.out):
+                self.ledger.say(
+                    trial,
+                    f"the worker of {trial.simulator}, seed {trial.seed}, fold {trial.fold} was lost; "
+                    "the trial goes on from its last checkpoint on another.",
+                )
+
+    def _give_up(self, index: int, text: str) -> None:
+        """Note that the worker of a chain was lost again and again: the trial that it was at has failed."""
+        for trial in self.chains[index]:
+            if trial not in self.over and trial not in self.known:
+                self._close(trial, Failure(f"its worker was lost {RETRIES + 1} times; {_cause(text)}", text))
+                break
+
+    def _close(self, trial: Trial, failure: Failure) -> None:
+        self.over.add(trial)
+        self.ledger.fail(trial, failure)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the chains share: see ``Races.race``; ``starts`` are the indices of the chains' first trials, and an end."""
+
+    parcel: Parcel
+    starts: tuple[int, ...]
+    known: Mapping[Trial, float]
+
+
+def _run_chain(config: dict[str, Any], shared: _Shared) -> None:
+    """Run one chain on a worker; what Tune calls."""
+    from ray import tune
+
+    scores = []
+    for index in range(shared.starts[config["chain"]], shared.starts[config["chain"] + 1]):
+        trial = shared.parcel.trials[index]
+        score = shared.known[trial] if trial in shared.known else carry_out(index, shared.parcel)
+        if score is None:  # it failed, or nobody asks for scores
+            return
+        scores.append(score)
+        tune.report({"score": sum(scores) / len(scores), "trials": len(scores)})
+
+
+def _account(trial: Any) -> str:
+    """Return what Tune wrote down of the failures of one of its trials."""
+    try:
+        return Path(trial.error_file).read_text(encoding="utf-8", errors="replace")
+    except (OSError, TypeError):
+        return "no cause is known"
+
+
+def _cause(text: str) -> str:
+    """Return the line of Ray's account of a lost worker that says most."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if any(word in line for word in ("SIGKILL", "OOM", "memory", "exit", "died"))]
+    return (telling or lines or ["no cause is known"])[0]
+
+
+def _callback(job: _Job) -> Any:
+    """Return the callback by which the driver hears of its trials."""
+    from ray.tune import Callback
+    from ray.tune.progress_reporter import TrialProgressCallback
+
+    class Listener(TrialProgressCallback):  # type: ignore[misc]  # Ray is not typed
+        """Fetches messages between Tune's steps, and notes chains that Tune gives up.
+
+        It stands where Tune would put its own progress report, which prints to standard output.
+        """
+
+        def __init__(self) -> None:
+            pass
+
+        def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
+            job.collect()
+
+        def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            job.begin_again(trial.config["chain"])
+
+        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            chain = trial.config["chain"]
+            if trial.num_failures > RETRIES:
+                job.given_up[chain] = _account(trial)
+            else:
+                job.lost.add(chain)
+
+        def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
+            pass
+
+        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            pass
+
+        def __reduce__(self) -> Any:
+            # Tune keeps a pickle of its callbacks, which nobody reads: a run is never restored from Tune's files.
+            return Callback, ()
+
+    return Listener()

@@ -1,0 +1,100 @@
+"""How far a run has come: trials done, running, failed, and the time that is left."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from benchmark.trials import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One moment of a run.
+
+    Attributes:
+        total: Trials that were missing when it began.
+        done: Finished since.
+        running: At work now.
+        failed: Failed since.
+        left: Seconds that the rest may take, None before anything is known.
+    """
+
+    total: int
+    done: int
+    running: int
+    failed: int
+    left: float | None
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        left = "" if self.left is None else f", about {duration(self.left)} left"
+        return f"trials: {self.done} of {self.total} done, {self.running} running, {self.failed} failed{left}"
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts trials and estimates the time left.
+
+    Simulators differ a thousandfold in what a trial takes, so a trial to come is expected to take the mean of those of
+    its own simulator, or of all where that has none yet, shared out over as many as have run at a time.
+
+    Attributes:
+        trials: The trials to run.
+        clock: Seconds, rising.
+        known: Simulator -> seconds of its trials, such as those of an earlier run.
+    """
+
+    trials: Sequence[Trial]
+    clock: Callable[[], float] = time.monotonic
+    known: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _began: dict[Trial, float] = field(default_factory=dict)
+    _over: set[Trial] = field(default_factory=set)
+    _failed: int = 0
+    _abreast: int = 1
+
+    def start(self, trial: Trial) -> None:
+        """Count a trial as running."""
+        self._began.setdefault(trial, self.clock())
+        self._abreast = max(self._abreast, len(self._began))
+
+    def finish(self, trial: Trial) -> None:
+        """Count a trial as done."""
+        self.known.setdefault(trial.simulator, []).append(self.clock() - self._began.pop(trial, self.clock()))
+        self._over.add(trial)
+
+    def fail(self, trial: Trial) -> None:
+        """Count a trial as failed."""
+        self._began.pop(trial, None)
+        self._over.add(trial)
+        self._failed += 1
+
+    def standing(self) -> Standing:
+        """Return where the run stands."""
+        done = len(self._over) - self._failed
+        return Standing(len(self.trials), done, len(self._began), self._failed, self._left())
+
+    def _left(self) -> float | None:
+        everything = [seconds for found in self.known.values() for seconds in found]
+        if not everything:
+            return None
+        overall = sum(everything) / len(everything)
+        left = 0.0
+        for trial in self.trials:
+            if trial not in self._over:
+                own = self.known.get(trial.simulator)
+                expected = sum(own) / len(own) if own else overall
+                left += max(0.0, expected - (self.clock() - self._began[trial] if trial in self._began else 0.0))
+        return left / self._abreast
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in words: ``42 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,127 @@
+"""One trial: a pure function of its identity and the task, and the attempt at it that fails with a line."""
+
+from __future__ import annotations
+
+import errno
+import time
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+from benchmark import predictions
+from benchmark.catalogue import simulator_class
+from benchmark.engines.environment import environment
+from benchmark.engines.interface import Failure, Outcome
+from benchmark.resources import peak_memory, threads
+from benchmark.simulator import AttendsToLabel, Prediction, ReportsCost, Simulator, UsesWorkspace, Workspace
+from benchmark.trials import Trial
+from tasks.errors import InputError
+from tasks.types import Session, Stimulus
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tasks.task import Task
+
+
+def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> tuple[pd.DataFrame, dict[str, object]]:
+    """Run one trial: a pure function of the trial and the task's sessions.
+
+    Args:
+        trial: What to run.
+        task: The task it belongs to.
+        workspace: Where a fit that can be resumed keeps its state; None runs without one.
+
+    Returns:
+        The checked predictions of the fold's test sessions (columns of ``predictions.schema``), and what it cost:
+        ``seconds``, ``seconds_fit`` and ``seconds_simulate``; ``peak_memory_bytes``, of the GPU where the simulator
+        reports it, else of the process; and what else the simulator reports. A simulator without a model ran 0 tokens;
+        one that has a model and reports no counts has none here.
+
+    Raises:
+        InputError: The simulator returned predictions that are not what was asked for.
+    """
+    train, test = task.split(trial.split).folds[trial.fold]
+    start = time.perf_counter()
+    with peak_memory() as peak:
+        simulator: Simulator = simulator_class(trial.factory)(**trial.settings)
+        if workspace is not None and isinstance(simulator, UsesWorkspace):
+            simulator.attach(workspace)
+        simulator.fit(task.sessions_at(train), trial.seed)
+        fitted = time.perf_counter()
+        sessions = task.sessions_at(test)
+        # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
+        shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
+        found = simulator.simulate(cast("list[Stimulus]", shown))
+        rows = _checked(trial.simulator, found, sessions)
+        if trial.label and isinstance(simulator, AttendsToLabel):
+            rows += _checked(trial.simulator, simulator.attend_to_label(sessions), sessions)
+    end = time.perf_counter()
+    cost: dict[str, object] = {} if trial.material else {"tokens": 0, "flops_estimated": 0}
+    if peak.bytes is not None:
+        cost["peak_memory_bytes"] = peak.bytes
+    if isinstance(simulator, ReportsCost):
+        cost |= simulator.cost()
+    cost |= {
+        "seconds": round(end - start, 3),
+        "seconds_fit": round(fitted - start, 3),
+        "seconds_simulate": round(end - fitted, 3),
+    }
+    return predictions.to_frame(rows, trial.simulator, trial.seed), cost
+
+
+def _checked(simulator: str, found: Sequence[Prediction], sessions: Sequence[Session]) -> list[Prediction]:
+    """Return the predictions in the order of the sessions, each checked."""
+    where = f"simulator '{simulator}'"
+    if [p.session_id for p in found] != [s.session_id for s in sessions]:
+        raise InputError(
+            f"{where} returned {len(found)} predictions for {len(sessions)} sessions or in another order; "
+            "simulate() must return one prediction per session, in order."
+        )
+    return [predictions.checked(p, len(s.slots), where) for p, s in zip(found, sessions, strict=True)]
+
+
+def attempt(
+    trial: Trial, task: Task, workspace: Workspace, *, engine: str, where: str, thread_count: int
+) -> Outcome | Failure:
+    """Run one trial with a fixed number of threads; a trial that raises is a failure, and the others go on.
+
+    Args:
+        trial: What to run.
+        task: The task it belongs to.
+        workspace: See ``run_trial``.
+        engine: Name of the engine, for the record.
+        where: Machine and process, for the record.
+        thread_count: Threads of numerical libraries.
+
+    Raises:
+        ModuleNotFoundError: A library is missing, which the other trials would only find out again.
+        InputError: The disk is full, likewise.
+    """
+    try:
+        with threads(thread_count):
+            frame, cost = run_trial(trial, task, workspace)
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:  # a trial may fail with anything at all
+        if _disk_full(error):
+            raise
+        return failure(error)
+    return Outcome(frame, cost, environment(engine, where, thread_count))
+
+
+def failure(error: BaseException) -> Failure:
+    """Return an exception as the failure of a trial."""
+    text = " ".join(str(error).split())
+    kind = type(error).__name__
+    line = text if isinstance(error, InputError) else f"{kind}: {text}" if text else kind
+    return Failure(line, "".join(traceback.format_exception(error)))
+
+
+def _disk_full(error: BaseException | None) -> bool:
+    """Return whether an exception was raised for want of room on a disk."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False

@@ -1,0 +1,244 @@
+"""What runs on Ray's workers: one process carries out one trial after the other and keeps what they share.
+
+A worker tells of its trials through the inbox, an actor beside the driver; the driver alone writes to the store. The
+worker's own disk is scratch.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from benchmark.catalogue import code_version, simulator_class
+from benchmark.engines.environment import host
+from benchmark.engines.interface import Failure, Files
+from benchmark.engines.parcel import chunks, local_copy
+from benchmark.engines.trial import attempt, failure
+from benchmark.simulator import HasMaterial, Workspace
+from benchmark.store import read_files, write_files
+from benchmark.trials import Trial
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.engines.interface import Score
+    from tasks.task import Task
+
+T = TypeVar("T")
+
+Message = tuple[str, int, tuple[Any, ...]]
+"""A method of the ledger, the index of the trial, further arguments."""
+
+
+class Inbox:
+    """An actor beside the driver: keeps what workers tell until the driver fetches it, and the latest checkpoints.
+
+    Args:
+        states: Index of a trial -> checkpoint that an earlier attempt left.
+    """
+
+    def __init__(self, states: Mapping[int, Files]) -> None:
+        self._states = dict(states)
+        self._finished: set[int] = set()
+        self._scores: dict[int, float] = {}
+        self._messages: list[Message] = []
+
+    def send(self, method: str, index: int, *arguments: Any) -> None:
+        """Take a message for the ledger."""
+        if method == "keep":
+            self._states[index] = arguments[0]
+        elif method in ("finish", "fail"):
+            self._states.pop(index, None)
+            self._finished.add(index)
+        self._messages.append((method, index, arguments))
+
+    def note(self, index: int, score: float) -> None:
+        """Take the score of a trial that is about to finish."""
+        self._scores[index] = score
+
+    def score(self, index: int) -> float | None:
+        """Return the score of a trial, None if it has none."""
+        return self._scores.get(index)
+
+    def state(self, index: int) -> Files | None:
+        """Return the latest checkpoint of a trial, None if the trial is over."""
+        return None if index in self._finished else self._states.get(index, {})
+
+    def fetch(self) -> list[Message]:
+        """Return the messages since the last call, in order."""
+        messages, self._messages = self._messages, []
+        return messages
+
+
+class Library:
+    """An actor beside the driver: lends checkpoints that lie there to machines that lack them.
+
+    A checkpoint is read from disk once and goes through the object store, so it travels once to each machine.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: dict[str, list[tuple[str, Any]]] = {}
+
+    def pieces(self, folder: str) -> list[tuple[str, Any]]:
+        """Return (file name, reference to a piece of it) for the whole folder, in order."""
+        import ray
+
+        if folder not in self._pieces:
+            self._pieces[folder] = [(name, ray.put(content)) for name, content in chunks(Path(folder))]
+        return self._pieces[folder]
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What every trial of a run is handed.
+
+    Attributes:
+        trials: The trials.
+        task: Reference to a ``PackedTask``.
+        key: Digest of the task's content.
+        threads: Threads of a trial.
+        inbox: An ``Inbox``.
+        library: A ``Library``, None where all workers share the driver's disk.
+        folders: Index of a trial -> setting -> folder on the driver's machine of a checkpoint that it rests on.
+        score: Returns a trial's score from its predictions; None where nobody asks for scores.
+    """
+
+    trials: tuple[Trial, ...]
+    task: Any
+    key: str
+    threads: int
+    inbox: Any
+    library: Any
+    folders: Mapping[int, Mapping[str, str]]
+    score: Score | None = None
+
+
+def carry_out(index: int, parcel: Parcel) -> float | None:
+    """Carry out one trial and tell the inbox; a trial that is over already is left alone.
+
+    Returns:
+        The trial's score, None if it failed or nobody asks for scores.
+    """
+    import ray
+
+    trial = parcel.trials[index]
+
+    def tell(method: str, *arguments: Any) -> None:
+        ray.get(parcel.inbox.send.remote(method, index, *arguments))
+
+    state: Files | None = ray.get(parcel.inbox.state.remote(index))
+    if state is None:
+        known: float | None = ray.get(parcel.inbox.score.remote(index))
+        return known
+    where = f"{host()} node {ray.get_runtime_context().get_node_id()[:8]} process {os.getpid()}"
+    tell("start", where)
+    try:
+        with tempfile.TemporaryDirectory(prefix="gazebench-") as scratch:
+            shipper = _Shipper(Path(scratch), functools.partial(tell, "keep"))
+            write_files(shipper.state, state)
+            shipper.changed()
+            workspace = Workspace(shipper.state, shipper.artifacts, functools.partial(tell, "say"), shipper.progress)
+            settled = _settled(trial, index, parcel, where)
+            task = unpacked(parcel)
+            found = attempt(settled, task, workspace, engine="ray", where=where, thread_count=parcel.threads)
+            files = read_files(shipper.artifacts)
+            score = None
+            if parcel.score is not None and not isinstance(found, Failure):
+                score = parcel.score(task, trial, found.frame)
+                ray.get(parcel.inbox.note.remote(index, score))
+    except Exception as error:  # whatever it is, it is this trial's, and the others go on
+        found = failure(error)
+    if isinstance(found, Failure):
+        tell("fail", found)
+        return None
+    tell("finish", found, files)
+    return score
+
+
+class _Shipper:
+    """Sends a trial's checkpoints to the driver, as often as they change between two steps of the trial's progress."""
+
+    def __init__(self, scratch: Path, keep: Any) -> None:
+        self.state, self.artifacts = scratch / "state", scratch / "artifacts"
+        self._keep = keep
+        self._seen: list[tuple[str, int, int]] = []
+        for folder in (self.state, self.artifacts):
+            folder.mkdir()
+
+    def changed(self) -> bool:
+        """Return whether the checkpoint is another one than at the last call."""
+        stats = [(path.name, path.stat()) for path in sorted(self.state.rglob("*"))]
+        seen = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+        changed, self._seen = seen != self._seen, seen
+        return changed
+
+    def progress(self, items: Iterable[T], *, total: int | None = None, desc: str = "") -> Iterator[T]:
+        """Yield the items; what the step between two of them has left as a checkpoint is sent."""
+        for item in items:
+            yield item
+            if self.changed():
+                self._keep(read_files(self.state))
+
+
+_tasks: dict[str, Task] = {}
+"""The tasks that this process has unpacked."""
+
+
+def unpacked(parcel: Parcel) -> Task:
+    """Return the task, unpacked once per process from the one copy in the machine's object store."""
+    import ray
+
+    if parcel.key not in _tasks:
+        _tasks[parcel.key] = ray.get(parcel.task).unpack()
+    return _tasks[parcel.key]
+
+
+def _settled(trial: Trial, index: int, parcel: Parcel, where: str) -> Trial:
+    """Return the trial with settings that lead to its material on this machine.
+
+    Raises:
+        InputError: This worker would not run the trial that was asked for: other code, another model.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # what is not here comes from the driver, never from elsewhere
+    if code_version(trial.factory) != trial.code:
+        raise InputError(
+            f"{where} has other code of {trial.simulator} than the driver; install the same version on every machine."
+        )
+    found = _material(trial)
+    if found != trial.material and parcel.library is not None and parcel.folders.get(index):
+        own = {
+            key: str(local_copy(trial.material[key], _pieces(parcel, folder)))
+            for key, folder in parcel.folders[index].items()
+        }
+        trial = replace(trial, settings={**trial.settings, **own})
+        found = _material(trial)
+    if found != trial.material:
+        keys = sorted(k for k in {*trial.material, *found} if trial.material.get(k) != found.get(k))
+        raise InputError(
+            f"{where} would run {trial.simulator} with another {' and '.join(keys)} than the driver; "
+            "give the number format (--set dtype=...) or the same files and version on every machine."
+        )
+    return trial
+
+
+def _material(trial: Trial) -> dict[str, str]:
+    """Return what the trial would rest on here; empty if it is not here."""
+    try:
+        built = simulator_class(trial.factory)(**trial.settings)
+        return dict(built.material()) if isinstance(built, HasMaterial) else {}
+    except InputError:
+        return {}
+
+
+def _pieces(parcel: Parcel, folder: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the pieces of a folder on the driver's machine; asked for only when the first is drawn."""
+    import ray
+
+    lent = itertools.chain.from_iterable(ray.get(parcel.library.pieces.remote(f)) for f in (folder,))
+    for name, piece in lent:
+        yield name, ray.get(piece)

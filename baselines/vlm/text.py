@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,16 +30,17 @@ class Text:
         language_model: Folder or hub name of a causal language model; empty takes the backbone without an image.
         backbone: Registry name, folder or hub name of a vision-language model.
         dtype: Number format of the model; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
-        positions: Tell row and column of every item.
+        positions: Tell row and column of every item; what makes ``text-position``, and no setting.
     """
 
     language_model: str = ""
     backbone: str = "pocket-qwen3vl"
     dtype: str = "auto"
-    positions: bool = False
+    positions: bool = field(default=False, init=False)
     _workspace: Workspace | None = field(default=None, init=False, repr=False)
     _model: Any = field(default=None, init=False, repr=False)
     _seed: int = field(default=0, init=False, repr=False)
+    _passed: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         loaded.number_format(self.dtype)
@@ -69,26 +71,36 @@ class Text:
         else:
             self._model = language_model.of_backbone(self.backbone, self.dtype)
         self._seed = seed
+        self._passed = 0
 
     def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
         """Return click probabilities and answers, from the log-probabilities of the labels as answers."""
-        from baselines.distributed.group import in_shares
+        from baselines.distributed.group import in_shares, total
 
         if self._model is None:
             raise RuntimeError("fit before simulate")
         report: Callable[[str], None] = (lambda line: None) if self._workspace is None else self._workspace.report
         with loaded.few_threads(self._model.model):
             found = in_shares(sessions, self._pass, _BATCH, report)
+        self._passed = int(total(self._passed))
         if self._workspace is not None and sessions:
             path = self._workspace.artifacts / "recency.json"
             with write_errors(path):
                 path.write_text(json.dumps(recency([row[1] for row in found]), indent=1) + "\n", encoding="utf-8")
         return [row[0] for row in found]
 
+    def cost(self) -> Mapping[str, float]:
+        """Return the tokens of the questions, and the estimated FLOPs: two per decoder parameter and token."""
+        if self._model is None:
+            return {}
+        size = sum(math.prod(p.shape) for p in self._model.model.get_decoder().parameters())
+        return {"tokens_simulated": self._passed, "flops_estimated": 2.0 * size * self._passed}
+
     def _pass(self, sessions: Sequence[Stimulus]) -> list[tuple[Prediction, Floats]]:
         """Return per session the prediction, and the probabilities in list order."""
         lists = [item_list(session, self._seed, self.positions) for session in sessions]
         candidates = [self._model.answer_tokens(session) for session in sessions]
+        self._passed += sum(len(self._model.ids(listed.text)) for listed in lists)
         found = []
         shares = self._model.probabilities([listed.text for listed in lists], candidates)
         for session, listed, places in zip(sessions, lists, shares, strict=True):
@@ -102,7 +114,7 @@ class Text:
 class TextPosition(Text):
     """The same list with row and column of every item."""
 
-    positions: bool = True
+    positions: bool = field(default=True, init=False)
 
 
 def recency(shares: Sequence[Floats]) -> dict[str, object]:

@@ -160,3 +160,14 @@ def test_what_is_no_language_model_is_one_line(tmp_path):
         Text(language_model=str(tmp_path)).fit([], 0)
     with pytest.raises(InputError):
         loaded.number_format("half")
+
+
+def test_the_tokens_of_the_questions_are_counted(causal):
+    simulator = Text(language_model=causal)
+    assert simulator.cost() == {}
+    simulator.fit([], 1)
+    simulator.simulate([shown(), shown()])
+    model = language_model.causal(causal, "float32")
+    tokens = 2 * len(model.ids(item_list(shown(), 1, False).text))
+    size = sum(p.numel() for p in model.model.get_decoder().parameters())
+    assert simulator.cost() == {"tokens_simulated": tokens, "flops_estimated": 2.0 * size * tokens}

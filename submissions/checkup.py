@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from submissions.at_hand import AtHand, Data, find
-from submissions.checks import coverage, numbers, suspicion
+from submissions.checks import coverage, numbers, reported, suspicion
 from submissions.format import METADATA_FILE, PREDICTIONS_FOLDER, Entry, Submission
 from submissions.limits import DEFAULT, Limits
 from submissions.predictions import read_rows
@@ -40,14 +40,16 @@ def doctor(folder: str | Path, data: Data | None = None, limits: Limits = DEFAUL
         for entry in submission.entries:
             groups[entry.key].append(entry)
         blanks = _Blanks()
+        known: dict[tuple[str, str], AtHand] = {}
         claims: set[str] = set()
         read = 0
         for key, entries in groups.items():
-            claimed = _check_group(submission, key, entries, data, blanks, found)
+            claimed = _check_group(submission, key, entries, data, blanks, known, found)
             claims = claims.union(*claimed)
             read += len(claimed)
         _check_attention(submission, claims, found, complete=read == len(submission.entries))
         _check_failures(submission, blanks, found)
+        reported.check(submission, known, found)
     return found.listed()
 
 
@@ -63,13 +65,21 @@ class _Blanks:
 
 
 def _check_group(
-    submission: Submission, key: str, entries: list[Entry], data: Data | None, blanks: _Blanks, found: Findings
+    submission: Submission,
+    key: str,
+    entries: list[Entry],
+    data: Data | None,
+    blanks: _Blanks,
+    known: dict[tuple[str, str], AtHand],
+    found: Findings,
 ) -> list[tuple[str, ...]]:
     """Check the seeds of one task and split; return the parts that each file claims that could be read."""
     first = entries[0]
     digest = submission.digests.get(key)
     place = f"{PREDICTIONS_FOLDER}/{key}"
     at_hand = find(first.task, first.version, first.split, digest, place, data, found)
+    if at_hand is not None:
+        known[first.task, first.split] = at_hand
     if at_hand is not None and at_hand.notice and not submission.notice:
         what = f"{key} is simulated data, but 'notice' is blank."
         found.warning("notice", METADATA_FILE, None, what, f"Set it: notice: {at_hand.notice}")

@@ -391,3 +391,30 @@ def test_the_verb_exits_with_0_when_there_is_no_error(tmp_path, mini, registered
 def test_a_mistake_gets_one_line(argv, message, capsys):
     assert main(["doctor", *argv]) == 2
     assert message in capsys.readouterr().err
+
+
+def reporting(tmp_path, task, *values):
+    """Return the problems of a good submission that reports numbers without predictions as well."""
+    rows = [
+        {"task": t, "split": "kfold", "metric": metric, "value": value, "source": "their paper"}
+        for t, metric, value in values
+    ]
+    return problems(builder.write(tmp_path, task, {1: builder.rows(task)}, reported=rows), task)
+
+
+def test_reported_numbers_that_no_data_can_give_are_errors(tmp_path, mini):
+    found = reporting(tmp_path, mini, ("mini", "JS", 0.9), ("mini", "KL", 0.5))
+    assert [(p.severity, p.kind, p.file) for p in found] == [("error", "reported", "submission.yaml")]
+    assert "JS" in found[0].what and "0.9" in found[0].what and str(found[0]).isascii()
+
+
+def test_granularity_of_reported_numbers_is_held_against_the_sessions_at_hand(tmp_path, mini):
+    """21 test sessions: an accuracy of one run is a multiple of 1/21, unless ties or users were averaged."""
+    assert reporting(tmp_path / "fits", mini, ("mini", "Accuracy", 0.2857)) == []
+    found = reporting(tmp_path / "not", mini, ("mini", "Accuracy", 0.2901))
+    assert [(p.severity, p.kind) for p in found] == [("warning", "reported")]
+
+
+def test_reported_numbers_of_a_task_that_is_not_at_hand_are_checked_for_what_they_are(tmp_path, mini):
+    found = reporting(tmp_path, mini, ("elsewhere", "AUC", 1.5))
+    assert [(p.severity, p.kind) for p in found] == [("error", "reported")]

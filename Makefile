@@ -22,8 +22,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[vlm]'
 	touch $@
 
-# The leaderboard's page is tested in Chromium where there is one; the tests say so and skip elsewhere.
+# Pages are tested in Chromium, LaTeX output by compiling it, where these are; the tests say so and skip elsewhere.
 $(VENV)/.tested: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[vlm,ray,deepspeed,dev]'
 	command -v chromedriver >/dev/null || timeout 300 apt-get install --yes --no-install-recommends chromium chromium-driver >/dev/null 2>&1 || true
+	command -v pdflatex >/dev/null || timeout 300 apt-get install --yes --no-install-recommends texlive-latex-recommended >/dev/null 2>&1 || true
 	touch $@

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
+from benchmark.latex import booktabs, escape_latex
 from benchmark.metrics import Metric, all_metrics
 from benchmark.results import MetricResult, Results, SimulatorResult
 from tasks.errors import unknown_name
@@ -94,13 +95,10 @@ def latex(results: Results) -> str:
     from tabulate import tabulate
 
     metrics = _claimed(results)
-    arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
-    headers = ["simulator", *[f"{m.name} {arrows[m.arrow]}" for m in metrics]]
+    headers = ["simulator", *[escape_latex(f"{m.name} {m.arrow}") for m in metrics]]
     rows = [[escape_latex(cell) for cell in row] for row in _cells(results, metrics)]
     body = tabulate(rows, headers=headers, tablefmt="latex_raw", disable_numparse=True, colalign=_align(metrics))
-    for rule, replacement in zip(("\\hline",) * 3, ("\\toprule", "\\midrule", "\\bottomrule"), strict=True):
-        body = body.replace(rule, replacement, 1)
-    return "\n".join([*[f"% {line}" for line in [*_heading(results), *_legend(results)]], body])
+    return "\n".join([*[f"% {line}" for line in [*_heading(results), *_legend(results)]], booktabs(body)])
 
 
 def as_csv(results: Results) -> str:
@@ -221,14 +219,3 @@ def p_value(value: float | None) -> str:
     if value is None:
         return ""
     return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def escape_latex(text: str) -> str:
-    """Return text that LaTeX prints as it is."""
-    special = {
-        "\\": r"\textbackslash{}",
-        SIGNIFICANT: r"$^\dagger$",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-    return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from benchmark.latex import booktabs, escape_latex
 from benchmark.tables import number
 from leaderboard import columns as registry
 from leaderboard.columns import GROUPS, HEADLINE, Cell, Column, View, claimed
@@ -166,7 +167,7 @@ def _body(
     resolved = [_resolved(view, c) for c in columns]
     if any(resolved):
         lines.append(["", "resolves", *resolved])
-    return ["tier", "simulator", *[c.title for c in columns]], lines
+    return ["tier", "simulator", *(escape(c.title) for c in columns)], lines
 
 
 def _resolved(view: View, column: Column) -> str:
@@ -235,11 +236,9 @@ def _markdown(view: View, metric: str, groups: Sequence[str]) -> str:
 
 
 def _latex(view: View, metric: str, groups: Sequence[str]) -> str:
-    body = _tabulated(view, metric, chosen_columns(view, groups), "latex_booktabs", plain)
-    for arrow, command in {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "…": r"\ldots{}"}.items():
-        body = body.replace(arrow, command)
+    body = _tabulated(view, metric, chosen_columns(view, groups), "latex_raw", lambda text: escape_latex(plain(text)))
     comments = [*heading(view), *legend(view, metric), *_reported(view, plain)]
-    return "\n".join([*[f"% {line}" for line in comments], body])
+    return "\n".join([*[f"% {line}" for line in comments], booktabs(body)])
 
 
 def _csv(views: Sequence[View], metric: str | None) -> str:

@@ -46,8 +46,8 @@ def call(arguments: argparse.Namespace) -> int:
     from benchmark.cli import options
     from benchmark.reproduction import Choice, build, groups_of, layouts, render, run_groups, write
     from benchmark.reproduction.figures import figure_layouts, render_figure, require_matplotlib, write_figure
+    from benchmark.reproduction.formats import SUFFIXES
     from benchmark.reproduction.groups import STAND_INS
-    from benchmark.reproduction.printing import SUFFIXES
     from benchmark.store import TrialStore
 
     found_layouts, found_figures = layouts(), figure_layouts()

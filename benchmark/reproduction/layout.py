@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
-from benchmark.config import CONFIGS, LAYOUT, read_config
-from benchmark.metrics import get
-from tasks.errors import InputError, unknown_name
+from benchmark.config import CONFIGS
+from benchmark.reproduction.section import COMMON, Section, open_layout
 
 TABLES = CONFIGS / "tables"
 
-KINDS = ("values", "significance")
-_KEYS = ("part", "kind", "title", "published", "backbones", "operators", "rows", "metrics", "improvement")
-_NEEDED = ("part", "title", "backbones", "operators", "rows", "metrics")
+Kind = Literal["values", "significance"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Layout:
 
     name: str
     part: str
-    kind: Literal["values", "significance"]
+    kind: Kind
     title: str
     published: int | None
     backbones: tuple[str, ...]
@@ -70,52 +68,19 @@ def read_layout(path: Path) -> Layout:
     Raises:
         InputError: The file is no run configuration, or its ``layout`` section lacks or misnames something.
     """
-    run = read_config(path)
-    section = run.pop(LAYOUT, None)
-    if not isinstance(section, dict):
-        raise InputError(f"{path} has no section 'layout'; a table needs {', '.join(_NEEDED)} there.")
-    for key in section:
-        if key not in _KEYS:
-            raise unknown_name(f"key in 'layout' of {path}:", str(key), _KEYS)
-    if missing := [key for key in _NEEDED if not section.get(key)]:
-        raise InputError(f"{path}: 'layout' lacks {', '.join(missing)}.")
-    if "task" not in run or "simulators" not in run:
-        raise InputError(f"{path} must name a task and its simulators.")
-
-    def names(key: str) -> tuple[str, ...]:
-        value = section[key]
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise InputError(f"{path}: '{key}' of 'layout' must be a list of names, not {value!r}.")
-        return tuple(value)
-
-    rows = section["rows"]
-    if not isinstance(rows, dict) or not all(isinstance(k, str) and isinstance(v, str) for k, v in rows.items()):
-        raise InputError(f"{path}: 'rows' of 'layout' must map simulators to labels.")
-    simulators = cast("tuple[str, ...]", run["simulators"])
-    improvement = names("improvement") if "improvement" in section else None
-    for name in (*rows, *(improvement or ())):
-        if name not in simulators:
-            raise unknown_name(f"simulator in 'layout' of {path}:", name, simulators)
-    if improvement is not None and len(improvement) != 2:
-        raise InputError(f"{path}: 'improvement' of 'layout' must be [simulator, base].")
-    for metric in (metrics := names("metrics")):
-        get(metric)
-    kind = section.get("kind", "values")
-    if kind not in KINDS:
-        raise unknown_name(f"kind of table in {path}:", str(kind), KINDS)
-    published = section.get("published")
+    values, run = open_layout(path, "table")
+    section = Section(path, values, run, (*COMMON, "rows", "metrics", "improvement"))
+    improvement = tuple(map(section.known_simulator, section.names("improvement")))
+    if improvement and len(improvement) != 2:
+        raise section.wrong("improvement", "[simulator, base]")
+    published = values.get("published")
     if published is not None and type(published) is not int:
-        raise InputError(f"{path}: 'published' of 'layout' must be the number of a table, not {published!r}.")
+        raise section.wrong("published", "the number of a table")
     return Layout(
-        name=path.stem,
-        part=str(section["part"]),
-        kind=kind,
-        title=str(section["title"]),
+        **section.common(),
+        kind=cast("Kind", section.word("kind", KINDS)),
         published=published,
-        backbones=names("backbones"),
-        operators=names("operators"),
-        rows=rows,
-        metrics=metrics,
-        improvement=None if improvement is None else (improvement[0], improvement[1]),
-        run=run,
+        rows=section.rows("rows"),
+        metrics=section.metrics("metrics"),
+        improvement=(improvement[0], improvement[1]) if improvement else None,
     )

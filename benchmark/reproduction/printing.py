@@ -5,58 +5,59 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
+from benchmark.latex import escape_latex
 from benchmark.metrics import get
+from benchmark.reproduction.formats import SUFFIXES, rendered, split_captions, write_files
 from benchmark.reproduction.table import Cell, Row, Table
-from benchmark.tables import escape_latex, number, p_value
-from tasks.errors import unknown_name
-
-SUFFIXES = {"terminal": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
-"""Format -> ending of its file."""
+from benchmark.tables import number, p_value
 
 
 def render(table: Table, form: str) -> str:
-    """Return the table in one of the formats of ``SUFFIXES``; the text ends in a line feed.
+    """Return the table in one of the formats of ``formats.SUFFIXES``; the text ends in a line feed.
 
     Raises:
         InputError: There is no such format.
     """
-    renderers: dict[str, Callable[[Table], str]] = {
-        "terminal": terminal,
-        "markdown": markdown,
-        "latex": latex,
-        "csv": as_csv,
-        "json": as_json,
-    }
-    if form not in renderers:
-        raise unknown_name("format", form, renderers)
-    return renderers[form](table).rstrip("\n") + "\n"
+    renderers = {"terminal": terminal, "markdown": markdown, "latex": latex, "csv": as_csv, "json": as_json}
+    return rendered(table, form, renderers)
+
+
+def write(table: Table, out: Path) -> list[Path]:
+    """Write a table in every format; return the files.
+
+    Raises:
+        InputError: ``out`` cannot be written.
+    """
+    return write_files(out, table.name, {suffix: render(table, form).encode() for form, suffix in SUFFIXES.items()})
 
 
 def terminal(table: Table) -> str:
     """Return the table for a terminal."""
-    return "\n".join([table.title, *_notes(table), "", _grid(table, "simple"), "", *_remarks(table)])
+    notes, remarks = _captions(table)
+    return "\n".join([table.title, *notes, "", _grid(table, "simple"), "", *remarks])
 
 
 def markdown(table: Table) -> str:
     """Return the table as Markdown."""
-    notes = [f"**{note}**" for note in _notes(table)]
-    remarks = "\n".join(f"- {line}" for line in _remarks(table))
-    return "\n\n".join([f"## {table.title}", *notes, _grid(table, "pipe"), remarks])
+    notes, remarks = _captions(table)
+    bold, items = [f"**{note}**" for note in notes], "\n".join(f"- {line}" for line in remarks)
+    return "\n\n".join([f"## {table.title}", *bold, _grid(table, "pipe"), items])
 
 
 def latex(table: Table) -> str:
     """Return a table environment for booktabs, with all captions."""
     columns = "lll" + "r" * len(table.metrics)
-    arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
-    heads = [f"{escape_latex(m)} {arrows[get(m).arrow]}" for m in table.metrics]
+    notes, remarks = _captions(table)
+    heads = [escape_latex(f"{m} {get(m).arrow}") for m in table.metrics]
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering\small",
-        rf"\caption{{{escape_latex(' '.join([table.title + '.', *_notes(table), *_remarks(table)]))}}}",
+        rf"\caption{{{escape_latex(' '.join([table.title + '.', *notes, *remarks]))}}}",
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
         " & ".join(["backbone", "operator", "method", *heads]) + r" \\",
@@ -68,7 +69,7 @@ def latex(table: Table) -> str:
             lines.append(r"\midrule")
         names = [row.backbone if block != before else "", row.operator if block != before else "", row.method]
         before = block
-        cells = [_latex_cell(table, row, row.cells.get(m)) for m in table.metrics]
+        cells = [_cell(table, row, row.cells.get(m), tex=True) for m in table.metrics]
         lines.append(" & ".join([*map(escape_latex, names), *cells]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"])
 
@@ -77,13 +78,14 @@ def as_csv(table: Table) -> str:
     """Return one line per row and metric; what is simulated or a stand-in is said in every line."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    notes = " ".join(_captions(table)[0])
     known = ("value", "low", "high", "sd", "stars", "p_users")
     writer.writerow(["table", "backbone", "operator", "method", "kind", "ranked", "metric", *known, "trials", "notes"])
     for row in table.rows:
         for metric, cell in row.cells.items():
             values = ["" if getattr(cell, k) is None else getattr(cell, k) for k in known]
             where = [table.name, row.backbone, row.operator, row.method, row.kind, row.ranked, metric]
-            writer.writerow([*where, *values, " ".join(row.identities), " ".join(_notes(table))])
+            writer.writerow([*where, *values, " ".join(row.identities), notes])
     return text.getvalue()
 
 
@@ -92,16 +94,11 @@ def as_json(table: Table) -> str:
     return json.dumps(asdict(table), indent=1, ensure_ascii=False, default=dict)
 
 
-def _notes(table: Table) -> list[str]:
-    """Return the captions that stand above the table: stand-ins and simulated data."""
-    return [line for line in table.captions if line.startswith("NOTE:")]
-
-
-def _remarks(table: Table) -> list[str]:
-    """Return the captions that stand below it, and where it comes from."""
-    remarks = [line for line in table.captions if not line.startswith("NOTE:")]
+def _captions(table: Table) -> tuple[list[str], list[str]]:
+    """Return the captions above the table, and those below it with where it comes from."""
+    notes, remarks = split_captions(table.captions)
     trials = {identity for row in table.rows for identity in row.identities}
-    return [*remarks, f"Made from {len(trials)} trials; their identities stand in {table.name}.json."]
+    return notes, [*remarks, f"Made from {len(trials)} trials; their identities stand in {table.name}.json."]
 
 
 def _grid(table: Table, form: str) -> str:
@@ -115,39 +112,29 @@ def _grid(table: Table, form: str) -> str:
         repeated = names == before and form == "simple"
         before = names
         label = row.method if row.ranked else f"({row.method})"
-        rows.append([*(("", "") if repeated else names), label, *(_cell(table, row, m) for m in table.metrics)])
+        rows.append(
+            [*(("", "") if repeated else names), label, *(_cell(table, row, row.cells.get(m)) for m in table.metrics)]
+        )
     align = ("left", "left", "left", *["right"] * len(table.metrics))
     return tabulate(rows, headers=headers, tablefmt=form, disable_numparse=True, colalign=align)
 
 
-def _cell(table: Table, row: Row, metric: str) -> str:
-    """Return one cell as plain text."""
-    cell = row.cells.get(metric)
+def _cell(table: Table, row: Row, cell: Cell | None, *, tex: bool = False) -> str:
+    """Return one cell as plain text or as LaTeX."""
     if cell is None:
-        return ""
+        return "--" if tex else ""
     if row.kind == "improvement":
-        return f"{cell.value:+.1f} %"
-    if row.kind == "difference":
-        return f"{cell.value:+.3f}"
-    if row.kind == "paper" and cell.sd is None:
-        return number(cell.value)
-    if table.kind != "significance":
-        return number(cell.value)
-    spread = "" if cell.sd is None else f" ± {cell.sd:.3f}"
-    p = "" if cell.p_users is None else f" (p {p_value(cell.p_users)})"
-    return f"{number(cell.value)}{spread}{cell.stars}{p}"
-
-
-def _latex_cell(table: Table, row: Row, cell: Cell | None) -> str:
-    if cell is None:
-        return "--"
-    if row.kind == "improvement":
-        return rf"{cell.value:+.1f}\,\%"
+        return f"{cell.value:+.1f}" + (r"\,\%" if tex else " %")
     if row.kind == "difference":
         return f"{cell.value:+.3f}"
     text = number(cell.value)
-    if table.kind == "significance":
-        text += "" if cell.sd is None else rf"\,$\pm$\,{cell.sd:.3f}"
-        text += f"$^{{{cell.stars}}}$" if cell.stars else ""
-        text += "" if cell.p_users is None else f" ({p_value(cell.p_users).replace('<', '$<$')})"
+    if table.kind != "significance" or (row.kind == "paper" and cell.sd is None):
+        return text
+    if cell.sd is not None:
+        text += rf"\,$\pm$\,{cell.sd:.3f}" if tex else f" ± {cell.sd:.3f}"
+    if cell.stars:
+        text += f"$^{{{cell.stars}}}$" if tex else cell.stars
+    if cell.p_users is not None:
+        p = p_value(cell.p_users)
+        text += f" ({p.replace('<', '$<$')})" if tex else f" (p {p})"
     return text

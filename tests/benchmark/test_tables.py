@@ -8,9 +8,11 @@ import pytest
 
 from benchmark import tables
 from benchmark.config import RunConfig
+from benchmark.latex import escape_latex
 from benchmark.runner import run
 from tasks.errors import InputError
 from tests.benchmark.toys import Toys
+from tests.latex import compiles
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def test_csv_holds_every_value_unrounded(results):
 def test_latex_is_booktabs_and_escaped(results):
     text = tables.render(results, "latex")
     assert [text.count(rule) for rule in ("\\toprule", "\\midrule", "\\bottomrule", "\\hline")] == [1, 1, 1, 0]
-    assert tables.escape_latex("50% a_b & †") == r"50\% a\_b \& $^\dagger$"
+    assert escape_latex("50% a_b & †") == r"50\% a\_b \& $^\dagger$"
 
 
 def test_markdown_holds_intervals_and_the_corrected_comparisons(results):
@@ -80,3 +82,7 @@ def test_a_narrow_terminal_gets_blocks_of_columns(results):
     table = [line for line in narrow.splitlines() if line.startswith(("---", "simulator", "sharp", "(oracle"))]
     assert max(map(len, table)) <= 80 and len(table) > 4
     assert sorted(re.findall(r"\d\.\d{3}", narrow)) == sorted(re.findall(r"\d\.\d{3}", wide))
+
+
+def test_the_latex_table_compiles(results, tmp_path):
+    compiles(tables.render(results, "latex"), tmp_path)

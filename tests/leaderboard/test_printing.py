@@ -16,6 +16,7 @@ from leaderboard.columns import Cell, Column
 from leaderboard.site.build import build
 from leaderboard.store import Board
 from tasks.errors import InputError
+from tests.latex import compiles
 from tests.mini import NOTICE
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +133,10 @@ def test_latex_is_balanced_and_escaped(views):
     text = "\n".join(x for x in printing.render(views[1:], "latex").splitlines() if not x.startswith("%"))
     assert "\\toprule" in text and "$\\downarrow$" in text and "↓" not in text
     assert not re.search(r"(?<!\\)[%#_]", text)
+
+
+def test_latex_compiles_hostile_names_included(views, tmp_path):
+    compiles(printing.render(views, "latex"), tmp_path)
 
 
 def test_a_new_column_is_one_entry(views, stocked, tmp_path, monkeypatch):

@@ -10,8 +10,9 @@ import numpy as np
 
 from benchmark.drawing import ATTENTION_COLOUR, GAZE_COLOUR
 from benchmark.reproduction.figures import style
-from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask, Section
+from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Found, stand_ins
+from benchmark.reproduction.section import Section
 from benchmark.simulator import Floats
 from benchmark.tables import number
 from tasks.errors import InputError, unknown_name
@@ -92,17 +93,9 @@ class Examples(FigureLayout):
         quantiles = () if sessions else section.numbers("quantiles")
         if not all(0 <= q <= 1 for q in quantiles):
             raise section.wrong("quantiles", "numbers between 0 and 1")
-        backbones, operators = section.names("backbones"), section.names("operators")
-        if not (backbones and operators):
-            raise InputError(f"{section.path}: 'layout' lacks backbones or operators.")
         return cls(
-            name=section.path.stem,
-            part=section.text("part"),
-            title=section.text("title"),
-            published=str(section.values.get("published", "")),
-            backbones=backbones,
-            operators=operators,
-            run=section.run,
+            **section.common(),
+            published=section.number(),
             rows=rows,
             quantiles=quantiles,
             sessions=sessions,

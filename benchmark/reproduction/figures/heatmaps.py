@@ -10,8 +10,9 @@ import numpy as np
 
 from benchmark.metrics import evaluate_sessions
 from benchmark.reproduction.figures import style
-from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask, Section
+from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Found, stand_ins
+from benchmark.reproduction.section import Section
 from benchmark.simulator import Floats
 from benchmark.tables import number
 from tasks.errors import InputError
@@ -67,17 +68,9 @@ class Heatmaps(FigureLayout):
     @classmethod
     def read(cls, section: Section) -> Heatmaps:
         """Return the layout in a file's section."""
-        backbones, operators = section.names("backbones"), section.names("operators")
-        if not (backbones and operators):
-            raise InputError(f"{section.path}: 'layout' lacks backbones or operators.")
         return cls(
-            name=section.path.stem,
-            part=section.text("part"),
-            title=section.text("title"),
-            published=str(section.values.get("published", "")),
-            backbones=backbones,
-            operators=operators,
-            run=section.run,
+            **section.common(),
+            published=section.number(),
             humans=section.text("humans"),
             rows=section.rows("rows"),
             columns=section.whole("columns"),

@@ -6,16 +6,12 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 
-from benchmark.files import replace_file
+from benchmark.latex import escape_latex
 from benchmark.reproduction.figures.base import Figure, Record
 from benchmark.reproduction.figures.style import FORMATS, encode
-from benchmark.reproduction.printing import SUFFIXES
-from benchmark.tables import escape_latex
-from tasks.errors import unknown_name
-from tasks.storage import write_errors
+from benchmark.reproduction.formats import SUFFIXES, rendered, split_captions, write_files
 
 
 def render_figure(figure: Figure, form: str) -> str:
@@ -24,16 +20,8 @@ def render_figure(figure: Figure, form: str) -> str:
     Raises:
         InputError: There is no such format.
     """
-    renderers: dict[str, Callable[[Figure], str]] = {
-        "terminal": terminal,
-        "markdown": markdown,
-        "latex": latex,
-        "csv": as_csv,
-        "json": as_json,
-    }
-    if form not in renderers:
-        raise unknown_name("format", form, renderers)
-    return renderers[form](figure).rstrip("\n") + "\n"
+    renderers = {"terminal": terminal, "markdown": markdown, "latex": latex, "csv": as_csv, "json": as_json}
+    return rendered(figure, form, renderers)
 
 
 def write_figure(figure: Figure, out: Path) -> list[Path]:
@@ -47,14 +35,7 @@ def write_figure(figure: Figure, out: Path) -> list[Path]:
     """
     content = encode(figure)
     content |= {suffix: render_figure(figure, form).encode() for form, suffix in SUFFIXES.items()}
-    with write_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for suffix, data in content.items():
-        path = out / f"{figure.name}.{suffix}"
-        replace_file(path, lambda partial, data=data: partial.write_bytes(data))  # type: ignore[misc]
-        paths.append(path)
-    return paths
+    return write_files(out, figure.name, content)
 
 
 def terminal(figure: Figure) -> str:
@@ -125,8 +106,7 @@ def _plain(record: Record) -> dict[str, object]:
 
 def _captions(figure: Figure) -> tuple[list[str], list[str]]:
     """Return the captions on stand-ins and the others, with where the figure comes from."""
-    notes = [line for line in figure.captions if line.startswith("NOTE:")]
-    remarks = [line for line in figure.captions if not line.startswith("NOTE:")]
+    notes, remarks = split_captions(figure.captions)
     trials = {identity for found in figure.identities.values() for identity in found}
     digests = ", ".join(f"{name} {digest[:12]}" for name, digest in figure.digests.items())
     made = f"Made from {len(trials)} trials; their identities stand in {figure.name}.json. " if trials else ""

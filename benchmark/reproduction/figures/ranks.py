@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from benchmark.reproduction.figures import style
-from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask, Section
+from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Choice, Found, Group
+from benchmark.reproduction.section import Section
 from benchmark.simulator import Floats
 
 if TYPE_CHECKING:
@@ -105,13 +106,8 @@ class Ranks(FigureLayout):
     def read(cls, section: Section) -> Ranks:
         """Return the layout in a file's section."""
         return cls(
-            name=section.path.stem,
-            part=section.text("part"),
-            title=section.text("title"),
-            published=str(section.values.get("published", "")),
-            backbones=(),
-            operators=(),
-            run=section.run,
+            **section.common(models=False),
+            published=section.number(),
             sessions=section.word("sessions", ("all", "test")),
             item=section.text("item"),
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.config import CONFIGS, LAYOUT, read_config
-from benchmark.reproduction.figures.base import FigureLayout, Section
+from benchmark.config import CONFIGS
+from benchmark.reproduction.figures.base import FigureLayout
 from benchmark.reproduction.figures.examples import Examples
 from benchmark.reproduction.figures.heatmaps import Heatmaps
 from benchmark.reproduction.figures.ranks import Ranks
 from benchmark.reproduction.figures.sensitivity import Sensitivity
-from tasks.errors import InputError, unknown_name
+from benchmark.reproduction.section import COMMON, Section, open_layout
+from tasks.errors import unknown_name
 
 FIGURES = CONFIGS / "figures"
 
@@ -33,13 +34,8 @@ def read_figure_layout(path: Path) -> FigureLayout:
     Raises:
         InputError: The file is no run configuration, or its ``layout`` section lacks or misnames something.
     """
-    run = read_config(path)
-    values = run.pop(LAYOUT, None)
-    if not isinstance(values, dict):
-        raise InputError(f"{path} has no section 'layout'; a figure needs kind, part and title there.")
-    if "task" not in run:
-        raise InputError(f"{path} must name a task.")
+    values, run = open_layout(path, "figure")
     if (kind := values.get("kind")) not in KINDS:
         raise unknown_name(f"kind of figure in {path}:", str(kind), KINDS)
     layout = KINDS[kind]
-    return layout.read(Section(path, values, run, (*Section.COMMON, *layout.KEYS)))
+    return layout.read(Section(path, values, run, (*COMMON, *layout.KEYS)))

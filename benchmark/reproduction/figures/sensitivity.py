@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchmark.metrics import get
 from benchmark.reproduction.figures import style
-from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask, Section
+from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Choice, Found, Group, Varied, groups_of, stand_ins
+from benchmark.reproduction.section import Section
 from benchmark.results import SimulatorResult
 from benchmark.tables import number
 from tasks.errors import InputError
@@ -99,12 +100,6 @@ class Sensitivity(FigureLayout):
     @classmethod
     def read(cls, section: Section) -> Sensitivity:
         """Return the layout in a file's section."""
-        metrics = section.names("metrics")
-        for metric in metrics:
-            get(metric)
-        backbones, operators = section.names("backbones"), section.names("operators")
-        if not (metrics and backbones and operators):
-            raise InputError(f"{section.path}: 'layout' lacks metrics, backbones or operators.")
         varied = section.values.get("varied")
         if not isinstance(varied, dict) or not varied:
             raise section.wrong("varied", "a mapping of settings to label, values and quick")
@@ -113,15 +108,10 @@ class Sensitivity(FigureLayout):
             inner = section.inner("varied", value, ("label", "values", "quick"))
             factors.append(Factor(str(setting), inner.text("label"), inner.numbers("values"), inner.numbers("quick")))
         return cls(
-            name=section.path.stem,
-            part=section.text("part"),
-            title=section.text("title"),
-            published=str(section.values.get("published", "")),
-            backbones=backbones,
-            operators=operators,
-            run=section.run,
+            **section.common(),
+            published=section.number(),
             simulator=section.simulator("simulator"),
-            metrics=metrics,
+            metrics=section.metrics("metrics"),
             factors=tuple(factors),
         )
 

@@ -400,7 +400,7 @@ def test_nothing_is_drawn_of_nothing(kind, figures, mini):
         ("ranks", "task: mini", "split: loo", "must name a task"),
         ("ranks", "kind: ranks", "kind: rank", "Did you mean 'ranks'"),
         ("ranks", "item: film", "items: film", "unknown key in 'layout' .* 'items'"),
-        ("ranks", ", item: film", "", "'item' of 'layout' must be a text"),
+        ("ranks", ", item: film", "", "'layout' lacks item"),
         ("ranks", "item: film", "item: film, sessions: tests", "Did you mean 'test'"),
         ("heatmaps", "columns: 2", "columns: two", "must be a whole number above 0, not 'two'"),
         ("heatmaps", "silent: Silent", "silence: Silent", "unknown simulator in 'layout' of .* 'silence'"),

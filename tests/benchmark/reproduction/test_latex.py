@@ -1,0 +1,46 @@
+"""Tables and figures compile as LaTeX, where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from benchmark.latex import escape_latex
+from benchmark.reproduction.figures import write_figure
+from benchmark.reproduction.printing import render
+from benchmark.reproduction.table import Cell, Row, Table
+from tests.benchmark.reproduction.test_figures import figures, folder  # noqa: F401
+from tests.latex import AWKWARD, compiles
+
+
+@pytest.fixture
+def table():
+    cells = {"KL": Cell(0.9, sd=0.01, stars="***", p_users=0.0001), "Accuracy": Cell(0.25, sd=0.0, p_users=0.5)}
+    rows = (
+        Row("qwen3-vl", "glimpse", "FixATE", "value", cells),
+        Row("qwen3-vl", "glimpse", "Paper", "paper", {"KL": Cell(0.9986)}),
+        Row("qwen3-vl", "glimpse", "Difference", "difference", {"KL": Cell(-0.0986)}),
+        Row("qwen3-vl", "glimpse", AWKWARD, "improvement", {"KL": Cell(12.5)}),
+    )
+    return Table("toys", "significance", AWKWARD, (f"NOTE: {AWKWARD}", AWKWARD), ("KL", "Accuracy"), rows)
+
+
+@pytest.mark.parametrize("kind", ["values", "significance"])
+def test_a_table_compiles_whatever_stands_in_it(kind, table, tmp_path):
+    compiles(render(replace(table, kind=kind), "latex"), tmp_path)
+
+
+def test_the_figures_compile_with_their_pictures(figures, tmp_path):  # noqa: F811
+    bodies = []
+    for _, _, drawn in figures.values():
+        for figure in drawn[:1]:
+            write_figure(replace(figure, title=AWKWARD), tmp_path)
+            bodies.append((tmp_path / f"{figure.name}.tex").read_text())
+    assert len(bodies) == 4
+    compiles("\n".join(bodies), tmp_path)
+
+
+def test_a_character_that_latex_lacks_is_named_by_its_number():
+    assert escape_latex("a\u2603b") == "a[U+2603]b"
+    assert escape_latex("é–λ") == r"é–$\lambda$"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmark import plain_yaml
 from tasks.errors import InputError, unknown_name
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -103,16 +104,7 @@ def read_config(path: Path) -> dict[str, object]:
     Raises:
         InputError: The file is missing, is not YAML, or holds an unknown key or a value of the wrong type.
     """
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the configuration {path}: {error}.") from error
-    try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not YAML: {error}.") from error
+    raw = plain_yaml.read(path, "configuration")
     if not isinstance(raw, dict):
         raise InputError(f"{path} must hold keys and values, such as 'task: recgaze'.")
     known = [*(f.name for f in dataclasses.fields(RunConfig)), ENGINE, LAYOUT]

@@ -55,5 +55,6 @@ def call(arguments: argparse.Namespace) -> int:
         sys.stdout.write("".join(f"{problem}\n" for problem in problems))
         warnings = len(problems) - len(failed)
         verdict = "not ready to submit" if failed else "ready to submit"
-        options.say(f"{len(failed)} errors, {warnings} warnings: {verdict}.")
+        counts = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in ((len(failed), "error"), (warnings, "warning"))]
+        options.say(f"{', '.join(counts)}: {verdict}.")
     return 1 if failed else 0

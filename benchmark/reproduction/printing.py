@@ -54,7 +54,7 @@ def latex(table: Table) -> str:
     notes, remarks = _captions(table)
     heads = [escape_latex(f"{m} {get(m).arrow}") for m in table.metrics]
     lines = [
-        r"% needs \usepackage{booktabs}",
+        r"% needs \usepackage{booktabs}, for accents \usepackage[T1]{fontenc}",
         r"\begin{table}",
         r"\centering\small",
         rf"\caption{{{escape_latex(' '.join([table.title + '.', *notes, *remarks]))}}}",

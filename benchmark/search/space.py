@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark import plain_yaml
 from benchmark.metrics import get
 from tasks.errors import InputError, unknown_name
 
@@ -88,14 +89,7 @@ def read_space(path: Path) -> Space:
     Raises:
         InputError: The file is missing, is not YAML, or holds an unknown key or a value that makes no sense.
     """
-    import yaml
-
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the search space {path}: {error}.") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not YAML: {error}.") from error
+    raw = plain_yaml.read(path, "search space")
     if not isinstance(raw, dict) or not isinstance(raw.get("settings"), dict) or not raw["settings"]:
         raise InputError(f"{path} must hold 'settings: {{name: [values]}}'.")
     for key in raw:

@@ -26,7 +26,8 @@ def test_the_shipped_configuration_is_the_default_run():
         ("alpha: high", "'alpha' must be a number"),
         ("- a", "must hold keys and values"),
         ("a: [", "is not YAML"),
-        ("task: !!python/object/apply:os.system [ls]", "is not YAML"),
+        ("task: !!python/object/apply:os.system [ls]", "the tag .* is not allowed"),
+        ("task: a\ntask: b", "the key .task. stands twice"),
     ],
 )
 def test_a_faulty_configuration_is_refused(tmp_path, text, message):

@@ -369,7 +369,7 @@ def test_the_verb_prints_every_problem_and_exits_with_1(tmp_path, mini, register
     assert said.out.splitlines()[0] == (
         f"error: {FILE}, row 1: answer 9 is not a slot 0..3. Give the number of a slot, from 0."
     )
-    assert said.out.splitlines()[1].startswith("warning: submission.yaml: ") and "1 errors, 1 warnings" in said.err
+    assert said.out.splitlines()[1].startswith("warning: submission.yaml: ") and "1 error, 1 warning:" in said.err
     assert main(["doctor", str(folder), "--data", registered, "--json"]) == 1
     assert [p["severity"] for p in json.loads(capsys.readouterr().out)] == ["error", "warning"]
 
@@ -377,7 +377,7 @@ def test_the_verb_prints_every_problem_and_exits_with_1(tmp_path, mini, register
 def test_the_verb_exits_with_0_when_there_is_no_error(tmp_path, mini, registered, capsys):
     folder = builder.write(tmp_path, mini, notice=None)
     assert main(["doctor", str(folder), "--data", registered]) == 0
-    assert "0 errors, 1 warnings: ready to submit." in capsys.readouterr().err
+    assert "0 errors, 1 warning: ready to submit." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

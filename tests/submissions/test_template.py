@@ -39,7 +39,7 @@ def test_the_whole_way_from_template_to_submission(folder, monkeypatch, capsys):
     assert main(["pack", "runs/recgaze-loo", "--simulator", "top-left", "--out", "sent"]) == 0
     capsys.readouterr()
     assert main(["doctor", "sent"]) == 0
-    assert "0 errors, 1 warnings: ready to submit." in capsys.readouterr().err  # its authors are still anonymous
+    assert "0 errors, 1 warning: ready to submit." in capsys.readouterr().err  # its authors are still anonymous
     found = submissions.read("sent")
     assert (found.name, found.kind, found.inputs, found.target) == ("top-left", "prior", ("gaze-train",), "free")
     assert found.authors == ("anonymous",) and "simulated" in found.notice

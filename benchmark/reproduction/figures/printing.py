@@ -60,7 +60,7 @@ def latex(figure: Figure) -> str:
     caption = escape_latex(" ".join([f"{figure.title}.", *(f"{note}." for note in notes), *remarks]))
     return "\n".join(
         [
-            r"% needs \usepackage{graphicx}",
+            r"% needs \usepackage{graphicx}, for accents \usepackage[T1]{fontenc}",
             r"\begin{figure}",
             r"\centering",
             rf"\includegraphics[width=\columnwidth]{{{figure.name}.png}}",

@@ -49,15 +49,16 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """Return a table environment for booktabs, with all captions."""
+    """Return a table environment for booktabs across both columns, scaled where it would be wider."""
     columns = "lll" + "r" * len(table.metrics)
     notes, remarks = _captions(table)
     heads = [escape_latex(f"{m} {get(m).arrow}") for m in table.metrics]
     lines = [
-        r"% needs \usepackage{booktabs}, for accents \usepackage[T1]{fontenc}",
-        r"\begin{table}",
+        r"% needs \usepackage{booktabs,graphicx}, for accents \usepackage[T1]{fontenc}",
+        r"\begin{table*}",
         r"\centering\small",
         rf"\caption{{{escape_latex(' '.join([table.title + '.', *notes, *remarks]))}}}",
+        r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
         " & ".join(["backbone", "operator", "method", *heads]) + r" \\",
@@ -71,7 +72,7 @@ def latex(table: Table) -> str:
         before = block
         cells = [_cell(table, row, row.cells.get(m), tex=True) for m in table.metrics]
         lines.append(" & ".join([*map(escape_latex, names), *cells]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"])
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", r"\end{table*}"])
 
 
 def as_csv(table: Table) -> str:

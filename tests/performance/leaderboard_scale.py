@@ -5,7 +5,7 @@ process (reading the board included), then its pages are opened from the disk in
 printed, not asserted; on a machine that is busy with other things it says little, so the processor time of the build
 stands beside it.
 
-    python tests/performance/leaderboard_scale.py --submissions 1000 --folder /tmp/scale
+    python tests/performance/leaderboard_scale.py --submissions 1000 --folder DIR
 
 A folder that exists is used again. Without Chromium the pages are not opened.
 """

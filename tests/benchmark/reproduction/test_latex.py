@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmark.latex import escape_latex
+from benchmark.metrics import names
 from benchmark.reproduction.figures import write_figure
 from benchmark.reproduction.printing import render
 from benchmark.reproduction.table import Cell, Row, Table
@@ -29,6 +30,14 @@ def table():
 @pytest.mark.parametrize("kind", ["values", "significance"])
 def test_a_table_compiles_whatever_stands_in_it(kind, table, tmp_path):
     compiles(render(replace(table, kind=kind), "latex"), tmp_path)
+
+
+@pytest.mark.parametrize("metrics", [2, 5, 12])
+def test_a_table_fits_the_page(metrics, table, tmp_path):
+    cells = dict.fromkeys(names()[:metrics], Cell(0.123, sd=0.01, stars="***", p_users=0.0001))
+    rows = tuple(Row("internvl3.5", "attnlrp", "FixATE", "value", cells) for _ in range(3))
+    said = compiles(render(replace(table, title="t", captions=(), metrics=tuple(cells), rows=rows), "latex"), tmp_path)
+    assert len(cells) == metrics and "Overfull" not in said
 
 
 def test_the_figures_compile_with_their_pictures(figures, tmp_path):  # noqa: F811

@@ -1,0 +1,35 @@
+"""``report``: a finished run as one self-contained page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("run", type=Path, help="folder of a run")
+    parser.add_argument("--html", type=Path, required=True, metavar="FILE", help="the page to write")
+    parser.add_argument("--data", metavar="DIR|sample", help="the run's data, if it lies elsewhere now")
+    parser.add_argument(
+        "--simulators",
+        metavar="A,B",
+        help="whose attention is drawn on sessions (default: the best, and one beside it)",
+    )
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Write the page and print where."""
+    import sys
+
+    from benchmark import report, results
+    from benchmark.cli import options
+
+    found = results.read(arguments.run)
+    task = options.load_task(found.task, arguments.data) if arguments.data else None
+    simulators = options.words(arguments.simulators) if arguments.simulators else None
+    report.write(arguments.run, arguments.html, task=task, simulators=simulators)
+    size = arguments.html.stat().st_size
+    sys.stdout.write(f"{arguments.html}\n")
+    options.say(f"one page of {size / 1e6:.1f} MB; it opens without a network.")
+    return 0

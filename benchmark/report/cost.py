@@ -1,0 +1,117 @@
+"""What a run cost, and where it ran, from the records of its trials."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmark.records import TrialRecord
+from benchmark.report.reading import given
+
+_TOKENS = ("tokens_trained", "tokens_simulated")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One simulator; None where no trial tells.
+
+    Attributes:
+        simulator: Name.
+        trials: How many.
+        seconds_fit: Wall time of fitting, all trials together.
+        seconds_simulate: Likewise of simulating.
+        tokens: Run through a model, all trials together.
+        flops: Estimated, all trials together.
+        memory: Highest of a trial, bytes.
+        again: Trials that took more than one attempt.
+    """
+
+    simulator: str
+    trials: int
+    seconds_fit: float | None
+    seconds_simulate: float | None
+    tokens: float | None
+    flops: float | None
+    memory: float | None
+    again: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Trials that ran in one and the same environment.
+
+    Attributes:
+        facts: What the environment was, name and value.
+        packages: Package and version.
+        trials: How many ran there.
+        simulators: Of which simulators.
+        processes: In how many processes.
+    """
+
+    facts: tuple[tuple[str, str], ...]
+    packages: tuple[tuple[str, str], ...]
+    trials: int
+    simulators: tuple[str, ...]
+    processes: int
+
+
+def costs(trials: Sequence[TrialRecord]) -> list[Cost]:
+    """Return the cost of each simulator, in the order of the trials."""
+    found = []
+    for name in dict.fromkeys(record.text("simulator") for record in trials):
+        mine = [record for record in trials if record.text("simulator") == name]
+        spent = [record.values.get("cost") for record in mine]
+        memory = [value for one in spent if (value := given(one, "peak_memory_bytes", float)) is not None]
+        found.append(
+            Cost(
+                name,
+                len(mine),
+                _sum([given(one, "seconds_fit", float) for one in spent]),
+                _sum([given(one, "seconds_simulate", float) for one in spent]),
+                _sum([_tokens(one) for one in spent]),
+                _sum([given(one, "flops_estimated", float) for one in spent]),
+                max(memory, default=None),
+                sum((given(record.values, "attempts", int) or 1) > 1 for record in mine),
+            )
+        )
+    return found
+
+
+def places(trials: Sequence[TrialRecord]) -> list[Place]:
+    """Return where the trials ran, the place of most trials first."""
+    groups: dict[str, list[TrialRecord]] = {}
+    for record in trials:
+        environment = record.values.get("environment")
+        shared = {k: v for k, v in environment.items() if k != "where"} if isinstance(environment, Mapping) else {}
+        groups.setdefault(json.dumps(shared, sort_keys=True, default=str), []).append(record)
+    found = []
+    for text, mine in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        shared = json.loads(text)
+        packages = shared.pop("packages", None)
+        versions = packages if isinstance(packages, dict) else {}
+        found.append(
+            Place(
+                tuple((str(k).replace("_", " "), _text(v)) for k, v in shared.items()),
+                tuple((str(k), str(v)) for k, v in sorted(versions.items())),
+                len(mine),
+                tuple(dict.fromkeys(record.text("simulator") for record in mine)),
+                len({record.where for record in mine}),
+            )
+        )
+    return found
+
+
+def _tokens(cost: object) -> float | None:
+    """Return the tokens of a trial: as one count, or of training and simulating together."""
+    whole = given(cost, "tokens", float)
+    return whole if whole is not None else _sum([given(cost, name, float) for name in _TOKENS])
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _text(value: object) -> str:
+    return "none" if value is None else str(value)

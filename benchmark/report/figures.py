@@ -1,0 +1,352 @@
+"""The figures of the page: matplotlib in the style of the reproduced figures, as SVG that is part of the page."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from benchmark.metrics import Metric, get
+from benchmark.reproduction.figures import style
+from benchmark.reproduction.figures.base import Figure, Picture
+from benchmark.statistics.variance import PARTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+    from benchmark.report.training import Curve
+    from benchmark.report.variance import Line
+
+Floats = NDArray[np.float64]
+
+BETTER, WORSE = style.COLOURS[0], style.COLOURS[1]
+"""Blue and vermilion; which side of 0 a value lies on says the same."""
+
+_HATCHES = ("", "//", "\\\\", "xx")
+_NAME = 26
+"""Characters of a simulator's name in a figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A figure of the page.
+
+    Attributes:
+        caption: Above it.
+        words: What it shows, for those who do not see it.
+        svg: The figure, an ``svg`` element.
+    """
+
+    caption: str
+    words: str
+    svg: Markup
+
+
+def plot(name: str, caption: str, words: str, picture: Picture) -> Plot:
+    """Draw a figure.
+
+    Args:
+        name: Unique on the page: identifiers within the figure begin with it.
+        caption: Above it.
+        words: What it shows.
+        picture: Draws it.
+    """
+    figure = Figure(name, "report", caption, (), (), (), (), {}, {}, picture)
+    with style.drawn(figure) as canvas:
+        file = io.BytesIO()
+        canvas.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    return Plot(caption, words, inline(file.getvalue().decode("utf-8"), name, words))
+
+
+def inline(svg: str, name: str, words: str) -> Markup:
+    """Return a file of matplotlib's as an element of a page that follows the page's colours and width.
+
+    Args:
+        svg: The file. Its texts are drawn as paths, so nothing in it was written by anybody else.
+        name: Put before every identifier, so that those of two figures differ.
+        words: The figure's label.
+    """
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
+    box = re.search(r'viewBox="([-0-9. ]+)"', body)
+    assert box is not None, "matplotlib writes a viewBox"
+    body = body[body.index(">") + 1 :]
+    body = re.sub(r'\bid="', f'id="{name}-', body)
+    body = re.sub(r'(xlink:)?href="#', f'href="#{name}-', body)
+    body = body.replace("url(#", f"url(#{name}-").replace(style.INK, "currentColor")
+    body = re.sub(r"\s*\n\s*", "\n", body)
+    head = Markup('<svg class="plot" viewBox="{}" role="img" aria-label="{}">').format(box[1], words)
+    return head + Markup(body)  # matplotlib's own marks: paths and numbers
+
+
+def _short(name: str) -> str:
+    """Return a name that fits the margin of a figure; no character of it is taken for mathematics."""
+    text = name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
+    return text.replace("$", r"\$")
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Means with 95 % intervals, a line per simulator.
+
+    Attributes:
+        metric: Of the means.
+        names: Simulators.
+        means: One each.
+        ends: Lower and upper limit each, NaN where there is none.
+        reference: Index of the reference, None if it is not among them.
+    """
+
+    metric: Metric
+    names: tuple[str, ...]
+    means: tuple[float, ...]
+    ends: tuple[tuple[float, float], ...]
+    reference: int | None
+
+    @property
+    def height(self) -> float:
+        """Centimetres."""
+        return 1.2 + 0.42 * len(self.names)
+
+    def draw(self, canvas: Canvas) -> None:
+        """Draw on an empty canvas."""
+        axes = canvas.subplots()
+        for i, (mean, (low, high)) in enumerate(zip(self.means, self.ends, strict=True)):
+            own = i == self.reference
+            colour = style.INK if own else BETTER
+            axes.plot([low, high], [i, i], color=colour, linewidth=1.4, solid_capstyle="butt")
+            axes.plot([mean], [i], marker="D" if own else "o", color=colour, markerfacecolor="white" if own else colour)
+        if self.reference is not None:
+            axes.axvline(self.means[self.reference], color=style.INK, linewidth=0.5, linestyle=(0, (4, 3)), zorder=0)
+        axes.set_yticks(range(len(self.names)), [_short(name) for name in self.names])
+        axes.set_ylim(len(self.names) - 0.4, -0.6)
+        axes.set_xlabel(f"{self.metric.name} {self.metric.arrow}")
+
+
+@dataclass(frozen=True, slots=True)
+class PerUser:
+    """Differences from the reference, a panel per simulator, users sorted.
+
+    Attributes:
+        metric: Of the differences.
+        names: Simulators.
+        differences: One array each: a value per user.
+    """
+
+    metric: Metric
+    names: tuple[str, ...]
+    differences: tuple[Floats, ...]
+
+    @property
+    def height(self) -> float:
+        """Centimetres."""
+        return 0.6 + 2.5 * -(-len(self.names) // 2)
+
+    def draw(self, canvas: Canvas) -> None:
+        """Draw on an empty canvas."""
+        grid = canvas.subplots(-(-len(self.names) // 2), 2, sharey=True, squeeze=False)
+        sign = 1 if self.metric.higher_is_better else -1
+        for axes, name, values in zip(grid.flat, self.names, self.differences, strict=False):
+            ordered = np.sort(values)[::-sign]  # best first
+            edges = np.arange(len(ordered) + 1)
+            for side, colour in ((sign, BETTER), (-sign, WORSE)):
+                heights = np.where(np.sign(ordered) == side, ordered, 0.0)
+                axes.stairs(heights, edges, fill=True, color=colour, linewidth=0)
+            axes.axhline(0, color=style.INK, linewidth=0.6)
+            axes.set_title(f"{_short(name)}: {better(values, self.metric)} of {len(values)}", loc="left")
+            axes.set_xlim(0, len(ordered))
+            axes.set_xticks([])
+        for axes in list(grid.flat)[len(self.names) :]:
+            axes.set_axis_off()
+        canvas.supylabel(f"difference in {self.metric.name}", fontsize=style.TYPE_SIZE)
+
+
+def better(values: Floats, metric: Metric) -> int:
+    """Return how many differences are on the better side of 0."""
+    return int(np.count_nonzero(values > 0 if metric.higher_is_better else values < 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Parts of the variance of a mean, a stacked bar per simulator.
+
+    Attributes:
+        names: Simulators.
+        shares: Part -> share each; parts that a simulator does not have are missing.
+        words: Part -> what it is called.
+    """
+
+    names: tuple[str, ...]
+    shares: tuple[dict[str, float], ...]
+    words: dict[str, str]
+
+    @property
+    def height(self) -> float:
+        """Centimetres."""
+        return 2.1 + 0.42 * len(self.names)
+
+    def draw(self, canvas: Canvas) -> None:
+        """Draw on an empty canvas."""
+        axes = canvas.subplots()
+        left = np.zeros(len(self.names))
+        for part, colour, hatch in zip(PARTS, style.COLOURS, _HATCHES, strict=False):
+            widths = np.array([100 * share.get(part, 0.0) for share in self.shares])
+            if not any(part in share for share in self.shares):
+                continue
+            axes.barh(
+                range(len(self.names)),
+                widths,
+                left=left,
+                height=0.66,
+                color=colour,
+                hatch=hatch,
+                edgecolor="white",
+                linewidth=0.4,
+                label=self.words[part],
+            )
+            left += widths
+        for i, share in enumerate(self.shares):
+            if not share:
+                axes.text(1, i, "no spread", va="center")
+        axes.set_yticks(range(len(self.names)), [_short(name) for name in self.names])
+        axes.set_ylim(len(self.names) - 0.4, -0.6)
+        axes.set_xlim(0, 100)
+        axes.set_xlabel("part of the variance of the mean difference, %")
+        canvas.legend(loc="outside upper center", ncols=2)
+
+
+_PANELS = (
+    ("loss", "objective in training, nats"),
+    ("valid_score", "validation score, nats"),
+    ("valid_kl", "validation KL, nats"),
+    ("valid_accuracy", "validation accuracy"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Training curves of a simulator: a line per trial, a colour and mark per seed.
+
+    Attributes:
+        curves: The trials.
+        panels: Columns that are there, with their titles.
+    """
+
+    curves: tuple[Curve, ...]
+    panels: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, curves: Sequence[Curve]) -> Training:
+        """Return the figure of some curves; columns that none of them has are left out."""
+        present = [
+            (column, title)
+            for column, title in _PANELS
+            if any(column in curve.columns and np.isfinite(curve.columns[column]).any() for curve in curves)
+        ]
+        return cls(tuple(curves), tuple(present))
+
+    @property
+    def height(self) -> float:
+        """Centimetres."""
+        return 0.6 + 3.4 * -(-len(self.panels) // 2)
+
+    def draw(self, canvas: Canvas) -> None:
+        """Draw on an empty canvas."""
+        grid = canvas.subplots(-(-len(self.panels) // 2), 2, squeeze=False)
+        seeds = list(dict.fromkeys(curve.seed for curve in self.curves))
+        for axes, (column, title) in zip(grid.flat, self.panels, strict=False):
+            for curve in self.curves:
+                if column in curve.columns:
+                    self._line(axes, curve, column, seeds.index(curve.seed))
+            axes.set_title(title, loc="left")
+            axes.set_xlabel("epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        for axes in list(grid.flat)[len(self.panels) :]:
+            axes.set_axis_off()
+        handles, labels = grid.flat[0].get_legend_handles_labels()
+        once = dict(zip(labels, handles, strict=True))
+        canvas.legend(once.values(), once.keys(), loc="outside lower center", ncols=min(5, len(once)))
+
+    @staticmethod
+    def _line(axes: Axes, curve: Curve, column: str, place: int) -> None:
+        """Draw one curve; the epoch that is used has a ring."""
+        epochs, values = curve.columns["epoch"], curve.columns[column]
+        known = np.isfinite(values)
+        colour, mark = style.COLOURS[place % 6], style.MARKERS[place % 6]
+        axes.plot(
+            epochs[known],
+            values[known],
+            color=colour,
+            marker=mark,
+            markersize=2.2,
+            linewidth=0.9,
+            label=f"seed {curve.seed}",
+        )
+        used = known & (epochs == curve.best)
+        axes.plot(epochs[used], values[used], "o", markersize=6, fillstyle="none", color=style.INK, clip_on=False)
+
+
+def interval_plots(
+    rows: Sequence[tuple[str, dict[str, tuple[float, float, float]]]], reference: str
+) -> dict[str, Plot]:
+    """Return a figure of means per metric.
+
+    Args:
+        rows: Simulator, and metric -> mean and limits (NaN where there are none).
+        reference: The reference's name.
+    """
+    found = {}
+    for metric in dict.fromkeys(name for _, values in rows for name in values):
+        mine = [(name, values[metric]) for name, values in rows if metric in values]
+        names = tuple(name for name, _ in mine)
+        picture = Intervals(
+            get(metric),
+            names,
+            tuple(value[0] for _, value in mine),
+            tuple(value[1:] for _, value in mine),
+            names.index(reference) if reference in names else None,
+        )
+        words = f"{metric}: " + ", ".join(f"{name} {value[0]:.3f}" for name, value in mine)
+        found[metric] = plot(f"mean-{_stem(metric)}", metric, words, picture)
+    return found
+
+
+def user_plot(metric: str, differences: dict[str, Floats], reference: str) -> Plot:
+    """Return the figure of every user's difference from the reference."""
+    judged = get(metric)
+    counts = ", ".join(f"{name} {better(v, judged)} of {len(v)}" for name, v in differences.items())
+    words = f"{metric}: users for whom a simulator is better than {reference}: {counts}"
+    picture = PerUser(judged, tuple(differences), tuple(differences.values()))
+    return plot(f"users-{_stem(metric)}", f"{metric} {judged.arrow}", words, picture)
+
+
+def variance_plot(metric: str, lines: Sequence[Line]) -> Plot:
+    """Return the figure of the parts of variance of the differences in one metric."""
+    shares = tuple({k: v for k, v in line.found.shares.items() if np.isfinite(v)} for line in lines)
+    told = "; ".join(
+        f"{line.simulator} " + ", ".join(f"{part} {100 * share:.0f} %" for part, share in one.items())
+        for line, one in zip(lines, shares, strict=True)
+    )
+    words = {part.name: part.shown for line in lines for part in line.found.parts}
+    picture = Shares(tuple(line.simulator for line in lines), shares, words)
+    return plot(f"variance-{_stem(metric)}", metric, told, picture)
+
+
+def training_plot(number: int, simulator: str, curves: Sequence[Curve]) -> Plot | None:
+    """Return the figure of a simulator's training curves, None if they hold nothing that is drawn."""
+    picture = Training.of(curves)
+    if not picture.panels:
+        return None
+    words = f"Training curves of {simulator}: {len(curves)} trials, " + ", ".join(title for _, title in picture.panels)
+    return plot(f"curves-{number}", simulator, words, picture)
+
+
+def _stem(metric: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "", metric).lower()

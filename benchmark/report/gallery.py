@@ -1,0 +1,193 @@
+"""Sessions of a run as pictures: the best, the median, the worst and some at random, by KL of the best simulator."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmark import drawing, scoring, statistics
+from benchmark.metrics import get
+from benchmark.report import reading
+from benchmark.report.reading import Run
+from benchmark.simulator import Floats
+from tasks.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from tasks.task import Task
+
+METRIC = "KL"
+BUDGET = 1_400_000
+"""Bytes of all pictures together; base64 makes a third more of them."""
+
+_CHOICES = (("best", 2), ("median", 1), ("worst", 2), ("random", 2))
+_STEPS = ((1200, 82), (1000, 76), (800, 70), (640, 60), (480, 50), (320, 40))
+"""Width in pixels and JPEG quality, tried in turn until a picture fits its share of the budget."""
+
+_TALLEST = 1.6
+"""Height of a picture over its width, at most: a result page may be many screens long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One session.
+
+    Attributes:
+        word: Why it was chosen: best, median, worst or random.
+        session_id: The session.
+        user: Its user.
+        values: Simulator and its KL on the session.
+        silent: Simulators of ``values`` that gave no attention for it; their KL is the worst value.
+        picture: Address with the picture in it (``data:``).
+        alt: What the picture shows.
+        size: Width and height in pixels.
+    """
+
+    word: str
+    session_id: str
+    user: str
+    values: tuple[tuple[str, float], ...]
+    silent: tuple[str, ...]
+    picture: str
+    alt: str
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The pictures, or why there are none.
+
+    Attributes:
+        best: Simulator by which the sessions were chosen.
+        simulators: Whose attention is drawn.
+        shown: The sessions.
+        reason: Why ``shown`` is empty.
+    """
+
+    best: str = ""
+    simulators: tuple[str, ...] = ()
+    shown: tuple[Shown, ...] = ()
+    reason: str = ""
+
+
+def gallery(run: Run, task: Task | None, reason: str, simulators: Sequence[str] | None = None) -> Gallery:
+    """Draw sessions of a run.
+
+    Args:
+        run: The run.
+        task: Its task, with the sessions; None if the data is not at hand.
+        reason: Why it is not.
+        simulators: Whose attention is drawn; None stands for the best simulator and, of fixate, the frozen backbone
+            and the reference, the first other one that gives attention.
+
+    Raises:
+        InputError: A simulator that is named gives no attention in this run.
+    """
+    attending = [row.name for row in run.results.simulators if METRIC in row.metrics]
+    for name in simulators or ():
+        if name not in attending:
+            raise unknown_name("simulator with attention in the run", name, attending)
+    ranked = [row for row in run.results.simulators if row.ranked and METRIC in row.metrics]
+    if not ranked:
+        return Gallery(reason="No ranked simulator gives attention.")
+    best = min(ranked, key=lambda row: (row.metrics[METRIC].mean, row.name)).name
+    others = [name for name in ("fixate", "backbone", run.results.reference) if name in attending and name != best]
+    drawn = tuple(simulators or [best, *others[:1]])
+    if task is None:
+        return Gallery(best, drawn, reason=reason)
+    per_session = statistics.session_means(run.scores, METRIC).droplevel(statistics.CLUSTER)
+    shown = []
+    chosen = choose(per_session[best].to_dict())
+    attention = _attention(run, [session_id for _, session_id in chosen], drawn)
+    for word, session_id in chosen:
+        session = task.find(session_id)
+        if session.image is None:
+            return Gallery(best, drawn, reason="The data was prepared without screen images.")
+        given = attention.get(session_id, {})
+        if any(len(values) != len(session.slots) for values in given.values()):
+            raise InputError(
+                f"{run.folder / 'predictions.parquet'} is damaged (attention of session {session_id} is not one value "
+                "for each slot); run again."
+            )
+        panels = drawing.panels_of(session, [(name, given[name]) for name in drawn if name in given])
+        sheet = drawing.draw_session(session, panels, run.results.notice)
+        picture, size = encode(sheet, BUDGET // len(chosen))
+        values = tuple((name, float(per_session.loc[session_id, name])) for name in drawn)
+        silent = tuple(name for name in drawn if name not in given)
+        alt = f"Session {session_id}: the screen, human gaze, and attention of {', '.join(given)}"
+        shown.append(Shown(word, session_id, session.user, values, silent, picture, alt, size))
+    return Gallery(best, drawn, tuple(shown))
+
+
+def _attention(run: Run, session_ids: Sequence[str], simulators: Sequence[str]) -> dict[str, dict[str, Floats]]:
+    """Return session -> simulator -> attention, each seed normalised, averaged over the seeds that have it.
+
+    Raises:
+        InputError: The predictions are missing or damaged.
+    """
+    path = run.folder / "predictions.parquet"
+    frame = reading.read_table(path)
+    missing = {"simulator", "target", "session_id", "attention"} - set(frame.columns)
+    if missing:
+        raise InputError(f"{path} is damaged (it has no column {', '.join(sorted(missing))}); run again.")
+    frame = frame[frame["session_id"].isin(list(session_ids)) & frame["attention"].notna()]
+    shown = [scoring.shown_name(s, t) for s, t in zip(frame["simulator"], frame["target"], strict=True)]
+    found: dict[str, dict[str, Floats]] = {}
+    for (session_id, name), rows in frame.assign(simulator=shown).groupby(["session_id", "simulator"], sort=False):
+        values = np.stack([np.asarray(a, dtype=np.float64) / np.sum(a) for a in rows["attention"]])
+        found.setdefault(str(session_id), {})[str(name)] = values.mean(axis=0)
+    return {
+        session: {name: by_name[name] for name in simulators if name in by_name} for session, by_name in found.items()
+    }
+
+
+def choose(values: dict[str, float]) -> list[tuple[str, str]]:
+    """Return why and which sessions are shown, no session twice.
+
+    Args:
+        values: Session -> KL of the best simulator.
+
+    Returns:
+        Best, median, worst, then random ones, drawn by a generator of fixed seed.
+    """
+    sign = -1 if get(METRIC).higher_is_better else 1
+    ordered = sorted(values, key=lambda name: (sign * values[name], name))
+    middle = (len(ordered) - 1) // 2
+    shuffled = [ordered[i] for i in np.random.default_rng(0).permutation(len(ordered))]
+    queues = {
+        "best": ordered,
+        "median": [*ordered[middle:], *ordered[:middle]],
+        "worst": ordered[::-1],
+        "random": shuffled,
+    }
+    found: dict[str, str] = {}
+    for word, count in _CHOICES:
+        fresh = [name for name in queues[word] if name not in found]
+        found.update(dict.fromkeys(fresh[:count], word))
+    return [(word, name) for name, word in found.items()]
+
+
+def encode(sheet: Image, budget: int) -> tuple[str, tuple[int, int]]:
+    """Return a picture as a ``data:`` address and its size, made smaller until it fits a number of bytes.
+
+    Args:
+        sheet: RGB.
+        budget: Bytes, before base64.
+
+    Raises:
+        InputError: It does not fit at the smallest size.
+    """
+    for width, quality in _STEPS:
+        small = sheet.copy()
+        small.thumbnail((width, round(width * _TALLEST)))
+        file = io.BytesIO()
+        small.save(file, format="JPEG", quality=quality, optimize=True, progressive=True)
+        if file.tell() <= budget:
+            return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}", small.size
+    raise InputError(f"a picture of {sheet.size} pixels does not fit {budget} bytes; choose fewer --simulators.")

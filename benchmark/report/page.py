@@ -1,0 +1,296 @@
+"""The page of a run: what is shown of it, and the file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from benchmark import __version__, results, statistics
+from benchmark.files import replace_file
+from benchmark.metrics import Metric, all_metrics, get
+from benchmark.report import cost, gallery, reading, recipe, training, variance
+from benchmark.report.reading import Run
+from benchmark.results import ComparisonResult, MetricResult, Results, SimulatorResult
+from benchmark.tables import BEST, SIGNIFICANT, number, p_value
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.report.figures import Plot
+    from tasks.task import Task
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A mean with its interval, as printed; empty where a simulator does not claim the metric."""
+
+    mean: str = ""
+    interval: str = ""
+    marks: str = ""
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the main table."""
+
+    name: str
+    sees: str
+    failed: int
+    cells: tuple[Cell, ...]
+
+
+def write(
+    run: str | Path, file: str | Path, *, task: Task | None = None, simulators: Sequence[str] | None = None
+) -> None:
+    """Write the page of a finished run; a file that is there is replaced in one step.
+
+    The same run gives the same bytes, as long as the packages that draw stay the same.
+
+    Args:
+        run: Folder of the run.
+        file: The page to write.
+        task: The run's task, whose sessions are drawn; None loads it from where the run had it. Without the data the
+            page says so in place of the sessions.
+        simulators: Whose attention is drawn on the sessions; None chooses the best and one to hold it against.
+
+    Raises:
+        InputError: The folder holds no finished run, a file of it is damaged, the task that is given is not the
+            run's, a simulator is unknown, or the page cannot be written.
+    """
+    path = Path(file)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        why = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise InputError(f"cannot write {path}: {why}. Name a file in a folder that exists.")
+    found = reading.read(Path(run))
+    reason = ""
+    if task is not None:
+        results.check_digest(found.results, task, found.folder)
+    else:
+        task, reason = _task_of(found)
+    text = render(found, task, reason, simulators)
+    replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[str] | None = None) -> str:
+    """Return the page.
+
+    Args:
+        run: The run.
+        task: Its task, None without the data.
+        reason: Why there is none.
+        simulators: Whose attention is drawn.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=shown,
+    )
+    made.filters.update(seconds=_seconds, count=_count, bytes=_bytes)
+    script, style = (_own(name) for name in ("report.js", "report.css"))
+    found = run.results
+    metrics = [m for m in all_metrics() if any(m.name in row.metrics for row in found.simulators)]
+    lines, no_variance = _variance(run)
+    differences = [line for line in lines if line.reference]
+    values: dict[str, Any] = {
+        "results": found,
+        "run": run,
+        "version": __version__,
+        "script": script,
+        "script_digest": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "style": style,
+        "metrics": metrics,
+        "family": [get(name) for name in found.family],
+        "ranked": [_row(found, row, metrics) for row in found.simulators if row.ranked],
+        "apart": [_row(found, row, metrics) for row in found.simulators if not row.ranked],
+        "resolves": [_number(found.resolution.get(m.name)) for m in metrics],
+        "significant": SIGNIFICANT,
+        "best": BEST,
+        "comparisons": [_comparison(c) for c in found.comparisons if c.metric in found.family],
+        "session_failures": results.failures(found),
+        "gallery": gallery.gallery(run, task, reason, simulators),
+        "costs": cost.costs(run.trials),
+        "places": cost.places(run.trials),
+        "recipe": recipe.recipe(run),
+        "variance_headers": variance.headers(),
+        "variance_rows": [variance.cells(line) for line in differences or lines],
+        "variance_legend": variance.legend(differences or lines),
+        "variance_advice": variance.advice(lines),
+        "no_variance": no_variance,
+        "stress": _stress(run),
+        **_figures(run, differences),
+    }
+    return made.get_template("report.html").render(values)
+
+
+def shown(value: object) -> object:
+    """Return what a template prints of a value: text without characters that steer a terminal or turn the writing."""
+    if not isinstance(value, str) or isinstance(value, Markup) or (value.isascii() and value.isprintable()):
+        return value
+    return "".join(c for c in value if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+
+
+def _own(name: str) -> Markup:
+    """Return a file of this package as part of the page."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _task_of(run: Run) -> tuple[Task | None, str]:
+    """Return the task of a run, or why it is not at hand."""
+    import tasks
+
+    try:
+        task: Task = tasks.load(run.results.task, run.results.data)
+        results.check_digest(run.results, task, run.folder)
+    except InputError as error:
+        return None, f"The task's data is not at hand: {error}"
+    return task, ""
+
+
+def _row(found: Results, row: SimulatorResult, metrics: Sequence[Metric]) -> Row:
+    """Return a line of the main table."""
+    cells = []
+    for metric in metrics:
+        value = row.metrics.get(metric.name)
+        cells.append(Cell() if value is None else _cell(found, row, metric, value))
+    return Row(row.name, ", ".join(row.sees), row.failed, tuple(cells))
+
+
+def _cell(found: Results, row: SimulatorResult, metric: Metric, value: MetricResult) -> Cell:
+    """Return a mean with its interval and its marks, those of the printed table."""
+    choose = max if metric.higher_is_better else min
+    rivals = [other for other in found.simulators if other.ranked and metric.name in other.metrics]
+    best = choose((other.metrics[metric.name].mean for other in rivals), default=None)
+    marks = BEST if row.ranked and value.mean == best else ""
+    for c in found.comparisons:
+        if (c.simulator, c.metric) == (row.name, metric.name) and c.p_holm is not None and c.p_holm <= found.alpha:
+            marks += SIGNIFICANT
+    known = value.low is not None and value.high is not None
+    ends = f"{_number(value.low)} .. {_number(value.high)}" if known else ""
+    return Cell(number(value.mean), ends, marks, value.mean)
+
+
+def _comparison(c: ComparisonResult) -> tuple[str, ...]:
+    """Return a line of the table of comparisons."""
+    ends = "" if c.low is None or c.high is None else f"{c.low:+.3f} .. {c.high:+.3f}"
+    tests = [p_value(p) for p in (c.p_t, c.p_wilcoxon, c.p_bootstrap, c.p_holm)]
+    return (c.simulator, c.metric, f"{c.difference:+.3f}", ends, *tests, _number(c.smallest_difference))
+
+
+def _variance(run: Run) -> tuple[list[variance.Line], str]:
+    """Return the decompositions of a run, or why there are none."""
+    try:
+        return variance.lines(run.results, run.scores), ""
+    except InputError as error:
+        return [], str(error)
+
+
+def _figures(run: Run, differences: Sequence[variance.Line]) -> dict[str, Any]:
+    """Return the figures, or why there are none."""
+    from benchmark.reproduction.figures.style import require_matplotlib
+
+    none: dict[str, Any] = {"means": [], "more_means": [], "users": [], "parts": [], "curves": []}
+    curves = training.curves(run.trials)
+    try:
+        require_matplotlib()
+    except InputError:
+        reason = "The figures need matplotlib, which is not installed here: pip install 'gazebench[vlm]'."
+        return {**none, "no_figures": reason, "has_curves": bool(curves)}
+    from benchmark.report import figures
+
+    found = run.results
+    nan = float("nan")
+    ends = [
+        (row.name, {name: (m.mean, _or(m.low, nan), _or(m.high, nan)) for name, m in row.metrics.items()})
+        for row in found.simulators
+        if row.ranked
+    ]
+    means = figures.interval_plots(ends, found.reference)
+    users: list[Plot] = []
+    ranked = {row.name for row in found.simulators if row.ranked}
+    for metric in found.family:
+        if metric not in run.scores.columns:
+            continue
+        table = statistics.user_means(run.scores, metric)
+        if found.reference in table.columns:
+            others = [r.name for r in found.simulators if r.name in ranked and r.name in table.columns]
+            gaps = {n: (table[n] - table[found.reference]).to_numpy() for n in others if n != found.reference}
+            users += [figures.user_plot(metric, gaps, found.reference)] if gaps else []
+    by_metric: dict[str, list[variance.Line]] = {}
+    for line in differences:
+        by_metric.setdefault(line.metric, []).append(line)
+    drawn = [figures.training_plot(i, name, of_name) for i, (name, of_name) in enumerate(curves.items())]
+    return {
+        "means": [figure for name, figure in means.items() if name in found.family],
+        "more_means": [figure for name, figure in means.items() if name not in found.family],
+        "users": users,
+        "parts": [figures.variance_plot(metric, of_metric) for metric, of_metric in by_metric.items()],
+        "curves": [figure for figure in drawn if figure is not None],
+        "has_curves": bool(curves),
+        "no_figures": "",
+    }
+
+
+def _stress(run: Run) -> dict[str, Any]:
+    """Return what stress tests found on this run, as printed; nothing if none was made on these sessions."""
+    from benchmark.stress import records
+
+    found = records.read_results(run.folder)
+    if found is None or found.digest != run.results.digest:
+        return {"rows": [], "notice": "", "stale": found is not None}
+    rows = [
+        (
+            (row.test, row.simulator, row.measure, _number(row.value)),
+            ("" if row.low is None or row.high is None else f"{number(row.low)} .. {number(row.high)}",),
+            (p_value(row.p), str(row.n), row.reading),
+        )
+        for row in found.rows
+    ]
+    return {"rows": [a + b + c for a, b, c in rows], "notice": found.notice, "stale": False}
+
+
+def _or(value: float | None, other: float) -> float:
+    return other if value is None else value
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else number(value)
+
+
+def _seconds(value: float | None) -> str:
+    """Return a duration in a unit that suits it."""
+    if value is None:
+        return "not measured"
+    if value < 60:
+        return f"{value:.3g} s"
+    return f"{value / 60:.1f} min" if value < 3600 else f"{value / 3600:.1f} h"
+
+
+def _count(value: float | None) -> str:
+    """Return a count with three digits and a prefix."""
+    if value is None:
+        return "not measured"
+    for size, prefix in ((1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{value / size:.3g}{prefix}"
+    return f"{value:.3g}"
+
+
+def _bytes(value: float | None) -> str:
+    """Return a size in MiB or GiB."""
+    if value is None:
+        return "not measured"
+    return f"{value / 2**20:.0f} MiB" if value < 2**30 else f"{value / 2**30:.2f} GiB"

@@ -1,0 +1,139 @@
+"""The files of a run, read as data: results, scores, and the trials that the results were made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from benchmark import records, results
+from benchmark.records import TrialRecord
+from benchmark.results import Results, SimulatorResult
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABEL = " [label]"
+"""Ends the name of a row whose attention was computed for the true click."""
+
+T = TypeVar("T", int, float, str)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as it lies on disk.
+
+    Attributes:
+        folder: Where.
+        results: What ``results.json`` holds.
+        scores: What ``scores.parquet`` holds.
+        trials: The finished trials that the results were made from, in the order of the table, then seed and fold.
+        failed: Trials that failed and were not finished since.
+        unfinished: Trials that were begun and neither finished nor failed.
+        others: Finished trials of the folder that have no part in the results.
+    """
+
+    folder: Path
+    results: Results
+    scores: pd.DataFrame
+    trials: tuple[TrialRecord, ...]
+    failed: tuple[TrialRecord, ...]
+    unfinished: tuple[TrialRecord, ...]
+    others: int
+
+
+def read(folder: Path) -> Run:
+    """Read a run.
+
+    Raises:
+        InputError: The folder holds no finished run, or one of its files is damaged.
+    """
+    found = results.read(folder)
+    scores = read_scores(folder)
+    names = set(scores["simulator"]) if "simulator" in scores.columns else set()
+    if not {row.name for row in found.simulators} <= names:
+        raise InputError(f"{folder / 'scores.parquet'} is damaged (it lacks simulators of results.json); run again.")
+    everything = records.trials(folder) if (folder / "trials").is_dir() else []
+    finished = [record for record in everything if record.state == "finished"]
+    used = _used(found, finished)
+    done = {record.identity for record in finished}
+    left = [record for record in everything if record.state != "finished" and record.identity not in done]
+    return Run(
+        folder,
+        found,
+        scores,
+        tuple(used),
+        tuple(record for record in left if record.state == "failed"),
+        tuple(record for record in left if record.state != "failed"),
+        len(finished) - len(used),
+    )
+
+
+def read_scores(folder: Path) -> pd.DataFrame:
+    """Return the score table of a run.
+
+    Raises:
+        InputError: It is missing or damaged.
+    """
+    return read_table(folder / "scores.parquet")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a parquet file of a run.
+
+    Raises:
+        InputError: It is missing or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path} is missing or damaged ({reason}); run again.") from error
+    return frame
+
+
+def base_name(row: SimulatorResult) -> str:
+    """Return the registry name of a row."""
+    return row.name.removesuffix(LABEL)
+
+
+def given(values: object, key: str, kind: type[T]) -> T | None:
+    """Return a value of a JSON object if it is of the kind; a whole number is a number too."""
+    value = values.get(key) if isinstance(values, Mapping) else None
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return kind(value)
+    return value if isinstance(value, kind) and not isinstance(value, bool) else None
+
+
+def _used(found: Results, finished: list[TrialRecord]) -> list[TrialRecord]:
+    """Return the finished trials that the results name by simulator, settings, seed and digest.
+
+    Of several that differ in the code alone the last one counts.
+    """
+    order = list(dict.fromkeys(base_name(row) for row in found.simulators))
+    settings = {base_name(row): _plain(dict(row.settings)) for row in found.simulators}
+    chosen: dict[tuple[int, int, int], TrialRecord] = {}
+    for record in sorted(finished, key=lambda record: (record.text("finished"), record.identity)):
+        values = record.values
+        name, seed, fold = record.text("simulator"), given(values, "seed", int), given(values, "fold", int)
+        same = (record.text("digest"), record.text("split"), record.text("task")) == (
+            found.digest,
+            found.split,
+            found.task,
+        )
+        if name not in settings or not same or seed not in found.seeds or seed is None or fold is None:
+            continue
+        if _plain(values.get("settings")) == settings[name]:
+            chosen[order.index(name), seed, fold] = record
+    return [chosen[key] for key in sorted(chosen)]
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON has it."""
+    return json.loads(json.dumps(value, default=str))

@@ -1,0 +1,288 @@
+"""The variance of a run's numbers as a table, with a line of advice for each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmark.latex import booktabs, escape_latex
+from benchmark.metrics import get
+from benchmark.results import Results
+from benchmark.statistics import variance
+from benchmark.statistics.variance import PARTS, Decomposition, SeedScores
+from benchmark.tables import number
+from tasks.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("terminal", "markdown", "latex", "csv", "json")
+
+_KEYS = ("simulator", "metric", "of")
+_HEADERS = (*_KEYS, "users", "sessions", "seeds", "rest", "SE", "resolves", "2x seeds", "2x sessions", "2x users")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One decomposition.
+
+    Attributes:
+        simulator: Whose number it is.
+        metric: Which.
+        reference: What is subtracted, paired; empty for the mean itself.
+        found: The decomposition.
+    """
+
+    simulator: str
+    metric: str
+    reference: str
+    found: Decomposition
+
+    @property
+    def of(self) -> str:
+        """What the variance is of, in words."""
+        return f"- {self.reference}" if self.reference else "mean"
+
+    @property
+    def name(self) -> str:
+        """Metric and simulator, for a line of text."""
+        return f"{self.metric}, {self.simulator} {self.of}" if self.reference else f"{self.metric}, {self.simulator}"
+
+
+def lines(
+    results: Results,
+    scores: pd.DataFrame,
+    metrics: Sequence[str] | None = None,
+    simulators: Sequence[str] | None = None,
+) -> list[Line]:
+    """Decompose the means of a run and the differences from its reference.
+
+    Args:
+        results: The run's results.
+        scores: Its score table.
+        metrics: Which metrics; None stands for the family of the run.
+        simulators: Which simulators; None stands for the ranked ones.
+
+    Returns:
+        For each metric and simulator the mean, and the difference where there is one.
+
+    Raises:
+        InputError: A name is unknown, no simulator claims a metric that is asked for, or there are too few users.
+    """
+    rows = {row.name: row for row in results.simulators}
+    for name in metrics or ():
+        get(name)
+    for name in simulators or ():
+        if name not in rows:
+            raise unknown_name("simulator of the run", name, rows)
+    chosen = list(simulators) if simulators else [row.name for row in results.simulators if row.ranked]
+    found = []
+    for metric in metrics or results.family:
+        claiming = [name for name in chosen if metric in rows[name].metrics]
+        if metrics and not claiming:
+            raise InputError(f"none of {', '.join(chosen)} has {metric} in this run; choose others with --simulator.")
+        if not claiming:
+            continue
+        by_seed = SeedScores(scores, metric, len(results.seeds))
+        for name in claiming:
+            found.append(Line(name, metric, "", by_seed.of_mean(name)))
+            reference = results.reference
+            if name != reference and reference in rows and metric in rows[reference].metrics:
+                found.append(Line(name, metric, reference, by_seed.of_difference(name, reference)))
+    return found
+
+
+def render(results: Results, found: Sequence[Line], format: str, width: int | None = None) -> str:
+    """Return the table and the advice in one of ``FORMATS``.
+
+    Args:
+        results: The run.
+        found: Its decompositions.
+        format: One of ``FORMATS``.
+        width: Characters a line of the terminal may have; a wider table is broken into blocks of columns.
+    """
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    if format == "json":
+        about = {"task": results.task, "split": results.split, "digest": results.digest, "notice": results.notice}
+        return json.dumps({**about, "reference": results.reference, "lines": [_record(one) for one in found]}, indent=1)
+    if format == "csv":
+        return _csv(results, found)
+    heading = heading_of(results)
+    body = [cells(one) for one in found]
+    if format == "markdown":
+        table = _table(body, _HEADERS, "pipe")
+        listed = "\n".join(f"- {line}" for line in [*legend(found), *advice(found)])
+        return "\n\n".join([f"# {heading[0]}", *heading[1:], table, listed])
+    if format == "latex":
+        table = booktabs(_table([[escape_latex(cell) for cell in row] for row in body], _HEADERS, "latex_raw"))
+        return "\n".join([*(f"% {line}" for line in [*heading, *legend(found), *advice(found)]), table])
+    blocks = "\n\n".join(_blocks(body, width))
+    return "\n".join([*heading, "", blocks, "", *legend(found), "", *advice(found)])
+
+
+def cells(one: Line) -> list[str]:
+    """Return a line of the table; blank where something does not apply or cannot be told."""
+    shares = one.found.shares
+    row = [one.simulator, one.metric, one.of]
+    row += [_percent(shares.get(part, math.nan)) for part in PARTS]
+    row.append(_shown(one.found.standard_error()))
+    if not one.reference:
+        return row + [""] * 4
+    d = one.found
+    return row + [_shown(d.resolves()), *(_shown(d.resolves(**{more: 2})) for more in ("seeds", "sessions", "users"))]
+
+
+def headers() -> tuple[str, ...]:
+    """Return the head of the table."""
+    return _HEADERS
+
+
+def heading_of(results: Results) -> list[str]:
+    """Return what the table is about; simulated data and stand-ins are named before any number."""
+    users = f"{results.n_sessions} test sessions of {results.n_users} users"
+    lines_ = [f"Variance of the means, {results.title} ({results.task} {results.version}), {results.split}: {users}"]
+    return lines_ + ([f"NOTE: {results.notice}"] if results.notice else [])
+
+
+def legend(found: Sequence[Line]) -> list[str]:
+    """Return what the columns mean, and what must be known of the estimates."""
+    told = [
+        "users .. rest: parts of the variance of the mean in percent; rest is the interaction of seed and session. "
+        "SE: its standard error, other seeds included.",
+        "resolves: the smallest difference from the reference shown with 80 % power, other seeds included; 2x: with "
+        "twice as many. Blank seeds and rest: the same under every seed, or one seed. Blank otherwise: not applicable, "
+        "or it cannot be told from this run.",
+    ]
+    differing = [one for one in found if one.reference and _differs(one.found)]
+    if differing:
+        values = ", ".join(f"{one.metric} {one.simulator} {_these(one.found)}" for one in differing)
+        told.append(f"with these very seeds, as the table of the run prints it, resolves is: {values}.")
+    seeds = [one.found.n_seeds for one in found if one.found.n_seeds > 1]
+    if seeds:
+        told.append(f"the parts of seeds and rest are estimated from {min(seeds)} seeds: with few they are rough.")
+    negative = [f"{part.shown} of {one.name} ({part.estimate:.2g})" for one in found for part in one.found.negative]
+    if negative:
+        told.append(f"estimates below 0 count as 0: {'; '.join(negative)}.")
+    notes = dict.fromkeys(note for one in found for note in one.found.notes)
+    for note in notes:
+        if note == variance.SAME:
+            continue  # the blank columns say it
+        names = [one.name for one in found if note in one.found.notes]
+        told.append(f"{note}{'' if len(names) == len(found) else ': ' + '; '.join(names)}.")
+    return told
+
+
+def advice(found: Sequence[Line]) -> list[str]:
+    """Return a sentence for each difference, or for each mean where there are no differences."""
+    chosen = [one for one in found if one.reference] or list(found)
+    return [f"{one.name}: {variance.advice(one.found)}" for one in chosen]
+
+
+def _record(one: Line) -> dict[str, object]:
+    """Return everything that is known of a decomposition, as JSON values."""
+    d = one.found
+    more = {name: {name: 2} for name in ("seeds", "sessions", "users")}
+    return {
+        "simulator": one.simulator,
+        "metric": one.metric,
+        "of": "difference" if one.reference else "mean",
+        "mean": d.mean,
+        "n_users": d.n_users,
+        "n_sessions": d.n_sessions,
+        "n_seeds": d.n_seeds,
+        "parts": [
+            {
+                "name": part.name,
+                "shown": part.shown,
+                "estimate": part.estimate,
+                "variance": part.variance,
+                "of_mean": part.of_mean,
+                "share": _known(d.shares[part.name]),
+            }
+            for part in d.parts
+        ],
+        "standard_error": {"now": d.standard_error()}
+        | {f"twice_{name}": _known(d.standard_error(**given)) for name, given in more.items()},
+        "resolves": {"now": _known(d.resolves()), "with_these_seeds": _known(d.resolves_with_these_seeds)}
+        | {f"twice_{name}": _known(d.resolves(**given)) for name, given in more.items()}
+        if one.reference
+        else None,
+        "notes": list(d.notes),
+        "advice": variance.advice(d),
+    }
+
+
+def _csv(results: Results, found: Sequence[Line]) -> str:
+    """Return one row per decomposition with unrounded numbers."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    parts = [f"{what}_{part}" for part in PARTS for what in ("variance", "of_mean")]
+    tail = ["standard_error", "resolves", "resolves_these_seeds", "twice_seeds", "twice_sessions", "twice_users"]
+    where = ["task", "split", "simulated", "simulator", "metric", "reference"]
+    writer.writerow([*where, "n_users", "n_sessions", "n_seeds", *parts, *tail])
+    for one in found:
+        d = one.found
+        by_name = {part.name: part for part in d.parts}
+        values: list[float | None] = []
+        for name in PARTS:
+            part = by_name.get(name)
+            values += [None, None] if part is None else [part.variance, part.of_mean]
+        values += [d.standard_error()]
+        if one.reference:
+            values += [_known(d.resolves()), _known(d.resolves_with_these_seeds)]
+            values += [_known(d.resolves(**{more: 2})) for more in ("seeds", "sessions", "users")]
+        else:
+            values += [None] * 5
+        counts = [d.n_users, d.n_sessions, d.n_seeds]
+        place = [results.task, results.split, bool(results.notice), one.simulator, one.metric, one.reference]
+        writer.writerow([*place, *counts, *values])
+    return text.getvalue().rstrip("\n")
+
+
+def _table(body: Sequence[Sequence[str]], columns: Sequence[str], kind: str) -> str:
+    from tabulate import tabulate
+
+    align = tuple("left" if column in _KEYS else "right" for column in columns)
+    return tabulate(body, headers=columns, tablefmt=kind, disable_numparse=True, colalign=align)
+
+
+def _blocks(body: Sequence[Sequence[str]], width: int | None) -> list[str]:
+    """Return the table, broken into blocks of columns that fit, the names repeated in each."""
+    waiting, done = [list(range(len(_KEYS), len(_HEADERS)))], []
+    while waiting:
+        columns = waiting.pop(0)
+        taken = [*range(len(_KEYS)), *columns]
+        table = _table([[row[i] for i in taken] for row in body], [_HEADERS[i] for i in taken], "simple")
+        if width is not None and len(columns) > 1 and max(map(len, table.splitlines())) > width:
+            half = -(-len(columns) // 2)
+            waiting[:0] = [columns[:half], columns[half:]]
+        else:
+            done.append(table)
+    return done
+
+
+def _differs(found: Decomposition) -> bool:
+    """Return whether the seeds' part changes what is printed."""
+    return _these(found) != _shown(found.resolves())
+
+
+def _these(found: Decomposition) -> str:
+    return _shown(found.resolves_with_these_seeds)
+
+
+def _shown(value: float) -> str:
+    return "" if math.isnan(value) else number(value)
+
+
+def _percent(share: float) -> str:
+    return "" if math.isnan(share) else f"{100 * share:.0f}"
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,350 @@
+"""Where the variance of a reported mean comes from: users, their sessions, training seeds, and what is left.
+
+A score of session s of user u under seed r is taken as
+
+    y = mean + U(u) + S(s, within u) + R(r) + E(s, r),
+
+sessions nested in users, seeds crossed with both, all parts independent with the variances v_users, v_sessions,
+v_seeds and v_residual. Users may differ in their number of sessions n_u. The reported mean weighs users alike, so with
+I users, J seeds and h = mean(1 / n_u)
+
+    Var(mean) = (v_users + h (v_sessions + v_residual / J)) / I + v_seeds / J.
+
+The variances are estimated by the method of moments, from the very quantities that the tables rest on, an analysis of
+unweighted means: the variance between user means V has expectation v_users + h (v_sessions + v_residual / J); the
+pooled variance of session means within users v_sessions + v_residual / J; the variance over seeds of the reported mean
+v_seeds + v_residual h / I; the mean square of the interaction of session and seed v_residual. With equal numbers of
+sessions these are the estimates of the textbook's nested analysis of variance. V / I is the squared standard error of
+the t interval over users, so what is predicted here for the present design is what the tables print, plus the seeds'
+part, which a test over users alone leaves out: it speaks of the seeds at hand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from benchmark.statistics.bootstrap import ROUNDING
+from benchmark.statistics.clusters import CLUSTER, claimed_scores
+from benchmark.statistics.power import smallest_resolvable_difference
+from tasks.errors import InputError, unknown_name
+
+Floats = NDArray[np.float64]
+
+USERS, SESSIONS, SEEDS, RESIDUAL = "users", "sessions", "seeds", "residual"
+PARTS = (USERS, SESSIONS, SEEDS, RESIDUAL)
+
+SAME = "the same under every seed"
+"""The note on what does not depend on a seed."""
+
+LITTLE = 0.05
+"""What shrinks the standard error by less than this share does not help."""
+
+_SHOWN = {USERS: "users", SESSIONS: "sessions", SEEDS: "seeds", RESIDUAL: "seed x session"}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One source of variance.
+
+    Attributes:
+        name: One of ``PARTS``.
+        shown: What it is called in print; says so where two sources cannot be told apart.
+        estimate: The unbiased estimate of its variance, squared unit of the metric; it may be negative.
+        variance: The same, 0 where the estimate is negative.
+        of_mean: What it adds to the variance of the mean.
+    """
+
+    name: str
+    shown: str
+    estimate: float
+    variance: float
+    of_mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposition:
+    """The variance of a mean over users, or of a mean paired difference.
+
+    Attributes:
+        n_users: Users.
+        n_sessions: Sessions.
+        n_seeds: Seeds; 1 for what does not depend on a seed.
+        mean: The mean over users.
+        between_users: Variance of the user means (ddof = 1), seeds averaged.
+        inverse_sessions: Mean over users of 1 / sessions.
+        parts: The sources that can be told apart. Their ``of_mean`` add up to the squared standard error. Where an
+            estimate was negative and counts as 0, those of users, sessions and residual are scaled down together, so
+            that they still add up to the observed ``between_users / n_users``.
+        seeds_known: False with one seed of something that depends on it: what seeds add is not known.
+        notes: What could not be told apart.
+    """
+
+    n_users: int
+    n_sessions: int
+    n_seeds: int
+    mean: float
+    between_users: float
+    inverse_sessions: float
+    parts: tuple[Part, ...]
+    seeds_known: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Each part's share of the variance of the mean; NaN where that is 0."""
+        total = sum(part.of_mean for part in self.parts)
+        return {part.name: part.of_mean / total if total > 0 else math.nan for part in self.parts}
+
+    @property
+    def negative(self) -> tuple[Part, ...]:
+        """The parts whose estimate is negative and counts as 0."""
+        return tuple(part for part in self.parts if part.estimate < 0)
+
+    @property
+    def sessions_known(self) -> bool:
+        """Whether users and their sessions can be told apart."""
+        return any(part.name == SESSIONS for part in self.parts)
+
+    def standard_error(self, *, seeds: float = 1, sessions: float = 1, users: float = 1) -> float:
+        """Return the standard error of the mean, now or with more of something.
+
+        Args:
+            seeds: How many times as many seeds; infinity for all there could be.
+            sessions: How many times as many sessions per user.
+            users: How many times as many users, with sessions like those of the present ones.
+
+        Returns:
+            In the metric's unit. NaN where it cannot be told: more sessions of users who have one each, more seeds
+            than one.
+        """
+        if (sessions != 1 and not self.sessions_known) or (seeds != 1 and not self.seeds_known):
+            return math.nan
+        divisors = {USERS: users, SESSIONS: users * sessions, SEEDS: seeds, RESIDUAL: users * sessions * seeds}
+        return math.sqrt(sum(part.of_mean / divisors[part.name] for part in self.parts))
+
+    def resolves(self, *, seeds: float = 1, sessions: float = 1, users: float = 1) -> float:
+        """Return the smallest true difference that is shown with 80 % power at the 5 % level, other seeds included.
+
+        The arguments are those of ``standard_error``. The spread counts as known as well as that between users.
+        """
+        n = round(self.n_users * users)
+        error = self.standard_error(seeds=seeds, sessions=sessions, users=users)
+        return smallest_resolvable_difference(error * math.sqrt(n), n)
+
+    @property
+    def resolves_with_these_seeds(self) -> float:
+        """What the tables print as ``resolves``: the seeds count as given, and only the users vary."""
+        return smallest_resolvable_difference(math.sqrt(self.between_users), self.n_users)
+
+
+def decompose(
+    values: ArrayLike, users: Sequence[str] | NDArray[np.str_], *, depends_on_seed: bool = True
+) -> Decomposition:
+    """Split the variance of scores.
+
+    Args:
+        values: Shape (sessions, seeds), finite.
+        users: The user of each session.
+        depends_on_seed: False for what is the same under every seed. With one seed it says whether others would
+            differ; with several it is found out.
+
+    Returns:
+        The decomposition.
+
+    Raises:
+        InputError: There are fewer than two users.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 2 or len(array) != len(users) or not array.size or not np.isfinite(array).all():
+        raise ValueError("expected finite values of shape (sessions, seeds), and a user per session")
+    largest = float(np.abs(array).max())
+    if array.shape[1] > 1 and float(np.ptp(array, axis=1).max()) <= ROUNDING * largest:
+        array, depends_on_seed = array[:, :1], False
+    names, owner = np.unique(np.asarray(users, dtype=str), return_inverse=True)
+    n_users, (n_sessions, n_seeds) = len(names), array.shape
+    if n_users < 2:
+        raise InputError("variance between users needs at least two users in the test set.")
+    counts = np.bincount(owner)
+    h = float((1 / counts).mean())
+    session_means = array.mean(axis=1)
+    user_means = np.bincount(owner, session_means) / counts
+    between = float(user_means.var(ddof=1))
+    estimates: dict[str, float] = {}
+    residual = 0.0
+    if n_seeds > 1:
+        interaction = array - session_means[:, None] - array.mean(axis=0) + array.mean()
+        residual = float((interaction**2).sum()) / ((n_sessions - 1) * (n_seeds - 1))
+        weights = 1 / (n_users * counts[owner])
+        estimates[SEEDS] = float((weights @ array).var(ddof=1)) - residual * h / n_users
+        estimates[RESIDUAL] = residual
+    within = h * residual / n_seeds
+    if n_sessions > n_users:
+        squares = float(((session_means - user_means[owner]) ** 2).sum()) / (n_sessions - n_users)
+        estimates[SESSIONS] = squares - residual / n_seeds
+        within = h * squares
+    estimates[USERS] = between - within
+    tiny = (ROUNDING * largest) ** 2
+    estimates = {name: estimate if abs(estimate) > tiny else 0.0 for name, estimate in estimates.items()}
+    kept = {name: max(0.0, estimate) for name, estimate in estimates.items()}
+    weight = {
+        USERS: 1 / n_users,
+        SESSIONS: h / n_users,
+        SEEDS: 1 / n_seeds,
+        RESIDUAL: h / (n_users * n_seeds),
+    }
+    of_mean = {name: kept[name] * weight[name] for name in kept}
+    over_users = sum(value for name, value in of_mean.items() if name != SEEDS)
+    scale = between / n_users / over_users if over_users > 0 else 1.0
+    of_mean = {name: value * (1.0 if name == SEEDS else scale) for name, value in of_mean.items()}
+    shown = _shown(n_sessions > n_users, n_seeds > 1, depends_on_seed)
+    return Decomposition(
+        n_users=n_users,
+        n_sessions=n_sessions,
+        n_seeds=n_seeds,
+        mean=float(user_means.mean()),
+        between_users=between,
+        inverse_sessions=h,
+        parts=tuple(
+            Part(name, shown[name], estimates[name], kept[name], of_mean[name]) for name in PARTS if name in kept
+        ),
+        seeds_known=n_seeds > 1 or not depends_on_seed,
+        notes=tuple(_notes(n_sessions > n_users, n_seeds > 1, depends_on_seed)),
+    )
+
+
+class SeedScores:
+    """The scores of one metric by session and seed, to be decomposed simulator by simulator.
+
+    Args:
+        scores: The score table of ``benchmark.statistics.clusters``.
+        metric: One of its metric columns.
+        n_seeds: Seeds of the run; a simulator with one seed in a run of several does not depend on it. By default
+            the seeds of the table.
+
+    Raises:
+        InputError: The table is faulty.
+    """
+
+    def __init__(self, scores: pd.DataFrame, metric: str, n_seeds: int | None = None) -> None:
+        table = claimed_scores(scores, metric)
+        asked = n_seeds if n_seeds is not None else int(scores["seed"].nunique())
+        self.metric = metric
+        self._wide: dict[str, pd.DataFrame] = {}
+        self._depends: dict[str, bool] = {}
+        for name, rows in table.groupby("simulator", sort=True):
+            wide = rows.pivot(index=[CLUSTER, "session_id"], columns="seed", values="value").sort_index()
+            values = wide.to_numpy()
+            varies = bool(np.ptp(values, axis=1).max() > ROUNDING * np.abs(values).max())
+            self._wide[str(name)] = wide
+            self._depends[str(name)] = varies if values.shape[1] > 1 else asked == 1
+
+    def of_mean(self, simulator: str) -> Decomposition:
+        """Split the variance of a simulator's mean.
+
+        Raises:
+            InputError: The simulator does not claim the metric, or there are fewer than two users.
+        """
+        wide = self._of(simulator)
+        return decompose(wide.to_numpy(), _users(wide), depends_on_seed=self._depends[simulator])
+
+    def of_difference(self, simulator: str, reference: str) -> Decomposition:
+        """Split the variance of the mean difference of two simulators, paired by session and seed.
+
+        What does not depend on a seed is paired with every seed of the other.
+
+        Raises:
+            InputError: As ``of_mean``; or both depend on seeds and were not run with the same ones.
+        """
+        first, second = self._of(simulator), self._of(reference)
+        both = self._depends[simulator] and self._depends[reference]
+        if both and list(first.columns) != list(second.columns):
+            raise InputError(
+                f"{simulator} and {reference} were run with different seeds; a decomposition pairs them by seed. "
+                "Run both with the same seeds."
+            )
+        a, b = (
+            self._wide[name].to_numpy() if self._depends[name] else self._wide[name].to_numpy()[:, :1]
+            for name in (simulator, reference)
+        )
+        differences = a - b
+        differences[np.abs(differences) <= ROUNDING * float(max(np.abs(a).max(), np.abs(b).max()))] = 0.0
+        depends = self._depends[simulator] or self._depends[reference]
+        return decompose(differences, _users(first), depends_on_seed=depends)
+
+    def _of(self, simulator: str) -> pd.DataFrame:
+        if simulator not in self._wide:
+            raise unknown_name(f"simulator with {self.metric}", simulator, self._wide)
+        return self._wide[simulator]
+
+
+def advice(found: Decomposition) -> str:
+    """Return one sentence: what makes the variance, whether more seeds can help, and what helps most.
+
+    What helps most is what resolves the smallest difference if there is twice as much of it, and what comes near that.
+    """
+    now = found.standard_error()
+    if not now > 0:
+        return "there is no spread to be shrunk."
+    shares = found.shares
+    top = max(found.parts, key=lambda part: part.of_mean)
+    verb = "makes" if top.name == RESIDUAL else "make"
+    makes = f"{top.shown} {verb} {100 * shares[top.name]:.0f} % of the variance of the mean"
+    if not found.seeds_known:
+        lead = f"{makes}; with one seed it is not known what seeds add"
+    elif found.n_seeds == 1:
+        lead = f"seeds play no part: {makes}"
+    elif found.standard_error(seeds=math.inf) > (1 - LITTLE) * now:
+        lead = f"more seeds cannot help: {makes}"
+    else:
+        lead = f"{makes}; more seeds alone bring resolves to {_number(found.resolves(seeds=math.inf))} at best"
+    offers = {
+        "seeds": found.resolves(seeds=2),
+        "sessions per user": found.resolves(sessions=2),
+        "users": found.resolves(users=2),
+    }
+    known = {name: value for name, value in offers.items() if not math.isnan(value)}
+    near = [
+        name
+        for name in sorted(known, key=lambda name: known[name])
+        if known[name] <= (1 + LITTLE) * min(known.values())
+    ]
+    best = ", ".join(f"twice the {name} ({_number(known[name])})" for name in near)
+    return f"{lead}; resolves {_number(found.resolves())} now; what helps most: {best}."
+
+
+def _users(wide: pd.DataFrame) -> list[str]:
+    """Return the user of each session."""
+    return [str(user) for user in wide.index.get_level_values(CLUSTER)]
+
+
+def _shown(several_sessions: bool, several_seeds: bool, depends_on_seed: bool) -> dict[str, str]:
+    """Return part -> what it is called; sources that cannot be told apart share a name."""
+    shown = dict(_SHOWN)
+    if not several_sessions:
+        shown[USERS] = "users (with their session)"
+    if not several_seeds and depends_on_seed:
+        if several_sessions:
+            shown[SESSIONS] = "sessions (with their seed)"
+        else:
+            shown[USERS] = "users (with their session and seed)"
+    return shown
+
+
+def _notes(several_sessions: bool, several_seeds: bool, depends_on_seed: bool) -> list[str]:
+    """Return what could not be told apart."""
+    notes = []
+    if not several_sessions:
+        notes.append("one session per user: what is the user's and what the session's cannot be told apart")
+    if not several_seeds:
+        notes.append("one seed: what seeds add is not known" if depends_on_seed else SAME)
+    return notes
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}"

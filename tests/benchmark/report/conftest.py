@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmark.config import RunConfig
+from benchmark.runner import TrialsFailed, run
+from benchmark.stress import records as stress
+from tests.benchmark.toys import Toys
+from tests.leaderboard.browser import CHROMIUM, DRIVER, MISSING, Browser
+
+CONFIG = RunConfig(
+    task="mini",
+    split="kfold",
+    simulators=("sharp", "noisy", "faint", "oracle"),
+    seeds=(1, 2),
+    settings={"sharp.weight": 0.6},
+    reference="sharp",
+)
+NAN = float("nan")
+
+
+@pytest.fixture(scope="session")
+def finished(mini, tmp_path_factory) -> Path:
+    """A run with seeds, folds, an oracle, failed sessions, a failed trial, training curves and stress tests."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    run(CONFIG, mini, Toys(), folder)
+    with pytest.raises(TrialsFailed):
+        run(RunConfig("mini", simulators=("broken",), split="kfold", reference="sharp"), mini, Toys(), folder)
+    for path in sorted((folder / "trials").glob("[0-9a-f]*/trial.json")):
+        if '"simulator": "noisy"' in path.read_text():
+            curve(path.parent / "artifacts")
+    results = run(CONFIG, mini, Toys(), folder)
+    row = stress.StressRow("relabel", "noisy", "answer stays with the item", 0.25, 0.125, 0.375, 0.04, 21, "it reads.")
+    stress.write(folder, stress.StressResults("mini", "kfold", results.digest, 0, "invented", (row,)))
+    return folder
+
+
+def curve(folder: Path) -> None:
+    """Write a small training curve as trials keep it."""
+    folder.mkdir(exist_ok=True)
+    columns = {"epoch": [0, 1, 2], "loss": [NAN, 3.0, 2.5], "valid_score": [4.0, 3.5, 3.75], "valid_kl": [NAN] * 3}
+    pq.write_table(pa.table(columns).replace_schema_metadata({"best_epoch": "1"}), folder / "curves.parquet")
+
+
+@pytest.fixture
+def copied(finished, tmp_path) -> Path:
+    """A copy of the run, to be spoilt."""
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+@pytest.fixture(scope="module")
+def browse(tmp_path_factory) -> Iterator[Callable[..., Browser]]:
+    """Give browsers by their window; skipped where there is no Chromium."""
+    if not (CHROMIUM and DRIVER):
+        pytest.skip(MISSING)
+    opened: dict[tuple[tuple[str, object], ...], Browser] = {}
+
+    def give(**window: object) -> Browser:
+        key = tuple(sorted(window.items()))
+        if key not in opened:
+            opened[key] = Browser(tmp_path_factory.mktemp("profile"), **window)  # type: ignore[arg-type]
+        return opened[key]
+
+    yield give
+    for browser in opened.values():
+        browser.close()
+
+
+@pytest.fixture
+def no_figures(monkeypatch) -> None:
+    """Make matplotlib look as if it were not installed; what is not about figures is faster without them."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "matplotlib" else find(name, *a))

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmark.metrics import get
+from benchmark.records import TrialRecord
+from benchmark.report import cost, gallery, recipe
+from benchmark.report.figures import PerUser, inline, interval_plots, plot, user_plot
+from tasks.errors import InputError
+
+GENERATOR = 5
+
+
+def trial(simulator="a", **values):
+    values = {"simulator": simulator, "seed": 1, "fold": 0, **values}
+    return TrialRecord("0" * 24, Path("run"), Path("run/trials/x"), "finished", False, "", values)
+
+
+def test_costs_are_added_up_and_what_was_not_measured_is_not_0():
+    trials = [
+        trial(
+            cost={
+                "seconds_fit": 2,
+                "seconds_simulate": 0.5,
+                "tokens_trained": 100.0,
+                "tokens_simulated": 11.0,
+                "flops_estimated": 3e9,
+                "peak_memory_bytes": 7,
+            }
+        ),
+        trial(cost={"seconds_fit": 1.5, "seconds_simulate": 0.25, "tokens": 9, "peak_memory_bytes": 5}, attempts=2),
+        trial("b"),
+    ]
+    a, b = cost.costs(trials)
+    assert (a.simulator, a.trials, a.seconds_fit, a.seconds_simulate) == ("a", 2, 3.5, 0.75)
+    assert (a.tokens, a.flops, a.memory, a.again) == (120, 3e9, 7, 1)
+    assert b == cost.Cost("b", 1, None, None, None, None, None, 0)
+
+
+def test_trials_are_grouped_by_where_they_ran():
+    here, there = {"cpu_count": 2, "packages": {"numpy": "1"}}, {"cpu_count": 64, "gpu": None}
+    trials = [
+        trial("a", environment={**there, "where": "far process 1"}),
+        trial("a", environment={**here, "where": "near process 1"}),
+        trial("b", environment={**here, "where": "near process 2"}),
+    ]
+    first, second = cost.places(trials)
+    assert (first.trials, first.processes, first.simulators) == (2, 2, ("a", "b"))
+    assert first.facts == (("cpu count", "2"),) and first.packages == (("numpy", "1"),)
+    assert second.facts == (("cpu count", "64"), ("gpu", "none")) and second.packages == ()
+
+
+def test_sessions_are_chosen_by_the_metric_and_none_twice():
+    values = {f"s{i:02d}": float(v) for i, v in enumerate(np.random.default_rng(GENERATOR).permutation(21))}
+    chosen = gallery.choose(values)
+    by_word = {word: [values[name] for w, name in chosen if w == word] for word, _ in chosen}
+    assert by_word["best"] == [0, 1] and by_word["median"] == [10] and by_word["worst"] == [20, 19]
+    assert len(by_word["random"]) == 2 and len({name for _, name in chosen}) == len(chosen) == 7
+    assert chosen == gallery.choose(dict(reversed(values.items())))
+    assert [name for _, name in gallery.choose({"only": 1.0})] == ["only"]
+    few = gallery.choose({"a": 1.0, "b": 2.0, "c": 3.0})
+    assert sorted(name for _, name in few) == ["a", "b", "c"]
+
+
+def test_a_picture_shrinks_until_it_fits():
+    noise = Image.fromarray(np.random.default_rng(GENERATOR).integers(0, 255, (2000, 2000, 3), dtype=np.uint8))
+    for budget in (1_000_000, 200_000, 80_000):
+        address, size = gallery.encode(noise, budget)
+        assert address.startswith("data:image/jpeg;base64,") and len(address) * 3 / 4 <= budget + 100
+        assert size[0] == size[1] <= 1200
+    with pytest.raises(InputError, match="does not fit"):
+        gallery.encode(noise, 1000)
+    tall = gallery.encode(Image.new("RGB", (1000, 9000)), 1_000_000)[1]
+    assert tall[1] <= 1.6 * 1200 and tall[0] < tall[1] / 8
+
+
+def test_users_are_drawn_best_first_and_counted_by_the_direction_of_the_metric():
+    from matplotlib.figure import Figure
+
+    values = np.array([0.5, -1.0, -0.25, 0.0])
+    for name, first, count in (("KL", -1.0, 2), ("Accuracy", 0.5, 1)):
+        canvas = Figure(layout="constrained")
+        PerUser(get(name), ("a",), (values,)).draw(canvas)
+        axes = canvas.axes[0]
+        heights = sum(patch.get_data().values for patch in axes.patches)
+        assert heights[0] == first and sorted(heights) == sorted(values)
+        assert axes.get_title(loc="left") == f"a: {count} of 4"
+
+
+def test_figures_are_elements_of_their_own_that_say_what_they_show():
+    rows = [("ref", {"KL": (1.0, 0.9, 1.1)}), ("a $x_1^2$ <b>" * 4, {"KL": (0.5, float("nan"), float("nan"))})]
+    figures = interval_plots(rows, "ref")
+    again = interval_plots(rows, "ref")
+    assert list(figures) == ["KL"] and figures == again
+    svg = str(figures["KL"].svg)
+    assert svg.startswith('<svg class="plot" viewBox="') and 'role="img"' in svg and "&lt;b&gt;" in svg
+    assert "<style" not in svg and "http" not in svg and "#222222" not in svg and "currentColor" in svg
+    users = user_plot("KL", {"a": np.array([1.0, -1.0])}, "ref")
+    assert "better than ref: a 1 of 2" in users.words
+    other = plot("other", "c", "w", PerUser(get("KL"), ("a",), (np.array([1.0, -1.0]),)))
+    assert 'id="other-' in other.svg and 'id="other-' not in users.svg
+
+
+def test_an_svg_is_made_part_of_a_page():
+    file = (
+        '<?xml version="1.0"?>\n<!DOCTYPE svg>\n<svg xmlns:xlink="http://x" width="10pt" viewBox="0 0 10 5">\n'
+        '<metadata>when</metadata><style type="text/css">*{a: b}</style><!-- a remark -->\n'
+        '<path id="p1" style="fill: #222222"/><use xlink:href="#p1" clip-path="url(#p2)"/></svg>\n'
+    )
+    assert str(inline(file, "n", 'says "so"')) == (
+        '<svg class="plot" viewBox="0 0 10 5" role="img" aria-label="says &#34;so&#34;">\n'
+        '<path id="n-p1" style="fill: currentColor"/><use href="#n-p1" clip-path="url(#n-p2)"/></svg>\n'
+    )
+
+
+def test_a_simulator_of_a_file_is_named_by_its_file(finished, mini):
+    import dataclasses
+
+    from benchmark.report import reading
+
+    run = reading.read(finished)
+    trials = [
+        dataclasses.replace(r, values={**r.values, "factory": "mine/top.py:Top"})
+        if r.text("simulator") == "sharp"
+        else r
+        for r in run.trials
+    ]
+    made = recipe.recipe(dataclasses.replace(run, trials=tuple(trials)))
+    assert "- mine/top.py:Top\n- noisy\n" in made.config and "sharp.weight: 0.6" in made.config
+
+
+def test_trials_that_the_results_were_not_made_from_are_left_out(copied):
+    import json
+
+    from benchmark.report import reading
+
+    before = reading.read(copied)
+    assert before.others == 0 and len(before.failed) > 0
+    folder = before.trials[0].folder
+    record = json.loads((folder / "trial.json").read_text())
+    other = folder.with_name("f" * 24)
+    other.mkdir()
+    (other / "trial.json").write_text(json.dumps({**record, "settings": {"weight": 0.1}}))
+    later = folder.with_name("e" * 24)
+    later.mkdir()
+    (later / "trial.json").write_text(json.dumps({**record, "finished": "9999"}))
+    after = reading.read(copied)
+    assert after.others == 2 and len(after.trials) == len(before.trials) and after.trials[0].identity == "e" * 24

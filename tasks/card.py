@@ -37,15 +37,23 @@ def card(info: TaskInfo, manifest: Manifest) -> str:
     if manifest.simulated:
         parts += ["", f"> **{manifest.notice}**"]
     parts += ["", f"# {title}", "", info.description.strip(), ""]
-    parts += _section("Contents", _contents(manifest))
-    parts += _section("Columns", [f"- `{name}`: {meaning}" for name, meaning in _COLUMNS.items()])
-    parts += _section("Provenance", _provenance(info, manifest))
-    parts += _section("Splits", _splits(manifest))
-    parts += _section("Known leaks", _bullets(info.leaks))
-    parts += _section("Deviations from the paper", _bullets(info.deviations))
-    parts += _section("Reading it", _reading())
-    parts += _section("Citation", ["```bibtex", info.citation.strip(), "```"])
+    for heading, lines in sections(info, manifest).items():
+        parts += [f"## {heading}", "", *lines, ""]
     return "\n".join(parts)
+
+
+def sections(info: TaskInfo, manifest: Manifest) -> dict[str, list[str]]:
+    """Return the card's sections: heading -> lines of Markdown, in order."""
+    return {
+        "Contents": _contents(manifest),
+        "Columns": [f"- `{name}`: {meaning}" for name, meaning in _COLUMNS.items()],
+        "Provenance": _provenance(info, manifest),
+        "Splits": _splits(manifest),
+        "Known leaks": _bullets(info.leaks),
+        "Deviations from the paper": _bullets(info.deviations),
+        "Reading it": _reading(),
+        "Citation": ["```bibtex", info.citation.strip(), "```"],
+    }
 
 
 def size_category(sessions: int) -> str:
@@ -129,10 +137,6 @@ def _reading() -> list[str]:
         "",
         "The hub's name `train` for unsplit files says nothing about the splits above: use their columns.",
     ]
-
-
-def _section(title: str, lines: Iterable[str]) -> list[str]:
-    return [f"## {title}", "", *lines, ""]
 
 
 def _bullets(lines: Iterable[str], none: str = "- none known") -> list[str]:

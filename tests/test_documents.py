@@ -1,34 +1,34 @@
-"""The examples of the documents are run as they stand."""
+"""The examples of the contributing guide are registered and used, and the table of the README is what is printed."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import re
 import sys
 import types
-from pathlib import Path
 
+import numpy as np
 import pytest
 
+import benchmark
 from baselines import registry as catalogue
 from benchmark.config import RunConfig
+from benchmark.metrics import evaluate_sessions
+from benchmark.metrics import registry as metrics
 from benchmark.runner import run
 from tests.benchmark.toys import ToyEntry, Toys
+from tests.documents.blocks import ROOT, blocks
 
-ROOT = Path(__file__).parents[1]
-
-
-def code_blocks(document: str) -> list[str]:
-    text = (ROOT / document).read_text(encoding="utf-8")
-    found = re.findall(r"^( *)```python\n(.*?)^ *```", text, flags=re.S | re.M)
-    return [re.sub(rf"^{indent}", "", block, flags=re.M) for indent, block in found]
+GUIDE = "CONTRIBUTING.md"
 
 
 @pytest.fixture
 def example(tmp_path, monkeypatch):
-    """Return a function that writes a code block to a module file and imports it."""
+    """Return a function that imports the guide's code block with some words in it as a module of a given name."""
 
-    def load(name: str, block: str) -> types.ModuleType:
+    def load(name: str, words: str) -> types.ModuleType:
+        [block] = [b.text for b in blocks(GUIDE) if b.language == "python" and words in b.text]
         (tmp_path / f"{name}.py").write_text(block, encoding="utf-8")
         monkeypatch.syspath_prepend(str(tmp_path))
         monkeypatch.delitem(sys.modules, name, raising=False)
@@ -37,29 +37,136 @@ def example(tmp_path, monkeypatch):
     return load
 
 
-def test_the_simulator_of_the_contributing_guide_runs(example, mini, tmp_path):
-    block = next(b for b in code_blocks("CONTRIBUTING.md") if "class TopLeft" in b)
-    example("example_simulator", block)
+def test_every_example_of_the_guide_is_used_here():
+    text = (ROOT / "tests" / "test_documents.py").read_text(encoding="utf-8")
+    words = re.findall(r'example\("\w+", "(.+?)"\)', text)
+    found = [b.text for b in blocks(GUIDE) if b.language == "python"]
+    assert len(found) == 5 and all(any(w in b for w in words) for b in found)
+
+
+def test_the_metric_shows_up_in_a_table(example, monkeypatch, mini, tmp_path):
+    from benchmark import tables
+
+    monkeypatch.setitem(sys.modules, "benchmark.metrics.sim", example("example_metric", "SIM"))
+    monkeypatch.setattr(metrics, "MODULES", (*metrics.MODULES, "sim"))
+    metrics.all_metrics.cache_clear()
+    try:
+        gaze, attention = [[600, 300, 100, 0], [0, 1, 1, 0]], [[0.4, 0.2, 0.2, 0.2], [1, 0, 0, 1]]
+        table = evaluate_sessions(gaze, [0, 1], attention)
+        assert table["SIM"].tolist() == pytest.approx([0.4 + 0.2 + 0.1, 0.0])
+        config = RunConfig("mini", simulators=("uniform", "gaze-oracle"), reference="uniform")
+        found = run(config, mini, catalogue, tmp_path / "run")
+        assert found.simulators[1].metrics["SIM"].mean == pytest.approx(1.0)
+        assert "SIM↑" in tables.terminal(found)
+    finally:
+        monkeypatch.undo()
+        metrics.all_metrics.cache_clear()
+
+
+def test_the_simulator_runs(example, mini, tmp_path):
+    example("example_simulator", "class TopLeft")
     toys = Toys()
     toys.entries = {"top-left": ToyEntry("top-left", "example_simulator:TopLeft")}
     found = run(RunConfig("mini", simulators=("top-left",), reference="top-left"), mini, toys, tmp_path / "run")
     assert found.simulators[0].settings == {"rate": 0.5} and found.simulators[0].metrics["KL"].mean > 0
 
 
-def test_the_python_examples_of_the_readme_run(capsys):
-    for block in code_blocks("README.md"):
-        exec(compile(block, "README.md", "exec"), {})
-    assert "CSH@1" in capsys.readouterr().out
+def test_the_operator_probes_a_backbone(example, monkeypatch):
+    from baselines import probing
+    from baselines.backbones import load_backbone
+    from baselines.probing import registry
+    from baselines.probing.slots import overlap_matrix, read_slots
+    from tests.baselines.backbones import tiny
+
+    entry = example("example_operator", "class LastLayer").ENTRY
+    entry = dataclasses.replace(entry, factory="example_operator:LastLayer")
+    monkeypatch.setitem(registry._BY_NAME, entry.name, entry)
+    assert probing.names()[-1] == "last-layer"
+    backbone = load_backbone("pocket-qwen3vl", device="cpu", features=None)
+    session = tiny.session(width=480, height=288)
+    [reading] = read_slots(backbone, [session], "last-layer")
+    # The same from the whole model with eager attention.
+    inputs = backbone.build(session)
+    decoder = backbone.model.get_decoder()
+    decoder.set_attn_implementation("eager")
+    weights = decoder(**inputs.arguments(), use_cache=False, output_attentions=True).attentions[-1]
+    row = weights[0, :, -1].mean(0)[inputs.image_index[0]].detach().numpy()
+    sums = row @ overlap_matrix(inputs.patch_boxes[0], session.slots)
+    np.testing.assert_allclose(reading.attention.numpy(), sums / sums.sum(), atol=1e-5)
 
 
-def test_the_task_of_the_contributing_guide_loads_and_runs(example, tmp_path, monkeypatch):
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_backbone_is_loaded_and_read(example, monkeypatch, tmp_path):
+    import torch
+    import transformers
+
+    from baselines.backbones import load_backbone, registry
+    from baselines.probing.slots import read_slots
+    from tests.baselines.backbones import tiny
+
+    example("example_backbone", "class Qwen25VL")
+    monkeypatch.setitem(registry.ARCHITECTURES, "qwen2_5_vl", "example_backbone:Qwen25VL")
+    ids = {f"{name}_token_id": tiny.VOCABULARY[f"<|{name}|>"] for name in ("vision_start", "vision_end")}
+    ids |= {f"{name}_token_id": tiny.VOCABULARY[f"<|{name}_pad|>"] for name in ("image", "video")}
+    text = {key: value for key, value in tiny.TEXT.items() if key != "head_dim"}
+    rope = dict(rope_type="default", rope_theta=10000.0, mrope_section=[2, 1, 1])
+    vision = dict(depth=2, hidden_size=16, intermediate_size=24, num_heads=2, out_hidden_size=32, patch_size=4)
+    vision |= dict(window_size=16, fullatt_block_indexes=[1])
+    config = transformers.Qwen2_5_VLConfig(
+        text_config=dict(text, rope_parameters=rope, bos_token_id=2, eos_token_id=3), vision_config=vision, **ids
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        model = transformers.Qwen2_5_VLForConditionalGeneration(config).eval()
+    folder = tmp_path / "tiny"
+    model.save_pretrained(folder)
+    tiny.qwen3_vl()[1].save_pretrained(folder)
+    tiny.tokenizer().save_pretrained(folder)
+
+    backbone, session = load_backbone(folder, device="cpu", features=None), tiny.session()
+    inputs = backbone.build(session)
+    words = backbone.processor.conversation.tokens(session)
+    picture = [ids["image_token_id"]] * len(inputs.image_index[0])
+    whole = torch.tensor([[*words.before, *picture, *words.closing, *words.after]])
+    marked = (whole == ids["image_token_id"]).long()
+    pixels = backbone.pixels(session.image.open()).arguments
+    with torch.no_grad():
+        expected = model(input_ids=whole, mm_token_type_ids=marked, **pixels).logits[:, -1]
+        torch.testing.assert_close(backbone.logits(inputs), expected, atol=1e-5, rtol=1e-5)
+    [reading] = read_slots(backbone, [session], "glimpse")
+    assert reading.attention.shape == (len(session.slots),) and float(reading.attention.sum()) == pytest.approx(1)
+
+
+def test_the_task_loads_and_runs(example, tmp_path, monkeypatch):
     from tasks import registry
 
-    block = next(b for b in code_blocks("CONTRIBUTING.md") if "PAIRS" in b)
-    example("example_task", block)
+    example("example_task", "PAIRS")
     monkeypatch.setitem(registry.TASKS, "pairs", "example_task:PAIRS")
     task = registry.load("pairs", "sample")
     assert len(task) == 23 and task.notice == "simulated sample, not recorded"  # u0 on screen 0 looks nowhere
     config = RunConfig("pairs", split="kfold", simulators=("uniform", "position-prior"), reference="uniform")
     found = run(config, task, catalogue, tmp_path / "run")
     assert found.simulators[0].metrics["Accuracy"].mean == pytest.approx(0.5)
+
+
+def test_the_readme_cites_this_version():
+    [cited] = [b.text for b in blocks("README.md") if b.language == "bibtex"]
+    assert f"version = {{{benchmark.__version__}}}" in cited
+
+
+@pytest.mark.slow
+def test_the_priors_of_the_readmes_table_are_what_is_printed(tmp_path):
+    import tasks
+    from benchmark import tables
+
+    [printed] = [b.text for b in blocks("README.md") if b.language == "text" and "conditional-logit" in b.text]
+    names = ("uniform", "position-prior", "kind-position-prior", "user-prior", "conditional-logit", "gaze-oracle")
+    found = run(RunConfig("recgaze", simulators=names), tasks.load("recgaze", "sample"), catalogue, tmp_path / "run")
+    rows = {line.split()[0]: line.split()[1:] for line in tables.terminal(found).splitlines() if line.strip()}
+
+    def numbers(cells: list[str]) -> list[str]:
+        return [cell.strip("*†") for cell in cells if cell.strip("*†")]
+
+    compared = {line.split()[0]: numbers(line.split()[1:]) for line in printed.splitlines() if line.strip()}
+    for name in (*names[:-1], "(gaze-oracle)"):
+        assert compared[name] == numbers(rows[name]), name

@@ -25,6 +25,7 @@ class OperatorInfo:
         title: Name in the literature.
         equation: The relevance in one line; R is read at row src, A_l are attention weights (PROTOCOL section 6).
         source: Paper or origin.
+        layers: Which layers, heads and rows of attention it reads.
         needs_gradient: Whether it differentiates the answer's logit, so that its target matters.
         rectify: What is applied on image tokens before patches are shared out to slots: ``none`` (never
             negative), ``abs`` or ``relu``.
@@ -36,6 +37,7 @@ class OperatorInfo:
     title: str
     equation: str
     source: str
+    layers: str
     needs_gradient: bool
     rectify: Literal["none", "abs", "relu"]
     factory: str
@@ -48,6 +50,7 @@ _OPERATORS = (
         title="Attention Rollout",
         equation="E_l = rownorm(0.5 mean_h A_l + 0.5 I); R = E_L ... E_2 E_1",
         source="Abnar and Zuidema 2020, Quantifying Attention Flow in Transformers (arXiv 2005.00928)",
+        layers="all layers and rows, heads averaged; every layer counts the same",
         needs_gradient=False,
         rectify="none",
         factory="baselines.probing.rollout:Rollout",
@@ -58,6 +61,7 @@ _OPERATORS = (
         equation="P = A*G per head, E_l = mean_h P / (s + sign(s) 1e-4), s = rowsum(P); "
         "R = I + sum_l w_l E_l, w_l = l / sum(1..L)",
         source="Huang et al. 2026 (arXiv 2604.09368), after Achtibat et al. 2024, AttnLRP (arXiv 2402.05602)",
+        layers="row src of every layer and head; later layers count more",
         needs_gradient=True,
         rectify="abs",
         factory="baselines.probing.attnlrp:AttnLRP",
@@ -67,6 +71,7 @@ _OPERATORS = (
         title="AttnLRP with a stable row normaliser (ours)",
         equation="as attnlrp with E_l = mean_h P / (s + sign(s) (1e-4 + 0.25 rowsum|P|))",
         source="this project; rows whose signed sum nearly cancels no longer blow up",
+        layers="row src of every layer and head; later layers count more",
         needs_gradient=True,
         rectify="abs",
         factory="baselines.probing.attnlrp:AttnLRP",
@@ -78,6 +83,7 @@ _OPERATORS = (
         equation="P = relu(A*G); E_l = rownorm(sum_h w_h P_h), w = softmax(sum(P) / sum(relu(G)) / 0.5); "
         "R <- R + alpha_l E_l R, alpha_l ~ sum|sum_h G_l| softmax_l(0.2 l)",
         source="Shen 2025, GLIMPSE (arXiv 2506.18985), as used by Huang et al. 2026; attended positions only (ours)",
+        layers="all layers and rows; heads and layers weighted by their gradients, later layers more",
         needs_gradient=True,
         rectify="relu",
         factory="baselines.probing.glimpse:Glimpse",
@@ -87,6 +93,7 @@ _OPERATORS = (
         title="Gaze heads (ours)",
         equation="R = mean over the n heads whose src-row attention over slots correlates best with training gaze",
         source="this project, after Gandikota and Bau 2026, Gaze Heads (arXiv 2606.14703)",
+        layers="row src of the chosen heads alone",
         needs_gradient=False,
         rectify="none",
         factory="baselines.probing.gaze_heads:GazeHeads",

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("part", help="main, ablation, adserp, significance, sensitivity, perception, examples or all")
     parser.add_argument("--preset", default="full", metavar="NAME", help="full (default) or quick: 2 seeds, 2 epochs")
     parser.add_argument("--backbone", metavar="A,B", help=HELP_BACKBONE)
-    parser.add_argument("--data", metavar="sample", help="data of every task, as in run")
+    parser.add_argument("--data", metavar="DIR|sample", help="as in run; of several tasks a folder each: DIR/TASK")
     parser.add_argument("--out", type=Path, default=Path("runs") / "reproduce", metavar="DIR", help="where it all goes")
     parser.add_argument(
         "--format", default="terminal", metavar="NAME", help="what is printed; all are written to --out"
@@ -76,7 +76,7 @@ def call(arguments: argparse.Namespace) -> int:
     wanted = [group for _, of_layout in (*groups, *figure_groups) for group in of_layout]
     simulators = dict.fromkeys(name for group in wanted for name in group.config.simulators)
     check_settings([registry.entry(name) for name in simulators], choice.settings or {})
-    load_task = functools.cache(lambda name: options.load_task(name, arguments.data))
+    load_task = functools.cache(lambda name: options.load_task(name, _data_of(name, arguments.data)))
     engine = options.make_engine(arguments, {})
     store = TrialStore(arguments.out / "trials")
     with options.LiveDisplay() as display:
@@ -112,10 +112,13 @@ def call(arguments: argparse.Namespace) -> int:
     options.say(
         f"written to {arguments.out}: tables and figures as {', '.join(SUFFIXES.values())}, figures as svg and png too"
     )
-    if failed:
-        options.say(f"{len(failed)} trials failed:\n" + "\n".join(f"  {trial}" for trial in failed))
-        return 1
-    return 0
+    return options.status(failed)
+
+
+def _data_of(task: str, data: str | None) -> str | Path | None:
+    """Return the data of a task: the folder of its name within ``data`` where there is one, else ``data`` itself."""
+    within = Path(data or "") / task
+    return within if data and within.is_dir() else data
 
 
 def _backbones(text: str, known: list[str]) -> dict[str, str]:

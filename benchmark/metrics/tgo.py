@@ -4,8 +4,8 @@
 broken at random and independently in the two. k = 1, 3, 5; with k >= K every session scores 1.
 
 Beware: slots that were never looked at are all tied at 0, so someone who looked at fewer than k slots has
-places filled at random, and even perfect attention then stays below 1 (the independent tie-breaking of
-PROTOCOL section 5). ``ties="last"`` fills them with the last slots in both, as the reference does.
+places filled at random, and even perfect attention then stays below 1. ``ties="last"`` fills them with the last
+slots in both, as the reference implementation does.
 """
 
 from __future__ import annotations

@@ -259,3 +259,12 @@ def test_every_row_of_the_shipped_tables_has_its_row_in_the_paper():
                     paper = add_published(table, layout).rows[1]
                     assert set(paper.cells) == set(layout.metrics)
                     assert (layout.kind == "significance") == any(c.sd is not None for c in paper.cells.values())
+
+
+def test_a_folder_of_several_tasks_serves_each_of_them(tmp_path):
+    from benchmark.cli.reproduce import _data_of
+
+    (tmp_path / "adserp").mkdir()
+    assert _data_of("adserp", str(tmp_path)) == tmp_path / "adserp"
+    assert _data_of("recgaze", str(tmp_path)) == str(tmp_path)
+    assert _data_of("recgaze", "sample") == "sample" and _data_of("recgaze", None) is None

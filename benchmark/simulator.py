@@ -112,3 +112,30 @@ class AttendsToLabel(Protocol):
     def attend_to_label(self, sessions: Sequence[Session]) -> list[Prediction]:
         """Return one prediction per session, in order, with ``target="label"`` and attention only."""
         ...
+
+
+@runtime_checkable
+class Restorable(Protocol):
+    """A simulator whose trained state can be had from what its trial kept, without training again."""
+
+    def restore(self, artifacts: Path, train: Sequence[Session], seed: int) -> None:
+        """Become what ``fit(train, seed)`` has made; called in its place.
+
+        Args:
+            artifacts: What the trial kept.
+            train: The sessions it was fitted on.
+            seed: Its seed.
+
+        Raises:
+            InputError: The artifacts lack what is needed, are damaged, or belong to another fit.
+        """
+        ...
+
+
+@runtime_checkable
+class LabelsItems(Protocol):
+    """A simulator that is not shown the screen's labels but gives the slots labels of its own, as a list does."""
+
+    def labels(self, session: Stimulus) -> Sequence[str]:
+        """Return the label by which it names each slot, shape (K,)."""
+        ...

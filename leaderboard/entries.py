@@ -27,8 +27,10 @@ KINDS = ("submission", "baseline", "reference")
 EVENTS = ("submit", "withdraw", "supersede")
 
 OWN, SHARED, SWAPPED = "own", "shared", "swapped"
-CONDITIONS = (OWN, SHARED, SWAPPED)
-"""Predictions under the user's own prompt, one prompt for all users, and another user's prompt (the control)."""
+RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL = "relabel", "layout", "true-label", "wrong-label"
+CONDITIONS = (OWN, SHARED, SWAPPED, RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL)
+"""Predictions under the user's own prompt, one prompt for all users, and another user's prompt (the control); and those
+of the stress tests: labels dealt anew, columns mirrored, attention for the true click and for a wrong one."""
 
 MAX_TEXT = 4_000
 MAX_ITEMS = 100

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchmark.metrics import Metric, all_metrics
 from leaderboard.context import TaskContext
-from leaderboard.entries import OWN, SHARED, SWAPPED, ReportedRecord, ResultRecord
+from leaderboard.entries import CONDITIONS, OWN, SHARED, SWAPPED, ReportedRecord, ResultRecord
 from leaderboard.store import Board, Standing
 from tasks.errors import InputError, unknown_name
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 LABEL = " [label]"
+STRESS = tuple(condition for condition in CONDITIONS if condition not in (OWN, SHARED, SWAPPED))
 ORACLE_INPUTS = ("gaze-test", "cursor-test")
 APART = {
     "label": "attention computed for the true click",
@@ -65,6 +66,7 @@ class Row:
         values: Scores, shape (seeds, sessions, metrics), NaN where a metric is not claimed.
         failed: Sessions, over seeds, in which a claimed part was missing.
         controls: ``shared`` and ``swapped`` -> scores likewise, where the submission gives them.
+        stress: The whole score table where the submission has predictions under stress conditions, else None.
     """
 
     id: str
@@ -76,6 +78,7 @@ class Row:
     values: Floats
     failed: int
     controls: Mapping[str, Floats]
+    stress: pa.Table | None = None
 
     @property
     def key(self) -> str:
@@ -261,5 +264,6 @@ def _rows(item: Item, position: Mapping[str, int], metrics: Sequence[Metric]) ->
             used, cube, fails = found[condition]
             apart = _apart(item.record, condition)
             given = controls if condition == OWN else {}
-            rows.append(Row(item.id, item.record, condition, apart, item.at, used, cube, fails, given))
+            stress = table if condition == OWN and any(name in found for name in STRESS) else None
+            rows.append(Row(item.id, item.record, condition, apart, item.at, used, cube, fails, given, stress))
     return rows

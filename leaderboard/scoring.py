@@ -153,9 +153,12 @@ def score(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame:
     the probabilities and answers beside it are not touched by that and stay where they are.
 
     Returns:
-        Columns condition, seed, fold, session_id, user, failed and one per metric.
+        Columns condition, seed, fold, session_id, user, failed and one per metric; with predictions under stress
+        conditions also ``stress.COLUMNS``.
     """
     import pandas as pd
+
+    from leaderboard.stress import with_measures
 
     label = frame["target"] == "label"
     free = frame.copy()
@@ -165,7 +168,7 @@ def score(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame:
     parts = [p for p in (free, labelled) if p[list(PARTS)].notna().to_numpy().any()]
     named = pd.concat([_typed(p) for p in parts], ignore_index=True).rename(columns={"condition": "simulator"})
     scores: pd.DataFrame = benchmark_scoring.score(task, split, named).rename(columns={"simulator": "condition"})
-    return scores
+    return with_measures(task, split, frame, scores)
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

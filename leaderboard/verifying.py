@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.metrics import names as metric_names
-from leaderboard import references, results, scoring
+from leaderboard import references, results, scoring, stress
 from leaderboard.entries import Event, ResultRecord
 from leaderboard.store import FOLDERS, MARK, MARKER, Board, unfinished
 from leaderboard.submitting import Candidate, context_of, prepare
@@ -196,7 +196,7 @@ def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterat
             yield Finding(
                 "error", where, f"{len(wrong)} scores with another {column} than computed, {_at(a, wrong[0])}."
             )
-    for metric in metric_names():
+    for metric in [*metric_names(), *(c for c in stress.COLUMNS if c in computed.columns)]:
         x, y = (t[metric].to_numpy(dtype=np.float64) for t in (a, b))
         wrong = np.flatnonzero(~((np.abs(x - y) <= scoring.TOLERANCE) | (np.isnan(x) & np.isnan(y))))
         if len(wrong):

@@ -47,6 +47,7 @@ def doctor(folder: str | Path, data: Data | None = None, limits: Limits = DEFAUL
             claimed = _check_group(submission, key, entries, data, blanks, known, found)
             claims = claims.union(*claimed)
             read += len(claimed)
+        _check_stress(submission, known, found)
         _check_attention(submission, claims, found, complete=read == len(submission.entries))
         _check_failures(submission, blanks, found)
         reported.check(submission, known, found)
@@ -114,6 +115,30 @@ def _check_group(
         if blank.any():
             blanks.found.append((entry, [int(n) for n in rows.numbers[np.flatnonzero(blank)]]))
     return list(claimed.values())
+
+
+def _check_stress(submission: Submission, known: dict[tuple[str, str], AtHand], found: Findings) -> None:
+    """Check the files under stress conditions: the same sessions, and numbers that can be compared.
+
+    A part that is missing here only leaves its test out, so nothing has to be there.
+    """
+    for entry in submission.stress:
+        rows = read_rows(entry, found)
+        if rows is None:
+            continue
+        at_hand = known.get((entry.task, entry.split))
+        coverage.check(rows, entry.name, at_hand, found)
+        slots = None
+        if at_hand is not None:
+            places = coverage.positions(rows, at_hand)
+            slots = np.where(places >= 0, at_hand.slots[places], 0)
+        for part in rows.parts:
+            numbers.check_part(rows, part, slots, entry.name, found)
+        if rows.answer is not None:
+            numbers.check_answer(rows, slots, entry.name, found)
+        if not rows.claims():
+            what = "it holds neither attention nor probabilities nor answers."
+            found.error("missing", entry.name, None, what, "Fill at least one of the three columns, or remove it.")
 
 
 def _check_rows(

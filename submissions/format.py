@@ -13,6 +13,9 @@ FORMAT = 1
 
 METADATA_FILE = "submission.yaml"
 PREDICTIONS_FOLDER = "predictions"
+STRESS_FOLDER = "stress"
+CONDITIONS = ("relabel", "swap-users", "true-label", "wrong-label", "layout")
+"""What the simulator was shown in place of the sessions as they were seen, under ``STRESS_FOLDER``."""
 COLUMNS = ("session_id", "attention", "probabilities", "answer")
 PARTS = COLUMNS[1:]
 
@@ -21,6 +24,8 @@ _VERSION = r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,29}"
 _SPLIT = r"[a-z0-9][a-z0-9-]{0,39}"
 _SEED = r"0|[1-9][0-9]{0,9}"
 _PATH = re.compile(rf"{PREDICTIONS_FOLDER}/({_TASK})@({_VERSION})/({_SPLIT})/seed-({_SEED})\.(parquet|jsonl)", re.ASCII)
+_STRESS_PATH = re.compile(rf"{STRESS_FOLDER}/({'|'.join(CONDITIONS)})/(.+)", re.ASCII)
+STRESS_PATTERN = f"{STRESS_FOLDER}/<condition>/<task>@<version>/<split>/seed-<n>.parquet (or .jsonl)"
 PATH_PATTERN = f"{PREDICTIONS_FOLDER}/<task>@<version>/<split>/seed-<n>.parquet (or .jsonl)"
 
 
@@ -34,6 +39,7 @@ class Entry:
         split: Split name.
         seed: Seed.
         path: The file.
+        condition: One of ``CONDITIONS``; empty for the sessions as they were seen.
     """
 
     task: str
@@ -41,6 +47,7 @@ class Entry:
     split: str
     seed: int
     path: Path = field(compare=False)
+    condition: str = ""
 
     @property
     def key(self) -> str:
@@ -50,15 +57,22 @@ class Entry:
     @property
     def name(self) -> str:
         """The file's path inside the submission."""
-        return f"{PREDICTIONS_FOLDER}/{self.key}/{self.path.name}"
+        return f"{predictions_folder(self.condition)}/{self.key}/{self.path.name}"
+
+
+def predictions_folder(condition: str = "") -> str:
+    """Return the folder of the predictions under a condition, inside the submission."""
+    return f"{STRESS_FOLDER}/{condition}" if condition else PREDICTIONS_FOLDER
 
 
 def entry_of(name: str, folder: Path) -> Entry | None:
     """Return the entry whose path inside ``folder`` is ``name``, or None: it is no predictions file's path."""
-    match = _PATH.fullmatch(name)
+    stress = _STRESS_PATH.fullmatch(name)
+    condition = stress[1] if stress is not None else ""
+    match = _PATH.fullmatch(f"{PREDICTIONS_FOLDER}/{stress[2]}" if stress is not None else name)
     if match is None or int(match[4]) > 2**32 - 1:
         return None
-    return Entry(match[1], match[2], match[3], int(match[4]), folder / name)
+    return Entry(match[1], match[2], match[3], int(match[4]), folder / name, condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +147,7 @@ class Submission:
         notice: What every output on it must say; may be empty.
         reported: Self-reported numbers.
         entries: The predictions files, sorted.
+        stress: Those of the stress conditions, sorted.
     """
 
     folder: Path
@@ -156,6 +171,7 @@ class Submission:
     notice: str
     reported: tuple[Reported, ...]
     entries: tuple[Entry, ...]
+    stress: tuple[Entry, ...] = ()
 
     @property
     def target(self) -> str:
@@ -236,5 +252,6 @@ def from_record(values: Mapping[str, Any], folder: Path, entries: tuple[Entry, .
         cost={name: float(value) for name, value in values.get("cost", {}).items()},
         notice=values.get("notice") or "",
         reported=tuple(Reported(**{**r, "value": float(r["value"])}) for r in values.get("reported", [])),
-        entries=tuple(sorted(entries)),
+        entries=tuple(sorted(entry for entry in entries if not entry.condition)),
+        stress=tuple(sorted(entry for entry in entries if entry.condition)),
     )

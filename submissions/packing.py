@@ -17,7 +17,7 @@ from benchmark.simulator import Prediction
 from submissions import json_schema, strict_yaml
 from submissions.checks import coverage
 from submissions.folder import contents
-from submissions.format import FORMAT, PREDICTIONS_FOLDER, Entry, entry_of
+from submissions.format import CONDITIONS, FORMAT, PREDICTIONS_FOLDER, Entry, entry_of
 from submissions.limits import DEFAULT
 from submissions.predictions import read_rows
 from submissions.problems import Findings
@@ -121,6 +121,11 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
             if entry is None:
                 raise InputError(f"{key} with seed {seed} cannot be written as a path of the format.")
             entries.append(entry)
+        if not label:
+            for condition, rows in under_stress(run, found, simulator).items():
+                for seed in seeds:
+                    chosen = _predictions(rows[rows["seed"] == seed])
+                    write_predictions(folder, key, seed, chosen, {**about, "condition": condition}, condition)
         failures = sum(_blank(entry) for entry in entries)
         values = _metadata(found, row, facts, _trials(run, found, row), seeds, key, failures, label)
         for where, what, mend in json_schema.faults(values, json_schema.schema()):
@@ -148,6 +153,48 @@ def _frame(run: Path, simulator: str, label: bool) -> pd.DataFrame:
     chosen = (frame["simulator"] == simulator) & ((frame["target"] == "label") == label)
     found: pd.DataFrame = frame[chosen]
     return found
+
+
+def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.DataFrame]:
+    """Return condition -> what ``stress`` predicted for one simulator of a run, under the published conditions.
+
+    Conditions of another seed than the published one are left out, and so is ``relabel`` of a simulator that names
+    slots by labels of its own: a board knows the screen's labels only.
+
+    Raises:
+        InputError: A file is damaged, or it is about other trials than the run's: the run was made again since.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from benchmark import predictions
+    from benchmark.catalogue import simulator_class
+    from benchmark.stress import records
+    from benchmark.stress.conditions import RELABEL, SEED
+    from benchmark.stress.sources import sources
+
+    frames: dict[str, pd.DataFrame] = {}
+    for condition in CONDITIONS:
+        path = run / records.FOLDER / condition / "predictions.parquet"
+        if not path.is_file():
+            continue
+        try:
+            table = pq.read_table(path)
+            about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+            frame = table.cast(predictions.schema()).to_pandas()
+            trials = json.loads(about.get("trials", "{}")).get(simulator)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InputError(f"{path} is damaged ({error}); delete it and run 'stress {run}' again.") from error
+        if about.get("seed") != str(SEED) or trials is None:
+            continue
+        known = sources(run, found, [simulator])[simulator]
+        if trials != [source.identity for source in known] or about.get("digest") != found.digest:
+            raise InputError(f"{path} is about other trials of {simulator} than {run} holds; run 'stress {run}' again.")
+        if condition == RELABEL and hasattr(simulator_class(known[0].factory), "labels"):
+            continue
+        frame["answer"] = frame["answer"].astype("Int64")
+        frames[condition] = frame[frame["simulator"] == simulator]
+    return frames
 
 
 def _predictions(frame: pd.DataFrame) -> list[Prediction]:

@@ -10,13 +10,17 @@ from typing import Any
 from submissions import json_schema, strict_yaml
 from submissions.folder import File, contents, files
 from submissions.format import (
+    CONDITIONS,
     METADATA_FILE,
     PATH_PATTERN,
     PREDICTIONS_FOLDER,
+    STRESS_FOLDER,
+    STRESS_PATTERN,
     Entry,
     Submission,
     entry_of,
     from_record,
+    predictions_folder,
 )
 from submissions.limits import DEFAULT, Limits
 from submissions.problems import Findings, shown
@@ -139,6 +143,9 @@ def _entries(listed: Sequence[File], folder: Path, found: Findings) -> list[Entr
         if entry is None:
             if file.name.startswith(PREDICTIONS_FOLDER + "/"):
                 found.error("schema", shown(file.name), None, "its path is not of the format.", f"Use {PATH_PATTERN}.")
+            elif file.name.startswith(STRESS_FOLDER + "/"):
+                mend = f"Use {STRESS_PATTERN} with a condition of {', '.join(CONDITIONS)}."
+                found.error("schema", shown(file.name), None, "its path is not of the format.", mend)
             else:
                 found.warning("schema", shown(file.name), None, "it is no part of the format and is ignored.", "")
         elif entry in entries:
@@ -166,6 +173,7 @@ def _check_promises(submission: Submission, faulty: set[str], found: Findings) -
         if extra and "seeds" not in faulty:
             what = f"there is a file for seed {', '.join(map(str, extra[:10]))}, which {METADATA_FILE} does not name."
             found.error("coverage", place, None, what, "Add the seed to 'seeds', or remove the file.")
+    _check_stress(submission, seeds, found)
     for key in sorted(set(submission.digests) - set(seeds)):
         what = f"'digests' names {key}, but there are no predictions for it."
         found.warning("digest", METADATA_FILE, None, what, "Add the predictions, or remove the entry.")
@@ -176,3 +184,15 @@ def _check_promises(submission: Submission, faulty: set[str], found: Findings) -
     if (submission.kind == "oracle") != bool(oracle) and "simulator" not in faulty:
         what = "'simulator.kind' oracle and the inputs gaze-test or cursor-test belong together; only one is there."
         found.error("schema", METADATA_FILE, None, what, "Name both, or neither.")
+
+
+def _check_stress(submission: Submission, seeds: dict[str, set[int]], found: Findings) -> None:
+    """Hold the files under stress conditions against the predictions that they are compared with, seed by seed."""
+    groups: dict[tuple[str, str], set[int]] = {}
+    for entry in submission.stress:
+        groups.setdefault((entry.condition, entry.key), set()).add(entry.seed)
+    for (condition, key), there in sorted(groups.items()):
+        if there != seeds.get(key, set()):
+            place = f"{predictions_folder(condition)}/{key}"
+            what = f"its seeds are not those of {predictions_folder()}/{key}, which it is compared with."
+            found.error("coverage", place, None, what, "Give both the same seeds, or remove the folder.")

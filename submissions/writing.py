@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from submissions.format import METADATA_FILE, PREDICTIONS_FOLDER
+from submissions.format import METADATA_FILE, predictions_folder
 from tasks.storage import write_errors
 
 if TYPE_CHECKING:
@@ -44,7 +44,12 @@ def write_metadata(folder: Path, values: Mapping[str, Any], comment: str = "") -
 
 
 def write_predictions(
-    folder: Path, key: str, seed: int, predictions: Iterable[Prediction], about: Mapping[str, str] | None = None
+    folder: Path,
+    key: str,
+    seed: int,
+    predictions: Iterable[Prediction],
+    about: Mapping[str, str] | None = None,
+    condition: str = "",
 ) -> Path:
     """Write one predictions file as parquet; a part that no prediction has gets no column.
 
@@ -54,6 +59,7 @@ def write_predictions(
         seed: The seed.
         predictions: One per session.
         about: What the file itself says of its data (key-value metadata), such as the simulated-data notice.
+        condition: The stress condition; empty for the sessions as they were seen.
 
     Returns:
         The file.
@@ -74,7 +80,7 @@ def write_predictions(
             columns[part] = pa.array(lists, pa.list_(pa.float64()))
     if any(row.answer is not None for row in rows):
         columns["answer"] = pa.array([row.answer for row in rows], pa.int64())
-    path = folder / PREDICTIONS_FOLDER / key / f"seed-{seed}.parquet"
+    path = folder / predictions_folder(condition) / key / f"seed-{seed}.parquet"
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_table(pa.table(columns), path, about)

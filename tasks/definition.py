@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from tasks.types import Session
+from tasks.types import Session, Slot
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 T = TypeVar("T")
 
@@ -100,6 +103,20 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelDrawing:
+    """How a task draws the labels of its slots, so that a stress test can draw others (``tasks.altered``).
+
+    Attributes:
+        areas: Given the size of a screen and its slots, the boxes (x0, y0, x1, y1) that hold everything the task drew
+            to label them, pixels, ``x1`` and ``y1`` excluded.
+        draw: Draws the slots' labels on a screen, in place, where nothing labels them.
+    """
+
+    areas: Callable[[tuple[int, int], Sequence[Slot]], list[tuple[int, int, int, int]]]
+    draw: Callable[[Image, Sequence[Slot]], None]
+
+
+@dataclass(frozen=True, slots=True)
 class TaskDefinition:
     """One task: its description, its reader and its simulated sample.
 
@@ -112,6 +129,7 @@ class TaskDefinition:
             file ``SIMULATED_MARK`` is added to it if it is not there.
         sample_notice: The line that every output on the sample carries.
         sample_size: Screen size of the sample, pixels.
+        labels: How labels are drawn on the screens; None if the task cannot draw others.
     """
 
     info: TaskInfo
@@ -121,3 +139,4 @@ class TaskDefinition:
     write_sample: Callable[[Path], None]
     sample_notice: str
     sample_size: tuple[int, int] | None = None
+    labels: LabelDrawing | None = None

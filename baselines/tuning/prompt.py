@@ -9,10 +9,15 @@ the scale of the word embeddings, so that the untrained prompt is neither lost a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from tasks.errors import InputError
+from tasks.storage import write_errors
 
 
 class PromptBank(nn.Module):
@@ -66,6 +71,57 @@ class PromptBank(nn.Module):
         spread = float(embedding.detach().float().std())
         basis = torch.randn(bases, tokens, embedding.shape[1], generator=generator) * (spread * scale)
         return cls(basis.to(embedding.device), users, personal)
+
+    def keep(self, path: Path, placement: str) -> None:
+        """Write the parameters, with the users' names and where the prompt stands, as safetensors.
+
+        Raises:
+            InputError: The file cannot be written.
+        """
+        from safetensors.torch import save_file
+
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self.named_parameters()}
+        with write_errors(path):
+            save_file(tensors, path, metadata={"users": json.dumps(self.users), "placement": placement})
+
+    @classmethod
+    def kept(
+        cls, path: Path, shape: tuple[int, int, int], users: Sequence[str], personal: bool, placement: str
+    ) -> PromptBank:
+        """Read a prompt that :meth:`keep` wrote.
+
+        Args:
+            path: The file.
+            shape: The bases' (M, N, D), as the settings and the backbone ask for.
+            users: The users with training sessions.
+            personal: See ``__init__``.
+            placement: Where the prompt stands.
+
+        Raises:
+            InputError: There is no such file, it is damaged, or it holds another prompt than is asked for.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        if not path.is_file():
+            raise InputError(f"there is no tuned prompt {path}; run the trial again.")
+        try:
+            with safe_open(path, framework="pt") as file:
+                about = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+            names = json.loads(about["users"])
+        except (OSError, SafetensorError, ValueError, KeyError, RecursionError) as error:
+            raise InputError(f"the tuned prompt {path} is damaged ({error}); run the trial again.") from error
+        bank = cls(torch.zeros(shape), users, personal)
+        wanted = {name: tuple(value.shape) for name, value in bank.named_parameters()}
+        found = {name: tuple(value.shape) for name, value in tensors.items()}
+        if found != wanted or names != list(bank.users) or about.get("placement") != placement:
+            raise InputError(f"{path} holds another prompt than its settings and training users ask for; run it again.")
+        if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
+            raise InputError(f"the tuned prompt {path} holds numbers that are not finite; run the trial again.")
+        with torch.no_grad():
+            for name, value in bank.named_parameters():
+                value.copy_(tensors[name])
+        return bank
 
     def knows(self, user: str) -> bool:
         """Return whether the user had training sessions."""

@@ -9,12 +9,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from baselines.tuning.settings import TuningSettings
 from baselines.vlm import loaded
 from baselines.vlm.probed import Probed
 from tasks.types import Session
+
+PROMPT_FILE = "prompt.safetensors"
+"""The tuned prompt among a trial's artifacts."""
 
 
 @dataclass
@@ -114,20 +118,26 @@ class Fixate(Probed):
         self._count_memory()
         self._keep_prompt()
 
+    def restore(self, artifacts: Path, train: Sequence[Session], seed: int) -> None:
+        """Take the tuned prompt that a finished trial kept, in place of tuning it again.
+
+        Raises:
+            InputError: The trial kept none, or it is damaged or another one's.
+        """
+        from baselines.distributed.partition import word_embeddings
+        from baselines.tuning.prompt import PromptBank
+
+        self._prepare(self.tokens, self.placement)
+        embedding = word_embeddings(self._store.backbone.model)
+        shape = (self.bases, self.tokens, embedding.shape[1])
+        users = [session.user for session in train]
+        bank = PromptBank.kept(artifacts / PROMPT_FILE, shape, users, self.personal, self.placement)
+        self._bank = bank.to(embedding.device)
+
     def _keep_prompt(self) -> None:
         """Write the tuned prompt beside the curves, with the users' names."""
-        if self._workspace is None:
-            return
-        import json
-
-        from safetensors.torch import save_file
-
-        from tasks.storage import write_errors
-
-        tensors = {name: value.detach().cpu().contiguous() for name, value in self._bank.named_parameters()}
-        path = self._workspace.artifacts / "prompt.safetensors"
-        with write_errors(path):
-            save_file(tensors, path, metadata={"users": json.dumps(self._bank.users), "placement": self.placement})
+        if self._workspace is not None:
+            self._bank.keep(self._workspace.artifacts / PROMPT_FILE, self.placement)
 
 
 @dataclass

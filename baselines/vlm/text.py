@@ -89,6 +89,12 @@ class Text:
                 path.write_text(json.dumps(recency([row[1] for row in found]), indent=1) + "\n", encoding="utf-8")
         return [row[0] for row in found]
 
+    def labels(self, session: Stimulus) -> tuple[str, ...]:
+        """Return the label that each slot's item bears in the list, shape (K,); it goes by the place in the list."""
+        listed = item_list(session, self._seed, self.positions)
+        bears = {slot: session.slots[place].label for place, slot in enumerate(listed.order)}
+        return tuple(bears[slot] for slot in range(len(session.slots)))
+
     def cost(self) -> Mapping[str, float]:
         """Return the tokens of the questions, and the estimated FLOPs: two per decoder parameter and token."""
         if self._model is None:

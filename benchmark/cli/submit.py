@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,7 +127,28 @@ def _candidate(read: Mapping[str, Submission], task: Task, version: str, split: 
         entries = [e for e in submission.entries if (e.task, e.version, e.split) == (task.name, version, split)]
         if condition == "own" or entries:
             frames.append(_frame(submission, entries).assign(condition=condition))
+    for condition, submission, entries in _under_stress(read, task, split, version):
+        frames.append(_frame(submission, entries).assign(condition=condition, target="none"))
     return Candidate(metadata(read["own"]), task, split, pd.concat(frames, ignore_index=True), digest)
+
+
+def _under_stress(
+    read: Mapping[str, Submission], task: Task, split: str, version: str
+) -> Iterator[tuple[str, Submission, list[Entry]]]:
+    """Yield the stress conditions of a submission on one split, as a board calls them.
+
+    Raises:
+        InputError: Another user's prompt comes twice, from ``--swapped`` and from the submission itself.
+    """
+    own = read["own"]
+    for condition in dict.fromkeys(entry.condition for entry in own.stress):
+        of_it = [e for e in own.stress if e.condition == condition]
+        entries = [e for e in of_it if (e.task, e.version, e.split) == (task.name, version, split)]
+        named = "swapped" if condition == "swap-users" else condition
+        if named in read:
+            raise InputError(f"{own.folder} has stress/{condition} and --swapped gives the same; leave one out.")
+        if entries:
+            yield named, own, entries
 
 
 def _frame(submission: Submission, entries: Sequence[Entry]) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,12 +20,16 @@ from leaderboard.entries import Metadata
 from leaderboard.results import APART, Row
 from leaderboard.site.figures import bar, estimate, spread
 from leaderboard.site.tables import SiteTable, prior_index
+from leaderboard.stress import stress_rows
 from leaderboard.text import plain
 
 Floats = NDArray[np.float64]
 
 BASELINES = ("uniform", "position-prior", "user-prior")
 """The baselines that a submission's page compares with, in this order, as far as the board has them."""
+
+_LESSER = re.compile(r"chance|\S+ (before|after|swapped)")
+"""Stress measures that only say what another one is made from; a page leaves them out."""
 
 KINDS = {"baseline": "a cheap prior of the suite", "reference": "a reference of the suite"}
 
@@ -37,6 +42,15 @@ class GainLine:
     own: Cell
     swapped: Cell
     apart: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class StressLine:
+    """What one stress test found: the sentence that sums it up, and its numbers."""
+
+    test: str
+    reading: str
+    numbers: list[tuple[str, Cell, str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,7 @@ class Part:
     metrics: list[Markup]
     gains: list[GainLine]
     spread: list[Markup]
+    stress: list[StressLine] = field(default_factory=list)
     sessions: list[SessionFigure] = field(default_factory=list)
     sessions_by: str = ""
     no_pictures: str = ""
@@ -128,6 +143,7 @@ def part_of(t: SiteTable, index: int, data: str) -> Part:
         metrics=lines,
         gains=_gains(t, index),
         spread=_spreads(t, index),
+        stress=_stress(t, index),
     )
 
 
@@ -163,6 +179,21 @@ def _gains(t: SiteTable, index: int) -> list[GainLine]:
             three = (gain.own_over_shared, gain.swapped_over_shared, gain.own_over_swapped)
             found.append(GainLine(name, *map(_cell, three)))
     return found
+
+
+def _stress(t: SiteTable, index: int) -> list[StressLine]:
+    """Return what the stress tests of a submission found, test by test."""
+    row = t.view.table.rows[index]
+    if row.stress is None:
+        return []
+    found: dict[str, StressLine] = {}
+    for r in stress_rows(row.name, row.stress, t.view.table.context):
+        line = found.setdefault(r.test, StressLine(r.test, r.reading, []))
+        if r.value is not None and not _LESSER.fullmatch(r.measure):
+            low, high = (math.nan if end is None else end for end in (r.low, r.high))
+            p = "" if r.p is None else "< 0.0001" if r.p < 0.0001 else f"{r.p:.4f}"
+            line.numbers.append((r.measure, Cell(number(r.value), r.value, low, high), p, r.n))
+    return list(found.values())
 
 
 def _cell(found: Estimate) -> Cell:

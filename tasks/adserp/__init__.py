@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.adserp.reader import LAYOUTS, detect, read
-from tasks.definition import TaskDefinition, TaskInfo
+from tasks.definition import LabelDrawing, TaskDefinition, TaskInfo
+from tasks.types import Slot
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _CITATION = """@inproceedings{latifzadeh2025adserp,
   title     = {A Versatile Dataset of Mouse and Eye Movements on Search Engine Results Pages},
@@ -53,6 +59,26 @@ def _write_sample(out: Path) -> None:
     write_sample(out)
 
 
+def _label_areas(size: tuple[int, int], slots: Sequence[Slot]) -> list[tuple[int, int, int, int]]:
+    """Return where the numbers of a screen are."""
+    from tasks.adserp.screen import number_areas
+    from tasks.adserp.trial import SCREEN_WIDTH
+
+    boxes, labels = [slot.box for slot in slots], [slot.label for slot in slots]
+    return number_areas(size, boxes, labels, size[0] / SCREEN_WIDTH)
+
+
+def _draw_labels(image: Image, slots: Sequence[Slot]) -> None:
+    """Draw the slots' numbers beside their boxes."""
+    from tasks.adserp.screen import draw_numbers
+    from tasks.adserp.trial import SCREEN_WIDTH
+
+    boxes, labels = [slot.box for slot in slots], [slot.label for slot in slots]
+    image.paste(draw_numbers(image, boxes, labels, image.width / SCREEN_WIDTH))
+
+
+_LABELS = LabelDrawing(_label_areas, _draw_labels)
+
 ADSERP = TaskDefinition(
     info=TaskInfo(
         name="adserp",
@@ -88,6 +114,7 @@ ADSERP = TaskDefinition(
     write_sample=_write_sample,
     sample_notice=_NOTICE,
     sample_size=(640, 512),
+    labels=_LABELS,
 )
 
 ADSERP_PAGE = TaskDefinition(
@@ -120,4 +147,5 @@ ADSERP_PAGE = TaskDefinition(
     write_sample=_write_sample,
     sample_notice=_NOTICE,
     sample_size=(480, 960),
+    labels=_LABELS,
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +13,15 @@ from tasks.adserp.trial import SCREEN_WIDTH, Box
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
+    from PIL import ImageFont
     from PIL.Image import Image
 
 JPEG_QUALITY = 90
 _FONT_SIZE = 28
 _SMALLEST_FONT = 13
+_GAP, _BAR = 4, 4
+_RIM = 3
+"""Pixels around a number that carry its colour once the screen has been through JPEG."""
 _INK = (176, 0, 96)
 """A colour that result pages do not use for text, links, stars or buttons."""
 
@@ -54,6 +60,49 @@ def fit_factor(size: tuple[int, int], within: tuple[int, int] | None) -> float:
     return min(1.0, within[0] / size[0], within[1] / size[1])
 
 
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A label beside a box, in pixels: its plate and its bar (edges as Pillow takes them), and where the text goes."""
+
+    plate: Box
+    bar: Box
+    text: tuple[float, float]
+
+
+def _scaled(pixels: int, factor: float) -> int:
+    return max(1, round(pixels * factor))
+
+
+def _numbers(
+    size: tuple[int, int], boxes: Sequence[Box], labels: Sequence[str], factor: float
+) -> tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, list[_Number]]:
+    """Return the font, and where labels go: each on a plate to the left of its box, below any plate in its way."""
+    from PIL import ImageFont
+
+    points = max(_SMALLEST_FONT, round(_FONT_SIZE * factor))
+    font = ImageFont.load_default(points)
+    gap, bar, pad = _scaled(_GAP, factor), _scaled(_BAR, factor), max(1, points // 6)
+    placed: list[Box] = []
+    found = []
+    for box, label in zip(boxes, labels, strict=True):
+        left, top, right, bottom = font.getbbox(label)
+        width, height = right - left + 2 * pad, points + pad
+        x = max(0.0, box[0] - gap - bar - width)
+        y = min(box[1], size[1] - height)
+        for other in placed:
+            if x < other[2] and other[0] < x + width and y < other[3] and other[1] < y + height:
+                y = min(other[3] + 1, size[1] - height)
+        placed.append((x, y, x + width, y + height))
+        found.append(
+            _Number(
+                plate=(x, y, x + width - 1, y + height - 1),
+                bar=(x + width, box[1], x + width + bar - 1, max(box[3] - 1, box[1])),
+                text=(x + (width - (right - left)) / 2 - left, y + (height - (bottom - top)) / 2 - top),
+            )
+        )
+    return font, found
+
+
 def draw_numbers(image: Image, boxes: Sequence[Box], labels: Sequence[str], factor: float = 1.0) -> Image:
     """Return the image with each label on a plate to the left of its box and a bar along the box.
 
@@ -63,28 +112,40 @@ def draw_numbers(image: Image, boxes: Sequence[Box], labels: Sequence[str], fact
         labels: K labels.
         factor: By how much the screen was made smaller; plates shrink with it down to a legible size.
     """
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
     image = image.copy()
     draw = ImageDraw.Draw(image)
-    size = max(_SMALLEST_FONT, round(_FONT_SIZE * factor))
-    font = ImageFont.load_default(size)
-    gap, bar, pad = max(1, round(4 * factor)), max(1, round(4 * factor)), max(1, size // 6)
-    placed: list[Box] = []
-    for box, label in zip(boxes, labels, strict=True):
-        left, top, right, bottom = draw.textbbox((0, 0), label, font=font, stroke_width=0)
-        width, height = right - left + 2 * pad, size + pad
-        x = max(0.0, box[0] - gap - bar - width)
-        y = min(box[1], image.height - height)
-        for other in placed:
-            if x < other[2] and other[0] < x + width and y < other[3] and other[1] < y + height:
-                y = min(other[3] + 1, image.height - height)
-        placed.append((x, y, x + width, y + height))
-        draw.rectangle((x + width, box[1], x + width + bar - 1, max(box[3] - 1, box[1])), fill=_INK)
-        draw.rectangle((x, y, x + width - 1, y + height - 1), fill=_INK)
-        middle = (x + (width - (right - left)) / 2 - left, y + (height - (bottom - top)) / 2 - top)
-        draw.text(middle, label, font=font, fill="white")
+    font, numbers = _numbers(image.size, boxes, labels, factor)
+    for label, number in zip(labels, numbers, strict=True):
+        draw.rectangle(number.bar, fill=_INK)
+        draw.rectangle(number.plate, fill=_INK)
+        draw.text(number.text, label, font=font, fill="white")
     return image
+
+
+def number_areas(
+    size: tuple[int, int], boxes: Sequence[Box], labels: Sequence[str], factor: float = 1.0
+) -> list[tuple[int, int, int, int]]:
+    """Return the areas that :func:`draw_numbers` draws on, with the rim that JPEG blurs.
+
+    Args:
+        size: Width and height of the screen in pixels.
+        boxes: As there.
+        labels: As there.
+        factor: As there.
+
+    Returns:
+        Boxes (x0, y0, x1, y1) in pixels within the screen, ``x1`` and ``y1`` excluded: plates and bars.
+    """
+    width, height = size
+    rim = min(_RIM, _scaled(_GAP, factor))  # not into the box beside it
+    found = []
+    for number in _numbers(size, boxes, labels, factor)[1]:
+        for x0, y0, x1, y1 in (number.plate, number.bar):
+            left, top = max(0, math.floor(x0) - rim), max(0, math.floor(y0) - rim)
+            found.append((left, top, min(width, math.ceil(x1) + 1 + rim), min(height, math.ceil(y1) + 1 + rim)))
+    return found
 
 
 def encode(image: Image) -> bytes:

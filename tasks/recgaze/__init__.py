@@ -5,9 +5,15 @@ Importing this package reads nothing and loads no data library; the readers are 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tasks.definition import Progress, Reading, ReadOptions, TaskDefinition, TaskInfo
+from tasks.definition import LabelDrawing, Progress, Reading, ReadOptions, TaskDefinition, TaskInfo
+from tasks.types import Slot
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _CITATION = """@inproceedings{deleonmartinez2025recgaze,
   author    = {de Leon-Martinez, Santiago and Kang, Jingwei and Moro, Robert and de Rijke, Maarten and
@@ -74,6 +80,22 @@ def write_sample(out: Path) -> None:
     write(out)
 
 
+def _label_areas(size: tuple[int, int], slots: Sequence[Slot]) -> list[tuple[int, int, int, int]]:
+    """Return where the letters of a screen are."""
+    from tasks.recgaze.render import letter_areas
+
+    return letter_areas(size)
+
+
+def _draw_labels(image: Image, slots: Sequence[Slot]) -> None:
+    """Draw the slots' letters below the posters."""
+    from tasks.recgaze.render import draw_letters
+
+    draw_letters(image, [slot.label for slot in slots])
+
+
+_LABELS = LabelDrawing(_label_areas, _draw_labels)
+
 RECGAZE = TaskDefinition(
     info=TaskInfo(
         name="recgaze",
@@ -99,6 +121,7 @@ RECGAZE = TaskDefinition(
     write_sample=write_sample,
     sample_notice=_NOTICE,
     sample_size=(480, 288),
+    labels=_LABELS,
 )
 
 RECGAZE_VISIBLE = TaskDefinition(
@@ -126,4 +149,5 @@ RECGAZE_VISIBLE = TaskDefinition(
     write_sample=write_sample,
     sample_notice=_NOTICE,
     sample_size=(480, 288),
+    labels=_LABELS,
 )

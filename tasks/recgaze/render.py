@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -135,17 +135,47 @@ def draw_screen(state: ScreenState, size: tuple[int, int], posters: Path | None 
 
     screen: Image = PilImage.new("RGB", size, _GROUND)
     draw = PilDraw.Draw(screen)
-    for r, (row, (genre, films)) in enumerate(zip(_layout(size), state.rows, strict=True)):
+    for row, (genre, films) in zip(_layout(size), state.rows, strict=True):
         title = canonical_genre(genre) or genre
         font = text_font(row.title_height)
         line = fitted(title, font, size[0] - 2 * row.lefts[0])
         draw.text((row.lefts[0], row.title_y), line, _WHITE, font=font, anchor="lm")
-        for c, (x, film) in enumerate(zip(row.lefts, films, strict=True)):
+        for x, film in zip(row.lefts, films, strict=True):
             screen.paste(_poster(film, title, row.poster, posters), (x, row.top))
-            letter = _letter(LETTERS[r * COLUMNS + c], row.letter_height)
-            at = (round(x + row.poster[0] / 2 - letter.width / 2), round(row.letter_y - letter.height / 2))
-            screen.paste(_WHITE, at, letter)
+    draw_letters(screen, LETTERS)
     return screen
+
+
+def draw_letters(screen: Image, letters: Sequence[str]) -> None:
+    """Draw a letter below each poster of a screen, in place.
+
+    Args:
+        screen: A screen of :func:`draw_screen`.
+        letters: Fifteen capitals, in slot order.
+    """
+    at = iter(letters)
+    for row in _layout(screen.size):
+        for x in row.lefts:
+            letter = _letter(next(at), row.letter_height)
+            corner = (round(x + row.poster[0] / 2 - letter.width / 2), round(row.letter_y - letter.height / 2))
+            screen.paste(_WHITE, corner, letter)
+
+
+def letter_areas(size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    """Return the areas below the posters that hold the letters and nothing else.
+
+    Args:
+        size: Width and height of the screen in pixels.
+
+    Returns:
+        Fifteen boxes (x0, y0, x1, y1) in pixels, ``x1`` and ``y1`` excluded; slot = row * 5 + column.
+    """
+    areas = []
+    for row in _layout(size):
+        bottom = row.top + row.poster[1]
+        end = min(size[1], round(2 * row.letter_y - bottom))  # the letter stands in the middle of its line
+        areas += [(x, bottom, x + row.poster[0], end) for x in row.lefts]
+    return areas
 
 
 def draw_screens(

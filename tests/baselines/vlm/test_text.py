@@ -171,3 +171,15 @@ def test_the_tokens_of_the_questions_are_counted(causal):
     tokens = 2 * len(model.ids(item_list(shown(), 1, False).text))
     size = sum(p.numel() for p in model.model.get_decoder().parameters())
     assert simulator.cost() == {"tokens_simulated": tokens, "flops_estimated": 2.0 * size * tokens}
+
+
+@pytest.mark.parametrize("name", ["text", "text-position"])
+def test_labels_are_those_of_the_list_not_of_the_screen(name, causal):
+    simulator = registry.build(name, {"language_model": causal})
+    simulator.fit([], 5)
+    session = shown()
+    listed = item_list(session, 5, name == "text-position").text.splitlines()
+    for slot, label in zip(session.slots, simulator.labels(session), strict=True):
+        (entry,) = [line for line in listed if slot.text in line]
+        assert entry.startswith(f"{label}. ")
+    assert simulator.labels(session) != tuple(slot.label for slot in session.slots)

@@ -1,0 +1,84 @@
+"""``stress``: what the clicks and the attention of a run's simulators rest on."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tasks.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--simulators", metavar="A,B", help="which of the run's simulators (default: all)")
+    parser.add_argument(
+        "--relabel", action="store_true", help="deal the letters or numbers on the screen anew: item or label?"
+    )
+    parser.add_argument(
+        "--swap-users", action="store_true", help="give each user another user's prompt: is the gain personal?"
+    )
+    parser.add_argument(
+        "--label-leak", action="store_true", help="offer label-conditioned attention a wrong label: how far does it go?"
+    )
+    parser.add_argument("--layout", action="store_true", help="mirror the columns: position or content?")
+    parser.add_argument(
+        "--transfer", metavar="TASK", help="use the tuned prompts on another task's test sessions, such as adserp"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the conditions (default: 0, the published one)")
+    parser.add_argument("--data", metavar="DIR|sample", help="the run's data (default: what the run was made from)")
+    parser.add_argument("--transfer-data", metavar="DIR|sample", help="data of the other task (default: as for 'run')")
+    parser.add_argument("--screens", type=Path, metavar="DIR", help="also write some altered screens as PNG")
+    parser.add_argument("--json", action="store_true", help="print stress.json instead of tables")
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Test, write and print."""
+    import sys
+
+    from baselines import registry
+    from benchmark import own_files, results
+    from benchmark.cli import options
+    from benchmark.stress import conditions, printing, records
+    from benchmark.stress.running import Bench
+    from benchmark.stress.screens import write_screens
+    from benchmark.stress.study import Study
+    from tasks.registry import definition
+
+    chosen = [test for test in conditions.TESTS if getattr(arguments, test.replace("-", "_"))]
+    tests = chosen if chosen or arguments.transfer else list(conditions.TESTS)
+    seed = conditions.SEED if arguments.seed is None else arguments.seed
+    if seed < 0:
+        raise InputError(f"--seed is {seed}; give a whole number of at least 0.")
+    found = results.read(arguments.run)
+    if arguments.transfer == found.task:
+        raise InputError(f"--transfer {found.task}: the run was made on that task; name another.")
+    if arguments.transfer:
+        definition(arguments.transfer)
+    names = options.words(arguments.simulators) if arguments.simulators else None
+    files = [f for row in found.simulators if (f := own_files.factory_in(arguments.run, row.name))]
+    catalogue, _ = own_files.with_files(registry, registry.construct, files, [Path()])
+    task = options.load_task(found.task, arguments.data or found.data)
+    bench = Bench(
+        task=task,
+        split=found.split,
+        folder=arguments.run / records.FOLDER,
+        catalogue=catalogue,
+        drawing=definition(found.task).labels,
+        seed=seed,
+        report=options.say,
+        progress=options.bar,
+    )
+    study = Study.of(arguments.run, bench, names)
+    if arguments.screens is not None:
+        for path in write_screens(arguments.screens, study.sessions, bench):
+            options.say(str(path))
+    other = options.load_task(arguments.transfer, arguments.transfer_data) if arguments.transfer else None
+    written = study.test(tests, other)
+    if arguments.json:
+        sys.stdout.write(records.to_json(written))
+    else:
+        shown = [*tests, *([f"transfer {other.name}"] if other is not None else [])]
+        sys.stdout.write(printing.terminal(written, shown, names) + "\n")
+        options.say(f"written to {arguments.run / records.FOLDER}: {records.FILE}, predictions by condition")
+    return 0

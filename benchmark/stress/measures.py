@@ -1,0 +1,178 @@
+"""Compares predictions under a condition with those on the unaltered stimuli: session by session, then over users.
+
+Where a prediction names no single slot (no answer and several largest probabilities, several largest attentions), ties
+count in expectation, as in the metrics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmark.simulator import Floats
+from benchmark.statistics import bootstrap_interval, paired_comparison
+from tasks.altered.types import NOWHERE, Altered
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ITEM, PLACE, LABEL, NEITHER, CHANCE = (
+    "answer_item",
+    "answer_place",
+    "answer_label",
+    "answer_neither",
+    "chance",
+)
+TOP_ITEM, TOP_PLACE, R_ITEM, R_PLACE = "top_item", "top_place", "correlation_item", "correlation_place"
+FOLLOWING = (ITEM, PLACE, LABEL, NEITHER, CHANCE, TOP_ITEM, TOP_PLACE, R_ITEM, R_PLACE)
+"""The columns of :func:`following`."""
+
+OFFERED = "top_offered"
+"""Column: chance that the largest attention is on the slot whose label was offered."""
+
+
+def choice(answer: Any, probabilities: Any) -> Floats | None:
+    """Return the chance that each slot is the answer, shape (K,): the answer itself, else the largest probability.
+
+    Args:
+        answer: Slot, or None.
+        probabilities: Shape (K,), or None; without it the result is as long as the answer needs.
+    """
+    import pandas as pd
+
+    if answer is not None and not pd.isna(answer):
+        length = int(answer) + 1 if probabilities is None else len(probabilities)
+        found: Floats = np.zeros(length)
+        found[int(answer)] = 1.0
+        return found
+    return largest(probabilities)
+
+
+def largest(values: Any) -> Floats | None:
+    """Return 1 on the largest of some numbers, shared out evenly where several are; None where there are none."""
+    if values is None:
+        return None
+    array = np.asarray(values, dtype=np.float64)
+    top = array == array.max()
+    found: Floats = top / top.sum()
+    return found
+
+
+def following(own: Any, other: Any, altered: Altered, labels: tuple[Sequence[str], Sequence[str]]) -> dict[str, float]:
+    """Return what a prediction goes with once items, places and labels have been taken apart, for one session.
+
+    Args:
+        own: Prediction on the unaltered stimulus, with attributes attention, probabilities and answer.
+        other: Prediction on the altered one.
+        altered: What was altered.
+        labels: By what the simulator names each slot, before and after.
+
+    Returns:
+        Column of ``FOLLOWING`` -> value; NaN where the prediction has no such part or the session cannot tell: the
+        original choice stands where it stood with all it had.
+    """
+    found = dict.fromkeys(FOLLOWING, math.nan)
+    k = len(altered.item)
+    item, place = np.array(altered.item), np.array(altered.place)
+    bears = {label: slot for slot, label in enumerate(labels[0])}
+    label = np.array([bears.get(name, NOWHERE) for name in labels[1]])
+    same = (item == place) & (item == label)
+    before, after = (_of_length(choice(row.answer, row.probabilities), k) for row in (own, other))
+    if before is not None and after is not None and not before[item[same]].any():
+        found[ITEM] = _share(before, after, item)
+        found[PLACE] = _share(before, after, place)
+        found[LABEL] = _share(before, after, label)
+        ways = np.array([item, place, label])
+        gone = [1.0 - sum({int(w): before[w] for w in ways[:, j] if w != NOWHERE}.values()) for j in range(k)]
+        found[NEITHER] = float(after @ np.array(gone))
+        found[CHANCE] = 1.0 / k
+    first, second = (_of_length(_attention(row), k) for row in (own, other))
+    if first is None or second is None:
+        return found
+    top = largest(first), largest(second)
+    assert top[0] is not None and top[1] is not None
+    if not top[0][item[same]].any():
+        found[TOP_ITEM], found[TOP_PLACE] = _share(top[0], top[1], item), _share(top[0], top[1], place)
+    moved = ~same
+    found[R_ITEM] = _correlation(first[item[moved]], second[moved])
+    if (place != NOWHERE).all():
+        found[R_PLACE] = _correlation(first[place[moved]], second[moved])
+    return found
+
+
+def offered(attention: Any, slot: int) -> float:
+    """Return the chance that the largest attention is on ``slot``; NaN without attention."""
+    top = largest(attention)
+    return math.nan if top is None else float(top[slot])
+
+
+def _attention(row: Any) -> Floats | None:
+    return None if row.attention is None else np.asarray(row.attention, dtype=np.float64)
+
+
+def _of_length(values: Floats | None, k: int) -> Floats | None:
+    return None if values is None else np.pad(values, (0, k - len(values)))
+
+
+def _share(before: Floats, after: Floats, comes_from: np.ndarray[Any, Any]) -> float:
+    """Return the chance that a slot chosen afterwards comes from the one chosen before; NaN if that is nowhere."""
+    if (comes_from == NOWHERE).all():
+        return math.nan
+    there = comes_from != NOWHERE
+    return float(after[there] @ before[comes_from[there]])
+
+
+def _correlation(a: Floats, b: Floats) -> float:
+    """Return Pearson's r, NaN where one side does not vary."""
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return math.nan
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over users (sessions and seeds averaged within) with its 95 % bootstrap interval.
+
+    Attributes:
+        value: The mean; None without a single value.
+        low: Lower end; None for fewer than two users.
+        high: Upper end.
+        p: Of the paired t-test against what it was compared with, None without one.
+        n: Sessions it rests on.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    n: int
+
+
+def estimate(values: pd.DataFrame, column: str, against: str | None = None, *, difference: bool = False) -> Estimate:
+    """Average a column over users.
+
+    Args:
+        values: One row per session and seed: ``session_id``, ``user`` and numbers, NaN where a session says nothing.
+        column: What is averaged.
+        against: Another column that it is tested against, paired over users; sessions need both.
+        difference: Estimate the difference of the two instead of ``column`` itself.
+    """
+    columns = [column] if against is None else [column, against]
+    kept = values.dropna(subset=columns)
+    if kept.empty:
+        return Estimate(None, None, None, None, 0)
+    users = kept.groupby(["user", "session_id"])[columns].mean().groupby("user").mean()
+    first = users[column].to_numpy(dtype=np.float64)
+    second = None if against is None else users[against].to_numpy(dtype=np.float64)
+    shown = first - second if difference and second is not None else first
+    p = None if second is None else _finite(paired_comparison(first, second, n_resamples=0).p_t)
+    low, high = (_finite(end) for end in bootstrap_interval(shown))
+    return Estimate(float(shown.mean()), low, high, p, int(kept["session_id"].nunique()))
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

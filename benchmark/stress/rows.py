@@ -1,0 +1,405 @@
+"""From predictions under conditions to the rows of a stress test, each with a sentence that says how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from benchmark import scoring
+from benchmark.metrics import get
+from benchmark.stress import conditions as c
+from benchmark.stress import measures as m
+from benchmark.stress.measures import Estimate, estimate
+from benchmark.stress.records import StressRow
+from tasks.altered.types import Altered
+from tasks.types import Session
+
+if TYPE_CHECKING:
+    from tasks.task import Task
+
+OWN = "own"
+PERSONAL_METRICS = ("KL", "Accuracy", "LogLoss", "AUC")
+LEVEL = 0.05
+NOT_APPLICABLE = "not applicable"
+
+Labels = Callable[[int, str], tuple[Sequence[str], Sequence[str]]]
+"""Given seed and session id, by what the simulator names each slot, before and after."""
+
+
+def not_applicable(test: str, simulator: str, why: str) -> StressRow:
+    """Return the row that says why a test does not apply."""
+    return StressRow(test, simulator, NOT_APPLICABLE, None, None, None, None, 0, why)
+
+
+def scored(task: Task, split: str, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the metrics of predictions under several conditions, one row per condition, seed and session.
+
+    Args:
+        task: The task.
+        split: Its split.
+        frames: Condition -> predictions; attention for an offered label counts as attention.
+    """
+    joined = [frame.assign(simulator=name, target="none") for name, frame in frames.items()]
+    found: pd.DataFrame = scoring.score(task, split, pd.concat(joined, ignore_index=True))
+    return found
+
+
+def side_by_side(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return one metric with a column per condition; a condition with one seed stands beside every seed.
+
+    Args:
+        scores: As :func:`scored` returns.
+        metric: Which.
+
+    Returns:
+        Columns user, session_id and one per condition, averaged over seeds.
+    """
+    wide: pd.DataFrame = scores.pivot_table(
+        index=["user", "session_id"], columns="simulator", values=metric, aggfunc="mean"
+    )
+    table: pd.DataFrame = wide.reset_index()
+    return table
+
+
+def followed(
+    own: pd.DataFrame,
+    other: pd.DataFrame,
+    altered: Mapping[str, Altered],
+    users: Mapping[str, str],
+    labels: Labels,
+) -> pd.DataFrame:
+    """Return what every prediction goes with, one row per seed and session.
+
+    Args:
+        own: Predictions on the unaltered stimuli.
+        other: On the altered ones.
+        altered: Session id -> what was altered.
+        users: Session id -> user.
+        labels: Labels before and after.
+    """
+    before = {(row.seed, row.session_id): row for row in own.itertuples(index=False)}
+    found = []
+    for row in other.itertuples(index=False):
+        session, seed = str(row.session_id), int(str(row.seed))
+        values = m.following(before[row.seed, row.session_id], row, altered[session], labels(seed, session))
+        found.append({"seed": seed, "session_id": session, "user": users[session], **values})
+    table: pd.DataFrame = pd.DataFrame(found)
+    return table
+
+
+def relabel(name: str, following: pd.DataFrame, scores: pd.DataFrame, drawn: str) -> list[StressRow]:
+    """Return the rows of ``relabel``.
+
+    Args:
+        name: The simulator.
+        following: As :func:`followed` returns.
+        scores: Metrics under ``own`` and ``relabel``.
+        drawn: What a label is, ``letter`` or ``number``.
+    """
+    item, label = (estimate(following, column, m.CHANCE) for column in (m.ITEM, m.LABEL))
+    chance = estimate(following, m.CHANCE)
+    apart = estimate(following, m.ITEM, m.LABEL, difference=True)
+    rows = []
+    if item.value is not None:
+        rows = [
+            _row(c.RELABEL, name, f"answer: item minus {drawn}", apart, _goes_with(item, label, apart, drawn)),
+            _row(c.RELABEL, name, "answer stays with the item", item, _beside_chance(item, chance)),
+            _row(c.RELABEL, name, f"answer stays with the {drawn}", label, _beside_chance(label, chance)),
+            _row(c.RELABEL, name, "chance", chance, "What each of the two would be if answers were drawn evenly."),
+        ]
+    for metric in ("Accuracy", "KL"):
+        rows += _before_and_after(c.RELABEL, name, scores, metric, f"the {drawn}s are dealt anew")
+    return rows or [not_applicable(c.RELABEL, name, "It gives neither answers nor attention.")]
+
+
+def _goes_with(item: Estimate, label: Estimate, apart: Estimate, drawn: str) -> str:
+    shares = f"{_percent(item.value)} of the answers stay with the item, {_percent(label.value)} with the {drawn}"
+    if apart.p is None or apart.p > LEVEL or not apart.value:
+        return f"{shares}: which of the two decides is not shown (p = {_p(apart.p)})."
+    follows = "item, or its place ('layout' tells these apart)" if apart.value > 0 else drawn
+    return f"{shares}: the answer follows the {follows} (p = {_p(apart.p)})."
+
+
+def _beside_chance(found: Estimate, chance: Estimate) -> str:
+    assert found.value is not None and chance.value is not None
+    if found.p is None or found.p > LEVEL:
+        return f"Not shown to differ from chance, {_percent(chance.value)}."
+    return f"{'More' if found.value > chance.value else 'Less'} often than chance, {_percent(chance.value)}."
+
+
+def _before_and_after(test: str, name: str, scores: pd.DataFrame, metric: str, what: str) -> list[StressRow]:
+    table = side_by_side(scores, metric)
+    if OWN not in table or test not in table:
+        return []
+    after, before = estimate(table, test), estimate(table, OWN)
+    if after.value is None or before.value is None:
+        return []
+    change = estimate(table, test, OWN, difference=True)
+    arrow = get(metric).arrow
+    return [
+        _row(test, name, f"{metric}{arrow} before", before, "On the stimuli as they were seen."),
+        _row(test, name, f"{metric}{arrow} after", after, f"After {what}."),
+        _row(test, name, f"{metric}{arrow}: after minus before", change, _changed(change, metric)),
+    ]
+
+
+def _changed(change: Estimate, metric: str) -> str:
+    assert change.value is not None
+    if change.value == 0 and change.p in (None, 1.0):
+        return "Nothing changes."
+    if change.p is None or change.p > LEVEL:
+        return f"No change is shown (p = {_p(change.p)})."
+    better = (change.value > 0) == get(metric).higher_is_better
+    return f"It gets {'better' if better else 'worse'} (p = {_p(change.p)})."
+
+
+def swap_users(
+    name: str, scores: pd.DataFrame, beside: Mapping[str, pd.DataFrame], *, unchanged: bool
+) -> list[StressRow]:
+    """Return the rows of ``swap-users``.
+
+    Args:
+        name: The simulator.
+        scores: Metrics under ``own`` and ``swap-users``.
+        beside: Reference -> its metrics on the same sessions, columns as of ``scores``: what the whole gain is read
+            against.
+        unchanged: Not a single prediction changed.
+    """
+    if unchanged:
+        why = "No prediction changes when the user does: it ignores who the user is."
+        return [not_applicable(c.SWAP_USERS, name, why)]
+    rows = []
+    for metric in PERSONAL_METRICS:
+        table = side_by_side(scores, metric)
+        if OWN not in table or c.SWAP_USERS not in table:
+            continue
+        apart = estimate(table, OWN, c.SWAP_USERS, difference=True)
+        if apart.value is None:
+            continue
+        arrow = get(metric).arrow
+        rows += [
+            _row(c.SWAP_USERS, name, f"{metric}{arrow}: own minus swapped", apart, _personal(apart, metric)),
+            _row(c.SWAP_USERS, name, f"{metric}{arrow} swapped", estimate(table, c.SWAP_USERS), "As another user."),
+        ]
+        for reference, theirs in beside.items():
+            joined = table.merge(side_by_side(theirs, metric), on=["user", "session_id"])
+            if reference in joined:
+                gain = estimate(joined, OWN, reference, difference=True)
+                said = f"The gain over {reference}, which the part that swapping takes away is read against."
+                if gain.value is not None:
+                    rows.append(_row(c.SWAP_USERS, name, f"{metric}{arrow}: own minus {reference}", gain, said))
+    return rows
+
+
+def _personal(apart: Estimate, metric: str) -> str:
+    assert apart.value is not None
+    if apart.p is None or apart.p > LEVEL or apart.value == 0:
+        return f"That a user's own does better than another's is not shown (p = {_p(apart.p)})."
+    better = (apart.value > 0) == get(metric).higher_is_better
+    if better:
+        return f"A user's own does better than another's: the gain is personal (p = {_p(apart.p)})."
+    return f"Another user's does better than the user's own (p = {_p(apart.p)})."
+
+
+def on_offered(
+    frames: Mapping[str, pd.DataFrame], sessions: Sequence[Session], wrong: Mapping[str, int]
+) -> pd.DataFrame:
+    """Return how often the largest attention is on the slot whose label was offered.
+
+    Args:
+        frames: Condition -> predictions; those under ``true-label`` and ``wrong-label`` are used.
+        sessions: The test sessions.
+        wrong: Session id -> the slot that is offered under ``wrong-label``.
+
+    Returns:
+        Columns condition, seed, session_id, user, ``top_offered`` and ``chance``.
+    """
+    about = {s.session_id: s for s in sessions}
+    found = []
+    for condition in (c.TRUE_LABEL, c.WRONG_LABEL):
+        for row in frames[condition].itertuples(index=False) if condition in frames else ():
+            session = about[str(row.session_id)]
+            slot = session.click if condition == c.TRUE_LABEL else wrong[session.session_id]
+            found.append(
+                {
+                    "condition": condition,
+                    "seed": row.seed,
+                    "session_id": session.session_id,
+                    "user": session.user,
+                    m.OFFERED: m.offered(row.attention, slot),
+                    m.CHANCE: 1.0 / len(session.slots),
+                }
+            )
+    table: pd.DataFrame = pd.DataFrame(found)
+    return table
+
+
+def label_leak(name: str, scores: pd.DataFrame, there: pd.DataFrame) -> list[StressRow]:
+    """Return the rows of ``label-leak``.
+
+    Args:
+        name: The simulator.
+        scores: CSH@1 against the true click under ``own``, ``true-label`` and ``wrong-label``.
+        there: As :func:`on_offered` returns.
+    """
+    test = c.LABEL_LEAK
+    table = side_by_side(scores, "CSH@1")
+    if any(column not in table or table[column].isna().all() for column in (OWN, c.TRUE_LABEL, c.WRONG_LABEL)):
+        return [not_applicable(test, name, "It gives no attention.")]
+    true, false = (estimate(table, x, OWN, difference=True) for x in (c.TRUE_LABEL, c.WRONG_LABEL))
+    rows = [
+        _row(test, name, "CSH@1↑: true label minus own answer", true, _leaks(true, "true")),
+        _row(test, name, "CSH@1↑: wrong label minus own answer", false, _leaks(false, "wrong")),
+    ]
+    words = {OWN: "own answer", c.TRUE_LABEL: "true label", c.WRONG_LABEL: "wrong label"}
+    for condition, word in words.items():
+        said = f"The true click has the largest attention, computed for the {word}."
+        rows.append(_row(test, name, f"CSH@1↑, {word}", estimate(table, condition), said))
+    for condition in (c.TRUE_LABEL, c.WRONG_LABEL):
+        of_it = there[there["condition"] == condition]
+        share, chance = estimate(of_it, m.OFFERED, m.CHANCE), estimate(of_it, m.CHANCE)
+        if share.value is not None:
+            measure = f"largest attention on the offered slot, {words[condition]}"
+            rows.append(_row(test, name, measure, share, _beside_chance(share, chance)))
+    return rows
+
+
+def _leaks(shift: Estimate, which: str) -> str:
+    assert shift.value is not None
+    if shift.value == 0 and shift.p in (None, 1.0):
+        return "Offering a label moves nothing."
+    if shift.p is None or shift.p > LEVEL:
+        return f"That the {which} label moves attention on the click is not shown (p = {_p(shift.p)})."
+    way = "up" if shift.value > 0 else "down"
+    if which == "true" and shift.value > 0:
+        return f"The true label lifts the score by itself: label-conditioned attention leaks it (p = {_p(shift.p)})."
+    return f"The {which} label moves the score {way} (p = {_p(shift.p)})."
+
+
+def layout(name: str, following: pd.DataFrame, sees_screen: bool) -> list[StressRow]:
+    """Return the rows of ``layout``.
+
+    Args:
+        name: The simulator.
+        following: As :func:`followed` returns.
+        sees_screen: The simulator is shown the screen or the places of the items.
+    """
+    test = c.LAYOUT
+    rows = []
+    item, place = estimate(following, m.ITEM, m.CHANCE), estimate(following, m.PLACE, m.CHANCE)
+    chance, neither = estimate(following, m.CHANCE), estimate(following, m.NEITHER)
+    where = "place" if sees_screen else "slot's number (it sees no places)"
+    if item.value is not None:
+        said = _beside_chance(item, chance)
+        if place.value is None:
+            said = (
+                f"{_percent(item.value)} of the answers stay with the result that was moved across the screen. {said}"
+            )
+        rows.append(_row(test, name, "answer stays with the content", item, said))
+        if place.value is not None:
+            apart = estimate(following, m.ITEM, m.PLACE, difference=True)
+            rows.insert(0, _row(test, name, "answer: content minus place", apart, _stays(item, place, apart, where)))
+            rows.append(_row(test, name, "answer stays with the place", place, _beside_chance(place, chance)))
+            rows.append(_row(test, name, "answer goes elsewhere", neither, "With neither content nor place."))
+        else:
+            said = "Nothing takes another one's place here; only the horizontal position has changed."
+            rows.append(_row(test, name, "answer goes elsewhere", neither, said))
+        rows.append(_row(test, name, "chance", chance, "What each share would be if answers were drawn evenly."))
+    for columns, what in (
+        ((m.TOP_ITEM, m.TOP_PLACE), "largest attention stays with the {}"),
+        ((m.R_ITEM, m.R_PLACE), "correlation of attention by {}"),
+    ):
+        for column, word in zip(columns, ("content", "place"), strict=True):
+            found = estimate(following, column)
+            if found.value is not None:
+                rows.append(_row(test, name, what.format(word), found, _moved(column)))
+    return rows or [not_applicable(test, name, "It gives no answer and no attention that could have moved.")]
+
+
+def _stays(item: Estimate, place: Estimate, apart: Estimate, where: str) -> str:
+    shares = f"{_percent(item.value)} of the answers move with the content, {_percent(place.value)} keep the {where}"
+    if apart.p is None or apart.p > LEVEL or not apart.value:
+        return f"{shares}: which of the two decides is not shown (p = {_p(apart.p)})."
+    return f"{shares}: {'content' if apart.value > 0 else 'position'} decides (p = {_p(apart.p)})."
+
+
+def _moved(column: str) -> str:
+    if column in (m.TOP_ITEM, m.TOP_PLACE):
+        return "Of sessions in which the slot looked at most was moved."
+    other = "the same item" if column == m.R_ITEM else "the same place"
+    return f"Pearson's r of attention before and after over the slots that moved, paired by {other}."
+
+
+def transfer(
+    test: str, name: str, scores: pd.DataFrame, metrics: Sequence[str], beside: Sequence[str]
+) -> list[StressRow]:
+    """Return the rows of a transfer to another task.
+
+    Args:
+        test: ``transfer TASK``.
+        name: The simulator.
+        scores: Metrics on the other task; its own under its name, and those of ``beside``.
+        metrics: Which.
+        beside: What it is compared with: the same backbone without a tuned prompt.
+    """
+    rows = []
+    for metric in metrics:
+        table = side_by_side(scores, metric)
+        if name not in table:
+            continue
+        own = estimate(table, name)
+        if own.value is None:
+            continue
+        arrow = get(metric).arrow
+        against = []
+        for other in beside:
+            if other in table:
+                apart = estimate(table, name, other, difference=True)
+                said = _transfers(apart, metric, other)
+                against.append(_row(test, name, f"{metric}{arrow}: minus {other}", apart, said))
+        said = " ".join([f"{metric} with the prompt tuned on the run's task.", *(row.reading for row in against)])
+        rows += [_row(test, name, f"{metric}{arrow}", own, said), *against]
+    return rows
+
+
+def _transfers(apart: Estimate, metric: str, other: str) -> str:
+    if apart.value is None:
+        return f"{other} does not claim it."
+    if apart.p is None or apart.p > LEVEL or apart.value == 0:
+        return f"A difference to {other} is not shown (p = {_p(apart.p)})."
+    better = (apart.value > 0) == get(metric).higher_is_better
+    return f"{'Better' if better else 'Worse'} than {other} on that task (p = {_p(apart.p)})."
+
+
+def same_predictions(own: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Return whether two tables hold the same predictions, session by session, to the last digit."""
+    key = ["seed", "session_id"]
+    for a, b in zip(
+        own.sort_values(key).itertuples(index=False), other.sort_values(key).itertuples(index=False), strict=True
+    ):
+        if (a.seed, a.session_id) != (b.seed, b.session_id):
+            return False
+        answers = [None if pd.isna(x.answer) else int(x.answer) for x in (a, b)]
+        if answers[0] != answers[1]:
+            return False
+        for part in ("attention", "probabilities"):
+            x, y = getattr(a, part), getattr(b, part)
+            if (x is None) != (y is None) or (x is not None and list(x) != list(y)):
+                return False
+    return True
+
+
+def _row(test: str, name: str, measure: str, found: Estimate, reading: str) -> StressRow:
+    return StressRow(test, name, measure, found.value, found.low, found.high, found.p, found.n, reading)
+
+
+def _percent(value: float | None) -> str:
+    return "none" if value is None else f"{100 * value:.0f} %"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "not known"
+    return "0.0001 or less" if value <= 0.0001 else f"{value:.4f}".rstrip("0") if value < 1 else "1"

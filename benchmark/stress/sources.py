@@ -1,0 +1,153 @@
+"""The finished trials behind a run's results, and the simulators as those trials left them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark import records
+from benchmark.catalogue import Catalogue
+from benchmark.results import Results
+from benchmark.simulator import Restorable, Simulator, UsesWorkspace, Workspace
+from tasks.definition import Progress, quiet
+from tasks.errors import InputError
+from tasks.types import Session
+
+LABEL = " [label]"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A finished trial of a run.
+
+    Attributes:
+        identity: Of the trial.
+        simulator: Registry name.
+        factory: ``module:Class`` or a file and class.
+        settings: Every setting.
+        seed: Its seed.
+        fold: Its fold.
+        folder: Where it is kept.
+        oracle: It was handed the recordings.
+        inputs: Digest of what it could read of the task, see ``benchmark.content``.
+        threads: Threads that it ran with.
+        notice: What every output must say of the simulator.
+    """
+
+    identity: str
+    simulator: str
+    factory: str
+    settings: dict[str, Any]
+    seed: int
+    fold: int
+    folder: Path
+    oracle: bool
+    inputs: str
+    threads: int
+    notice: str
+
+    @property
+    def where(self) -> str:
+        """The trial in words."""
+        return f"{self.simulator}, seed {self.seed}, fold {self.fold} ({self.folder})"
+
+
+def sources(run: Path, found: Results, simulators: Sequence[str] | None = None) -> dict[str, list[Source]]:
+    """Return simulator -> the trials behind its row, by seed and fold.
+
+    Args:
+        run: Folder of a finished run.
+        found: Its results.
+        simulators: Which; None for all that have a row.
+
+    Raises:
+        InputError: A trial is damaged or missing.
+    """
+    rows = {row.name: row for row in found.simulators if not row.name.endswith(LABEL)}
+    if not (run / "trials").is_dir():
+        raise InputError(f"{run} has no trials, so no simulator can be had as they left it; run again.")
+    chosen: dict[str, dict[tuple[int, int], tuple[str, Source]]] = {name: {} for name in simulators or rows}
+    for record in records.trials(run):
+        values = record.values
+        name, settings = record.text("simulator"), values.get("settings")
+        if record.state != "finished" or name not in chosen or values.get("digest") != found.digest:
+            continue
+        if not isinstance(settings, dict) or settings != dict(rows[name].settings):
+            continue
+        source = _source(record, name, settings)
+        key, finished = (source.seed, source.fold), record.text("finished")
+        # Trials of other code or data may lie beside: what finished last is what the results were made from.
+        if key not in chosen[name] or finished >= chosen[name][key][0]:
+            chosen[name][key] = (finished, source)
+    folds = len(found.n_train)
+    for name, trials in chosen.items():
+        seeds = {seed for seed, _ in trials}
+        if not trials or len(trials) != len(seeds) * folds:
+            raise InputError(f"{run} lacks finished trials of {name} ({len(trials)} are there); run it again.")
+    return {name: [trials[key][1] for key in sorted(trials)] for name, trials in chosen.items()}
+
+
+def _source(record: records.TrialRecord, name: str, settings: dict[str, Any]) -> Source:
+    seed, fold = record.values.get("seed"), record.values.get("fold")
+    if not isinstance(seed, int) or not isinstance(fold, int):
+        raise InputError(f"{record.folder / 'trial.json'} is damaged; run again.")
+    environment = record.values.get("environment")
+    threads = environment.get("threads", 1) if isinstance(environment, dict) else 1
+    return Source(
+        identity=record.identity,
+        simulator=name,
+        factory=record.text("factory"),
+        settings=settings,
+        seed=seed,
+        fold=fold,
+        folder=record.folder,
+        oracle=record.values.get("oracle") is True,
+        inputs=record.text("inputs"),
+        threads=threads if isinstance(threads, int) and threads > 0 else 1,
+        notice=record.text("notice"),
+    )
+
+
+@contextmanager
+def as_left(
+    source: Source,
+    catalogue: Catalogue,
+    train: Sequence[Session],
+    *,
+    report: Callable[[str], None] = lambda line: None,
+    progress: Progress = quiet,
+) -> Iterator[Simulator]:
+    """Give a fresh simulator in the state in which a trial left it.
+
+    One that can be restored is not trained; any other is fitted anew with the trial's seed.
+
+    Args:
+        source: The trial.
+        catalogue: Builds simulators.
+        train: The trial's training sessions.
+        report: Is told lines for the person at the terminal.
+        progress: Wraps the steps of a fit.
+
+    Raises:
+        InputError: It cannot be restored.
+    """
+    simulator = catalogue.build(source.simulator, source.settings)
+    if isinstance(simulator, Restorable):
+        try:
+            simulator.restore(source.folder / "artifacts", train, source.seed)
+        except InputError as error:
+            raise InputError(f"{source.simulator} with seed {source.seed} cannot be restored: {error}") from error
+        yield simulator
+        return
+    with tempfile.TemporaryDirectory(prefix="gazebench-stress-") as scratch:
+        if isinstance(simulator, UsesWorkspace):
+            folders = Path(scratch) / "state", Path(scratch) / "artifacts"
+            for folder in folders:
+                folder.mkdir()
+            simulator.attach(Workspace(*folders, report, progress))
+        simulator.fit(train, source.seed)
+        yield simulator

@@ -1,0 +1,257 @@
+"""A stress test from end to end: which conditions apply, what is predicted, what comes of it, and the files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from benchmark import predictions, results
+from benchmark.catalogue import simulator_class
+from benchmark.content import content_digest
+from benchmark.files import replace_file
+from benchmark.results import Results
+from benchmark.simulator import AttendsToLabel, LabelsItems
+from benchmark.stress import conditions as c
+from benchmark.stress import records, rows
+from benchmark.stress.records import StressResults, StressRow
+from benchmark.stress.running import UNALTERED, Bench, predict
+from benchmark.stress.sources import Source, as_left, sources
+from benchmark.stress.transferring import transferred
+from tasks.altered.types import Altered
+from tasks.errors import InputError, unknown_name
+from tasks.storage import write_errors
+from tasks.types import Session
+
+if TYPE_CHECKING:
+    from tasks.task import Task
+
+BESIDE = ("shared-prompt", "backbone", "position-prior")
+"""What a personal gain is read against, as far as the run has them."""
+
+_SCREEN_INPUTS = ("image", "item places")
+
+
+@dataclass(slots=True)
+class Study:
+    """One call of the stress verb.
+
+    Attributes:
+        run: Folder of the finished run.
+        found: Its results.
+        bench: Makes predictions.
+        trials: Simulator -> its trials, oracles included.
+        sessions: The test sessions, fold by fold.
+    """
+
+    run: Path
+    found: Results
+    bench: Bench
+    trials: Mapping[str, Sequence[Source]]
+    sessions: list[Session]
+    _frames: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, run: Path, bench: Bench, simulators: Sequence[str] | None = None) -> Study:
+        """Open a run.
+
+        Args:
+            run: Its folder.
+            bench: With the run's task and split.
+            simulators: Which of its simulators to test; None for all.
+
+        Raises:
+            InputError: There is no such run or simulator, or the data given is not the run's.
+        """
+        found = results.read(run)
+        results.check_digest(found, bench.task, run)
+        names = [row.name for row in found.simulators if not row.name.endswith(" [label]")]
+        for name in simulators or ():
+            if name not in names:
+                raise unknown_name(f"simulator in {run}:", name, names)
+        trials = sources(run, found, simulators)
+        inputs = content_digest(bench.task)
+        for source in (s for several in trials.values() for s in several):
+            if source.inputs != inputs:
+                raise InputError(
+                    f"{run} was made from the same sessions with other screens, texts or boxes than the data given "
+                    "has; give the run's own data (--data), or run again."
+                )
+        folds = bench.task.split(bench.split).folds
+        return cls(run, found, bench, trials, [s for _, test in folds for s in bench.task.sessions_at(test)])
+
+    def test(self, tests: Sequence[str], other: Task | None = None) -> StressResults:
+        """Predict what is missing, compare, and write ``stress.json`` and the predictions.
+
+        Args:
+            tests: Of ``conditions.TESTS``.
+            other: Another task that tuned prompts are taken to, None for no transfer.
+
+        Raises:
+            InputError: A simulator cannot be had as its trial left it, or a file cannot be written.
+        """
+        reasons = {(test, name): self._why_not(test, name) for test in tests for name in self.trials}
+        wanted = {
+            name: [condition for test in tests if not reasons[test, name] for condition in c.CONDITIONS[test]]
+            for name in self.trials
+        }
+        predict(self.bench, self.trials, wanted)
+        new = []
+        for test in tests:
+            for name in self.trials:
+                reason = reasons[test, name]
+                new += [rows.not_applicable(test, name, reason)] if reason else self._rows(test, name)
+        notices = [self.found.notice]
+        if other is not None:
+            new += transferred(self.bench, self.trials, other, self.found.split)
+            notices.append(other.notice)
+        self._write_predictions()
+        before = records.read_results(self.run)
+        kept = self._still_true(before) if before is not None else []
+        notice = "; ".join(dict.fromkeys(line for line in notices if line))
+        seed = self.bench.seed
+        found = StressResults(
+            self.found.task, self.found.split, self.found.digest, seed, notice, records.merged(kept, new)
+        )
+        records.write(self.run, found)
+        return found
+
+    def _still_true(self, before: StressResults) -> list[StressRow]:
+        """Return the rows of an earlier test that are about the same trials and conditions."""
+        if (before.digest, before.seed) != (self.found.digest, self.bench.seed):
+            return []
+        every = sources(self.run, self.found)
+        there = {
+            name: all(self.bench.read(source, UNALTERED) is not None for source in several)
+            for name, several in every.items()
+        }
+        applies = {row.simulator for row in before.rows if row.value is not None}
+        return [row for row in before.rows if there.get(row.simulator) or row.simulator in set(every) - applies]
+
+    def _why_not(self, test: str, name: str) -> str:
+        """Return why a test does not apply to a simulator, empty if it does."""
+        first = self.trials[name][0]
+        if first.oracle:
+            return "An oracle is handed the recording itself, not a stimulus that could be altered."
+        if test == c.SWAP_USERS and len(self.bench.users) < 2:
+            return "The split has one test user; there is nobody to swap with."
+        if test == c.LABEL_LEAK:
+            built = self.bench.catalogue.build(name, first.settings)
+            if not isinstance(built, AttendsToLabel):
+                return "It computes no attention for a label that it is offered."
+        if test in (c.RELABEL, c.LAYOUT):
+            try:
+                stimulus = self.sessions[0].stimulus()
+                c.alter(test, stimulus, self.bench.digest, self.bench.drawing, self.bench.seed)
+            except InputError as error:
+                return f"It cannot be done on {self.found.task}: {error}"
+        return ""
+
+    def _frame(self, name: str, condition: str) -> pd.DataFrame:
+        """Return a simulator's predictions under a condition, all seeds and folds."""
+        key = (name, condition)
+        if key not in self._frames:
+            parts = [self.bench.read(source, condition) for source in self.trials[name]]
+            self._frames[key] = pd.concat([part for part in parts if part is not None], ignore_index=True)
+        return self._frames[key]
+
+    def _rows(self, test: str, name: str) -> list[StressRow]:
+        frames = {rows.OWN: self._frame(name, UNALTERED)}
+        frames |= {condition: self._frame(name, condition) for condition in c.CONDITIONS[test]}
+        users = {s.session_id: s.user for s in self.sessions}
+        if test in (c.RELABEL, c.LAYOUT):
+            altered = self._altered(test)
+            labels = self._labels(name, altered) if test == c.RELABEL else slot_labels(self.sessions, altered)
+            following = rows.followed(frames[rows.OWN], frames[test], altered, users, labels)
+            if test == c.LAYOUT:
+                row = next(row for row in self.found.simulators if row.name == name)
+                sees = not row.sees or any(word in _SCREEN_INPUTS for word in row.sees)
+                return rows.layout(name, following, sees)
+            drawn = self.bench.task.answer_format
+            return rows.relabel(name, following, self._scored(frames), drawn)
+        if test == c.SWAP_USERS:
+            unchanged = rows.same_predictions(frames[rows.OWN], frames[test])
+            return rows.swap_users(name, self._scored(frames), self._beside(name), unchanged=unchanged)
+        wrong = {s.session_id: c.wrong_label(s, self.bench.digest, self.bench.seed) for s in self.sessions}
+        there = rows.on_offered(frames, self.sessions, wrong)
+        return rows.label_leak(name, self._scored(frames), there)
+
+    def _scored(self, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        return rows.scored(self.bench.task, self.bench.split, frames)
+
+    def _altered(self, condition: str) -> dict[str, Altered]:
+        made = [
+            c.alter(condition, s.stimulus(), self.bench.digest, self.bench.drawing, self.bench.seed, draw=False)
+            for s in self.sessions
+        ]
+        return {a.stimulus.session_id: a for a in made}
+
+    def _labels(self, name: str, altered: Mapping[str, Altered]) -> rows.Labels:
+        """Return by what a simulator names each slot, before and after; for most the labels of the screen."""
+        first = self.trials[name][0]
+        if not hasattr(simulator_class(first.factory), "labels"):
+            return slot_labels(self.sessions, altered)
+        found: dict[tuple[int, str], tuple[Sequence[str], Sequence[str]]] = {}
+        for source in self.trials[name]:
+            train, test = self.bench.fold(source.fold)
+            with as_left(source, self.bench.catalogue, train, report=self.bench.report) as simulator:
+                assert isinstance(simulator, LabelsItems)
+                for s in test:
+                    pair = simulator.labels(s.stimulus()), simulator.labels(altered[s.session_id].stimulus)
+                    found[source.seed, s.session_id] = pair
+        return lambda seed, session_id: found[seed, session_id]
+
+    def _beside(self, name: str) -> dict[str, pd.DataFrame]:
+        """Return the run's scores of what a personal gain is read against."""
+        there = {row.name for row in self.found.simulators}
+        chosen = [other for other in BESIDE if other in there and other != name][:1]
+        if not chosen:
+            return {}
+        scores = pd.read_parquet(self.run / "scores.parquet")
+        return {other: scores[scores["simulator"] == other] for other in chosen}
+
+    def _write_predictions(self) -> None:
+        """Write one predictions file per condition, of all simulators of the run that are complete under it."""
+        every = sources(self.run, self.found)
+        for condition in (x for several in c.CONDITIONS.values() for x in several):
+            frames, identities = [], {}
+            for name, several in every.items():
+                parts = [self.bench.read(source, condition) for source in several]
+                if all(part is not None for part in parts):
+                    frames += [part for part in parts if part is not None]
+                    identities[name] = [source.identity for source in several]
+            if not frames:
+                continue
+            about = {
+                "task": self.found.task,
+                "split": self.found.split,
+                "digest": self.found.digest,
+                "notice": self.found.notice,
+                "condition": condition,
+                "seed": str(self.bench.seed),
+                "trials": json.dumps(identities),
+            }
+            write_predictions(self.bench.folder / condition, pd.concat(frames, ignore_index=True), about)
+
+
+def slot_labels(sessions: Sequence[Session], altered: Mapping[str, Altered]) -> rows.Labels:
+    """Return the labels of the screen before and after, the same for every seed."""
+    found = {
+        s.session_id: (
+            tuple(slot.label for slot in s.slots),
+            tuple(slot.label for slot in altered[s.session_id].stimulus.slots),
+        )
+        for s in sessions
+    }
+    return lambda seed, session_id: found[session_id]
+
+
+def write_predictions(folder: Path, frame: pd.DataFrame, about: Mapping[str, str]) -> None:
+    """Write ``predictions.parquet`` into a folder, which is made if it is not there."""
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / "predictions.parquet", lambda path: predictions.write(frame, path, about))

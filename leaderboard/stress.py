@@ -1,0 +1,145 @@
+"""What a submission's clicks and attention rest on: its predictions under the stress conditions, measured by the board.
+
+A condition is a function of the data and the session, with the published seed (``benchmark.stress``), so the board can
+tell what was altered without being told. Per session it stores, beside the metrics, what the answer and the attention
+went with; the page's numbers and readings are made from these columns alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from benchmark.metrics import names as metric_names
+from benchmark.stress import conditions as published
+from benchmark.stress import measures, rows
+from benchmark.stress.records import StressRow
+from leaderboard.entries import LAYOUT, OWN, RELABEL, SWAPPED, TRUE_LABEL, WRONG_LABEL
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from leaderboard.context import TaskContext
+    from tasks.task import Task
+    from tasks.types import Session
+
+PREFIX = "stress_"
+COLUMNS = tuple(PREFIX + name for name in (*measures.FOLLOWING, measures.OFFERED))
+"""The columns of a score table that hold what a prediction under a condition went with; NaN where it does not apply."""
+
+_CONDITION = {SWAPPED: published.SWAP_USERS}
+"""Condition on the board -> condition of the stress tests, where the two have different names."""
+
+_KEYS = ["condition", "seed", "session_id"]
+
+
+def measured(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame | None:
+    """Return what predictions under the conditions went with, one row each; None without any.
+
+    Args:
+        task: The task.
+        split: Name of the split.
+        frame: Canonical predictions, ``scoring.COLUMNS``.
+
+    Returns:
+        Columns condition, seed, session_id and ``COLUMNS``.
+
+    Raises:
+        InputError: A prediction under a condition has none beside it on the stimuli as they were seen.
+    """
+    import pandas as pd
+
+    chosen = frame[frame["condition"].isin((RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL))]
+    if chosen.empty:
+        return None
+    sessions = {s.session_id: s for _, test in task.split(split).folds for s in task.sessions_at(test)}
+    own = {(r.seed, r.session_id): r for r in frame[frame["condition"] == OWN].itertuples(index=False)}
+    found = []
+    for row in chosen.itertuples(index=False):
+        before = own.get((row.seed, row.session_id))
+        if before is None:
+            raise InputError(
+                f"session '{row.session_id}' is predicted under '{row.condition}' with seed {row.seed} and not as it "
+                "was seen; give both the same seeds."
+            )
+        values = _values(str(row.condition), before, row, sessions[str(row.session_id)], task.digests[split])
+        key = {"condition": row.condition, "seed": row.seed, "session_id": row.session_id}
+        found.append({**key, **{PREFIX + name: value for name, value in values.items()}})
+    table: pd.DataFrame = pd.DataFrame(found)
+    return table
+
+
+def _values(condition: str, before: Any, after: Any, session: Session, digest: str) -> dict[str, float]:
+    """Return measure -> value for one session under a condition."""
+    found = dict.fromkeys((*measures.FOLLOWING, measures.OFFERED), math.nan)
+    if condition in (TRUE_LABEL, WRONG_LABEL):
+        slot = session.click if condition == TRUE_LABEL else published.wrong_label(session, digest)
+        chance = 1.0 / len(session.slots)
+        return {**found, measures.OFFERED: measures.offered(after.attention, slot), measures.CHANCE: chance}
+    altered = published.alter(condition, session.stimulus(), digest, None, draw=False)
+    labels = tuple(s.label for s in session.slots), tuple(s.label for s in altered.stimulus.slots)
+    return {**found, **measures.following(before, after, altered, labels)}
+
+
+def with_measures(task: Task, split: str, frame: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return scores with the columns ``COLUMNS`` where there are predictions under conditions, else as they are."""
+    found = measured(task, split, frame)
+    if found is None:
+        return scores
+    joined: pd.DataFrame = scores.merge(found, on=_KEYS, how="left", validate="one_to_one")
+    return joined
+
+
+def stress_rows(name: str, scores: pa.Table, context: TaskContext) -> list[StressRow]:
+    """Return what a page shows of a result's stress conditions; empty without any.
+
+    Args:
+        name: What to call the simulator.
+        scores: Its stored score table.
+        context: The split's facts.
+    """
+    table = scores.to_pandas()
+    if OWN not in set(table["condition"]):
+        return []
+    there = set(table["condition"])
+    user = dict(zip(context.sessions, context.users, strict=True))
+    table["user"] = [user[session] for session in table["session_id"]]
+    for column in COLUMNS:
+        if column not in table.columns:
+            table[column] = math.nan
+    table = table.rename(columns={column: column.removeprefix(PREFIX) for column in COLUMNS})
+    named: pd.DataFrame = table.assign(simulator=[_CONDITION.get(c, c) for c in table["condition"]])
+    found: list[StressRow] = []
+    if RELABEL in there:
+        found += rows.relabel(name, named[named["condition"] == RELABEL], named, _drawn(context.task))
+    if SWAPPED in there:
+        found += rows.swap_users(name, named, {}, unchanged=_equal(named, OWN, SWAPPED))
+    if {TRUE_LABEL, WRONG_LABEL} <= there:
+        found += rows.label_leak(name, named, named)
+    if LAYOUT in there:
+        found += rows.layout(name, named[named["condition"] == LAYOUT], sees_screen=True)
+    return found
+
+
+def _equal(table: pd.DataFrame, a: str, b: str) -> bool:
+    """Return whether two conditions have the same scores, session by session."""
+    import numpy as np
+
+    key = ["seed", "session_id"]
+    x, y = (table[table["condition"] == c].sort_values(key)[list(_claimed(table))].to_numpy(float) for c in (a, b))
+    return x.shape == y.shape and bool(np.array_equal(x, y, equal_nan=True))
+
+
+def _claimed(table: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(name for name in metric_names() if name in table.columns)
+
+
+def _drawn(task: str) -> str:
+    """Return what a task calls its labels."""
+    from tasks.registry import definition, names
+
+    known: Mapping[str, str] = {task: definition(task).info.answer_format} if task in names() else {}
+    return known.get(task, "label")

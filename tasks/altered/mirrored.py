@@ -1,0 +1,130 @@
+"""The same screen with its columns mirrored: what was on the left is on the right.
+
+On a grid, where every slot has a slot of its size opposite, the items change places and the labels stay where they
+are. Elsewhere (results in one column) each item is moved across the screen and takes its label along; nothing comes to
+stand in another one's place, and the order from top to bottom is as before. What is no slot stays, so an item may come
+to cover it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tasks.altered.painting import area_of, cover, encoded
+from tasks.altered.types import NOWHERE, Altered
+from tasks.definition import LabelDrawing
+from tasks.errors import InputError
+from tasks.types import Slot, Stimulus
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Box = tuple[float, float, float, float]
+
+_OVERLAP = 0.5
+_SIZE_PX = 2.0
+
+
+def mirrored(stimulus: Stimulus, labels: LabelDrawing | None, *, draw: bool = True) -> Altered:
+    """Return a stimulus with its columns mirrored; nothing in it is random.
+
+    Args:
+        stimulus: What is altered.
+        labels: How the task draws labels; needed for screens that are no grid.
+        draw: Draw the screen; without it the altered stimulus has none.
+
+    Raises:
+        InputError: Labels have to be drawn, and the task does not say how.
+    """
+    slots, k = stimulus.slots, len(stimulus.slots)
+    width = _width(stimulus)
+    screen = None if stimulus.image is None or not draw else stimulus.image.open()
+    boxes = [_mirrored_box(slot.box, width) for slot in slots]
+    opposite = _opposites(slots, boxes)
+    same = tuple(range(k))
+    if opposite is not None:
+        if screen is not None:
+            _exchange(screen, slots, opposite)
+        moved = tuple(
+            replace(slots[m], label=slot.label, box=slot.box) for slot, m in zip(slots, opposite, strict=True)
+        )
+        item, place, label = opposite, same, same
+    else:
+        moved = tuple(replace(slot, box=box) for slot, box in zip(slots, boxes, strict=True))
+        if screen is not None:
+            if labels is None:
+                raise InputError(
+                    "the task does not say how it draws labels (TaskDefinition.labels); items cannot take theirs along."
+                )
+            _move(screen, slots, moved, labels)
+        item, place, label = same, (NOWHERE,) * k, same
+    image = None if screen is None else encoded(screen)
+    return Altered(replace(stimulus, slots=moved, image=image), item, place, label)
+
+
+def _width(stimulus: Stimulus) -> float:
+    """Return the width of the screen; the slots' own extent stands in for one that is not there."""
+    from PIL import Image as PilImage
+
+    if stimulus.image is None:
+        return min(slot.box[0] for slot in stimulus.slots) + max(slot.box[2] for slot in stimulus.slots)
+    try:
+        with PilImage.open(io.BytesIO(stimulus.image.encoded())) as image:  # reads the header only
+            return float(image.width)
+    except (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError) as error:
+        raise InputError(f"the screen of session {stimulus.session_id} does not open: {error}.") from error
+
+
+def _mirrored_box(box: Box, width: float) -> Box:
+    x0, y0, x1, y1 = box
+    return max(0.0, width - x1), y0, min(width, width - x0), y1
+
+
+def _opposites(slots: Sequence[Slot], boxes: Sequence[Box]) -> tuple[int, ...] | None:
+    """Return the slot that stands opposite each slot, or None if the slots are no grid with two columns or more."""
+    found = []
+    for slot, box in zip(slots, boxes, strict=True):
+        there = [j for j, other in enumerate(slots) if _shared(box, other.box) > _OVERLAP]
+        if len(there) != 1 or not _same_size(slot.box, slots[there[0]].box):
+            return None
+        found.append(there[0])
+    whole = all(found[m] == j for j, m in enumerate(found))
+    return tuple(found) if whole and any(m != j for j, m in enumerate(found)) else None
+
+
+def _shared(a: Box, b: Box) -> float:
+    """Return the area that two boxes share over the area that they cover together."""
+    across = min(a[2], b[2]) - max(a[0], b[0])
+    down = min(a[3], b[3]) - max(a[1], b[1])
+    if across <= 0 or down <= 0:
+        return 0.0
+    both = across * down
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+def _same_size(a: Box, b: Box) -> bool:
+    return all(abs((a[i + 2] - a[i]) - (b[i + 2] - b[i])) <= _SIZE_PX for i in (0, 1))
+
+
+def _exchange(screen: Image, slots: Sequence[Slot], opposite: Sequence[int]) -> None:
+    """Put each slot's picture where the opposite one was, in place."""
+    areas = [area_of(slot.box, screen.size) for slot in slots]
+    pictures = [screen.crop(area) for area in areas]
+    for area, m in zip(areas, opposite, strict=True):
+        size = (area[2] - area[0], area[3] - area[1])
+        picture = pictures[m] if pictures[m].size == size else pictures[m].resize(size)
+        screen.paste(picture, area[:2])
+
+
+def _move(screen: Image, before: Sequence[Slot], after: Sequence[Slot], labels: LabelDrawing) -> None:
+    """Move each slot's picture to its new box, cover the ground it leaves, and label it there, in place."""
+    cover(screen, labels.areas(screen.size, before), before)
+    areas = [area_of(slot.box, screen.size) for slot in before]
+    pictures = [screen.crop(area) for area in areas]
+    cover(screen, areas, before)
+    for area, picture in zip(areas, pictures, strict=True):
+        screen.paste(picture, (screen.width - area[2], area[1]))
+    labels.draw(screen, after)

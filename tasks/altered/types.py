@@ -1,0 +1,65 @@
+"""An altered stimulus, and the randomness of alterations."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.types import Stimulus
+
+SEED = 0
+"""Seed of the published conditions: what a submission's stress predictions are held against."""
+
+NOWHERE = -1
+"""In ``Altered.place``: the slot stands where no slot stood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """A stimulus after an alteration, and what of it comes from where.
+
+    A slot joins an item (picture and text), a place on the screen and a label. An alteration takes them apart: each
+    of the three tuples holds, per slot of the altered stimulus, the slot of the original that the part comes from.
+
+    Attributes:
+        stimulus: What a simulator is shown; id, user, screen and profile are the original's.
+        item: Where the slot's item was, shape (K,).
+        place: Whose place it has, shape (K,); ``NOWHERE`` if no slot stood there.
+        label: Whose label it bears, shape (K,).
+    """
+
+    stimulus: Stimulus
+    item: tuple[int, ...]
+    place: tuple[int, ...]
+    label: tuple[int, ...]
+
+
+def generator(condition: str, digest: str, key: str, seed: int) -> np.random.Generator:
+    """Return the generator of an alteration.
+
+    Args:
+        condition: What is altered.
+        digest: Of the task's sessions and split.
+        key: What it is done to, such as a session's id.
+        seed: See ``SEED``.
+    """
+    text = json.dumps([condition, digest, key, int(seed)], ensure_ascii=True)
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode("ascii")).digest()[:16], "big"))
+
+
+def derangement(n: int, rng: np.random.Generator) -> tuple[int, ...]:
+    """Return a permutation of 0..n-1 that leaves nothing in its place, each with the same chance.
+
+    Args:
+        n: At least 2.
+        rng: Draws permutations until one fits, e on average.
+    """
+    if n < 2:
+        raise ValueError("a single thing cannot leave its place")
+    while True:
+        found = rng.permutation(n)
+        if (found != np.arange(n)).all():
+            return tuple(int(i) for i in found)

@@ -5,13 +5,28 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
+
+
+@contextlib.contextmanager
+def environment_variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Within the context environment variables have other values; afterwards those that they had."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager
@@ -26,24 +41,17 @@ def threads(count: int) -> Iterator[None]:
     """
     from threadpoolctl import threadpool_limits
 
-    before = {name: os.environ.get(name) for name in _VARIABLES}
-    # A library that is loaded within the context reads the environment; those that are loaded already are told.
-    os.environ.update(dict.fromkeys(_VARIABLES, str(count)))
     torch = sys.modules.get("torch")
     torch_before = torch.get_num_threads() if torch is not None else None
-    try:
-        with threadpool_limits(limits=count):
+    # A library that is loaded within the context reads the environment; those that are loaded already are told.
+    with environment_variables(dict.fromkeys(_VARIABLES, str(count))), threadpool_limits(limits=count):
+        try:
             if torch is not None:
                 torch.set_num_threads(count)
             yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        if torch is not None:
-            torch.set_num_threads(torch_before)
+        finally:
+            if torch is not None:
+                torch.set_num_threads(torch_before)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmark import results, scoring, summary
 from benchmark.catalogue import Catalogue
 from benchmark.config import RunConfig
-from benchmark.engines.interface import Engine, Failure, Files, Outcome
+from benchmark.engines.interface import Engine, Failure, Files, Outcome, SharesTrials
 from benchmark.engines.local import LocalEngine
 from benchmark.engines.tally import Standing, Tally
 from benchmark.engines.trial import run_trial
@@ -98,6 +98,10 @@ class StoreLedger:
         """Return the checkpoint that an earlier attempt left."""
         return self.store.state(trial)
 
+    def records(self) -> Sequence[Mapping[str, object]]:
+        """Return what the store keeps of its finished trials."""
+        return self.store.records()
+
     def keep(self, trial: Trial, state: Files) -> None:
         """Store a checkpoint."""
         self.store.keep(trial, state)
@@ -153,8 +157,15 @@ def run_missing(
         The trials that failed.
 
     Raises:
-        InputError: The engine cannot be used, or the store cannot be written.
+        InputError: The engine cannot be used or would share out a trial otherwise than its identity says, or the store
+            cannot be written.
     """
+    for trial in trials:
+        if trial.parallel != _parallel(engine, trial):
+            said, done = (how or "one process" for how in (trial.parallel, _parallel(engine, trial)))
+            raise InputError(
+                f"a trial of {trial.simulator} is to be computed with {said}; the engine does so with {done}."
+            )
     with store.lock():
         missing = [trial for trial in trials if force or not store.finished(trial)]
         if force:
@@ -172,6 +183,11 @@ def run_missing(
             display(tally.standing())
             (engine or LocalEngine()).run(missing, task, ledger)
         return ledger.failed
+
+
+def _parallel(engine: Engine | None, trial: Trial) -> str:
+    """Return how an engine shares out a trial among processes; empty if one process does it."""
+    return engine.parallel(trial) if isinstance(engine, SharesTrials) else ""
 
 
 def run(
@@ -210,6 +226,7 @@ def run(
         get(metric)
     catalogue.entry(config.reference)
     trials = expand(config, task, catalogue)
+    trials = [replace(trial, parallel=_parallel(engine, trial)) for trial in trials]
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "trials").is_dir())):
         raise InputError(f"{out} exists and is not a run's folder; choose another with --out.")
     store = TrialStore(out / "trials")
@@ -245,7 +262,9 @@ def assemble(
     scores = scoring.score(task, config.split, frame)
     entries = {name: catalogue.entry(name) for name in config.simulators}
     settings = {trial.simulator: trial.settings for trial in mine}
-    found = summary.build(config, task, scores, entries, settings, [trial.notice for trial in mine])
+    notices = [trial.notice for trial in mine]
+    notices += [f"computed with {trial.parallel}" for trial in mine if trial.parallel]
+    found = summary.build(config, task, scores, entries, settings, notices)
     return found, scores, frame
 
 

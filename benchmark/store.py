@@ -155,6 +155,11 @@ class TrialStore:
         found = cost.get("seconds") if isinstance(cost, dict) else None
         return float(found) if isinstance(found, int | float) else None
 
+    def records(self) -> list[dict[str, object]]:
+        """Return what is kept of every finished trial: what ``trial.json`` holds."""
+        paths = sorted(self.root.glob("*/trial.json"))
+        return [read_json(path) for path in paths if not path.parent.name.startswith(".")]
+
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the store while trials are written to it; the lock goes with the process, however that ends.

@@ -44,6 +44,8 @@ class Trial:
         label: Attention for the true click is computed too, where the simulator can.
         inputs: Digest of all that a simulator can read of the task's sessions, ``content.content_digest``.
         notice: What every output must say of this simulator; no part of the identity.
+        parallel: How several processes share the trial's arithmetic, as its engine calls it; empty for one process,
+            and then no part of the identity. Sums that are shared out differ in their last digits.
     """
 
     task: str
@@ -61,6 +63,7 @@ class Trial:
     label: bool = False
     inputs: str = ""
     notice: str = ""
+    parallel: str = ""
 
     def identity(self) -> str:
         """Return the name of the trial's folder: 24 hexadecimal digits of a SHA-256."""
@@ -86,6 +89,7 @@ class Trial:
             "fold": self.fold,
             "code": self.code,
             "label": self.label,
+            **({"parallel": self.parallel} if self.parallel else {}),
         }
 
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import functools
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from baselines.distributed.group import Group, PeerFailed
-from benchmark.engines.environment import host
+from benchmark.engines.environment import Place, host
 from benchmark.engines.interface import Failure, Ledger, Outcome
 from benchmark.engines.trial import attempt, failure
 from benchmark.simulator import Workspace
 from benchmark.trials import Trial
 from tasks.definition import quiet
+from tasks.errors import InputError
 
 if TYPE_CHECKING:
     from tasks.task import Task
+
+T = TypeVar("T")
 
 
 class GroupEngine:
@@ -30,11 +33,39 @@ class GroupEngine:
     Args:
         group: From ``session``.
         threads: Threads of a process's numerical libraries.
+        place: Where this process is, for the record; by default that of a process of torchrun.
     """
 
-    def __init__(self, group: Group, threads: int = 1) -> None:
+    def __init__(self, group: Group, threads: int = 1, place: Place | None = None) -> None:
         self.group = group
-        self.threads = threads
+        here = f"{host()} process {os.getpid()}, first of {group.size}"
+        self.place = place or Place(f"deepspeed {group.settings.name}", here, threads)
+
+    @property
+    def first(self) -> bool:
+        """Whether this process keeps the store, or tells who does."""
+        return self.group.first
+
+    def parallel(self, trial: Trial) -> str:
+        """Return how the group shares a trial, as its identity has it; empty for a trial without a model."""
+        return self.group.settings.parallel(trial, self.group.size)
+
+    def agreed(self, call: Callable[[], T]) -> T:
+        """Let every process do its part and return this one's result.
+
+        Raises:
+            InputError: One failed; then all do.
+        """
+
+        def named() -> T:
+            try:
+                return call()
+            except InputError:
+                raise
+            except Exception as error:  # the others wait for this process, whatever befalls it
+                raise InputError(failure(error).line) from error
+
+        return self.group.attempt(named)
 
     def __enter__(self) -> GroupEngine:
         return self
@@ -49,7 +80,7 @@ class GroupEngine:
         for trial in trials:
             self.group.ready()
             self.group.exchange(trial)
-            state, artifacts = ledger.start(trial, self._where())
+            state, artifacts = ledger.start(trial, self.place.where)
             workspace = Workspace(state, artifacts, functools.partial(ledger.say, trial), ledger.progress)
             found = self.attempt(trial, task, workspace)
             if isinstance(found, Failure):
@@ -82,8 +113,7 @@ class GroupEngine:
             task: Likewise.
             workspace: Where this process keeps checkpoints and artifacts; only the first one's are of use.
         """
-        name = f"deepspeed {self.group.settings.name}"
-        found = attempt(trial, task, workspace, engine=name, where=self._where(), thread_count=self.threads)
+        found = attempt(trial, task, workspace, self.place)
         try:
             if isinstance(found, Failure):
                 self.group.give_up(found.line)
@@ -92,6 +122,3 @@ class GroupEngine:
         except PeerFailed as error:
             return failure(error)
         return found
-
-    def _where(self) -> str:
-        return f"{host()} process {os.getpid()}, first of {self.group.size}"

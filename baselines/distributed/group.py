@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from benchmark.engines.interface import PeerLost
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Group:
 
         Raises:
             PeerFailed: A process gave up.
+            PeerLost: A process is gone.
         """
         found = self._send(_Message(value))
         for rank, message in enumerate(found):
@@ -114,9 +116,12 @@ class Group:
     def _send(self, message: _Message) -> list[_Message]:
         from torch import distributed
 
-        self.server.settle()
         found: list[Any] = [None] * self.size
-        distributed.all_gather_object(found, message, group=self.control)
+        try:
+            self.server.settle()
+            distributed.all_gather_object(found, message, group=self.control)
+        except RuntimeError as error:  # torch has no class of its own for a connection that was closed
+            raise PeerLost(f"one of {self.size} processes is gone: {error}") from error
         return found
 
     def from_first(self, call: Callable[[], Result]) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import importlib.util
 import logging
 import os
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 
 from baselines.distributed import group as groups
 from baselines.distributed.settings import ZeroSettings, read
+from benchmark.resources import environment_variables
 from tasks.errors import InputError
 
 _LAUNCHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -44,7 +46,7 @@ def session(settings: str | ZeroSettings) -> Iterator[groups.Group]:
 
     place, launched = _launched(os.environ)
     device = _device(int(place["LOCAL_RANK"]))
-    with _environment({**place, loaded.DEVICE: device, "DS_ACCELERATOR": device.partition(":")[0]}):
+    with environment_variables({**place, loaded.DEVICE: device, "DS_ACCELERATOR": device.partition(":")[0]}):
         _require()
         import torch
         from torch import distributed
@@ -125,6 +127,26 @@ def _device(local_rank: int) -> str:
     return f"cuda:{local_rank}"
 
 
+def require_installed() -> None:
+    """Look for DeepSpeed without importing it.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    try:
+        there = importlib.util.find_spec("deepspeed") is not None
+    except ValueError:  # a module that is blocked
+        there = False
+    if not there:
+        raise _not_installed("it is not installed")
+
+
+def _not_installed(why: object) -> InputError:
+    return InputError(
+        f"--deepspeed needs the package deepspeed ({why}); install it with: pip install 'gazebench[deepspeed]'."
+    )
+
+
 def _require() -> Any:
     """Import DeepSpeed so that it compiles nothing and keeps quiet.
 
@@ -137,9 +159,7 @@ def _require() -> Any:
             warnings.simplefilter("ignore")
             import deepspeed
     except ImportError as error:
-        raise InputError(
-            f"--deepspeed needs the package deepspeed ({error}); install it with: pip install 'gazebench[deepspeed]'."
-        ) from error
+        raise _not_installed(error) from error
     from deepspeed import ops
 
     # Its shared-memory collectives are compiled on first use, for a minute; gloo does for messages of this size.
@@ -171,17 +191,3 @@ def _part() -> None:
 
     comm.destroy_process_group()
     comm.comm.cdb = None
-
-
-@contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

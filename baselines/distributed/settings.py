@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import copy
+import functools
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.config import CONFIGS
 from tasks.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from benchmark.trials import Trial
 
 FOLDER = CONFIGS / "deepspeed"
 STAGES = (2, 3)
@@ -23,6 +28,8 @@ _OWNED = (
     "train_micro_batch_size_per_gpu",
 )
 """What the simulator's settings decide, which are part of a trial's identity."""
+MODELS = ("backbone", "language_model")
+"""Settings that name a model: trials whose material they are can be shared out."""
 _FORMATS = ("bf16", "fp16")
 
 
@@ -45,6 +52,22 @@ class ZeroSettings:
     whole: int = 0
     live: int = 0
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def parallel(self, trial: Trial, size: int) -> str:
+        """Return how processes share a trial with a model, as its identity has it; empty for one without.
+
+        Sums that are shared out differently differ in their last digits, so everything that says how they are shared
+        out is in it, the source of this package included; the name of the file is not.
+
+        Args:
+            trial: What is run.
+            size: Number of processes.
+        """
+        if not any(name in trial.material for name in MODELS):
+            return ""
+        digest = hashlib.sha256(json.dumps(self.values, sort_keys=True).encode() + _source())
+        kind = f"zero{self.stage}{'-offload' if self.offload else ''}"
+        return f"DeepSpeed {kind} x{size} ({digest.hexdigest()[:8]})"
 
     @property
     def partitions(self) -> bool:
@@ -82,6 +105,15 @@ class ZeroSettings:
         found["train_micro_batch_size_per_gpu"] = 1
         found.setdefault("steps_per_print", 10**9)
         return found
+
+
+@functools.lru_cache(maxsize=1)
+def _source() -> bytes:
+    """Return a digest of the source of this package."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.digest()
 
 
 def names() -> list[str]:

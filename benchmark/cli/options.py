@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.engines import Engine
+    from benchmark.engines import Engine, EngineSettings
+    from benchmark.engines.interface import Launcher
     from benchmark.engines.tally import Standing
     from benchmark.trials import Trial
     from tasks.task import Task
@@ -42,39 +43,73 @@ def add_engine_arguments(parser: argparse.ArgumentParser, default: str = "local"
     parser.add_argument("--workers", type=int, metavar="N", help="trials at a time (default: what CPUs and GPUs allow)")
     parser.add_argument("--cpus", type=float, metavar="N", help="CPUs and threads of a trial (default: 1)")
     parser.add_argument(
-        "--gpus", type=float, metavar="N", help="GPUs of a trial with a model, such as 0.5 (default: 1 if there is one)"
+        "--gpus",
+        type=float,
+        metavar="N",
+        help="GPUs of a trial with a model, such as 0.5 (default: as finished trials of its kind needed, else 1)",
     )
+
+
+def asked_engine(
+    arguments: argparse.Namespace, configured: Mapping[str, object], default: str = "local"
+) -> EngineSettings:
+    """Return what the options ask for, over a configuration's ``engine`` section.
+
+    Raises:
+        InputError: A value is unknown or out of range, or DeepSpeed is asked of a verb that does not know it.
+    """
+    from benchmark.engines.settings import engine_settings
+
+    names = {key: key for key in ("address", "workers", "cpus", "gpus", "deepspeed", "workers_per_trial")}
+    given = {name: getattr(arguments, option, None) for option, name in {"engine": "name", **names}.items()}
+    found = engine_settings({"name": default, **configured, **{k: v for k, v in given.items() if v is not None}})
+    if found.deepspeed is not None and not hasattr(arguments, "deepspeed"):
+        raise InputError("deepspeed is for the verb 'run' alone; leave it out of the section 'engine'.")
+    return found
 
 
 def make_engine(arguments: argparse.Namespace, configured: Mapping[str, object], default: str = "local") -> Engine:
     """Return the engine that the options ask for, over those of a configuration's ``engine`` section.
 
+    DeepSpeed on the processes of torchrun is not for this function: see ``run``.
+
     Raises:
-        InputError: A value is out of range, or Ray is asked for and not installed.
+        InputError: A value is out of range, or Ray or DeepSpeed is asked for and not installed.
     """
     from benchmark.engines import LocalEngine
-    from benchmark.engines.settings import engine_settings
 
-    names = {"engine": "name", "address": "address", "workers": "workers", "cpus": "cpus", "gpus": "gpus"}
-    given = {name: getattr(arguments, option) for option, name in names.items()}
-    found = engine_settings({"name": default, **configured, **{k: v for k, v in given.items() if v is not None}})
+    found = asked_engine(arguments, configured, default)
     if found.name == "local":
         return LocalEngine(found.threads)
     from benchmark.engines.ray import RayEngine
 
-    return RayEngine(found, material_folders)
+    return RayEngine(found, material_folders, _launcher(found))
+
+
+def _launcher(settings: EngineSettings) -> Launcher | None:
+    """Return what starts the workers that share a trial, None if trials are not shared.
+
+    Raises:
+        InputError: DeepSpeed is not installed, or there is no such configuration.
+    """
+    if settings.deepspeed is None:
+        return None
+    from baselines.distributed import read
+    from baselines.distributed.launch import require_installed
+    from baselines.distributed.ray_workers import RayWorkers
+
+    chosen = read(settings.deepspeed)
+    require_installed()
+    return RayWorkers(chosen, settings.processes, settings.threads)
 
 
 def material_folders(trial: Trial) -> dict[str, Path]:
     """Return setting -> folder of the checkpoints that a trial rests on, as they lie on this machine."""
     from baselines.backbones.checkpoint import find_folder
+    from baselines.distributed.settings import MODELS
 
     names = {key: trial.settings.get(key) for key in trial.material}
     return {key: find_folder(name) for key, name in names.items() if key in MODELS and isinstance(name, str) and name}
-
-
-MODELS = ("backbone", "language_model")
-"""Settings that name a checkpoint."""
 
 
 class LiveDisplay:
@@ -134,6 +169,13 @@ def say(line: str) -> None:
     """Print a line for the person at the terminal; standard output is kept for results."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def status(failed: Sequence[object]) -> int:
+    """List the trials that failed and return the exit status: 1 if there are any, else 0."""
+    if failed:
+        say("\n".join([f"{len(failed)} trials failed:", *(f"  {trial}" for trial in failed)]))
+    return 1 if failed else 0
 
 
 def width() -> int | None:

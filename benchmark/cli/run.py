@@ -46,7 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deepspeed",
         metavar="NAME|FILE",
-        help="run each trial on all processes of torchrun: zero2, zero3, zero3-offload or a file (docs/memory.md)",
+        help="share each trial with a model among processes, those of torchrun or with --engine ray workers of its own:"
+        " zero2, zero3, zero3-offload or a file (docs/memory.md)",
+    )
+    parser.add_argument(
+        "--workers-per-trial",
+        type=int,
+        metavar="N",
+        help="processes of a trial with --deepspeed and --engine ray (default: as many as --gpus says, else 2)",
     )
 
 
@@ -59,8 +66,9 @@ def call(arguments: argparse.Namespace) -> int:
     how = given.pop(ENGINE, {})
     given.pop(LAYOUT, None)
     assert isinstance(how, dict)  # read_config has checked it
-    if arguments.deepspeed is not None:
-        return _on_all_processes(arguments, given, how)
+    asked = options.asked_engine(arguments, how)
+    if asked.deepspeed is not None and asked.name == "local":
+        return _on_all_processes(arguments, given, asked.deepspeed, asked.threads)
     engine = options.make_engine(arguments, how)
     return _run(arguments, *_asked(arguments, given), engine)
 
@@ -100,19 +108,16 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
     return RunConfig(**values), catalogue  # type: ignore[arg-type]  # likewise checked
 
 
-def _on_all_processes(arguments: argparse.Namespace, given_config: dict[str, object], how: dict[str, object]) -> int:
+def _on_all_processes(
+    arguments: argparse.Namespace, given_config: dict[str, object], deepspeed: str, threads: int
+) -> int:
     """Run with DeepSpeed on the processes of torchrun; only the first one prints and writes."""
     from baselines.distributed import session
     from baselines.distributed.engine import GroupEngine
     from benchmark.cli import options
-    from benchmark.engines.settings import engine_settings
 
-    name = arguments.engine or how.get("name", "local")
-    if name != "local":
-        raise InputError(f"--deepspeed runs trials on the processes of torchrun, not with the engine {name}. Drop one.")
-    threads = engine_settings({"cpus": arguments.cpus} if arguments.cpus is not None else {}).threads
     config, catalogue = _asked(arguments, given_config)
-    with session(arguments.deepspeed) as group, GroupEngine(group, threads) as engine:
+    with session(deepspeed) as group, GroupEngine(group, threads) as engine:
         # The first process builds what is not in the cache yet; the others find it there.
         group.from_first(lambda: options.load_task(config.task, config.data).name)
         if group.first:
@@ -153,7 +158,4 @@ def _run(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue,
         else:
             sys.stdout.write(tables.terminal(found, options.width()) + "\n")
             options.say(f"written to {out}: results.json, predictions.parquet, scores.parquet, table.md")
-    if failed:
-        options.say(f"{len(failed)} trials failed:\n" + "\n".join(f"  {trial}" for trial in failed))
-        return 1
-    return 0
+    return options.status(failed)

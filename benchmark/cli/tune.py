@@ -102,7 +102,4 @@ def call(arguments: argparse.Namespace) -> int:
             sys.stdout.write(f"NOTE: {found.notice}\n\n")
         sys.stdout.write(tabulate(rows, headers="keys", tablefmt="simple", missingval="") + "\n")
     options.say(f"written to {out / FILE}: python -m benchmark run --config {out / FILE}")
-    if found.failed:
-        options.say("\n".join([f"{len(found.failed)} trials failed:", *(f"  {failure}" for failure in found.failed)]))
-        return 1
-    return 0
+    return options.status(found.failed)

@@ -7,7 +7,8 @@ import logging
 import math
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -112,23 +113,100 @@ def _runtime_environment() -> dict[str, Any] | None:
     return {"env_vars": found} if found else None
 
 
-def resources(ray: Any, settings: EngineSettings) -> tuple[float, int]:
-    """Return the GPUs of a trial with a model, and how many trials run at a time.
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a cluster has for trials.
+
+    Attributes:
+        gpus: GPUs of a trial with a model, or of each worker of one that is shared out, if nothing else is known.
+        abreast: So many trials run at a time.
+        shared_abreast: So many that are shared out among workers.
+        memory: Bytes of memory of the largest machine, None if Ray does not tell.
+    """
+
+    gpus: float
+    abreast: int
+    shared_abreast: int = 0
+    memory: int | None = None
+
+
+def room(nodes: Sequence[Mapping[str, float]], settings: EngineSettings, on_cpu: bool = False) -> Room:
+    """Return what there is for trials.
+
+    Args:
+        nodes: Ray's resources of every machine: name -> amount.
+        settings: The engine's settings.
+        on_cpu: Models shall run on the CPU though there are GPUs.
 
     Raises:
-        InputError: No machine of the cluster has what one trial asks for.
+        InputError: There is less than one trial asks for.
     """
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     cpus = max((node.get("CPU", 0.0) for node in nodes), default=0.0)
     gpus = max((node.get("GPU", 0.0) for node in nodes), default=0.0)
     if settings.cpus > cpus:
         raise InputError(f"a trial asks for {settings.cpus:g} CPUs; the largest machine has {cpus:g}. Lower --cpus.")
-    on_cpu = os.environ.get("GAZEBENCH_DEVICE", "").startswith("cpu")
-    wanted = settings.gpus if settings.gpus is not None else 1.0 if gpus >= 1 and not on_cpu else 0.0
-    if wanted > gpus:
-        raise InputError(f"a trial asks for {wanted:g} GPUs; the largest machine has {gpus:g}. Lower --gpus.")
-    abreast = sum(math.floor(node.get("CPU", 0.0) / settings.cpus + 1e-9) for node in nodes)
-    return wanted, settings.workers or max(1, abreast)
+    fitting = [math.floor(node.get("CPU", 0.0) / settings.cpus + 1e-9) for node in nodes]
+    whole = 1.0 if gpus >= 1 and not on_cpu else 0.0
+    memory = int(max((node.get("memory", 0.0) for node in nodes), default=0.0)) or None
+    abreast = settings.workers or max(1, sum(fitting))
+    if settings.deepspeed is None:
+        wanted = whole if settings.gpus is None else settings.gpus
+        if wanted > gpus:
+            raise InputError(f"a trial asks for {wanted:g} GPUs; the largest machine has {gpus:g}. Lower --gpus.")
+        return Room(wanted, abreast, memory=memory)
+    each = whole if settings.gpus is None else min(settings.gpus, 1.0)
+    with_gpu = [min(count, int(node.get("GPU", 0.0))) for count, node in zip(fitting, nodes, strict=True)]
+    workers, kind = (sum(with_gpu), "a GPU and ") if each else (sum(fitting), "")
+    if settings.processes > workers:
+        raise InputError(
+            f"a trial asks for {settings.processes} workers with {kind}{settings.cpus:g} CPU each; there is room for "
+            f"{workers}. Lower --workers-per-trial{' (or give --gpus 0)' if each else ''}."
+        )
+    at_a_time = workers // settings.processes
+    return Room(each, abreast, min(at_a_time, settings.workers or at_a_time), memory)
+
+
+def nodes(ray: Any) -> list[dict[str, float]]:
+    """Return Ray's resources of every machine that is there."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def gpu_memory(ray: Any) -> int | None:
+    """Return the memory of the smallest GPU of the cluster in bytes, None if a machine with GPUs does not tell."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    places = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU", 0.0) >= 1]
+    ask = ray.remote(num_cpus=0, max_retries=0)(_ask_driver)
+    answers = [ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(i, soft=False)).remote() for i in places]
+    try:
+        found = [smallest(text) for text in ray.get(answers, timeout=60)]
+    except Exception:  # whatever it is, a share is not worth the run
+        return None
+    known = [size for size in found if size is not None]
+    return min(known) if known and len(known) == len(found) else None
+
+
+def _ask_driver() -> str:
+    """Return what the GPUs' driver says of them: MiB of memory and whether they are cut up, a line each."""
+    import subprocess
+
+    query = ["nvidia-smi", "--query-gpu=memory.total,mig.mode.current", "--format=csv,noheader,nounits"]
+    return subprocess.run(query, capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+def smallest(text: str) -> int | None:
+    """Return the memory of the smallest GPU in bytes; None if a line is not understood, or a GPU is cut up.
+
+    Args:
+        text: A line per GPU: MiB of memory, a comma, and ``Enabled`` if it is cut up (MIG).
+    """
+    sizes = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        size, _, cut = line.partition(",")
+        if not size.strip().isdigit() or cut.strip() == "Enabled":
+            return None
+        sizes.append(int(size) * 2**20)
+    return min(sizes, default=None)
 
 
 def first_node(ray: Any) -> Any:

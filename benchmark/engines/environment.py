@@ -8,6 +8,8 @@ import os
 import platform
 import socket
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 PACKAGES = ("torch", "transformers", "ray", "deepspeed")
 """Recorded beside those of ``summary.PACKAGES``, where they are installed."""
@@ -18,18 +20,34 @@ def host() -> str:
     return socket.gethostname()
 
 
-def environment(engine: str, where: str, threads: int) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a trial runs and what it may use, for the record.
+
+    Attributes:
+        engine: Name of the engine.
+        where: Machine and process.
+        threads: Threads of numerical libraries.
+        resources: What a scheduler was asked for, and why so much; empty where there is none.
+    """
+
+    engine: str
+    where: str
+    threads: int = 1
+    resources: Mapping[str, object] = field(default_factory=dict)
+
+
+def environment(place: Place, parallel: str = "") -> dict[str, object]:
     """Return the environment of a trial as JSON values; called after the trial, when its libraries are loaded.
 
     Args:
-        engine: Name of the engine.
-        where: Machine and process.
-        threads: Threads that numerical libraries were given.
+        place: Where it ran.
+        parallel: How several processes shared it, ``Trial.parallel``.
     """
     found: dict[str, object] = {
-        "engine": engine,
-        "where": where,
-        "threads": threads,
+        "engine": place.engine,
+        "where": place.where,
+        "threads": place.threads,
         "cpu_count": os.cpu_count(),
         "platform": platform.platform(),
         "packages": dict(_packages()),
@@ -38,6 +56,10 @@ def environment(engine: str, where: str, threads: int) -> dict[str, object]:
     device = os.environ.get("GAZEBENCH_DEVICE")
     if device:
         found["device"] = device
+    if parallel:
+        found["parallel"] = parallel
+    if place.resources:
+        found["resources"] = dict(place.resources)
     return found
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
+from benchmark.simulator import Workspace
 from benchmark.trials import Trial
 from tasks.definition import Progress
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tasks.task import Task
 
     Score = Callable[[Task, Trial, pd.DataFrame], float]
+
+T = TypeVar("T")
 
 Files = Mapping[str, bytes]
 """Files on their way between machines: path below a folder, with slashes -> content."""
@@ -56,6 +59,15 @@ class Ledger(Protocol):
     @property
     def progress(self) -> Progress:
         """Wraps the steps within a trial that runs in this process."""
+        ...
+
+    @property
+    def report(self) -> Callable[[str], None]:
+        """Is told lines for the person at the terminal that belong to no trial."""
+        ...
+
+    def records(self) -> Sequence[Mapping[str, object]]:
+        """Return what the store keeps of its finished trials: settings, cost, environment."""
         ...
 
     def start(self, trial: Trial, where: str) -> tuple[Path, Path]:
@@ -115,5 +127,97 @@ class Races(Protocol):
             ledger: Is told of each trial.
             score: Returns a trial's score, the lower the better; called where the trial ran.
             known: Scores of trials that are finished and are not run again.
+        """
+        ...
+
+
+@runtime_checkable
+class SharesTrials(Protocol):
+    """An engine that may have several processes share the arithmetic of one trial."""
+
+    def parallel(self, trial: Trial) -> str:
+        """Return how it shares out a trial, which is then part of the trial's identity; empty if one process does it.
+
+        Whoever hands trials to such an engine sets ``Trial.parallel`` first.
+        """
+        ...
+
+
+class PeerLost(Exception):
+    """Another process of a shared trial is gone: no failure of the trial, which can be begun again."""
+
+
+class Peers(Protocol):
+    """This process among those that carry out a trial together."""
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that tells of the trial."""
+        ...
+
+    def agreed(self, call: Callable[[], T]) -> T:
+        """Let every process do its part and return this one's result.
+
+        Raises:
+            InputError: One failed with one; then all do.
+            PeerLost: One is gone.
+        """
+        ...
+
+    def attempt(self, trial: Trial, task: Task, workspace: Workspace) -> Outcome | Failure:
+        """Run this process's part of the trial.
+
+        Raises:
+            PeerLost: Another process is gone.
+        """
+        ...
+
+
+class Part(Protocol):
+    """What each process of a shared trial does; it can be sent to other machines."""
+
+    def carry_out(self, peers: Peers) -> None:
+        """Take part, and if this process is the first one, tell what came of it.
+
+        Raises:
+            PeerLost: Another process is gone.
+        """
+        ...
+
+    def refuse(self, reason: str) -> None:
+        """Tell that the trial has failed because the processes cannot work together.
+
+        Args:
+            reason: Why, in one line.
+        """
+        ...
+
+
+class Launcher(Protocol):
+    """Starts the processes that share a trial, from a Ray worker; it can be sent to one.
+
+    Attributes:
+        size: Number of processes.
+    """
+
+    @property
+    def size(self) -> int:
+        """Number of processes."""
+        ...
+
+    def parallel(self, trial: Trial) -> str:
+        """See ``SharesTrials``."""
+        ...
+
+    def launch(self, part: Part, cpus: float, gpus: int) -> None:
+        """Start the processes, have each carry out the part, and wait for them.
+
+        Args:
+            part: What each does.
+            cpus: CPUs of each process.
+            gpus: GPUs of each process, 0 or 1.
+
+        Raises:
+            Exception: A process was lost.
         """
         ...

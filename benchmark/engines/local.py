@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmark.engines.environment import host
+from benchmark.engines.environment import Place, host
 from benchmark.engines.interface import Failure, Ledger
 from benchmark.engines.trial import attempt
 from benchmark.simulator import Workspace
@@ -29,11 +29,11 @@ class LocalEngine:
 
     def run(self, trials: Sequence[Trial], task: Task, ledger: Ledger) -> None:
         """Run the trials in their order; checkpoints and artifacts are written straight to the store."""
-        where = f"{host()} process {os.getpid()}"
+        place = Place("local", f"{host()} process {os.getpid()}", self.threads)
         for trial in trials:
-            state, artifacts = ledger.start(trial, where)
+            state, artifacts = ledger.start(trial, place.where)
             workspace = Workspace(state, artifacts, functools.partial(ledger.say, trial), ledger.progress)
-            found = attempt(trial, task, workspace, engine="local", where=where, thread_count=self.threads)
+            found = attempt(trial, task, workspace, place)
             if isinstance(found, Failure):
                 ledger.fail(trial, found)
             else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -11,15 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from benchmark.content import content_digest
-from benchmark.engines.cluster import cluster, first_node, require_ray, resources
-from benchmark.engines.interface import Failure, Ledger
+from benchmark.engines.cluster import Room, cluster, first_node, gpu_memory, nodes, require_ray, room
+from benchmark.engines.interface import Failure, Launcher, Ledger
+from benchmark.engines.needs import Needs, needs
 from benchmark.engines.parcel import PackedTask
 from benchmark.engines.settings import EngineSettings
 from benchmark.engines.worker import Inbox, Library, Parcel, carry_out
 from benchmark.trials import Trial
 
 if TYPE_CHECKING:
-    from benchmark.engines.interface import Score
+    from benchmark.engines.interface import Part, Score
     from tasks.task import Task
 
 RETRIES = 2
@@ -37,20 +40,29 @@ class RayEngine:
     Args:
         settings: Address, workers, CPUs and GPUs.
         folders: Returns setting -> folder of the checkpoints a trial rests on, for machines that lack them.
+        launcher: Starts the processes that share a trial; None runs each trial in one.
 
     Raises:
         InputError: Ray is not installed.
     """
 
     def __init__(
-        self, settings: EngineSettings, folders: Callable[[Trial], Mapping[str, Path]] = lambda trial: {}
+        self,
+        settings: EngineSettings,
+        folders: Callable[[Trial], Mapping[str, Path]] = lambda trial: {},
+        launcher: Launcher | None = None,
     ) -> None:
         require_ray()
         self.settings = settings
         self.folders = folders
+        self.launcher = launcher
+
+    def parallel(self, trial: Trial) -> str:
+        """Return how a trial is shared out among workers; empty if one worker does it."""
+        return "" if self.launcher is None else self.launcher.parallel(trial)
 
     def run(self, trials: Sequence[Trial], task: Task, ledger: Ledger) -> None:
-        """Run the trials, those that share a backbone next to each other."""
+        """Run the trials, those that share a backbone next to each other, those that are shared out at the end."""
         self._run([[trial] for trial in grouped(trials)], task, ledger, None, {}, None)
 
     def race(
@@ -89,10 +101,11 @@ class RayEngine:
 def grouped(trials: Sequence[Trial]) -> list[Trial]:
     """Return the trials in an order in which those on the same material follow each other; those without come first.
 
-    Workers take trials in this order and are reused, so each loads a backbone about once.
+    Workers take trials in this order and are reused, so each loads a backbone about once. Trials that are shared out
+    come last.
     """
     order = {key: index for index, key in enumerate(dict.fromkeys(_material(trial) for trial in trials))}
-    return sorted(trials, key=lambda trial: (bool(trial.material), order[_material(trial)]))
+    return sorted(trials, key=lambda trial: (bool(trial.parallel), bool(trial.material), order[_material(trial)]))
 
 
 def _material(trial: Trial) -> tuple[tuple[str, str], ...]:
@@ -109,17 +122,20 @@ class _Job:
     ledger: Ledger
     out: TextIO
     known: Mapping[Trial, float]
+    begun: set[Trial] = field(default_factory=set)
     over: set[Trial] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
     given_up: dict[int, str] = field(default_factory=dict)
     inbox: Any = None
     trials: tuple[Trial, ...] = ()
+    needs: Mapping[int, Needs] = field(default_factory=dict)
 
     def run(self, packed: PackedTask, key: str, score: Score | None, scheduler: Any) -> None:
         """Hand out the chains until each is over, stopped, or has lost its worker too often."""
         ray, settings = self.ray, self.engine.settings
         self.trials = tuple(trial for chain in self.chains for trial in chain)
-        gpus, workers = resources(ray, settings)
+        there = room(nodes(ray), settings, os.environ.get("GAZEBENCH_DEVICE", "").startswith("cpu"))
+        self.needs = self._needs(there)
         beside = {"num_cpus": 0, "scheduling_strategy": first_node(ray)}
         states = {index: self.ledger.kept(trial) for index, trial in enumerate(self.trials) if trial not in self.known}
         self.inbox = ray.remote(Inbox).options(**beside).remote({i: files for i, files in states.items() if files})
@@ -133,18 +149,15 @@ class _Job:
             library=library,
             folders={} if library is None else self._folders(),
             score=score,
+            asked={index: asked.record() for index, asked in self.needs.items()},
+            launch=self._launch(there),
         )
-        waiting = set(range(len(self.chains)))
+        shared = [index for index, chain in enumerate(self.chains) if chain[0].parallel]
+        alone = [index for index in range(len(self.chains)) if index not in set(shared)]
         try:
-            for _ in range(RETRIES + 1):
-                self.lost.clear()
-                self._fit(sorted(waiting), parcel, scheduler, gpus, workers)
-                # Tune begins a trial again whose worker is lost at work, but not one whose worker is lost at its start.
-                waiting = self.lost - set(self.given_up)
-                if not waiting:
-                    break
-            for index, text in {**dict.fromkeys(waiting, "It was lost while it started."), **self.given_up}.items():
-                self._give_up(index, text)
+            self._hand_out(alone, parcel, scheduler, there.abreast)
+            # The workers of a shared trial need what the others leave free, so these come to their end first.
+            self._hand_out(shared, parcel, scheduler, there.shared_abreast)
         finally:
             ray.kill(self.inbox)
             if library is not None:
@@ -154,6 +167,49 @@ class _Job:
                 if trial not in self.over:
                     self._close(trial, Failure("Ray ended without running it", "Ray Tune ended without running it."))
 
+    def _hand_out(self, indices: Sequence[int], parcel: Parcel, scheduler: Any, abreast: int) -> None:
+        """Have some chains run, again and again where a worker is lost as it starts."""
+        waiting = set(indices)
+        for _ in range(RETRIES + 1):
+            if not waiting:
+                break
+            self.lost.clear()
+            self._fit(sorted(waiting), parcel, scheduler, abreast)
+            # Tune begins a trial again whose worker is lost at work, but not one whose worker is lost at its start.
+            waiting = self.lost - set(self.given_up)
+        for index, text in {**dict.fromkeys(waiting, "It was lost while it started."), **self.given_up}.items():
+            self._give_up(index, text)
+        self.given_up.clear()
+
+    def _launch(self, there: Room) -> Callable[[Part], None] | None:
+        """Return the function that starts the workers of a shared trial."""
+        launcher = self.engine.launcher
+        if launcher is None:
+            return None
+        return functools.partial(launcher.launch, cpus=self.engine.settings.cpus, gpus=int(there.gpus))
+
+    def _needs(self, there: Room) -> dict[int, Needs]:
+        """Return what each trial asks for: as it was given, or as finished trials of the same kind have needed."""
+        settings, records = self.engine.settings, self.ledger.records()
+        given = settings.gpus is not None
+        kinds: dict[tuple[bool, tuple[tuple[str, str], ...]], list[int]] = {}
+        for index, trial in enumerate(self.trials):
+            kinds.setdefault((bool(trial.parallel), _material(trial)), []).append(index)
+        known = there.gpus == 1 and not given and bool(records)
+        gpu_bytes = gpu_memory(self.ray) if known else None
+        found: dict[int, Needs] = {}
+        for (shared, material), indices in kinds.items():
+            asked = Needs(settings.cpus, there.gpus if material else 0.0, None, "given" if given else "default")
+            if not shared:
+                trials = [self.trials[index] for index in indices]
+                size = gpu_bytes if material else None
+                asked = needs(trials, records, asked, gpu_bytes=size, memory_limit=there.memory)
+                if asked.memory or (material and there.gpus and not given):
+                    names = ", ".join(dict.fromkeys(trial.simulator for trial in trials))
+                    self.ledger.report(f"a trial of {names} asks for {asked} ({asked.source}).")
+            found |= dict.fromkeys(indices, asked)
+        return found
+
     def _folders(self) -> dict[int, dict[str, str]]:
         """Return where the checkpoints of every trial with a model are on this machine."""
         return {
@@ -162,29 +218,23 @@ class _Job:
             if trial.material
         }
 
-    def _fit(
-        self,
-        waiting: Sequence[int],
-        parcel: Parcel,
-        scheduler: Any,
-        gpus: float,
-        workers: int,
-    ) -> None:
+    def _fit(self, waiting: Sequence[int], parcel: Parcel, scheduler: Any, abreast: int) -> None:
         """Have Tune run some chains to their end."""
         from ray import tune
 
         starts = [0]
         for chain in self.chains:
             starts.append(starts[-1] + len(chain))
-        cpus = self.engine.settings.cpus
-        chains = self.chains
+        chains, asked = self.chains, self.needs
 
-        def needs(config: dict[str, Any]) -> Any:
-            share = gpus if any(trial.material for trial in chains[config["chain"]]) else 0
-            return tune.PlacementGroupFactory([{"CPU": cpus, **({"GPU": share} if share else {})}])
+        def bundle(config: dict[str, Any]) -> Any:
+            chain = config["chain"]
+            # A shared trial's workers ask for themselves. Ray refuses to be asked for nothing.
+            found = {"memory": 1.0} if chains[chain][0].parallel else asked[starts[chain]].bundle()
+            return tune.PlacementGroupFactory([found])
 
         shared = _Shared(parcel, tuple(starts), self.known)
-        trainable = tune.with_resources(tune.with_parameters(_run_chain, shared=shared), needs)
+        trainable = tune.with_resources(tune.with_parameters(_run_chain, shared=shared), bundle)
         with tempfile.TemporaryDirectory(prefix="gazebench-tune-") as scratch:
             tune.Tuner(
                 trainable,
@@ -194,7 +244,7 @@ class _Job:
                     mode="min" if scheduler is not None else None,
                     scheduler=scheduler,
                     reuse_actors=True,
-                    max_concurrent_trials=workers,
+                    max_concurrent_trials=abreast,
                 ),
                 run_config=tune.RunConfig(
                     name="trials",
@@ -211,6 +261,8 @@ class _Job:
         with contextlib.redirect_stdout(self.out):
             for method, index, arguments in self.ray.get(self.inbox.fetch.remote()):
                 trial = self.trials[index]
+                if method == "start":
+                    self.begun.add(trial)
                 if method in ("finish", "fail"):
                     self.over.add(trial)
                 getattr(self.ledger, method)(trial, *arguments)
@@ -219,7 +271,8 @@ class _Job:
         """Say that a chain lost its worker and is begun again."""
         self.collect()
         trial = next((trial for trial in self.chains[chain] if trial not in self.over), None)
-        if trial is not None:
+        # A worker may be lost before it has begun: then there is nothing to go on from, and no log to write it to.
+        if trial in self.begun:
             with contextlib.redirect_stdout(self.out):
                 self.ledger.say(
                     trial,

@@ -1,4 +1,8 @@
-"""How trials are carried out; nothing here can change what they find, so nothing here enters their identity."""
+"""How trials are carried out.
+
+Nothing here can change what they find, so nothing enters their identity, with one exception: a trial that DeepSpeed
+shares out among several processes (``Trial.parallel``).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from dataclasses import dataclass, fields
 from tasks.errors import InputError, unknown_name
 
 ENGINES = ("local", "ray")
+WORKERS_PER_TRIAL = 2
+"""Workers that share a trial where neither their number nor that of its GPUs is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +26,13 @@ class EngineSettings:
         address: Ray cluster to join: ``auto``, HOST or HOST:PORT; None starts Ray on this machine.
         workers: Trials at a time; None for as many as the CPUs and GPUs allow.
         cpus: CPUs of a trial, and its threads (at least one).
-        gpus: GPUs of a trial whose simulator has a model; a fraction lets several share one. None: a whole GPU where
-            there is one. A trial without a model takes none.
+        gpus: GPUs of a trial whose simulator has a model; a fraction lets several share one. None: what finished
+            trials of the same simulator and model have needed, a whole one where nothing is known, none where there is
+            none. A trial without a model takes none.
+        deepspeed: Name or path of a DeepSpeed configuration: trials with a model are shared out among processes, those
+            of torchrun with ``local``, Ray Train's workers with ``ray``.
+        workers_per_trial: Number of these workers, with ``ray`` alone; each takes ``cpus`` CPUs, and one GPU where
+            there are any. None: as many as ``gpus`` says, else 2.
     """
 
     name: str = "local"
@@ -29,13 +40,15 @@ class EngineSettings:
     workers: int | None = None
     cpus: float = 1.0
     gpus: float | None = None
+    deepspeed: str | None = None
+    workers_per_trial: int | None = None
 
     def __post_init__(self) -> None:
         if self.name not in ENGINES:
             raise unknown_name("engine", self.name, ENGINES)
         if self.name == "local":
-            for key, value in (("address", self.address), ("workers", self.workers), ("gpus", self.gpus)):
-                if value is not None:
+            for key in ("address", "workers", "gpus", "workers_per_trial"):
+                if getattr(self, key) is not None:
                     raise InputError(f"{key} is a setting of the engine ray; give --engine ray too.")
         if self.address is not None and self.address.startswith("ray://"):
             raise InputError(
@@ -50,11 +63,43 @@ class EngineSettings:
             raise InputError(f"gpus is {self.gpus}; it must be a number of at least 0.")
         if self.gpus is not None and self.gpus > 1 and self.gpus != int(self.gpus):
             raise InputError(f"gpus is {self.gpus}; above 1 it must be a whole number.")
+        self._check_sharing()
+
+    def _check_sharing(self) -> None:
+        """Check what concerns trials of several workers.
+
+        Raises:
+            InputError: The settings do not go together.
+        """
+        given = self.workers_per_trial
+        if given is not None and given < 1:
+            raise InputError(f"workers_per_trial is {given}; it must be at least 1.")
+        if given is not None and self.deepspeed is None:
+            raise InputError(
+                f"workers_per_trial is {given}, but only DeepSpeed shares a trial out; give deepspeed too: zero3."
+            )
+        if self.deepspeed is None or not self.gpus:
+            return
+        if self.gpus < 1:
+            raise InputError(
+                f"gpus is {self.gpus:g}: with deepspeed each worker of a trial has a whole GPU, or none (0)."
+            )
+        if given is not None and given != self.gpus:
+            raise InputError(
+                f"gpus is {self.gpus:g} and workers_per_trial is {given}: each worker has one GPU; give one of the two."
+            )
 
     @property
     def threads(self) -> int:
         """Threads of a trial."""
         return max(1, int(self.cpus))
+
+    @property
+    def processes(self) -> int:
+        """Workers that share a trial with a model."""
+        if self.deepspeed is None:
+            return 1
+        return self.workers_per_trial or int(self.gpus or 0) or WORKERS_PER_TRIAL
 
 
 def engine_settings(values: Mapping[str, object]) -> EngineSettings:
@@ -70,6 +115,8 @@ def engine_settings(values: Mapping[str, object]) -> EngineSettings:
         "workers": (int,),
         "cpus": (int, float),
         "gpus": (int, float),
+        "deepspeed": (str,),
+        "workers_per_trial": (int,),
     }
     for key, value in values.items():
         if key not in known:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from benchmark import predictions
 from benchmark.catalogue import simulator_class
-from benchmark.engines.environment import environment
+from benchmark.engines.environment import Place, environment
 from benchmark.engines.interface import Failure, Outcome
 from benchmark.resources import peak_memory, threads
 from benchmark.simulator import AttendsToLabel, Prediction, ReportsCost, Simulator, UsesWorkspace, Workspace
@@ -34,9 +34,9 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
 
     Returns:
         The checked predictions of the fold's test sessions (columns of ``predictions.schema``), and what it cost:
-        ``seconds``, ``seconds_fit`` and ``seconds_simulate``; ``peak_memory_bytes``, of the GPU where the simulator
-        reports it, else of the process; and what else the simulator reports. A simulator without a model ran 0 tokens;
-        one that has a model and reports no counts has none here.
+        ``seconds``, ``seconds_fit`` and ``seconds_simulate``; ``peak_resident_bytes`` of the process;
+        ``peak_memory_bytes``, of the GPU where the simulator reports it, else the same; and what else the simulator
+        reports. A simulator without a model ran 0 tokens; one that has a model and reports no counts has none here.
 
     Raises:
         InputError: The simulator returned predictions that are not what was asked for.
@@ -59,7 +59,7 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
     end = time.perf_counter()
     cost: dict[str, object] = {} if trial.material else {"tokens": 0, "flops_estimated": 0}
     if peak.bytes is not None:
-        cost["peak_memory_bytes"] = peak.bytes
+        cost["peak_memory_bytes"] = cost["peak_resident_bytes"] = peak.bytes
     if isinstance(simulator, ReportsCost):
         cost |= simulator.cost()
     cost |= {
@@ -81,25 +81,21 @@ def _checked(simulator: str, found: Sequence[Prediction], sessions: Sequence[Ses
     return [predictions.checked(p, len(s.slots), where) for p, s in zip(found, sessions, strict=True)]
 
 
-def attempt(
-    trial: Trial, task: Task, workspace: Workspace, *, engine: str, where: str, thread_count: int
-) -> Outcome | Failure:
+def attempt(trial: Trial, task: Task, workspace: Workspace, place: Place) -> Outcome | Failure:
     """Run one trial with a fixed number of threads; a trial that raises is a failure, and the others go on.
 
     Args:
         trial: What to run.
         task: The task it belongs to.
         workspace: See ``run_trial``.
-        engine: Name of the engine, for the record.
-        where: Machine and process, for the record.
-        thread_count: Threads of numerical libraries.
+        place: Where this is; its number of threads is kept to.
 
     Raises:
         ModuleNotFoundError: A library is missing, which the other trials would only find out again.
         InputError: The disk is full, likewise.
     """
     try:
-        with threads(thread_count):
+        with threads(place.threads):
             frame, cost = run_trial(trial, task, workspace)
     except ModuleNotFoundError:
         raise
@@ -107,7 +103,7 @@ def attempt(
         if _disk_full(error):
             raise
         return failure(error)
-    return Outcome(frame, cost, environment(engine, where, thread_count))
+    return Outcome(frame, cost, environment(place, trial.parallel))
 
 
 def failure(error: BaseException) -> Failure:

@@ -10,14 +10,14 @@ import functools
 import itertools
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmark.catalogue import code_version, simulator_class
-from benchmark.engines.environment import host
-from benchmark.engines.interface import Failure, Files
+from benchmark.engines.environment import Place, host
+from benchmark.engines.interface import Failure, Files, Outcome, PeerLost, Peers
 from benchmark.engines.parcel import chunks, local_copy
 from benchmark.engines.trial import attempt, failure
 from benchmark.simulator import HasMaterial, Workspace
@@ -26,8 +26,11 @@ from benchmark.trials import Trial
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.engines.interface import Score
+    from benchmark.engines.interface import Part, Score
     from tasks.task import Task
+
+    Settled = tuple[Trial, Task]
+    Attempt = Callable[[Trial, Task, Workspace], Outcome | Failure]
 
 T = TypeVar("T")
 
@@ -49,7 +52,9 @@ class Inbox:
         self._messages: list[Message] = []
 
     def send(self, method: str, index: int, *arguments: Any) -> None:
-        """Take a message for the ledger."""
+        """Take a message for the ledger; of a trial that is over, none."""
+        if index in self._finished:
+            return
         if method == "keep":
             self._states[index] = arguments[0]
         elif method in ("finish", "fail"):
@@ -106,6 +111,8 @@ class Parcel:
         library: A ``Library``, None where all workers share the driver's disk.
         folders: Index of a trial -> setting -> folder on the driver's machine of a checkpoint that it rests on.
         score: Returns a trial's score from its predictions; None where nobody asks for scores.
+        asked: Index of a trial -> what was asked of Ray for it, for the record.
+        launch: Starts processes that share a trial and waits for them, see ``Launcher``; None where none is shared.
     """
 
     trials: tuple[Trial, ...]
@@ -116,48 +123,152 @@ class Parcel:
     library: Any
     folders: Mapping[int, Mapping[str, str]]
     score: Score | None = None
+    asked: Mapping[int, Mapping[str, object]] = field(default_factory=dict)
+    launch: Callable[[Part], None] | None = None
 
 
 def carry_out(index: int, parcel: Parcel) -> float | None:
     """Carry out one trial and tell the inbox; a trial that is over already is left alone.
 
     Returns:
-        The trial's score, None if it failed or nobody asks for scores.
+        The trial's score, None if it failed, was shared out, or nobody asks for scores.
+
+    Raises:
+        Exception: A process of a trial that was shared out was lost.
     """
     import ray
 
     trial = parcel.trials[index]
-
-    def tell(method: str, *arguments: Any) -> None:
-        ray.get(parcel.inbox.send.remote(method, index, *arguments))
-
     state: Files | None = ray.get(parcel.inbox.state.remote(index))
     if state is None:
         known: float | None = ray.get(parcel.inbox.score.remote(index))
         return known
-    where = f"{host()} node {ray.get_runtime_context().get_node_id()[:8]} process {os.getpid()}"
-    tell("start", where)
-    try:
-        with tempfile.TemporaryDirectory(prefix="gazebench-") as scratch:
-            shipper = _Shipper(Path(scratch), functools.partial(tell, "keep"))
-            write_files(shipper.state, state)
-            shipper.changed()
-            workspace = Workspace(shipper.state, shipper.artifacts, functools.partial(tell, "say"), shipper.progress)
-            settled = _settled(trial, index, parcel, where)
-            task = unpacked(parcel)
-            found = attempt(settled, task, workspace, engine="ray", where=where, thread_count=parcel.threads)
-            files = read_files(shipper.artifacts)
-            score = None
-            if parcel.score is not None and not isinstance(found, Failure):
-                score = parcel.score(task, trial, found.frame)
-                ray.get(parcel.inbox.note.remote(index, score))
-    except Exception as error:  # whatever it is, it is this trial's, and the others go on
-        found = failure(error)
-    if isinstance(found, Failure):
-        tell("fail", found)
+    where = whereabouts()
+    _tell(parcel, index, "start", f"{where}, {trial.parallel}" if trial.parallel else where)
+    part = TrialPart(index, parcel, state)
+    if trial.parallel:
+        _share(part)
         return None
-    tell("finish", found, files)
+    found, files = part.perform(functools.partial(_tell, parcel, index), lambda call: call(), _alone(part, where))
+    score = None
+    if parcel.score is not None and not isinstance(found, Failure):
+        try:
+            score = parcel.score(unpacked(parcel), trial, found.frame)
+            ray.get(parcel.inbox.note.remote(index, score))
+        except Exception as error:  # as in ``perform``
+            found = failure(error)
+    _conclude(parcel, index, found, files)
     return score
+
+
+def _alone(part: TrialPart, where: str) -> Attempt:
+    """Return the function that runs a trial in this process."""
+    place = Place("ray", where, part.parcel.threads, part.parcel.asked.get(part.index, {}))
+    return lambda trial, task, workspace: attempt(trial, task, workspace, place)
+
+
+def _share(part: TrialPart) -> None:
+    """Have processes of its own carry out a trial; they tell the inbox themselves.
+
+    Raises:
+        Exception: One of them was lost, so that none could.
+    """
+    import ray
+
+    parcel = part.parcel
+    assert parcel.launch is not None  # who marks trials as shared out has one
+    try:
+        parcel.launch(part)
+    except Exception:
+        if ray.get(parcel.inbox.state.remote(part.index)) is not None:
+            raise
+    else:
+        if ray.get(parcel.inbox.state.remote(part.index)) is not None:
+            raise RuntimeError("the workers of the trial ended without a result")
+
+
+def _tell(parcel: Parcel, index: int, method: str, *arguments: Any) -> None:
+    """Send the inbox a message."""
+    import ray
+
+    ray.get(parcel.inbox.send.remote(method, index, *arguments))
+
+
+def _conclude(parcel: Parcel, index: int, found: Outcome | Failure, files: Files) -> None:
+    """Tell the inbox what came of a trial."""
+    if isinstance(found, Failure):
+        _tell(parcel, index, "fail", found)
+    else:
+        _tell(parcel, index, "finish", found, files)
+
+
+def whereabouts() -> str:
+    """Return the machine, node and process that this is."""
+    import ray
+
+    return f"{host()} node {ray.get_runtime_context().get_node_id()[:8]} process {os.getpid()}"
+
+
+@dataclass(frozen=True)
+class TrialPart:
+    """What a process does of a trial, be it alone or one of several; it can be sent to other machines.
+
+    Attributes:
+        index: Of the trial.
+        parcel: What every trial is handed.
+        state: The checkpoint that an earlier attempt left.
+    """
+
+    index: int
+    parcel: Parcel
+    state: Files
+
+    def perform(
+        self, tell: Callable[..., None], agreed: Callable[[Callable[[], Settled]], Settled], run: Attempt
+    ) -> tuple[Outcome | Failure, Files]:
+        """Run the trial where its material is at hand; return what came of it and its artifacts.
+
+        Args:
+            tell: Takes a method of the ledger and its further arguments.
+            agreed: Calls a function on all processes, see ``Peers.agreed``.
+            run: Runs the trial in a workspace.
+
+        Raises:
+            PeerLost: Another process of the trial is gone.
+        """
+        try:
+            with tempfile.TemporaryDirectory(prefix="gazebench-") as scratch:
+                shipper = _Shipper(Path(scratch), functools.partial(tell, "keep"))
+                say = functools.partial(tell, "say")
+                workspace = Workspace(shipper.state, shipper.artifacts, say, shipper.progress)
+                settled, task = agreed(lambda: self._prepared(shipper))
+                found = run(settled, task, workspace)
+                return found, read_files(shipper.artifacts)
+        except PeerLost:
+            raise
+        except Exception as error:  # whatever it is, it is this trial's, and the others go on
+            return failure(error), {}
+
+    def _prepared(self, shipper: _Shipper) -> Settled:
+        """Unpack the checkpoint, the trial and the task on this machine."""
+        write_files(shipper.state, self.state)
+        shipper.changed()
+        return _settled(self.parcel.trials[self.index], self.index, self.parcel), unpacked(self.parcel)
+
+    def carry_out(self, peers: Peers) -> None:
+        """See ``interface.Part``."""
+        tell = functools.partial(_tell, self.parcel, self.index) if peers.first else _silent
+        found, files = self.perform(tell, peers.agreed, peers.attempt)
+        if peers.first:
+            _conclude(self.parcel, self.index, found, files)
+
+    def refuse(self, reason: str) -> None:
+        """See ``interface.Part``."""
+        _conclude(self.parcel, self.index, Failure(reason, reason), {})
+
+
+def _silent(method: str, *arguments: Any) -> None:
+    """Tell nobody."""
 
 
 class _Shipper:
@@ -198,12 +309,13 @@ def unpacked(parcel: Parcel) -> Task:
     return _tasks[parcel.key]
 
 
-def _settled(trial: Trial, index: int, parcel: Parcel, where: str) -> Trial:
+def _settled(trial: Trial, index: int, parcel: Parcel) -> Trial:
     """Return the trial with settings that lead to its material on this machine.
 
     Raises:
         InputError: This worker would not run the trial that was asked for: other code, another model.
     """
+    where = whereabouts()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # what is not here comes from the driver, never from elsewhere
     if code_version(trial.factory) != trial.code:
         raise InputError(

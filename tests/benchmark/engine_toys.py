@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +49,14 @@ class Numeric:
 
 @dataclass
 class Trained:
-    """Walks at random, a step per epoch, with a checkpoint after each; may be killed once, in epoch ``dies``."""
+    """Walks at random, a step per epoch, with a checkpoint after each; may be killed once, in epoch ``dies``.
+
+    A step takes ``pause`` seconds.
+    """
 
     epochs: int = 4
     dies: int = 0
+    pause: float = 0.0
     notes: str = ""
 
     def attach(self, workspace):
@@ -64,6 +69,7 @@ class Trained:
         for epoch in self.workspace.progress(
             range(state["epoch"] + 1, self.epochs + 1), total=self.epochs, desc="epochs"
         ):
+            time.sleep(self.pause)
             note(self.notes, "epochs", f"{seed} {len(train)} {epoch}")
             if epoch == self.dies and self._first_time(seed, train):
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -65,7 +65,7 @@ def test_every_verb_has_help(verb, capsys):
         ([*RUN, "--set", "smoothing"], "--set expects key=value"),
         (["run", "--task", "adserp", "--data", "nowhere"], "there is no folder"),
         (["run", "--task", "adserp", "--preset", "qiuck"], "Did you mean 'quick'?"),
-        (["run", "--task", "adserp", "--deepspeed", "zero2", "--engine", "ray"], "not with the engine ray"),
+        (["run", "--task", "adserp", "--deepspeed", "zero2", "--workers-per-trial", "2"], "give --engine ray too"),
         (["reproduce", "mian"], "Did you mean 'main'?"),
         (["reproduce", "main", "--preset", "quik"], "Did you mean 'quick'?"),
         (["reproduce", "main", "--backbone", "qwen3vl"], "Did you mean"),

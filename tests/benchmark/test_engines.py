@@ -36,6 +36,12 @@ from tests.benchmark.toys import Toys
         ({"name": "ray", "cpus": float("nan")}, "cpus is nan"),
         ({"name": "ray", "cpus": "two"}, "'cpus' must be a number"),
         ({"name": "ray", "address": "ray://head:10001"}, "that of a Ray client"),
+        ({"name": "ray", "workers_per_trial": 2}, "only DeepSpeed shares a trial out"),
+        ({"deepspeed": "zero2", "workers_per_trial": 2}, "workers_per_trial is a setting of the engine ray"),
+        ({"name": "ray", "deepspeed": "zero2", "workers_per_trial": 0}, "workers_per_trial is 0"),
+        ({"name": "ray", "deepspeed": "zero2", "gpus": 0.5}, "gpus is 0.5: with deepspeed each worker"),
+        ({"name": "ray", "deepspeed": "zero2", "gpus": 2, "workers_per_trial": 3}, "give one of the two"),
+        ({"name": "ray", "deepspeed": 2}, "'deepspeed' must be text"),
     ],
 )
 def test_engine_settings_that_make_no_sense_are_refused(values, message):
@@ -46,6 +52,20 @@ def test_engine_settings_that_make_no_sense_are_refused(values, message):
 @pytest.mark.parametrize(("cpus", "count"), [(0.5, 1), (1.0, 1), (4.0, 4)])
 def test_a_trial_has_as_many_threads_as_cpus_and_at_least_one(cpus, count):
     assert EngineSettings("ray", cpus=cpus).threads == count
+
+
+@pytest.mark.parametrize(
+    ("values", "count"),
+    [
+        ({}, 1),
+        ({"deepspeed": "zero3"}, 2),
+        ({"deepspeed": "zero3", "gpus": 4}, 4),
+        ({"deepspeed": "zero3", "gpus": 0}, 2),
+        ({"deepspeed": "zero3", "workers_per_trial": 3}, 3),
+    ],
+)
+def test_how_many_workers_share_a_trial(values, count):
+    assert EngineSettings("ray", **values).processes == count
 
 
 def test_threads_are_fixed_for_what_is_loaded_and_what_will_be(monkeypatch):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import sys
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -12,8 +14,13 @@ import pytest
 from benchmark.config import RunConfig
 from benchmark.content import content_digest
 from benchmark.engines import EngineSettings, LocalEngine
+from benchmark.engines.environment import Place
+from benchmark.engines.interface import Failure, PeerLost
 from benchmark.engines.parcel import PackedTask, chunks, local_copy
-from benchmark.runner import TrialsFailed, run
+from benchmark.engines.ray import _Job
+from benchmark.engines.trial import attempt
+from benchmark.engines.worker import Parcel, TrialPart
+from benchmark.runner import TrialsFailed, run, run_missing
 from benchmark.store import TrialStore
 from benchmark.trials import expand
 from tasks.errors import InputError
@@ -39,8 +46,8 @@ def engine():
     nodes.add_node(num_cpus=1, **small)
     ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
 
-    def make(workers=None, folders=lambda trial: {}, **values):
-        return RayEngine(EngineSettings("ray", address=nodes.address, workers=workers, **values), folders)
+    def make(workers=None, folders=lambda trial: {}, launcher=None, **values):
+        return RayEngine(EngineSettings("ray", address=nodes.address, workers=workers, **values), folders, launcher)
 
     yield make
     ray.shutdown()
@@ -110,23 +117,20 @@ def test_a_race_goes_on_where_a_worker_was_killed(mini, tmp_path, engine):
         assert one.scores and one.scores == two.scores[: len(one.scores)]
 
 
-def test_a_trial_that_raises_is_not_repeated_and_does_not_stop_the_rest(mini, tmp_path, engine):
+def test_trials_that_raise_or_take_their_worker_with_them_do_not_stop_the_rest(mini, tmp_path, engine):
+    asked = config("broken", "noisy", "mortal", "sharp", settings={"mortal.notes": str(tmp_path)}, split="loo")
     said = []
     with pytest.raises(TrialsFailed) as error:
-        run(config("broken", "noisy"), mini, CATALOGUE, tmp_path, engine=engine(2), report=said.append)
-    assert {f.line for f in error.value.failed} == {"ZeroDivisionError: it was never going to work"}
-    assert len(error.value.failed) == 5 and [row.name for row in error.value.results.simulators] == ["noisy"]
-    assert "in fit" in error.value.failed[0].log.read_text()  # the worker's traceback
-    assert json.loads((error.value.failed[0].log.parent / "trial.json").read_text())["attempts"] == 1
-
-
-def test_a_trial_whose_worker_dies_again_and_again_fails_with_its_cause(mini, tmp_path, engine):
-    asked = config("mortal", "sharp", settings={"mortal.notes": str(tmp_path)}, split="loo", seeds=(1,))
-    with pytest.raises(TrialsFailed) as error:
-        run(asked, mini, CATALOGUE, tmp_path / "run", engine=engine(1))
-    [failed] = error.value.failed
-    assert failed.line.startswith("its worker was lost 3 times") and len(notes(tmp_path, "deaths")) == 3
-    assert "died" in failed.log.read_text() and [row.name for row in error.value.results.simulators] == ["sharp"]
+        run(asked, mini, CATALOGUE, tmp_path / "run", engine=engine(2), report=said.append)
+    broken, mortal = sorted(error.value.failed, key=lambda failed: failed.trial.simulator)
+    assert [row.name for row in error.value.results.simulators] == ["noisy", "sharp"]
+    assert all(f"failed: {failed}" in said for failed in (broken, mortal))
+    # What raises is not repeated; what loses its worker is, twice.
+    assert broken.line == "ZeroDivisionError: it was never going to work"
+    assert "in fit" in broken.log.read_text()  # the worker's traceback
+    assert json.loads((broken.log.parent / "trial.json").read_text())["attempts"] == 1
+    assert mortal.line.startswith("its worker was lost 3 times") and len(notes(tmp_path, "deaths")) == 3
+    assert "died" in mortal.log.read_text()
 
 
 def test_a_model_is_loaded_once_per_worker_though_simulators_are_listed_in_turns(mini, tmp_path, engine):
@@ -194,6 +198,118 @@ def test_an_interrupt_ends_the_run_and_the_next_goes_on(mini, tmp_path, engine):
     said = []
     run(config("noisy"), mini, CATALOGUE, tmp_path, report=said.append)
     assert said == ["4 of 10 trials were finished before and are kept."]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One of two processes; the second does nothing but take part."""
+
+    first: bool
+
+    def agreed(self, call):
+        return call()
+
+    def attempt(self, trial, task, workspace):
+        if not self.first:
+            return Failure("not told", "not told")
+        return attempt(trial, task, workspace, Place("ray", "first of 2"))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Has two processes share a trial, or refuses."""
+
+    size: int = 2
+
+    def parallel(self, trial):
+        return "a pair" if trial.simulator in ("trained", "sharp") else ""
+
+    def launch(self, part, cpus, gpus):
+        import ray
+
+        if part.parcel.trials[part.index].simulator == "sharp":
+            part.refuse("there is no second chair.")
+            part.refuse("there is none here either.")
+            raise RuntimeError("no chair")
+        work = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0, scheduling_strategy="SPREAD")(take_part)
+        ray.get([work.remote(part, Peer(rank == 0)) for rank in range(self.size)])
+
+
+def take_part(part, peer):
+    part.carry_out(peer)
+
+
+def test_several_processes_share_a_trial_and_its_identity_says_so(mini, tmp_path, engine):
+    settings = {"trained.dies": 3, "trained.notes": str(tmp_path)}
+    asked = config("noisy", "trained", "sharp", settings=settings, split="loo", seeds=(1,))
+    run(config("noisy", split="loo", seeds=(2,)), mini, CATALOGUE, tmp_path / "pairs", engine=LocalEngine())
+    said = []
+    with pytest.raises(TrialsFailed) as error:
+        run(asked, mini, CATALOGUE, tmp_path / "pairs", engine=engine(launcher=Pairs()), report=said.append)
+    # A pair that cannot work together is told of once; one that lost a process goes on from its last checkpoint.
+    assert [failed.line for failed in error.value.failed] == ["there is no second chair."]
+    assert sum(line.startswith("the worker of trained") for line in said) == 1
+    assert [int(line.split()[-1]) for line in notes(tmp_path, "epochs")] == [1, 2, 3, 3, 4]
+    assert error.value.results.notice.endswith("computed with a pair")
+    store = TrialStore(tmp_path / "pairs" / "trials")
+    noisy, trained, sharp = expand(asked, mini, CATALOGUE)
+    assert store.finished(noisy) and not store.finished(trained)
+    pair = replace(trained, parallel="a pair")
+    assert "parallel" not in trained.record() and pair.identity() != trained.identity()
+    [record] = [record for record in store.records() if record["simulator"] == "trained"]
+    assert record["parallel"] == record["environment"]["parallel"] == "a pair"
+    local = config("trained", settings=settings, split="loo", seeds=(1,))
+    run(local, mini, CATALOGUE, tmp_path / "alone")
+    alone = TrialStore(tmp_path / "alone" / "trials")
+    pd.testing.assert_frame_equal(store.get(pair), alone.get(trained), check_exact=True)
+    # What one trial needed in this process the next one asked for.
+    [asked_for] = [
+        r["environment"]["resources"] for r in store.records() if (r["simulator"], r["seed"]) == ("noisy", 1)
+    ]
+    assert asked_for["source"] == "memory as measured on 1 finished trial"
+    assert asked_for["memory_bytes"] > 50 * 2**20 and any(asked_for["source"] in line for line in said)
+
+
+def test_a_lost_process_is_no_failure_of_the_trial(mini):
+    [trial] = expand(config("sharp", split="loo"), mini, CATALOGUE)
+    part = TrialPart(0, Parcel((trial,), None, "", 1, None, None, {}), {})
+
+    def fails(error):
+        def call(*anything):
+            raise error
+
+        return call
+
+    with pytest.raises(PeerLost):
+        part.perform(lambda *message: None, fails(PeerLost("gone")), lambda *anything: None)
+    with pytest.raises(PeerLost):
+        part.perform(lambda *message: None, lambda call: (trial, mini), fails(PeerLost("gone")))
+    found, _ = part.perform(lambda *message: None, fails(InputError("a reason.")), lambda *anything: None)
+    assert found.line == "a reason."
+
+
+def test_a_worker_that_is_lost_before_it_has_begun_leaves_no_log(mini):
+    trials = expand(config("noisy", split="loo"), mini, CATALOGUE)
+    messages = [[("start", 1, ("here",))], []]
+    ray = SimpleNamespace(get=lambda reference: messages.pop(0))
+    said = []
+    ledger = SimpleNamespace(start=lambda trial, where: None, say=lambda trial, line: said.append(trial))
+    job = _Job(ray, None, [[trial] for trial in trials], ledger, sys.stdout, {}, trials=tuple(trials))
+    job.inbox = SimpleNamespace(fetch=SimpleNamespace(remote=lambda: None))
+    job.begin_again(0)
+    assert said == []
+    messages[:] = [[]]
+    job.begin_again(1)
+    assert said == [trials[1]]
+
+
+def test_an_engine_that_shares_trials_wants_trials_that_say_so(mini, tmp_path, engine):
+    trials = expand(config("trained", split="loo", seeds=(1,)), mini, CATALOGUE)
+    with pytest.raises(InputError, match="to be computed with one process; the engine does so with a pair"):
+        run_missing(trials, mini, TrialStore(tmp_path), engine=engine(launcher=Pairs()))
+    marked = [replace(trial, parallel="a pair") for trial in trials]
+    with pytest.raises(InputError, match="to be computed with a pair; the engine does so with one process"):
+        run_missing(marked, mini, TrialStore(tmp_path), engine=LocalEngine())
 
 
 def test_more_than_a_machine_has_is_refused_with_a_line(mini, tmp_path, engine):

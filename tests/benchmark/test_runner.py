@@ -104,7 +104,8 @@ def test_the_same_seed_gives_the_same_predictions(mini):
     trial = expand(config("noisy"), mini, Toys())[0]
     (one, cost), (two, _) = run_trial(trial, mini), run_trial(trial, mini)
     assert set(cost) == {
-        "seconds", "seconds_fit", "seconds_simulate", "peak_memory_bytes", "tokens", "flops_estimated"
+        "seconds", "seconds_fit", "seconds_simulate", "peak_memory_bytes", "peak_resident_bytes", "tokens",
+        "flops_estimated",
     }  # fmt: skip
     assert cost["tokens"] == 0 and cost["peak_memory_bytes"] > 2**20
     assert all(np.array_equal(a, b) for a, b in zip(one.attention, two.attention, strict=True))

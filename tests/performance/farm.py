@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ from benchmark.config import RunConfig
 from benchmark.simulator import Prediction
 from benchmark.store import TrialStore
 from benchmark.trials import expand
-from tests.benchmark.toys import ToyEntry, Toys
+from tests.benchmark.engine_toys import EngineToys
+from tests.benchmark.toys import ToyEntry
 
 
 @dataclass
@@ -56,41 +56,14 @@ def work(rounds: int, seed: int) -> float:
     return float(found.sum())
 
 
-@dataclass
-class Walk:
-    """A random walk with a checkpoint after every step; leaves a line per step in ``notes``."""
-
-    steps: int = 6
-    pause: float = 0.25
-    notes: str = ""
-
-    def attach(self, workspace):
-        self.workspace = workspace
-
-    def fit(self, train, seed):
-        path = self.workspace.folder / "state.json"
-        state = json.loads(path.read_text()) if path.exists() else {"step": 0, "value": 1.0}
-        for step in self.workspace.progress(range(state["step"] + 1, self.steps + 1), total=self.steps, desc="steps"):
-            time.sleep(self.pause)
-            with Path(self.notes, "steps").open("a") as file:
-                file.write(f"{seed} {train[0].session_id} {len(train)} {step}\n")
-            state = {"step": step, "value": state["value"] + float(np.random.default_rng((seed, step)).normal())}
-            path.write_text(json.dumps(state))
-        self.value = state["value"]
-
-    def simulate(self, sessions):
-        return [Prediction(s.session_id, 1 + np.cos(self.value * np.arange(1, len(s.slots) + 1))) for s in sessions]
-
-
-class Farm(Toys):
+class Farm(EngineToys):
     """The catalogue."""
 
     entries = {
-        **Toys.entries,
+        **EngineToys.entries,
         "null": ToyEntry("null", f"{__name__}:Null", stochastic=True),
         "busy": ToyEntry("busy", f"{__name__}:Busy", stochastic=True),
         "idle": ToyEntry("idle", f"{__name__}:Idle", stochastic=True),
-        "walk": ToyEntry("walk", f"{__name__}:Walk", stochastic=True),
     }
 
 

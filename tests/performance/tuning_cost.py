@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from baselines.backbones import load_backbone  # noqa: E402
 from baselines.backbones.pocket.architecture import SCREEN, new_model  # noqa: E402
 from baselines.backbones.pocket.checkpoint import write_checkpoint  # noqa: E402
-from baselines.backbones.pocket.screens import TRAIN_FILMS, FilmStock, slots  # noqa: E402
+from baselines.backbones.pocket.screens import slots  # noqa: E402
 from baselines.backbones.pocket.vocabulary import build_tokenizer  # noqa: E402
 from baselines.backbones.settings import Settings  # noqa: E402
 from baselines.probing import create  # noqa: E402
@@ -32,8 +32,8 @@ from baselines.tuning.examples import ExampleStore  # noqa: E402
 from baselines.tuning.prompt import PromptBank  # noqa: E402
 from baselines.tuning.settings import TuningSettings  # noqa: E402
 from baselines.tuning.trainer import Trainer  # noqa: E402
-from tasks.recgaze.render import draw_screen  # noqa: E402
 from tasks.types import ScreenImage, Session  # noqa: E402
+from tests.baselines.distributed import pages  # noqa: E402
 
 
 def random_backbone(folder: Path, area: float) -> object:
@@ -46,18 +46,6 @@ def random_backbone(folder: Path, area: float) -> object:
     pixels = int(SCREEN[0] * SCREEN[1] * area)
     backbone.processor.image_processor.size = {"shortest_edge": pixels, "longest_edge": pixels}
     return backbone
-
-
-def screens(count: int) -> list[ScreenImage]:
-    """Draw some pages."""
-    import io
-
-    stock, rng, found = FilmStock(TRAIN_FILMS), np.random.default_rng(0), []
-    for _ in range(count):
-        data = io.BytesIO()
-        draw_screen(stock.page(rng), SCREEN).save(data, format="PNG")
-        found.append(ScreenImage(data=data.getvalue()))
-    return found
 
 
 def sessions(count: int, users: int, images: list[ScreenImage]) -> list[Session]:
@@ -117,7 +105,7 @@ def main() -> None:
         "no-attention": dataclasses.replace(base, lambda_=0.0),
         "shared-prompt": dataclasses.replace(base, personal=False),
     }
-    images = screens(8)
+    images = pages.screens(8)
     with tempfile.TemporaryDirectory() as folder:
         usual = random_backbone(Path(folder), 1.0)
 

@@ -9,9 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines.distributed.group import Group, in_shares, total  # noqa: E402
+from baselines.distributed.group import Group, PeerFailed, _Message, in_shares, total  # noqa: E402
 from baselines.distributed.linear import frozen_linear  # noqa: E402
 from baselines.distributed.weights import Server  # noqa: E402
+from benchmark.engines.interface import PeerLost  # noqa: E402
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
@@ -26,6 +27,24 @@ def test_shares_are_even_and_make_up_the_whole(size, count):
 def test_a_process_in_no_group_does_everything_itself():
     assert in_shares([1, 2, 3], lambda part: [item * 2 for item in part], 2, print) == [2, 4, 6]
     assert total(3) == 3
+
+
+def test_a_process_that_is_gone_is_told_from_one_that_failed(monkeypatch):
+    def closed(found, message, group):
+        raise RuntimeError("Connection closed by peer")
+
+    group = Group(0, 2, None, None, None, SimpleNamespace(settle=lambda: None))
+    monkeypatch.setattr(torch.distributed, "all_gather_object", closed)
+    for call in (lambda: group.exchange(1), lambda: group.give_up("a reason")):
+        with pytest.raises(PeerLost, match="one of 2 processes is gone: Connection closed by peer"):
+            call()
+
+    def other_failed(found, message, group):
+        found[:] = [message, _Message(None, "a bug.")]
+
+    monkeypatch.setattr(torch.distributed, "all_gather_object", other_failed)
+    with pytest.raises(PeerFailed, match="process 1 of 2: a bug"):
+        group.exchange(1)
 
 
 class Servers:

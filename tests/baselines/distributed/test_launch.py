@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,25 @@ def test_without_deepspeed_one_line_says_how_to_get_it(no_launcher, monkeypatch)
     with pytest.raises(InputError, match=r"pip install 'gazebench\[deepspeed\]'"), session("zero2"):
         raise AssertionError("entered")
     assert current() is None
+
+
+def test_the_engine_ray_says_it_before_anything_is_started(monkeypatch, capsys):
+    from benchmark.cli import main
+
+    pytest.importorskip("ray")
+    monkeypatch.setitem(sys.modules, "deepspeed", None)
+    asked = ["run", "--task", "recgaze", "--simulators", "fixate", "--deepspeed", "zero3", "--engine", "ray"]
+    assert main(asked) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "pip install 'gazebench[deepspeed]'" in said
+
+
+def test_verbs_without_the_option_refuse_a_configuration_with_it():
+    from benchmark.cli.options import make_engine
+
+    bare = argparse.Namespace(engine="ray", address=None, workers=None, cpus=None, gpus=None)
+    with pytest.raises(InputError, match="deepspeed is for the verb 'run' alone"):
+        make_engine(bare, {"deepspeed": "zero3"})
 
 
 def test_an_incomplete_launcher_is_named(no_launcher, monkeypatch):

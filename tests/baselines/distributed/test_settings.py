@@ -7,6 +7,8 @@ import json
 import pytest
 
 from baselines.distributed import names, read
+from baselines.distributed.settings import FOLDER
+from benchmark.trials import Trial
 from tasks.errors import InputError
 
 WORKS = {"zero_optimization": {"stage": 3}}
@@ -64,6 +66,31 @@ def test_what_cannot_be_used_is_named(tmp_path, values, said):
     with pytest.raises(InputError, match=said) as error:
         read(write(tmp_path, values))
     assert "own.json" in str(error.value)
+
+
+def trial(**values):
+    """Return a trial on a model, unless ``material`` says otherwise."""
+    values = {"material": {"backbone": "a model"}, **values}
+    return Trial("t", "1", "s", "d", "x", "m:X", {}, values.pop("material"), False, 0, 0, "c", **values)
+
+
+def test_the_layout_is_part_of_the_identity_of_trials_with_a_model(tmp_path):
+    two, three = read("zero2").parallel(trial(), 2), read("zero3").parallel(trial(), 2)
+    assert two.startswith("DeepSpeed zero2 x2 (") and three.startswith("DeepSpeed zero3 x2 (")
+    offload = read("zero3-offload").parallel(trial(material={"language_model": "a model"}), 4)
+    assert offload.startswith("DeepSpeed zero3-offload x4 (")
+    kinds = ["", two, three, offload, read("zero3").parallel(trial(), 3)]
+    assert len({trial(parallel=kind).identity() for kind in kinds}) == 5
+
+
+def test_what_the_layout_is_made_of(tmp_path):
+    name = "zero3"
+    copy = write(tmp_path, json.loads((FOLDER / f"{name}.json").read_text()))
+    other = {"zero_optimization": {"stage": 3, "stage3_param_persistence_threshold": 5}}
+    assert read(copy).parallel(trial(), 2) == read(name).parallel(trial(), 2)
+    assert read(write(tmp_path, other)).parallel(trial(), 2) != read(name).parallel(trial(), 2)
+    for material in ({}, {"source": "of a chat"}):
+        assert read(name).parallel(trial(material=material), 2) == ""
 
 
 def test_a_mistyped_name_and_a_missing_file():

@@ -1,0 +1,151 @@
+"""What a trial asks a scheduler for: CPUs, a share of a GPU and memory, as given or as finished trials have needed.
+
+Trials on the same model ask for the same, so that workers which have loaded it can be reused for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmark.trials import Trial
+
+MARGIN = 1.25
+"""So many times the highest use that was measured is asked for."""
+_SHARES = 8
+"""A GPU is dealt out in so many parts."""
+_STEP = 64 * 2**20
+"""Memory is asked for in multiples of so many bytes."""
+
+Record = Mapping[str, object]
+"""What the store keeps of a finished trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a trial asks for.
+
+    Attributes:
+        cpus: CPUs.
+        gpus: GPUs, or a share of one.
+        memory: Bytes of main memory, None to ask for none.
+        source: Where the numbers come from, in words.
+    """
+
+    cpus: float
+    gpus: float = 0.0
+    memory: int | None = None
+    source: str = "given"
+
+    def bundle(self) -> dict[str, float]:
+        """Return the needs as Ray's names of resources -> amounts."""
+        asked = {"CPU": self.cpus, "GPU": self.gpus, "memory": float(self.memory or 0)}
+        return {name: amount for name, amount in asked.items() if amount}
+
+    def record(self) -> dict[str, object]:
+        """Return the needs as JSON values."""
+        return {"cpus": self.cpus, "gpus": self.gpus, "memory_bytes": self.memory, "source": self.source}
+
+    def __str__(self) -> str:
+        """Return them in words."""
+        gpus = f"{self.gpus:g} GPU" if self.gpus else ""
+        memory = f"{self.memory / 2**30:.1f} GiB of memory" if self.memory else ""
+        return ", ".join(filter(None, (f"{self.cpus:g} CPU", gpus, memory)))
+
+
+def needs(
+    trials: Sequence[Trial],
+    records: Iterable[Record],
+    asked: Needs,
+    *,
+    gpu_bytes: int | None = None,
+    memory_limit: int | None = None,
+) -> Needs:
+    """Return what each of some trials on the same model asks for.
+
+    A share of a GPU is asked for only if the use of every simulator among them was measured on one; where it is not
+    known what one of them needs, all take what ``asked`` says.
+
+    Args:
+        trials: The trials, all on the same model, or all on none.
+        records: The finished trials of the same store.
+        asked: CPUs and GPUs where nothing is known.
+        gpu_bytes: Memory of a GPU; None if it is not known, or if ``asked`` is not to be replaced.
+        memory_limit: Most memory that can be asked for, in bytes: that of the largest machine.
+    """
+    known = list(records)
+    simulators = {trial.simulator: trial for trial in trials}
+    alike = {name: _like(trial, known) for name, trial in simulators.items()}
+    resident = [peak for found in alike.values() for peak in map(_resident, found) if peak is not None]
+    on_gpu = [[peak for peak in map(_on_gpu, found) if peak is not None] for found in alike.values()]
+    memory = _rounded_memory(max(resident), memory_limit) if resident else None
+    gpus, count = asked.gpus, len(resident)
+    if gpu_bytes is not None and on_gpu and all(on_gpu):
+        gpus = gpu_share(max(max(peaks) for peaks in on_gpu), gpu_bytes)
+        count = max(count, sum(map(len, on_gpu)))
+    if gpus == asked.gpus and memory is None:
+        return asked
+    what = "GPU and memory" if gpus != asked.gpus and memory else "GPU" if gpus != asked.gpus else "memory"
+    source = f"{what} as measured on {count} finished trial{'s' if count > 1 else ''}"
+    return Needs(asked.cpus, gpus, memory, source)
+
+
+def gpu_share(peak: float, gpu_bytes: float) -> float:
+    """Return the share of a GPU for a trial whose highest use was ``peak`` bytes: some eighths, 1 where it needs all.
+
+    Args:
+        peak: Highest use in bytes.
+        gpu_bytes: Memory of the GPU in bytes.
+    """
+    parts = math.ceil(MARGIN * peak / gpu_bytes * _SHARES)
+    return min(max(parts, 1), _SHARES) / _SHARES
+
+
+def _rounded_memory(peak: float, limit: int | None) -> int:
+    """Return the memory to ask for; never more than there is, where a trial at least runs by itself."""
+    wanted = math.ceil(MARGIN * peak / _STEP) * _STEP
+    return wanted if limit is None else min(wanted, limit)
+
+
+def _like(trial: Trial, records: Sequence[Record]) -> list[Record]:
+    """Return the records of the trial's simulator on the same material; if there are some, those of its settings."""
+    found = [
+        record
+        for record in records
+        if record.get("simulator") == trial.simulator
+        and record.get("material") == dict(trial.material)
+        and record.get("parallel", "") == trial.parallel
+    ]
+    own = _settings(trial.settings, trial)
+    return [record for record in found if _settings(record.get("settings"), trial) == own] or found
+
+
+def _settings(values: object, trial: Trial) -> str:
+    """Return settings without those that only say where material lies, in a form that can be compared."""
+    found = values if isinstance(values, Mapping) else {}
+    return json.dumps({key: found[key] for key in sorted(found) if key not in trial.material}, default=str)
+
+
+def _on_gpu(record: Record) -> float | None:
+    """Return the highest use of a GPU's memory that a record tells of."""
+    environment, cost = _mapping(record, "environment"), _mapping(record, "cost")
+    if not environment.get("gpu") or str(environment.get("device", "")).startswith("cpu"):
+        return None
+    return _bytes(cost.get("peak_memory_bytes"))
+
+
+def _resident(record: Record) -> float | None:
+    """Return the highest use of main memory that a record tells of."""
+    return _bytes(_mapping(record, "cost").get("peak_resident_bytes"))
+
+
+def _mapping(record: Record, key: str) -> Mapping[str, object]:
+    found = record.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _bytes(value: object) -> float | None:
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    return float(value) if known else None  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmark.results import Results
 from benchmark.store import WORKING, TrialStore, read_json
 from tasks.errors import InputError, unknown_name
 from tasks.storage import write_errors
@@ -98,6 +99,19 @@ def _of_run(run: Path) -> Iterator[TrialRecord]:
                 str(failure.get("line", "")),
                 read_json(folder / "trial.json"),
             )
+
+
+def behind(run: Path, found: Results) -> dict[str, list[TrialRecord]]:
+    """Return simulator -> the finished trials that the results of a run name, in their order, without missing ones.
+
+    Args:
+        run: Folder of the run.
+        found: Its results.
+    """
+    if not (run / "trials").is_dir():
+        return {row.base: [] for row in found.simulators}
+    finished = {record.identity: record for record in trials(run) if record.state == "finished"}
+    return {row.base: [finished[i] for i in row.trials if i in finished] for row in found.simulators}
 
 
 def find(root: Path, prefix: str) -> list[TrialRecord]:

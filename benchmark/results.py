@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
+LABEL = " [label]"
+"""What the name of a row ends in whose attention was computed for the true click."""
+
 
 @dataclass(frozen=True, slots=True)
 class MetricResult:
@@ -50,6 +53,7 @@ class SimulatorResult:
         settings: Every setting, defaults included.
         failed: Sessions (over seeds) in which it did not deliver a part it claims.
         metrics: Metric name -> result; metrics it does not claim are absent.
+        trials: Identities of the trials it was made from, by seed and fold; empty for predictions made elsewhere.
     """
 
     name: str
@@ -58,6 +62,12 @@ class SimulatorResult:
     settings: Mapping[str, object]
     failed: int
     metrics: Mapping[str, MetricResult]
+    trials: tuple[str, ...] = ()
+
+    @property
+    def base(self) -> str:
+        """The registry name."""
+        return self.name.removesuffix(LABEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +177,14 @@ def read(run: Path) -> Results:
                 f"{path} is of schema version {raw['schema_version']}; this version reads {SCHEMA_VERSION}. Run again."
             )
         rows = tuple(
-            SimulatorResult(**{**r, "sees": tuple(r["sees"]), "metrics": _metric_results(r["metrics"])})
+            SimulatorResult(
+                **{
+                    **r,
+                    "sees": tuple(r["sees"]),
+                    "metrics": _metric_results(r["metrics"]),
+                    "trials": tuple(r.get("trials", ())),
+                }
+            )
             for r in raw["simulators"]
         )
         comparisons = tuple(ComparisonResult(**c) for c in raw["comparisons"])

@@ -264,7 +264,8 @@ def assemble(
     settings = {trial.simulator: trial.settings for trial in mine}
     notices = [trial.notice for trial in mine]
     notices += [f"computed with {trial.parallel}" for trial in mine if trial.parallel]
-    found = summary.build(config, task, scores, entries, settings, notices)
+    made_from = {name: [t.identity() for t in mine if t.simulator == name] for name in config.simulators}
+    found = summary.build(config, task, scores, entries, settings, notices, made_from)
     return found, scores, frame
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from benchmark import statistics
 from benchmark.config import RunConfig
 from benchmark.metrics import all_metrics
-from benchmark.results import SCHEMA_VERSION, ComparisonResult, MetricResult, Results, SimulatorResult
+from benchmark.results import LABEL, SCHEMA_VERSION, ComparisonResult, MetricResult, Results, SimulatorResult
 from benchmark.statistics.family import holm_adjust
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def build(
     entries: Mapping[str, Entry] | None = None,
     settings: Mapping[str, Mapping[str, object]] | None = None,
     notices: Sequence[str] = (),
+    trials: Mapping[str, Sequence[str]] | None = None,
 ) -> Results:
     """Summarise scores (PROTOCOL section 8).
 
@@ -40,6 +41,7 @@ def build(
         entries: Simulator name -> catalogue entry, for what it sees and whether it is an oracle.
         settings: Simulator name -> its settings.
         notices: What every output must say of the simulators, beside what it must say of the data.
+        trials: Simulator name -> identities of its trials.
 
     Returns:
         The results.
@@ -49,7 +51,7 @@ def build(
     spreads = {m.name: statistics.seed_sd(scores, m.name) for m in all_metrics()}
     rows = []
     for name in names:
-        base = name.removesuffix(" [label]")
+        base = name.removesuffix(LABEL)
         entry = (entries or {}).get(base)
         of_simulator = scores[scores["simulator"] == name]
         claimed = {}
@@ -64,6 +66,7 @@ def build(
                 settings=dict((settings or {}).get(base, {})),
                 failed=int((of_simulator["failed"] > 0).sum()),
                 metrics=claimed,
+                trials=tuple((trials or {}).get(base, ())),
             )
         )
     split = task.split(config.split)

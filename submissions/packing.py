@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark import results
+from benchmark import records, results
 from benchmark.simulator import Prediction
 from submissions import json_schema, strict_yaml
 from submissions.checks import coverage
@@ -127,7 +127,8 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
                     chosen = _predictions(rows[rows["seed"] == seed])
                     write_predictions(folder, key, seed, chosen, {**about, "condition": condition}, condition)
         failures = sum(_blank(entry) for entry in entries)
-        values = _metadata(found, row, facts, _trials(run, found, row), seeds, key, failures, label)
+        trials = [record.values for record in records.behind(run, found)[row.base]]
+        values = _metadata(found, row, facts, trials, seeds, key, failures, label)
         for where, what, mend in json_schema.faults(values, json_schema.schema()):
             raise InputError(f"'{where}' {what}. {mend} Give it in a file: --about FILE.")
         write_metadata(folder, values, f"Written by 'pack' from a run of {found.task}. {found.notice}".strip())
@@ -169,13 +170,13 @@ def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.Data
 
     from benchmark import predictions
     from benchmark.catalogue import simulator_class
-    from benchmark.stress import records
     from benchmark.stress.conditions import RELABEL, SEED
+    from benchmark.stress.records import FOLDER
     from benchmark.stress.sources import sources
 
     frames: dict[str, pd.DataFrame] = {}
     for condition in CONDITIONS:
-        path = run / records.FOLDER / condition / "predictions.parquet"
+        path = run / FOLDER / condition / "predictions.parquet"
         if not path.is_file():
             continue
         try:
@@ -222,21 +223,6 @@ def _blank(entry: Entry) -> int:
     return int(coverage.blank(rows, rows.claims(), usable).sum())
 
 
-def _trials(run: Path, found: Results, row: SimulatorResult) -> list[dict[str, Any]]:
-    """Return the records of the trials behind a row: those of this split with these settings."""
-    records = []
-    for path in sorted((run / "trials").glob("*/trial.json")):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} is damaged ({error}); run again.") from error
-        named = record.get("simulator") == row.name.removesuffix(" [label]") and record.get("digest") == found.digest
-        settings = record.get("settings", {})
-        if named and all(row.settings.get(key) == value for key, value in settings.items()):
-            records.append(record)
-    return records
-
-
 def _metadata(
     found: Results,
     row: SimulatorResult,
@@ -248,7 +234,7 @@ def _metadata(
     label: bool,
 ) -> dict[str, Any]:
     """Return the fields of ``submission.yaml``."""
-    name = row.name.removesuffix(" [label]")
+    name = row.base
     backbone = row.settings.get("backbone") or row.settings.get("language_model") or row.settings.get("model")
     operator = row.settings.get("operator")
     source = f"{operator} on {backbone}" if operator and backbone else facts.summary or f"computed by {name}"

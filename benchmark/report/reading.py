@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from benchmark import records, results
 from benchmark.records import TrialRecord
-from benchmark.results import Results, SimulatorResult
+from benchmark.results import Results
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LABEL = " [label]"
-"""Ends the name of a row whose attention was computed for the true click."""
 
 T = TypeVar("T", int, float, str)
 
@@ -58,7 +55,7 @@ def read(folder: Path) -> Run:
         raise InputError(f"{folder / 'scores.parquet'} is damaged (it lacks simulators of results.json); run again.")
     everything = records.trials(folder) if (folder / "trials").is_dir() else []
     finished = [record for record in everything if record.state == "finished"]
-    used = _used(found, finished)
+    used = [record for of_simulator in records.behind(folder, found).values() for record in of_simulator]
     done = {record.identity for record in finished}
     left = [record for record in everything if record.state != "finished" and record.identity not in done]
     return Run(
@@ -98,42 +95,9 @@ def read_table(path: Path) -> pd.DataFrame:
     return frame
 
 
-def base_name(row: SimulatorResult) -> str:
-    """Return the registry name of a row."""
-    return row.name.removesuffix(LABEL)
-
-
 def given(values: object, key: str, kind: type[T]) -> T | None:
     """Return a value of a JSON object if it is of the kind; a whole number is a number too."""
     value = values.get(key) if isinstance(values, Mapping) else None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return kind(value)
     return value if isinstance(value, kind) and not isinstance(value, bool) else None
-
-
-def _used(found: Results, finished: list[TrialRecord]) -> list[TrialRecord]:
-    """Return the finished trials that the results name by simulator, settings, seed and digest.
-
-    Of several that differ in the code alone the last one counts.
-    """
-    order = list(dict.fromkeys(base_name(row) for row in found.simulators))
-    settings = {base_name(row): _plain(dict(row.settings)) for row in found.simulators}
-    chosen: dict[tuple[int, int, int], TrialRecord] = {}
-    for record in sorted(finished, key=lambda record: (record.text("finished"), record.identity)):
-        values = record.values
-        name, seed, fold = record.text("simulator"), given(values, "seed", int), given(values, "fold", int)
-        same = (record.text("digest"), record.text("split"), record.text("task")) == (
-            found.digest,
-            found.split,
-            found.task,
-        )
-        if name not in settings or not same or seed not in found.seeds or seed is None or fold is None:
-            continue
-        if _plain(values.get("settings")) == settings[name]:
-            chosen[order.index(name), seed, fold] = record
-    return [chosen[key] for key in sorted(chosen)]
-
-
-def _plain(value: object) -> object:
-    """Return a value as JSON has it."""
-    return json.loads(json.dumps(value, default=str))

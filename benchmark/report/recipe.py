@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmark import own_files
-from benchmark.report.reading import LABEL, Run, base_name
+from benchmark.report.reading import Run
 
 CONFIG_FILE = "config.yaml"
 
@@ -30,9 +30,9 @@ def recipe(run: Run) -> Recipe:
     import yaml
 
     found = run.results
-    rows = {base_name(row): row for row in found.simulators}
+    rows = {row.base: row for row in found.simulators}
     factories = {record.text("simulator"): record.text("factory") for record in run.trials}
-    label = any(row.name.endswith(LABEL) for row in found.simulators)
+    label = any(row.name != row.base for row in found.simulators)
     label = label or any(record.values.get("label") is True for record in run.trials)
     config: dict[str, object] = {"task": found.task}
     if found.data is not None:

@@ -17,8 +17,6 @@ from tasks.definition import Progress, quiet
 from tasks.errors import InputError
 from tasks.types import Session
 
-LABEL = " [label]"
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -67,33 +65,22 @@ def sources(run: Path, found: Results, simulators: Sequence[str] | None = None) 
     Raises:
         InputError: A trial is damaged or missing.
     """
-    rows = {row.name: row for row in found.simulators if not row.name.endswith(LABEL)}
+    rows = {row.name: row for row in found.simulators if row.name == row.base}
     if not (run / "trials").is_dir():
         raise InputError(f"{run} has no trials, so no simulator can be had as they left it; run again.")
-    chosen: dict[str, dict[tuple[int, int], tuple[str, Source]]] = {name: {} for name in simulators or rows}
-    for record in records.trials(run):
-        values = record.values
-        name, settings = record.text("simulator"), values.get("settings")
-        if record.state != "finished" or name not in chosen or values.get("digest") != found.digest:
-            continue
-        if not isinstance(settings, dict) or settings != dict(rows[name].settings):
-            continue
-        source = _source(record, name, settings)
-        key, finished = (source.seed, source.fold), record.text("finished")
-        # Trials of other code or data may lie beside: what finished last is what the results were made from.
-        if key not in chosen[name] or finished >= chosen[name][key][0]:
-            chosen[name][key] = (finished, source)
-    folds = len(found.n_train)
-    for name, trials in chosen.items():
-        seeds = {seed for seed, _ in trials}
-        if not trials or len(trials) != len(seeds) * folds:
-            raise InputError(f"{run} lacks finished trials of {name} ({len(trials)} are there); run it again.")
-    return {name: [trials[key][1] for key in sorted(trials)] for name, trials in chosen.items()}
+    made_from = records.behind(run, found)
+    folds, chosen = len(found.n_train), {}
+    for name in simulators or rows:
+        mine = sorted((_source(r, name) for r in made_from[name]), key=lambda source: (source.seed, source.fold))
+        if not mine or len(mine) != len(rows[name].trials) or len(mine) % folds:
+            raise InputError(f"{run} lacks finished trials of {name} ({len(mine)} are there); run it again.")
+        chosen[name] = mine
+    return chosen
 
 
-def _source(record: records.TrialRecord, name: str, settings: dict[str, Any]) -> Source:
-    seed, fold = record.values.get("seed"), record.values.get("fold")
-    if not isinstance(seed, int) or not isinstance(fold, int):
+def _source(record: records.TrialRecord, name: str) -> Source:
+    seed, fold, settings = (record.values.get(key) for key in ("seed", "fold", "settings"))
+    if not isinstance(seed, int) or not isinstance(fold, int) or not isinstance(settings, dict):
         raise InputError(f"{record.folder / 'trial.json'} is damaged; run again.")
     environment = record.values.get("environment")
     threads = environment.get("threads", 1) if isinstance(environment, dict) else 1

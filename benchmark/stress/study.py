@@ -69,7 +69,7 @@ class Study:
         """
         found = results.read(run)
         results.check_digest(found, bench.task, run)
-        names = [row.name for row in found.simulators if not row.name.endswith(" [label]")]
+        names = [row.name for row in found.simulators if row.name == row.base]
         for name in simulators or ():
             if name not in names:
                 raise unknown_name(f"simulator in {run}:", name, names)

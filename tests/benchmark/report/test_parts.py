@@ -149,4 +149,4 @@ def test_trials_that_the_results_were_not_made_from_are_left_out(copied):
     later.mkdir()
     (later / "trial.json").write_text(json.dumps({**record, "finished": "9999"}))
     after = reading.read(copied)
-    assert after.others == 2 and len(after.trials) == len(before.trials) and after.trials[0].identity == "e" * 24
+    assert after.others == 2 and after.trials == before.trials

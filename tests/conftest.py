@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tasks.task import Task
 from tests import mini as mini_task
+from tests.browser import CHROMIUM, DRIVER, MISSING, Browser
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data"
@@ -37,3 +38,21 @@ def real_adserp() -> Path:
 def mini(tmp_path_factory: pytest.TempPathFactory) -> Task:
     """A small task: seven users with three sessions of four slots each."""
     return mini_task.build(tmp_path_factory.mktemp("mini"))
+
+
+@pytest.fixture(scope="module")
+def browse(tmp_path_factory) -> Iterator[Callable[..., Browser]]:
+    """Give browsers by their window; skipped where there is no Chromium."""
+    if not (CHROMIUM and DRIVER):
+        pytest.skip(MISSING)
+    opened: dict[tuple[tuple[str, object], ...], Browser] = {}
+
+    def give(**window: object) -> Browser:
+        key = tuple(sorted(window.items()))
+        if key not in opened:
+            opened[key] = Browser(tmp_path_factory.mktemp("profile"), **window)  # type: ignore[arg-type]
+        return opened[key]
+
+    yield give
+    for browser in opened.values():
+        browser.close()

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from benchmark import __version__, results, statistics
 from benchmark.files import replace_file
 from benchmark.metrics import Metric, all_metrics, get
+from benchmark.pages import environment
 from benchmark.report import cost, gallery, reading, recipe, training, variance
 from benchmark.report.reading import Run
 from benchmark.results import ComparisonResult, MetricResult, Results, SimulatorResult
@@ -89,16 +90,7 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         reason: Why there is none.
         simulators: Whose attention is drawn.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=shown,
-    )
+    made = environment(TEMPLATES, shown)
     made.filters.update(seconds=_seconds, count=_count, bytes=_bytes)
     script, style = (_own(name) for name in ("report.js", "report.css"))
     found = run.results

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from benchmark import pages
 from benchmark.tables import number
 from leaderboard.site.figures import estimate
 from leaderboard.text import plain, web_link
@@ -22,15 +23,7 @@ ASSETS = Path(__file__).parent / "assets"
 
 def environment() -> Environment:
     """Return the template environment: escaping always on, undefined names refused."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = pages.environment(TEMPLATES)
     made.globals["estimate"] = estimate
     made.filters.update(plain=plain, link=link, number=shown_number)
     return made

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from leaderboard.entries import ReportedRecord
 from leaderboard.store import Board
 from leaderboard.submitting import submit
 from tests.leaderboard.boards import AT, candidate
-from tests.leaderboard.browser import CHROMIUM, DRIVER, MISSING, Browser
 
 SCRIPT = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 """What a hostile submission puts into every text."""
@@ -78,21 +76,3 @@ def site(stocked, views, mini, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("site") / "site"
     build(out, stocked, views, standing, results.records(stocked, standing), tasks)
     return out
-
-
-@pytest.fixture(scope="module")
-def browse(tmp_path_factory) -> Iterator[Callable[..., Browser]]:
-    """Give browsers by their window; skipped where there is no Chromium."""
-    if not (CHROMIUM and DRIVER):
-        pytest.skip(MISSING)
-    opened: dict[tuple[tuple[str, object], ...], Browser] = {}
-
-    def give(**window: object) -> Browser:
-        key = tuple(sorted(window.items()))
-        if key not in opened:
-            opened[key] = Browser(tmp_path_factory.mktemp("profile"), **window)  # type: ignore[arg-type]
-        return opened[key]
-
-    yield give
-    for browser in opened.values():
-        browser.close()

@@ -14,7 +14,7 @@ import pytest
 from benchmark import statistics
 from leaderboard.printing import order
 from leaderboard.text import plain
-from tests.leaderboard.browser import Browser
+from tests.browser import Browser
 
 pytestmark = pytest.mark.slow
 

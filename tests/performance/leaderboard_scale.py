@@ -107,7 +107,7 @@ def build(board: Path, site: Path) -> float:
 
 def pages(site: Path) -> None:
     """Open the pages and order the table."""
-    from tests.leaderboard.browser import CHROMIUM, DRIVER, MISSING, Browser
+    from tests.browser import CHROMIUM, DRIVER, MISSING, Browser
 
     if not (CHROMIUM and DRIVER):
         print(f"pages not opened: {MISSING}")

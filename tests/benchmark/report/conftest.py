@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +12,6 @@ from benchmark.config import RunConfig
 from benchmark.runner import TrialsFailed, run
 from benchmark.stress import records as stress
 from tests.benchmark.toys import Toys
-from tests.leaderboard.browser import CHROMIUM, DRIVER, MISSING, Browser
 
 CONFIG = RunConfig(
     task="mini",
@@ -53,24 +51,6 @@ def curve(folder: Path) -> None:
 def copied(finished, tmp_path) -> Path:
     """A copy of the run, to be spoilt."""
     return Path(shutil.copytree(finished, tmp_path / "run"))
-
-
-@pytest.fixture(scope="module")
-def browse(tmp_path_factory) -> Iterator[Callable[..., Browser]]:
-    """Give browsers by their window; skipped where there is no Chromium."""
-    if not (CHROMIUM and DRIVER):
-        pytest.skip(MISSING)
-    opened: dict[tuple[tuple[str, object], ...], Browser] = {}
-
-    def give(**window: object) -> Browser:
-        key = tuple(sorted(window.items()))
-        if key not in opened:
-            opened[key] = Browser(tmp_path_factory.mktemp("profile"), **window)  # type: ignore[arg-type]
-        return opened[key]
-
-    yield give
-    for browser in opened.values():
-        browser.close()
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.catalogue import simulator_class
 from benchmark.simulator import Prediction
-from tasks.errors import InputError, unknown_name
-from tests.benchmark.toys import ToyEntry
+from tasks.errors import InputError
+from tests.benchmark.toys import ToyEntry, Toys
 
 
 def on(session, slot: int, **more) -> Prediction:
@@ -149,7 +148,7 @@ class Oracle:
         return [Prediction(s.session_id, s.gaze, s.gaze) for s in sessions]
 
 
-class Catalogue:
+class Catalogue(Toys):
     """The catalogue."""
 
     entries = {
@@ -172,14 +171,3 @@ class Catalogue:
             ToyEntry("oracle", f"{__name__}:Oracle", oracle=True),
         )
     }
-
-    def names(self):
-        return list(self.entries)
-
-    def entry(self, name):
-        if name not in self.entries:
-            raise unknown_name("simulator", name, self.entries)
-        return self.entries[name]
-
-    def build(self, name, settings):
-        return simulator_class(self.entry(name).factory)(**settings)

@@ -1,0 +1,29 @@
+"""The template environment of every page that the suite writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def environment(templates: Path, finalize: Callable[[object], object] | None = None) -> Environment:
+    """Return a template environment that always escapes and refuses undefined names.
+
+    Args:
+        templates: Folder of the templates.
+        finalize: What every value goes through before it is written.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(templates),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=finalize,
+    )

@@ -237,21 +237,22 @@ def _figures(run: Run, differences: Sequence[variance.Line]) -> dict[str, Any]:
 
 
 def _stress(run: Run) -> dict[str, Any]:
-    """Return what stress tests found on this run, as printed; nothing if none was made on these sessions."""
-    from benchmark.stress import records
+    """Return what stress tests found on this run, test by test; nothing if none was made on these sessions."""
+    from benchmark.stress import printing, records
 
     found = records.read_results(run.folder)
     if found is None or found.digest != run.results.digest:
-        return {"rows": [], "notice": "", "stale": found is not None}
-    rows = [
-        (
-            (row.test, row.simulator, row.measure, _number(row.value)),
-            ("" if row.low is None or row.high is None else f"{number(row.low)} .. {number(row.high)}",),
-            (p_value(row.p), str(row.n), row.reading),
-        )
-        for row in found.rows
-    ]
-    return {"rows": [a + b + c for a, b, c in rows], "notice": found.notice, "stale": False}
+        return {"tests": [], "notice": "", "stale": found is not None}
+    tests = []
+    for test in dict.fromkeys(row.test for row in found.rows):
+        rows = [row for row in found.rows if row.test == test]
+        numbers = [
+            (row.simulator, row.measure, _number(row.value), printing.interval(row), p_value(row.p), str(row.n))
+            for row in rows
+            if row.value is not None
+        ]
+        tests.append({"title": printing.title(test), "readings": printing.readings(rows), "numbers": numbers})
+    return {"tests": tests, "notice": found.notice, "stale": False}
 
 
 def _or(value: float | None, other: float) -> float:

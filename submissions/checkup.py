@@ -10,7 +10,7 @@ import numpy as np
 
 from submissions.at_hand import AtHand, Data, find
 from submissions.checks import coverage, numbers, reported, suspicion
-from submissions.format import METADATA_FILE, PREDICTIONS_FOLDER, Entry, Submission
+from submissions.format import METADATA_FILE, PREDICTIONS_FOLDER, STRESS_FOLDER, Entry, Submission
 from submissions.limits import DEFAULT, Limits
 from submissions.predictions import read_rows
 from submissions.problems import Findings, Problem
@@ -120,25 +120,39 @@ def _check_group(
 def _check_stress(submission: Submission, known: dict[tuple[str, str], AtHand], found: Findings) -> None:
     """Check the files under stress conditions: the same sessions, and numbers that can be compared.
 
-    A part that is missing here only leaves its test out, so nothing has to be there.
+    A part that is missing under a condition only leaves its test out, so nothing has to be there. What is there must be
+    there for all seeds and rows: a blank counts with the worst value, and makes the condition look harder than it is.
     """
+    groups: dict[tuple[str, str], dict[Entry, tuple[str, ...]]] = {}
     for entry in submission.stress:
         rows = read_rows(entry, found)
         if rows is None:
             continue
+        groups.setdefault((entry.condition, entry.key), {})[entry] = rows.claims()
         at_hand = known.get((entry.task, entry.split))
         coverage.check(rows, entry.name, at_hand, found)
         slots = None
         if at_hand is not None:
             places = coverage.positions(rows, at_hand)
             slots = np.where(places >= 0, at_hand.slots[places], 0)
-        for part in rows.parts:
-            numbers.check_part(rows, part, slots, entry.name, found)
+        usable = {part: numbers.check_part(rows, part, slots, entry.name, found) for part in rows.parts}
         if rows.answer is not None:
-            numbers.check_answer(rows, slots, entry.name, found)
+            usable["answer"] = numbers.check_answer(rows, slots, entry.name, found)
         if not rows.claims():
             what = "it holds neither attention nor probabilities nor answers."
             found.error("missing", entry.name, None, what, "Fill at least one of the three columns, or remove it.")
+        blank = np.flatnonzero(coverage.blank(rows, rows.claims(), usable))
+        if len(blank):
+            what = f"a part is blank here and in {len(blank) - 1} other rows that the file has elsewhere."
+            mend = f"Fill it in every row, or remove {STRESS_FOLDER}/{entry.condition}."
+            found.error("blank", entry.name, int(rows.numbers[blank[0]]), what, mend)
+    for claimed in groups.values():
+        parts = sorted({part for claim in claimed.values() for part in claim})
+        for entry, claim in claimed.items():
+            lacking = [part for part in parts if part not in claim]
+            if lacking and claim:
+                what = f"it has no {lacking[0]}, which another seed under {entry.condition} has."
+                found.error("missing", entry.name, None, what, "Give every seed the same columns.")
 
 
 def _check_rows(

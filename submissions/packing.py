@@ -17,7 +17,7 @@ from benchmark.simulator import Prediction
 from submissions import json_schema, strict_yaml
 from submissions.checks import coverage
 from submissions.folder import contents
-from submissions.format import CONDITIONS, FORMAT, PREDICTIONS_FOLDER, Entry, entry_of
+from submissions.format import CONDITIONS, FORMAT, PARTS, PREDICTIONS_FOLDER, Entry, entry_of
 from submissions.limits import DEFAULT
 from submissions.predictions import read_rows
 from submissions.problems import Findings
@@ -160,7 +160,8 @@ def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.Data
     """Return condition -> what ``stress`` predicted for one simulator of a run, under the published conditions.
 
     Conditions of another seed than the published one are left out, and so is ``relabel`` of a simulator that names
-    slots by labels of its own: a board knows the screen's labels only.
+    slots by labels of its own: a board knows the screen's labels only. Left out too is a condition under which it failed
+    on a session: a blank would make the condition look harder than it is.
 
     Raises:
         InputError: A file is damaged, or it is about other trials than the run's: the run was made again since.
@@ -194,8 +195,17 @@ def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.Data
         if condition == RELABEL and hasattr(simulator_class(known[0].factory), "labels"):
             continue
         frame["answer"] = frame["answer"].astype("Int64")
-        frames[condition] = frame[frame["simulator"] == simulator]
+        frame = frame[frame["simulator"] == simulator]
+        if not _has_gaps(frame):
+            frames[condition] = frame
     return frames
+
+
+def _has_gaps(frame: pd.DataFrame) -> bool:
+    """Return whether a part is missing in some rows and there in others; an answer may be where probabilities are."""
+    there = {part: frame[part].notna() for part in PARTS}
+    there["answer"] = there["answer"] | there["probabilities"]
+    return any(part.any() and not part.all() for part in there.values())
 
 
 def _predictions(frame: pd.DataFrame) -> list[Prediction]:

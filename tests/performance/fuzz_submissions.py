@@ -32,18 +32,19 @@ Case = Callable[[int, Path], tuple[str, list, list[str]]]
 """Number of the case, a folder to write in -> outcome, problems, what was done to the submission."""
 
 
-def doctor_case() -> Case:
-    """Return the case of ``doctor`` and of scoring."""
+def doctor_case(stress: bool = False) -> Case:
+    """Return the case of ``doctor`` and of scoring; with predictions under stress conditions or without."""
     import tasks
     from submissions.examples import GOOD
     from tests.submissions import mutations
     from tests.submissions.fuzzing import run_case
 
     task, base = tasks.load("recgaze", "sample"), mutations.load(GOOD)
+    base = mutations.with_stress(base) if stress else base
     return lambda number, folder: run_case(base, task, number, folder)
 
 
-def submit_case() -> Case:
+def submit_case(stress: bool = False) -> Case:
     """Return the case of ``submit`` and of the board; the sample is loaded once, not once a case."""
     import functools
 
@@ -57,10 +58,16 @@ def submit_case() -> Case:
     tasks.load = lambda name, *_, **__: load(name)  # type: ignore[assignment]
     scratch = Path(tempfile.mkdtemp(prefix="gazebench-fuzz-"))
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-    return BoardCase(mutations.load(GOOD), load("recgaze"), scratch / "board", call).run
+    base = mutations.with_stress(mutations.load(GOOD)) if stress else mutations.load(GOOD)
+    return BoardCase(base, load("recgaze"), scratch / "board", call).run
 
 
-TARGETS: dict[str, Callable[[], Case]] = {"doctor": doctor_case, "submit": submit_case}
+TARGETS: dict[str, Callable[[], Case]] = {
+    "doctor": doctor_case,
+    "doctor-stress": lambda: doctor_case(stress=True),
+    "submit": submit_case,
+    "submit-stress": lambda: submit_case(stress=True),
+}
 """What is tested, by name."""
 
 

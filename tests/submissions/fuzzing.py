@@ -115,16 +115,17 @@ class BoardCase:
         assert added, "an accepted submission added no scores"
         submission = submissions.read(folder)
         expected = {}
-        for entry in submission.entries:
+        for entry in (*submission.entries, *submission.stress):
             scores = scoring.score(self.task, entry.split, submissions.prediction_frame(submission, [entry]))
-            expected[entry.split, entry.seed] = scores
+            expected[entry.condition or "own", entry.split, entry.seed] = scores
         for path in added:
-            for seed, rows in pq.read_table(self.board / path).to_pandas().groupby("seed"):
+            for (condition, seed), rows in pq.read_table(self.board / path).to_pandas().groupby(["condition", "seed"]):
+                name = {"swapped": "swap-users"}.get(str(condition), str(condition))
                 ours = rows.set_index("session_id").sort_index()[list(METRICS)].to_numpy(float)
                 wanted = [
                     scores.set_index("session_id").sort_index()[list(METRICS)].to_numpy(float)
-                    for (_, number), scores in expected.items()
-                    if number == seed and set(scores["session_id"]) == set(rows["session_id"])
+                    for (shown, _, number), scores in expected.items()
+                    if (shown, number) == (name, seed) and set(scores["session_id"]) == set(rows["session_id"])
                 ]
                 assert any(np.array_equal(ours, theirs, equal_nan=True) for theirs in wanted), path
 

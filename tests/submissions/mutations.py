@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from submissions.format import CONDITIONS
+
 Files = dict[str, bytes]
 Rng = np.random.Generator
 
@@ -63,7 +65,7 @@ def pick(rng: Rng, values: Any) -> Any:
 
 
 def predictions(files: Files) -> list[str]:
-    return [name for name in files if name.startswith("predictions/") and not files[name].startswith(LINK)]
+    return [name for name in files if name.startswith(("predictions/", "stress/")) and not files[name].startswith(LINK)]
 
 
 # Metadata
@@ -371,6 +373,17 @@ MUTATIONS: list[Callable[[Files, Rng], None]] = [
 def load(folder: Path) -> Files:
     """Return the files below a folder."""
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def with_stress(base: Files) -> Files:
+    """Return the files with predictions under every stress condition: those without one, over again."""
+    under = {
+        name.replace("predictions", f"stress/{condition}", 1): data
+        for condition in CONDITIONS
+        for name, data in base.items()
+        if name.startswith("predictions/")
+    }
+    return {**base, **under}
 
 
 def mutated(base: Files, rng: Rng) -> tuple[Files, list[str]]:

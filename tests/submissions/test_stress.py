@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -61,6 +62,21 @@ def test_other_seeds_and_other_trials_are_not_packed(tested, mini, tmp_path):
         under_stress(tmp_path / "run", found, "leaking")
 
 
+def test_a_condition_under_which_it_failed_is_not_packed(tested, tmp_path):
+    from benchmark import results
+
+    shutil.copytree(tested, tmp_path / "run")
+    path = tmp_path / "run" / "stress" / "relabel" / "predictions.parquet"
+    table = pq.read_table(path)
+    frame = table.to_pandas()
+    first = frame.index[frame["simulator"] == "leaking"][0]
+    frame.at[first, "attention"] = None
+    gaps = pa.Table.from_pandas(frame, schema=table.schema, preserve_index=False)
+    pq.write_table(gaps.replace_schema_metadata(table.schema.metadata), path)
+    found = results.read(tmp_path / "run")
+    assert set(under_stress(tmp_path / "run", found, "leaking")) == {"true-label", "wrong-label"}
+
+
 def stressed(folder, mini, table, name="stress/layout/mini@1/kfold/seed-1.jsonl"):
     write(folder, mini)
     write_rows(folder / name, table)
@@ -80,12 +96,27 @@ def test_good_rows_pass(mini, tmp_path):
         (lambda t: [{**t[0], "attention": [0.5, 0.5]}, *t[1:]], "has 2 numbers; the session has 4 slots"),
         (lambda t: [{**t[0], "probabilities": [1.0, 1.0, 1.0, 1.0]}, *t[1:]], "sum to 4"),
         (lambda t: [{**t[0], "answer": 9}, *t[1:]], "answer"),
+        (lambda t: [{**t[0], "attention": None}, *t[1:]], "a part is blank here and in 0 other rows"),
+        (lambda t: [{**t[0], "attention": [0, 0, 0, 0]}, *t[1:]], "a part is blank here and in 0 other rows"),
         (lambda t: [{"session_id": r["session_id"]} for r in t], "neither attention nor probabilities nor answers"),
     ],
 )
 def test_bad_rows_are_errors(mini, tmp_path, change, told):
     found = complaints(stressed(tmp_path, mini, change(rows(mini, 2))), mini)
     assert found and all("stress/layout" in line for line in found) and any(told in line for line in found)
+
+
+def test_seeds_under_a_condition_have_the_same_columns(mini, tmp_path):
+    write(tmp_path, mini, {seed: rows(mini, seed) for seed in (1, 2)}, seeds=[1, 2])
+    for seed in (1, 2):
+        table = rows(mini, seed)
+        write_rows(tmp_path / f"stress/layout/mini@1/kfold/seed-{seed}.jsonl", table)
+    assert complaints(tmp_path, mini) == []
+    for row in table:
+        del row["attention"]
+    write_rows(tmp_path / "stress/layout/mini@1/kfold/seed-2.jsonl", table)
+    (line,) = complaints(tmp_path, mini)
+    assert "seed-2.jsonl" in line and "has no attention, which another seed under layout has" in line
 
 
 @pytest.mark.parametrize(

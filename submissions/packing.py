@@ -160,8 +160,8 @@ def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.Data
     """Return condition -> what ``stress`` predicted for one simulator of a run, under the published conditions.
 
     Conditions of another seed than the published one are left out, and so is ``relabel`` of a simulator that names
-    slots by labels of its own: a board knows the screen's labels only. Left out too is a condition under which it failed
-    on a session: a blank would make the condition look harder than it is.
+    slots by labels of its own: a board knows the screen's labels only. Left out too is a condition under which it
+    failed on a session: a blank would make the condition look harder than it is.
 
     Raises:
         InputError: A file is damaged, or it is about other trials than the run's: the run was made again since.

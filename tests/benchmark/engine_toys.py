@@ -91,6 +91,23 @@ class Trained:
 
 
 @dataclass
+class Meeting:
+    """Waits, a minute or two at most, until ``together`` processes have come."""
+
+    together: int = 1
+    notes: str = ""
+
+    def fit(self, train, seed):
+        note(self.notes, "came", str(os.getpid()))
+        until = time.monotonic() + 120
+        while len(set(notes(Path(self.notes), "came"))) < self.together and time.monotonic() < until:
+            time.sleep(0.05)
+
+    def simulate(self, sessions):
+        return [Prediction(s.session_id, np.ones(len(s.slots))) for s in sessions]
+
+
+@dataclass
 class Mortal:
     """Takes its process with it, always."""
 
@@ -147,6 +164,7 @@ class EngineToys(Toys):
         **Toys.entries,
         "numeric": ToyEntry("numeric", f"{__name__}:Numeric", stochastic=True),
         "trained": ToyEntry("trained", f"{__name__}:Trained", stochastic=True),
+        "meeting": ToyEntry("meeting", f"{__name__}:Meeting", stochastic=True),
         "mortal": ToyEntry("mortal", f"{__name__}:Mortal"),
         "modelled": ToyEntry("modelled", f"{__name__}:Modelled", stochastic=True),
         "other-modelled": ToyEntry("other-modelled", f"{__name__}:Modelled", stochastic=True),

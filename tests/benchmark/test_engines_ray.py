@@ -85,9 +85,16 @@ def test_the_same_bytes_come_out_of_every_engine(mini, tmp_path, engine):
         places[name] = {where for _, where in found.values()}
         for file in ("predictions.parquet", "scores.parquet", "table.md"):
             assert (tmp_path / name / file).read_bytes() == (tmp_path / "local" / file).read_bytes(), file
-    # Workers are reused, and without a limit trials spread over both nodes.
+    # Workers are reused.
     assert len(places["one"]) == 1 and len(places["two"]) <= 2 and len(places["cluster"]) <= 3
-    assert len({where.split(" process ")[0] for where in places["cluster"]}) == 2
+
+
+def test_without_a_limit_trials_spread_over_all_nodes(mini, tmp_path, engine):
+    settings = {"meeting.together": 3, "meeting.notes": str(tmp_path)}
+    asked = config("meeting", seeds=(1, 2, 3), split="loo", settings=settings)
+    run(asked, mini, CATALOGUE, tmp_path / "run", engine=engine())
+    places = {where for _, where in stored(asked, mini, tmp_path / "run").values()}
+    assert len(places) == 3 and len({where.split(" process ")[0] for where in places}) == 2
 
 
 def test_a_killed_worker_costs_no_epoch_that_was_kept_and_changes_nothing(mini, tmp_path, engine):

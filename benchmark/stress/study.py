@@ -94,6 +94,7 @@ class Study:
         Raises:
             InputError: A simulator cannot be had as its trial left it, or a file cannot be written.
         """
+        before = records.read_results(self.run)  # first: a damaged file is told before anything is computed
         reasons = {(test, name): self._why_not(test, name) for test in tests for name in self.trials}
         wanted = {
             name: [condition for test in tests if not reasons[test, name] for condition in c.CONDITIONS[test]]
@@ -110,7 +111,6 @@ class Study:
             new += transferred(self.bench, self.trials, other, self.found.split)
             notices.append(other.notice)
         self._write_predictions()
-        before = records.read_results(self.run)
         kept = self._still_true(before) if before is not None else []
         notice = "; ".join(dict.fromkeys(line for line in notices if line))
         seed = self.bench.seed

@@ -220,3 +220,12 @@ def test_an_interrupted_test_goes_on_where_it_was(toys, mini, tmp_path):
     found = study(mini, tmp_path / "run", ("by-item",), report=said.append).test(("relabel",))
     assert len(said) == 1 + 4 and "is kept" in said[0]
     assert value(found, "relabel", "by-item", "answer stays with the item") == 1
+
+
+def test_a_damaged_record_is_told_before_anything_is_computed(mini, tmp_path):
+    out = finished(mini, tmp_path / "run", ("by-item",))
+    (out / "stress").mkdir()
+    (out / "stress" / "stress.json").write_text("{")
+    with pytest.raises(InputError, match=r"stress\.json is damaged"):
+        study(mini, out).test(("swap-users",))
+    assert not (out / "stress" / "parts").exists()

@@ -15,6 +15,7 @@ from benchmark.engines.local import LocalEngine
 from benchmark.engines.tally import Standing, Tally
 from benchmark.engines.trial import run_trial
 from benchmark.metrics import get
+from benchmark.planning import FILE as PLAN
 from benchmark.results import Results
 from benchmark.store import TrialStore
 from benchmark.trials import Trial, expand
@@ -227,7 +228,7 @@ def run(
     catalogue.entry(config.reference)
     trials = expand(config, task, catalogue)
     trials = [replace(trial, parallel=_parallel(engine, trial)) for trial in trials]
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "trials").is_dir())):
+    if out.exists() and not (out.is_dir() and ((out / "trials").is_dir() or {p.name for p in out.iterdir()} <= {PLAN})):
         raise InputError(f"{out} exists and is not a run's folder; choose another with --out.")
     store = TrialStore(out / "trials")
     failed = run_missing(

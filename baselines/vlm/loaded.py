@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
@@ -40,24 +41,39 @@ def number_format(dtype: str) -> str:
 
 
 def load(name: str, dtype: str = "auto") -> Any:
-    """Return the backbone ``name`` on the environment's device; the two used last stay loaded.
+    """Return the backbone ``name`` on the environment's device.
+
+    What was used last stays loaded: two small backbones, of larger ones a single one, so that no trial needs memory
+    for a model that is not its own.
 
     Raises:
         InputError: See ``backbones.load_backbone``.
     """
-    return _load(name, device_name(), number_format(dtype))
-
-
-@functools.lru_cache(maxsize=2)
-def _load(name: str, device: str | None, dtype: str) -> Any:
     from baselines.backbones import load_backbone
+    from baselines.tuning.memory import small
 
-    return load_backbone(name, device, dtype)
+    key = (name, device_name(), number_format(dtype))
+    found = _loaded.pop(key, None)
+    if found is None:
+        for other in [other for other, backbone in _loaded.items() if not small(backbone.model)]:
+            del _loaded[other]
+        gc.collect()  # a model and what hangs on it refer to each other
+        found = load_backbone(*key)
+        kept = _KEPT - 1 if small(found.model) else 0
+        for other in list(_loaded)[: len(_loaded) - kept]:
+            del _loaded[other]
+    _loaded[key] = found
+    return found
+
+
+_KEPT = 2
+_loaded: dict[tuple[str, str | None, str], Any] = {}
+"""What is loaded, the one used last at the end."""
 
 
 def forget() -> None:
     """Let go of the backbones that are loaded."""
-    _load.cache_clear()
+    _loaded.clear()
 
 
 @functools.lru_cache(maxsize=1)

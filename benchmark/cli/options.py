@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -48,6 +48,58 @@ def add_engine_arguments(parser: argparse.ArgumentParser, default: str = "local"
         metavar="N",
         help="GPUs of a trial with a model, such as 0.5 (default: as finished trials of its kind needed, else 1)",
     )
+
+
+def add_plan_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--plan``."""
+    parser.add_argument(
+        "--plan",
+        nargs="?",
+        const=8,
+        type=int,
+        metavar="N",
+        help="run nothing: time N sessions (default: 8) of each kind of trial here, say how long the rest would take",
+    )
+
+
+def show_plan(
+    arguments: argparse.Namespace,
+    engine: EngineSettings,
+    trials: Mapping[str, Sequence[Trial]],
+    load: Callable[[str], Task],
+    out: Path,
+) -> None:
+    """Print how long the missing trials of a run would take; the timings are kept as ``plan.json`` in its folder.
+
+    Args:
+        arguments: With ``plan`` and ``force``.
+        engine: Threads of a trial, and trials at a time.
+        trials: Task name -> its trials.
+        load: Task name -> task.
+        out: Folder of the run.
+
+    Raises:
+        InputError: The number of sessions is out of range, DeepSpeed is asked for, or a simulator fails.
+    """
+    from benchmark import planning
+    from benchmark.store import TrialStore
+
+    if arguments.plan < 1:
+        raise InputError(f"--plan {arguments.plan}: the number of sessions to time must be at least 1.")
+    if engine.deepspeed is not None:
+        raise InputError("--plan times trials of one process; leave out --deepspeed.")
+    found = planning.plan(
+        trials,
+        load,
+        TrialStore(out / "trials"),
+        out / planning.FILE,
+        sessions=arguments.plan,
+        threads=engine.threads,
+        again=arguments.force,
+        progress=bar,
+    )
+    sys.stdout.write(planning.render(found, engine.workers or 1) + "\n")
+    say(f"nothing was run; written to {out}: {planning.FILE}")
 
 
 def asked_engine(

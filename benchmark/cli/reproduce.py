@@ -19,7 +19,7 @@ HELP_BACKBONE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_engine_arguments
+    from benchmark.cli.options import add_engine_arguments, add_plan_argument
 
     parser.add_argument("part", help="main, ablation, adserp, significance, sensitivity, perception, examples or all")
     parser.add_argument("--preset", default="full", metavar="NAME", help="full (default) or quick: 2 seeds, 2 epochs")
@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with-published", action="store_true", help="print the paper's values beside ours")
     parser.add_argument("--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="as in run")
     parser.add_argument("--force", action="store_true", help="run finished trials again")
+    add_plan_argument(parser)
     add_engine_arguments(parser)
 
 
@@ -44,7 +45,7 @@ def call(arguments: argparse.Namespace) -> int:
     from baselines import registry
     from benchmark.catalogue import check_settings
     from benchmark.cli import options
-    from benchmark.reproduction import Choice, build, groups_of, layouts, render, run_groups, write
+    from benchmark.reproduction import Choice, build, groups_of, layouts, render, run_groups, trials_of, write
     from benchmark.reproduction.figures import figure_layouts, render_figure, require_matplotlib, write_figure
     from benchmark.reproduction.formats import SUFFIXES
     from benchmark.reproduction.groups import STAND_INS
@@ -69,7 +70,7 @@ def call(arguments: argparse.Namespace) -> int:
     )
     chosen = [layout for layout in found_layouts if arguments.part in (layout.part, "all")]
     figures = [layout for layout in found_figures if arguments.part in (layout.part, "all")]
-    if figures:
+    if figures and arguments.plan is None:
         require_matplotlib()
     groups = [(layout, groups_of(layout, choice)) for layout in chosen]
     figure_groups = [(layout, layout.groups(choice)) for layout in figures]
@@ -77,6 +78,10 @@ def call(arguments: argparse.Namespace) -> int:
     simulators = dict.fromkeys(name for group in wanted for name in group.config.simulators)
     check_settings([registry.entry(name) for name in simulators], choice.settings or {})
     load_task = functools.cache(lambda name: options.load_task(name, _data_of(name, arguments.data)))
+    if arguments.plan is not None:
+        asked = options.asked_engine(arguments, {})
+        options.show_plan(arguments, asked, trials_of(wanted, load_task, registry)[1], load_task, arguments.out)
+        return 0
     engine = options.make_engine(arguments, {})
     store = TrialStore(arguments.out / "trials")
     with options.LiveDisplay() as display:

@@ -11,12 +11,12 @@ from tasks.errors import InputError
 if TYPE_CHECKING:
     from benchmark.catalogue import Catalogue
     from benchmark.config import RunConfig
-    from benchmark.engines import Engine
+    from benchmark.engines import Engine, EngineSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_engine_arguments, add_task_arguments
+    from benchmark.cli.options import add_engine_arguments, add_plan_argument, add_task_arguments
 
     add_task_arguments(parser, required=False)
     add_engine_arguments(parser)
@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operator", metavar="NAME", help="short for --set operator=...: how attention is probed")
     parser.add_argument("--label", action="store_true", help="also compute attention for the true click, unranked")
     parser.add_argument("--force", action="store_true", help="run finished trials again")
+    add_plan_argument(parser)
     parser.add_argument("--json", action="store_true", help="print results as JSON instead of a table")
     parser.add_argument(
         "--deepspeed",
@@ -67,10 +68,29 @@ def call(arguments: argparse.Namespace) -> int:
     given.pop(LAYOUT, None)
     assert isinstance(how, dict)  # read_config has checked it
     asked = options.asked_engine(arguments, how)
+    if arguments.plan is not None:
+        return _plan(arguments, *_asked(arguments, given), asked)
     if asked.deepspeed is not None and asked.name == "local":
         return _on_all_processes(arguments, given, asked.deepspeed, asked.threads)
     engine = options.make_engine(arguments, how)
     return _run(arguments, *_asked(arguments, given), engine)
+
+
+def _plan(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, engine: EngineSettings) -> int:
+    """Say how long what is missing would take."""
+    from benchmark.cli import options
+    from benchmark.trials import expand
+
+    task = options.load_task(config.task, config.data)
+    trials = {task.name: expand(config, task, catalogue)}
+    options.show_plan(arguments, engine, trials, lambda name: task, _out(arguments, config))
+    return 0
+
+
+def _out(arguments: argparse.Namespace, config: RunConfig) -> Path:
+    """Return the folder of the run."""
+    out: Path = arguments.out or Path("runs") / f"{config.task}-{config.split}"
+    return out
 
 
 def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tuple[RunConfig, Catalogue]:
@@ -135,7 +155,7 @@ def _run(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue,
     from benchmark.runner import TrialsFailed, run
 
     task = options.load_task(config.task, config.data)
-    out = arguments.out or Path("runs") / f"{config.task}-{config.split}"
+    out = _out(arguments, config)
     failed: tuple[object, ...] = ()
     with options.LiveDisplay() as display:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.reproduction.groups import Choice, Found, Group, groups_of, run_groups
+from benchmark.reproduction.groups import Choice, Found, Group, groups_of, run_groups, trials_of
 from benchmark.reproduction.layout import Layout, layouts, read_layout
 from benchmark.reproduction.printing import render, write
 from benchmark.reproduction.table import Table, build
@@ -19,5 +19,6 @@ __all__ = [
     "read_layout",
     "render",
     "run_groups",
+    "trials_of",
     "write",
 ]

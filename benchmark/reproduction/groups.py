@@ -158,6 +158,24 @@ def groups_of(layout: HasRuns, choice: Choice, varied: Varied | None = None) -> 
     return found
 
 
+def trials_of(
+    groups: Sequence[Group], load_task: Callable[[str], Task], catalogue: Catalogue
+) -> tuple[list[list[Trial]], dict[str, list[Trial]]]:
+    """Return the trials of each group, and task name -> its trials, each once however many groups need it.
+
+    Args:
+        groups: What is run.
+        load_task: Task name -> task.
+        catalogue: Where simulators are found.
+    """
+    tasks = {name: load_task(name) for name in dict.fromkeys(group.config.task for group in groups)}
+    by_group = [expand(group.config, tasks[group.config.task], catalogue) for group in groups]
+    by_task: dict[str, dict[str, Trial]] = {name: {} for name in tasks}
+    for group, trials in zip(groups, by_group, strict=True):
+        by_task[group.config.task].update({trial.identity(): trial for trial in trials})
+    return by_group, {name: list(trials.values()) for name, trials in by_task.items()}
+
+
 def run_groups(
     groups: Sequence[Group],
     load_task: Callable[[str], Task],
@@ -171,7 +189,7 @@ def run_groups(
 
     Args:
         groups: What to run.
-        load_task: Task name -> task.
+        load_task: Task name -> task, the same one whenever it is asked.
         catalogue: Where simulators are found.
         store: Where finished trials are kept; a trial that several groups need is run once.
         engine: What carries the trials out.
@@ -180,15 +198,10 @@ def run_groups(
     Returns:
         The groups in the given order, without those of which nothing is complete; and the failed trials.
     """
-    tasks = {name: load_task(name) for name in dict.fromkeys(group.config.task for group in groups)}
-    trials = [expand(group.config, tasks[group.config.task], catalogue) for group in groups]
+    trials, wanted = trials_of(groups, load_task, catalogue)
     failed: list[FailedTrial] = []
-    for name, task in tasks.items():
-        wanted: dict[str, Trial] = {}
-        for group, of_group in zip(groups, trials, strict=True):
-            if group.config.task == name:
-                wanted.update({trial.identity(): trial for trial in of_group})
-        failed += run_missing(list(wanted.values()), task, store, engine=engine, **showing)
+    for name, of_task in wanted.items():
+        failed += run_missing(of_task, load_task(name), store, engine=engine, **showing)
     broken = {failure.trial.identity() for failure in failed}
     found = []
     for group, of_group in zip(groups, trials, strict=True):
@@ -196,7 +209,7 @@ def run_groups(
         complete = tuple(name for name in group.config.simulators if name not in incomplete)
         if complete:
             config = replace(group.config, simulators=complete)
-            results, scores, predictions = assemble(config, tasks[config.task], catalogue, of_group, store)
+            results, scores, predictions = assemble(config, load_task(config.task), catalogue, of_group, store)
             identities = {
                 name: tuple(t.identity() for t in of_group if t.simulator == name.removesuffix(" [label]"))
                 for name in dict.fromkeys(scores["simulator"])

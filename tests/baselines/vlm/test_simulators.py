@@ -147,7 +147,7 @@ def test_a_fit_resumed_in_a_new_simulator_predicts_the_same(folder, tmp_path, mo
     with pytest.raises(KeyboardInterrupt):
         first.fit(sessions(), 1)
     monkeypatch.undo()
-    loaded._load.cache_clear()
+    loaded.forget()
     second, said = build("fixate", folder, epochs=3), []
     second.attach(workspace(tmp_path, said))
     second.fit(sessions(), 1)
@@ -255,11 +255,37 @@ def test_the_material_changes_with_the_model_and_the_number_format(folder, tmp_p
     assert build("fixate", folder, dtype="float64").material() != first
 
 
-def test_a_backbone_is_loaded_once_per_process(folder):
-    loaded._load.cache_clear()
+@pytest.fixture
+def loads(monkeypatch):
+    """The backbones that are loaded, in order; nothing is loaded before."""
+    from baselines import backbones
+
+    loaded.forget()
+    found, load = [], backbones.load_backbone
+    monkeypatch.setattr(backbones, "load_backbone", lambda name, *rest: found.append(name) or load(name, *rest))
+    yield found
+    loaded.forget()
+
+
+def test_a_backbone_is_loaded_once_per_process(folder, loads):
     fitted("backbone", folder)
     fitted("random-prompt", folder)
-    assert loaded._load.cache_info().misses == 1
+    assert loads == [folder]
+
+
+def test_two_small_backbones_stay_loaded_and_a_large_one_is_alone(folder, tmp_path, loads, monkeypatch):
+    import shutil
+
+    first, second, third = folder, *(str(shutil.copytree(folder, tmp_path / name)) for name in "bc")
+    for name in (first, second, first, third, first, second):
+        loaded.load(name)
+    assert loads == [first, second, third, second]  # the third took the place of the second
+    monkeypatch.setattr("baselines.tuning.memory.SMALL", 0)
+    loaded.load(third)
+    for name in (third, first, third):
+        loaded.load(name)
+        assert [key[0] for key in loaded._loaded] == [name]
+    assert loads[4:] == [third, first, third]
 
 
 def test_variants_are_settings_of_one_class():

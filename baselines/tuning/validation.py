@@ -2,7 +2,8 @@
 
 Holding out whole users would cost them their prompt, so sessions are held out per user: users
 give up one random session each, in random order and round after round, until the share is reached; everybody keeps at
-least one.
+least one. Only where nobody has two sessions, users are held out whole: their coefficients stay at their start, alike for
+all bases, and what the other users learn together is validated.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ def split(
         train: The training sessions of a fold.
         share: Share to hold out, 0..1; the number is rounded.
         seed: Of a generator of its own.
-        report: Is told which users are too short of sessions to give one up.
+        report: Is told which users are too short of sessions to give one up, or are held out whole.
 
     Raises:
-        InputError: There is no training session, or a share above 0 is asked for and nobody can give up a session.
+        InputError: There is no training session, or a share above 0 is asked for and there is only one.
     """
     if not train:
         raise InputError("there is no training session to fit on; choose another split or a larger data set.")
@@ -43,18 +44,15 @@ def split(
     for index, session in enumerate(train):
         own[session.user].append(index)
     short = sorted(user for user, indices in own.items() if len(indices) < FEWEST)
+    generator = np.random.default_rng(seed)
+    users = [str(user) for user in generator.permutation(sorted(own))]
     if len(short) == len(own):
-        raise InputError(
-            f"each of the {len(own)} users ({_names(sorted(own))}) has a single training session, so none can be held "
-            "out for validation; set validation=0 or use a larger data set."
-        )
+        return _without_users(train, users[: max(1, wanted)], report)
     if short:
         report(
             f"{len(short)} of {len(own)} users have a single training session ({_names(short)}): "
             "they are trained on, not validated."
         )
-    generator = np.random.default_rng(seed)
-    users = [str(user) for user in generator.permutation(sorted(own))]
     held: set[int] = set()
     while len(held) < max(1, wanted):
         before = len(held)
@@ -65,6 +63,27 @@ def split(
             break
     kept = [session for index, session in enumerate(train) if index not in held]
     return kept, [session for index, session in enumerate(train) if index in held]
+
+
+def _without_users(
+    train: Sequence[Session], out: Sequence[str], report: Callable[[str], None]
+) -> tuple[list[Session], list[Session]]:
+    """Return the sessions of the users that stay and of those held out whole.
+
+    Raises:
+        InputError: Nobody stays.
+    """
+    if len(out) == len(train):
+        raise InputError(
+            f"nobody would be left to train on: of {len(train)} users with one training session each, {len(out)} are to be "
+            "held out for validation; set validation=0 or use a larger data set."
+        )
+    report(
+        f"each of the {len(train)} users has a single training session: {len(out)} of them ({_names(sorted(out))}) are "
+        "held out whole to choose the epoch, and get no coefficients of their own. validation=0 trains on everybody."
+    )
+    held = set(out)
+    return [s for s in train if s.user not in held], [s for s in train if s.user in held]
 
 
 def _names(users: list[str]) -> str:

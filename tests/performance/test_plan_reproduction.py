@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-from tests.performance.plan_reproduction import Costs, Job, makespan, of_runs, per_trial, plan, read_costs, write_costs
+from tests.performance.plan_reproduction import Costs, Job, makespan, of_plans, of_runs, plan
 
 JOBS = [Job("a", 4.0), Job("b", 7.0), Job("a", 2.0), Job("b", 1.0)]
-FREE = Costs("test", {}, startup=0.0, load=0.0, node_bytes=0.0, bandwidth=10.0, per_node=2)
+FREE = Costs("test", (), startup=0.0, load=0.0, node_bytes=0.0, bandwidth=10.0, per_node=2)
 
 
 def costs(**values):
@@ -66,27 +66,27 @@ def test_the_bottleneck_is_what_costs_most(changed, workers, bottleneck):
     assert found.busy == pytest.approx(14.0 / workers / found.seconds)
 
 
-def test_a_trial_that_is_trained_has_its_epochs():
-    assert per_trial("recgaze", 0.0, 2.0) == 76 * 2.0
-    assert per_trial("recgaze", 3.0, 2.0, epochs=10) == 10 * (424 * 3.0 + 75 * 2.0) + 76 * 2.0
-
-
-def test_costs_are_read_from_finished_trials_and_from_files(tmp_path):
-    for number, (seed, seconds) in enumerate([(0, 3.0), (1, 5.0)]):
+def test_costs_are_read_from_finished_trials(tmp_path):
+    for number, (backbone, seconds) in enumerate([("x", 3.0), ("x", 5.0), (None, 1.0)]):
         folder = tmp_path / "trials" / str(number)
         folder.mkdir(parents=True)
-        record = {
-            "task": "recgaze",
-            "simulator": "fixate",
-            "seed": seed,
-            "settings": {"backbone": "x", "operator": "rollout"},
-            "cost": {"seconds": seconds, "seconds_fit": 0.0, "seconds_simulate": 0.0},
-        }
-        (folder / "trial.json").write_text(json.dumps(record))
-    found = of_runs([tmp_path])
-    assert found.trials == {("recgaze", "x", "rollout", "fixate"): 4.0}
-    assert [job.seconds for job in found.jobs(5)] == [4.0] * 5
-    write_costs(found, tmp_path / "costs.json")
-    assert read_costs(tmp_path / "costs.json") == found
+        settings = {} if backbone is None else {"backbone": backbone}
+        (folder / "trial.json").write_text(json.dumps({"settings": settings, "cost": {"seconds": seconds}}))
+    assert of_runs([tmp_path], 2.0).jobs == (Job("x", 1.5), Job("x", 2.5))
     with pytest.raises(SystemExit, match="no finished trial"):
-        of_runs([tmp_path / "trials"])
+        of_runs([tmp_path / "trials"], 1.0)
+
+
+def test_costs_are_read_from_a_plan(mini, tmp_path):
+    from benchmark import planning
+    from benchmark.config import RunConfig
+    from benchmark.store import TrialStore
+    from benchmark.trials import expand
+    from tests.benchmark.toys import Toys
+
+    path = tmp_path / planning.FILE
+    trials = expand(RunConfig(task="mini", simulators=("noisy", "sharp"), seeds=(1, 2, 3)), mini, Toys())
+    found = planning.plan({"mini": trials}, lambda name: mini, TrialStore(tmp_path), path, sessions=2)
+    jobs = of_plans([path], 4.0).jobs
+    assert [job.seconds for job in jobs] == [found.rows[0].seconds / 4] * 3 + [found.rows[1].seconds / 4]
+    assert "simulated: seven invented users" in of_plans([path], 1.0).source

@@ -38,13 +38,25 @@ def test_users_with_a_single_session_are_named_and_trained_on():
     assert len(said) == 1 and "2 of 5 users" in said[0] and "single0, single1" in said[0]
 
 
+def test_where_nobody_has_two_sessions_users_are_held_out_whole():
+    said, train = [], sessions(users=20, each=1)
+    kept, held = split(train, 0.15, 7, said.append)
+    assert len(held) == 3 and sorted(ids(kept) + ids(held)) == sorted(ids(train))
+    assert ids(kept) == [i for i in ids(train) if i in set(ids(kept))]
+    assert ids(split(train, 0.15, 7)[1]) == ids(held) != ids(split(train, 0.15, 8)[1])
+    [line] = said
+    assert "each of the 20 users" in line and all(session.user in line for session in held)
+
+
 def test_no_validation_on_request():
     train = sessions(users=2, each=1)
     assert split(train, 0, 0) == (train, [])
 
 
 def test_too_few_sessions_are_named():
-    with pytest.raises(InputError, match="each of the 2 users .u0, u1. has a single training session.*validation=0"):
-        split(sessions(users=2, each=1), 0.15, 0)
+    with pytest.raises(InputError, match="nobody would be left to train on: of 1 users.*validation=0"):
+        split(sessions(users=1, each=1), 0.15, 0)
+    with pytest.raises(InputError, match="nobody would be left"):
+        split(sessions(users=3, each=1), 0.9, 0)
     with pytest.raises(InputError, match="no training session"):
         split([], 0.15, 0)

@@ -2,8 +2,8 @@
 
 Holding out whole users would cost them their prompt, so sessions are held out per user: users
 give up one random session each, in random order and round after round, until the share is reached; everybody keeps at
-least one. Only where nobody has two sessions, users are held out whole: their coefficients stay at their start, alike for
-all bases, and what the other users learn together is validated.
+least one. Only where nobody has two sessions, users are held out whole: their coefficients stay at their start, alike
+for all bases, and what the other users learn together is validated.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def _without_users(
     """
     if len(out) == len(train):
         raise InputError(
-            f"nobody would be left to train on: of {len(train)} users with one training session each, {len(out)} are to be "
-            "held out for validation; set validation=0 or use a larger data set."
+            f"nobody would be left to train on: of {len(train)} users with one training session each, {len(out)} are "
+            "to be held out for validation; set validation=0 or use a larger data set."
         )
     report(
         f"each of the {len(train)} users has a single training session: {len(out)} of them ({_names(sorted(out))}) are "

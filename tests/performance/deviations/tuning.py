@@ -8,7 +8,7 @@ from unittest import mock
 
 from baselines.vlm import item_list
 from tasks.types import Session
-from tests.performance.deviations.material import Material
+from tests.performance.deviations.material import POCKET, Material
 from tests.performance.deviations.measuring import (
     ADSERP,
     SEED,
@@ -55,6 +55,24 @@ def rates(material: Material) -> list[Effect]:
 
 def last_epoch(material: Material) -> list[Effect]:
     return against(material, validation=0.0)
+
+
+def weight(material: Material) -> list[Effect]:
+    return against(material, lambda_=0.5)
+
+
+def patience(material: Material) -> list[Effect]:
+    return against(material, patience=0)
+
+
+def whole_users(material: Material) -> list[Effect]:
+    """Tune on AdSERP's loo, where every user has one training session: all of them there, a share held out here."""
+    split = folds(material.adserp_screens, "loo")
+    there, here = (
+        tested("fixate", material.adserp_screens, split, SEED, **{**POCKET, "validation": share})
+        for share in (0.0, 0.15)
+    )
+    return both(METRICS, there, here, "fixate", f"{ADSERP}; {STAND_IN}")
 
 
 def clip(material: Material) -> list[Effect]:
@@ -138,6 +156,9 @@ DEVIATIONS = (
     Deviation("tuning-operator", operator),
     Deviation("tuning-rates", rates),
     Deviation("tuning-validation", last_epoch),
+    Deviation("tuning-users", whole_users, needs=frozenset({"adserp"})),
+    Deviation("tuning-patience", patience),
+    Deviation("tuning-lambda", weight),
     Deviation("tuning-clip", clip),
     Deviation("tuning-start", start),
     Deviation("tuning-strangers", strangers),

@@ -100,7 +100,9 @@ def draw(epochs: Sequence[Epoch], best: int, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 6), layout="constrained")
+    # A layout that matplotlib works out would take longer than a small trial's epochs.
+    figure = Figure(figsize=(10, 6))
+    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.08, top=0.95, wspace=0.14, hspace=0.32)
     FigureCanvasAgg(figure)
     for axes, (title, names) in zip(figure.subplots(2, 2).flat, _PANELS, strict=True):
         for name in names:
@@ -110,5 +112,6 @@ def draw(epochs: Sequence[Epoch], best: int, path: Path) -> None:
         axes.axvline(best, color="0.6", linestyle=":", label="best epoch")
         axes.set_title(title)
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(fontsize="small")
     figure.savefig(path, dpi=100)

@@ -99,7 +99,8 @@ def _connect(ray: Any, settings: EngineSettings, payload: int) -> None:
         where = f"join the Ray cluster at {settings.address}" if settings.address else "start Ray on this machine"
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"cannot {where}: {first.rstrip('.')}. A machine joins a cluster with 'ray start --address=HOST:{_PORT}'."
+            f"cannot {where}: {first.rstrip('.')}. A machine joins a cluster with 'ray start --address=HOST:{_PORT}'; "
+            "where the cluster has a token, RAY_AUTH_MODE=token must be set here, too."
         ) from error
 
 

@@ -1,12 +1,17 @@
 """Where the commands of the documents are not run exactly as they stand, and why.
 
-``test_blocks.py`` runs every command. One that is changed before it is run (``IN_PLACE``) or only read (``READ_ONLY``)
-is listed here; one that neither runs nor is listed fails the test, and so does an entry that nothing needs.
+``test_blocks.py`` runs every command. One that is changed before it is run is listed here; the changes make it small,
+or give it what the reader would: a folder, a port, the installation that is there already. An entry that nothing
+needs fails the test.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tests.documents.workshop import Workshop
 
 
 class InPlace(NamedTuple):
@@ -23,29 +28,25 @@ class InPlace(NamedTuple):
     reason: str
 
 
-class ReadOnly(NamedTuple):
-    """Commands that are not run; their options and files are held against what is there.
-
-    Attributes:
-        pattern: The whole command.
-        reason: Why.
-    """
-
-    pattern: str
-    reason: str
-
-
 _THEIRS = "something of the reader's: a small one of the same kind"
 _LONG = "takes minutes with the pocket backbones"
-_RAY = "starting Ray takes ten seconds; tests/benchmark/test_engines_ray.py holds it against the engine local"
+_INSTALLED = "the environment that the tests run in stands for the one that would be set up"
+_PROOF = "takes minutes to hours"
+_TINY = "--backbone qwen3-vl={tiny[qwen3_vl]},internvl3.5={tiny[internvl]}"
 
 IN_PLACE = (
-    InPlace(r"^make run$", "{main_job}", "what the Makefile runs behind the installation"),
+    InPlace(r"^make run$", "make -o .venv/.installed BIN={few} run", f"{_INSTALLED}, with options for a small run"),
+    InPlace(r"^make test$", "PYTEST_ADDOPTS={quick_tests} make -o .venv/.tested BIN={programs} test",
+            f"{_INSTALLED}, with a few of the tests: these here are among all"),
+    InPlace(r"^\.venv/bin/(python -m pytest .*)$", r"PYTEST_ADDOPTS={quick_tests} \1", "likewise"),
+    InPlace(r"^pip install 'gazebench(\[\w+\])'$",
+            r"pip install --dry-run --no-index --no-build-isolation --disable-pip-version-check .\1", _INSTALLED),
     InPlace(r"(?<= prepare --task )(\S+)(.* --raw) DIR\b", r"\1\2 {raw[\1]}", _THEIRS),
     InPlace(r"(?<= --posters )DIR\b", "{empty}", _THEIRS),
     InPlace(r"(?<= --task )(\S+)(.* --data) DIR\b", r"\1\2 {data}/\1", _THEIRS),
     InPlace(r"(?<= reproduce all --data )DIR\b", "{data}", _THEIRS),
-    InPlace(r"=FOLDER\b", "={checkpoint}", _THEIRS),
+    InPlace(r"(?<=\.py --data )DIR\b", "{replay}", _THEIRS),
+    InPlace(r" --backbone qwen3-vl=FOLDER,internvl3\.5=FOLDER\b", f" {_TINY}", _THEIRS),
     InPlace(r"\bSESSION_ID\b", "KInIT_1-30", _THEIRS),
     InPlace(r"\bpredictions\.parquet\b", "{run}/predictions.parquet", _THEIRS),
     InPlace(r"\btable\.csv\b", "{table}", _THEIRS),
@@ -60,27 +61,38 @@ IN_PLACE = (
             "{submitted[old]} {submitted[new]}", "submissions on the board"),
     InPlace(r"\bbase_url=\S+ model=NAME\b", "base_url={endpoint} model=stub", "an endpoint in this process"),
     InPlace(r"\b3fa2b1c9\b", "{trial}", "a trial of the run at hand"),
-    InPlace(r" --engine ray\b| --workers \d+\b", "", _RAY),
+    InPlace(r"^(?!.* --address )(.* benchmark tune .*|.* --preset tuned --engine ray|.* --engine ray --deepspeed .*)$",
+            r"\1 --address auto", "each Ray takes seconds to start: one cluster for all documents; `run --task recgaze "
+            "--engine ray` of the README starts its own"),
+    InPlace(r"(?<= --workers-per-trial )4$", "2", "as many as there are cores"),
+    InPlace(r"^(?!.* --workers-per-trial )(.* --deepspeed .*--address auto)$", r"\1 --workers-per-trial 1",
+            "each worker takes ten seconds to start; the guide to farming out has two"),
     InPlace(r"^(?!.* --(?:simulators|config) )(.* benchmark run .*)$",
             r"\1 --simulators position-prior --seeds 42", _LONG),
-    InPlace(r"^(.* benchmark run .*--simulators fixate\b.*)$", r"\1 --set epochs=1 --seeds 42", _LONG),
-    InPlace(r"(?<= benchmark tune )(.*)--simulator fixate --space configs/spaces/fixate.yaml$",
-            r"\1--simulator user-prior --space {space} --engine local --out runs/tune-recgaze-loo-fixate", _LONG),
-    InPlace(r"(?<= benchmark reproduce )(?:main|ablation|all)\b(.*)$",
-            r"adserp\1 --preset quick --backbone qwen3-vl={checkpoint} --set epochs=1",
-            "three operators take minutes; every part has its tests in tests/benchmark/reproduction"),
+    InPlace(r"^(.* --engine ray .*--seeds 42)$", r"\1 --force", "the trials were finished just before"),
+    InPlace(r"^(?!.* --seeds )(.* benchmark run .*--simulators fixate\b.*|.* --config runs/tune.*)$",
+            r"\1 --seeds 123", _LONG),
+    InPlace(r"^(.* benchmark run .*--simulators fixate\b.*|.* --config runs/tune.*)$", r"\1 --set epochs=1", _LONG),
+    InPlace(r"(?<= --space )configs/spaces/fixate\.yaml\b", "{space} --set epochs=1 --workers 1", _LONG),
+    InPlace(r"^(?!.* --backbone )(.* benchmark reproduce .*)$", rf"\1 {_TINY}", _LONG),
+    InPlace(r"^(.* benchmark reproduce .*)$", r"\1 --preset quick --set epochs=1 --out {reproduced}", f"{_LONG}; one "
+            "store for all documents, because what one of them has run the others keep"),
+    InPlace(r"\bruns/reproduce\b", "{reproduced}", "the same store"),
+    InPlace(r"(?<=^torchrun )", "--standalone ", "a port that is free"),
+    InPlace(r"(?<=^ray start --head --port )6379$", "{port} {node} --include-dashboard false", "a port that is free"),
+    InPlace(r"(?<=^ray start --address )FIRST:6379$", "127.0.0.1:{port} {node}", "a second node on this machine"),
+    InPlace(r"(?<=/ray_engines\.py)$", " --simulators position-prior --only local 'ray, two nodes'", _PROOF),
+    InPlace(r"(?<=/ray_chaos\.py)$", " worker --trials 4", _PROOF),
+    InPlace(r"(?<=/ray_overhead\.py)$", " --only null --workers 1 --few 1 --many 2", _PROOF),
+    InPlace(r"(?<=/zero_in_ray\.py)$", " --simulator text --workers 1", _PROOF),
+    InPlace(r"(?<=/deviation_effects\.py)(?= )", " --only adserp-page adserp-widgets", _PROOF),
+    InPlace(r"(?<=/does_it_work\.py)(?= )",
+            " --populations 1 --users 6 --sessions 3 --seeds 42 --set epochs=1", _PROOF),
 )  # fmt: skip
 
-READ_ONLY = (
-    ReadOnly(r"make test", "runs these tests"),
-    ReadOnly(r"\.venv/bin/python -m pytest .*", "runs these tests"),
-    ReadOnly(r"python docs/generate\.py.*", "writes the documents; test_generated.py calls what it calls"),
-    ReadOnly(r"pip install 'gazebench\[\w+\]'", "installs packages"),
-    ReadOnly(r"torchrun .*", "starts processes that wait for each other; tests/baselines/distributed does"),
-    ReadOnly(r"ray start .*", "starts a cluster; tests/benchmark/test_engines_ray.py does"),
-    ReadOnly(r"python -m benchmark .* --address \S+.*", "joins a cluster that is not there"),
-    ReadOnly(
-        r"python -m benchmark .* --deepspeed .*", "starts workers that share a trial; tests/baselines/distributed"
-    ),
-    ReadOnly(r"python tests/performance/\S+\.py.*", "proofs and measurements that take minutes to hours"),
-)
+
+def ready(command: str, things: Workshop) -> str:
+    """Return a command as it is run."""
+    for change in IN_PLACE:
+        command = re.sub(change.pattern, change.by, command)
+    return command.format_map(things)

@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -18,7 +19,8 @@ from benchmark import audit
 from benchmark.cli import MODULES, VERBS, main
 from benchmark.config import read_config
 from tests.documents.blocks import ROOT, Block, blocks, commands, documents
-from tests.documents.commands import IN_PLACE, READ_ONLY
+from tests.documents.commands import IN_PLACE, ready
+from tests.documents.shell import Ended, unpack
 from tests.documents.workshop import Workshop
 
 LANGUAGES = {"bash", "python", "text", "json", "yaml", "bibtex"}
@@ -27,6 +29,8 @@ READERS = {"docs/audit.md": audit.read}
 """What reads the JSON and YAML of a document; elsewhere they are run configurations."""
 GIVEN = {"docs/memory.md": ("simulator", "train", "test", "seed")}
 """Names that an example takes from the text around it."""
+PROGRAMS = {"make", "pip", "python", "torchrun"}
+"""What is run in a process of its own; Ray sets up the cluster."""
 
 
 @pytest.fixture(scope="module")
@@ -78,30 +82,46 @@ def run_python(block: Block, where: str, given: dict[str, object]) -> None:
 
 
 def run(command: str, where: str, workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run a command of a document, or read it where ``commands.py`` says that it is not run."""
+    """Run a command of a document, changed only as ``commands.py`` says."""
     if match := re.fullmatch(r"export (\w+)=(\S+)", command):
         monkeypatch.setenv(match[1], match[2])
         return
-    words = shlex.split(command)
     if MODULE in command:
+        words = shlex.split(command)
         parse(words[words.index("benchmark") + 1 :], where)
-    for entry in READ_ONLY:
-        if re.fullmatch(entry.pattern, command):
-            check_unrun(words, where)
-            return
-    for change in IN_PLACE:
-        command = re.sub(change.pattern, change.by, command)
-    words = shlex.split(command.format_map(workshop))
-    environment = {}
-    while "=" in words[0]:
-        name, _, environment[name] = words.pop(0).partition("=")
-    assert words[:3] == ["python", "-m", "benchmark"], f"{where}: no way to run '{command}'; list it in commands.py"
+    if command.startswith("ray "):
+        ended = workshop.cluster.run(command)
+    else:
+        words = shlex.split(ready(command, workshop))
+        environment = {}
+        while "=" in words[0]:
+            name, _, environment[name] = words.pop(0).partition("=")
+        assert words[0] in PROGRAMS, f"{where}: no way to run '{command}'"
+        assert words[0] != "pip" or "--dry-run" in words, f"{where}: '{command}' would install something"
+        alone = words[:3] == ["python", "-m", "benchmark"] and not {"ray", "auto", "--deepspeed", "tune"} & set(words)
+        ended = (run_here if alone else run_apart)(words, environment, workshop, monkeypatch)
+    assert ended.status == 0, f"{where}: '{command}' ends with {ended.status}: {ended.said[-1500:]}"
+    assert "does not provide the extra" not in ended.said, f"{where}: {ended.said[-1500:]}"
+
+
+def run_here(
+    words: list[str], environment: dict[str, str], workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> Ended:
+    """Run a command of the suite in this process, which is quicker."""
     with monkeypatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as said:
         for name, value in environment.items():
             patch.setenv(name, value)
         with contextlib.redirect_stdout(io.StringIO()):
-            status = main(words[3:])
-    assert status == 0, f"{where}: '{shlex.join(words)}' ends with {status}: {said.getvalue()[-1000:]}"
+            return Ended(main(words[3:]), said.getvalue())
+
+
+def run_apart(
+    words: list[str], environment: dict[str, str], workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> Ended:
+    """Run any other command in a process of its own, or on the cluster that it asks for."""
+    if "auto" in words:
+        return workshop.cluster.carry_out(words[3:], Path.cwd())
+    return workshop.shell.run(words, unpack(Path.cwd()), environment)
 
 
 def parse(words: list[str], where: str) -> argparse.Namespace:
@@ -115,32 +135,14 @@ def parse(words: list[str], where: str) -> argparse.Namespace:
     return found
 
 
-def check_unrun(words: list[str], where: str) -> None:
-    """Hold what can be held of a command that is not run: targets, scripts and their options, extras, programs."""
-    tool, *rest = words
-    if tool == "make":
-        assert re.search(rf"^{rest[0]}:", (ROOT / "Makefile").read_text(), re.M), where
-    elif tool == "pip":
-        extra = re.fullmatch(r"gazebench\[(\w+)\]", rest[1])
-        assert extra and re.search(rf"^{extra[1]} = \[", (ROOT / "pyproject.toml").read_text(), re.M), where
-    elif "pytest" in words:
-        assert rest == ["-m", "pytest", "-m", "not slow"], where
-    elif words[:3] == ["python", "-m", "benchmark"] or tool == "torchrun":
-        pass  # its verb's parser has read it
-    elif tool == "python":
-        script = (ROOT / rest[0]).read_text(encoding="utf-8")
-        missing = [word for word in rest[1:] if word.startswith("--") and f'"{word}"' not in script]
-        assert not missing, f"{where}: {rest[0]} has no {missing[0]}"
-    else:
-        assert tool == "ray" and rest[0] == "start", where
-
-
 def test_what_is_listed_is_needed():
-    text = [
-        command for document in documents() for b in blocks(document) if b.language == "bash" for command in commands(b)
-    ]
-    for entry in (*IN_PLACE, *READ_ONLY):
-        assert any(re.search(entry.pattern, command) for command in text), f"nothing needs {entry.pattern}"
+    needed = set()
+    for command in (c for d in documents() for b in blocks(d) if b.language == "bash" for c in commands(b)):
+        for change in IN_PLACE:
+            before, command = command, re.sub(change.pattern, change.by, command)
+            needed |= {change} if command != before else set()
+    for change in IN_PLACE:
+        assert change in needed, f"nothing needs {change.pattern}"
 
 
 def test_commands_within_a_line_are_read_by_their_verbs():
@@ -172,6 +174,10 @@ def test_no_command_stands_outside_a_code_block():
         "python tests/performance/gone.py",
         "torchrun --nproc-per-node 2 -m benchmark run --task recgaze --depspeed zero3",
         "make tset",
+        "pip install 'gazebench[depspeed]'",
+        "pip install gazebench",
+        "ray start --haed",
+        "ray stop",
         "curl example.org",
     ],
 )

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import shutil
+import socket
+import sys
 from functools import cached_property
 from pathlib import Path
 
 import yaml
 
 from baselines import registry as catalogue
-from baselines.backbones.registry import checkpoint_of
 from benchmark.cli import main
 from tasks import registry
 from tasks.definition import ReadOptions
 from tasks.prepare import prepare
 from tasks.types import Session, Stimulus
+from tests.baselines.backbones import tiny
 from tests.baselines.chat.stub import Stub, says
+from tests.documents.blocks import blocks, commands
+from tests.documents.commands import ready
+from tests.documents.shell import Cluster, Shell
 
-ROOT = Path(__file__).parents[2]
 USERS = ("KInIT_1", "KInIT_2", "KInIT_3", "KInIT_4", "UvA_1", "UvA_2")
 PEOPLE = ("p001", "p002", "p003", "p004", "p005", "p006")
 
@@ -33,6 +38,7 @@ class Workshop:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.shell = Shell()
         self._endpoint: Stub | None = None
 
     def __getitem__(self, name: str) -> object:
@@ -40,8 +46,30 @@ class Workshop:
 
     def close(self) -> None:
         """Stop what runs."""
+        self.shell.close()
+        if "cluster" in self.__dict__:
+            self.cluster.close()
         if self._endpoint is not None:
             self._endpoint.close()
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """A cluster of two nodes, set up by the commands of the guide."""
+        [guide] = [commands(b) for b in blocks("docs/farm-out.md") if b.language == "bash" and "ray start" in b.text]
+        exported = dict(c.removeprefix("export ").split("=", 1) for c in guide if c.startswith("export "))
+        return Cluster(self.shell, self.port, exported, {c: ready(c, self) for c in guide if c.startswith("ray ")})
+
+    @cached_property
+    def port(self) -> int:
+        """A port of this machine that nobody listens at."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            return int(free.getsockname()[1])
+
+    @property
+    def node(self) -> str:
+        """Options that make a node of a cluster small; its GPU is a number in Ray's books."""
+        return "--node-ip-address 127.0.0.1 --num-cpus 1 --num-gpus 1 --object-store-memory 100000000"
 
     @cached_property
     def raw(self) -> dict[str, Path]:
@@ -57,6 +85,16 @@ class Workshop:
         others = [p.name for p in (source / "trials").iterdir() if not p.name.startswith(PEOPLE)]
         shutil.copytree(source, adserp, ignore=shutil.ignore_patterns(*others))
         return {"recgaze": recgaze, "recgaze-visible": recgaze, "adserp": adserp, "adserp-page": adserp}
+
+    @cached_property
+    def replay(self) -> Path:
+        """A folder of AdSERP's replay layout in which every trial has its click, as in the published one."""
+        folder = self.folder / "replay"
+        shutil.copytree(self.raw["adserp"], folder)
+        for path in (folder / "trials").glob("*.json"):
+            if all(event["event"] != "click" for event in json.loads(path.read_text(encoding="utf-8"))["cursor"]):
+                path.unlink()
+        return folder
 
     @cached_property
     def data(self) -> Path:
@@ -100,9 +138,16 @@ class Workshop:
         return path
 
     @cached_property
-    def checkpoint(self) -> Path:
-        """The folder of a backbone."""
-        return Path(checkpoint_of("pocket-qwen3vl"))
+    def tiny(self) -> dict[str, Path]:
+        """Kind -> folder of a tiny random checkpoint of the real class."""
+        folders = {kind: self.folder / "tiny" / kind for kind in tiny.KINDS}
+        with contextlib.redirect_stderr(io.StringIO()):
+            return {kind: tiny.save(kind, folder) for kind, folder in folders.items()}
+
+    @property
+    def reproduced(self) -> Path:
+        """Where the paper's tables are made from our own runs."""
+        return self.folder / "reproduced"
 
     @cached_property
     def empty(self) -> Path:
@@ -120,15 +165,29 @@ class Workshop:
     def space(self) -> Path:
         """A search space of two candidates that are quick to try."""
         path = self.folder / "space.yaml"
-        path.write_text("search: grid\nscore: [KL]\nsettings: {gaze_weight: [1.0, 5.0]}\n", encoding="utf-8")
+        path.write_text("search: grid\nscore: [KL]\nsettings: {lambda: [0.5, 1.0]}\n", encoding="utf-8")
         return path
 
     @property
-    def main_job(self) -> str:
-        """The command behind ``make run``."""
-        lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
-        behind = lines[next(i for i, line in enumerate(lines) if line.startswith("run:")) + 1]
-        return behind.strip().replace("$(BIN)/", "") + " --simulators uniform,position-prior --seeds 42"
+    def programs(self) -> Path:
+        """The folder of this interpreter and of the tools installed beside it."""
+        return Path(sys.executable).parent
+
+    @cached_property
+    def few(self) -> Path:
+        """The same with a ``python`` that adds options for a small run to what it is given."""
+        folder = self.folder / "few"
+        folder.mkdir()
+        (folder / "python").write_text(
+            f'#!/bin/sh\nexec {sys.executable} "$@" --simulators position-prior --seeds 42\n'
+        )
+        (folder / "python").chmod(0o755)
+        return folder
+
+    @property
+    def quick_tests(self) -> str:
+        """Options of pytest for a few tests."""
+        return "tests/test_architecture.py"
 
     @property
     def simulator(self) -> object:

@@ -35,11 +35,11 @@ from tests.performance.farm import Farm, config, predictions  # noqa: E402
 TRIALS, STEPS = 8, 6
 
 
-def asked(notes: Path):
-    return config("trained", TRIALS, epochs=STEPS, pause=0.25, notes=str(notes))
+def asked(notes: Path, trials: int):
+    return config("trained", trials, epochs=STEPS, pause=0.25, notes=str(notes))
 
 
-def drive(folder: Path, out: Path, lose_node: bool) -> int:
+def drive(folder: Path, out: Path, trials: int, lose_node: bool) -> int:
     """Run the walks on two workers; what a disaster befalls."""
     from benchmark.engines.cluster import require_ray
     from benchmark.engines.ray import RayEngine
@@ -62,7 +62,7 @@ def drive(folder: Path, out: Path, lose_node: bool) -> int:
                 print("a node is gone", flush=True)
 
     try:
-        run(asked(folder), task, Farm(), out, engine=RayEngine(settings), display=display, report=print)
+        run(asked(folder, trials), task, Farm(), out, engine=RayEngine(settings), display=display, report=print)
     except InputError as error:
         print(f"error: {error}")
         return 2
@@ -81,14 +81,15 @@ def drive(folder: Path, out: Path, lose_node: bool) -> int:
 class Disaster:
     """One disaster: starts the run, strikes, runs again, looks."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.folder, self.out = name, folder, folder / "run"
+    def __init__(self, name: str, folder: Path, trials: int) -> None:
+        self.name, self.folder, self.out, self.trials = name, folder, folder / "run", trials
         self.kept: dict[int, int] = {}
         self.walked = 0
         mini.build(folder)
 
     def start(self, *flags: str) -> subprocess.Popen[str]:
         command = [sys.executable, __file__, "--drive", str(self.folder), str(self.out), *flags]
+        command += ["--trials", str(self.trials)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
 
@@ -178,9 +179,10 @@ class Disaster:
             task = open_folder(mini.DEFINITION, self.folder / "out")
             steps = Counter((self.folder / "epochs").read_text().splitlines())
             twice, again = sum(count - 1 for count in steps.values()), self.walked_again()
-            run(asked(self.folder), task, Farm(), self.folder / "undisturbed", engine=LocalEngine())
-            undisturbed = predictions(asked(self.folder), task, Farm(), self.folder / "undisturbed")
-            same = predictions(asked(self.folder), task, Farm(), self.out) == undisturbed
+            walks = asked(self.folder, self.trials)
+            run(walks, task, Farm(), self.folder / "undisturbed", engine=LocalEngine())
+            undisturbed = predictions(walks, task, Farm(), self.folder / "undisturbed")
+            same = predictions(walks, task, Farm(), self.out) == undisturbed
             after = self.finished()
             repeated = [name for name, when in before.items() if after[name] != when]
         finally:
@@ -188,28 +190,29 @@ class Disaster:
                 subprocess.run(["umount", str(self.out.parent)], check=True)
         print(
             f"{self.name}: exit codes {codes}; same predictions: {same}; finished before the last run: {len(before)}, "
-            f"of them repeated: {len(repeated)}; steps walked twice: {twice} of {TRIALS * STEPS}, "
+            f"of them repeated: {len(repeated)}; steps walked twice: {twice} of {self.trials * STEPS}, "
             f"of them held by the store before the last run: {again}"
         )
         expected = {"worker": [0], "driver": [-9, 0], "node": [0], "disk": [2, 0]}[self.name]
         # What is in the air when it strikes, a step of each of two workers, may be lost. Workers whose driver is dead,
         # or its disk full, walk on until they hear of it; what the store held by then is walked by nobody again.
-        allowed = {"worker": 2, "node": 2}.get(self.name, TRIALS * STEPS)
+        allowed = {"worker": 2, "node": 2}.get(self.name, self.trials * STEPS)
         return same and codes == expected and not repeated and twice <= allowed and again == 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("disasters", nargs="*", help="worker, driver, node, disk (default: all)")
+    parser.add_argument("--trials", type=int, default=TRIALS, help=f"walks of {STEPS} steps; at least 4")
     parser.add_argument("--drive", nargs=2, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--lose-node", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.drive:
-        return drive(*arguments.drive, arguments.lose_node)
+        return drive(*arguments.drive, arguments.trials, arguments.lose_node)
     well = True
     for name in arguments.disasters or ("worker", "driver", "node", "disk"):
         with tempfile.TemporaryDirectory() as folder:
-            well &= Disaster(name, Path(folder)).check()
+            well &= Disaster(name, Path(folder), arguments.trials).check()
     return 0 if well else 1
 
 

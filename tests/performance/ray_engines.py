@@ -47,14 +47,14 @@ def two_nodes():
         cluster.shutdown()
 
 
-def engines():
-    """Yield name and engine."""
-    yield "local", LocalEngine()
-    yield "local, 2 threads", LocalEngine(threads=2)
-    yield "ray, 1 worker", RayEngine(EngineSettings("ray", workers=1))
-    yield "ray, 2 workers", RayEngine(EngineSettings("ray", workers=2))
-    with two_nodes() as engine:
-        yield "ray, two nodes", engine
+ENGINES = {
+    "local": lambda: contextlib.nullcontext(LocalEngine()),
+    "local, 2 threads": lambda: contextlib.nullcontext(LocalEngine(threads=2)),
+    "ray, 1 worker": lambda: contextlib.nullcontext(RayEngine(EngineSettings("ray", workers=1))),
+    "ray, 2 workers": lambda: contextlib.nullcontext(RayEngine(EngineSettings("ray", workers=2))),
+    "ray, two nodes": two_nodes,
+}
+"""Name -> function that gives the engine for the while."""
 
 
 def main() -> int:
@@ -62,6 +62,9 @@ def main() -> int:
     parser.add_argument("--simulators", default=SIMULATORS)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
+    parser.add_argument(
+        "--only", nargs="+", choices=list(ENGINES), metavar="ENGINE", help="these, held against the first of them"
+    )
     arguments = parser.parse_args()
     task = tasks.load("recgaze", "sample")
     asked = RunConfig(
@@ -72,11 +75,12 @@ def main() -> int:
     )
     reference, different = None, 0
     with tempfile.TemporaryDirectory() as folder:
-        for name, engine in engines():
+        for name in arguments.only or ENGINES:
             out = Path(folder) / name.replace(" ", "-").replace(",", "")
-            start = time.perf_counter()
-            run(asked, task, registry, out, engine=engine, report=print)
-            whole = time.perf_counter() - start
+            with ENGINES[name]() as engine:
+                start = time.perf_counter()
+                run(asked, task, registry, out, engine=engine, report=print)
+                whole = time.perf_counter() - start
             found = predictions(asked, task, registry, out)
             reference = reference or found
             differ = sorted(key for key in found if found[key] != reference[key])

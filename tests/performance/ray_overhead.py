@@ -16,6 +16,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -63,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--few", type=int, default=10)
     parser.add_argument("--many", type=int, default=70)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="of Ray, for null trials")
     parser.add_argument("--busy", type=int, default=16, help="CPU-bound trials")
     parser.add_argument("--rounds", type=int, default=200, help="size of a CPU-bound trial")
     parser.add_argument("--repeat", type=int, default=1)
@@ -71,17 +73,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         task = mini.build(Path(folder))
         if arguments.only != "busy":
-            null_trials(task, arguments.few, arguments.many)
+            null_trials(task, arguments.few, arguments.many, arguments.workers)
         if arguments.only != "null":
             for _ in range(arguments.repeat):
                 busy_trials(task, arguments.busy, arguments.rounds)
 
 
-def null_trials(task, few: int, many: int) -> None:
+def null_trials(task, few: int, many: int, workers: Sequence[int]) -> None:
     print("null trials: seconds each, and seconds before the first")
-    for name, make in (("local", LocalEngine), ("ray, 1 worker", lambda: ray(1)), ("ray, 2 workers", lambda: ray(2))):
-        short, _ = seconds(task, config("null", few), make())
-        long, _ = seconds(task, config("null", many), make())
+    engines = {"local": LocalEngine(), **{f"ray, {n} worker{'s' * (n > 1)}": ray(n) for n in workers}}
+    for name, engine in engines.items():
+        short, _ = seconds(task, config("null", few), engine)
+        long, _ = seconds(task, config("null", many), engine)
         each = (long - short) / (many - few)
         print(f"  {name:<15} {each:6.3f}   {short - few * each:6.2f}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.simulator import Floats
+from benchmark.units import counted
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -124,6 +125,9 @@ class Results:
             simulators' comparisons with the reference), None where it is not known.
         simulators: Rows.
         comparisons: With the reference.
+        slots: The numbers of slots that test sessions have, each once, ascending; empty in results of older versions.
+        uniform_logloss: LogLoss of uniform probabilities in nats: the mean over users of the mean over their test
+            sessions of ln K. None in results of older versions.
     """
 
     schema_version: int
@@ -145,12 +149,15 @@ class Results:
     resolution: Mapping[str, float | None]
     simulators: tuple[SimulatorResult, ...]
     comparisons: tuple[ComparisonResult, ...]
+    slots: tuple[int, ...] = ()
+    uniform_logloss: float | None = None
 
 
 def failures(results: Results) -> list[str]:
     """Return a line per simulator that failed on sessions."""
     return [
-        f"note: {row.name} gave no answer it claims in {row.failed} sessions; they count with the worst value."
+        f"note: {row.name} gave no answer it claims in {counted(row.failed, 'session')}; "
+        f"{'it counts' if row.failed == 1 else 'they count'} with the worst value."
         for row in results.simulators
         if row.failed
     ]
@@ -189,6 +196,7 @@ def read(run: Path) -> Results:
         )
         comparisons = tuple(ComparisonResult(**c) for c in raw["comparisons"])
         tuples = {key: tuple(raw[key]) for key in ("seeds", "family", "n_train")}
+        tuples["slots"] = tuple(raw.get("slots", ()))
         return Results(**{**raw, **tuples, "simulators": rows, "comparisons": comparisons})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged ({error}); run again.") from error

@@ -12,6 +12,7 @@ from benchmark import statistics
 from benchmark.config import RunConfig
 from benchmark.metrics import all_metrics
 from benchmark.results import LABEL, SCHEMA_VERSION, ComparisonResult, MetricResult, Results, SimulatorResult
+from benchmark.scoring import test_slots
 from benchmark.statistics.family import holm_adjust
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def build(
             )
         )
     split = task.split(config.split)
+    slots = test_slots(task, split.name)
     ranked = {row.name for row in rows if row.ranked}
     return Results(
         schema_version=SCHEMA_VERSION,
@@ -91,7 +93,21 @@ def build(
         resolution={metric: _resolution(table, config.reference, ranked) for metric, table in tables.items()},
         simulators=tuple(rows),
         comparisons=tuple(_compare(config, tables, names, ranked)),
+        slots=tuple(sorted(set(slots.values()))),
+        uniform_logloss=_uniform_logloss(scores, slots),
     )
+
+
+def _uniform_logloss(scores: pd.DataFrame, slots: Mapping[str, int]) -> float:
+    """Return the LogLoss of uniform probabilities, averaged as every mean is: over sessions, then over users.
+
+    Args:
+        scores: Output of ``scoring.score``.
+        slots: Session id -> K.
+    """
+    sessions = scores.drop_duplicates("session_id")
+    losses = sessions["session_id"].map(slots).map(math.log)
+    return float(losses.groupby(sessions["user"]).mean().mean())
 
 
 def _resolution(table: pd.DataFrame, reference: str, ranked: set[str]) -> float | None:

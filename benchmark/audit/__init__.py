@@ -6,7 +6,7 @@ file, ``from_values`` numbers that are at hand. No data and no model is needed.
 
 from __future__ import annotations
 
-from benchmark.audit import grim, grimmer, improvement, one_run, ranges, repeats, stars
+from benchmark.audit import grim, grimmer, improvement, intervals, one_run, quotations, ranges, repeats, stars
 from benchmark.audit.findings import SEVERITIES, Finding, Outcome, Severity
 from benchmark.audit.printed import Printed
 from benchmark.audit.reading import from_values, read
@@ -15,6 +15,7 @@ from benchmark.audit.reported import Cell, Reported, Row, Setting
 CHECKS = (
     ranges.check_range,
     ranges.check_order,
+    intervals.check,
     grim.check,
     grimmer.check,
     improvement.check,
@@ -22,6 +23,7 @@ CHECKS = (
     one_run.check,
     ranges.check_uniform,
     repeats.check,
+    quotations.check,
 )
 """The checks; a new one is a function here."""
 

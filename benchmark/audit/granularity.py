@@ -1,8 +1,9 @@
 """The grid that a count metric lives on: whole counts over whole counts.
 
 CSH@k and Accuracy count sessions, TGO@k counts slots: over n sessions and s seeds the mean is a whole number divided
-by n s, or by n k s for TGO@k. That holds for a plain mean over sessions in which ties are broken; with ties in
-expectation, or with users that weigh alike, the grid is finer and nothing here applies.
+by n s, or by n k s for TGO@k. That holds for a plain mean over sessions in which ties are broken. With ties in
+expectation a session may score a share, and the grid is finer; where users with several sessions weigh alike, nothing
+here applies.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Setting
 
 _AT = re.compile(r"(CSH|TGO)@([1-9]\d{0,3})", re.ASCII)
+
+MOST_TIED = 100
+"""Slots beyond which ties are not reckoned with: their shares are finer than any digits."""
 
 ASSUMED = "if it is a plain mean over sessions and ties are broken"
 
@@ -40,6 +44,29 @@ def counts(metric: str, setting: Setting) -> int | None:
     if most is None or setting.n_sessions is None or not whole(setting):
         return None
     return most * setting.n_sessions
+
+
+def shares(metric: str, setting: Setting) -> int | None:
+    """Return into how many equal parts the mean of one run may fall if ties count with their chance, or None.
+
+    Among at most K slots a tie of m slots for the last j places gives each of them j / m, so that CSH@k and Accuracy
+    are whole numbers over L = lcm(1 .. K) in every session. TGO@k multiplies two such chances, one of the attention
+    and one of the gaze, and divides by min(k, K).
+
+    Args:
+        metric: The metric.
+        setting: How its numbers came about; a plain mean over sessions, with the number of slots.
+    """
+    most = per_session(metric, setting.n_slots)
+    slots = setting.most_slots or setting.n_slots
+    if most is None or slots is None or slots > MOST_TIED or setting.n_sessions is None:
+        return None
+    if setting.average != "sessions" or setting.ties != "expected":
+        return None
+    of_ties = math.lcm(*range(1, slots + 1))
+    if metric.startswith("TGO"):
+        of_ties *= of_ties * (most if setting.n_slots else math.lcm(*range(1, most + 1)))
+    return setting.n_sessions * of_ties
 
 
 def whole(setting: Setting) -> bool:

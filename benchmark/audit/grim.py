@@ -8,6 +8,7 @@ Psychological and Personality Science 8(4), doi 10.1177/1948550616673876.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from benchmark.audit import granularity
 from benchmark.audit.findings import Finding, Outcome
@@ -19,14 +20,25 @@ SMALLEST_FROM = 3
 
 MOST_SESSIONS = 1000
 
+SHOWN = 3
+"""Means that a finding on many of them lists."""
+
 
 def check(reported: Reported) -> Outcome:
     """Hold every count metric against its grid."""
     found: list[Finding] = []
+    by_ties: dict[str, list[_Between]] = {}
     checked = left = 0
     for row, metric, cell in reported.cells():
         setting = reported.setting(row)
-        if granularity.per_session(metric, setting.n_slots) is None:
+        per_session = granularity.per_session(metric, setting.n_slots)
+        if per_session is None:
+            continue
+        if setting.ties == "expected":
+            looked, finding, between = _with_ties(row, metric, cell.mean, setting, reported.seeds(row), per_session)
+            checked, left = checked + looked, left + (not looked)
+            found += [finding] if finding else []
+            by_ties.setdefault(row.task, []).extend([between] if between else [])
             continue
         one_run, seeds = granularity.counts(metric, setting), reported.seeds(row)
         if one_run is None or seeds is None or not granularity.tells(cell.mean, one_run * seeds):
@@ -35,6 +47,7 @@ def check(reported: Reported) -> Outcome:
         checked += 1
         if not granularity.fits(cell.mean, one_run * seeds):
             found.append(_failed(row, metric, cell.mean, setting, seeds, one_run * seeds))
+    found += [_only_ties(task, entries) for task, entries in by_ties.items() if entries]
     found.extend(_inferred(reported))
     reason = (
         f"{left} left out: sessions or seeds are not given, the digits are too few, or sessions do not count whole"
@@ -42,6 +55,69 @@ def check(reported: Reported) -> Outcome:
         else ""
     )
     return Outcome("grim", "means of count metrics", checked, tuple(found), reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Between:
+    """A mean that lies between two whole counts.
+
+    Attributes:
+        row: Its row.
+        metric: Its metric.
+        mean: The number.
+        most: What the runs behind it can score at most together.
+    """
+
+    row: Row
+    metric: str
+    mean: Printed
+    most: int
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.mean} x {self.most} = {float(self.mean.value * self.most):.3f} ({self.row.where})"
+
+
+def _with_ties(
+    row: Row, metric: str, mean: Printed, setting: Setting, seeds: int | None, per_session: int
+) -> tuple[bool, Finding | None, _Between | None]:
+    """Hold a mean in which ties count with their chance against the whole counts and against all shares of them.
+
+    Returns:
+        Whether it could be looked at; what is wrong with it, or None; the mean, if it needs a tie to come about.
+    """
+    if seeds is None or setting.n_sessions is None or setting.average != "sessions":
+        return False, None, None
+    most = setting.n_sessions * per_session * seeds
+    parts = granularity.shares(metric, setting)
+    by_shares = parts is not None and granularity.tells(mean, parts * seeds)
+    same_slots = per_session == 1 or setting.n_slots is not None or setting.most_slots is None
+    by_counts = same_slots and granularity.tells(mean, most)
+    if by_shares and parts is not None and not granularity.fits(mean, parts * seeds):
+        slots = setting.most_slots or setting.n_slots
+        what = f"no mean over {most // per_session} sessions and seeds, with whatever ties among {slots} slots."
+        arithmetic = (
+            f"{mean} x {parts * seeds} (every share that ties leave) = {float(mean.value * parts * seeds):.3f}; "
+            f"without ties {mean} x {most} = {float(mean.value * most):.3f}"
+        )
+        return True, Finding("impossible", "grim", row.where, metric, what, arithmetic), None
+    between = by_counts and not granularity.fits(mean, most)
+    return by_shares or by_counts, None, _Between(row, metric, mean, most) if between else None
+
+
+def _only_ties(task: str, entries: list[_Between]) -> Finding:
+    """Note the means that are no whole counts, where ties may be why."""
+    what = (
+        f"{len(entries)} means lie between two whole counts over sessions and seeds: only ties, which count with their "
+        "chance, give such a mean."
+        if len(entries) > 1
+        else "it lies between two whole counts over sessions and seeds: only ties, which count with their chance, give "
+        "such a mean."
+    )
+    listed = [str(entry) for entry in entries[:SHOWN]]
+    more = [f"and {len(entries) - SHOWN} more"] if len(entries) > SHOWN else []
+    metrics = ", ".join(dict.fromkeys(entry.metric for entry in entries))
+    where = entries[0].row.where if len(entries) == 1 else task or "the table"
+    return Finding("note", "grim", where, metrics, what, "; ".join([*listed, *more]))
 
 
 def _failed(row: Row, metric: str, mean: Printed, setting: Setting, seeds: int, most: int) -> Finding:
@@ -72,7 +148,7 @@ def _inferred(reported: Reported) -> list[Finding]:
     found = []
     for task in dict.fromkeys(row.task for row in reported.rows):
         rows = [row for row in reported.rows if row.task == task and row.deterministic]
-        setting = reported.settings.get(task, Setting())
+        setting = reported.setting(rows[0]) if rows else Setting()
         given = setting.n_sessions is not None and not setting.n_sessions_inferred
         values = {
             (cell.mean, most)

@@ -52,7 +52,12 @@ def check(reported: Reported) -> Outcome:
             fitting.setdefault(row.task, []).append((row, metric, cell, list(fit)))
     for task, entries in fitting.items():
         found.extend(_kind(reported, task, entries))
-    reason = f"{left} left out: sessions or seeds are not given, there is one seed, or the mean failed" if left else ""
+    reason = (
+        f"{left} left out: sessions or seeds are not given, there is one seed, sessions do not count whole, or the "
+        "mean failed"
+        if left
+        else ""
+    )
     return Outcome("grimmer", "SDs of count metrics", checked, tuple(found), reason)
 
 

@@ -1,8 +1,8 @@
 """Improvement percentages against their parts.
 
 The improvement on a baseline b is (a - b) / b where more is better and (b - a) / b where less is; both signs pass
-for the latter, since both are printed. It may have been worked out from unrounded numbers: every pair that is printed
-as the parts are is allowed.
+for the latter, since both are printed, unless the report says which it prints. It may have been worked out from
+unrounded numbers: every pair that is printed as the parts are is allowed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from benchmark.audit.findings import Finding, Outcome
 from benchmark.audit.printed import Printed
-from benchmark.audit.reported import Cell, Reported, Row
+from benchmark.audit.reported import Cell, Gain, Reported, Row
 
 LOWER_IS_BETTER = ("KL", "JS", "LogLoss")
 
@@ -39,12 +39,12 @@ def check(reported: Reported) -> Outcome:
         if cell.improvement is None:
             continue
         base = reported.baseline_of(row, metric)
-        if base is None or base[1].mean.low <= 0 or cell.mean.low <= 0:
+        if base is None or base[1].mean.low <= 0:
             left += 1
             continue
         checked += 1
-        found.extend(_compare(row, metric, cell, cell.improvement, base[1].mean))
-    reason = f"{left} left out: the baseline's value is not there, or a part is not above 0" if left else ""
+        found.extend(_compare(row, metric, cell, cell.improvement, base[1].mean, reported.setting(row).improvement))
+    reason = f"{left} left out: the baseline's value is not there, or is not above 0" if left else ""
     return Outcome("improvement", "improvement percentages", checked, tuple(found), reason)
 
 
@@ -54,19 +54,21 @@ def span(formula: _Formula, a: Printed, b: Printed) -> tuple[Fraction, Fraction]
     return min(corners), max(corners)
 
 
-def _compare(row: Row, metric: str, cell: Cell, said: Printed, base: Printed) -> list[Finding]:
+def _compare(row: Row, metric: str, cell: Cell, said: Printed, base: Printed, meaning: Gain | None) -> list[Finding]:
     lower = metric in LOWER_IS_BETTER
     low, high = span(gain, cell.mean, base)
-    if _meets(said, low, high) or (lower and _meets(said, -high, -low)):
+    as_change = _meets(said, low, high) and not (lower and meaning == "gain")
+    as_gain = lower and meaning != "change" and _meets(said, -high, -low)
+    if as_change or as_gain:
         return []
-    sign = -1 if lower else 1
+    sign = -1 if lower and meaning != "change" else 1
     first, last = sorted((float(sign * low), float(sign * high)))
-    parts = f"({base} - {cell.mean}) / {base}" if lower else f"({cell.mean} - {base}) / {base}"
+    parts = f"({base} - {cell.mean}) / {base}" if sign < 0 else f"({cell.mean} - {base}) / {base}"
     arithmetic = f"{parts} = {first:.2f} .. {last:.2f} %, not {said} %"
-    if _meets(said, -high, -low):
+    if _meets(said, -high, -low) or _meets(said, low, high):
         what = "the improvement has the wrong sign."
         return [Finding("impossible", "improvement", row.where, metric, what, arithmetic)]
-    for name, formula in _FORMULAS.items():
+    for name, formula in _FORMULAS.items() if cell.mean.low > 0 else ():
         other_low, other_high = span(formula, cell.mean, base)
         if _meets(said, other_low, other_high) or _meets(said, -other_high, -other_low):
             what = f"the improvement is {name}, not its share of the baseline."

@@ -57,7 +57,11 @@ def check(reported: Reported) -> Outcome:
             left += missing
             if values and _together(values) < UNLIKELY:
                 found.append(_finding(task, metrics, values, reported))
-    reason = f"{left} left out: sessions or seeds are not given, or the digits are too few" if left else ""
+    reason = (
+        f"{left} left out: sessions or seeds are not given, the digits are too few, or sessions do not count whole"
+        if left
+        else ""
+    )
     return Outcome("one-run", "means over seeds", checked, tuple(found), reason)
 
 
@@ -156,8 +160,7 @@ def tail(chances: Sequence[float], at_least: int) -> float:
 def _finding(task: str, metrics: str, values: list[_Value], reported: Reported) -> Finding:
     whole = [v for v in values if v.whole]
     others = [v for v in values if not v.whole]
-    setting = reported.settings[task]
-    seeds = setting.n_seeds
+    seeds = reported.setting(values[0].row).n_seeds
     what = (
         f"{len(whole)} of {len(values)} values of simulators that are not deterministic are whole counts of one run, "
         f"though they are said to be means over {seeds} seeds: they are of one run, or their seeds hardly differ. "

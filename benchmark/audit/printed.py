@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +10,9 @@ from tasks.errors import InputError
 
 _NUMBER = re.compile(r"[+-]?(\d{1,12}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,2})?", re.ASCII)
 """Bounded on purpose: an exact fraction of 1e-999999999 would fill the memory."""
+
+LARGEST = 1e99
+"""As above; the reckoning multiplies by whole numbers and must stay within what a float holds."""
 
 COMPUTED = Fraction(1, 10**12)
 """Half-width of a number printed in full: a mean of doubles is only good to about this much."""
@@ -88,8 +90,8 @@ def computed(value: float) -> Printed:
     """Return a number that was computed and not rounded for print.
 
     Raises:
-        InputError: It is not finite.
+        InputError: It is not finite, or larger than any number that is printed.
     """
-    if not math.isfinite(value):
-        raise InputError(f"{value} is no number. Give a finite one.")
+    if not abs(value) <= LARGEST:
+        raise InputError(f"{value} is no number. Give a finite one of at most {LARGEST:g}.")
     return Printed(Fraction(value), COMPUTED)

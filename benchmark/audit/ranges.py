@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from benchmark.audit.findings import Finding, Outcome
 from benchmark.audit.printed import Printed
-from benchmark.audit.reported import Cell, Reported, Row
+from benchmark.audit.reported import Cell, Reported, Row, Setting
 
 _AT = re.compile(r"(CSH|TGO)@\d{1,4}", re.ASCII)
 _CSH = re.compile(r"CSH@(\d{1,4})", re.ASCII)
@@ -103,23 +103,26 @@ def _bracket(names: list[str]) -> str:
     return f" ({', '.join(names)})" if any(names) else ""
 
 
+def _of_uniform(setting: Setting) -> tuple[float, str] | None:
+    """Return the LogLoss of uniform probabilities and its name, or None where it is not known."""
+    if setting.uniform_logloss is not None:
+        return setting.uniform_logloss, "uniform"
+    return None if setting.n_slots is None else (math.log(setting.n_slots), f"ln {setting.n_slots}")
+
+
 def check_uniform(reported: Reported) -> Outcome:
     """Note LogLoss that is worse than that of uniform probabilities, method by method."""
-    groups: dict[tuple[str, str], list[tuple[Row, Cell]]] = {}
+    groups: dict[tuple[str, str, float, str], list[tuple[Row, Cell]]] = {}
     left = 0
     for row, metric, cell in reported.subjects():
         if metric == "LogLoss":
-            setting = reported.setting(row)
-            if setting.n_slots is None and setting.uniform_logloss is None:
+            chance = _of_uniform(reported.setting(row))
+            if chance is None:
                 left += 1
             else:
-                groups.setdefault((row.task, row.method), []).append((row, cell))
+                groups.setdefault((row.task, row.method, *chance), []).append((row, cell))
     found = []
-    for (task, method), entries in groups.items():
-        setting = reported.settings[task]
-        uniform, name = setting.uniform_logloss, "uniform"
-        if uniform is None:
-            uniform, name = math.log(setting.n_slots or 1), f"ln {setting.n_slots}"
+    for (task, method, uniform, name), entries in groups.items():
         worse = [(row, cell) for row, cell in entries if float(cell.mean.low) > uniform + SLACK]
         if not worse:
             continue
@@ -130,7 +133,7 @@ def check_uniform(reported: Reported) -> Outcome:
         for row, cell in worse:
             operators.setdefault((row.backbone or row.method, cell.mean), []).append(row.operator)
         listed = [
-            f"{subject}{_bracket(names)}: {mean} - {uniform:.4f} = +{float(mean) - uniform:.4f}"
+            f"{subject}{_bracket(names)}: {mean} - {uniform:.4f} = +{float(mean) - uniform:.4f}".removeprefix(": ")
             for (subject, mean), names in operators.items()
         ]
         where = ", ".join(filter(None, (task, method))) or "the table"

@@ -7,20 +7,48 @@ from benchmark.audit.reported import Cell, Reported, Row
 
 
 def check(reported: Reported) -> Outcome:
-    """Find entries that stand in the report more than once, with numbers that do not round to each other."""
-    first: dict[tuple[str, ...], tuple[Row, Cell]] = {}
+    """Find entries that stand in the report or its files more than once, with numbers that do not round to each other.
+
+    Rows that say what runs they were made from are only held against rows made from the same runs.
+    """
+    before: dict[tuple[str, ...], list[tuple[Row, Cell]]] = {}
     found: list[Finding] = []
     checked = 0
     for row, metric, cell in reported.cells():
-        key = (*row.subject, metric)
-        if key not in first:
-            first[key] = row, cell
+        copied, differing = _copies(row, metric, cell)
+        checked, found = checked + copied, found + differing
+        entries = before.setdefault((*row.subject, metric), [])
+        other_row, other = next(((r, c) for r, c in entries if _same_runs(row, r)), (None, None))
+        entries.append((row, cell))
+        if other_row is None or other is None:
             continue
         checked += 1
-        other_row, other = first[key]
         apart = abs(cell.mean.value - other.mean.value)
         if apart > cell.mean.half + other.mean.half:
             what = f"it stands a second time with another number ({other_row.where})."
             arithmetic = f"{cell.mean} - {other.mean} = {float(cell.mean.value - other.mean.value):+.6g}"
             found.append(Finding("unlikely", "repeat", row.where, metric, what, arithmetic))
-    return Outcome("repeat", "entries in several tables", checked, tuple(found))
+    return Outcome("repeat", "entries in several tables or files", checked, tuple(found))
+
+
+def _copies(row: Row, metric: str, cell: Cell) -> tuple[int, list[Finding]]:
+    """Hold a cell against itself in other files: how many numbers there are, and those that are others."""
+    checked, found = 0, []
+    for file, copy in cell.copies:
+        there = dict(copy.numbers)
+        for name, number in cell.numbers:
+            if name not in there:
+                continue
+            checked += 1
+            other = there[name]
+            if abs(number.value - other.value) > number.half + other.half:
+                what = f"{file} has another {name or 'number'}, though both are the same table."
+                arithmetic = f"{number} here, {other} there"
+                found.append(Finding("impossible", "repeat", row.where, metric, what, arithmetic))
+    return checked, found
+
+
+def _same_runs(row: Row, other: Row) -> bool:
+    """Return whether one of two rows is made from runs of the other, as far as that is said."""
+    mine, theirs = set(row.trials), set(other.trials)
+    return mine <= theirs or theirs <= mine

@@ -12,6 +12,7 @@ from tasks.errors import unknown_name
 Average = Literal["sessions", "users"]
 Ties = Literal["broken", "expected"]
 Deviation = Literal["sample", "population"]
+Gain = Literal["gain", "change"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +24,59 @@ class Setting:
         n_sessions_inferred: The report does not give ``n_sessions``; somebody worked it out from the values.
         n_seeds: Seeds that a number of a simulator that is not deterministic is the mean of.
         n_slots: Slots of every session, K.
+        most_slots: Slots of the session that has most; None takes ``n_slots``.
         uniform_logloss: LogLoss of uniform probabilities in nats; None takes ln K.
         average: ``sessions``: a plain mean over sessions. ``users``: over sessions, then over users.
         ties: ``broken``: a session counts whole. ``expected``: a tie counts with its chance (PROTOCOL section 5).
         sd: Whether SDs over seeds are ``sample`` SDs (divided by n - 1) or ``population`` SDs (by n).
+        improvement: ``gain``: positive where the value is the better one. ``change``: positive where it is the larger
+            one. None lets both pass.
     """
 
     n_sessions: int | None = None
     n_sessions_inferred: bool = False
     n_seeds: int | None = None
     n_slots: int | None = None
+    most_slots: int | None = None
     uniform_logloss: float | None = None
     average: Average | None = None
     ties: Ties | None = None
     sd: Deviation | None = None
+    improvement: Gain | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An interval around a mean.
+
+    Attributes:
+        low: Its lower end.
+        high: Its upper end.
+        symmetric: The mean lies in the middle, as in a t interval that was not cut.
+    """
+
+    low: Printed
+    high: Printed
+    symmetric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """Somebody else's number that a report prints beside its own.
+
+    Attributes:
+        mean: The number as it is quoted.
+        originals: What its source prints, wherever it does; empty if the source is not at hand.
+        difference: The report's own number minus the quoted one, as the report prints it.
+        own: The report's own number that ``difference`` starts from.
+        source: Whose number it is.
+    """
+
+    mean: Printed
+    originals: tuple[Printed, ...] = ()
+    difference: Printed | None = None
+    own: Printed | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +88,33 @@ class Cell:
         sd: SD over seeds.
         stars: Stars of its significance; 0 for a difference that was tested and has none, None if nothing is said.
         improvement: On the baseline, in percent.
+        interval: Its interval.
+        quoted: The number of another report that stands beside it.
+        better: Whether its stars are said to mark a gain; None if that is not said.
+        copies: The same cell in other files of the same table, each with the file's name.
     """
 
     mean: Printed
     sd: Printed | None = None
     stars: int | None = None
     improvement: Printed | None = None
+    interval: Interval | None = None
+    quoted: Quoted | None = None
+    better: bool | None = None
+    copies: tuple[tuple[str, Cell], ...] = ()
+
+    @property
+    def numbers(self) -> Iterator[tuple[str, Printed]]:
+        """Yield what stands in the cell and beside it, with its name; the mean has none."""
+        yield "", self.mean
+        if self.sd is not None:
+            yield "SD", self.sd
+        if self.improvement is not None:
+            yield "improvement", self.improvement
+        if self.quoted is not None:
+            yield "published value", self.quoted.mean
+        if self.quoted is not None and self.quoted.difference is not None:
+            yield "difference from it", self.quoted.difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +129,10 @@ class Row:
         method: What was run.
         deterministic: Every seed gives the same numbers, so they are those of one run.
         cells: Metric -> number.
+        own: How its numbers came about, where that is not as the rest of its task.
+        baseline: Method that its improvements and stars refer to, where that is not the report's.
+        trials: Identities of the runs it was made from. Two rows about one subject must only agree if one is made from
+            runs of the other.
     """
 
     table: str
@@ -77,6 +142,9 @@ class Row:
     method: str
     deterministic: bool
     cells: Mapping[str, Cell] = field(hash=False)
+    own: Setting | None = None
+    baseline: str = ""
+    trials: tuple[str, ...] = ()
 
     @property
     def subject(self) -> tuple[str, str, str, str]:
@@ -112,7 +180,7 @@ class Reported:
 
     def setting(self, row: Row) -> Setting:
         """Return how the numbers of a row came about; one without an entry is not known at all."""
-        return self.settings.get(row.task, Setting())
+        return row.own or self.settings.get(row.task, Setting())
 
     def seeds(self, row: Row) -> int | None:
         """Return how many runs differ in a row: 1 for a deterministic one, None if it is not known."""
@@ -127,8 +195,9 @@ class Reported:
 
         The same table is looked through first.
         """
-        subject = (row.task, row.backbone, row.operator, self.baseline)
-        if not self.baseline or row.subject == subject:
+        baseline = row.baseline or self.baseline
+        subject = (row.task, row.backbone, row.operator, baseline)
+        if not baseline or row.subject == subject:
             return None
         others = [other for other in self.rows if other.subject == subject and metric in other.cells]
         others.sort(key=lambda other: other.table != row.table)
@@ -144,7 +213,7 @@ class Reported:
         """Yield as ``cells`` does, but a number that several tables repeat only once, with its SD if one gives it."""
         found: dict[tuple[object, ...], tuple[Row, str, Cell]] = {}
         for row, metric, cell in self.cells():
-            key = (*row.subject, metric, cell.mean.value)
+            key = (*row.subject, metric, round(cell.mean.value, 10))
             if key not in found or (found[key][2].sd is None and cell.sd is not None):
                 found[key] = row, metric, cell
         yield from found.values()
@@ -171,8 +240,16 @@ def amended(
     if "n_sessions" in known:
         known = {**known, "n_sessions_inferred": False}
     settings = {
-        row.task: replace(reported.setting(row), **known)  # type: ignore[arg-type]
+        row.task: replace(reported.settings.get(row.task, Setting()), **known)  # type: ignore[arg-type]
         for row in reported.rows
     }
-    rows = tuple(replace(row, deterministic=row.deterministic or row.method in deterministic) for row in reported.rows)
+    rows = tuple(
+        replace(
+            row,
+            deterministic=row.deterministic or row.method in deterministic,
+            own=None if row.own is None else replace(row.own, **known),  # type: ignore[arg-type]
+            baseline=row.baseline if baseline is None else "",
+        )
+        for row in reported.rows
+    )
     return replace(reported, rows=rows, settings=settings, baseline=reported.baseline if baseline is None else baseline)

@@ -22,6 +22,7 @@ import math
 from dataclasses import dataclass
 
 from benchmark.audit.findings import UNLIKELY, Finding, Outcome, Severity
+from benchmark.audit.improvement import LOWER_IS_BETTER
 from benchmark.audit.reported import Cell, Reported, Row
 
 NOTED = 0.05
@@ -75,6 +76,7 @@ def check(reported: Reported) -> Outcome:
             left += 1
             continue
         checked += 1
+        found += _direction(row, metric, cell, base[1])
         given = base[1].sd
         base_sd = None if given is None else (max(0.0, float(given.low)), float(given.high))
         if base[0].deterministic:
@@ -89,6 +91,18 @@ def check(reported: Reported) -> Outcome:
         found.append(_summary(fixed, reported))
     reason = f"{left} left out: SD, seeds or the baseline's value are not there" if left else ""
     return Outcome("stars", "values with stars", checked, tuple(found), reason)
+
+
+def _direction(row: Row, metric: str, cell: Cell, base: Cell) -> list[Finding]:
+    """Find stars that are said to mark a gain where the value is the worse one, or the other way round."""
+    if not cell.stars or cell.better is None:
+        return []
+    larger, smaller = cell.mean.low > base.mean.high, cell.mean.high < base.mean.low
+    gain, loss = (smaller, larger) if metric in LOWER_IS_BETTER else (larger, smaller)
+    if not (loss if cell.better else gain):
+        return []
+    what = f"the stars are said to mark a {'gain' if cell.better else 'loss'}, which it is not."
+    return [Finding("impossible", "stars", row.where, metric, what, f"{cell.mean} against {base.mean}")]
 
 
 def critical(seeds: int, level: float) -> float:
@@ -242,6 +256,14 @@ def _summary(tests: list[_Test], reported: Reported) -> Finding:
         sd = float(test.cell.sd) if test.cell.sd is not None else 0.0
         if sd > 0:
             demands.append((needed_correlation(sd, sd, largest) or -1.0, test, largest))
+    if not starred:
+        what = (
+            f"none of {len(tests)} values has a star, as follows from mean, SD and seeds within rounding, taking the "
+            "baseline to be the same under every seed, so that its SD is 0."
+        )
+        nearest = min(tests, key=_p_as_printed)
+        where = f"{nearest.row.where}, {nearest.metric}"
+        return _noted(tests, what, f"the nearest: {where}: {_reckoning(nearest)}; p = {_p_as_printed(nearest):.3g}")
     if not demands:
         return _noted(tests, what, "every SD is 0")
     positive = sum(needed > 0 for needed, _, _ in demands)
@@ -267,6 +289,9 @@ def _noted(tests: list[_Test], what: str, arithmetic: str) -> Finding:
 
 def _stars(test: _Test, reported: Reported) -> int:
     """Return the stars that the numbers earn as printed, against a baseline without spread."""
+    return sum(_p_as_printed(test) < level for level in reported.levels)
+
+
+def _p_as_printed(test: _Test) -> float:
     sd = float(test.cell.sd) if test.cell.sd is not None else 0.0
-    p = p_value(float(test.cell.mean) - float(test.base.mean), sd, test.seeds)
-    return sum(p < level for level in reported.levels)
+    return p_value(float(test.cell.mean) - float(test.base.mean), sd, test.seeds)

@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE|published",
-        help="reported results (.json, .yaml, .csv, .md), a run's folder, or the paper's tables",
+        help="reported results (.json, .yaml, .csv, .md), the folder of a run or of 'reproduce', or the paper's tables",
     )
     parser.add_argument("--format", default="table", help="table, markdown, csv or json (default: table)")
     parser.add_argument("--sessions", type=int, metavar="N", help="test sessions in a mean")

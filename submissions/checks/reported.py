@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmark.audit import Setting, audit, from_values
+from benchmark.audit import Finding, Setting, audit, from_values
 from submissions.at_hand import AtHand
 from submissions.format import METADATA_FILE, Submission
 from submissions.problems import Findings, shown
@@ -16,47 +16,66 @@ from tasks.errors import InputError
 MOST = 200
 """Numbers of one source that are looked at."""
 
+_WARNED_NOTES = ("uniform",)
+"""Checks whose notes are warnings here: a number that is worse than knowing nothing is more likely a slip."""
+
+_OF_COUNTS = ("grim", "grimmer", "one-run")
+"""Checks that rest on the number of test sessions and seeds."""
+
 
 def check(submission: Submission, at_hand: Mapping[tuple[str, str], AtHand], found: Findings) -> None:
-    """Audit the reported numbers: what is impossible is an error, what is unlikely a warning.
+    """Audit the reported numbers: what is impossible is an error, what is unlikely or worse than chance a warning.
 
     Args:
         submission: Its ``reported`` numbers, taken together by task, split and source.
-        at_hand: (task, split) -> its test sessions, where the data are at hand: then n and the LogLoss of chance are
-            known, and granularity can be checked.
+        at_hand: (task, split) -> its test sessions, where the data are at hand: then the LogLoss of chance is known
+            and, unless they are a sample, n, so that granularity can be checked.
         found: Takes the findings.
     """
     groups: dict[tuple[str, str, str], list[tuple[str, float]]] = defaultdict(list)
     for number in submission.reported:
         groups[number.task, number.split, number.source].append((number.metric, number.value))
     for (task, split, _), values in groups.items():
+        setting = _setting(submission, at_hand.get((task, split)))
         try:
-            told = from_values(
-                values[:MOST], task=shown(task), setting=_setting(submission, at_hand.get((task, split)))
-            )
-            findings = audit(told)
+            findings = audit(from_values(values[:MOST], task=shown(task), setting=setting))
         except InputError as error:
             mend = "Name a metric of 'list metrics' and give a number."
             found.warning("reported", METADATA_FILE, None, f"a reported number was not checked: {shown(error)}.", mend)
             continue
         for finding in findings:
-            words = f"reported {shown(finding.metric)}: {shown(finding.what, 300)} [{shown(finding.arithmetic, 300)}]"
-            mend = "Look the numbers up at their source, or leave them out."
+            words, mend = _words(finding, setting)
             if finding.severity == "impossible":
                 found.error("reported", METADATA_FILE, None, words, mend)
-            elif finding.severity == "unlikely":
+            elif finding.severity == "unlikely" or finding.check in _WARNED_NOTES:
                 found.warning("reported", METADATA_FILE, None, words, mend)
+
+
+def _words(finding: Finding, setting: Setting) -> tuple[str, str]:
+    """Return what is wrong, with what was assumed of the number, and what to do."""
+    assumed, mend = "", "Look the numbers up at their source, or leave them out."
+    if finding.check in _OF_COUNTS:
+        seeds = (
+            f" and the {setting.n_seeds} seeds that are submitted" if (setting.n_seeds or 1) > 1 else " and one seed"
+        )
+        assumed = f" It was taken to be of the {setting.n_sessions} test sessions at hand{seeds}."
+        mend = "If it is of other sessions or seeds, it may stand; else look it up at its source."
+    elif finding.check in _WARNED_NOTES:
+        assumed = " Uniform probabilities are those over the test sessions at hand."
+        mend = "Look the number up at its source; natural logarithms are meant."
+    what = f"{shown(finding.what, 300)}{assumed}"
+    return f"reported {shown(finding.metric)}: {what} [{shown(finding.arithmetic, 300)}]", mend
 
 
 def _setting(submission: Submission, at_hand: AtHand | None) -> Setting:
     """Return what is known of how the numbers came about; averages and ties are theirs, and not known.
 
-    They are taken to be of as many seeds as were submitted, which is why a granularity that does not fit is a warning.
+    They are taken to be of the sessions at hand and of as many seeds as were submitted, which is why a granularity
+    that does not fit is a warning. A sample's sessions are nobody else's: there the granularity is not known at all.
     """
     if at_hand is None or not len(at_hand.slots):
         return Setting()
-    return Setting(
-        n_sessions=len(at_hand.ids),
-        n_seeds=len(submission.seeds) or None,
-        uniform_logloss=float(np.log(at_hand.slots).mean()),
-    )
+    uniform = float(np.log(at_hand.slots).mean())
+    if at_hand.notice:
+        return Setting(uniform_logloss=uniform)
+    return Setting(n_sessions=len(at_hand.ids), n_seeds=len(submission.seeds) or None, uniform_logloss=uniform)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import submissions
 from benchmark.cli import main
@@ -408,11 +412,41 @@ def test_reported_numbers_that_no_data_can_give_are_errors(tmp_path, mini):
     assert "JS" in found[0].what and "0.9" in found[0].what and str(found[0]).isascii()
 
 
-def test_granularity_of_reported_numbers_is_held_against_the_sessions_at_hand(tmp_path, mini):
+@pytest.fixture
+def recorded(mini):
+    """The mini task as if its sessions had been recorded."""
+    return replace(mini, notice="", simulated=False)
+
+
+def test_granularity_of_reported_numbers_is_held_against_recorded_sessions_at_hand(tmp_path, recorded):
     """21 test sessions: an accuracy of one run is a multiple of 1/21, unless ties or users were averaged."""
-    assert reporting(tmp_path / "fits", mini, ("mini", "Accuracy", 0.2857)) == []
-    found = reporting(tmp_path / "not", mini, ("mini", "Accuracy", 0.2901))
+    assert reporting(tmp_path / "fits", recorded, ("mini", "Accuracy", 0.2857)) == []
+    found = reporting(tmp_path / "not", recorded, ("mini", "Accuracy", 0.2901))
     assert [(p.severity, p.kind) for p in found] == [("warning", "reported")]
+    assert "taken to be of the 21 test sessions at hand and one seed" in found[0].what
+    assert "other sessions or seeds" in found[0].mend
+
+
+def test_granularity_of_reported_numbers_is_not_that_of_a_sample(tmp_path, mini):
+    """The paper's 18/76 is no multiple of 1/21, and need not be: a sample's sessions are nobody else's."""
+    assert mini.notice and reporting(tmp_path, mini, ("mini", "CSH@1", 0.2368)) == []
+
+
+@pytest.mark.parametrize("data", ["mini", "recorded"])
+def test_reported_logloss_worse_than_uniform_is_a_warning(tmp_path, request, data):
+    """Four slots: uniform probabilities have ln 4 = 1.386."""
+    task = request.getfixturevalue(data)
+    assert reporting(tmp_path / "better", task, ("mini", "LogLoss", 1.38)) == []
+    found = reporting(tmp_path / "worse", task, ("mini", "LogLoss", 1.41))
+    assert [(p.severity, p.kind) for p in found] == [("warning", "reported")]
+    assert "worse than uniform probabilities" in found[0].what and "1.3863" in found[0].what
+
+
+def test_the_reported_entry_of_the_document_is_one(tmp_path, mini):
+    text = (Path(__file__).parents[2] / "docs" / "submitting.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```text\n(reported:\n.*?)^```", text, flags=re.S | re.M)
+    entries = yaml.safe_load(example)["reported"]
+    assert problems(builder.write(tmp_path, mini, {1: builder.rows(mini)}, reported=entries), mini) == []
 
 
 def test_reported_numbers_of_a_task_that_is_not_at_hand_are_checked_for_what_they_are(tmp_path, mini):

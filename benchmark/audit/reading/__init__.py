@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benchmark.audit.printed import printed
-from benchmark.audit.reading import documents, mapping, runs, tables
+from benchmark.audit.reading import documents, mapping, reproduced, reproduced_files, runs, tables
 from benchmark.audit.reported import Cell, Reported, Row, Setting
 from tasks.errors import InputError
 
@@ -25,13 +25,15 @@ def read(path: str | Path) -> Reported:
     """Read reported results.
 
     Args:
-        path: A file, told apart by its name (``.json``, ``.yaml``, ``.csv``, ``.tsv``, ``.md``), or the folder of a
-            finished run.
+        path: A file, told apart by its name (``.json``, ``.yaml``, ``.csv``, ``.tsv``, ``.md``), the folder of a
+            finished run, or one that ``reproduce`` wrote: then every table in it.
 
     Raises:
         InputError: It cannot be read, is too large, or is not of a kind that is known; the place is named.
     """
     given = Path(path)
+    if given.is_dir() and not (given / runs.FILE).exists():
+        return _checked(_of_folder(given), given)
     file = given / runs.FILE if given.is_dir() else given
     kind = file.suffix.lower()
     if kind not in _READERS and kind not in _TABLES:
@@ -45,11 +47,42 @@ def read(path: str | Path) -> Reported:
             found = _of_document(_READERS[kind](text), file)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
+    return _checked(found, file)
+
+
+def _checked(found: Reported, path: Path) -> Reported:
     if sum(len(row.cells) for row in found.rows) > MOST_CELLS:
-        raise InputError(f"{file} holds more than {MOST_CELLS} numbers. Give a smaller table.")
+        raise InputError(f"{path} holds more than {MOST_CELLS} numbers. Give a smaller table.")
     if not any(row.cells for row in found.rows):
-        raise InputError(f"{file} holds no number of a metric. Name the columns after metrics, such as CSH@1.")
+        raise InputError(f"{path} holds no number of a metric. Name the columns after metrics, such as CSH@1.")
     return found
+
+
+def _of_folder(folder: Path) -> Reported:
+    """Return all tables of a folder that ``reproduce`` wrote, from their JSON.
+
+    What has a picture beside it is a figure, and passed by. The CSV and the Markdown of a table are held against its
+    JSON.
+    """
+    tables = []
+    for file in sorted(folder.glob("*.json")):
+        if file.with_suffix(".svg").is_file():
+            continue
+        try:
+            values = documents.load_json(_text(file))
+            if isinstance(values, dict) and reproduced_files.is_table(values):
+                copies = [path for suffix in _TABLES if (path := file.with_suffix(suffix)).is_file()]
+                table = reproduced_files.from_json(values, str(file))
+                tables.append(reproduced.with_copies(table, {path.name: read(path) for path in copies}))
+        except InputError as error:
+            named = str(error).startswith(str(file.with_suffix("")))
+            raise error if named else InputError(f"{file}: {error}") from error
+    if not tables:
+        raise InputError(
+            f"there is no file {folder / runs.FILE}, and no table of 'reproduce' in {folder}. Give a table of results, "
+            "a run's folder, or one that 'reproduce' wrote."
+        )
+    return reproduced.merged(str(folder), tables)
 
 
 def _text(file: Path) -> str:
@@ -73,6 +106,10 @@ def _of_document(values: object, file: Path) -> Reported:
         raise InputError("it must hold keys and values, with 'rows' (docs/audit.md shows the format).")
     if "simulators" in values and "schema_version" in values:
         return runs.from_results(values, str(file))
+    if reproduced_files.is_table(values):
+        return reproduced_files.from_json(values, str(file))
+    if reproduced_files.is_figure(values):
+        raise InputError("it is a figure of 'reproduce'; tables are audited. Give its folder, or a table's .json.")
     if "reported" in values and "rows" not in values:
         return mapping.from_submission(values, file.name)
     return mapping.from_mapping(values, file.name)

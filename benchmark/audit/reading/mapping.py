@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, cast, get_args
 
 from benchmark.audit.printed import Printed, printed
-from benchmark.audit.reported import Average, Cell, Deviation, Reported, Row, Setting, Ties
+from benchmark.audit.reported import Average, Cell, Deviation, Gain, Reported, Row, Setting, Ties
 from benchmark.metrics import names as metric_names
 from tasks.errors import InputError, unknown_name
 
@@ -21,9 +21,14 @@ _KEYS = ("format", "source", "notes", "settings", "decimals", "percent", "baseli
 LABELS = ("table", "task", "backbone", "operator", "method")
 _ROW_KEYS = (*LABELS, "deterministic", "values")
 _CELL_KEYS = ("mean", "sd", "stars", "improvement")
-_CHOICES: dict[str, tuple[str, ...]] = {"average": get_args(Average), "ties": get_args(Ties), "sd": get_args(Deviation)}
-_LARGEST = {"n_sessions": 10_000_000, "n_seeds": 10_000, "n_slots": 10_000}
-_SMALLEST = {"n_sessions": 1, "n_seeds": 1, "n_slots": 2}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "average": get_args(Average),
+    "ties": get_args(Ties),
+    "sd": get_args(Deviation),
+    "improvement": get_args(Gain),
+}
+_LARGEST = {"n_sessions": 10_000_000, "n_seeds": 10_000, "n_slots": 10_000, "most_slots": 10_000}
+_SMALLEST = {"n_sessions": 1, "n_seeds": 1, "n_slots": 2, "most_slots": 2}
 MOST_STARS = 9
 _ALIASES = {"acc": "Accuracy", "cos": "Cosine", "jsd": "JS", "log loss": "LogLoss", "log-loss": "LogLoss"}
 _AT = re.compile(r"(CSH|TGO) ?@ ?([1-9]\d{0,3})", re.ASCII | re.IGNORECASE)
@@ -134,7 +139,8 @@ def _row(
             raise InputError(f"{where}: {metric} stands twice. Keep one.")
         if entry is not None:
             cells[metric] = _cell(entry, f"{where}, {metric}", digits, metric in percent)
-    return Row(**labels, deterministic=same, cells=cells)
+    table, task, backbone, operator, method = (labels[label] for label in LABELS)
+    return Row(table, task, backbone, operator, method, same, cells)
 
 
 def _cell(value: object, where: str, digits: Mapping[str, int], percent: bool) -> Cell:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from benchmark.audit.printed import Printed, printed
+from benchmark.audit.reading import reproduced_files, reproduced_markdown
 from benchmark.audit.reading.mapping import LABELS, known_metric, metric_name
 from benchmark.audit.reported import Cell, Reported, Row, Setting
 from tasks.errors import InputError
@@ -63,6 +64,15 @@ def from_csv(text: str, source: str) -> Reported:
         raise InputError(f"line {reader.line_num}: it is not CSV: {error}.") from error
     if len(lines) < 2:
         raise InputError("there is no table: a header and a row are needed.")
+    names = [name.strip().lower() for name in lines[0]]
+    if set(names) >= set(reproduced_files.COLUMNS) and len(set(names)) == len(names):
+        grid = _Grid("", lines[0], lines[1:], numbers[1:])
+        _check_lengths(grid)
+        return reproduced_files.from_csv(
+            [dict(zip(names, (cell.strip() for cell in line), strict=True)) for line in grid.lines],
+            grid.numbers,
+            source,
+        )
     return _reported([_Grid("", lines[0], lines[1:], numbers[1:])], source)
 
 
@@ -85,6 +95,9 @@ def from_markdown(text: str, source: str) -> Reported:
             grids.append(_Grid(name, header, body, list(range(number + 2, number + 2 + len(body)))))
     if not grids:
         raise InputError("there is no pipe table ('| method | CSH@1 |', a line of dashes, rows).")
+    if len(grids) == 1 and reproduced_markdown.name_of(text) is not None:
+        _check_lengths(grids[0])
+        return reproduced_markdown.from_grid(grids[0].header, grids[0].lines, text, source)
     return _reported(grids if len(grids) > 1 else [replace(grids[0], name="")], source)
 
 
@@ -106,9 +119,7 @@ def _reported(grids: Sequence[_Grid], source: str) -> Reported:
         twice = next((name for name in names if name and names.count(name) > 1), None)
         if twice is not None:
             raise InputError(f"the column '{twice[:40]}' stands twice. Keep one.")
-        for line, number in zip(grid.lines, grid.numbers, strict=True):
-            if len(line) != len(grid.header):
-                raise InputError(f"line {number} has {len(line)} cells, the header {len(grid.header)}. Mend that line.")
+        _check_lengths(grid)
         if names[0] == "simulator" and any(name.endswith(("\u2191", "\u2193")) for name in names):
             raise InputError("this suite printed that table, and * marks the best value in it. Give the run's folder.")
         suite |= set(names) >= _SUITE
@@ -119,6 +130,12 @@ def _reported(grids: Sequence[_Grid], source: str) -> Reported:
         rows += _long(grid, names) if "metric" in names else _wide(grid, names, notes)
     own = Setting(average="users", ties="expected") if suite else Setting()
     return Reported(source, tuple(rows), {row.task: own for row in rows}, notes=tuple(notes))
+
+
+def _check_lengths(grid: _Grid) -> None:
+    for line, number in zip(grid.lines, grid.numbers, strict=True):
+        if len(line) != len(grid.header):
+            raise InputError(f"line {number} has {len(line)} cells, the header {len(grid.header)}. Mend that line.")
 
 
 def _long(grid: _Grid, names: list[str]) -> list[Row]:
@@ -177,7 +194,8 @@ def _wide(grid: _Grid, names: list[str], notes: list[str]) -> list[Row]:
             continue
         cells = {metric: _cell(line[i], f"line {number}, {metric}") for i, metric in metrics.items()}
         found = {metric: cell for metric, cell in cells.items() if cell is not None}
-        rows.append(Row(**labels, deterministic=False, cells=found))
+        table, task, backbone, operator, method = (labels[label] for label in LABELS)
+        rows.append(Row(table, task, backbone, operator, method, False, found))
     return rows
 
 

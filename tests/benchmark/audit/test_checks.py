@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from benchmark.audit import improvement, one_run, ranges, repeats, stars
+from benchmark.audit import improvement, intervals, one_run, quotations, ranges, repeats, stars
 from benchmark.audit.printed import computed, printed
-from benchmark.audit.reported import Cell, Reported, Row, Setting
+from benchmark.audit.reported import Cell, Interval, Quoted, Reported, Row, Setting
 
 
 def cell(text: str, sd: str | None = None, given: int | None = None, gain: str | None = None) -> Cell:
@@ -261,3 +261,106 @@ def test_entries_that_contradict_each_other():
     assert not repeats.check(rows("1.22", "1.2187")).findings
     (finding,) = repeats.check(rows("1.2187", "1.2178")).findings
     assert finding.severity == "unlikely" and finding.arithmetic == "1.2178 - 1.2187 = -0.0009"
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "symmetric", "said"),
+    [
+        ("0.50", "0.40", "0.60", True, None),
+        ("0.50", "0.40", "0.64", True, "not the middle"),
+        ("0.50", "0.40", "0.61", True, None),  # 0.405 and 0.605 would be printed so
+        ("0.50", "0.40", "0.90", False, None),
+        ("0.38", "0.40", "0.60", False, "outside"),
+        ("0.62", "0.40", "0.60", True, "outside"),
+        ("0.40", "0.40", "0.60", False, None),
+        ("0.50", "0.60", "0.40", False, "above the upper end"),
+    ],
+)
+def test_means_and_their_intervals(mean, low, high, symmetric, said):
+    interval = Interval(printed(low), printed(high), symmetric)
+    outcome = intervals.check(table({"KL": Cell(printed(mean), interval=interval), "JS": cell("0.2")}))
+    assert outcome.checked == 1
+    assert [f.severity for f in outcome.findings] == (["impossible"] if said else [])
+    assert not said or said in outcome.findings[0].what
+
+
+def test_quoted_numbers_are_those_of_their_source():
+    def found(text, *originals, difference=None, own=None):
+        quoted = Quoted(
+            printed(text),
+            tuple(map(printed, originals)),
+            None if difference is None else printed(difference),
+            None if own is None else printed(own),
+            "Somebody 2026",
+        )
+        return quotations.check(table({"KL": Cell(printed("1.000"), quoted=quoted)}))
+
+    assert found("0.9986", "0.9986").findings == () and found("0.9986").reason
+    assert found("0.999", "0.9986").findings == ()  # rounded by whoever quotes it
+    assert found("0.9986", "0.5", "0.9986").findings == ()
+    (finding,) = found("0.9968", "0.9986").findings
+    assert "Somebody 2026" in finding.what and finding.arithmetic == "quoted 0.9968, there 0.9986"
+    fine = found("0.9986", "0.9986", difference="+0.001", own="1.000")
+    assert fine.findings == () and fine.checked == 2
+    (finding,) = found("0.9986", "0.9986", difference="-0.001", own="1.000").findings
+    assert finding.arithmetic == "1.000 - 0.9986 = +0.0014, not -0.001"
+
+
+@pytest.mark.parametrize(
+    ("metric", "gain", "meaning", "right"),
+    [
+        ("KL", "10.0", "gain", True),
+        ("KL", "-10.0", "gain", False),
+        ("KL", "-10.0", "change", True),
+        ("KL", "10.0", "change", False),
+        ("KL", "10.0", None, True),
+        ("KL", "-10.0", None, True),
+        ("AUC", "-10.0", "gain", True),
+        ("AUC", "10.0", "gain", False),
+        ("AUC", "10.0", None, False),
+    ],
+)
+def test_the_sign_of_an_improvement_is_held_against_what_the_report_says_of_it(metric, gain, meaning, right):
+    report = table({metric: cell("0.900", gain=gain)}, {metric: cell("1.000")}, improvement=meaning)
+    findings = improvement.check(report).findings
+    assert bool(findings) != right
+    assert right or (findings[0].severity, findings[0].what) == ("impossible", "the improvement has the wrong sign.")
+
+
+def test_an_improvement_to_nothing_is_checked():
+    """A value of 0 is worse by all of the baseline."""
+    assert improvement.check(table({"CSH@1": cell("0.000", gain="-100.0")}, {"CSH@1": cell("0.200")})).findings == ()
+    assert improvement.check(table({"CSH@1": cell("0.000", gain="-50.0")}, {"CSH@1": cell("0.200")})).findings
+
+
+def test_stars_that_mark_the_wrong_direction():
+    def judged(metric, value, better):
+        starred = Cell(printed(value), printed("0.001"), 2, better=better)
+        found = stars.check(table({metric: starred}, {metric: cell("0.500")}, fixed=True, n_seeds=5)).findings
+        return [f.what for f in found if f.severity == "impossible"]
+
+    assert judged("AUC", "0.600", True) == judged("KL", "0.400", True) == judged("KL", "0.600", None) == []
+    assert judged("KL", "0.600", False) == judged("AUC", "0.400", False) == []
+    assert judged("KL", "0.600", True) == ["the stars are said to mark a gain, which it is not."]
+    assert judged("AUC", "0.600", False) == ["the stars are said to mark a loss, which it is not."]
+
+
+def test_the_same_entry_of_other_runs_may_be_another_number():
+    def rows(*trials):
+        cells = ({"KL": cell("1.000")}, {"KL": cell("1.100")})
+        return tuple(
+            Row(str(i), "t", "", "", "m", False, values, trials=made)
+            for i, (values, made) in enumerate(zip(cells, trials, strict=True))
+        )
+
+    assert len(repeats.check(Reported("x", rows((), ()))).findings) == 1
+    assert len(repeats.check(Reported("x", rows(("a",), ("a", "b")))).findings) == 1
+    assert repeats.check(Reported("x", rows(("a", "c"), ("a", "b")))).findings == ()
+
+
+def test_values_without_a_star_are_not_said_to_have_some():
+    plain = Cell(printed("0.510"), printed("0.100"), 0)
+    (finding,) = stars.check(table({"AUC": plain}, {"AUC": cell("0.500")}, fixed=True, n_seeds=5)).findings
+    assert finding.severity == "note" and finding.what.startswith("none of 1 values has a star")
+    p = scipy_stats.t.sf(0.010 / (0.100 / math.sqrt(5)), 4) * 2
+    assert finding.arithmetic.endswith(f"p = {p:.3g}")

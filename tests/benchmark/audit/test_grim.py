@@ -109,7 +109,14 @@ def test_digits_that_were_cut_off_are_only_unlikely():
 
 
 @pytest.mark.parametrize(
-    "change", [{"average": "users"}, {"ties": "expected"}, {"n_sessions": None}, {"n_seeds": None}]
+    "change",
+    [
+        {"average": "users"},
+        {"average": None, "ties": "expected"},
+        {"average": "users", "ties": "expected"},
+        {"n_sessions": None},
+        {"n_seeds": None},
+    ],
 )
 def test_without_a_grid_nothing_is_said(change):
     setting = Setting(**{"n_sessions": 76, "n_seeds": 5, "average": "sessions", "ties": "broken", **change})

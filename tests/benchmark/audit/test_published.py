@@ -115,4 +115,6 @@ def test_what_was_looked_at():
         "one-run": 134,
         "uniform": 22,
         "repeat": 96,
+        "interval": 0,
+        "quoted": 0,
     }

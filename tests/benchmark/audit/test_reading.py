@@ -168,9 +168,28 @@ def test_the_results_of_a_run(tmp_path):
         found = read(path)
         assert found.notes == ("simulated sample, not recorded",)
         assert [row.deterministic for row in found.rows] == [True, False]
-        # users weigh alike and ties count with their chance: CSH@1 has no grid
+        # how many users there are is not said, who weigh alike: CSH@1 has no grid
         (finding,) = audit(found)
         assert (finding.check, finding.where) == ("uniform", "toy, ours")
+
+
+def test_the_results_of_a_run_say_how_many_slots_there_were(tmp_path):
+    """Without them LogLoss can only be held against a row of uniform probabilities; with them no such row is needed."""
+    ours = {"LogLoss": {"mean": 1.9, "low": 1.7, "high": 2.1, "seed_sd": 0.1}, "CSH@1": {"mean": 0.123, "seed_sd": 0}}
+    run = {**RUN, "simulators": [{"name": "ours", "metrics": ours}]}
+    write(tmp_path, "results.json", run)
+    assert audit(read(tmp_path)) == []
+    write(tmp_path, "results.json", {**run, "n_users": 40, "slots": [6], "uniform_logloss": 1.7918})
+    found = read(tmp_path)
+    setting = found.setting(found.rows[0])
+    assert (setting.n_slots, setting.most_slots, setting.uniform_logloss) == (6, 6, 1.7918)
+    assert setting.average == "sessions"  # 40 sessions of 40 users
+    assert [(f.check, f.severity) for f in audit(found)] == [("grim", "impossible"), ("uniform", "note")]
+    write(tmp_path, "results.json", {**run, "n_users": 20, "slots": [6, 8], "uniform_logloss": 1.7918})
+    found = read(tmp_path)
+    setting = found.setting(found.rows[0])
+    assert (setting.n_slots, setting.most_slots, setting.average) == (None, 8, "users")
+    assert [f.check for f in audit(found)] == ["uniform"]
 
 
 @pytest.mark.parametrize(
@@ -196,6 +215,8 @@ def test_the_results_of_a_run(tmp_path):
         ("a.json", '{"rows": [{}], "settings": {"t": {"n_seeds": 0}}}', "n_seeds must be a whole number of 1..10000"),
         ("a.json", '{"rows": [{}], "settings": {"t": {"seeds": 5}}}', "Did you mean 'n_seeds'?"),
         ("a.json", '{"rows": [{}], "settings": {"t": {"ties": "gone"}}}', "unknown ties"),
+        ("a.json", '{"rows": [{}], "settings": {"t": {"improvement": "gian"}}}', "Did you mean 'gain'?"),
+        ("a.json", '{"rows": [{}], "settings": {"t": {"most_slots": 1}}}', "most_slots must be a whole number of 2"),
         ("a.json", '{"rows": [{}], "stars": [0.01, 0.05]}', "levels between 0 and 1 that fall"),
         ("a.json", '{"rows": [{}], "decimals": {"mean": 99}}', "a whole number of 0..15"),
         ("a.json", '{"decimals": {"mean": 2}, "rows": [{"values": {"KL": 0.125}}]}', "more than 2 digits"),

@@ -1,0 +1,42 @@
+"""Numbers of others beside a report's own: are they as their source has them, and are the differences right?"""
+
+from __future__ import annotations
+
+from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.reported import Quoted, Reported, Row
+
+
+def check(reported: Reported) -> Outcome:
+    """Hold every quoted number against its source, and every difference against its two parts."""
+    found: list[Finding] = []
+    checked = left = 0
+    for row, metric, cell in reported.cells():
+        quoted = cell.quoted
+        if quoted is None:
+            continue
+        checked += bool(quoted.originals) + (quoted.difference is not None)
+        left += not quoted.originals
+        found += _misquoted(row, metric, quoted) + _wrong_difference(row, metric, quoted)
+    reason = f"{left} left out: what is quoted is not at hand" if left else ""
+    return Outcome("quoted", "quoted numbers and differences from them", checked, tuple(found), reason)
+
+
+def _misquoted(row: Row, metric: str, quoted: Quoted) -> list[Finding]:
+    mean = quoted.mean
+    if not quoted.originals or any(o.low <= mean.high and mean.low <= o.high for o in quoted.originals):
+        return []
+    there = " or ".join(dict.fromkeys(map(str, quoted.originals)))
+    what = f"the number quoted beside it is not the one of {quoted.source or 'its source'}."
+    return [Finding("impossible", "quoted", row.where, metric, what, f"quoted {mean}, there {there}")]
+
+
+def _wrong_difference(row: Row, metric: str, quoted: Quoted) -> list[Finding]:
+    said, own, mean = quoted.difference, quoted.own, quoted.mean
+    if said is None or own is None:
+        return []
+    low, high = own.low - mean.high, own.high - mean.low
+    if said.low <= high and low <= said.high:
+        return []
+    what = "the difference from the number quoted beside it does not follow from the two, however they were rounded."
+    arithmetic = f"{own} - {mean} = {float(own.value - mean.value):+.6g}, not {said}"
+    return [Finding("impossible", "quoted", row.where, metric, what, arithmetic)]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from benchmark.latex import booktabs, escape_latex
 from benchmark.metrics import Metric, all_metrics
 from benchmark.results import MetricResult, Results, SimulatorResult
+from benchmark.units import counted
 from tasks.errors import unknown_name
 
 BEST = "*"
@@ -141,7 +142,7 @@ def _align(metrics: Sequence[Metric]) -> tuple[str, ...]:
 
 def _heading(results: Results) -> list[str]:
     """Return what the table is about; simulated data is named before any number."""
-    users = f"{results.n_sessions} test sessions of {results.n_users} users"
+    users = f"{counted(results.n_sessions, 'test session')} of {counted(results.n_users, 'user')}"
     lines = [f"{results.title} ({results.task} {results.version}), split {results.split}: {users}"]
     return lines + ([f"NOTE: {results.notice}"] if results.notice else [])
 

@@ -12,9 +12,10 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from benchmark.stress.naming import transfer_target
 from leaderboard.text import plain
 from tasks.errors import InputError
 
@@ -30,7 +31,8 @@ OWN, SHARED, SWAPPED = "own", "shared", "swapped"
 RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL = "relabel", "layout", "true-label", "wrong-label"
 CONDITIONS = (OWN, SHARED, SWAPPED, RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL)
 """Predictions under the user's own prompt, one prompt for all users, and another user's prompt (the control); and those
-of the stress tests: labels dealt anew, columns mirrored, attention for the true click and for a wrong one."""
+of the stress tests: labels dealt anew, columns mirrored, attention for the true click and for a wrong one. Beside these
+there are transfers to other tasks, ``transfer-TASK@VERSION`` (:func:`is_condition`)."""
 
 MAX_TEXT = 4_000
 MAX_ITEMS = 100
@@ -98,6 +100,7 @@ class ResultRecord:
         seeds: Seeds of the predictions.
         conditions: Which of ``CONDITIONS`` there are predictions for.
         predictions: Canonical digest of the predictions (``scoring.predictions_digest``).
+        transfers: Condition -> digest of the other task's split, for predictions on the test sessions of other tasks.
     """
 
     kind: str
@@ -109,6 +112,7 @@ class ResultRecord:
     seeds: tuple[int, ...]
     conditions: tuple[str, ...]
     predictions: str
+    transfers: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +178,10 @@ def to_json(record: Record) -> str:
 
 
 def values_of(record: Record | Metadata) -> dict[str, Any]:
-    """Return the fields of a record as JSON takes them."""
-    found = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    """Return the fields of a record as JSON takes them; without transfers no word of it, as in older records."""
+    found = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
+    if not found.get("transfers", True):
+        del found["transfers"]
     return {name: values_of(value) if isinstance(value, Metadata) else value for name, value in found.items()}
 
 
@@ -191,11 +197,17 @@ def result_from_json(text: str, where: str) -> ResultRecord:
     """
     raw = _Fields.of(text, where)
     said = raw.part("metadata")
-    names = [field.name for field in dataclasses.fields(Metadata)]
+    names = [one.name for one in dataclasses.fields(Metadata)]
     lists = ("authors", "inputs")
     metadata = Metadata(**{name: said.texts(name) if name in lists else said.text(name) for name in names})  # type: ignore[arg-type]
     if not metadata.name or not metadata.version:
         raise InputError(f"{where}: a result needs a name and a version.")
+    conditions, transfers = raw.texts("conditions"), raw.shas("transfers")
+    for condition in (*conditions, *transfers):
+        if not is_condition(condition):
+            raise InputError(f"{where}: {condition[:40]!r} is none of {', '.join(CONDITIONS)}, and no transfer.")
+    if {c for c in conditions if c not in CONDITIONS} != set(transfers):
+        raise InputError(f"{where}: 'transfers' does not name the digest of every transfer.")
     return ResultRecord(
         kind=raw.one_of("kind", KINDS),
         metadata=metadata,
@@ -204,9 +216,15 @@ def result_from_json(text: str, where: str) -> ResultRecord:
         split=raw.text("split"),
         digest=raw.sha("digest"),
         seeds=raw.whole_numbers("seeds"),
-        conditions=tuple(_member(c, CONDITIONS, where) for c in raw.texts("conditions")),
+        conditions=conditions,
         predictions=raw.sha("predictions"),
+        transfers=transfers,
     )
+
+
+def is_condition(name: object) -> bool:
+    """Return whether a board knows predictions under a condition of this name."""
+    return name in CONDITIONS or (isinstance(name, str) and transfer_target(name) is not None)
 
 
 def event_from_json(text: str, where: str) -> Event:
@@ -323,6 +341,13 @@ class _Fields:
 
     def sha(self, key: str) -> str:
         return check_sha(self.raw.get(key), f"{self.where}: '{key}'")
+
+    def shas(self, key: str) -> dict[str, str]:
+        """Return an object of SHA-256 values, empty where there is none."""
+        value = self.raw.get(key, {})
+        if not isinstance(value, dict) or len(value) > MAX_ITEMS:
+            raise self._wrong(key, f"an object of at most {MAX_ITEMS} digests")
+        return {str(name): check_sha(digest, f"{self.where}: '{key}'") for name, digest in value.items()}
 
     def whole_number(self, key: str) -> int:
         value = self.raw.get(key)

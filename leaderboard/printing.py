@@ -11,10 +11,11 @@ from typing import Any
 
 from benchmark.latex import booktabs, escape_latex
 from benchmark.tables import number
+from benchmark.units import counted
 from leaderboard import columns as registry
 from leaderboard.columns import GROUPS, HEADLINE, Cell, Column, View, claimed
 from leaderboard.results import APART, LABEL
-from leaderboard.text import markdown, plain, spreadsheet
+from leaderboard.text import beyond, markdown, plain, spreadsheet
 from tasks.errors import InputError, unknown_name
 
 FORMATS = ("terminal", "markdown", "latex", "csv", "json")
@@ -95,7 +96,8 @@ def render(
 def heading(view: View) -> list[str]:
     """Return what a table is about; simulated data is named before any number."""
     c = view.table.context
-    title = f"{c.title} ({c.task} {c.version}), split {c.split}: {len(c.sessions)} test sessions of {c.n_users} users"
+    tested = f"{counted(len(c.sessions), 'test session')} of {counted(c.n_users, 'user')}"
+    title = f"{c.title} ({c.task} {c.version}), split {c.split}: {tested}"
     return [plain(title, 400), *[f"NOTE: {plain(n, 600)}" for n in notices(view)]]
 
 
@@ -113,8 +115,8 @@ def notices(view: View) -> list[str]:
     data = view.table.context.notice
     asked: dict[str, dict[str, None]] = {}
     for row in view.table.rows:
-        said = plain(row.record.metadata.notice, 600)
-        if said and said != plain(data, 600):
+        said = beyond(plain(row.record.metadata.notice, 600), plain(data, 600))
+        if said:
             asked.setdefault(said, {})[plain(row.record.metadata.name, 40)] = None
     lines = [data] if data else []
     for said, names in list(asked.items())[:NOTICES]:

@@ -7,6 +7,7 @@
     predictions/<digest>.parquet   predictions, named by the digest of their rows
     results/<id>.json              one result: who, on which split, which predictions
     scores/<id>.parquet            its score per session, seed and metric
+    transfers/<digest>.parquet     likewise on another task's test sessions, named after the result and that task
     reported/<id>.json             numbers stated elsewhere
     events/<id>.json               submit, withdraw, supersede
 
@@ -38,7 +39,8 @@ T = TypeVar("T")
 
 MARKER = "board.json"
 MARK = '{"board": "gazebench", "format": 1}\n'
-FOLDERS = ("tasks", "predictions", "results", "scores", "reported", "events")
+FOLDERS = ("tasks", "predictions", "results", "scores", "transfers", "reported", "events")
+TABLES = ("predictions", "scores", "transfers")
 PARTIAL = ".partial"
 
 MAX_JSON_BYTES = 8 * 1024**2
@@ -126,7 +128,7 @@ class Board:
 
     def path(self, folder: str, name: str) -> Path:
         """Return where the record or table ``name`` (a SHA-256) is, or will be."""
-        suffix = ".parquet" if folder in ("predictions", "scores") else ".json"
+        suffix = ".parquet" if folder in TABLES else ".json"
         return self.root / folder / f"{entries.check_sha(name, str(self.root))}{suffix}"
 
     def names(self, folder: str) -> list[str]:

@@ -64,3 +64,9 @@ def web_link(text: str) -> str | None:
 def folded(name: str) -> str:
     """Return the form in which two names count as the same: compatibility forms, case and spaces do not matter."""
     return " ".join(unicodedata.normalize("NFKC", plain(name)).casefold().split())
+
+
+def beyond(said: str, known: str) -> str:
+    """Return what a note says that another does not say already; notes are parts joined by semicolons."""
+    there = known.split("; ")
+    return "; ".join(part for part in said.split("; ") if part not in there)

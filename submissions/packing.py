@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmark import records, results
 from benchmark.simulator import Prediction
+from benchmark.stress.naming import TRANSFER, joined, transfer_target
 from submissions import json_schema, strict_yaml
 from submissions.checks import coverage
 from submissions.folder import contents
@@ -111,7 +112,11 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
         raise InputError(f"{out} exists and is not empty; choose another folder with --out.")
     frame = _frame(run, simulator, label)
     key = f"{found.task}@{found.version}/{found.split}"
-    about = {"task": found.task, "split": found.split, "digest": found.digest, "notice": found.notice}
+    trials = records.behind(run, found)
+    own = [record.values for record in trials[row.base]]
+    notice = _notice(found, own, [record.values for several in trials.values() for record in several])
+    about = {"task": found.task, "split": found.split, "digest": found.digest, "notice": notice}
+    moved = {} if label else transferred(run, found, simulator)
     with staged(out, replace=False) as folder:
         seeds = sorted({int(seed) for seed in frame["seed"]})
         entries = []
@@ -126,12 +131,18 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
                 for seed in seeds:
                     chosen = _predictions(rows[rows["seed"] == seed])
                     write_predictions(folder, key, seed, chosen, {**about, "condition": condition}, condition)
+            for condition, one in moved.items():
+                told = {**about, "digest": one.digest, "condition": condition, "notice": joined([one.notice, notice])}
+                for seed in seeds:
+                    chosen = _predictions(one.frame[one.frame["seed"] == seed])
+                    write_predictions(folder, key, seed, chosen, told, condition)
         failures = sum(_blank(entry) for entry in entries)
-        trials = [record.values for record in records.behind(run, found)[row.base]]
-        values = _metadata(found, row, facts, trials, seeds, key, failures, label)
+        notice = joined([notice, *(one.notice for one in moved.values())])
+        digests = {key: found.digest, **{one.key: one.digest for one in moved.values()}}
+        values = _metadata(row, facts, own, seeds, digests, failures, notice, label)
         for where, what, mend in json_schema.faults(values, json_schema.schema()):
             raise InputError(f"'{where}' {what}. {mend} Give it in a file: --about FILE.")
-        write_metadata(folder, values, f"Written by 'pack' from a run of {found.task}. {found.notice}".strip())
+        write_metadata(folder, values, f"Written by 'pack' from a run of {found.task}. {notice}".strip())
 
 
 def _row(found: Results, simulator: str, run: Path, label: bool) -> SimulatorResult:
@@ -166,10 +177,6 @@ def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.Data
     Raises:
         InputError: A file is damaged, or it is about other trials than the run's: the run was made again since.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from benchmark import predictions
     from benchmark.catalogue import simulator_class
     from benchmark.stress.conditions import RELABEL, SEED
     from benchmark.stress.records import FOLDER
@@ -180,13 +187,8 @@ def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.Data
         path = run / FOLDER / condition / "predictions.parquet"
         if not path.is_file():
             continue
-        try:
-            table = pq.read_table(path)
-            about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
-            frame = table.cast(predictions.schema()).to_pandas()
-            trials = json.loads(about.get("trials", "{}")).get(simulator)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise InputError(f"{path} is damaged ({error}); delete it and run 'stress {run}' again.") from error
+        frame, about = _stored(path, run)
+        trials = _trials_of(about, simulator, path, run)
         if about.get("seed") != str(SEED) or trials is None:
             continue
         known = sources(run, found, [simulator])[simulator]
@@ -194,11 +196,106 @@ def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.Data
             raise InputError(f"{path} is about other trials of {simulator} than {run} holds; run 'stress {run}' again.")
         if condition == RELABEL and hasattr(simulator_class(known[0].factory), "labels"):
             continue
-        frame["answer"] = frame["answer"].astype("Int64")
         frame = frame[frame["simulator"] == simulator]
         if not _has_gaps(frame):
             frames[condition] = frame
     return frames
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """What ``stress --transfer`` predicted for one simulator of a run.
+
+    Attributes:
+        frame: The predictions.
+        key: ``task@version/split`` of the other task.
+        digest: Of that split.
+        notice: What every output must say of that task's data.
+    """
+
+    frame: pd.DataFrame
+    key: str
+    digest: str
+    notice: str
+
+
+def transferred(run: Path, found: Results, simulator: str) -> dict[str, Transferred]:
+    """Return condition -> the transfers to other tasks that ``stress`` made for one simulator of a run.
+
+    Left out is one under which it failed on a session, as in :func:`under_stress`, and one that does not say from which
+    trials it was made: 'stress --transfer TASK' says it.
+
+    Raises:
+        InputError: A file is damaged, or it is about other trials than the run's.
+    """
+    from benchmark.stress.records import FOLDER
+    from benchmark.stress.sources import sources
+
+    moved: dict[str, Transferred] = {}
+    for path in sorted((run / FOLDER).glob(f"{TRANSFER}*/predictions.parquet")):
+        frame, about = _stored(path, run)
+        trials, condition = _trials_of(about, simulator, path, run), about.get("condition", "")
+        target = transfer_target(condition)
+        if trials is None or target is None or about.get("split") != found.split:
+            continue
+        first = [source.identity for source in sources(run, found, [simulator])[simulator] if source.fold == 0]
+        if trials != first or about.get("fitted_on") != found.digest:
+            again = f"run 'stress {run} --transfer {target[0]}' again"
+            raise InputError(f"{path} is about other trials of {simulator} than {run} holds; {again}.")
+        frame = frame[frame["simulator"] == simulator]
+        if not _has_gaps(frame):
+            key = f"{'@'.join(target)}/{found.split}"
+            moved[condition] = Transferred(frame, key, about.get("digest", ""), about.get("data_notice", ""))
+    return moved
+
+
+def _stored(path: Path, run: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return a predictions file of ``stress`` and what it says of itself.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from benchmark import predictions
+
+    try:
+        table = pq.read_table(path)
+        about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+        frame: pd.DataFrame = table.cast(predictions.schema()).to_pandas()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}); delete it and run 'stress {run}' again.") from error
+    frame["answer"] = frame["answer"].astype("Int64")
+    return frame, about
+
+
+def _trials_of(about: Mapping[str, str], simulator: str, path: Path, run: Path) -> list[str] | None:
+    """Return the trials that a file of ``stress`` names for a simulator, None if it has none of it."""
+    try:
+        trials = json.loads(about.get("trials", "{}"))
+        found: list[str] | None = trials.get(simulator)
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({error}); delete it and run 'stress {run}' again.") from error
+    return found
+
+
+def _notice(found: Results, own: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]]) -> str:
+    """Return what every output on one simulator must say: of the data, and of its own trials alone.
+
+    Args:
+        found: The run, whose notice is of the data and of all its simulators.
+        own: Records of the simulator's trials.
+        every: Records of all trials of the run.
+    """
+
+    def asked(trials: Sequence[Mapping[str, Any]]) -> set[str]:
+        lines = [str(trial.get("notice") or "") for trial in trials]
+        lines += [f"computed with {trial['parallel']}" for trial in trials if trial.get("parallel")]
+        return {part for line in lines for part in line.split("; ")}
+
+    others = asked(every) - asked(own)
+    return "; ".join(part for part in found.notice.split("; ") if part not in others)
 
 
 def _has_gaps(frame: pd.DataFrame) -> bool:
@@ -234,13 +331,13 @@ def _blank(entry: Entry) -> int:
 
 
 def _metadata(
-    found: Results,
     row: SimulatorResult,
     facts: Facts,
     trials: Sequence[Mapping[str, Any]],
     seeds: list[int],
-    key: str,
+    digests: dict[str, str],
     failures: int,
+    notice: str,
     label: bool,
 ) -> dict[str, Any]:
     """Return the fields of ``submission.yaml``."""
@@ -266,11 +363,11 @@ def _metadata(
         },
         "attention": {"source": source, "target": "label" if label else "free"} if "KL" in row.metrics else None,
         "seeds": seeds,
-        "digests": {key: found.digest},
+        "digests": digests,
         "failures": failures,
         "hardware": _hardware(trials),
         "cost": _cost(trials),
-        "notice": found.notice or None,
+        "notice": notice or None,
     }
     for field, value in (facts.about or {}).items():
         nested = isinstance(value, dict) and isinstance(values.get(field), dict)

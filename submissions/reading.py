@@ -16,6 +16,7 @@ from submissions.format import (
     PREDICTIONS_FOLDER,
     STRESS_FOLDER,
     STRESS_PATTERN,
+    TRANSFER_PATTERN,
     Entry,
     Submission,
     entry_of,
@@ -144,7 +145,7 @@ def _entries(listed: Sequence[File], folder: Path, found: Findings) -> list[Entr
             if file.name.startswith(PREDICTIONS_FOLDER + "/"):
                 found.error("schema", shown(file.name), None, "its path is not of the format.", f"Use {PATH_PATTERN}.")
             elif file.name.startswith(STRESS_FOLDER + "/"):
-                mend = f"Use {STRESS_PATTERN} with a condition of {', '.join(CONDITIONS)}."
+                mend = f"Use {STRESS_PATTERN} with a condition of {', '.join(CONDITIONS)} or {TRANSFER_PATTERN}."
                 found.error("schema", shown(file.name), None, "its path is not of the format.", mend)
             else:
                 found.warning("schema", shown(file.name), None, "it is no part of the format and is ignored.", "")
@@ -174,7 +175,7 @@ def _check_promises(submission: Submission, faulty: set[str], found: Findings) -
             what = f"there is a file for seed {', '.join(map(str, extra[:10]))}, which {METADATA_FILE} does not name."
             found.error("coverage", place, None, what, "Add the seed to 'seeds', or remove the file.")
     _check_stress(submission, seeds, found)
-    for key in sorted(set(submission.digests) - set(seeds)):
+    for key in sorted(set(submission.digests) - set(seeds) - {entry.predicted for entry in submission.stress}):
         what = f"'digests' names {key}, but there are no predictions for it."
         found.warning("digest", METADATA_FILE, None, what, "Add the predictions, or remove the entry.")
     if PLACEHOLDER_AUTHOR in submission.authors or submission.contact == PLACEHOLDER_CONTACT:
@@ -189,8 +190,14 @@ def _check_promises(submission: Submission, faulty: set[str], found: Findings) -
 def _check_stress(submission: Submission, seeds: dict[str, set[int]], found: Findings) -> None:
     """Hold the files under stress conditions against the predictions that they are compared with, seed by seed."""
     groups: dict[tuple[str, str], set[int]] = {}
+    own: set[tuple[str, str]] = set()
     for entry in submission.stress:
         groups.setdefault((entry.condition, entry.key), set()).add(entry.seed)
+        if entry.target is not None and entry.target[0] == entry.task:
+            own.add((entry.condition, entry.key))
+    for condition, key in sorted(own):
+        what = "it is a transfer to the task that the simulator was fitted on."
+        found.error("schema", f"{predictions_folder(condition)}/{key}", None, what, "Name another task, or remove it.")
     for (condition, key), there in sorted(groups.items()):
         if there != seeds.get(key, set()):
             place = f"{predictions_folder(condition)}/{key}"

@@ -259,6 +259,8 @@ class Training:
 
     def draw(self, canvas: Canvas) -> None:
         """Draw on an empty canvas."""
+        from matplotlib.ticker import MaxNLocator
+
         grid = canvas.subplots(-(-len(self.panels) // 2), 2, squeeze=False)
         seeds = list(dict.fromkeys(curve.seed for curve in self.curves))
         for axes, (column, title) in zip(grid.flat, self.panels, strict=False):
@@ -267,7 +269,10 @@ class Training:
                     self._line(axes, curve, column, seeds.index(curve.seed))
             axes.set_title(title, loc="left")
             axes.set_xlabel("epoch")
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            epochs = [float(e) for curve in self.curves for e in curve.columns["epoch"] if np.isfinite(e)]
+            if epochs:  # the same in every panel, and a tick is an epoch: half an epoch is none
+                axes.set_xlim(min(epochs) - 0.3, max(epochs) + 0.3)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=6))
         for axes in list(grid.flat)[len(self.panels) :]:
             axes.set_axis_off()
         handles, labels = grid.flat[0].get_legend_handles_labels()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from benchmark import __version__, results, statistics
+from benchmark import __version__, results, statistics, units
 from benchmark.files import replace_file
 from benchmark.metrics import Metric, all_metrics, get
 from benchmark.pages import environment
@@ -91,7 +91,7 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         simulators: Whose attention is drawn.
     """
     made = environment(TEMPLATES, shown)
-    made.filters.update(seconds=_seconds, count=_count, bytes=_bytes)
+    made.filters.update(seconds=units.seconds, count=units.count, bytes=units.memory, counted=units.counted)
     script, style = (_own(name) for name in ("report.js", "report.css"))
     found = run.results
     metrics = [m for m in all_metrics() if any(m.name in row.metrics for row in found.simulators)]
@@ -261,29 +261,3 @@ def _or(value: float | None, other: float) -> float:
 
 def _number(value: float | None) -> str:
     return "" if value is None else number(value)
-
-
-def _seconds(value: float | None) -> str:
-    """Return a duration in a unit that suits it."""
-    if value is None:
-        return "not measured"
-    if value < 60:
-        return f"{value:.3g} s"
-    return f"{value / 60:.1f} min" if value < 3600 else f"{value / 3600:.1f} h"
-
-
-def _count(value: float | None) -> str:
-    """Return a count with three digits and a prefix."""
-    if value is None:
-        return "not measured"
-    for size, prefix in ((1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if value >= size:
-            return f"{value / size:.3g}{prefix}"
-    return f"{value:.3g}"
-
-
-def _bytes(value: float | None) -> str:
-    """Return a size in MiB or GiB."""
-    if value is None:
-        return "not measured"
-    return f"{value / 2**20:.0f} MiB" if value < 2**30 else f"{value / 2**30:.2f} GiB"

@@ -16,6 +16,7 @@ from benchmark.results import Results
 from benchmark.statistics import variance
 from benchmark.statistics.variance import PARTS, Decomposition, SeedScores
 from benchmark.tables import number
+from benchmark.units import counted
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def headers() -> tuple[str, ...]:
 
 def heading_of(results: Results) -> list[str]:
     """Return what the table is about; simulated data and stand-ins are named before any number."""
-    users = f"{results.n_sessions} test sessions of {results.n_users} users"
+    users = f"{counted(results.n_sessions, 'test session')} of {counted(results.n_users, 'user')}"
     lines_ = [f"Variance of the means, {results.title} ({results.task} {results.version}), {results.split}: {users}"]
     return lines_ + ([f"NOTE: {results.notice}"] if results.notice else [])
 
@@ -179,9 +180,65 @@ def legend(found: Sequence[Line]) -> list[str]:
 
 
 def advice(found: Sequence[Line]) -> list[str]:
-    """Return a sentence for each difference, or for each mean where there are no differences."""
+    """Return a line for each metric: of its differences, or of the means where there are none."""
     chosen = [one for one in found if one.reference] or list(found)
-    return [f"{one.name}: {variance.advice(one.found)}" for one in chosen]
+    return [_advice([one for one in chosen if one.metric == m]) for m in dict.fromkeys(one.metric for one in chosen)]
+
+
+def _advice(mine: Sequence[Line]) -> str:
+    """Return what to add for one metric; simulators with the same answer are told together."""
+    head = mine[0].metric + (f", differences from {mine[0].reference}" if mine[0].reference else "")
+    told = {one.simulator: variance.advised(one.found) for one in mine}
+    known = {name: one for name, one in told.items() if one is not None}
+    if not known:
+        return f"{head}: there is no spread to be shrunk."
+    still = [name for name in told if name not in known]
+    parts = [f"there is no spread in {', '.join(still)}"] if still else []
+    tops = _grouped({name: one.top.shown for name, one in known.items()})
+    for shown, names in tops.items():
+        verb = variance.verb(known[names[0]].top)
+        share = _range([100 * known[name].share for name in names])
+        parts.append(f"{shown} {verb} {share} % of the variance{_of(names, tops, 'of')}")
+    kinds = _grouped({name: one.seeds for name, one in known.items()})
+    for kind, names in kinds.items():
+        if kind == variance.SOME:
+            each = ", ".join(f"{name} {_shown(known[name].all_seeds)}" for name in names)
+            parts.append(f"more seeds alone bring resolves at best to: {each}")
+        else:
+            parts.append(_SEEDS[kind] + _of(names, kinds, "for"))
+    helping = _grouped({name: " or ".join(f"twice the {what}" for what, _ in one.best) for name, one in known.items()})
+    for what, names in helping.items():
+        each = ", ".join(
+            f"{name} {_shown(known[name].now)} -> {' or '.join(_shown(then) for _, then in known[name].best)}"
+            for name in names
+        )
+        parts.append(f"what helps most is {what}; resolves now -> then: {each}")
+    return f"{head}: {'; '.join(parts)}."
+
+
+_SEEDS = {
+    variance.UNKNOWN: "with one seed it is not known what seeds add",
+    variance.NONE: "seeds play no part",
+    variance.NO_HELP: "more seeds cannot help",
+}
+
+
+def _grouped(answers: dict[str, str]) -> dict[str, list[str]]:
+    """Return answer -> who gives it."""
+    groups: dict[str, list[str]] = {}
+    for name, answer in answers.items():
+        groups.setdefault(answer, []).append(name)
+    return groups
+
+
+def _of(names: Sequence[str], groups: dict[str, list[str]], word: str) -> str:
+    """Return whom an answer is about, nothing if there is one answer for all."""
+    return "" if len(groups) == 1 else f" {word} {', '.join(names)}"
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = (f"{end(values):.0f}" for end in (min, max))
+    return low if low == high else f"{low} to {high}"
 
 
 def _record(one: Line) -> dict[str, object]:

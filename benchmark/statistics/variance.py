@@ -283,39 +283,82 @@ class SeedScores:
         return self._wide[simulator]
 
 
-def advice(found: Decomposition) -> str:
-    """Return one sentence: what makes the variance, whether more seeds can help, and what helps most.
+UNKNOWN, NONE, NO_HELP, SOME = "unknown", "none", "no help", "some"
+"""What is known of more seeds: nothing, that seeds play no part, that more cannot help, how far more alone can go."""
 
-    What helps most is what resolves the smallest difference if there is twice as much of it, and what comes near that.
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What makes the variance of a mean, and what is worth adding.
+
+    Attributes:
+        top: The part that makes most of it.
+        share: Its share.
+        seeds: One of ``UNKNOWN``, ``NONE``, ``NO_HELP``, ``SOME``.
+        now: What is resolved now.
+        all_seeds: What more seeds alone could bring that to; NaN unless ``seeds`` is ``SOME``.
+        best: What helps most and what comes near it, best first: of what twice as much, and what is resolved then.
+    """
+
+    top: Part
+    share: float
+    seeds: str
+    now: float
+    all_seeds: float
+    best: tuple[tuple[str, float], ...]
+
+
+def advised(found: Decomposition) -> Advice | None:
+    """Return what to add: what resolves the smallest difference if there is twice as much of it, and what comes near.
+
+    None where there is no spread to be shrunk.
     """
     now = found.standard_error()
     if not now > 0:
-        return "there is no spread to be shrunk."
-    shares = found.shares
+        return None
     top = max(found.parts, key=lambda part: part.of_mean)
-    verb = "makes" if top.name == RESIDUAL else "make"
-    makes = f"{top.shown} {verb} {100 * shares[top.name]:.0f} % of the variance of the mean"
     if not found.seeds_known:
-        lead = f"{makes}; with one seed it is not known what seeds add"
+        seeds = UNKNOWN
     elif found.n_seeds == 1:
-        lead = f"seeds play no part: {makes}"
-    elif found.standard_error(seeds=math.inf) > (1 - LITTLE) * now:
-        lead = f"more seeds cannot help: {makes}"
+        seeds = NONE
     else:
-        lead = f"{makes}; more seeds alone bring resolves to {_number(found.resolves(seeds=math.inf))} at best"
+        seeds = NO_HELP if found.standard_error(seeds=math.inf) > (1 - LITTLE) * now else SOME
     offers = {
         "seeds": found.resolves(seeds=2),
         "sessions per user": found.resolves(sessions=2),
         "users": found.resolves(users=2),
     }
     known = {name: value for name, value in offers.items() if not math.isnan(value)}
-    near = [
-        name
-        for name in sorted(known, key=lambda name: known[name])
-        if known[name] <= (1 + LITTLE) * min(known.values())
-    ]
-    best = ", ".join(f"twice the {name} ({_number(known[name])})" for name in near)
-    return f"{lead}; resolves {_number(found.resolves())} now; what helps most: {best}."
+    near = [name for name in sorted(known, key=known.__getitem__) if known[name] <= (1 + LITTLE) * min(known.values())]
+    return Advice(
+        top,
+        found.shares[top.name],
+        seeds,
+        found.resolves(),
+        found.resolves(seeds=math.inf) if seeds == SOME else math.nan,
+        tuple((name, known[name]) for name in near),
+    )
+
+
+def advice(found: Decomposition) -> str:
+    """Return one sentence: what makes the variance, whether more seeds can help, and what helps most."""
+    told = advised(found)
+    if told is None:
+        return "there is no spread to be shrunk."
+    makes = f"{told.top.shown} {verb(told.top)} {100 * told.share:.0f} % of the variance of the mean"
+    lead = {
+        UNKNOWN: f"{makes}; with one seed it is not known what seeds add",
+        NONE: f"seeds play no part: {makes}",
+        NO_HELP: f"more seeds cannot help: {makes}",
+        SOME: f"{makes}; more seeds alone bring resolves to {_number(told.all_seeds)} at best",
+    }[told.seeds]
+    best = ", ".join(f"twice the {name} ({_number(value)})" for name, value in told.best)
+    return f"{lead}; resolves {_number(told.now)} now; what helps most: {best}."
+
+
+def verb(part: Part) -> str:
+    """Return ``make``, or ``makes`` for the part that is one."""
+    return "makes" if part.name == RESIDUAL else "make"
 
 
 def _users(wide: pd.DataFrame) -> list[str]:

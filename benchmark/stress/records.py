@@ -34,6 +34,8 @@ class StressRow:
         p: Two-sided p of the paired t-test over users, None where nothing is compared.
         n: Sessions that the value rests on.
         reading: One sentence: what the number says, or why there is none.
+        notice: What must be said of this row beside what must be said of its run: that the other task's data are
+            simulated.
     """
 
     test: str
@@ -45,6 +47,7 @@ class StressRow:
     p: float | None
     n: int
     reading: str
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ def read_results(run_folder: Path) -> StressResults | None:
         if not isinstance(raw["rows"], list):
             raise ValueError("'rows' is no list")
         values = {key: _text(raw, key) for key in ("task", "split", "digest", "notice")}
-        return StressResults(**values, seed=_whole(raw, "seed"), rows=tuple(_row(row) for row in raw["rows"]))
+        rows = tuple(_row(row, values["notice"]) for row in raw["rows"])
+        return StressResults(**values, seed=_whole(raw, "seed"), rows=rows)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}); delete it and run 'stress {run_folder}' again.") from error
 
@@ -135,9 +139,11 @@ def merged(before: Sequence[StressRow], new: Sequence[StressRow]) -> tuple[Stres
     return tuple(rows + [row for key, found in fresh.items() if key not in placed for row in found])
 
 
-def _row(raw: Any) -> StressRow:
+def _row(raw: Any, notice: str) -> StressRow:
+    """Read a row; one of an older file, which says nothing of its own, has the notice of the file."""
     if not isinstance(raw, dict):
         raise ValueError("a row is no object")
+    raw = {"notice": notice, **raw}
     n = _whole(raw, "n")
     if n < 0:
         raise ValueError(f"'n' is {n}")
@@ -151,6 +157,7 @@ def _row(raw: Any) -> StressRow:
         p=_number(raw, "p"),
         n=n,
         reading=_text(raw, "reading"),
+        notice=_text(raw, "notice"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 OWN = "own"
 PERSONAL_METRICS = ("KL", "Accuracy", "LogLoss", "AUC")
 LEVEL = 0.05
+FEW = 4
+"""Metrics without a difference are counted instead of named where there are more."""
 NOT_APPLICABLE = "not applicable"
 
 Labels = Callable[[int, str], tuple[Sequence[str], Sequence[str]]]
@@ -171,6 +174,7 @@ def swap_users(
         why = "No prediction changes when the user does: it ignores who the user is."
         return [not_applicable(c.SWAP_USERS, name, why)]
     rows = []
+    found: dict[str, Estimate] = {}
     for metric in PERSONAL_METRICS:
         table = side_by_side(scores, metric)
         if OWN not in table or c.SWAP_USERS not in table:
@@ -178,6 +182,7 @@ def swap_users(
         apart = estimate(table, OWN, c.SWAP_USERS, difference=True)
         if apart.value is None:
             continue
+        found[metric] = apart
         arrow = get(metric).arrow
         rows += [
             _row(c.SWAP_USERS, name, f"{metric}{arrow}: own minus swapped", apart, _personal(apart, metric)),
@@ -190,17 +195,54 @@ def swap_users(
                 said = f"The gain over {reference}, which the part that swapping takes away is read against."
                 if gain.value is not None:
                     rows.append(_row(c.SWAP_USERS, name, f"{metric}{arrow}: own minus {reference}", gain, said))
-    return rows
+    return [replace(rows[0], reading=_personal_on_all(found)), *rows[1:]] if rows else rows
 
 
 def _personal(apart: Estimate, metric: str) -> str:
-    assert apart.value is not None
-    if apart.p is None or apart.p > LEVEL or apart.value == 0:
-        return f"That a user's own does better than another's is not shown (p = {_p(apart.p)})."
-    better = (apart.value > 0) == get(metric).higher_is_better
-    if better:
-        return f"A user's own does better than another's: the gain is personal (p = {_p(apart.p)})."
-    return f"Another user's does better than the user's own (p = {_p(apart.p)})."
+    way = _way(apart, metric)
+    if way == 0:
+        return f"That a user's own does better than another's on {metric} is not shown (p = {_p(apart.p)})."
+    if way > 0:
+        return f"A user's own does better than another's on {metric} (p = {_p(apart.p)})."
+    return f"Another user's does better than the user's own on {metric} (p = {_p(apart.p)})."
+
+
+def _personal_on_all(found: Mapping[str, Estimate]) -> str:
+    """Return what several metrics say together of swapping users; each is named."""
+    better, worse, open_ = _by_way(found)
+    if not better and not worse:
+        return f"That a user's own does better than another's is shown on no metric: {_said(open_)}."
+    parts = [f"a user's own does better than another's on {_said(better)}"] if better else []
+    parts += [f"another user's does better than the user's own on {_said(worse)}"] if worse else []
+    parts += [f"no difference is shown on {_said(open_)}"] if open_ else []
+    verdict = "" if worse else ". The gain is personal" + (" there" if open_ else "")
+    text = "; ".join(parts) + verdict
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _way(apart: Estimate, metric: str) -> int:
+    """Return 1 for a difference that is shown and better, -1 for one that is worse, 0 for one that is not shown."""
+    if not apart.value or apart.p is None or apart.p > LEVEL:
+        return 0
+    return 1 if (apart.value > 0) == get(metric).higher_is_better else -1
+
+
+_Told = list[tuple[str, "float | None"]]
+"""Metrics and the p of each."""
+
+
+def _by_way(found: Mapping[str, Estimate]) -> tuple[_Told, _Told, _Told]:
+    """Return the metrics on which a difference is better, worse, and not shown."""
+    ways: dict[int, _Told] = {1: [], -1: [], 0: []}
+    for metric, apart in found.items():
+        ways[_way(apart, metric)].append((metric, apart.p))
+    return ways[1], ways[-1], ways[0]
+
+
+def _said(told: _Told) -> str:
+    """Return metrics with their p: ``KL (p = 0.0001 or less) and AUC (p = 0.0041)``."""
+    each = [f"{metric} (p = {_p(p)})" for metric, p in told]
+    return " and ".join([", ".join(each[:-1]), each[-1]] if len(each) > 1 else each)
 
 
 def on_offered(
@@ -333,7 +375,7 @@ def _moved(column: str) -> str:
 
 
 def transfer(
-    test: str, name: str, scores: pd.DataFrame, metrics: Sequence[str], beside: Sequence[str]
+    test: str, name: str, scores: pd.DataFrame, metrics: Sequence[str], beside: Sequence[str], fitted_on: str
 ) -> list[StressRow]:
     """Return the rows of a transfer to another task.
 
@@ -342,9 +384,11 @@ def transfer(
         name: The simulator.
         scores: Metrics on the other task; its own under its name, and those of ``beside``.
         metrics: Which.
-        beside: What it is compared with: the same backbone without a tuned prompt.
+        beside: What it is compared with, such as the same backbone without a tuned prompt.
+        fitted_on: The task that it was fitted on.
     """
-    rows = []
+    rows: list[StressRow] = []
+    found: dict[str, dict[str, Estimate]] = {other: {} for other in beside}
     for metric in metrics:
         table = side_by_side(scores, metric)
         if name not in table:
@@ -357,20 +401,35 @@ def transfer(
         for other in beside:
             if other in table:
                 apart = estimate(table, name, other, difference=True)
+                if apart.value is not None:
+                    found[other][metric] = apart
                 said = _transfers(apart, metric, other)
                 against.append(_row(test, name, f"{metric}{arrow}: minus {other}", apart, said))
-        said = " ".join([f"{metric} with the prompt tuned on the run's task.", *(row.reading for row in against)])
-        rows += [_row(test, name, f"{metric}{arrow}", own, said), *against]
-    return rows
+        rows += [_row(test, name, f"{metric}{arrow}", own, f"{metric} there, as fitted on {fitted_on}."), *against]
+    said = " ".join(_transfers_on_all(apart, other) for other, apart in found.items() if apart)
+    return [replace(rows[0], reading=said or rows[0].reading), *rows[1:]] if rows else rows
 
 
 def _transfers(apart: Estimate, metric: str, other: str) -> str:
     if apart.value is None:
         return f"{other} does not claim it."
-    if apart.p is None or apart.p > LEVEL or apart.value == 0:
-        return f"A difference to {other} is not shown (p = {_p(apart.p)})."
-    better = (apart.value > 0) == get(metric).higher_is_better
-    return f"{'Better' if better else 'Worse'} than {other} on that task (p = {_p(apart.p)})."
+    way = _way(apart, metric)
+    if way == 0:
+        return f"A difference to {other} on {metric} is not shown (p = {_p(apart.p)})."
+    return f"{'Better' if way > 0 else 'Worse'} than {other} on {metric} (p = {_p(apart.p)})."
+
+
+def _transfers_on_all(found: Mapping[str, Estimate], other: str) -> str:
+    """Return what all metrics say together of a transfer beside something else; each is named."""
+    better, worse, open_ = _by_way(found)
+    parts = [f"better on {_said(better)}"] if better else []
+    parts += [f"worse on {_said(worse)}"] if worse else []
+    if open_ and parts and len(open_) > FEW:
+        parts.append(f"no difference is shown on the other {len(open_)} metrics")
+    elif open_:
+        named = ", ".join(metric for metric, _ in open_)
+        parts.append(f"no difference is shown on {named}" if parts else f"no difference is shown on any of {named}")
+    return f"Beside {other}: {'; '.join(parts)}."
 
 
 def same_predictions(own: pd.DataFrame, other: pd.DataFrame) -> bool:
@@ -402,4 +461,4 @@ def _percent(value: float | None) -> str:
 def _p(value: float | None) -> str:
     if value is None:
         return "not known"
-    return "0.0001 or less" if value <= 0.0001 else f"{value:.4f}".rstrip("0") if value < 1 else "1"
+    return "0.0001 or less" if value <= 0.0001 else f"{value:.4f}".rstrip("0").rstrip(".")

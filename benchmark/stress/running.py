@@ -124,6 +124,8 @@ def predict(bench: Bench, trials: Mapping[str, Sequence[Source]], wanted: Mappin
         InputError: A simulator cannot be restored, or does not predict again what its trial predicted.
     """
     asked = [(source, wanted[name]) for name, found in trials.items() for source in found if wanted[name]]
+    for source, _ in asked:
+        stored_predictions(source)  # first: a damaged file is told before anything is computed
     steps = [(s, c) for s, conditions in asked for c in (UNALTERED, *conditions) if bench.read(s, c) is None]
     if len(steps) < sum(1 + len(conditions) for _, conditions in asked):
         bench.report("what was predicted before under the same conditions is kept.")
@@ -171,6 +173,25 @@ def _attended(bench: Bench, simulator: Simulator, test: Sequence[Session], condi
     return simulator.attend_to_label(test)
 
 
+def stored_predictions(source: Source) -> pd.DataFrame:
+    """Return what a trial predicted; attention for the true click is left out.
+
+    Raises:
+        InputError: The file is missing or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(source.folder / "predictions.parquet")
+        stored: pd.DataFrame = table.cast(predictions.schema()).to_pandas()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"the predictions of {source.where} are damaged ({reason}); run again.") from error
+    own: pd.DataFrame = stored[stored["target"] != "label"].reset_index(drop=True)
+    return own
+
+
 def require_same(source: Source, frame: pd.DataFrame) -> None:
     """Refuse a simulator that does not predict again what its trial predicted.
 
@@ -179,11 +200,7 @@ def require_same(source: Source, frame: pd.DataFrame) -> None:
     """
     import pandas as pd
 
-    try:
-        stored = pd.read_parquet(source.folder / "predictions.parquet")
-    except (OSError, ValueError) as error:
-        raise InputError(f"the predictions of {source.where} are damaged ({error}); run again.") from error
-    stored = stored[stored["target"] != "label"].reset_index(drop=True)
+    stored = stored_predictions(source)
     if stored["session_id"].tolist() != frame["session_id"].tolist():
         raise InputError(f"the trial of {source.where} predicted other sessions than the data given has; run again.")
     worst = 0.0

@@ -18,10 +18,11 @@ from benchmark.results import Results
 from benchmark.simulator import AttendsToLabel, LabelsItems
 from benchmark.stress import conditions as c
 from benchmark.stress import records, rows
+from benchmark.stress.naming import joined, transfer_test
 from benchmark.stress.records import StressResults, StressRow
 from benchmark.stress.running import UNALTERED, Bench, predict
 from benchmark.stress.sources import Source, as_left, sources
-from benchmark.stress.transferring import transferred
+from benchmark.stress.transferring import is_of, transferred
 from tasks.altered.types import Altered
 from tasks.errors import InputError, unknown_name
 from tasks.storage import write_errors
@@ -95,28 +96,25 @@ class Study:
             InputError: A simulator cannot be had as its trial left it, or a file cannot be written.
         """
         before = records.read_results(self.run)  # first: a damaged file is told before anything is computed
+        if c.SWAP_USERS in tests:
+            self._scores()
         reasons = {(test, name): self._why_not(test, name) for test in tests for name in self.trials}
         wanted = {
             name: [condition for test in tests if not reasons[test, name] for condition in c.CONDITIONS[test]]
             for name in self.trials
         }
         predict(self.bench, self.trials, wanted)
-        new = []
+        new: list[StressRow] = []
         for test in tests:
             for name in self.trials:
                 reason = reasons[test, name]
                 new += [rows.not_applicable(test, name, reason)] if reason else self._rows(test, name)
-        notices = [self.found.notice]
         if other is not None:
-            new += transferred(self.bench, self.trials, other, self.found.split)
-            notices.append(other.notice)
+            new += transferred(self.bench, self.trials, sources(self.run, self.found), other)
         self._write_predictions()
-        kept = self._still_true(before) if before is not None else []
-        notice = "; ".join(dict.fromkeys(line for line in notices if line))
-        seed = self.bench.seed
-        found = StressResults(
-            self.found.task, self.found.split, self.found.digest, seed, notice, records.merged(kept, new)
-        )
+        every = records.merged(self._still_true(before) if before is not None else [], new)
+        notice = joined([self.found.notice, *(row.notice for row in every)])
+        found = StressResults(self.found.task, self.found.split, self.found.digest, self.bench.seed, notice, every)
         records.write(self.run, found)
         return found
 
@@ -130,7 +128,16 @@ class Study:
             for name, several in every.items()
         }
         applies = {row.simulator for row in before.rows if row.value is not None}
-        return [row for row in before.rows if there.get(row.simulator) or row.simulator in set(every) - applies]
+
+        def stands(row: StressRow) -> bool:
+            if row.simulator not in every:
+                return False
+            if row.simulator not in applies or there[row.simulator]:
+                return True
+            # What was taken to another task needs no prediction on the unaltered stimuli of this one.
+            return row.test.startswith(transfer_test("")) and is_of(self.bench, row, every[row.simulator])
+
+        return [row for row in before.rows if stands(row)]
 
     def _why_not(self, test: str, name: str) -> str:
         """Return why a test does not apply to a simulator, empty if it does."""
@@ -211,8 +218,21 @@ class Study:
         chosen = [other for other in BESIDE if other in there and other != name][:1]
         if not chosen:
             return {}
-        scores = pd.read_parquet(self.run / "scores.parquet")
+        scores = self._scores()
         return {other: scores[scores["simulator"] == other] for other in chosen}
+
+    def _scores(self) -> pd.DataFrame:
+        """Return the score table of the run.
+
+        Raises:
+            InputError: It is missing or damaged.
+        """
+        path = self.run / "scores.parquet"
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as error:  # Arrow's errors are among these
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(f"{path} is missing or damaged ({reason}); run again.") from error
 
     def _write_predictions(self) -> None:
         """Write one predictions file per condition, of all simulators of the run that are complete under it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from benchmark.resources import threads
 from benchmark.simulator import Prediction, Restorable, Simulator
 from benchmark.stress import rows
 from benchmark.stress.conditions import VERSION
+from benchmark.stress.naming import TRANSFER, joined, transfer_condition, transfer_test
 from benchmark.stress.records import StressRow
 from benchmark.stress.running import Bench
 from benchmark.stress.sources import Source, as_left
@@ -48,44 +49,102 @@ class _Job:
     settings: Mapping[str, Any] | None
 
 
-def transferred(bench: Bench, trials: Mapping[str, Sequence[Source]], other: Task, split: str) -> list[StressRow]:
-    """Predict the test sessions of another task with the prompts of this run, and compare.
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """The other task, its test sessions and the digest of all that it shows."""
+
+    task: Task
+    sessions: Sequence[Session]
+    content: str
+
+
+def transferred(
+    bench: Bench, trials: Mapping[str, Sequence[Source]], every: Mapping[str, Sequence[Source]], task: Task
+) -> list[StressRow]:
+    """Predict the test sessions of another task with the prompts of this run, compare, and write the predictions.
 
     Args:
-        bench: The run's.
+        bench: The run's; the other task's split has the same name.
         trials: Simulator -> its trials; of several folds the first one's prompt is taken.
-        other: The other task.
-        split: The split whose test sessions are predicted.
+        every: The same of all simulators of the run: the file also holds what was predicted before.
+        task: The other task.
 
     Raises:
         InputError: The other task has no such split, or a simulator cannot be restored.
     """
-    test = f"transfer {other.name}"
-    sessions = [s for _, tested in other.split(split).folds for s in other.sessions_at(tested)]
+    test, split = transfer_test(task.name), bench.split
+    sessions = [s for _, tested in task.split(split).folds for s in task.sessions_at(tested)]
+    other = _Other(task, sessions, content_digest(task))
     found: list[StressRow] = []
-    frames: list[pd.DataFrame] = []
     for name, several in trials.items():
         simulator = bench.catalogue.build(name, several[0].settings)
         if several[0].oracle or not isinstance(simulator, Restorable):
             found.append(rows.not_applicable(test, name, "It has no tuned prompt that could be taken along."))
             continue
-        first = [source for source in several if source.fold == 0]
+        first = _first(several)
         jobs = [_Job(name, source, None) for source in first]
         for against in (x for x in BESIDE if x in bench.catalogue.names()):
             jobs += _beside(bench, against, name, first)
-        made = [_frame(bench, job, other, sessions) for job in jobs]
-        frames += [frame for job, frame in zip(jobs, made, strict=True) if job.settings is None]
-        scores = scoring.score(other, split, pd.concat(made, ignore_index=True).assign(target="none"))
+        made = [_frame(bench, job, other) for job in jobs]
+        scores = scoring.score(task, split, pd.concat(made, ignore_index=True).assign(target="none"))
         beside = [x for x in dict.fromkeys(job.name for job in jobs) if x != name]
-        found += rows.transfer(test, name, scores, metric_names(), beside)
-    if frames:
-        folder = bench.folder / f"transfer-{other.name}"
-        about = {"task": other.name, "split": split, "digest": other.digests[split], "notice": other.notice}
-        with write_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        whole = pd.concat(frames, ignore_index=True)
-        replace_file(folder / "predictions.parquet", lambda path: predictions.write(whole, path, about))
+        said = rows.transfer(test, name, scores, metric_names(), beside, bench.task.name)
+        found += [replace(row, notice=task.notice) for row in said]
+    _write(bench, every, other)
     return found
+
+
+def is_of(bench: Bench, row: StressRow, several: Sequence[Source]) -> bool:
+    """Return whether what a row was made from are predictions of these very trials, which are there still.
+
+    Args:
+        bench: The run's.
+        row: Of a transfer.
+        several: All trials of its simulator.
+    """
+    path = bench.folder / row.test.replace(" ", "-") / "predictions.parquet"
+    try:
+        about = pq.read_schema(path).metadata or {}
+        trials = json.loads(about.get(b"trials", b"{}"))
+        return bool(trials.get(row.simulator) == [source.identity for source in _first(several)])
+    except (pa.ArrowException, OSError, ValueError, AttributeError):
+        return False
+
+
+def _first(several: Sequence[Source]) -> list[Source]:
+    """Return the trials of the first fold, one per seed."""
+    return [source for source in several if source.fold == 0]
+
+
+def _write(bench: Bench, every: Mapping[str, Sequence[Source]], other: _Other) -> None:
+    """Write one predictions file of all simulators whose trials have all been taken to the other task."""
+    frames: list[pd.DataFrame] = []
+    identities = {}
+    for name, several in every.items():
+        first = _first(several)
+        parts = [_kept(bench, _Job(name, source, None), other) for source in first]
+        if parts and all(part is not None for part in parts):
+            frames += [part for part in parts if part is not None]
+            identities[name] = [source.identity for source in first]
+    if not frames:
+        return
+    task = other.task
+    folder = bench.folder / f"{TRANSFER}{task.name}"
+    about = {
+        "task": task.name,
+        "version": task.version,
+        "split": bench.split,
+        "digest": task.digests[bench.split],
+        "notice": joined([task.notice, *(s.notice for name in identities for s in every[name])]),
+        "data_notice": task.notice,
+        "condition": transfer_condition(task.name, task.version),
+        "fitted_on": bench.digest,
+        "trials": json.dumps(identities),
+    }
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    whole = pd.concat(frames, ignore_index=True)
+    replace_file(folder / "predictions.parquet", lambda path: predictions.write(whole, path, about))
 
 
 def _beside(bench: Bench, against: str, name: str, first: Sequence[Source]) -> list[_Job]:
@@ -99,30 +158,41 @@ def _beside(bench: Bench, against: str, name: str, first: Sequence[Source]) -> l
     return [_Job(against, source, settings) for source in (first if entry.stochastic else first[:1])]
 
 
-def _frame(bench: Bench, job: _Job, other: Task, sessions: Sequence[Session]) -> pd.DataFrame:
-    """Return a job's predictions, made now unless they are there."""
+def _kept(bench: Bench, job: _Job, other: _Other) -> pd.DataFrame | None:
+    """Return a job's predictions, None if they are not there, or are damaged and will be made again."""
     path = _part(bench, job, other)
-    if path.is_file():
-        try:
-            kept: pd.DataFrame = pq.read_table(path, schema=predictions.schema()).to_pandas()
-            kept["answer"] = kept["answer"].astype("Int64")
-            return kept
-        except (pa.ArrowException, OSError) as error:
-            bench.report(f"{path} is damaged ({str(error).splitlines()[0]}) and is made again.")
-    bench.report(f"{job.name}, seed {job.source.seed}: transfer to {other.name}")
+    if not path.is_file():
+        return None
+    try:
+        kept: pd.DataFrame = pq.read_table(path, schema=predictions.schema()).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        bench.report(f"{path} is damaged ({str(error).splitlines()[0]}) and is made again.")
+        return None
+    kept["answer"] = kept["answer"].astype("Int64")
+    return kept
+
+
+def _frame(bench: Bench, job: _Job, other: _Other) -> pd.DataFrame:
+    """Return a job's predictions, made now unless they are there."""
+    kept = _kept(bench, job, other)
+    if kept is not None:
+        return kept
+    path = _part(bench, job, other)
+    bench.report(f"{job.name}, seed {job.source.seed}: transfer to {other.task.name}")
     train, _ = bench.fold(0)
     with threads(job.source.threads):
         if job.settings is None:
             with as_left(job.source, bench.catalogue, train, report=bench.report) as simulator:
-                found = _simulated(simulator, sessions)
+                found = _simulated(simulator, other.sessions)
         else:
             simulator = bench.catalogue.build(job.name, job.settings)
             simulator.fit(train, job.source.seed)
-            found = _simulated(simulator, sessions)
+            found = _simulated(simulator, other.sessions)
     frame = predictions.to_frame(found, job.name, job.source.seed)
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, lambda partial: predictions.write(frame, partial, {"notice": other.notice}))
+    about = {"notice": joined([other.task.notice, job.source.notice])}
+    replace_file(path, lambda partial: predictions.write(frame, partial, about))
     return frame
 
 
@@ -134,7 +204,7 @@ def _simulated(simulator: Simulator, sessions: Sequence[Session]) -> list[Predic
     ]
 
 
-def _part(bench: Bench, job: _Job, other: Task) -> Path:
-    made_from = [VERSION, "transfer", job.source.identity, job.name, dict(job.settings or {}), content_digest(other)]
+def _part(bench: Bench, job: _Job, other: _Other) -> Path:
+    made_from = [VERSION, "transfer", job.source.identity, job.name, dict(job.settings or {}), other.content]
     name = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode("ascii")).hexdigest()[:24]
     return bench.folder / "parts" / f"{name}.parquet"

@@ -21,7 +21,7 @@ from leaderboard.references import HUMAN, PRIOR
 from leaderboard.site.environment import ASSETS, embedded, environment
 from leaderboard.site.figures import heatmap
 from leaderboard.site.pictures import Pictures
-from leaderboard.site.submissions import SitePage, attention_words, kind_words, part_of
+from leaderboard.site.submissions import SitePage, attention_words, cost_words, kind_words, part_of, size_words
 from leaderboard.site.tables import SiteTable, slug
 from leaderboard.store import Board, Standing
 from tasks.errors import InputError
@@ -166,10 +166,9 @@ class _Writer:
         for t in self._site.tables:
             for i, row in enumerate(t.rows):
                 page = t.pages[row.id]
-                made = found.setdefault(
-                    page,
-                    SitePage(row.record.metadata, page, kind_words(row), attention_words(row.record.metadata), []),
-                )
+                said = row.record.metadata
+                words = kind_words(row), attention_words(said), size_words(said), cost_words(said)
+                made = found.setdefault(page, SitePage(said, page, *words, []))
                 part = part_of(t, i, data_name(row.key))
                 if not self._pictures.available(t.context.digest):
                     part.no_pictures = "Pictures of single sessions need the task's data, which was not at hand."

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from benchmark import pages
 from benchmark.tables import number
+from benchmark.units import counted
 from leaderboard.site.figures import estimate
 from leaderboard.text import plain, web_link
 
@@ -25,7 +26,7 @@ def environment() -> Environment:
     """Return the template environment: escaping always on, undefined names refused."""
     made = pages.environment(TEMPLATES)
     made.globals["estimate"] = estimate
-    made.filters.update(plain=plain, link=link, number=shown_number)
+    made.filters.update(plain=plain, link=link, number=shown_number, counted=counted)
     return made
 
 

@@ -12,8 +12,11 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
+from benchmark import units
 from benchmark.metrics import Metric
+from benchmark.stress.records import StressRow
 from benchmark.tables import number
+from leaderboard import transfers
 from leaderboard.columns import HEADLINE, Cell
 from leaderboard.derived import Estimate, differences, personal_gain
 from leaderboard.entries import Metadata
@@ -21,12 +24,15 @@ from leaderboard.results import APART, Row
 from leaderboard.site.figures import bar, estimate, spread
 from leaderboard.site.tables import SiteTable, prior_index
 from leaderboard.stress import stress_rows
-from leaderboard.text import plain
+from leaderboard.text import beyond, plain
 
 Floats = NDArray[np.float64]
 
 BASELINES = ("uniform", "position-prior", "user-prior")
 """The baselines that a submission's page compares with, in this order, as far as the board has them."""
+
+_COST = re.compile(r"[a-z][a-z0-9_]{0,59}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,2})?", re.ASCII)
 
 _LESSER = re.compile(r"chance|\S+ (before|after|swapped)")
 """Stress measures that only say what another one is made from; a page leaves them out."""
@@ -74,6 +80,7 @@ class Part:
     gains: list[GainLine]
     spread: list[Markup]
     stress: list[StressLine] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     sessions: list[SessionFigure] = field(default_factory=list)
     sessions_by: str = ""
     no_pictures: str = ""
@@ -87,13 +94,17 @@ class SitePage:
     page: str
     kind: str
     attention: str
+    size: str
+    cost: str
     parts: list[Part]
 
     @property
     def notices(self) -> list[str]:
-        """What the page must say."""
-        said = [*(part.t.context.notice for part in self.parts), self.metadata.notice]
-        return list(dict.fromkeys(line for line in said if line))
+        """What the page must say, each thing once."""
+        data = [notice for part in self.parts for notice in (part.t.context.notice, *part.notices)]
+        lines = list(dict.fromkeys(line for line in data if line))
+        own = beyond(self.metadata.notice, "; ".join(lines))
+        return [*lines, own] if own else lines
 
 
 def attention_words(metadata: Metadata) -> str:
@@ -101,6 +112,30 @@ def attention_words(metadata: Metadata) -> str:
     source, target = plain(metadata.attention_source, 300), plain(metadata.attention_target, 20)
     targets = {"free": "computed without the click", "label": "computed for the true click"}
     return "; ".join(word for word in (source, targets.get(target, "")) if word)
+
+
+def size_words(metadata: Metadata) -> str:
+    """Return how many parameters a backbone has, with a prefix; what is no number as it was sent in."""
+    text = plain(metadata.size, 60)
+    return units.count(float(text), 4) if _NUMBER.fullmatch(text) else text
+
+
+def cost_words(metadata: Metadata) -> str:
+    """Return what a simulator took, each number in a unit that suits it; what is no such list as it was sent in."""
+    text = plain(metadata.cost, 2000)
+    pairs = [pair.rpartition(" ") for pair in text.split(", ")]
+    if not all(_COST.fullmatch(name) and _NUMBER.fullmatch(value) for name, _, value in pairs):
+        return text
+    return ", ".join(_amount(name, float(value)) for name, _, value in pairs)
+
+
+def _amount(name: str, value: float) -> str:
+    words = name.removesuffix("_bytes").replace("_", " ")
+    if name.endswith("_bytes"):
+        return f"{words} {units.memory(value)}"
+    if name == "seconds" or name.startswith("seconds_"):
+        return f"time{words.removeprefix('seconds')} {units.seconds(value)}"
+    return f"{words} {units.count(value)}"
 
 
 def kind_words(row: Row) -> str:
@@ -143,7 +178,8 @@ def part_of(t: SiteTable, index: int, data: str) -> Part:
         metrics=lines,
         gains=_gains(t, index),
         spread=_spreads(t, index),
-        stress=_stress(t, index),
+        stress=[*_stress(t, index), *_transfers(row, t.context.split)],
+        notices=[found.context.notice for found in row.transfers.values() if found is not None],
     )
 
 
@@ -186,8 +222,26 @@ def _stress(t: SiteTable, index: int) -> list[StressLine]:
     row = t.view.table.rows[index]
     if row.stress is None:
         return []
+    return _lines(stress_rows(row.name, row.stress, t.view.table.context))
+
+
+def _transfers(row: Row, split: str) -> list[StressLine]:
+    """Return what transfers to other tasks found; of one that the board has not measured, why."""
+    found: list[StressLine] = []
+    for condition, measured in row.transfers.items():
+        if measured is None:
+            why = transfers.not_measured(condition, split, row.record.transfers[condition])
+            found.append(StressLine(transfers.test_of(condition), why, []))
+        else:
+            made = transfers.transfer_rows(row.name, condition, measured, row.record.task)
+            found += _lines([r for r in made if r.measure.partition(":")[0].rstrip("↑↓") in HEADLINE])
+    return found
+
+
+def _lines(rows: Sequence[StressRow]) -> list[StressLine]:
+    """Return rows test by test."""
     found: dict[str, StressLine] = {}
-    for r in stress_rows(row.name, row.stress, t.view.table.context):
+    for r in rows:
         line = found.setdefault(r.test, StressLine(r.test, r.reading, []))
         if r.value is not None and not _LESSER.fullmatch(r.measure):
             low, high = (math.nan if end is None else end for end in (r.low, r.high))

@@ -10,6 +10,13 @@ from submissions.at_hand import AtHand
 from submissions.problems import Findings, look_alike, shown
 from submissions.rows import Bools, Ints, Rows
 
+MAX_ID = 200
+"""Characters that the id of a session may have where it cannot be looked up."""
+
+
+def _may_be_an_id(text: str) -> bool:
+    return 0 < len(text) <= MAX_ID and text.isprintable() and not any("\ud800" <= c <= "\udfff" for c in text)
+
 
 def positions(rows: Rows, at_hand: AtHand) -> Ints:
     """Return the place of each row's session among the test sessions, -1 where it is none, shape (rows,).
@@ -39,6 +46,17 @@ def check(rows: Rows, name: str, at_hand: AtHand | None, found: Findings) -> Non
         ),
     )
     if at_hand is None:
+        odd = [i for i, s in enumerate(rows.session_ids) if s is not None and not _may_be_an_id(s)]
+        found.rows(
+            "error",
+            "unknown",
+            name,
+            [int(rows.numbers[i]) for i in odd],
+            lambda place: (
+                f"'{shown(rows.session_ids[odd[place]])}' cannot be the id of a session.",
+                f"Give 1 to {MAX_ID} characters that print.",
+            ),
+        )
         return
     unknown = np.flatnonzero((positions(rows, at_hand) < 0) & [s is not None for s in rows.session_ids])
     found.rows(

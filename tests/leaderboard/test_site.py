@@ -9,12 +9,14 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 
-from leaderboard import results
+from baselines import registry
+from leaderboard import printing, results
 from leaderboard.context import slot_shares
+from leaderboard.entries import Metadata
 from leaderboard.site import build
 from leaderboard.site.environment import embedded, link
 from leaderboard.site.figures import heatmap, overlay
-from leaderboard.site.submissions import extreme_sessions
+from leaderboard.site.submissions import cost_words, extreme_sessions, size_words
 from leaderboard.site.tables import SiteTable, slug, span_of
 from leaderboard.store import Board
 from leaderboard.submitting import submit, withdraw
@@ -290,3 +292,34 @@ def test_an_empty_board_has_no_site(tmp_path):
     board = Board.create(tmp_path / "board")
     with pytest.raises(InputError, match="holds no active result"):
         build(tmp_path / "site", board, [], board.standing(), {})
+
+
+@pytest.mark.parametrize(
+    ("cost", "size", "shown"),
+    [
+        (
+            "flops_estimated 3.86002e+11, peak_memory_bytes 7.36342e+08, seconds 90, seconds_fit 1.5, tokens 0",
+            "1.785e+06",
+            ("flops estimated 386 G, peak memory 702 MiB, time 1.5 min, time fit 1.5 s, tokens 0", "1.785 M"),
+        ),
+        ("two GPUs for a day", "4B", ("two GPUs for a day", "4B")),
+        ("seconds 1e999, <b> 2", "1e+6000", ("seconds 1e999, <b> 2", "1e+6000")),
+        ("", "", ("", "")),
+    ],
+)
+def test_cost_and_size_are_shown_in_units_and_anything_else_as_it_was_sent(cost, size, shown):
+    said = Metadata("x", "1", cost=cost, size=size)
+    assert (cost_words(said), size_words(said)) == shown
+
+
+def test_what_the_data_asks_to_be_said_is_not_said_again_by_the_simulator(mini, tmp_path):
+    both = candidate("pocket", mini, notice=f"{mini.notice}; its backbone is a toy")
+    submit(tmp_path / "board", [both], registry, now=AT)
+    board = Board.open(tmp_path / "board")
+    views = views_of(board)
+    standing = board.standing()
+    build(tmp_path / "site", board, views, standing, results.records(board, standing))
+    (page,) = (tmp_path / "site" / "submissions").glob("pocket-*.html")
+    text = page.read_text(encoding="utf-8")
+    assert text.count(mini.notice) == 1 and text.count("its backbone is a toy") == 1
+    assert printing.notices(views[0]) == [mini.notice, "pocket: its backbone is a toy"]

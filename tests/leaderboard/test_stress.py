@@ -164,3 +164,13 @@ def test_a_condition_needs_predictions_to_compare_with(mini):
     )
     with pytest.raises(InputError, match="under 'layout' with seed 2 and not as it was seen"):
         prepare(dataclasses.replace(candidate("x", mini), predictions=predictions))
+
+
+def test_swapped_users_alone_are_shown_too(mini, tmp_path):
+    whole = stressed(mini)
+    swapped = dataclasses.replace(whole, predictions=whole.predictions.query("condition in ('own', 'swapped')"))
+    submit(tmp_path / "board", [swapped], registry, now=AT)
+    board = Board.open(tmp_path / "board")
+    found = stress.stress_rows("x", row(board, "stressed").stress, board.context(mini.digests["loo"]))
+    assert {r.test for r in found} == {"swap-users"}
+    assert "on KL" in found[0].reading or "KL (p" in found[0].reading

@@ -147,3 +147,22 @@ def test_costs_are_summed_over_folds_and_seeds_and_peaks_are_not(finished, tmp_p
     assert len(costs) == 10 and cost["seconds"] == pytest.approx(sum(c["seconds"] for c in costs), abs=0.01)
     assert cost["peak_memory_bytes"] == max(c["peak_memory_bytes"] for c in costs)
     assert np.isfinite(list(cost.values())).all()
+
+
+def test_what_must_be_said_of_other_simulators_of_the_run_is_not_said_of_this_one(mini, tmp_path):
+    import pyarrow.parquet as pq
+
+    names = ("stubborn", "sharp")
+    config = RunConfig("mini", simulators=names, reference="sharp")
+    for _ in range(2):  # the first fit of one stops half-way
+        try:
+            found = run(config, mini, Toys(), tmp_path / "run")
+        except KeyboardInterrupt:
+            continue
+    assert found.notice == f"{mini.notice}; its backbone is a toy"
+    for name, said in (("stubborn", found.notice), ("sharp", mini.notice)):
+        pack(tmp_path / "run", name, tmp_path / name, Facts("a toy"))
+        assert submissions.read(tmp_path / name).notice == said
+        assert (tmp_path / name / "submission.yaml").read_text().splitlines()[0].endswith(said)
+        (file,) = (tmp_path / name).rglob("*.parquet")
+        assert pq.read_schema(file).metadata[b"notice"].decode() == said

@@ -9,7 +9,8 @@ from PIL import Image
 from benchmark.metrics import get
 from benchmark.records import TrialRecord
 from benchmark.report import cost, gallery, recipe
-from benchmark.report.figures import PerUser, inline, interval_plots, plot, user_plot
+from benchmark.report.figures import PerUser, Training, inline, interval_plots, plot, user_plot
+from benchmark.report.training import Curve
 from tasks.errors import InputError
 
 GENERATOR = 5
@@ -150,3 +151,16 @@ def test_trials_that_the_results_were_not_made_from_are_left_out(copied):
     (later / "trial.json").write_text(json.dumps({**record, "finished": "9999"}))
     after = reading.read(copied)
     assert after.others == 2 and after.trials == before.trials
+
+
+@pytest.mark.parametrize(("epochs", "ticks"), [([1], [1]), ([0, 1], [0, 1]), ([0, 1, 2, 3], [0, 1, 2, 3])])
+def test_a_tick_of_a_training_curve_is_an_epoch(epochs, ticks):
+    from matplotlib.figure import Figure
+
+    loss = np.array([float("nan"), 3.0, 2.5, 2.25])[: len(epochs)] if epochs[0] == 0 else np.array([3.0])
+    columns = {"epoch": np.array(epochs, dtype=float), "loss": loss, "valid_score": np.arange(len(epochs)) + 1.0}
+    canvas = Figure(layout="constrained")
+    Training.of([Curve("1", "0", 1, columns)]).draw(canvas)
+    for axes in canvas.axes[:2]:
+        low, high = axes.get_xlim()
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == ticks

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -12,6 +13,7 @@ from benchmark import results
 from benchmark.cli import main
 from benchmark.report import variance
 from benchmark.report.reading import read_scores
+from benchmark.statistics.variance import advised
 from tasks.errors import InputError
 from tests.mini import NOTICE
 
@@ -91,7 +93,7 @@ def test_the_verb(finished, capsys):
     ]
     assert raw["lines"][1]["n_seeds"] == 2 and raw["lines"][1]["n_users"] == 7
     assert main(["variance", str(finished)]) == 0
-    assert "KL, noisy - sharp: " in capsys.readouterr().out
+    assert "\nKL, differences from sharp: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -113,3 +115,25 @@ def test_one_user_is_too_few(finished):
     found, scores = results.read(finished), read_scores(finished)
     with pytest.raises(InputError, match="two users"):
         variance.lines(found, scores[scores["user"] == "u1"])
+
+
+def test_the_advice_is_a_line_for_each_metric_and_names_every_simulator_once_in_what_helps(read, finished):
+    found, lines = read
+    told = variance.advice(lines)
+    compared = [one for one in lines if one.reference]
+    assert [line.partition(",")[0] for line in told] == list(dict.fromkeys(one.metric for one in compared))
+    kl = next(line for line in told if line.startswith("KL, differences from sharp: "))
+    for one in (one for one in compared if one.metric == "KL"):
+        now, then = one.found.resolves(), [value for _, value in advised(one.found).best]
+        shown = " or ".join(variance.number(value) for value in then)
+        assert f"{one.simulator} {variance.number(now)} -> {shown}" in kl
+    assert kl.count("of the variance") <= 2 and kl.endswith(".")
+    means = variance.advice(variance.lines(found, read_scores(finished), ["KL"], ["sharp"]))
+    assert len(means) == 1 and means[0].startswith("KL: ")
+
+
+def test_the_heading_counts_one_session_as_one(read):
+    found, _ = read
+    one = dataclasses.replace(found, n_sessions=1, n_users=1)
+    assert variance.heading_of(one)[0].endswith(": 1 test session of 1 user")
+    assert variance.heading_of(found)[0].endswith(": 21 test sessions of 7 users")

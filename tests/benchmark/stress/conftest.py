@@ -9,7 +9,9 @@ from benchmark.runner import run
 from benchmark.stress.running import Bench
 from benchmark.stress.study import Study
 from tasks.definition import LabelDrawing
+from tasks.task import Task
 from tests.benchmark.stress.toys import Catalogue
+from tests.minor import build
 
 NO_LABELS = LabelDrawing(areas=lambda size, slots: [], draw=lambda image, slots: None)
 """The small task's screens are blank."""
@@ -39,3 +41,9 @@ def toys(mini, tmp_path_factory) -> Path:
     """A finished run of every toy that repeats itself; tests copy it before they write."""
     names = ("by-label", "by-item", "by-place", "by-user", "leaking", "tight", "listing", "tuned", "oracle")
     return finished(mini, tmp_path_factory.mktemp("stress") / "run", names)
+
+
+@pytest.fixture(scope="session")
+def minor(tmp_path_factory) -> Task:
+    """The second small task."""
+    return build(tmp_path_factory.mktemp("minor"))

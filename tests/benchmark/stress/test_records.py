@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
-from benchmark.stress import records
+from benchmark.stress import naming, records
 from benchmark.stress.records import StressResults, StressRow
 from tasks.errors import InputError
 
@@ -56,3 +57,34 @@ def test_new_rows_take_the_place_of_old_ones():
     new = StressRow(*(*("relabel", "sharp", "answer stays with the item", 0.9), *(None,) * 3, 1, "More."))
     other = StressRow(*(*("layout", "sharp", "x", 0.1), *(None,) * 3, 1, "New."))
     assert records.merged([ROW, REASON], [new, other]) == (new, REASON, other)
+
+
+def test_each_row_has_its_own_notice_and_one_of_an_older_file_that_of_the_file(tmp_path):
+    moved = dataclasses.replace(ROW, test="transfer other", notice="invented too")
+    path = records.write(tmp_path, dataclasses.replace(FOUND, rows=(ROW, moved)))
+    assert [row.notice for row in records.read(tmp_path)] == ["", "invented too"]
+    raw = json.loads(path.read_text())
+    for row in raw["rows"]:
+        del row["notice"]
+    path.write_text(json.dumps(raw))
+    assert [row.notice for row in records.read(tmp_path)] == ["simulated", "simulated"]
+
+
+def test_notices_are_joined_and_each_part_is_said_once():
+    assert naming.joined(["a; b", "", "b; c", "a"]) == "a; b; c" and naming.joined([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("condition", "target"),
+    [
+        ("transfer-adserp@1.0", ("adserp", "1.0")),
+        (naming.transfer_condition("recgaze-visible", "2-rc"), ("recgaze-visible", "2-rc")),
+        ("transfer-adserp", None),
+        ("transfer-@1", None),
+        ("transfer-../x@1", None),
+        ("transfer-a@1\n", None),
+        ("relabel", None),
+    ],
+)
+def test_a_transfer_is_told_by_its_name(condition, target):
+    assert naming.transfer_target(condition) == target

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
-from benchmark.stress import records
+from benchmark import results
+from benchmark.stress import printing, records, rows
 from benchmark.stress.conditions import TESTS, swapped_users, wrong_label
+from benchmark.stress.sources import sources
 from tasks.errors import InputError
 from tests.benchmark.stress.conftest import bench, finished, study
 from tests.benchmark.stress.toys import Tuned
@@ -188,14 +194,44 @@ def test_conditions_are_functions_of_data_session_and_seed(mini):
         swapped_users(["u1"], digest)
 
 
-def test_transfer_takes_only_tuned_prompts_along(toys, mini, tmp_path):
+def test_transfer_takes_only_tuned_prompts_along(toys, mini, minor, tmp_path):
     shutil.copytree(toys, tmp_path / "run")
-    found = study(mini, tmp_path / "run", ("tuned", "by-item")).test((), other=mini)
-    assert "no tuned prompt" in reading(found, "transfer mini", "by-item")
+    found = study(mini, tmp_path / "run", ("tuned", "by-item")).test((), other=minor)
+    assert "no tuned prompt" in reading(found, "transfer minor", "by-item")
     metrics = [r.measure for r in found.rows if r.simulator == "tuned"]
     assert len(metrics) == 12 and "KL↓" in metrics
-    made = bench(mini, tmp_path / "run").folder / "transfer-mini" / "predictions.parquet"
-    assert set(pd.read_parquet(made)["simulator"]) == {"tuned"}
+    made = bench(mini, tmp_path / "run").folder / "transfer-minor" / "predictions.parquet"
+    frame = pd.read_parquet(made)
+    assert set(frame["simulator"]) == {"tuned"} and set(frame["session_id"]) == {
+        f"v{i}-{j}" for i in range(5) for j in range(3)
+    }
+    about = {k.decode(): v.decode() for k, v in pq.read_schema(made).metadata.items()}
+    assert (about["condition"], about["notice"]) == ("transfer-minor@2", minor.notice)
+    assert (about["digest"], about["fitted_on"]) == (minor.digests["kfold"], mini.digests["kfold"])
+    first = [s.identity for s in sources(tmp_path / "run", results.read(tmp_path / "run"))["tuned"] if s.fold == 0]
+    assert json.loads(about["trials"]) == {"tuned": first}
+
+
+def test_what_must_be_said_of_another_task_stays_as_long_as_its_rows_do(toys, mini, minor, tmp_path):
+    shutil.copytree(toys, tmp_path / "run")
+    both = f"{mini.notice}; {minor.notice}"
+    assert study(mini, tmp_path / "run", ("tuned",)).test((), other=minor).notice == both
+    # Another test of another simulator: the rows of the transfer stand, though nothing was predicted on this task.
+    found = study(mini, tmp_path / "run", ("by-item",)).test(("relabel",))
+    assert {r.test for r in found.rows} == {"transfer minor", "relabel"} and found.notice == both
+    assert records.read_results(tmp_path / "run").notice == both
+    assert both in printing.terminal(found, ("relabel",))
+    (tmp_path / "run" / "stress" / "transfer-minor" / "predictions.parquet").unlink()
+    gone = study(mini, tmp_path / "run", ("by-item",)).test(("layout",))
+    assert "transfer minor" not in {r.test for r in gone.rows} and gone.notice == mini.notice
+
+
+def test_a_transfer_of_one_simulator_leaves_that_of_another_in_the_file(toys, mini, minor, tmp_path):
+    out = finished(mini, tmp_path / "run", ("tuned", "tuned-too"))
+    for name in ("tuned", "tuned-too"):
+        study(mini, out, (name,)).test((), other=minor)
+    frame = pd.read_parquet(out / "stress" / "transfer-minor" / "predictions.parquet")
+    assert set(frame["simulator"]) == {"tuned", "tuned-too"}
 
 
 def test_other_screens_than_the_runs_are_refused(toys, mini, tmp_path):
@@ -229,3 +265,67 @@ def test_a_damaged_record_is_told_before_anything_is_computed(mini, tmp_path):
     with pytest.raises(InputError, match=r"stress\.json is damaged"):
         study(mini, out).test(("swap-users",))
     assert not (out / "stress" / "parts").exists()
+
+
+@pytest.mark.parametrize("spoilt", ["a trial's predictions", "scores"])
+def test_damaged_files_of_the_run_are_told_before_anything_is_computed(spoilt, mini, tmp_path):
+    out = finished(mini, tmp_path / "run", ("by-item", "by-user"))
+    last = sources(out, results.read(out))["by-user"][-1].folder / "predictions.parquet"
+    (last if spoilt != "scores" else out / "scores.parquet").write_bytes(b"PAR1 nothing")
+    said: list[str] = []
+    with pytest.raises(InputError, match=r"damaged.*run again"):
+        study(mini, out, report=said.append).test(("swap-users",))
+    assert said == [] and not (out / "stress" / "parts").exists()
+
+
+def personal(**apart: float) -> pd.DataFrame:
+    """Scores of nine users whose own differs from the swapped by a mean per metric; 0 is a difference of noise."""
+    noise = np.resize([1.0, -1.0, 0.5, -0.5, 0.0], 9) * 0.1
+    rows = [
+        {"simulator": condition, "seed": 1, "session_id": f"s{i}", "user": f"u{i}"}
+        | {metric: 1.0 + (gap + noise[i] if condition == "own" else 0.0) for metric, gap in apart.items()}
+        for i in range(9)
+        for condition in ("own", "swap-users")
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("apart", "told"),
+    [
+        (
+            {"KL": -0.5, "Accuracy": 0.5, "LogLoss": -0.5, "AUC": 0.5},
+            r"A user's own does better than another's on KL \(p = .*\), Accuracy \(.*\), LogLoss \(.*\) and "
+            r"AUC \(.*\)\. The gain is personal\.",
+        ),
+        (
+            {"KL": 0.03, "Accuracy": 0.0, "LogLoss": -0.5, "AUC": 0.5},
+            r"A user's own does better than another's on LogLoss \(.*\) and AUC \(.*\); no difference is shown on "
+            r"KL \(p = 0\.\d+\) and Accuracy \(p = 1\)\. The gain is personal there\.",
+        ),
+        (
+            {"KL": 0.5, "Accuracy": 0.5, "LogLoss": 0.0, "AUC": 0.0},
+            r"A user's own .* on Accuracy \(.*\); another user's does better than the user's own on KL \(.*\); "
+            r"no difference is shown on LogLoss \(.*\) and AUC \(p = [0-9.]+\)\.",
+        ),
+        (
+            {"KL": 0.0, "Accuracy": 0.0, "LogLoss": 0.0, "AUC": 0.0},
+            r"That a user's own does better than another's is shown on no metric: KL \(.*\), .* and AUC \(.*\)\.",
+        ),
+    ],
+)
+def test_the_sentence_on_swapped_users_speaks_of_every_metric(apart, told):
+    found = rows.swap_users("x", personal(**apart), {}, unchanged=False)
+    assert re.fullmatch(told, found[0].reading), found[0].reading
+    for row in found[2::2]:
+        assert row.measure.partition("↓")[0].partition("↑")[0] in row.reading or "As another user" in row.reading
+
+
+def test_the_sentence_on_a_transfer_speaks_of_every_metric():
+    scores = personal(KL=-0.5, Accuracy=-0.5, LogLoss=0.0, AUC=0.0).replace({"own": "x", "swap-users": "backbone"})
+    found = rows.transfer("transfer y", "x", scores, ("KL", "Accuracy", "LogLoss", "AUC"), ("backbone",), "z")
+    assert re.fullmatch(
+        r"Beside backbone: better on KL \(.*\); worse on Accuracy \(.*\); no difference is shown on LogLoss, AUC\.",
+        found[0].reading,
+    )
+    assert "KL there, as fitted on z." not in {r.reading for r in found[:1]} and len(found) == 8

@@ -168,6 +168,7 @@ class Catalogue(Toys):
             ),
             ToyEntry("listing", f"{__name__}:Listing", stochastic=True),
             ToyEntry("tuned", f"{__name__}:Tuned", stochastic=True),
+            ToyEntry("tuned-too", f"{__name__}:Tuned", stochastic=True),
             ToyEntry("oracle", f"{__name__}:Oracle", oracle=True),
         )
     }

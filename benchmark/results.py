@@ -128,6 +128,7 @@ class Results:
         slots: The numbers of slots that test sessions have, each once, ascending; empty in results of older versions.
         uniform_logloss: LogLoss of uniform probabilities in nats: the mean over users of the mean over their test
             sessions of ln K. None in results of older versions.
+        recorded: The sessions are recordings of people, not simulated; None in results of older versions.
     """
 
     schema_version: int
@@ -151,6 +152,7 @@ class Results:
     comparisons: tuple[ComparisonResult, ...]
     slots: tuple[int, ...] = ()
     uniform_logloss: float | None = None
+    recorded: bool | None = None
 
 
 def failures(results: Results) -> list[str]:

@@ -95,6 +95,7 @@ def build(
         comparisons=tuple(_compare(config, tables, names, ranked)),
         slots=tuple(sorted(set(slots.values()))),
         uniform_logloss=_uniform_logloss(scores, slots),
+        recorded=not task.notice,
     )
 
 

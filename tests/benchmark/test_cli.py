@@ -137,7 +137,7 @@ def test_score_counts_sessions_that_are_missing_with_the_worst_value(finished, c
     argv = ["score", str(tmp_path / "mine.parquet"), "--task", "adserp", "--data", "sample", "--split", "kfold"]
     assert main([*argv, "--json"]) == 0
     said = capsys.readouterr()
-    assert "1 sessions" in said.err and json.loads(said.out)["simulators"][0]["failed"] == 1
+    assert "in 1 session; it counts" in said.err and json.loads(said.out)["simulators"][0]["failed"] == 1
 
 
 def test_show_draws_gaze_and_attention(finished, capsys, tmp_path):

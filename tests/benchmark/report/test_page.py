@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -73,6 +74,26 @@ def test_every_part_is_there(page):
     for words in ("it was never going to work", "gave no answer it claims in", "answer stays with the item"):
         assert words in page
     assert page.count('class="plot"') == 12 + 2 * 4 + 1  # a mean per metric, users and variance by family, a curve
+
+
+@pytest.mark.parametrize(
+    ("recorded", "data", "said"),
+    [
+        (False, None, "simulated: the built-in sample"),
+        (False, "mine", "simulated: mine"),
+        (True, None, "recorded"),
+        (True, "mine", "recorded: mine"),
+        (None, None, "not known whether recorded or simulated"),
+    ],
+)
+def test_the_page_says_what_it_ran_on(recorded, data, said, finished, mini, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    values = json.loads((run / "results.json").read_text())
+    assert values["recorded"] is False  # the users of this task are invented
+    (run / "results.json").write_text(json.dumps({**values, "recorded": recorded, "data": data}))
+    report.write(run, tmp_path / "page.html", task=mini)
+    assert f"<dt>data</dt><dd>{said}</dd>" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_it_loads_nothing_from_anywhere(page):

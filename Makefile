@@ -13,7 +13,7 @@ test: $(VENV)/.tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 # torch comes first and pinned: left to a range, a resolver may pick a build that brings gigabytes of CUDA.
 $(VENV)/.installed: pyproject.toml constraints.txt

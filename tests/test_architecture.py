@@ -31,6 +31,7 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", sorted(ALLOWED))
 def test_imports_point_one_way(package):
     for path in sorted((ROOT / package).rglob("*.py")):
@@ -40,6 +41,7 @@ def test_imports_point_one_way(package):
         assert others <= ALLOWED[package], f"{path.relative_to(ROOT)} imports {others - ALLOWED[package]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["-c", "import benchmark, tasks"], ["-m", "benchmark", "--help"]])
 def test_start_up_imports_nothing_heavy(command):
     done = subprocess.run(

@@ -44,6 +44,7 @@ def test_every_example_of_the_guide_is_used_here():
     assert len(found) == 5 and all(any(w in b for w in words) for b in found)
 
 
+@pytest.mark.slow
 def test_the_metric_shows_up_in_a_table(example, monkeypatch, mini, tmp_path):
     from benchmark import tables
 
@@ -63,6 +64,7 @@ def test_the_metric_shows_up_in_a_table(example, monkeypatch, mini, tmp_path):
         metrics.all_metrics.cache_clear()
 
 
+@pytest.mark.slow
 def test_the_simulator_runs(example, mini, tmp_path):
     example("example_simulator", "class TopLeft")
     toys = Toys()
@@ -71,6 +73,7 @@ def test_the_simulator_runs(example, mini, tmp_path):
     assert found.simulators[0].settings == {"rate": 0.5} and found.simulators[0].metrics["KL"].mean > 0
 
 
+@pytest.mark.slow
 def test_the_operator_probes_a_backbone(example, monkeypatch):
     from baselines import probing
     from baselines.backbones import load_backbone
@@ -95,6 +98,7 @@ def test_the_operator_probes_a_backbone(example, monkeypatch):
     np.testing.assert_allclose(reading.attention.numpy(), sums / sums.sum(), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_backbone_is_loaded_and_read(example, monkeypatch, tmp_path):
     import torch
@@ -137,6 +141,7 @@ def test_the_backbone_is_loaded_and_read(example, monkeypatch, tmp_path):
     assert reading.attention.shape == (len(session.slots),) and float(reading.attention.sum()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_the_task_loads_and_runs(example, tmp_path, monkeypatch):
     from tasks import registry
 

@@ -15,6 +15,8 @@ from PIL import Image
 
 from benchmark.cli import VERBS, main
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PRIORS = str(ROOT / "configs" / "priors.yaml")
 RUN = ["run", "--config", PRIORS, "--task", "adserp", "--data", "sample"]

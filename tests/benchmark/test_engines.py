@@ -91,6 +91,7 @@ def test_the_peak_memory_of_a_trial_is_not_that_of_the_one_before():
     assert large.bytes - small.bytes > 200_000_000
 
 
+@pytest.mark.slow
 def test_the_engine_gives_its_threads_to_the_trial_and_records_them(mini, tmp_path, monkeypatch):
     seen = []
 
@@ -181,6 +182,7 @@ def test_durations(seconds, words):
     assert duration(seconds) == words
 
 
+@pytest.mark.slow
 def test_times_of_an_earlier_run_tell_how_long_the_rest_takes(mini, tmp_path):
     asked = RunConfig("mini", simulators=("noisy",), reference="noisy", seeds=(1,))
     run(asked, mini, Toys(), tmp_path)

@@ -18,6 +18,8 @@ from tasks.errors import InputError
 from tasks.types import ScreenImage
 from tests.benchmark.toys import Sharp, Toys
 
+pytestmark = pytest.mark.slow
+
 
 def config(*simulators, **values):
     return RunConfig(task="mini", simulators=simulators, reference=simulators[0], seeds=(1, 2), **values)

@@ -223,6 +223,7 @@ def test_a_space_that_makes_no_sense_is_refused(tmp_path, text, message):
         read_space(tmp_path / "space.yaml")
 
 
+@pytest.mark.slow
 def test_the_chosen_configuration_is_one_that_run_accepts(tmp_path, capsys):
     (tmp_path / "space.yaml").write_text("settings: {gaze_weight: [0.5, 5.0, 500.0]}\nearly_stopping: false\n")
     argv = ["tune", "--task", "adserp", "--data", "sample", "--simulator", "user-prior", "--engine", "local"]

@@ -149,6 +149,11 @@ class Workshop:
         """Where the paper's tables are made from our own runs."""
         return self.folder / "reproduced"
 
+    @property
+    def planned(self) -> Path:
+        """Where it is planned to make them."""
+        return self.folder / "planned"
+
     @cached_property
     def empty(self) -> Path:
         """A folder without posters: they are drawn."""

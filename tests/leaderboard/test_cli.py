@@ -48,6 +48,7 @@ def changed(tmp_path: Path, **values: object) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_submit_prints_the_place_and_the_notice(capsys, tmp_path):
     capsys.readouterr()
     assert main(["submit", str(GOOD), "--board", str(tmp_path / "b"), "--dry-run"]) == 0
@@ -69,6 +70,7 @@ def test_a_faulty_submission_is_refused_with_every_problem(capsys, tmp_path):
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "csv", "json"])
 def test_the_table_in_every_format(board, capsys, format):
     capsys.readouterr()
@@ -87,6 +89,7 @@ def test_order_and_columns_can_be_chosen(board, capsys):
     assert " sees " in text and "AUC norm↑" in text and "KL↓" not in text and "order by AUC" in text
 
 
+@pytest.mark.slow
 def test_verify_says_that_every_score_came_out_again_or_what_did_not(board, capsys, tmp_path):
     capsys.readouterr()
     assert main(["leaderboard", "verify", "--board", str(board)]) == 0
@@ -100,6 +103,7 @@ def test_verify_says_that_every_score_came_out_again_or_what_did_not(board, caps
     assert said.out == "1 error\n" and "AUC differs in" in said.err and "stored 1, is 0." in said.err
 
 
+@pytest.mark.slow
 def test_the_site_and_its_refusals(board, capsys, tmp_path):
     capsys.readouterr()
     assert main(["leaderboard", "--board", str(board), "--html", str(tmp_path / "site")]) == 0
@@ -114,6 +118,7 @@ def test_the_site_and_its_refusals(board, capsys, tmp_path):
     assert "is no leaderboard site" in told
 
 
+@pytest.mark.slow
 def test_withdraw_and_supersede_are_entries(capsys, tmp_path):
     root = tmp_path / "b"
     assert main(["submit", str(GOOD), "--board", str(root)]) == 0
@@ -130,6 +135,7 @@ def test_withdraw_and_supersede_are_entries(capsys, tmp_path):
     assert main(["leaderboard", "verify", "--board", str(root)]) == 0
 
 
+@pytest.mark.slow
 def test_numbers_without_predictions_are_shown_apart(capsys, tmp_path):
     stated = {"task": "recgaze", "split": "loo", "metric": "KL", "value": 0.001, "source": "a talk"}
     folder = changed(tmp_path, reported=[stated])
@@ -140,6 +146,7 @@ def test_numbers_without_predictions_are_shown_apart(capsys, tmp_path):
     assert "example-good@1.0: KL 0.001 (a talk)" in apart and "0.001" not in table
 
 
+@pytest.mark.slow
 def test_personal_gain_comes_from_two_control_submissions(capsys, tmp_path):
     root = tmp_path / "b"
     shared = changed(tmp_path / "s", name="control")
@@ -166,6 +173,7 @@ def test_personal_gain_comes_from_two_control_submissions(capsys, tmp_path):
     assert line["columns"]["KL:gain"]["mean"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argv", "message"),
     [

@@ -44,6 +44,7 @@ def test_csv_and_json_carry_the_notice_and_every_digit(views):
     assert line["columns"]["KL"]["mean"] == loo.ranking.mean[i, j] and line["ranked"]
 
 
+@pytest.mark.slow
 def test_notes_on_simulators_are_attributed_and_cannot_fill_a_table(mini, tmp_path):
     from baselines import registry
     from leaderboard.submitting import submit
@@ -170,6 +171,7 @@ def test_the_column_of_the_documentation_works(views, monkeypatch):
     assert "KL seed SD" in shown and f"{loo.ranking.seed_sd[row, 0]:.3f}" in shown
 
 
+@pytest.mark.slow
 def test_ranking_and_printing_load_no_runner_and_no_model_library(stocked):
     code = f"""
 import sys

@@ -276,6 +276,7 @@ def test_without_the_data_there_are_no_pictures_and_the_page_says_so(stocked, vi
     assert not (tmp_path / "site" / "screens").exists()
 
 
+@pytest.mark.slow
 def test_what_was_withdrawn_stays_readable(mini, tmp_path):
     from baselines import registry
 

@@ -113,6 +113,7 @@ for kind in ("half written", "before renaming", "after renaming"):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_writer_killed_anywhere_leaves_a_readable_board(tmp_path):
     done = subprocess.run(
@@ -146,6 +147,7 @@ for number in range(4):
 """
 
 
+@pytest.mark.slow
 def test_two_writers_at_once_lose_nothing(mini, tmp_path):
     command = [sys.executable, "-c", WRITER, str(tmp_path / "board"), str(mini.folder)]
     writers = [subprocess.Popen([*command, name, str(ROOT)], cwd=ROOT) for name in ("a", "b")]
@@ -156,6 +158,7 @@ def test_two_writers_at_once_lose_nothing(mini, tmp_path):
     assert findings(Board.open(tmp_path / "board"), mini) == []
 
 
+@pytest.mark.slow
 def test_boards_merge_by_union_of_their_files_in_any_order(mini, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     submit(first, [candidate("common", mini)], registry, now=AT)
@@ -179,6 +182,7 @@ def test_boards_merge_by_union_of_their_files_in_any_order(mini, tmp_path):
         assert findings(Board.open(place), mini) == []
 
 
+@pytest.mark.slow
 def test_boards_started_apart_show_the_suites_own_priors_once(mini, tmp_path):
     for name, at in (("a", AT), ("b", "2026-03-01T00:00:00Z")):
         submit(tmp_path / name, [candidate(name, mini)], registry, now=at)

@@ -82,6 +82,7 @@ def value(rows, test, measure):
     return found.value
 
 
+@pytest.mark.slow
 def test_the_board_measures_the_predictions_itself(board, mini):
     found = stress.stress_rows("x", row(board, "stressed").stress, board.context(mini.digests["loo"]))
     assert value(found, "relabel", "answer stays with the label") == 1
@@ -118,6 +119,7 @@ def test_conditions_do_not_touch_the_ranking(mini):
     assert a[list(b.columns)].reset_index(drop=True).equals(b.reset_index(drop=True))
 
 
+@pytest.mark.slow
 def test_verify_recomputes_them(board, mini, tmp_path):
     load = lambda name, digests: mini  # noqa: E731
     assert [f for f in verify(board, load, registry) if f.severity == "error"] == []
@@ -133,6 +135,7 @@ def test_verify_recomputes_them(board, mini, tmp_path):
     assert len(told) == 1 and "stress_answer_item differs in 1 rows" in told[0] and "stored 1, is 0" in told[0]
 
 
+@pytest.mark.slow
 def test_missing_columns_are_found_by_verify(mini, tmp_path):
     submit(tmp_path / "board", [stressed(mini)], registry, now=AT)
     board = Board.open(tmp_path / "board")

@@ -15,6 +15,8 @@ from tasks.errors import InputError
 from tests.leaderboard.boards import AT, candidate
 from tests.leaderboard.conftest import views_of
 
+pytestmark = pytest.mark.slow
+
 LATER = "2026-02-01T00:00:00Z"
 
 

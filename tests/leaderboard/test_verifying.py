@@ -18,6 +18,8 @@ from leaderboard.verifying import verify
 from tasks.errors import InputError
 from tests.leaderboard.boards import AT, candidate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def small(mini, tmp_path_factory) -> Path:

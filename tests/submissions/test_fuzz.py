@@ -22,6 +22,7 @@ def sample():
     return tasks.load("recgaze", "sample")
 
 
+@pytest.mark.slow
 def test_damaged_submissions_are_refused_in_clear_lines_or_scored_for_what_they_say(sample, tmp_path):
     base = mutations.load(GOOD)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -37,6 +38,7 @@ def test_damaged_submissions_are_refused_in_clear_lines_or_scored_for_what_they_
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 1024**3
 
 
+@pytest.mark.slow
 def test_submit_takes_a_damaged_submission_with_the_scores_of_its_files_or_leaves_the_board(
     sample, tmp_path, monkeypatch
 ):

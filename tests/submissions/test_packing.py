@@ -25,6 +25,7 @@ def finished(mini, tmp_path_factory):
     return out, run(config, mini, Toys(), out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_a_packed_simulator_passes_and_scores_as_in_its_run(finished, mini, tmp_path, simulator):
     out, found = finished
@@ -102,6 +103,7 @@ def prepared(mini, monkeypatch):
     return str(mini.folder)
 
 
+@pytest.mark.slow
 def test_every_cheap_simulator_of_the_suite_can_be_packed(prepared, tmp_path, capsys):
     names = ["uniform", "position-prior", "kind-position-prior", "user-prior", "conditional-logit"]
     names += ["gaze-oracle", "cursor-oracle"]

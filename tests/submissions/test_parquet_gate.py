@@ -182,6 +182,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_doctor_and_loading_refuse_bombs_without_growing(bomb, tmp_path, mini):
     data = written(BOMBS[bomb](), compression="zstd")

@@ -41,6 +41,7 @@ def test_columns_that_are_not_there_are_blank(tmp_path, mini, suffix):
     assert found["attention"].null_count == found["probabilities"].null_count == 21 and found["answer"].null_count == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "numbers",
     [pa.list_(pa.float32()), pa.large_list(pa.float64()), pa.list_(pa.float64(), 4), pa.list_(pa.int32())],

@@ -29,6 +29,7 @@ def complaints(folder, mini):
     return [str(p) for p in submissions.errors(submissions.doctor(folder, {"mini": mini}))]
 
 
+@pytest.mark.slow
 def test_pack_takes_the_published_conditions_along(tested, mini, tmp_path):
     pack(tested, "leaking", tmp_path / "s", Facts("a toy", ("image",)))
     found = submissions.read(tmp_path / "s")

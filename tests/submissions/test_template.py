@@ -28,6 +28,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("own")
 
 
+@pytest.mark.slow
 def test_the_whole_way_from_template_to_submission(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     assert main(["new-simulator", "top-left"]) == 0
@@ -45,17 +46,21 @@ def test_the_whole_way_from_template_to_submission(folder, monkeypatch, capsys):
     assert found.authors == ("anonymous",) and "simulated" in found.notice
 
 
+@pytest.mark.slow
 def test_its_own_test_passes(folder):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder / "top-left")]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout
 
 
-def test_another_name_leaves_no_trace_of_the_templates_own(folder):
-    text = "".join((folder / "top-left" / name).read_text() for name in template.FILES)
+def test_another_name_leaves_no_trace_of_the_templates_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["new-simulator", "top-left"]) == 0
+    text = "".join((tmp_path / "top-left" / name).read_text() for name in template.FILES)
     assert "MySimulator" not in text and "my-simulator" not in text and "TopLeft" in text
 
 
+@pytest.mark.slow
 def test_changing_the_file_makes_another_trial(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     argv = ["run", "--task", "recgaze", "--simulators", "top-left/simulator.py:TopLeft", "--reference", "top-left"]
@@ -74,6 +79,7 @@ def test_changing_the_file_makes_another_trial(folder, monkeypatch, capsys):
     assert "finished before" not in said.err and json.loads(said.out)["simulators"][0]["settings"] == {"own": 0.4}
 
 
+@pytest.mark.slow
 def test_its_settings_are_settings_like_any_other(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     argv = ["run", "--task", "recgaze", "--simulators", "top-left/simulator.py:TopLeft,uniform", "--out", "set"]

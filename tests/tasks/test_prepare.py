@@ -327,6 +327,7 @@ class Stop(Exception):
 STEPS = ("_check", "_keep_screens", "_write_shards", "describe", "card", "croissant", "_text", "assign")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [Stop, KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("before", [True, False])

@@ -190,6 +190,7 @@ def _load_at_once(barrier, answers, folder):
     answers.put((str(task.folder), len(task), task.session(3).image.open().size))
 
 
+@pytest.mark.slow
 def test_two_processes_build_the_same_entry_at_once(fake, tmp_path):
     context = multiprocessing.get_context("spawn")
     barrier, answers = context.Barrier(2), context.Queue()

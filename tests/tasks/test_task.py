@@ -208,6 +208,7 @@ def test_a_shard_that_is_not_parquet_or_has_other_columns(fake, folder):
     refuses("cannot read the data in", fake, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0, 10**9])
 def test_a_folder_prepared_anew_is_read_anew(fake, raw, folder, monkeypatch, limit):
     monkeypatch.setattr(module, "IN_MEMORY_BYTES", limit)

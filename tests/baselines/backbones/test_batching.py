@@ -45,6 +45,7 @@ def test_memory_that_runs_out_later(caplog):
     assert "going on with 2" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
 def test_one_session_that_does_not_fit(error):
     with pytest.raises(InputError, match="not enough memory for a single session"):

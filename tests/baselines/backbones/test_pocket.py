@@ -220,6 +220,7 @@ def test_answers_as_recorded(name, backbone, screens):
     np.testing.assert_allclose(np.log(found), LOG_PROBABILITIES[name], atol=2e-3)
 
 
+@pytest.mark.slow
 def test_profile_changes_the_answer(backbone, screens):
     """The film picked for a lover of one genre shows that genre, where the screen has one in the upper rows."""
     hits = tries = 0
@@ -248,6 +249,7 @@ def test_numbers_are_answered_on_another_screen_size(backbone):
 # Training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("placement", ["prefix", "suffix"])
 @pytest.mark.parametrize("length", [0, 3])
 def test_training_sequences_are_those_of_the_interface(name, screens, placement, length):

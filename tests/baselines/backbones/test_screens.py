@@ -26,6 +26,7 @@ def variants(checkpoints, tmp_path):
     yield load_backbone(tiny.save("internvl", tmp_path, fit="letterbox"), features=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_a_lit_slot_lights_that_slot(checkpoints, tmp_path, size):
     """The features that change when one slot lights up lie, by their boxes, in that slot."""

@@ -72,6 +72,7 @@ def relative(expected, found):
     return ((expected - found).norm() / expected.norm()).item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padded", [False, True], ids=["whole", "left-padded"])
 @pytest.mark.parametrize("operator", [name for name in OPERATORS if name != "attnlrp"])
 @pytest.mark.parametrize("name", decoders.NAMES)
@@ -83,6 +84,7 @@ def test_tokens_slots_logits_and_prompt_gradient_equal_the_definition_in_float32
     assert expected[3].norm() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padded", [False, True], ids=["whole", "left-padded"])
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("name", decoders.NAMES)

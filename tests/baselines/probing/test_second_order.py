@@ -102,6 +102,7 @@ def test_recomputed_silu_gives_the_same_gradient_and_keeps_no_activation(monkeyp
     assert "forward" not in gated.act_fn.__dict__
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backward", [True, False])
 @pytest.mark.parametrize("operator", ["rollout", "attnlrp", "glimpse", "constant"])
 def test_nothing_outlives_a_step(operator, backward):

@@ -15,6 +15,8 @@ from tasks.definition import quiet
 from tasks.errors import InputError
 from tests.baselines.tuning.people import sessions
 
+pytestmark = pytest.mark.slow
+
 QUICK = TuningSettings(bases=3, tokens=3, epochs=3, basis_lr=1e-2, user_lr=1e-1, patience=0)
 
 

@@ -56,6 +56,7 @@ def shared(folder):
         return fitted(SharedPrompt, folder, people(True, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", [Fixate, FixateSuffix])
 def test_own_prompts_gain_and_anothers_lose(cls, folder, shared):
     test = people(True, 5)
@@ -67,6 +68,7 @@ def test_own_prompts_gain_and_anothers_lose(cls, folder, shared):
     assert swapped[0] > common[0] and swapped[1] > own[1] + 0.05
 
 
+@pytest.mark.slow
 def test_users_permuted_in_training_gain_nothing(folder, shared):
     train, test = people(True, 0), people(True, 5)
     users = np.random.default_rng(2).permutation([s.user for s in train])
@@ -74,6 +76,7 @@ def test_users_permuted_in_training_gain_nothing(folder, shared):
     assert scores(permuted, test)[0] > scores(shared, test)[0] - 0.1
 
 
+@pytest.mark.slow
 def test_people_without_habits_give_personal_prompts_no_advantage(folder):
     train, test = people(False, 0), people(False, 5)
     assert scores(fitted(Fixate, folder, train), test)[0] > scores(fitted(SharedPrompt, folder, train), test)[0] - 0.1

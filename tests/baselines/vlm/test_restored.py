@@ -23,6 +23,7 @@ def tuned(name, folder, place):
     return simulator
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TUNED)
 def test_a_restored_simulator_predicts_exactly_what_the_tuned_one_did(name, folder, tmp_path):
     shown = [session.stimulus() for session in unseen() + sessions(users=1, prefix="new")]

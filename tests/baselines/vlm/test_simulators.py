@@ -64,6 +64,7 @@ def same(left, right):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ON_SCREEN)
 def test_predictions_are_whole_repeatable_and_come_from_the_seed(name, folder):
     shown = [session.stimulus() for session in unseen()]
@@ -128,6 +129,7 @@ def test_a_shared_prompt_knows_no_users(folder):
     assert same(simulator.simulate([one]), simulator.simulate([dataclasses.replace(one, user="u1")]))
 
 
+@pytest.mark.slow
 def test_a_fit_resumed_in_a_new_simulator_predicts_the_same(folder, tmp_path, monkeypatch):
     from baselines.tuning.trainer import Trainer
 
@@ -189,6 +191,7 @@ class Guarded:
         return [self.sessions[i] for i in indices]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ON_SCREEN)
 def test_a_trial_never_reads_the_recording_of_a_test_session(name, folder, tmp_path, monkeypatch):
     entry, task = registry.entry(name), Guarded()

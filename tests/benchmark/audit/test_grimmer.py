@@ -41,6 +41,7 @@ def test_odd_and_even():
     assert grimmer.possible(printed("0.2000"), printed("0.0071"), 100, 5, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 2, 5, 7])
 @pytest.mark.parametrize("seeds", [2, 3, 4, 5])
 @pytest.mark.parametrize("degrees", [0, 1])

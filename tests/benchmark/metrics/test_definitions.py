@@ -73,6 +73,7 @@ def random_sessions(count, seed):
     return sessions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ties", ["expected", "last"])
 def test_against_the_literal_definition(ties, monkeypatch):
     monkeypatch.setattr(benchmark.metrics.sessions, "BLOCK_NUMBERS", 64)  # many blocks, most of them ragged ends

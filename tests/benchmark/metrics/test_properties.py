@@ -1,10 +1,13 @@
 """Properties that hold for every session: bounds, order of slots, scale of the input."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.metrics import all_metrics, evaluate_sessions
+
+pytestmark = pytest.mark.slow
 
 # whole numbers keep equal values equal and unequal ones apart under scaling; zeros and ties are common
 weights = st.one_of(st.integers(0, 3), st.integers(0, 10**6)).map(float)

@@ -48,6 +48,7 @@ def test_overlap_is_the_average_over_all_pairs_of_orders(values, data):
         assert got[f"TGO@{k}"] == pytest.approx(overlaps.mean() / min(k, slots), abs=1e-12)
 
 
+@pytest.mark.slow
 @given(few_values, st.data())
 @settings(max_examples=100, deadline=None)
 def test_parity_mode_is_the_one_order_with_the_last_slot_first(values, data):

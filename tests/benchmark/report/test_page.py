@@ -56,6 +56,7 @@ def page(finished, mini, tmp_path_factory) -> str:
     return path.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_every_part_is_there(page):
     headings = re.findall(r"<h2>(.*?)</h2>", page)
     assert headings == [
@@ -76,6 +77,7 @@ def test_every_part_is_there(page):
     assert page.count('class="plot"') == 12 + 2 * 4 + 1  # a mean per metric, users and variance by family, a curve
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recorded", "data", "said"),
     [
@@ -144,6 +146,7 @@ def test_the_numbers_are_those_of_the_results(page, finished):
     assert table.index("oracle") > table.index("never ranked") > table.index("noisy")
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(page, finished, mini, tmp_path):
     (tmp_path / "again.html").write_text("what was there before")
     report.write(str(finished), str(tmp_path / "again.html"), task=mini)

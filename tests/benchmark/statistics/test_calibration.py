@@ -143,6 +143,7 @@ def test_clustering_by_user_keeps_the_level_that_counting_sessions_loses():
     assert naive / n > 0.2
 
 
+@pytest.mark.slow
 def test_equal_simulators_seldom_fall_into_tiers():
     n = 200
     values = normal_scores(np.random.default_rng(7), n, 40)[:, :4]

@@ -72,6 +72,7 @@ def test_the_bootstrap_can_be_left_out():
     assert found.p_t < 0.05
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(PAIRS)
 def test_swapping_the_simulators_flips_signs_only(pairs):

@@ -76,6 +76,7 @@ def test_known_variances_are_found_within_monte_carlo_error(counts):
     assert predicted == pytest.approx(true, rel=4 * math.sqrt(2 / len(runs)))
 
 
+@pytest.mark.slow
 def test_more_of_something_is_what_a_run_with_more_of_it_shows():
     rng = np.random.default_rng(5)
     counts, sd = [2, 1, 3, 2, 4, 1, 2, 3] * 4, (0.6, 0.9, 0.5, 0.9)

@@ -19,6 +19,8 @@ from tasks.errors import InputError
 from tests.benchmark.stress.conftest import bench, finished, study
 from tests.benchmark.stress.toys import Tuned
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tested(toys, mini, tmp_path_factory):

@@ -27,6 +27,7 @@ def digest(folder):
     return hashlib.sha256(content).hexdigest()
 
 
+@pytest.mark.slow
 def test_the_same_seed_writes_the_same_files(sample, tmp_path):
     write_sample(tmp_path / "again")
     assert digest(tmp_path / "again") == digest(sample)
@@ -85,6 +86,7 @@ def test_people_who_avoid_ads_look_at_them_less():
     assert np.corrcoef(avoidance, looked)[0, 1] < -0.5
 
 
+@pytest.mark.slow
 def test_the_screens_of_the_sample_have_its_size(sample, tmp_path):
     few = tmp_path / "few"
     shutil.copytree(

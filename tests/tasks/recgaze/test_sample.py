@@ -212,6 +212,7 @@ def test_swipes_lead_to_the_clicked_film(small_events: list[dict[str, str]]):
     assert np.mean(right) > 0.95 and pages == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_population(small: Path, tmp_path: Path):
     write_sample(tmp_path / "again", users=12)
     write_sample(tmp_path / "other", users=12, seed=4)
@@ -221,6 +222,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_population(
         assert (tmp_path / "other" / name).read_bytes() != (small / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_with_every_page_the_sessions_of_the_sample_are_among_twice_as_many(tmp_path: Path):
     write_sample(tmp_path / "sample", users=2)
     write_sample(tmp_path / "every", users=2, every_page=True)
@@ -274,6 +276,7 @@ def test_folders_and_arguments_that_cannot_be_used(tmp_path: Path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def full_disk(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _SPECIAL = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -44,7 +46,12 @@ def escape_latex(text: str) -> str:
 
     A character that it does not know, such as one of another script, is named by its number: ``[U+2603]``.
     """
-    return "".join(map(_escaped, text))
+    return re.sub("-(?=-)", "-{}", "".join(map(_escaped, text)))  # two hyphens would become a dash
+
+
+def latex_number(text: str) -> str:
+    """Return printed numbers, escaped: a minus sign in place of a hyphen, thin spaces around ±."""
+    return re.sub(r"(?<![\w-])-(?=[\d.])", "$-$", escape_latex(text)).replace(" ± ", r"\,$\pm$\,")
 
 
 def booktabs(body: str) -> str:

@@ -10,6 +10,7 @@ from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from benchmark.reproduction.figures import FigureLayout
+    from benchmark.reproduction.groups import Ran
     from benchmark.reproduction.layout import Layout
 
 HELP_BACKBONE = (
@@ -43,12 +44,13 @@ def call(arguments: argparse.Namespace) -> int:
     import sys
 
     from baselines import registry
+    from baselines.backbones import describe
     from benchmark.catalogue import check_settings
     from benchmark.cli import options
     from benchmark.reproduction import Choice, build, groups_of, layouts, render, run_groups, trials_of, write
+    from benchmark.reproduction.checkpoints import STAND_INS
     from benchmark.reproduction.figures import figure_layouts, render_figure, require_matplotlib, write_figure
     from benchmark.reproduction.formats import SUFFIXES
-    from benchmark.reproduction.groups import STAND_INS
     from benchmark.store import TrialStore
 
     found_layouts, found_figures = layouts(), figure_layouts()
@@ -67,6 +69,7 @@ def call(arguments: argparse.Namespace) -> int:
         label=arguments.label,
         data=arguments.data,
         settings=options.settings(arguments.set),
+        describe=functools.cache(describe),
     )
     chosen = [layout for layout in found_layouts if arguments.part in (layout.part, "all")]
     figures = [layout for layout in found_figures if arguments.part in (layout.part, "all")]
@@ -85,7 +88,7 @@ def call(arguments: argparse.Namespace) -> int:
     engine = options.make_engine(arguments, {})
     store = TrialStore(arguments.out / "trials")
     with options.LiveDisplay() as display:
-        found, failed = run_groups(
+        ran = run_groups(
             wanted,
             load_task,
             registry,
@@ -96,10 +99,12 @@ def call(arguments: argparse.Namespace) -> int:
             progress=options.bar,
             report=display.say,
         )
-    remarks = ["NOTE: preset quick, two seeds and two epochs: too few for conclusions"] if choice.quick else []
     for layout, of_layout in groups:
-        mine = [f for f in found if any(f.group is group for group in of_layout)]
-        table = build(layout, mine, remarks)
+        mine = ran.of(of_layout)
+        table = build(layout, mine.found, mine.missing)
+        if not table.rows:
+            options.say(f"table {layout.name} is not written: {_why(mine)}.")
+            continue
         if arguments.with_published:
             from benchmark.reproduction.published import add_published
 
@@ -107,17 +112,29 @@ def call(arguments: argparse.Namespace) -> int:
         write(table, arguments.out)
         sys.stdout.write(render(table, arguments.format) + "\n")
     for figure_layout, of_layout in figure_groups:
-        mine = [f for f in found if any(f.group is group for group in of_layout)]
-        drawn = figure_layout.build(mine, load_task, remarks)
+        mine = ran.of(of_layout)
+        drawn = figure_layout.build(mine.found, load_task, mine.missing)
         if not drawn:
-            options.say(f"figure {figure_layout.name} is not drawn: nothing of it has been run.")
+            options.say(f"figure {figure_layout.name} is not drawn: {_why(mine)}.")
+        elif mine.missing:
+            options.say(f"figure {figure_layout.name} is not whole: {_why(mine)}.")
         for figure in drawn:
             write_figure(figure, arguments.out)
             sys.stdout.write(render_figure(figure, arguments.format) + "\n")
     options.say(
         f"written to {arguments.out}: tables and figures as {', '.join(SUFFIXES.values())}, figures as svg and png too"
     )
-    return options.status(failed)
+    return options.status(ran.failed)
+
+
+def _why(ran: Ran) -> str:
+    """Return why a table or figure came to nothing."""
+    from benchmark.published import SIMULATORS
+    from benchmark.reproduction.provenance import missing_in_words
+
+    if ran.missing:
+        return f"missing is {missing_in_words(ran.missing, SIMULATORS)}"
+    return "nothing of it has been run"
 
 
 def _data_of(task: str, data: str | None) -> str | Path | None:
@@ -129,7 +146,7 @@ def _data_of(task: str, data: str | None) -> str | Path | None:
 def _backbones(text: str, known: list[str]) -> dict[str, str]:
     """Return backbone of the layouts -> what to use for it."""
     from benchmark.cli import options
-    from benchmark.reproduction.groups import STAND_INS
+    from benchmark.reproduction.checkpoints import STAND_INS
 
     stood_for = {used: name for name, used in STAND_INS.items()}
     found: dict[str, str] = {}

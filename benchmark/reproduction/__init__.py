@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.reproduction.groups import Choice, Found, Group, groups_of, run_groups, trials_of
+from benchmark.reproduction.groups import Choice, Found, Group, Missing, Ran, groups_of, run_groups, trials_of
 from benchmark.reproduction.layout import Layout, layouts, read_layout
 from benchmark.reproduction.printing import render, write
 from benchmark.reproduction.table import Table, build
@@ -12,6 +12,8 @@ __all__ = [
     "Found",
     "Group",
     "Layout",
+    "Missing",
+    "Ran",
     "Table",
     "build",
     "groups_of",

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmark.files import replace_file
+from benchmark.latex import escape_latex
+from benchmark.reproduction.provenance import NOTE, sentence
 from tasks.errors import unknown_name
 from tasks.storage import write_errors
 
@@ -43,5 +45,20 @@ def write_files(out: Path, name: str, contents: Mapping[str, bytes]) -> list[Pat
 
 def split_captions(captions: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the captions that stand above, on stand-ins and simulated data, and those that stand below."""
-    notes = [line for line in captions if line.startswith("NOTE:")]
+    notes = [line for line in captions if line.startswith(NOTE)]
     return notes, [line for line in captions if line not in notes]
+
+
+def latex_caption(title: str, captions: Sequence[str]) -> tuple[str, str]:
+    """Return two LaTeX paragraphs of whole sentences: what must be known first, and how the numbers came about."""
+    notes, remarks = split_captions(captions)
+    parts = [sentence(title)]
+    if notes:
+        parts += [NOTE.strip().capitalize(), *(sentence(note.removeprefix(NOTE)) for note in notes)]
+    above, below = (escape_latex(" ".join(found)) for found in (parts, list(map(sentence, remarks))))
+    return above, below.replace(" - ", " $-$ ")
+
+
+def label(kind: str, name: str) -> str:
+    """Return what LaTeX refers to: ``tab:main``, ``fig:sensitivity``."""
+    return f"{kind}:{name}"

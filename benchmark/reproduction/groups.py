@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmark.catalogue import Catalogue
 from benchmark.config import CONFIGS, RunConfig, read_config
 from benchmark.engines import Engine
-from benchmark.results import Results
+from benchmark.reproduction.checkpoints import Checkpoint, check_architecture, is_stand_in
+from benchmark.results import LABEL, Results
 from benchmark.runner import FailedTrial, assemble, run_missing
 from benchmark.store import TrialStore
 from benchmark.trials import Trial, expand
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tasks.task import Task
-
-STAND_INS = {"qwen3-vl": "pocket-qwen3vl", "internvl3.5": "pocket-internvl"}
-"""The pocket backbone that takes a published one's place where nothing else is asked for."""
 
 STAND_IN_OPERATORS = {"attnlrp": "attnlrp-stable"}
 """On a pocket backbone the published normaliser nearly divides by zero; the stable variant takes its place."""
@@ -41,6 +39,7 @@ class Choice:
         data: Data source of every task: a folder, ``sample``, or None for the configured default.
         settings: Settings of simulators that win over those of the layouts, wherever a simulator has them. Who takes
             them from a user checks that some simulator does.
+        describe: Name or folder of a backbone -> what that holds; without it nothing is checked or said of it.
     """
 
     backbones: Mapping[str, str]
@@ -48,6 +47,7 @@ class Choice:
     label: bool = False
     data: str | None = None
     settings: Mapping[str, object] | None = None
+    describe: Callable[[str], Checkpoint] | None = None
 
 
 class HasRuns(Protocol):
@@ -95,6 +95,9 @@ class Group:
         used_operator: What is run.
         config: The run.
         varied: The setting that the layout moves; None for the method as it is.
+        quick: It is run with few seeds and epochs.
+        given: The user's settings, whether a simulator of the group has them or not.
+        checkpoint: What ``used_backbone`` holds, None if nobody looked.
     """
 
     backbone: str
@@ -103,6 +106,14 @@ class Group:
     used_operator: str
     config: RunConfig
     varied: Varied | None = None
+    quick: bool = False
+    given: Mapping[str, object] = field(default_factory=dict)
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """What backbone and operator are called in print: a stand-in by its own name, a folder by the layout's."""
+        return self.used_backbone if is_stand_in(self.used_backbone) else self.backbone, self.used_operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +127,9 @@ class Found:
         predictions: What the simulators said, a row per simulator, seed, session and target.
         identities: Row name -> identities of its trials.
         deterministic: Simulators that use no seed and were run once.
+        data_notice: What every output must say of the sessions; empty for recorded ones.
+        notices: What every output must say of the simulators, each thing once.
+        moved: The user's settings that a simulator of the group has, spelt as the user knows them.
     """
 
     group: Group
@@ -124,6 +138,47 @@ class Found:
     predictions: pd.DataFrame
     identities: Mapping[str, tuple[str, ...]]
     deterministic: frozenset[str] = frozenset()
+    data_notice: str = ""
+    notices: tuple[str, ...] = ()
+    moved: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A simulator of a group that is left out, because trials of it failed.
+
+    Attributes:
+        group: Where it is missing.
+        simulator: Which.
+        failed: Its trials that failed.
+        trials: Its trials.
+    """
+
+    group: Group
+    simulator: str
+    failed: int
+    trials: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of running some groups.
+
+    Attributes:
+        found: The groups of which something is complete, in the given order.
+        missing: What is left out of them, and all of the groups of which nothing is complete.
+        failed: The trials that failed.
+    """
+
+    found: tuple[Found, ...]
+    missing: tuple[Missing, ...]
+    failed: tuple[FailedTrial, ...]
+
+    def of(self, groups: Sequence[Group]) -> Ran:
+        """Return what concerns some of the groups; all failed trials stay."""
+        mine = {id(group) for group in groups}
+        found = tuple(one for one in self.found if id(one.group) in mine)
+        return Ran(found, tuple(one for one in self.missing if id(one.group) in mine), self.failed)
 
 
 def groups_of(layout: HasRuns, choice: Choice, varied: Varied | None = None) -> list[Group]:
@@ -133,29 +188,44 @@ def groups_of(layout: HasRuns, choice: Choice, varied: Varied | None = None) -> 
         layout: What is run.
         choice: What the user chose.
         varied: A setting that wins over everything, the user's choice included.
+
+    Raises:
+        InputError: A checkpoint cannot be read, or is of another architecture than the backbone it is to stand for.
     """
     found = []
+    given = choice.settings or {}
     for backbone in layout.backbones:
         if backbone not in choice.backbones:
             continue
-        used = choice.backbones[backbone]
-        pocket = used.startswith("pocket-")
+        used = str(given.get("backbone", choice.backbones[backbone]))
+        checkpoint = None if choice.describe is None else choice.describe(used)
+        if checkpoint is not None:
+            check_architecture(backbone, used, checkpoint)
         for operator in layout.operators:
-            probed = STAND_IN_OPERATORS.get(operator, operator) if pocket else operator
-            values: dict[str, Any] = {**layout.run, "data": choice.data, "label": choice.label}
-            defaults = dict(read_config(CONFIGS / "simulators" / "pocket.yaml")["settings"]) if pocket else {}  # type: ignore[call-overload]
-            if choice.quick:
-                values["seeds"] = QUICK_SEEDS
-                defaults.update(QUICK_DEFAULTS)
-            given = choice.settings or {}
-            own = {**values.get("settings", {}), "backbone": used, "operator": probed}
-            moved = {} if varied is None else {f"{varied.simulator}.{varied.setting}": varied.value}
-            # As defaults, the user's settings are passed over in groups whose simulators have no such setting.
-            values["defaults"] = {**defaults, **values.get("defaults", {}), **given}
-            stronger = {*own, *(f"{name}.{key}" for name in values["simulators"] for key in own)}
-            values["settings"] = {**own, **{key: value for key, value in given.items() if key in stronger}, **moved}
-            found.append(Group(backbone, operator, used, probed, RunConfig(**values), varied))
+            stand_in = STAND_IN_OPERATORS.get(operator, operator) if is_stand_in(used) else operator
+            probed = str(given.get("operator", stand_in))
+            config = _config(layout, choice, used, probed, varied)
+            found.append(Group(backbone, operator, used, probed, config, varied, choice.quick, given, checkpoint))
     return found
+
+
+def _config(layout: HasRuns, choice: Choice, used: str, operator: str, varied: Varied | None) -> RunConfig:
+    """Return the run of one group."""
+    values: dict[str, Any] = {**layout.run, "data": choice.data, "label": choice.label}
+    defaults: dict[str, object] = {}
+    if is_stand_in(used):
+        defaults.update(read_config(CONFIGS / "simulators" / "pocket.yaml")["settings"])  # type: ignore[call-overload]
+    if choice.quick:
+        values["seeds"] = QUICK_SEEDS
+        defaults.update(QUICK_DEFAULTS)
+    given = choice.settings or {}
+    own = {**values.get("settings", {}), "backbone": used, "operator": operator}
+    moved = {} if varied is None else {f"{varied.simulator}.{varied.setting}": varied.value}
+    # As defaults, the user's settings are passed over in groups whose simulators have no such setting.
+    values["defaults"] = {**defaults, **values.get("defaults", {}), **given}
+    stronger = {*own, *(f"{name}.{key}" for name in values["simulators"] for key in own)}
+    values["settings"] = {**own, **{key: value for key, value in given.items() if key in stronger}, **moved}
+    return RunConfig(**values)
 
 
 def trials_of(
@@ -184,7 +254,7 @@ def run_groups(
     *,
     engine: Engine | None = None,
     **showing: Any,
-) -> tuple[list[Found], list[FailedTrial]]:
+) -> Ran:
     """Run what is missing of all groups, a task at a time, and score them.
 
     Args:
@@ -196,35 +266,71 @@ def run_groups(
         showing: ``force``, ``display``, ``progress`` and ``report`` of ``run_missing``.
 
     Returns:
-        The groups in the given order, without those of which nothing is complete; and the failed trials.
+        The groups in the given order, what is missing of them, and the failed trials.
     """
     trials, wanted = trials_of(groups, load_task, catalogue)
     failed: list[FailedTrial] = []
     for name, of_task in wanted.items():
         failed += run_missing(of_task, load_task(name), store, engine=engine, **showing)
     broken = {failure.trial.identity() for failure in failed}
-    found = []
+    found: list[Found] = []
+    missing: list[Missing] = []
     for group, of_group in zip(groups, trials, strict=True):
-        incomplete = {trial.simulator for trial in of_group if trial.identity() in broken}
-        complete = tuple(name for name in group.config.simulators if name not in incomplete)
+        incomplete = _incomplete(group, of_group, broken)
+        missing += incomplete
+        left_out = {one.simulator for one in incomplete}
+        complete = tuple(name for name in group.config.simulators if name not in left_out)
         if complete:
             config = replace(group.config, simulators=complete)
-            results, scores, predictions = assemble(config, load_task(config.task), catalogue, of_group, store)
-            identities = {
-                name: tuple(t.identity() for t in of_group if t.simulator == name.removesuffix(" [label]"))
-                for name in dict.fromkeys(scores["simulator"])
-            }
-            once = frozenset(name for name in complete if not catalogue.entry(name).stochastic)
-            found.append(Found(group, results, scores, predictions, identities, once))
-    return found, failed
+            found.append(_found(group, config, load_task(config.task), catalogue, of_group, store))
+    return Ran(tuple(found), tuple(missing), tuple(failed))
 
 
-def stand_ins(found: Sequence[Found]) -> list[str]:
-    """Return a caption line for everything that is not the real thing: data, backbones, operators."""
-    lines = [f"NOTE: {line}" for line in dict.fromkeys(f.results.notice for f in found if f.results.notice)]
-    for group in (f.group for f in found):
-        if group.used_backbone != group.backbone:
-            lines.append(f"NOTE: in place of {group.backbone}: {group.used_backbone}")
-        if group.used_operator != group.operator:
-            lines.append(f"NOTE: in place of {group.operator}: {group.used_operator}")
-    return list(dict.fromkeys(lines))
+def _incomplete(group: Group, trials: Sequence[Trial], broken: Collection[str]) -> list[Missing]:
+    """Return the simulators of a group with failed trials."""
+    found = []
+    for name in group.config.simulators:
+        own = [trial for trial in trials if trial.simulator == name]
+        failed = sum(trial.identity() in broken for trial in own)
+        if failed:
+            found.append(Missing(group, name, failed, len(own)))
+    return found
+
+
+def _found(
+    group: Group, config: RunConfig, task: Task, catalogue: Catalogue, trials: Sequence[Trial], store: TrialStore
+) -> Found:
+    """Score the complete simulators of a group."""
+    results, scores, predictions = assemble(config, task, catalogue, trials, store)
+    mine = [trial for trial in trials if trial.simulator in config.simulators]
+    said = [*(trial.notice for trial in mine), *(f"computed with {t.parallel}" for t in mine if t.parallel)]
+    return Found(
+        group,
+        results,
+        scores,
+        predictions,
+        identities={
+            name: tuple(t.identity() for t in trials if t.simulator == name.removesuffix(LABEL))
+            for name in dict.fromkeys(scores["simulator"])
+        },
+        deterministic=frozenset(name for name in config.simulators if not catalogue.entry(name).stochastic),
+        data_notice=task.notice,
+        notices=tuple(dict.fromkeys(line for line in said if line)),
+        moved=_moved(group.given, trials),
+    )
+
+
+def _moved(given: Mapping[str, object], trials: Sequence[Trial]) -> dict[str, object]:
+    """Return the user's settings that one of the trials has."""
+    found = {}
+    for key, value in given.items():
+        simulator, _, setting = key.rpartition(".")
+        known = {name for t in trials if simulator in ("", t.simulator) for name in t.settings}
+        if {setting, f"{setting}_"} & known:
+            found[spelt(key)] = value
+    return found
+
+
+def spelt(setting: str) -> str:
+    """Return a setting as the user knows it: ``lambda`` for ``lambda_``, which Python would keep for itself."""
+    return setting.removesuffix("_")

@@ -30,30 +30,53 @@ def add_published(table: Table, layout: Layout) -> Table:
         return table
     own = {(row.backbone, row.operator, row.method): row for row in table.rows if row.kind == "value"}
     rows: list[Row] = []
+    waiting: list[Row] = []
     for row in table.rows:
+        probed = own.get((row.backbone, row.operator, row.method + LABEL))
+        beside = _beside(table, layout, row, probed) if row.kind == "value" and row.ranked else []
         rows.append(row)
-        paper = _row(layout, row) if row.kind == "value" and row.ranked else None
-        if paper is None:
+        if probed is not None:
+            waiting = beside  # until after the labelled row, which comes next and which they refer to
             continue
-        printed = {m: _printed(paper, m) for m in table.metrics if m in paper.cells}
-        probed = own.get((row.backbone, row.operator, row.method + LABEL), row)
-        differences = {}
-        for metric, cell in printed.items():
-            ours = (probed if get(metric).part == "attention" else row).cells.get(metric)
-            if ours is not None:
-                differences[metric] = Cell(ours.value - cell.value)
-        for kind, cells in (("paper", printed), ("difference", differences)):
-            name = "  paper" if kind == "paper" else "  ours - paper"
-            rows.append(replace(row, method=name, kind=kind, cells=cells, identities=()))  # type: ignore[arg-type]
+        rows += waiting + beside
+        waiting = []
     labelled = any(not row.ranked for row in table.rows)
+    stars = ["The paper's stars are as published."] if table.kind == "significance" else []
+    source = published.load().source.partition(", tables")[0]
     captions = (
-        f"paper: {published.load().source}, table {layout.published}; other test sessions and, for attention, the true "
-        "click as target.",
-        "ours - paper: of attention metrics with our (label) rows."
+        f"paper: table {layout.published} of {source}; other test sessions, and attention for the true click.",
+        "ours - paper: of attention metrics from our (label) row, of the others from the row above it."
         if labelled
         else "ours - paper: our attention is for the model's own answer; --label measures it as the paper did.",
+        *stars,
     )
     return replace(table, rows=tuple(rows), captions=(*table.captions, *captions))
+
+
+def _beside(table: Table, layout: Layout, row: Row, labelled: Row | None) -> list[Row]:
+    """Return the rows below one of ours: the paper's values and the differences; none if the paper has no such row.
+
+    Args:
+        table: A table of ours.
+        layout: Its layout.
+        row: A row of it.
+        labelled: The row with attention for the true click, if there is one.
+    """
+    paper = _row(layout, row)
+    if paper is None:
+        return []
+    printed = {m: _printed(paper, m) for m in table.metrics if m in paper.cells}
+    differences = {}
+    for metric, cell in printed.items():
+        source = labelled if labelled is not None and get(metric).part == "attention" else row
+        ours = source.cells.get(metric)
+        if ours is not None:
+            differences[metric] = Cell(ours.value - cell.value)
+    same = replace(row, of=row.method, identities=(), seeds=(), settings={})
+    return [
+        replace(same, method="paper", kind="paper", cells=printed, used_backbone="", used_operator="", notice=""),
+        replace(same, method="ours - paper", kind="difference", cells=differences),
+    ]
 
 
 def _row(layout: Layout, row: Row) -> PaperRow | None:
@@ -69,4 +92,5 @@ def _printed(paper: PaperRow, metric: str) -> Cell:
         value=float(cell.mean.value),
         sd=None if cell.sd is None else float(cell.sd.value),
         stars="*" * (cell.stars or 0),
+        printed=str(cell.mean),
     )

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from benchmark.metrics import get
-from benchmark.reproduction.groups import Found, stand_ins
+from benchmark.published import SIMULATORS
+from benchmark.reproduction.checkpoints import is_stand_in
+from benchmark.reproduction.groups import Found, Missing
+from benchmark.reproduction.intervals import within_range
 from benchmark.reproduction.layout import Layout
-from benchmark.results import ComparisonResult, MetricResult
-from benchmark.statistics import paper_mode, under_every_seed
+from benchmark.reproduction.provenance import checkpoints, data_of, notes, settings_of, short_notice
+from benchmark.results import LABEL, ComparisonResult, MetricResult, SimulatorResult
+from benchmark.statistics import PaperComparison, paper_mode, under_every_seed
+from benchmark.units import counted
 
 RowKind = Literal["value", "improvement", "paper", "difference"]
 
@@ -22,12 +27,15 @@ class Cell:
 
     Attributes:
         value: Mean over users; in percent for an improvement.
-        low: Lower end of the 95 % interval over users.
+        low: Lower end of the 95 % interval over users, within the metric's range.
         high: Upper end.
         sd: SD over seeds.
-        stars: Of the paper's test, a paired t-test over seeds against the reference.
+        stars: Of the paper's test, a paired t-test over seeds against the reference; in either direction.
         p_users: Paired t-test over users against the reference, Holm-corrected over the table's family.
         reason: Why there are no stars where there could be.
+        difference: Mean over users of the row minus the reference, where ``p_users`` is its test.
+        better: Whether the stars mark a gain; None without stars, or where nothing says so.
+        printed: The digits of a published value; empty for ours.
     """
 
     value: float
@@ -37,6 +45,9 @@ class Cell:
     stars: str = ""
     p_users: float | None = None
     reason: str = ""
+    difference: float | None = None
+    better: bool | None = None
+    printed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,12 @@ class Row:
         cells: Metric -> cell; metrics that are not claimed or not published are missing.
         ranked: False for attention computed for the true click.
         identities: The trials behind it.
+        used_backbone: What was run; empty for the paper's values.
+        used_operator: What was run; empty for the paper's values.
+        of: The method that an improvement, a published value or a difference is of; empty for our values.
+        seeds: Seeds of a value of ours; a simulator that uses none has one.
+        settings: All settings of the simulator, spelt as the user knows them; of values of ours alone.
+        notice: In a few words what is simulated or a stand-in.
     """
 
     backbone: str
@@ -60,6 +77,18 @@ class Row:
     cells: Mapping[str, Cell]
     ranked: bool = True
     identities: tuple[str, ...] = ()
+    used_backbone: str = ""
+    used_operator: str = ""
+    of: str = ""
+    seeds: tuple[int, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+    notice: str = ""
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """What backbone and operator are called in print: stand-ins by their own names, a folder by the layout's."""
+        backbone = self.used_backbone if is_stand_in(self.used_backbone) else self.backbone
+        return backbone, self.used_operator or self.operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +99,18 @@ class Table:
         name: Of the layout.
         kind: ``values`` or ``significance``.
         title: Heading.
-        captions: What must be known to read it; the first lines name stand-ins and simulated data.
+        captions: What must be known to read it; the first lines, ``NOTE: ...``, name stand-ins, simulated data and
+            what is missing.
         metrics: Columns.
-        rows: Lines.
+        rows: Lines; without any the table is not worth writing.
         digests: Task -> digest of its sessions and split.
+        task: The task.
+        reference: Label of the method that improvements, stars and p refer to.
+        reference_seeds: Seeds of the reference; a simulator that uses none has one.
+        data: Task -> what is known of its test sessions, see ``provenance.data_of``.
+        moved: The user's settings that a simulator of the table has.
+        backbones: Backbone -> ``used``, ``model_type``, ``parameters`` and ``fingerprint`` of what was run, None
+            where nobody looked.
     """
 
     name: str
@@ -83,31 +120,64 @@ class Table:
     metrics: tuple[str, ...]
     rows: tuple[Row, ...]
     digests: Mapping[str, str] = field(default_factory=dict)
+    task: str = ""
+    reference: str = ""
+    reference_seeds: tuple[int, ...] = ()
+    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    moved: Mapping[str, object] = field(default_factory=dict)
+    backbones: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
-def build(layout: Layout, found: Sequence[Found], remarks: Sequence[str] = ()) -> Table:
+def build(layout: Layout, found: Sequence[Found], missing: Sequence[Missing] = ()) -> Table:
     """Lay out one table.
 
     Args:
         layout: What goes where.
         found: Its groups, run.
-        remarks: Captions beside those that follow from the groups, such as the preset.
+        missing: What is left out of them.
 
     Returns:
-        The table, without the paper's values.
+        The table, without the paper's values; without rows if nothing of it is complete.
     """
     rows: list[Row] = []
     for group in found:
         rows += _significance(layout, group) if layout.kind == "significance" else _values(layout, group)
+    labels = {**SIMULATORS, **layout.rows}
+    reference = _reference(layout)
+    needed = {*layout.rows, *([reference] if layout.kind == "significance" else [])}
+    missing = [one for one in missing if one.simulator in needed]
+    captions = [*notes(found, missing, labels), *_explanations(layout, found, rows), *checkpoints(found)]
     return Table(
         name=layout.name,
         kind=layout.kind,
         title=layout.title,
-        captions=tuple(dict.fromkeys([*stand_ins(found), *remarks, *_explanations(layout, found)])),
+        captions=tuple(dict.fromkeys(captions)),
         metrics=layout.metrics,
         rows=tuple(rows),
         digests={group.results.task: group.results.digest for group in found},
+        task=layout.task,
+        reference=labels.get(reference, reference),
+        reference_seeds=next((_seeds(group, reference) for group in found), ()),
+        data={group.results.task: data_of(group) for group in found},
+        moved={key: value for group in found for key, value in group.moved.items()},
+        backbones={group.group.backbone: _backbone(group) for group in found},
     )
+
+
+def _reference(layout: Layout) -> str:
+    """Return the simulator that improvements, stars and p refer to."""
+    return layout.improvement[1] if layout.improvement else str(layout.run["reference"])
+
+
+def _backbone(found: Found) -> dict[str, object]:
+    """Return what stands for a backbone, as JSON values."""
+    seen = found.group.checkpoint
+    return {
+        "used": found.group.used_backbone,
+        "model_type": None if seen is None else seen.model_type,
+        "parameters": None if seen is None else seen.parameters,
+        "fingerprint": None if seen is None else seen.fingerprint,
+    }
 
 
 def _values(layout: Layout, found: Found) -> list[Row]:
@@ -115,17 +185,19 @@ def _values(layout: Layout, found: Found) -> list[Row]:
     rows = []
     by_name = {row.name: row for row in found.results.simulators}
     for simulator, label in layout.rows.items():
-        for name, shown in ((simulator, label), (f"{simulator} [label]", f"{label} (label)")):
+        for name, shown in ((simulator, label), (f"{simulator}{LABEL}", f"{label} (label)")):
             if (row := by_name.get(name)) is None:
                 continue
-            cells = {m: _cell(row.metrics[m]) for m in layout.metrics if m in row.metrics}
-            rows.append(_row(found, shown, "value", cells, row.ranked, found.identities.get(name, ())))
+            cells = {m: _cell(m, row.metrics[m]) for m in layout.metrics if m in row.metrics}
+            rows.append(_row(found, row, shown, cells, found.identities.get(name, ())))
     if layout.improvement is not None and all(name in by_name for name in layout.improvement):
         better, base = (by_name[name].metrics for name in layout.improvement)
         percent = {m: improvement(m, better[m].mean, base[m].mean) for m in layout.metrics if m in better and m in base}
         cells = {m: Cell(value) for m, value in percent.items() if value is not None}
         used = tuple(i for name in layout.improvement for i in found.identities.get(name, ()))
-        rows.append(_row(found, "improvement", "improvement", cells, True, used))
+        whole = _row(found, by_name[layout.improvement[0]], "improvement", cells, used)
+        of = layout.rows.get(layout.improvement[0], layout.improvement[0])
+        rows.append(replace(whole, kind="improvement", of=of, seeds=(), settings={}))
     return rows
 
 
@@ -154,51 +226,93 @@ def _significance(layout: Layout, found: Found) -> list[Row]:
                 continue
             paper = paper_mode(scores, simulator, reference, metric)
             test = tests.get((simulator, metric))
-            cells[metric] = Cell(
-                value=row.metrics[metric].mean,
-                low=row.metrics[metric].low,
-                high=row.metrics[metric].high,
-                sd=row.metrics[metric].seed_sd,
+            cells[metric] = replace(
+                _cell(metric, row.metrics[metric]),
                 stars=paper.stars,
+                better=_better(metric, paper),
                 p_users=None if test is None else test.p_holm,
+                difference=None if test is None else test.difference,
                 reason=paper.reason,
             )
         used = found.identities.get(simulator, ()) + found.identities.get(reference, ())
-        rows.append(_row(found, label, "value", cells, True, used))
+        rows.append(_row(found, row, label, cells, used))
     return rows
 
 
+def _better(metric: str, paper: PaperComparison) -> bool | None:
+    """Return whether the stars of a comparison mark a gain; None without stars."""
+    return (paper.mean_difference > 0) == get(metric).higher_is_better if paper.stars else None
+
+
 def _row(
-    found: Found, method: str, kind: RowKind, cells: Mapping[str, Cell], ranked: bool, used: tuple[str, ...]
+    found: Found, row: SimulatorResult, method: str, cells: Mapping[str, Cell], identities: tuple[str, ...]
 ) -> Row:
-    return Row(found.group.backbone, found.group.operator, method, kind, cells, ranked, used)
+    """Return a row of our values."""
+    group = found.group
+    return Row(
+        backbone=group.backbone,
+        operator=group.operator,
+        method=method,
+        kind="value",
+        cells=cells,
+        ranked=row.ranked,
+        identities=identities,
+        # A user's setting such as `fixate.operator` may move one simulator of a group and not the other.
+        used_backbone=str(row.settings.get("backbone", group.used_backbone)),
+        used_operator=str(row.settings.get("operator", group.used_operator)),
+        seeds=_seeds(found, row.base),
+        settings=settings_of(found, row.name),
+        notice=short_notice(found),
+    )
 
 
-def _cell(value: MetricResult) -> Cell:
-    return Cell(value.mean, value.low, value.high, value.seed_sd)
+def _seeds(found: Found, simulator: str) -> tuple[int, ...]:
+    """Return the seeds that a simulator was run with."""
+    return found.results.seeds[:1] if simulator in found.deterministic else found.results.seeds
 
 
-def _explanations(layout: Layout, found: Sequence[Found]) -> list[str]:
+def _cell(metric: str, value: MetricResult) -> Cell:
+    """Return our value of a metric."""
+    return Cell(value.mean, *within_range(metric, value.low, value.high), value.seed_sd)
+
+
+def _explanations(layout: Layout, found: Sequence[Found], rows: Sequence[Row]) -> list[str]:
     """Return how the numbers came about."""
     lines = []
     for task in dict.fromkeys(f.results.task for f in found):
         first = next(f.results for f in found if f.results.task == task)
         seeds = ", ".join(map(str, first.seeds))
         lines.append(
-            f"{task} {first.version}, split {first.split}: {first.n_sessions} test sessions of {first.n_users} users; "
-            f"seeds {seeds}."
+            f"{task} {first.version}, split {first.split}: {counted(first.n_sessions, 'test session')} of "
+            f"{counted(first.n_users, 'user')}; seeds {seeds}."
         )
+    base = {**SIMULATORS, **layout.rows}.get(_reference(layout), _reference(layout))
     if layout.kind == "significance":
         family = ", ".join(found[0].results.family) if found else "the family"
         lines += [
-            "Mean over users ± SD over seeds; stars as in the paper: paired t-test over seeds against the reference (a "
-            "simulator without a seed has the same value under all), uncorrected, * p < 0.05, ** p < 0.01.",
-            f"p: paired t-test over users, Holm-corrected over {family}.",
+            f"Mean over users ± SD over seeds. Stars as in the paper: paired t-test over seeds against {base} (a "
+            "simulator without a seed has the same value under all), uncorrected: * p < 0.05, ** p < 0.01; the same "
+            "for a value that is worse: ° and °°.",
+            f"In brackets: difference from {base}, mean over users, with the p of its paired t-test over users, "
+            f"Holm-corrected over {family}.",
         ]
     else:
         lines.append("Mean over users of the mean over seeds.")
-    if layout.improvement is not None:
-        better, base = (layout.rows.get(name, name) for name in layout.improvement)
-        lines.append(f"improvement: of {better} over {base}, in percent of {base}; positive is better.")
-    lines.append("Attention is that for the model's own answer; (label): for the true click, never ranked.")
+    better = [row for row in rows if row.kind == "improvement"]
+    if better:
+        lines.append(f"improvement: of {better[0].of} over {base}, in percent of {base}; positive is better.")
+    if any(_undefined(row, rows) for row in better):
+        lines.append(f"No improvement stands where {base} is 0.")
+    labelled = any(not row.ranked for row in rows)
+    lines.append(
+        "Attention is that for the model's own answer"
+        + ("; (label): for the true click, never ranked." if labelled else ".")
+    )
     return lines
+
+
+def _undefined(row: Row, rows: Sequence[Row]) -> bool:
+    """Tell whether a row of improvements lacks a metric that its method has."""
+    block = (row.backbone, row.operator, row.of)
+    own = next(one for one in rows if (one.backbone, one.operator, one.method) == block)
+    return not set(own.cells) <= set(row.cells)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from benchmark.reproduction.groups import Choice, Found, Group, groups_of
+from benchmark.reproduction.groups import Choice, Found, Group, Missing, groups_of
+from benchmark.reproduction.provenance import NOTE, sentence
 from benchmark.reproduction.section import Section
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Figure:
         digests: Task -> digest of its sessions and split.
         identities: Method -> identities of its trials.
         picture: What is drawn.
+        notice: In a few words what is simulated or a stand-in, for every line of the data.
+        settings: As ``identities``: method -> all its settings, spelt as the user knows them.
     """
 
     name: str
@@ -61,13 +64,14 @@ class Figure:
     digests: Mapping[str, str]
     identities: Mapping[str, tuple[str, ...]]
     picture: Picture = field(repr=False)
+    notice: str = ""
+    settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the picture itself says of stand-ins and simulated data, each thing once."""
-        lines = [line.removeprefix("NOTE: ") for line in self.captions if line.startswith("NOTE:")]
-        pieces = [piece.strip().rstrip(".") for line in lines for piece in line.split("; ")]
-        return tuple(dict.fromkeys(piece for piece in pieces if piece))
+        """What the picture itself says of stand-ins and simulated data: whole sentences, each once."""
+        lines = [line.removeprefix(NOTE) for line in self.captions if line.startswith(NOTE)]
+        return tuple(dict.fromkeys(map(sentence, lines)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +110,13 @@ class FigureLayout(ABC):
         """
 
     @abstractmethod
-    def build(self, found: Sequence[Found], load_task: LoadTask, remarks: Sequence[str]) -> list[Figure]:
+    def build(self, found: Sequence[Found], load_task: LoadTask, missing: Sequence[Missing] = ()) -> list[Figure]:
         """Return the figures of this layout, none if nothing of it could be run.
 
         Args:
             found: The groups of ``groups``, run; those that failed are missing.
             load_task: Task name -> task.
-            remarks: Captions beside those that follow from the groups, such as the preset.
+            missing: What is left out of the groups, and all of those that failed.
 
         Raises:
             InputError: The task does not fit the figure.

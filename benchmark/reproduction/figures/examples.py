@@ -11,7 +11,8 @@ import numpy as np
 from benchmark.drawing import ATTENTION_COLOUR, GAZE_COLOUR
 from benchmark.reproduction.figures import style
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
-from benchmark.reproduction.groups import Found, stand_ins
+from benchmark.reproduction.groups import Found, Missing
+from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice
 from benchmark.reproduction.section import Section
 from benchmark.simulator import Floats
 from benchmark.tables import number
@@ -101,12 +102,12 @@ class Examples(FigureLayout):
             sessions=sessions,
         )
 
-    def build(self, found: Sequence[Found], load_task: LoadTask, remarks: Sequence[str]) -> list[Figure]:
+    def build(self, found: Sequence[Found], load_task: LoadTask, missing: Sequence[Missing] = ()) -> list[Figure]:
         """Return a figure per backbone and operator with both simulators."""
         whole = [f for f in found if set(self.rows) <= set(f.identities)]
-        return [self._figure(one, load_task(self.task), remarks) for one in whole]
+        return [self._figure(one, load_task(self.task)) for one in whole]
 
-    def _figure(self, found: Found, task: Task, remarks: Sequence[str]) -> Figure:
+    def _figure(self, found: Found, task: Task) -> Figure:
         views = {name: _views(found, name) for name in self.rows}
         chosen = self._chosen(views)
         frozen, tuned = self.rows
@@ -132,15 +133,15 @@ class Examples(FigureLayout):
         return Figure(
             name=self.named(found.group.backbone, found.group.operator if several else ""),
             kind=self.KIND,
-            title=f"{self.title}: {found.group.backbone}",
+            title=f"{self.title}: {found.group.shown[0]}",
             captions=(
-                *stand_ins([found]),
-                *remarks,
+                *notes([found]),
                 f"{task.name} {task.version}, split {found.results.split}; operator {found.group.used_operator}, seed "
                 f"{seed}, attention for the simulator's own answer. {rule}",
                 f"Opacity: root of the share of attention or dwell, one scale per line; the {NAMED} largest shares of "
                 "a panel in percent. Outlined: the clicked slot. KL: of the attention from the gaze, nats. Screens are "
                 "drawn in grey.",
+                *checkpoints([found]),
             ),
             headers=("session", "quantile of the gain", *(f"KL {self.rows[name]}" for name in self.rows)),
             summary=tuple(
@@ -153,6 +154,9 @@ class Examples(FigureLayout):
             ),
             records=tuple(
                 {
+                    "backbone": found.group.backbone,
+                    "used_backbone": found.group.used_backbone,
+                    "used_operator": found.group.used_operator,
                     "session_id": e.session.session_id,
                     "user": e.session.user,
                     "screen": e.session.screen,
@@ -173,6 +177,8 @@ class Examples(FigureLayout):
             digests={found.results.task: found.results.digest},
             identities={name: found.identities[name] for name in self.rows},
             picture=Screens(tuple(examples), labels),
+            notice=short_notice(found),
+            settings={name: settings_of(found, name) for name in self.rows},
         )
 
     def _chosen(self, views: Mapping[str, Mapping[str, View]]) -> list[tuple[str, float | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from benchmark.metrics import evaluate_sessions
+from benchmark.reproduction.checkpoints import is_stand_in
 from benchmark.reproduction.figures import style
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
-from benchmark.reproduction.groups import Found, stand_ins
+from benchmark.reproduction.groups import Found, Missing
+from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice
 from benchmark.reproduction.section import Section
 from benchmark.simulator import Floats
 from benchmark.tables import number
@@ -76,11 +79,11 @@ class Heatmaps(FigureLayout):
             columns=section.whole("columns"),
         )
 
-    def build(self, found: Sequence[Found], load_task: LoadTask, remarks: Sequence[str]) -> list[Figure]:
+    def build(self, found: Sequence[Found], load_task: LoadTask, missing: Sequence[Missing] = ()) -> list[Figure]:
         """Return a figure per backbone and operator."""
-        return [self._figure(one, load_task(self.task), remarks) for one in found]
+        return [self._figure(f, load_task(self.task), [m for m in missing if m.group is f.group]) for f in found]
 
-    def _figure(self, found: Found, task: Task, remarks: Sequence[str]) -> Figure:
+    def _figure(self, found: Found, task: Task, missing: Sequence[Missing]) -> Figure:
         sessions = [s for _, test in task.split(found.results.split).folds for s in task.sessions_at(test)]
         k = self._slots(sessions)
         people = np.bincount([s.click for s in sessions], minlength=k) / len(sessions)
@@ -93,22 +96,24 @@ class Heatmaps(FigureLayout):
                 maps.append(_clicks(simulator, label, rows, k, found.identities.get(simulator, ())))
         distances = [divergence(one.shares, people) for one in maps]
         rest = [f"{one.label}: {one.asked - one.answered} of {one.asked} without an answer." for one in maps[1:]]
+        noise = (k - 1) / (4 * len(sessions))
         captions = [
-            *stand_ins([found]),
-            *remarks,
+            *notes([found], missing, self.rows, operators=False),
             f"Share of the clicks per slot, in percent: {self.task} {task.version}, split {found.results.split}, "
             f"{len(sessions)} test sessions of {len({s.user for s in sessions})} users; "
             f"simulators over seeds {', '.join(map(str, found.results.seeds))}.",
             "JS: Jensen-Shannon divergence from the human map, nats. Two samples of this many clicks on "
-            f"{k} slots from one and the same distribution differ by about {(k - 1) / (4 * len(sessions)):.3f}.",
+            f"{k} slots from one and the same distribution differ by about {noise:.3f}.",
             *[line for one, line in zip(maps[1:], rest, strict=True) if one.answered < one.asked],
+            *uninformative(maps[1:], noise, stand_in=is_stand_in(found.group.used_backbone)),
+            *checkpoints([found]),
         ]
         several = len(self.operators) > 1
         name = self.named(found.group.backbone, found.group.operator if several else "")
         return Figure(
             name=name,
             kind=self.KIND,
-            title=f"{self.title}: {found.group.backbone}",
+            title=f"{self.title}: {found.group.shown[0]}",
             captions=tuple(captions),
             headers=("clicks of", "JS to humans", "largest share", "smallest share", "clicks"),
             summary=tuple(
@@ -124,6 +129,7 @@ class Heatmaps(FigureLayout):
             records=tuple(
                 {
                     "backbone": found.group.backbone,
+                    "used_backbone": found.group.used_backbone,
                     "clicks_of": one.name,
                     "label": one.label,
                     "slot": slot,
@@ -139,6 +145,8 @@ class Heatmaps(FigureLayout):
             digests={found.results.task: found.results.digest},
             identities={one.name: one.trials for one in maps[1:]},
             picture=Maps(tuple(maps), tuple(distances), self.columns),
+            notice=short_notice(found, operators=False),
+            settings={one.name: settings_of(found, one.name) for one in maps[1:]},
         )
 
     def _slots(self, sessions: Sequence[Session]) -> int:
@@ -177,6 +185,27 @@ def divergence(a: Floats, b: Floats) -> float:
     if not (a.sum() > 0 and b.sum() > 0):
         return float("nan")
     return float(evaluate_sessions([b], [0], attention=[a], metrics=["JS"])["JS"].iloc[0])
+
+
+def uninformative(maps: Sequence[Clicks], noise: float, *, stand_in: bool) -> list[str]:
+    """Return captions on maps that are as good as even, and on those that look the same.
+
+    Args:
+        maps: Those of simulators.
+        noise: By how much two samples of one distribution differ, JS in nats.
+        stand_in: The model is a stand-in.
+    """
+    lines = []
+    even = [(one.label, divergence(one.shares, np.full(len(one.shares), 1 / len(one.shares)))) for one in maps]
+    even = [(label, distance) for label, distance in even if distance < noise]
+    if even:
+        names, distances = " and ".join(label for label, _ in even), ", ".join(number(js) for _, js in even)
+        of_stand_in = "; on a stand-in that says nothing of published models" if stand_in else ""
+        lines.append(f"{names}: not told apart from even clicks on all slots (JS {distances}){of_stand_in}.")
+    for one, other in itertools.combinations(maps, 2):
+        if np.array_equal(np.round(100 * one.shares), np.round(100 * other.shares)):
+            lines.append(f"{one.label} and {other.label}: the same to the percent in every slot.")
+    return lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ import json
 import math
 from pathlib import Path
 
-from benchmark.latex import escape_latex
 from benchmark.reproduction.figures.base import Figure, Record
 from benchmark.reproduction.figures.style import FORMATS, encode
-from benchmark.reproduction.formats import SUFFIXES, rendered, split_captions, write_files
+from benchmark.reproduction.formats import SUFFIXES, label, latex_caption, rendered, split_captions, write_files
+from benchmark.units import counted
 
 
 def render_figure(figure: Figure, form: str) -> str:
@@ -40,13 +40,13 @@ def write_figure(figure: Figure, out: Path) -> list[Path]:
 
 def terminal(figure: Figure) -> str:
     """Return caption and summary for a terminal."""
-    notes, remarks = _captions(figure)
+    notes, remarks = split_captions(_captions(figure))
     return "\n".join([figure.title, *notes, "", _grid(figure, "simple"), "", *remarks, _files(figure)])
 
 
 def markdown(figure: Figure) -> str:
     """Return a heading, the picture, its caption and its summary."""
-    notes, remarks = _captions(figure)
+    notes, remarks = split_captions(_captions(figure))
     picture = f"![{figure.title}]({figure.name}.svg)"
     bold = [f"**{note}**" for note in notes]
     return "\n\n".join(
@@ -56,31 +56,29 @@ def markdown(figure: Figure) -> str:
 
 def latex(figure: Figure) -> str:
     """Return a figure environment with the PNG, all captions in it."""
-    notes, remarks = _captions(figure)
-    caption = escape_latex(" ".join([f"{figure.title}.", *(f"{note}." for note in notes), *remarks]))
     return "\n".join(
         [
             r"% needs \usepackage{graphicx}, for accents \usepackage[T1]{fontenc}",
             r"\begin{figure}",
             r"\centering",
             rf"\includegraphics[width=\columnwidth]{{{figure.name}.png}}",
-            rf"\caption{{{caption}}}",
+            rf"\caption{{{' '.join(latex_caption(figure.title, _captions(figure)))}}}",
+            rf"\label{{{label('fig', figure.name)}}}",
             r"\end{figure}",
         ]
     )
 
 
 def as_csv(figure: Figure) -> str:
-    """Return the data behind the picture; trials are joined by spaces."""
+    """Return the data behind the picture, trials joined by spaces; each line says shortly what is simulated."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = list(figure.records[0]) if figure.records else ["trials"]
-    notes = " ".join(_captions(figure)[0])
-    writer.writerow(["figure", *columns, "notes"])
+    writer.writerow(["figure", *columns, "notice"])
     for record in figure.records:
         values = [record[column] for column in columns]
         cells = ["" if v is None else " ".join(v) if isinstance(v, tuple) else v for v in values]
-        writer.writerow([figure.name, *cells, notes])
+        writer.writerow([figure.name, *cells, figure.notice])
     return text.getvalue()
 
 
@@ -93,6 +91,7 @@ def as_json(figure: Figure) -> str:
         "captions": figure.captions,
         "digests": dict(figure.digests),
         "identities": dict(figure.identities),
+        "settings": {method: dict(settings) for method, settings in figure.settings.items()},
         "summary": [dict(zip(figure.headers, line, strict=True)) for line in figure.summary],
         "data": [_plain(record) for record in figure.records],
     }
@@ -104,13 +103,14 @@ def _plain(record: Record) -> dict[str, object]:
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
 
 
-def _captions(figure: Figure) -> tuple[list[str], list[str]]:
-    """Return the captions on stand-ins and the others, with where the figure comes from."""
-    notes, remarks = split_captions(figure.captions)
+def _captions(figure: Figure) -> list[str]:
+    """Return all captions, with where the figure comes from."""
     trials = {identity for found in figure.identities.values() for identity in found}
     digests = ", ".join(f"{name} {digest[:12]}" for name, digest in figure.digests.items())
-    made = f"Made from {len(trials)} trials; their identities stand in {figure.name}.json. " if trials else ""
-    return notes, [*remarks, f"{made}Digest of sessions and split: {digests}."]
+    made = (
+        f"Made from {counted(len(trials), 'trial')}; their identities stand in {figure.name}.json. " if trials else ""
+    )
+    return [*figure.captions, f"{made}Digest of sessions and split: {digests}."]
 
 
 def _files(figure: Figure) -> str:
@@ -120,5 +120,6 @@ def _files(figure: Figure) -> str:
 def _grid(figure: Figure, form: str) -> str:
     from tabulate import tabulate
 
-    align = ["left"] + ["right"] * (len(figure.headers) - 1)
+    columns = zip(*figure.summary, strict=True)
+    align = ["right" if any(cell[:1].isdigit() for cell in column) else "left" for column in columns]
     return tabulate(figure.summary, headers=figure.headers, tablefmt=form, disable_numparse=True, colalign=align)

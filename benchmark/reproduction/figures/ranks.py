@@ -10,9 +10,11 @@ import numpy as np
 
 from benchmark.reproduction.figures import style
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
-from benchmark.reproduction.groups import Choice, Found, Group
+from benchmark.reproduction.groups import Choice, Found, Group, Missing
+from benchmark.reproduction.provenance import NOTE, sentence
 from benchmark.reproduction.section import Section
 from benchmark.simulator import Floats
+from benchmark.units import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -116,7 +118,7 @@ class Ranks(FigureLayout):
         """Return nothing: no simulator is asked."""
         return []
 
-    def build(self, found: Sequence[Found], load_task: LoadTask, remarks: Sequence[str]) -> list[Figure]:
+    def build(self, found: Sequence[Found], load_task: LoadTask, missing: Sequence[Missing] = ()) -> list[Figure]:
         """Return the one figure."""
         task = load_task(self.task)
         split = str(self.run.get("split", "loo"))
@@ -126,8 +128,9 @@ class Ranks(FigureLayout):
         users = len({s.user for s in sessions})
         which = "all sessions" if self.sessions == "all" else f"test sessions of split {split}"
         captions = [
-            *([f"NOTE: {task.notice}"] if task.notice else []),
-            f"{self.task} {task.version}, {which}: {len(sessions)} sessions of {users} users. No simulator.",
+            *([NOTE + sentence(task.notice)] if task.notice else []),
+            f"{self.task} {task.version}, {which}: {counted(len(sessions), 'session')} of "
+            f"{counted(users, 'user')}. No simulator.",
             f"Rank of the clicked {self.item} by dwell, 1 is the longest. Ties share their ranks: a session counts in "
             "equal parts at each of them, so that its mean is the mid-rank.",
             *(
@@ -135,7 +138,11 @@ class Ranks(FigureLayout):
                 f"chance {chance:.1%}."
                 for s in signals
             ),
-            *(f"No {s.name} on any {self.item}: {s.absent} sessions, all ranks tied." for s in signals if s.absent),
+            *(
+                f"No {s.name} on any {self.item}: {counted(s.absent, 'session')}, all ranks tied."
+                for s in signals
+                if s.absent
+            ),
         ]
         return [
             Figure(
@@ -161,6 +168,7 @@ class Ranks(FigureLayout):
                 ),
                 digests={task.name: task.digests[split]},
                 identities={},
+                notice="simulated data" if task.notice else "",
                 picture=Histogram(
                     signals, self.item, tuple(chance_within(sessions, k + 1) for k in range(_most(sessions)))
                 ),
@@ -200,7 +208,10 @@ def _interval(signal: Signal) -> str:
     found = mean_interval(list(signal.by_user.values()))
     if found.reason:
         return f"mean over users {found.mean:.1%}"
-    return f"mean over users {found.mean:.1%}, 95 % interval {found.low:.1%} to {found.high:.1%}"
+    low, high = max(0.0, found.low), min(1.0, found.high)
+    beyond = [f"{limit:.0%}" for limit, cut in ((0.0, found.low < 0), (1.0, found.high > 1)) if cut]
+    cut = f", cut off at {' and '.join(beyond)}" if beyond else ""
+    return f"mean over users {found.mean:.1%}, 95 % interval {low:.1%} to {high:.1%}{cut}"
 
 
 def _summary(signal: Signal) -> tuple[str, ...]:

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchmark.metrics import get
+from benchmark.published import SIMULATORS
 from benchmark.reproduction.figures import style
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
-from benchmark.reproduction.groups import Choice, Found, Group, Varied, groups_of, stand_ins
+from benchmark.reproduction.groups import Choice, Found, Group, Missing, Varied, groups_of, spelt
+from benchmark.reproduction.intervals import within_range
+from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice
 from benchmark.reproduction.section import Section
 from benchmark.results import SimulatorResult
 from benchmark.tables import number
@@ -56,6 +59,9 @@ class Point:
         difference_low: Lower end of its 95 % interval, paired over users.
         difference_high: Upper end.
         trials: Identities of the runs.
+        used_backbone: What was run.
+        used_operator: What was run.
+        shown: What backbone and operator are called in print.
     """
 
     backbone: str
@@ -72,6 +78,9 @@ class Point:
     difference_low: float | None
     difference_high: float | None
     trials: tuple[str, ...]
+    used_backbone: str
+    used_operator: str
+    shown: tuple[str, str]
 
     @property
     def differs(self) -> bool:
@@ -147,7 +156,7 @@ class Sensitivity(FigureLayout):
                 ]
         return points
 
-    def build(self, found: Sequence[Found], load_task: LoadTask, remarks: Sequence[str]) -> list[Figure]:
+    def build(self, found: Sequence[Found], load_task: LoadTask, missing: Sequence[Missing] = ()) -> list[Figure]:
         """Return the one figure."""
         found = [f for f in found if self.simulator in f.identities]
         points = self.points(found)
@@ -157,12 +166,13 @@ class Sensitivity(FigureLayout):
         seeds = ", ".join(map(str, first.seeds))
         users = f"{first.n_sessions} test sessions of {first.n_users} users"
         captions = [
-            *stand_ins(found),
-            *remarks,
-            f"{self.simulator} with one setting moved at a time, all others at their defaults (dotted line).",
+            *notes(found, [one for one in missing if one.simulator == self.simulator], SIMULATORS),
+            f"{SIMULATORS.get(self.simulator, self.simulator)} with one setting moved at a time, all others as in the "
+            "tables (dotted line).",
             f"{first.task} {first.version}, split {first.split}: {users}; seeds {seeds}.",
             "Mean over users of the mean over seeds; bars: SD over seeds. Filled: the 95 % interval of the difference "
             "from the default, paired over users, leaves 0 out (uncorrected); open: it does not, or it is the default.",
+            *checkpoints(found),
         ]
         curves = dict.fromkeys(_curve(point) for point in points)
         return [
@@ -171,7 +181,7 @@ class Sensitivity(FigureLayout):
                 kind=self.KIND,
                 title=self.title,
                 captions=tuple(dict.fromkeys(captions)),
-                headers=("backbone", "setting", "value", *(f"{m}{get(m).arrow}" for m in self.metrics)),
+                headers=("backbone", "operator", "setting", "value", *(f"{m}{get(m).arrow}" for m in self.metrics)),
                 summary=tuple(
                     _summary(points, curve, step, self.metrics) for curve in curves for step in _steps(points, curve)
                 ),
@@ -179,6 +189,8 @@ class Sensitivity(FigureLayout):
                 digests={f.results.task: f.results.digest for f in found},
                 identities={_named(f, self.simulator): f.identities[self.simulator] for f in found},
                 picture=Curves(tuple(points), self.metrics),
+                notice=short_notice(found[0]),
+                settings={_named(f, self.simulator): settings_of(f, self.simulator) for f in found},
             )
         ]
 
@@ -192,6 +204,7 @@ class Sensitivity(FigureLayout):
 
     def _point(self, found: Found, base: Found | None, factor: Factor, value: float, metric: str) -> Point:
         result = _row(found, self.simulator).metrics[metric]
+        lowest, highest = within_range(metric, result.low, result.high)
         difference = low = high = None
         if base is not None and found is not base:
             difference, low, high = self._difference(found, base, metric)
@@ -203,13 +216,16 @@ class Sensitivity(FigureLayout):
             default=found is base,
             metric=metric,
             mean=result.mean,
-            low=result.low,
-            high=result.high,
+            low=lowest,
+            high=highest,
             seed_sd=result.seed_sd,
             difference=difference,
             difference_low=low,
             difference_high=high,
             trials=found.identities[self.simulator],
+            used_backbone=found.group.used_backbone,
+            used_operator=found.group.used_operator,
+            shown=found.group.shown,
         )
 
     def _difference(self, found: Found, base: Found, metric: str) -> tuple[float, float | None, float | None]:
@@ -297,7 +313,7 @@ def _marker(index: int) -> str:
 
 
 def _curve(point: Point) -> tuple[str, str]:
-    return point.backbone, point.operator
+    return point.shown
 
 
 def _row(found: Found, simulator: str) -> SimulatorResult:
@@ -307,7 +323,7 @@ def _row(found: Found, simulator: str) -> SimulatorResult:
 def _named(found: Found, simulator: str) -> str:
     """Return what a group is called in the list of identities."""
     varied = found.group.varied
-    moved = "" if varied is None else f", {varied.setting} = {varied.value:g}"
+    moved = "" if varied is None else f", {spelt(varied.setting)} = {varied.value:g}"
     return f"{found.group.backbone}, {found.group.operator}, {simulator}{moved}"
 
 
@@ -327,7 +343,7 @@ def _summary(
         point = mine.get(metric)
         spread = "" if point is None or point.seed_sd is None else f" ± {point.seed_sd:.3f}"
         cells.append("" if point is None else f"{number(point.mean)}{spread}")
-    return (" ".join(curve), step[0].label, f"{step[1]:g}{' (default)' if default else ''}", *cells)
+    return (*curve, step[0].label, f"{step[1]:g}{' (default)' if default else ''}", *cells)
 
 
 def _record(point: Point) -> Mapping[str, Any]:
@@ -335,7 +351,9 @@ def _record(point: Point) -> Mapping[str, Any]:
     return {
         "backbone": point.backbone,
         "operator": point.operator,
-        "setting": point.factor.setting,
+        "used_backbone": point.used_backbone,
+        "used_operator": point.used_operator,
+        "setting": spelt(point.factor.setting),
         "value": point.value,
         "default": point.default,
         "metric": point.metric,

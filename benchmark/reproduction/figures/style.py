@@ -103,7 +103,7 @@ def drawn(figure: Figure) -> Iterator[Canvas]:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # a user's matplotlibrc must not change the files
         matplotlib.rcParams.update(_SETTINGS)
-        lines = wrap("; ".join(figure.notes), (WIDTH - 2 * _GAP) * _CM * 72)
+        lines = wrap(" ".join(figure.notes), (WIDTH - 2 * _GAP) * _CM * 72)
         below = len(lines) * TYPE_SIZE * 1.25 / 72 / _CM + _GAP if lines else 0.0
         height = figure.picture.height + below
         canvas = Canvas(figsize=(WIDTH * _CM, height * _CM), layout="constrained")

@@ -18,8 +18,9 @@ from baselines import registry
 from benchmark.catalogue import simulator_class
 from benchmark.reproduction import Choice, groups_of, layouts, run_groups
 from benchmark.reproduction.figures import figure_layouts, read_figure_layout, render_figure
-from benchmark.reproduction.figures.heatmaps import divergence
-from benchmark.reproduction.figures.ranks import chance_within, click_rank, signal_of
+from benchmark.reproduction.figures.heatmaps import Clicks, divergence, uninformative
+from benchmark.reproduction.figures.ranks import _interval, chance_within, click_rank, signal_of
+from benchmark.reproduction.groups import spelt
 from benchmark.simulator import Prediction
 from benchmark.store import TrialStore
 from benchmark.trials import expand
@@ -164,8 +165,7 @@ def read(text, folder, name="toys"):
 
 def made(layout, mini, folder, **choice):
     chosen = Choice({"qwen3-vl": "pocket-qwen3vl", "other": "other"}, **choice)
-    found, failed = run_groups(layout.groups(chosen), lambda name: mini, Catalogue(), TrialStore(folder / "trials"))
-    return found, failed
+    return run_groups(layout.groups(chosen), lambda name: mini, Catalogue(), TrialStore(folder / "trials"))
 
 
 @pytest.fixture(scope="session")
@@ -173,8 +173,8 @@ def figures(mini, folder):
     """Return kind -> (layout, what was found, figures)."""
     for kind, text in TEXTS.items() if not _DONE else ():
         layout = read(text, folder, kind)
-        found, _ = made(layout, mini, folder)
-        _DONE[kind] = layout, found, layout.build(found, lambda name: mini, ["NOTE: quick"])
+        ran = made(layout, mini, folder)
+        _DONE[kind] = layout, list(ran.found), layout.build(ran.found, lambda name: mini, ran.missing)
     return _DONE
 
 
@@ -277,6 +277,57 @@ def test_maps_count_answers_and_else_the_likeliest_slots(figures, mini):
     assert rows[4]["trials"] == found[0].identities["still"][0]
 
 
+def test_clicks_do_not_depend_on_the_operator_and_the_caption_does_not_speak_of_it(mini, tmp_path):
+    layout = read(HEATMAPS.replace("[glimpse]", "[attnlrp]"), tmp_path)
+    (figure,) = layout.build(made(layout, mini, tmp_path).found, lambda name: mini)
+    assert "NOTE: Stand-in: pocket-qwen3vl for qwen3-vl." in figure.captions
+    assert figure.notice == "simulated data; stand-in backbone" and figure.title == "Toys: pocket-qwen3vl"
+
+
+def test_maps_that_are_even_or_the_same_are_said_to_be():
+    even, same, other = (
+        Clicks(name, name.capitalize(), np.array(shares), 100, 100)
+        for name, shares in (
+            ("one", [0.251, 0.249, 0.25, 0.25]),
+            ("two", [0.25, 0.25, 0.252, 0.248]),
+            ("three", [0.7, 0.1, 0.1, 0.1]),
+        )
+    )
+    said = "One and Two: not told apart from even clicks on all slots (JS 0.000, 0.000)"
+    alike = "One and Two: the same to the percent in every slot."
+    assert uninformative([even, same, other], 0.01, stand_in=False) == [f"{said}.", alike]
+    assert uninformative([even, same], 0.01, stand_in=True)[0].startswith(f"{said}; on a stand-in")
+    assert uninformative([other], 0.01, stand_in=True) == []
+
+
+def test_the_interval_of_a_share_ends_at_all_of_it(mini, tmp_path):
+    few = signal_of("fixation", mini.sessions_at(range(9)))
+    wide = dataclasses.replace(few, by_user={"a": 1.0, "b": 1.0, "c": 0.5})
+    assert _interval(wide) == "mean over users 83.3%, 95 % interval 11.6% to 100.0%, cut off at 100%"
+    none = dataclasses.replace(few, by_user={"a": 0.0, "b": 1.0})
+    assert _interval(none).endswith("95 % interval 0.0% to 100.0%, cut off at 0% and 100%")
+    assert "cut" not in _interval(dataclasses.replace(few, by_user={"a": 0.5, "b": 0.51}))
+
+
+def test_a_figure_says_what_is_missing_of_it(figures):
+    layout, found, made_figures = figures["sensitivity"]
+    (said,) = [line for line in made_figures[0].captions if "Missing" in line]
+    assert said == "NOTE: Missing: moving of other, glimpse, steps = 4 (2 of 2 trials failed)."
+
+
+def test_points_name_what_ran_and_settings_as_the_user_knows_them(figures):
+    _, _, (figure,) = figures["sensitivity"]
+    assert figure.headers[:3] == ("backbone", "operator", "setting")
+    assert {line[:2] for line in figure.summary} == {("pocket-qwen3vl", "glimpse"), ("other", "glimpse")}
+    assert {(r["backbone"], r["used_backbone"]) for r in figure.records} == {
+        ("qwen3-vl", "pocket-qwen3vl"),
+        ("other", "other"),
+    }
+    moved = figure.settings["qwen3-vl, glimpse, moving, steps = 4"]
+    assert moved == {"backbone": "pocket-qwen3vl", "operator": "glimpse", "steps": 4, "weight": 0.5}
+    assert [spelt(name) for name in ("lambda_", "fixate.lambda_", "epochs")] == ["lambda", "fixate.lambda", "epochs"]
+
+
 def test_two_samples_of_one_distribution_differ_by_about_what_the_caption_says():
     rng = np.random.default_rng(3)
     p = rng.dirichlet(np.full(15, 5.0))
@@ -289,7 +340,7 @@ def test_two_samples_of_one_distribution_differ_by_about_what_the_caption_says()
 def test_a_map_needs_full_rows_of_slots(figures, mini):
     layout, found, _ = figures["heatmaps"]
     with pytest.raises(InputError, match="draws 3 slots a row, but the sessions of mini have 4 slots"):
-        dataclasses.replace(layout, columns=3).build(found, lambda name: mini, [])
+        dataclasses.replace(layout, columns=3).build(found, lambda name: mini)
 
 
 @pytest.mark.parametrize(
@@ -340,7 +391,7 @@ def test_share_in_the_top_two_over_sessions_and_over_users(mini):
 
 def test_the_test_part_alone_may_be_shown(figures, mini):
     layout, _, _ = figures["ranks"]
-    (figure,) = dataclasses.replace(layout, sessions="test").build([], lambda name: mini, [])
+    (figure,) = dataclasses.replace(layout, sessions="test").build([], lambda name: mini)
     assert len(figure.records) == 7 and "mini 1, test sessions of split loo: 7 sessions" in figure.captions[1]
 
 
@@ -359,20 +410,20 @@ def test_examples_are_chosen_by_the_gain_of_the_first_seed(figures):
 
 def test_attention_for_the_true_click_is_not_shown(mini, folder):
     layout = read(EXAMPLES, folder)
-    found, _ = made(layout, mini, folder, label=True)
+    found = made(layout, mini, folder, label=True).found
     assert "still [label]" in found[0].identities
-    (figure,) = layout.build(found, lambda name: mini, [])
+    (figure,) = layout.build(found, lambda name: mini)
     assert all(e.views[0].shares == pytest.approx([0.7, 0.1, 0.1, 0.1]) for e in figure.picture.examples)
 
 
 def test_examples_may_be_named(figures, mini):
     layout, found, _ = figures["examples"]
     tested = sorted(found[0].scores["session_id"].unique())
-    (figure,) = dataclasses.replace(layout, sessions=(tested[4],), quantiles=()).build(found, lambda name: mini, [])
+    (figure,) = dataclasses.replace(layout, sessions=(tested[4],), quantiles=()).build(found, lambda name: mini)
     assert [e.session.session_id for e in figure.picture.examples] == [tested[4]]
     assert any("named in the layout" in line for line in figure.captions)
     with pytest.raises(InputError, match="unknown test session .* 'u0-9'"):
-        dataclasses.replace(layout, sessions=("u0-9",)).build(found, lambda name: mini, [])
+        dataclasses.replace(layout, sessions=("u0-9",)).build(found, lambda name: mini)
 
 
 def test_examples_need_screens(figures, mini):
@@ -385,12 +436,12 @@ def test_examples_need_screens(figures, mini):
             return dataclasses.replace(mini.find(session_id), image=None)
 
     with pytest.raises(InputError, match="prepared without images"):
-        layout.build(found, lambda name: Bare(), [])
+        layout.build(found, lambda name: Bare())
 
 
 @pytest.mark.parametrize("kind", ["sensitivity", "heatmaps", "examples"])
 def test_nothing_is_drawn_of_nothing(kind, figures, mini):
-    assert figures[kind][0].build([], lambda name: mini, []) == []
+    assert figures[kind][0].build([], lambda name: mini) == []
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,15 @@ def test_picture_and_captions_name_stand_ins_and_simulated_data(kind, figures): 
     for figure in figures[kind][2]:
         expected = ["simulated: seven invented users"]
         if kind != "ranks":
-            expected += ["in place of qwen3-vl: pocket-qwen3vl", "pocket-qwen3vl is a toy", "quick"]
+            expected += ["pocket-qwen3vl for qwen3-vl", "pocket-qwen3vl is a toy"]
         with style.drawn(figure) as canvas:
             drawn = " ".join(t.get_text() for t, _ in texts(canvas)).replace("\n", " ")
-        for form in ("terminal", "markdown", "latex", "csv", "json"):
+        for form in ("terminal", "markdown", "latex", "json"):
             assert all(line in render_figure(figure, form) for line in expected)
+        lines = list(csv.DictReader(io.StringIO(render_figure(figure, "csv"))))
+        assert {line["notice"] for line in lines} == {
+            "simulated data" if kind == "ranks" else "simulated data; stand-in backbone"
+        }
         assert all(line in drawn for line in expected)
         assert drawn.count("seven invented users") == 1  # in the picture each thing once
 
@@ -94,6 +98,7 @@ def test_a_figure_is_written_in_every_format_with_the_data_behind_it(kind, figur
         assert {p.stem for p in paths} == {figure.name}
         record = json.loads((tmp_path / f"{figure.name}.json").read_text())
         rows = list(csv.DictReader(io.StringIO((tmp_path / f"{figure.name}.csv").read_text())))
+        assert set(record["settings"]) == set(record["identities"])
         assert len(rows) == len(record["data"]) == len(figure.records) > 0
         used = {identity for found in record["identities"].values() for identity in found}
         assert {i for row in rows for i in row["trials"].split()} == used

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.latex import escape_latex
+from benchmark.latex import escape_latex, latex_number
 from benchmark.metrics import names
 from benchmark.reproduction.figures import write_figure
 from benchmark.reproduction.printing import render
@@ -48,6 +48,21 @@ def test_the_figures_compile_with_their_pictures(figures, tmp_path):  # noqa: F8
             bodies.append((tmp_path / f"{figure.name}.tex").read_text())
     assert len(bodies) == 4
     compiles("\n".join(bodies), tmp_path)
+
+
+def test_a_caption_is_whole_sentences_and_names_each_thing_once(table):
+    captions = ("NOTE: Simulated sample: fictional people.", "NOTE: pocket for real", "ours - paper: by --label.")
+    text = render(replace(table, title="Title", captions=captions), "latex")
+    (caption,) = [line for line in text.splitlines() if line.startswith(r"\caption")]
+    assert caption == r"\caption{Title. Note: Simulated sample: fictional people. pocket for real.}"
+    assert r"ours $-$ paper: by -{}-label." in text and r"\label{tab:toys}" in text
+
+
+def test_numbers_have_a_minus_and_words_their_hyphens(table):
+    assert latex_number("-0.5 (-1e-3, p <0.001)") == r"$-$0.5 ($-$1e-3, p \textless{}0.001)"
+    assert latex_number("pocket-qwen3vl") == "pocket-qwen3vl"
+    text = render(replace(table, kind="values"), "latex")
+    assert "$-$0.0986" in text and " -0" not in text
 
 
 def test_a_character_that_latex_lacks_is_named_by_its_number():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,10 +14,13 @@ from benchmark.catalogue import simulator_class
 from benchmark.reproduction import Choice, build, groups_of, layouts, read_layout, render, run_groups, write
 from benchmark.reproduction.published import add_published
 from benchmark.reproduction.table import Cell, Row, Table, improvement
+from benchmark.results import MetricResult
 from benchmark.simulator import Prediction
 from benchmark.store import TrialStore
 from tasks.errors import InputError
 from tests.benchmark.toys import ToyEntry, Toys
+
+STAND_IN = "simulated data; stand-in backbone"
 
 LAYOUT = """
 task: mini
@@ -60,10 +64,13 @@ class Still:
 class Moving(Still):
     """As ``Still``, more or less of it by the seed."""
 
+    epochs: int = 6
+    lambda_: float = 1.0
+
     def weight(self):
-        if self.backbone == "broken":
+        if self.backbone == "broken" or self.lambda_ < 0:
             raise ZeroDivisionError("no such weight")
-        return 0.4 + 0.05 * self.seed
+        return 0.4 + 0.05 * (self.seed % 5)
 
 
 class Catalogue(Toys):
@@ -88,16 +95,17 @@ def layout(folder):
     return read_layout(path)
 
 
-def made(layout, mini, folder, other="other"):
-    groups = groups_of(layout, Choice({"qwen3-vl": "pocket-qwen3vl", "other": other}))
+def made(layout, mini, folder, other="other", **choice):
+    backbones = {"qwen3-vl": "pocket-qwen3vl"} | ({"other": other} if other else {})
+    groups = groups_of(layout, Choice(backbones, **choice))
     return run_groups(groups, lambda name: mini, Catalogue(), TrialStore(folder / "trials"))
 
 
 @pytest.fixture(scope="module")
 def found(layout, mini, folder):
-    done, failed = made(layout, mini, folder)
-    assert not failed
-    return done
+    ran = made(layout, mini, folder)
+    assert not ran.failed and not ran.missing
+    return ran.found
 
 
 @pytest.fixture(scope="module")
@@ -135,27 +143,93 @@ def test_rows_are_those_of_the_layout_and_carry_their_trials(table, folder):
     assert better.cells["KL"].value == pytest.approx(expected)
 
 
-def test_captions_name_every_stand_in_and_the_simulated_data_first(layout, found):
-    captions = build(layout, found, ["NOTE: quick"]).captions
-    assert captions[0] == "NOTE: simulated: seven invented users"
-    assert "NOTE: in place of qwen3-vl: pocket-qwen3vl" in captions
-    assert "NOTE: in place of attnlrp: attnlrp-stable" in captions and "NOTE: quick" in captions
-    assert not any("in place of other" in line for line in captions)
+def test_captions_name_every_stand_in_and_the_simulated_data_first(table):
+    assert table.captions[:2] == (
+        "NOTE: simulated: seven invented users.",
+        "NOTE: Stand-ins: pocket-qwen3vl for qwen3-vl, attnlrp-stable for attnlrp.",
+    )
 
 
-@pytest.mark.parametrize("form", ["terminal", "markdown", "latex", "csv", "json"])
+@pytest.mark.parametrize("form", ["terminal", "markdown", "latex", "json"])
 def test_every_format_says_what_is_simulated(form, table):
     text = render(table, form)
-    assert "seven invented users" in text and "pocket-qwen3vl" in text and text.endswith("\n")
+    assert text.count("seven invented users") == (2 if form == "json" else 1)  # there with the sessions as well
+    assert "pocket-qwen3vl" in text and text.endswith("\n")
 
 
-def test_csv_and_json_hold_the_numbers_of_the_table(table):
+def test_csv_says_in_every_line_shortly_what_ran_and_what_is_simulated(table):
     rows = list(csv.DictReader(io.StringIO(render(table, "csv"))))
     assert len(rows) == sum(len(row.cells) for row in table.rows)
     assert float(rows[0]["value"]) == table.rows[0].cells["KL"].value
+    assert {(r["backbone"], r["operator"], r["used_backbone"], r["used_operator"], r["notice"]) for r in rows} == {
+        ("qwen3-vl", "glimpse", "pocket-qwen3vl", "glimpse", "simulated data; stand-in backbone"),
+        ("qwen3-vl", "attnlrp", "pocket-qwen3vl", "attnlrp-stable", f"{STAND_IN}; stand-in operator"),
+        ("other", "glimpse", "other", "glimpse", "simulated data"),
+        ("other", "attnlrp", "other", "attnlrp", "simulated data"),
+    }
+    assert {r["of"] for r in rows if r["kind"] == "improvement"} == {"Moving"}
+    assert "invented" not in render(table, "csv")
+
+
+def test_json_holds_the_numbers_the_sessions_and_the_settings(table, mini):
     record = json.loads(render(table, "json"))
     assert record["rows"][1]["cells"]["KL"]["value"] == table.rows[1].cells["KL"].value
     assert record["digests"] == {"mini": table.digests["mini"]}
+    assert (record["task"], record["reference"], record["moved"]) == ("mini", "Still", {})
+    data = record["data"]["mini"]
+    assert (data["n_sessions"], data["n_users"], data["seeds"], data["n_slots"]) == (7, 7, [1, 2, 3], 4)
+    assert data["uniform_logloss"] == pytest.approx(math.log(4)) and data["notice"] == mini.notice
+    still, moving, better = record["rows"][:3]
+    assert (still["seeds"], moving["seeds"], better["seeds"]) == ([1], [1, 2, 3], [])
+    assert (still["used_backbone"], record["rows"][3]["used_operator"]) == ("pocket-qwen3vl", "attnlrp-stable")
+    # The pocket settings of six epochs, and `lambda` as a user writes it.
+    assert moving["settings"] == {"backbone": "pocket-qwen3vl", "operator": "glimpse", "epochs": 6, "lambda": 1.0}
+
+
+def test_rows_bear_the_name_of_what_ran(table):
+    lines = render(table, "markdown").splitlines()
+    assert sum(line.startswith("| pocket-qwen3vl | attnlrp-stable |") for line in lines) == 3
+    assert not any(line.startswith("| qwen3-vl") for line in lines)
+    assert "\npocket-qwen3vl & attnlrp-stable & Still &" in render(table, "latex")
+
+
+def test_what_the_user_moved_stands_in_every_caption(layout, mini, folder):
+    settings = {"epochs": 1, "moving.lambda_": 9.0, "steps": 4}
+    ran = made(layout, mini, folder, other=None, quick=True, settings=settings)
+    table = build(layout, ran.found)
+    assert "NOTE: Settings moved with --set: epochs=1, moving.lambda=9." in table.captions
+    assert "NOTE: Preset quick, 2 seeds and at most 1 epoch: too few for conclusions." in table.captions
+    assert table.moved == {"epochs": 1, "moving.lambda": 9.0} and table.rows[1].settings["lambda"] == 9
+    assert table.rows[0].notice.endswith("; preset quick; settings moved")
+    # Without --set the preset's own two epochs.
+    plain = build(layout, made(layout, mini, folder, other=None, quick=True).found).captions
+    assert any("2 seeds and at most 2 epochs" in line for line in plain) and not any("--set" in line for line in plain)
+
+
+def test_a_moved_operator_is_the_one_that_is_named(layout, mini, folder):
+    table = build(layout, made(layout, mini, folder, other=None, settings={"operator": "rollout"}).found)
+    assert {row.used_operator for row in table.rows} == {"rollout"}
+    own = build(layout, made(layout, mini, folder, other=None, settings={"moving.operator": "rollout"}).found)
+    assert [row.used_operator for row in own.rows[:3]] == ["glimpse", "rollout", "rollout"]
+
+
+def test_intervals_keep_within_the_metrics_range(layout, found):
+    metric = "CSH@1"
+    results = found[0].results
+    wide = MetricResult(0.05, -0.02, 1.03, 0.0, 7)
+    rows = tuple(replace(row, metrics={**row.metrics, metric: wide}) for row in results.simulators)
+    table = build(layout, [replace(found[0], results=replace(results, simulators=rows))])
+    assert (table.rows[0].cells[metric].low, table.rows[0].cells[metric].high) == (0.0, 1.0)
+
+
+def test_where_there_is_no_improvement_the_caption_says_why(layout, found, table):
+    said = "No improvement stands where Still is 0."
+    assert said not in table.captions
+    results = found[0].results
+    zero = MetricResult(0.0, 0.0, 0.0, None, 7)
+    rows = (replace(results.simulators[0], metrics={**results.simulators[0].metrics, "Accuracy": zero}),)
+    changed = replace(found[0], results=replace(results, simulators=(*rows, *results.simulators[1:])))
+    assert said in build(layout, [changed]).captions
 
 
 def test_stars_are_the_papers_and_p_is_over_users(layout, found):
@@ -169,28 +243,71 @@ def test_stars_are_the_papers_and_p_is_over_users(layout, found):
     assert cell.sd == pytest.approx(by_seed["moving"].std())
     comparison = next(c for c in found[0].results.comparisons if (c.simulator, c.metric) == ("moving", "KL"))
     assert cell.p_users == comparison.p_holm is not None
+    assert cell.difference == comparison.difference == pytest.approx(differences.mean())
+    assert f"({cell.difference:+.3f}, p " in render(table, "terminal")
+    # In LaTeX, where a page has its width, they stand below the values.
+    tex = render(table, "latex").splitlines()
+    first = next(i for i, line in enumerate(tex) if line.startswith("pocket-qwen3vl & glimpse & Moving &"))
+    assert tex[first + 1].startswith(" &  &  & (") and tex[first + 1].count("&") == tex[first].count("&")
+    assert "(" not in tex[first]
     # Every answer is the first slot whatever the seed: the seeds say nothing, so there are no stars.
     assert table.rows[0].cells["Accuracy"].stars == ""
     assert " ± " in render(table, "terminal") and r"$\pm$" in render(table, "latex")
 
 
-def test_a_failed_simulator_is_left_out_and_the_rest_stands(layout, mini, tmp_path):
-    found, failed = made(layout, mini, tmp_path, other="broken")
-    assert {f.trial.simulator for f in failed} == {"moving"} and len(failed) == 6
-    table = build(layout, found)
+def test_stars_of_a_loss_are_marked_otherwise_than_those_of_a_gain(layout, found):
+    significance = replace(layout, kind="significance", rows={"moving": "Moving"}, improvement=None)
+    scores = found[0].scores
+    signs = {}
+    for factor in (0.5, 2.0):  # KL of `moving` far below that of `still`, and far above
+        moved = scores.assign(KL=np.where(scores["simulator"] == "moving", factor * scores["KL"], scores["KL"]))
+        cell = build(significance, [replace(found[0], scores=moved)]).rows[0].cells["KL"]
+        assert cell.stars
+        table = replace(build(significance, found), rows=(Row("b", "o", "m", "value", {"KL": cell}),))
+        printed = render(table, "terminal"), render(table, "latex")
+        line, tex = (next(t for t in text.splitlines() if t.startswith("b ")) for text in printed)
+        signs[factor] = cell.better, cell.stars in line, "°" in line, f"{{{cell.stars}}}" in tex, "°" in tex
+    assert signs == {0.5: (True, True, False, True, False), 2.0: (False, False, True, False, True)}
+    assert any("worse: °" in line for line in build(significance, found).captions)
+
+
+def test_a_failed_simulator_is_left_out_and_the_table_says_so(layout, mini, tmp_path):
+    ran = made(layout, mini, tmp_path, other="broken")
+    assert {f.trial.simulator for f in ran.failed} == {"moving"} and len(ran.failed) == 6
+    table = build(layout, ran.found, ran.missing)
     assert [row.method for row in table.rows if row.backbone == "other"] == ["Still", "Still"]
+    (said,) = [line for line in table.captions if "Missing" in line]
+    lost = [f"Moving of other, {operator} (3 of 3 trials failed)" for operator in ("glimpse", "attnlrp")]
+    assert said == f"NOTE: Missing: {'; '.join(lost)}."
+    assert any(line.startswith("improvement: of Moving over Still") for line in table.captions)
+    # What is said goes by what stands there: without any row of improvements there is no word of them.
+    alone = build(layout, ran.of([f.group for f in ran.found if f.group.backbone == "other"]).found, ran.missing)
+    assert not any(line.startswith("improvement") for line in alone.captions)
+
+
+def test_a_table_of_which_nothing_is_complete_has_no_rows(layout, mini, tmp_path):
+    ran = made(layout, mini, tmp_path, other=None, settings={"lambda": -1.0})
+    significance = replace(layout, kind="significance", rows={"moving": "Moving"}, improvement=None)
+    table = build(significance, ran.found, ran.missing)
+    assert (
+        table.rows == () and sum("Missing: Moving of pocket-qwen3vl, glimpse" in line for line in table.captions) == 1
+    )
 
 
 def test_what_is_finished_is_not_run_again(layout, mini, folder, found):
     before = {p: p.stat().st_mtime_ns for p in folder.glob("trials/*/trial.json")}
     made(layout, mini, folder)
-    assert {p: p.stat().st_mtime_ns for p in folder.glob("trials/*/trial.json")} == before and len(before) == 16
+    assert {p: p.stat().st_mtime_ns for p in folder.glob("trials/*/trial.json")} == before and len(before) >= 16
 
 
 def test_latex_has_as_many_columns_in_every_line(table):
     text = render(table, "latex")
     lines = [line for line in text.splitlines() if line.endswith(r"\\")]
-    assert len(lines) == 13 and {line.replace(r"\&", "").count("&") for line in lines} == {5}
+    assert (
+        len(lines) == 13
+        and "\\label{tab:toys}" in text
+        and {line.replace(r"\&", "").count("&") for line in lines} == {5}
+    )
     assert text.count(r"\midrule") == 4 and r"\toprule" in text and r"\bottomrule" in text
 
 
@@ -242,11 +359,33 @@ def test_the_papers_values_stand_below_ours_with_the_difference(found):
     assert with_paper.rows[2].cells["KL"].value == pytest.approx(1.0 - 0.9986)
     assert with_paper.rows[2].cells["Accuracy"].value == pytest.approx(0.25 - 0.1974)
     assert "--label" in with_paper.captions[-1]
+    assert with_paper.captions[0].startswith("paper: table 1 of Huang et al. 2026, arXiv 2604.09368;")
+    assert {(row.kind, row.method, row.of) for row in with_paper.rows[1:]} == {
+        ("paper", "paper", "FixATE"),
+        ("difference", "ours - paper", "FixATE"),
+    }
     # The paper's attention is for the true click: like is compared with like where we have it.
-    both = add_published(replace(table, rows=(ours, label)), main)
-    assert both.rows[2].cells["KL"].value == pytest.approx(0.9 - 0.9986)
-    assert both.rows[2].cells["Accuracy"].value == pytest.approx(0.25 - 0.1974)
-    assert "0.999" in render(both, "terminal") and "-0.099" in render(both, "markdown")
+    # The row that a difference refers to stands above it.
+    both = add_published(replace(table, rows=(ours, label, replace(ours, operator="rollout"))), main)
+    assert [row.kind for row in both.rows] == ["value", "value", "paper", "difference", "value", "paper", "difference"]
+    assert both.rows[3].cells["KL"].value == pytest.approx(0.9 - 0.9986)
+    assert both.rows[3].cells["Accuracy"].value == pytest.approx(0.25 - 0.1974)
+    assert "0.9986" in render(both, "terminal") and "-0.0986" in render(both, "markdown")
+
+
+def test_published_values_are_printed_as_published(found):
+    main = next(layout for layout in layouts() if layout.name == "main")
+    row = Row("qwen3-vl", "attnlrp", "Backbone", "value", {"CSH@1": Cell(0.25)}, used_backbone="pocket-qwen3vl")
+    table = add_published(Table("main", "values", "t", (), ("CSH@1",), (row,)), main)
+    cell = table.rows[1].cells["CSH@1"]
+    assert cell.printed == "0.0395"
+    for form in ("terminal", "markdown", "latex"):
+        text = render(table, form)
+        # Ours has as many digits, so that the difference is that of the printed numbers.
+        assert all(number in text for number in ("0.2500", "0.0395", "+0.2105"))
+        assert "paper (qwen3-vl, attnlrp)" in text  # and not of the stand-in
+    line = list(csv.DictReader(io.StringIO(render(table, "csv"))))[1]
+    assert (line["method"], line["of"], line["printed"], line["used_backbone"]) == ("paper", "Backbone", "0.0395", "")
 
 
 def test_every_row_of_the_shipped_tables_has_its_row_in_the_paper():

@@ -192,7 +192,7 @@ class Workshop:
     @property
     def quick_tests(self) -> str:
         """Options of pytest for a few tests."""
-        return "tests/test_architecture.py"
+        return "tests/benchmark/metrics/test_registry.py"
 
     @property
     def simulator(self) -> object:

@@ -138,9 +138,23 @@ def _why(ran: Ran) -> str:
 
 
 def _data_of(task: str, data: str | None) -> str | Path | None:
-    """Return the data of a task: the folder of its name within ``data`` where there is one, else ``data`` itself."""
+    """Return the data of a task: the folder of its name within ``data`` where there is one, else ``data`` itself.
+
+    Raises:
+        InputError: ``data`` has folders for other tasks alone.
+    """
+    from tasks import registry
+
     within = Path(data or "") / task
-    return within if data and within.is_dir() else data
+    if not data or within.is_dir():
+        return within if data else data
+    others = [name for name in registry.names() if (Path(data) / name).is_dir()]
+    if others:
+        raise InputError(
+            f"--data {data} holds {', '.join(others)} and no folder {task}, which is needed too; prepare it there "
+            f"('prepare --task {task} --raw DIR --out {within}'), or choose a part that does without."
+        )
+    return data
 
 
 def _backbones(text: str, known: list[str]) -> dict[str, str]:

@@ -405,5 +405,7 @@ def test_a_folder_of_several_tasks_serves_each_of_them(tmp_path):
 
     (tmp_path / "adserp").mkdir()
     assert _data_of("adserp", str(tmp_path)) == tmp_path / "adserp"
-    assert _data_of("recgaze", str(tmp_path)) == str(tmp_path)
+    with pytest.raises(InputError, match="holds adserp and no folder recgaze.*prepare --task recgaze"):
+        _data_of("recgaze", str(tmp_path))
+    assert _data_of("recgaze", str(tmp_path / "adserp")) == str(tmp_path / "adserp")
     assert _data_of("recgaze", "sample") == "sample" and _data_of("recgaze", None) is None

@@ -25,6 +25,7 @@ from benchmark.store import TrialStore, read_json
 from benchmark.trials import Trial
 from tasks.definition import Progress, quiet
 from tasks.errors import InputError
+from tasks.storage import write_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -247,7 +248,8 @@ def plan(
     missing = [trial for identity, trial in unique.items() if identity not in finished]
     wanted = {kind_of(trial): trial for trial in reversed(missing) if _settled(trial) not in took}
     to_time = [trial for kind, trial in reversed(wanted.items()) if kind not in found]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
     for trial in progress(to_time, total=len(to_time), desc="kinds of trials timed"):
         timing = time_kind(trial, tasks[trial.task], sessions, place)
         found[timing.kind] = timing

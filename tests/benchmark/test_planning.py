@@ -201,3 +201,10 @@ def test_the_text_says_what_it_rests_on(mini, tmp_path):
 def test_a_simulator_that_fails_is_named(mini, tmp_path):
     with pytest.raises(InputError, match="a trial of broken on mini fails where it is timed: ZeroDivisionError"):
         planned(mini, tmp_path, trials(mini, "broken"))
+
+
+def test_a_folder_that_cannot_be_is_told_before_anything_is_timed(mini, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file"):
+        planned(mini, tmp_path / "file", trials(mini, "steady"))
+    assert Steady.fits == 0

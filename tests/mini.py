@@ -31,29 +31,36 @@ def make_session(user: str, screen: int, gaze: np.ndarray, click: int) -> Sessio
     return Session(f"{user}-{screen}", user, str(screen), picture(), "Top_genre: Drama", slots, gaze, cursor, click)
 
 
-def read(raw, options, progress):
-    rng = np.random.default_rng(7)
-    found = []
-    for user in USERS:
-        for screen in range(3):
-            gaze = rng.gamma(1.0, 400.0, size=4) + 1
-            found.append(make_session(user, screen, gaze, int(gaze.argmax())))
-    return Reading(found, read=21, dropped={}, notes=[])
+def definition(info: TaskInfo, users: list[str], slots: int, seed: int, notice: str) -> TaskDefinition:
+    """Return a task on which users look at random and click where they looked longest."""
+
+    def read(raw, options, progress):
+        rng = np.random.default_rng(seed)
+        found = []
+        for user in users:
+            for screen in range(3):
+                gaze = rng.gamma(1.0, 400.0, size=slots) + 1
+                found.append(make_session(user, screen, gaze, int(gaze.argmax())))
+        return Reading(found, read=len(found), dropped={}, notes=[])
+
+    return TaskDefinition(
+        info=info,
+        layouts=("raw",),
+        detect=lambda path: "raw",
+        read=read,
+        write_sample=lambda path: None,
+        sample_notice=notice,
+    )
 
 
-DEFINITION = TaskDefinition(
-    info=TaskInfo("mini", "1", "Mini", "A small task.", "@misc{mini}", "MIT", "invented", "letter"),
-    layouts=("raw",),
-    detect=lambda path: "raw",
-    read=read,
-    write_sample=lambda path: None,
-    sample_notice=NOTICE,
+DEFINITION = definition(
+    TaskInfo("mini", "1", "Mini", "A small task.", "@misc{mini}", "MIT", "invented", "letter"), USERS, 4, 7, NOTICE
 )
 
 
-def build(folder: Path) -> Task:
+def build(folder: Path, made: TaskDefinition = DEFINITION) -> Task:
     """Prepare the task below ``folder`` and open it."""
     (folder / "raw").mkdir()
     (folder / "raw" / "events.csv").write_text("invented\n")
-    prepare(DEFINITION, folder / "raw", folder / "out", ReadOptions(simulated=True), quiet, lambda line: None)
-    return open_folder(DEFINITION, folder / "out")
+    prepare(made, folder / "raw", folder / "out", ReadOptions(simulated=True), quiet, lambda line: None)
+    return open_folder(made, folder / "out")

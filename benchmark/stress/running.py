@@ -38,6 +38,22 @@ TOLERANCE = 1e-9
 """Predictions on unaltered stimuli may differ by this much from the stored ones; on one machine they are equal."""
 
 
+def read_part(path: Path, report: Callable[[str], None]) -> pd.DataFrame | None:
+    """Return the predictions in a file, None if it is not there, or is damaged, which is reported."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        return None
+    try:
+        frame: pd.DataFrame = pq.read_table(path, schema=predictions.schema()).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        report(f"{path} is damaged ({str(error).splitlines()[0]}) and is made again.")
+        return None
+    frame["answer"] = frame["answer"].astype("Int64")
+    return frame
+
+
 @dataclass(slots=True)
 class Bench:
     """Where and how the parts of a stress test are made.
@@ -89,19 +105,7 @@ class Bench:
 
     def read(self, source: Source, condition: str) -> pd.DataFrame | None:
         """Return the predictions of a part, None if it is not there, or is damaged and will be made again."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        path = self.part(source, condition)
-        if not path.is_file():
-            return None
-        try:
-            frame: pd.DataFrame = pq.read_table(path, schema=predictions.schema()).to_pandas()
-        except (pa.ArrowException, OSError) as error:
-            self.report(f"{path} is damaged ({str(error).splitlines()[0]}) and is made again.")
-            return None
-        frame["answer"] = frame["answer"].astype("Int64")
-        return frame
+        return read_part(self.part(source, condition), self.report)
 
     def keep(self, source: Source, condition: str, frame: pd.DataFrame) -> None:
         """Write a part in one step."""

@@ -28,7 +28,7 @@ from benchmark.stress import rows
 from benchmark.stress.conditions import VERSION
 from benchmark.stress.naming import TRANSFER, joined, transfer_condition, transfer_test
 from benchmark.stress.records import StressRow
-from benchmark.stress.running import Bench
+from benchmark.stress.running import Bench, read_part
 from benchmark.stress.sources import Source, as_left
 from tasks.storage import write_errors
 from tasks.types import Session
@@ -122,7 +122,7 @@ def _write(bench: Bench, every: Mapping[str, Sequence[Source]], other: _Other) -
     identities = {}
     for name, several in every.items():
         first = _first(several)
-        parts = [_kept(bench, _Job(name, source, None), other) for source in first]
+        parts = [read_part(_part(bench, _Job(name, source, None), other), bench.report) for source in first]
         if parts and all(part is not None for part in parts):
             frames += [part for part in parts if part is not None]
             identities[name] = [source.identity for source in first]
@@ -158,23 +158,9 @@ def _beside(bench: Bench, against: str, name: str, first: Sequence[Source]) -> l
     return [_Job(against, source, settings) for source in (first if entry.stochastic else first[:1])]
 
 
-def _kept(bench: Bench, job: _Job, other: _Other) -> pd.DataFrame | None:
-    """Return a job's predictions, None if they are not there, or are damaged and will be made again."""
-    path = _part(bench, job, other)
-    if not path.is_file():
-        return None
-    try:
-        kept: pd.DataFrame = pq.read_table(path, schema=predictions.schema()).to_pandas()
-    except (pa.ArrowException, OSError) as error:
-        bench.report(f"{path} is damaged ({str(error).splitlines()[0]}) and is made again.")
-        return None
-    kept["answer"] = kept["answer"].astype("Int64")
-    return kept
-
-
 def _frame(bench: Bench, job: _Job, other: _Other) -> pd.DataFrame:
     """Return a job's predictions, made now unless they are there."""
-    kept = _kept(bench, job, other)
+    kept = read_part(_part(bench, job, other), bench.report)
     if kept is not None:
         return kept
     path = _part(bench, job, other)

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from benchmark import units
 from benchmark.catalogue import simulator_class
 from benchmark.engines.environment import Place, environment, host
-from benchmark.engines.tally import duration
 from benchmark.engines.trial import failure
 from benchmark.files import replace_file
 from benchmark.resources import peak_memory, threads
@@ -271,8 +271,8 @@ def render(found: Plan, workers: int = 1) -> str:
     body = [
         [
             *(row.task, row.simulator, Path(row.backbone).name, row.operator, row.trials, row.finished),
-            *(_words(row.seconds), _words(row.trials * row.seconds)),
-            "" if row.memory_bytes is None else f"{row.memory_bytes / 2**30:.1f} GiB",
+            *(units.seconds(row.seconds), units.seconds(row.trials * row.seconds)),
+            "" if row.memory_bytes is None else units.memory(row.memory_bytes),
             row.source,
         ]
         for row in found.rows
@@ -282,17 +282,17 @@ def render(found: Plan, workers: int = 1) -> str:
     if found.notice:
         parts.append(f"NOTE: {found.notice}")
     parts.append(
-        f"{found.trials} trials to run, {found.finished} finished. One after the other: {_words(found.seconds)}, the "
-        f"longest {_words(found.longest)}."
+        f"{units.counted(found.trials, 'trial')} to run, {found.finished} finished. One after the other: "
+        f"{units.seconds(found.seconds)}, the longest {units.seconds(found.longest)}."
     )
     if workers > 1:
         least = max(found.longest, found.seconds / workers)
-        parts.append(f"{workers} at a time, each as fast as one alone: {_words(least)} at least.")
+        parts.append(f"{workers} at a time, each as fast as one alone: {units.seconds(least)} at least.")
     if found.timings:
-        count = found.timings[0].sessions
+        sessions = units.counted(found.timings[0].sessions, "session")
         where = "; ".join(dict.fromkeys(timing.where for timing in found.timings))
         parts.append(
-            f"timed: {count} session{'s' if count > 1 else ''} of each kind on {where}, multiplied by the "
+            f"timed: {sessions} of each kind on {where}, multiplied by the "
             "sessions and epochs of a trial; training may stop earlier. Loading a backbone, and the first look at "
             "each screen, come on top."
         )
@@ -323,13 +323,8 @@ def _assembled(
         counts.setdefault(row, [0, 0])[identity in finished] += 1
     rows = tuple(replace(row, trials=missing, finished=done) for row, (missing, done) in counts.items())
     notices = [*(task.notice for task in tasks.values()), *(trial.notice for trial in unique.values())]
-    notice = "; ".join(dict.fromkeys(line for line in notices if line))
+    notice = "; ".join(dict.fromkeys(line.rstrip(".") for line in notices if line))
     return Plan(rows, tuple(used.values()), notice)
-
-
-def _words(seconds: float) -> str:
-    """Return seconds in words, short times to a tenth."""
-    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
 def _spread(indices: NDArray[np.int64], count: int) -> list[int]:

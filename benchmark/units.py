@@ -4,12 +4,14 @@ from __future__ import annotations
 
 
 def seconds(value: float | None) -> str:
-    """Return a duration in seconds, minutes or hours."""
+    """Return a duration in seconds, minutes, hours or days."""
     if value is None:
         return "not measured"
     if value < 60:
         return f"{value:.3g} s"
-    return f"{value / 60:.1f} min" if value < 3600 else f"{value / 3600:.1f} h"
+    if value < 3600:
+        return f"{value / 60:.1f} min"
+    return f"{value / 3600:.1f} h" if value < 48 * 3600 else f"{value / 86400:.1f} d"
 
 
 def count(value: float | None, digits: int = 3) -> str:

@@ -82,6 +82,11 @@ def is_stand_in(used: str) -> bool:
     return used.startswith("pocket-")
 
 
+def called(backbone: str, used: str) -> str:
+    """Return what a backbone is called in print: a stand-in by its own name, a folder by the layout's."""
+    return used if is_stand_in(used) else backbone
+
+
 def size_note(backbone: str, used: str, checkpoint: Checkpoint) -> str:
     """Return what must be said of a checkpoint that is far from the published size; empty if it is near."""
     published = PUBLISHED.get(backbone)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from benchmark.catalogue import Catalogue
 from benchmark.config import CONFIGS, RunConfig, read_config
 from benchmark.engines import Engine
-from benchmark.reproduction.checkpoints import Checkpoint, check_architecture, is_stand_in
+from benchmark.reproduction.checkpoints import Checkpoint, called, check_architecture, is_stand_in
 from benchmark.results import LABEL, Results
 from benchmark.runner import FailedTrial, assemble, run_missing
 from benchmark.store import TrialStore
@@ -112,8 +112,8 @@ class Group:
 
     @property
     def shown(self) -> tuple[str, str]:
-        """What backbone and operator are called in print: a stand-in by its own name, a folder by the layout's."""
-        return self.used_backbone if is_stand_in(self.used_backbone) else self.backbone, self.used_operator
+        """What backbone and operator are called in print."""
+        return called(self.backbone, self.used_backbone), self.used_operator
 
 
 @dataclass(frozen=True, slots=True)

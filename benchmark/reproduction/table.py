@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from benchmark.metrics import get
 from benchmark.published import SIMULATORS
-from benchmark.reproduction.checkpoints import is_stand_in
+from benchmark.reproduction.checkpoints import called
 from benchmark.reproduction.groups import Found, Missing
 from benchmark.reproduction.intervals import within_range
 from benchmark.reproduction.layout import Layout
@@ -86,9 +86,8 @@ class Row:
 
     @property
     def shown(self) -> tuple[str, str]:
-        """What backbone and operator are called in print: stand-ins by their own names, a folder by the layout's."""
-        backbone = self.used_backbone if is_stand_in(self.used_backbone) else self.backbone
-        return backbone, self.used_operator or self.operator
+        """What backbone and operator are called in print."""
+        return called(self.backbone, self.used_backbone), self.used_operator or self.operator
 
 
 @dataclass(frozen=True, slots=True)

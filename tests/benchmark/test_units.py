@@ -12,6 +12,7 @@ from benchmark import units
         (units.seconds(1.2345), "1.23 s"),
         (units.seconds(90), "1.5 min"),
         (units.seconds(5400), "1.5 h"),
+        (units.seconds(3 * 86400), "3.0 d"),
         (units.count(None), "not measured"),
         (units.count(0), "0"),
         (units.count(385_999_000_000), "386 G"),

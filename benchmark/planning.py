@@ -323,7 +323,7 @@ def _assembled(
         counts.setdefault(row, [0, 0])[identity in finished] += 1
     rows = tuple(replace(row, trials=missing, finished=done) for row, (missing, done) in counts.items())
     notices = [*(task.notice for task in tasks.values()), *(trial.notice for trial in unique.values())]
-    notice = "; ".join(dict.fromkeys(line.rstrip(".") for line in notices if line))
+    notice = "; ".join(dict.fromkeys(line for line in notices if line))
     return Plan(rows, tuple(used.values()), notice)
 
 

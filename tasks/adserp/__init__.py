@@ -29,7 +29,7 @@ _SOURCE = (
     "https://github.com/andyed/approach-retreat (141 trials, MIT)"
 )
 
-_NOTICE = "Simulated sample, not AdSERP: fictional result pages and simulated people."
+_NOTICE = "Simulated sample, not AdSERP: fictional result pages and simulated people"
 
 _SHARED_LEAKS = (
     "A user appears in training and test under every split; a query may appear in both under loo and kfold.",

@@ -43,6 +43,12 @@ def test_importing_is_light():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("name", registry.names())
+def test_a_notice_is_a_phrase_that_sentences_and_lists_of_notices_end_themselves(name):
+    notice = registry.definition(name).sample_notice
+    assert notice == notice.strip() and notice[-1].isalnum() and "; " not in notice
+
+
 def test_the_public_names_exist():
     assert [name for name in tasks.__all__ if not hasattr(tasks, name)] == []
     with pytest.raises(AttributeError, match="no attribute 'Tusk'"):

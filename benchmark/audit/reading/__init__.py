@@ -36,7 +36,7 @@ def read(path: str | Path) -> Reported:
         return _checked(_of_folder(given), given)
     file = given / runs.FILE if given.is_dir() else given
     kind = file.suffix.lower()
-    if kind not in _READERS and kind not in _TABLES:
+    if file.exists() and kind not in _READERS and kind not in _TABLES:
         known = ", ".join([*_READERS, *_TABLES])
         raise InputError(f"{file} is no table that can be read: its name must end in one of {known}.")
     text = _text(file)

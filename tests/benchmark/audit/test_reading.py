@@ -251,6 +251,8 @@ def test_one_line_for_every_mistake(tmp_path, name, text, said):
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match="there is no file"):
         read(tmp_path / "gone.json")
+    with pytest.raises(InputError, match="there is no file publishd.* or 'published'"):
+        read("publishd")
     with pytest.raises(InputError, match="there is no file .*results.json"):
         read(tmp_path)
     (tmp_path / "a.csv").write_bytes(b"method,KL\nm,\xff\n")

@@ -11,8 +11,8 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmark.catalogue import Entry, setting_names, simulator_class
 from benchmark.simulator import Simulator
+from benchmark.trials.catalogue import Entry, setting_names, simulator_class
 from tasks.errors import InputError, unknown_name
 
 
@@ -41,27 +41,28 @@ _TRAIN = ("train gaze", "train clicks")
 
 _SCREEN = ("image", "profile")
 _TUNED = (*_SCREEN, *_TRAIN)
-_PROMPTED = "baselines.vlm.prompted"
+_FOLDER = "baselines.simulators"
+_PROMPTED = f"{_FOLDER}.prompted"
 
 _MODELS = (
     SimulatorEntry(
         "text",
-        "baselines.vlm.text:Text",
+        f"{_FOLDER}.text:Text",
         "language model, items without places",
         ("item texts", "profile"),
         stochastic=True,
     ),
     SimulatorEntry(
         "text-position",
-        "baselines.vlm.text:TextPosition",
+        f"{_FOLDER}.text:TextPosition",
         "language model, items with row and column",
         ("item texts", "item places", "profile"),
         stochastic=True,
     ),
-    SimulatorEntry("backbone", "baselines.vlm.probed:Backbone", "the frozen vision-language model", _SCREEN),
+    SimulatorEntry("backbone", f"{_FOLDER}.probed:Backbone", "the frozen vision-language model", _SCREEN),
     SimulatorEntry(
         "gaze-heads",
-        "baselines.vlm.gaze_heads:GazeHeads",
+        f"{_FOLDER}.gaze_heads:GazeHeads",
         "its heads that look where people look",
         (*_SCREEN, "train gaze"),
     ),
@@ -91,25 +92,40 @@ _MODELS = (
 )
 
 SIMULATORS = (
-    SimulatorEntry("uniform", "baselines.priors:Uniform", "1/K everywhere"),
-    SimulatorEntry("position-prior", "baselines.priors:PositionPrior", "mean gaze and clicks per position", _TRAIN),
+    SimulatorEntry("uniform", f"{_FOLDER}.priors:Uniform", "1/K everywhere"),
+    SimulatorEntry("position-prior", f"{_FOLDER}.priors:PositionPrior", "mean gaze and clicks per position", _TRAIN),
     SimulatorEntry(
         "kind-position-prior",
-        "baselines.priors:KindPositionPrior",
+        f"{_FOLDER}.priors:KindPositionPrior",
         "mean gaze and clicks per kind and position",
         _TRAIN,
     ),
-    SimulatorEntry("user-prior", "baselines.priors:UserPrior", "position prior drawn to the user's own habits", _TRAIN),
     SimulatorEntry(
-        "conditional-logit", "baselines.click_model:ConditionalLogit", "click model on position and kind", _TRAIN[1:]
+        "user-prior", f"{_FOLDER}.priors:UserPrior", "position prior drawn to the user's own habits", _TRAIN
+    ),
+    SimulatorEntry(
+        "conditional-logit",
+        f"{_FOLDER}.click_model:ConditionalLogit",
+        "click model on position and kind",
+        _TRAIN[1:],
     ),
     *_MODELS,
     SimulatorEntry(
-        "chat", "baselines.chat.simulator:Chat", "any OpenAI-compatible chat endpoint", _SCREEN, stochastic=True
+        "chat",
+        f"{_FOLDER}.chat.simulator:Chat",
+        "any OpenAI-compatible chat endpoint",
+        _SCREEN,
+        stochastic=True,
     ),
-    SimulatorEntry("gaze-oracle", "baselines.oracles:GazeOracle", "the human gaze itself", ("test gaze",), oracle=True),
     SimulatorEntry(
-        "cursor-oracle", "baselines.oracles:CursorOracle", "the human cursor itself", ("test cursor",), oracle=True
+        "gaze-oracle", f"{_FOLDER}.oracles:GazeOracle", "the human gaze itself", ("test gaze",), oracle=True
+    ),
+    SimulatorEntry(
+        "cursor-oracle",
+        f"{_FOLDER}.oracles:CursorOracle",
+        "the human cursor itself",
+        ("test cursor",),
+        oracle=True,
     ),
 )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmark.metrics import Metric, all_metrics
-from benchmark.tables import number
+from benchmark.output.tables import number
 from leaderboard.derived import Estimate, Normalised, normalise, personal_gain
 from leaderboard.ranking import Ranking, rank
 from leaderboard.results import ResultsTable

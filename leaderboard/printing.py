@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from benchmark.latex import booktabs, escape_latex
-from benchmark.tables import number
-from benchmark.units import counted
+from benchmark.output.latex import booktabs, escape_latex
+from benchmark.output.tables import number
+from benchmark.output.units import counted
 from leaderboard import columns as registry
 from leaderboard.columns import GROUPS, HEADLINE, Cell, Column, View, claimed
 from leaderboard.results import APART, LABEL

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.config import ORACLES, PRIORS
 from benchmark.simulator import Floats, Prediction
+from benchmark.trials.configuration import ORACLES, PRIORS
 from leaderboard.entries import OWN, Metadata
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchmark.catalogue import Catalogue
+    from benchmark.trials.catalogue import Catalogue
     from tasks.task import Task
     from tasks.types import Session
 

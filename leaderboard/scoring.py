@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark import predictions as prediction_tables
-from benchmark import scoring as benchmark_scoring
+from benchmark.scores import predictions as prediction_tables
+from benchmark.scores import scoring as benchmark_scoring
 from benchmark.simulator import Prediction
 from benchmark.stress.naming import TRANSFER, transfer_target
 from leaderboard.entries import CONDITIONS, OWN, is_condition

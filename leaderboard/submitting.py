@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from benchmark.catalogue import Catalogue
+    from benchmark.trials.catalogue import Catalogue
     from tasks.task import Task
 
 

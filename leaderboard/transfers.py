@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from benchmark.catalogue import Catalogue
     from benchmark.stress.records import StressRow
+    from benchmark.trials.catalogue import Catalogue
     from leaderboard.store import Board
     from tasks.task import Task
 
@@ -64,7 +64,7 @@ def score(other: Task, split: str, condition: str, frame: pd.DataFrame, catalogu
     """
     import pandas as pd
 
-    from benchmark import scoring as benchmark_scoring
+    from benchmark.scores import scoring as benchmark_scoring
     from leaderboard import references
 
     frames = [frame.assign(simulator=condition)]

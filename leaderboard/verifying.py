@@ -20,7 +20,7 @@ from tasks.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchmark.catalogue import Catalogue
+    from benchmark.trials.catalogue import Catalogue
     from tasks.task import Task
 
 KEYS = ("condition", "seed", "session_id")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark import records, results
+from benchmark.runs import kept as records
+from benchmark.scores import results
 from benchmark.simulator import Prediction
 from benchmark.stress.naming import TRANSFER, joined, transfer_target
 from submissions import json_schema, strict_yaml
@@ -29,7 +30,7 @@ from tasks.storage import staged
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchmark.results import Results, SimulatorResult
+    from benchmark.scores.results import Results, SimulatorResult
 
 ABOUT_FILE = "about.yaml"
 """Fields of ``submission.yaml`` that a run does not know; the template puts one beside the simulator."""
@@ -177,10 +178,10 @@ def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.Data
     Raises:
         InputError: A file is damaged, or it is about other trials than the run's: the run was made again since.
     """
-    from benchmark.catalogue import simulator_class
     from benchmark.stress.conditions import RELABEL, SEED
     from benchmark.stress.records import FOLDER
     from benchmark.stress.sources import sources
+    from benchmark.trials.catalogue import simulator_class
 
     frames: dict[str, pd.DataFrame] = {}
     for condition in CONDITIONS:
@@ -258,7 +259,7 @@ def _stored(path: Path, run: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from benchmark import predictions
+    from benchmark.scores import predictions
 
     try:
         table = pq.read_table(path)

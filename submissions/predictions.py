@@ -86,7 +86,7 @@ def _lists(values: np.ndarray, starts: np.ndarray, present: np.ndarray) -> pa.Ar
 
 
 def prediction_frame(submission: Submission, entries: Iterable[Entry], limits: Limits = DEFAULT) -> pd.DataFrame:
-    """Return predictions files as one table that ``benchmark.scoring.score`` takes.
+    """Return predictions files as one table that ``benchmark.scores.scoring.score`` takes.
 
     Args:
         submission: The submission.
@@ -94,14 +94,14 @@ def prediction_frame(submission: Submission, entries: Iterable[Entry], limits: L
         limits: How large each may be.
 
     Returns:
-        The columns of ``benchmark.predictions.schema``; ``target`` is the submission's where a row has attention.
+        The columns of ``benchmark.scores.predictions.schema``; ``target`` is the submission's where there is attention.
 
     Raises:
         InputError: A file cannot be read. Whether it fits its task is what ``doctor`` tells.
     """
     import pandas as pd
 
-    from benchmark.predictions import schema
+    from benchmark.scores.predictions import schema
 
     tables = []
     for entry in entries:

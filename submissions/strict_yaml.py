@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark import plain_yaml
+from benchmark.files import plain_yaml
 from submissions.limits import Limits
 from tasks.errors import InputError
 

@@ -69,7 +69,7 @@ def write_predictions(
     """
     import pyarrow as pa
 
-    from benchmark.predictions import write_table
+    from benchmark.scores.predictions import write_table
 
     rows = list(predictions)
     columns: dict[str, pa.Array] = {"session_id": pa.array([row.session_id for row in rows], pa.string())}

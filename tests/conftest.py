@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data"
 
 
-LONGEST = ("tests/documents/test_blocks.py", "tests/benchmark/test_engines_ray.py")
+LONGEST = ("tests/documents/test_blocks.py", "tests/benchmark/engines/test_ray.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

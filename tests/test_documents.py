@@ -13,10 +13,10 @@ import pytest
 
 import benchmark
 from baselines import registry as catalogue
-from benchmark.config import RunConfig
 from benchmark.metrics import evaluate_sessions
 from benchmark.metrics import registry as metrics
-from benchmark.runner import run
+from benchmark.runs.runner import run
+from benchmark.trials.configuration import RunConfig
 from tests.benchmark.toys import ToyEntry, Toys
 from tests.documents.blocks import ROOT, blocks
 
@@ -46,7 +46,7 @@ def test_every_example_of_the_guide_is_used_here():
 
 @pytest.mark.slow
 def test_the_metric_shows_up_in_a_table(example, monkeypatch, mini, tmp_path):
-    from benchmark import tables
+    from benchmark.output import tables
 
     monkeypatch.setitem(sys.modules, "benchmark.metrics.sim", example("example_metric", "SIM"))
     monkeypatch.setattr(metrics, "MODULES", (*metrics.MODULES, "sim"))
@@ -162,7 +162,7 @@ def test_the_readme_cites_this_version():
 @pytest.mark.slow
 def test_the_priors_of_the_readmes_table_are_what_is_printed(tmp_path):
     import tasks
-    from benchmark import tables
+    from benchmark.output import tables
 
     [printed] = [b.text for b in blocks("README.md") if b.language == "text" and "conditional-logit" in b.text]
     names = ("uniform", "position-prior", "kind-position-prior", "user-prior", "conditional-logit", "gaze-oracle")

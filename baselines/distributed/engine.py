@@ -14,7 +14,7 @@ from benchmark.engines.environment import Place, host
 from benchmark.engines.interface import Failure, Ledger, Outcome
 from benchmark.engines.trial import attempt, failure
 from benchmark.simulator import Workspace
-from benchmark.trials import Trial
+from benchmark.trials.trial import Trial
 from tasks.definition import quiet
 from tasks.errors import InputError
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from baselines.distributed import group as groups
 from baselines.distributed.settings import ZeroSettings, read
-from benchmark.resources import environment_variables
+from benchmark.engines.resources import environment_variables
 from tasks.errors import InputError
 
 _LAUNCHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -42,7 +42,7 @@ def session(settings: str | ZeroSettings) -> Iterator[groups.Group]:
     chosen = read(settings) if isinstance(settings, str) else settings
     if groups.current() is not None:
         raise InputError("this process is in a DeepSpeed group already; leave it before entering another.")
-    from baselines.vlm import loaded
+    from baselines.simulators import loaded
 
     place, launched = _launched(os.environ)
     device = _device(int(place["LOCAL_RANK"]))
@@ -114,7 +114,7 @@ def _device(local_rank: int) -> str:
     """
     import torch
 
-    from baselines.vlm import loaded
+    from baselines.simulators import loaded
 
     asked = loaded.device_name() or ("cuda" if torch.cuda.is_available() else "cpu")
     if not asked.startswith("cuda"):

@@ -13,7 +13,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from baselines.distributed.settings import ZeroSettings
-from benchmark.trials import Trial
+from benchmark.trials.trial import Trial
 
 if TYPE_CHECKING:
     from benchmark.engines.interface import Part

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.config import CONFIGS
+from benchmark.trials.configuration import CONFIGS
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from benchmark.trials import Trial
+    from benchmark.trials.trial import Trial
 
 FOLDER = CONFIGS / "deepspeed"
 STAGES = (2, 3)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmark.engines import Engine, EngineSettings
     from benchmark.engines.interface import Launcher
     from benchmark.engines.tally import Standing
-    from benchmark.trials import Trial
+    from benchmark.trials.trial import Trial
     from tasks.task import Task
 
 T = TypeVar("T")
@@ -81,8 +81,8 @@ def show_plan(
     Raises:
         InputError: The number of sessions is out of range, DeepSpeed is asked for, or a simulator fails.
     """
-    from benchmark import planning
-    from benchmark.store import TrialStore
+    from benchmark.runs import planning
+    from benchmark.trials.store import TrialStore
 
     if arguments.plan < 1:
         raise InputError(f"--plan {arguments.plan}: the number of sessions to time must be at least 1.")

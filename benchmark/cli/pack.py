@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from submissions.packing import Facts
 
 KINDS = {
-    "baselines.priors": "prior",
-    "baselines.click_model": "click-model",
-    "baselines.oracles": "oracle",
-    "baselines.vlm.text": "language-model",
-    "baselines.vlm": "vision-language-model",
-    "baselines.chat": "vision-language-model",
+    "baselines.simulators.priors": "prior",
+    "baselines.simulators.click_model": "click-model",
+    "baselines.simulators.oracles": "oracle",
+    "baselines.simulators.text": "language-model",
+    "baselines.simulators": "vision-language-model",
+    "baselines.simulators.chat": "vision-language-model",
 }
 """Module of a simulator -> what the submission format calls its kind; the longest match counts."""
 
@@ -52,7 +52,8 @@ def call(arguments: argparse.Namespace) -> int:
 def _facts(run: Path, simulator: str, about: Path | None) -> Facts:
     """Return what the catalogue, the simulator's own file and its maker say."""
     from baselines import registry
-    from benchmark import own_files, results
+    from benchmark.scores import results
+    from benchmark.trials import own_files
     from submissions.packing import ABOUT_FILE, Facts, read_about
 
     found = results.read(run)

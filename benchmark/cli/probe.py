@@ -30,9 +30,9 @@ def call(arguments: argparse.Namespace) -> int:
 
     from baselines import backbones
     from baselines.probing import info
-    from benchmark import drawing
     from benchmark.cli import options
-    from benchmark.files import replace_file
+    from benchmark.files.replacing import replace_file
+    from benchmark.output import drawing
     from tasks.errors import InputError, unknown_name
 
     operator = info(arguments.operator)

@@ -22,8 +22,9 @@ def call(arguments: argparse.Namespace) -> int:
     """Write the page and print where."""
     import sys
 
-    from benchmark import report, results
+    from benchmark import report
     from benchmark.cli import options
+    from benchmark.scores import results
 
     found = results.read(arguments.run)
     task = options.load_task(found.task, arguments.data) if arguments.data else None

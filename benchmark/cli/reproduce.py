@@ -45,13 +45,13 @@ def call(arguments: argparse.Namespace) -> int:
 
     from baselines import registry
     from baselines.backbones import describe
-    from benchmark.catalogue import check_settings
     from benchmark.cli import options
     from benchmark.reproduction import Choice, build, groups_of, layouts, render, run_groups, trials_of, write
     from benchmark.reproduction.checkpoints import STAND_INS
     from benchmark.reproduction.figures import figure_layouts, render_figure, require_matplotlib, write_figure
     from benchmark.reproduction.formats import SUFFIXES
-    from benchmark.store import TrialStore
+    from benchmark.trials.catalogue import check_settings
+    from benchmark.trials.store import TrialStore
 
     found_layouts, found_figures = layouts(), figure_layouts()
     both: list[Layout | FigureLayout] = [*found_layouts, *found_figures]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.catalogue import Catalogue
-    from benchmark.config import RunConfig
     from benchmark.engines import Engine, EngineSettings
+    from benchmark.trials.catalogue import Catalogue
+    from benchmark.trials.configuration import RunConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Run, write the results and print them."""
     from benchmark.cli import options
-    from benchmark.config import ENGINE, LAYOUT, read_config
+    from benchmark.trials.configuration import ENGINE, LAYOUT, read_config
 
     given = read_config(arguments.config) if arguments.config else {}
     how = given.pop(ENGINE, {})
@@ -79,7 +79,7 @@ def call(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, engine: EngineSettings) -> int:
     """Say how long what is missing would take."""
     from benchmark.cli import options
-    from benchmark.trials import expand
+    from benchmark.trials.trial import expand
 
     task = options.load_task(config.task, config.data)
     trials = {task.name: expand(config, task, catalogue)}
@@ -96,9 +96,9 @@ def _out(arguments: argparse.Namespace, config: RunConfig) -> Path:
 def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tuple[RunConfig, Catalogue]:
     """Return what to run, the options laid over the configuration and this over the preset, and where it is found."""
     from baselines import registry
-    from benchmark import own_files
     from benchmark.cli import options
-    from benchmark.config import RunConfig, read_preset
+    from benchmark.trials import own_files
+    from benchmark.trials.configuration import RunConfig, read_preset
 
     short = {"backbone": arguments.backbone, "operator": arguments.operator}
     settings = {
@@ -150,9 +150,10 @@ def _run(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue,
     """Run what is missing, print what is complete; return 1 if a trial failed."""
     import sys
 
-    from benchmark import results, tables
     from benchmark.cli import options
-    from benchmark.runner import TrialsFailed, run
+    from benchmark.output import tables
+    from benchmark.runs.runner import TrialsFailed, run
+    from benchmark.scores import results
 
     task = options.load_task(config.task, config.data)
     out = _out(arguments, config)

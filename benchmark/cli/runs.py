@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmark.records import TrialRecord
+    from benchmark.runs.kept import TrialRecord
 
 ACTIONS = ("list", "show", "rm")
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """List, show or remove."""
-    from benchmark import records
+    from benchmark.runs import kept as records
     from tasks.errors import InputError, unknown_name
 
     if arguments.action not in ACTIONS:
@@ -123,7 +123,7 @@ def _remove(found: list[TrialRecord]) -> int:
     """Remove the trials and say which."""
     import sys
 
-    from benchmark import records
+    from benchmark.runs import kept as records
 
     records.remove(found)
     for record in found:

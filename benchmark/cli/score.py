@@ -20,9 +20,10 @@ def call(arguments: argparse.Namespace) -> int:
     """Score and print."""
     import sys
 
-    from benchmark import predictions, results, scoring, summary, tables
     from benchmark.cli import options
-    from benchmark.config import RunConfig
+    from benchmark.output import tables
+    from benchmark.scores import predictions, results, scoring, summary
+    from benchmark.trials.configuration import RunConfig
 
     split = arguments.split or "loo"
     task = options.load_task(arguments.task, arguments.data)

@@ -21,8 +21,9 @@ def call(arguments: argparse.Namespace) -> int:
     """Draw and print where."""
     import sys
 
-    from benchmark import drawing, results
     from benchmark.cli import options
+    from benchmark.output import drawing
+    from benchmark.scores import results
     from tasks.errors import InputError
 
     name, data, attention = arguments.task, arguments.data, []

@@ -37,12 +37,13 @@ def call(arguments: argparse.Namespace) -> int:
     import sys
 
     from baselines import registry
-    from benchmark import own_files, results
     from benchmark.cli import options
+    from benchmark.scores import results
     from benchmark.stress import conditions, printing, records
     from benchmark.stress.running import Bench
     from benchmark.stress.screens import write_screens
     from benchmark.stress.study import Study
+    from benchmark.trials import own_files
     from tasks.registry import definition
 
     chosen = [test for test in conditions.TESTS if getattr(arguments, test.replace("-", "_"))]

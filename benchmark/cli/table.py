@@ -18,8 +18,9 @@ def call(arguments: argparse.Namespace) -> int:
     """Print the table."""
     import sys
 
-    from benchmark import results, tables
     from benchmark.cli import options
+    from benchmark.output import tables
+    from benchmark.scores import results
     from tasks.errors import unknown_name
 
     if arguments.format not in FORMATS:

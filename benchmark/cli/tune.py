@@ -42,9 +42,9 @@ def call(arguments: argparse.Namespace) -> int:
 
     from baselines import registry as catalogue
     from benchmark.cli import options
-    from benchmark.config import ENGINE, RunConfig, read_config, read_preset
-    from benchmark.search.space import read_space
-    from benchmark.search.tuning import tune, write_config
+    from benchmark.runs.search.space import read_space
+    from benchmark.runs.search.tuning import tune, write_config
+    from benchmark.trials.configuration import ENGINE, RunConfig, read_config, read_preset
 
     space = read_space(arguments.space)
     given = read_config(arguments.config) if arguments.config else {}

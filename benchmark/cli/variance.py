@@ -21,10 +21,10 @@ def call(arguments: argparse.Namespace) -> int:
     """Print the table and the advice."""
     import sys
 
-    from benchmark import results
     from benchmark.cli import options
     from benchmark.report import variance
     from benchmark.report.reading import read_scores
+    from benchmark.scores import results
     from tasks.errors import unknown_name
 
     format = "json" if arguments.json else arguments.format

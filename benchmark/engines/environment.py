@@ -65,7 +65,7 @@ def environment(place: Place, parallel: str = "") -> dict[str, object]:
 
 @functools.lru_cache(maxsize=1)
 def _packages() -> tuple[tuple[str, str], ...]:
-    from benchmark.summary import package_versions
+    from benchmark.scores.summary import package_versions
 
     found = package_versions()
     for name in PACKAGES:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from benchmark.simulator import Workspace
-from benchmark.trials import Trial
+from benchmark.trials.trial import Trial
 from tasks.definition import Progress
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from benchmark.engines.environment import Place, host
 from benchmark.engines.interface import Failure, Ledger
 from benchmark.engines.trial import attempt
 from benchmark.simulator import Workspace
-from benchmark.trials import Trial
+from benchmark.trials.trial import Trial
 
 if TYPE_CHECKING:
     from tasks.task import Task

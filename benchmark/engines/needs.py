@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.trials import Trial
+from benchmark.trials.trial import Trial
 
 MARGIN = 1.25
 """So many times the highest use that was measured is asked for."""

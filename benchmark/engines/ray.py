@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from benchmark.content import content_digest
 from benchmark.engines.cluster import Room, cluster, first_node, gpu_memory, nodes, require_ray, room
 from benchmark.engines.interface import Failure, Launcher, Ledger
 from benchmark.engines.needs import Needs, needs
 from benchmark.engines.parcel import PackedTask
 from benchmark.engines.settings import EngineSettings
 from benchmark.engines.worker import Inbox, Library, Parcel, carry_out
-from benchmark.trials import Trial
+from benchmark.trials.content import content_digest
+from benchmark.trials.trial import Trial
 
 if TYPE_CHECKING:
     from benchmark.engines.interface import Part, Score

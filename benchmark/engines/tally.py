@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from benchmark.trials import Trial
+from benchmark.trials.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
-from benchmark import predictions
-from benchmark.catalogue import simulator_class
 from benchmark.engines.environment import Place, environment
 from benchmark.engines.interface import Failure, Outcome
-from benchmark.resources import peak_memory, threads
+from benchmark.engines.resources import peak_memory, threads
+from benchmark.scores import predictions
 from benchmark.simulator import AttendsToLabel, Prediction, ReportsCost, Simulator, UsesWorkspace, Workspace
-from benchmark.trials import Trial
+from benchmark.trials.catalogue import simulator_class
+from benchmark.trials.trial import Trial
 from tasks.errors import InputError
 from tasks.types import Session, Stimulus
 

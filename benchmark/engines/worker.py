@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from benchmark.catalogue import code_version, simulator_class
 from benchmark.engines.environment import Place, host
 from benchmark.engines.interface import Failure, Files, Outcome, PeerLost, Peers
 from benchmark.engines.parcel import chunks, local_copy
 from benchmark.engines.trial import attempt, failure
 from benchmark.simulator import HasMaterial, Workspace
-from benchmark.store import read_files, write_files
-from benchmark.trials import Trial
+from benchmark.trials.catalogue import code_version, simulator_class
+from benchmark.trials.store import read_files, write_files
+from benchmark.trials.trial import Trial
 from tasks.errors import InputError
 
 if TYPE_CHECKING:

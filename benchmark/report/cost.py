@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.records import TrialRecord
 from benchmark.report.reading import given
+from benchmark.runs.kept import TrialRecord
 
 _TOKENS = ("tokens_trained", "tokens_simulated")
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from benchmark.metrics import Metric, get
-from benchmark.reproduction.figures import style
+from benchmark.output import figure_style as style
 from benchmark.reproduction.figures.base import Figure, Picture
 from benchmark.statistics.variance import PARTS
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark import drawing, scoring, statistics
+from benchmark import statistics
 from benchmark.metrics import get
+from benchmark.output import drawing
 from benchmark.report import reading
 from benchmark.report.reading import Run
+from benchmark.scores import scoring
 from benchmark.simulator import Floats
 from tasks.errors import InputError, unknown_name
 

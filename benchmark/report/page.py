@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from benchmark import __version__, results, statistics, units
-from benchmark.files import replace_file
+from benchmark import __version__, statistics
+from benchmark.files.replacing import replace_file
 from benchmark.metrics import Metric, all_metrics, get
-from benchmark.pages import environment
+from benchmark.output import units
+from benchmark.output.pages import environment
+from benchmark.output.tables import BEST, SIGNIFICANT, number, p_value
 from benchmark.report import cost, gallery, reading, recipe, training, variance
 from benchmark.report.reading import Run
-from benchmark.results import ComparisonResult, MetricResult, Results, SimulatorResult
-from benchmark.tables import BEST, SIGNIFICANT, number, p_value
+from benchmark.scores import results
+from benchmark.scores.results import ComparisonResult, MetricResult, Results, SimulatorResult
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -192,7 +194,7 @@ def _variance(run: Run) -> tuple[list[variance.Line], str]:
 
 def _figures(run: Run, differences: Sequence[variance.Line]) -> dict[str, Any]:
     """Return the figures, or why there are none."""
-    from benchmark.reproduction.figures.style import require_matplotlib
+    from benchmark.output.figure_style import require_matplotlib
 
     none: dict[str, Any] = {"means": [], "more_means": [], "users": [], "parts": [], "curves": []}
     curves = training.curves(run.trials)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from benchmark import records, results
-from benchmark.records import TrialRecord
-from benchmark.results import Results
+from benchmark.runs import kept as records
+from benchmark.runs.kept import TrialRecord
+from benchmark.scores import results
+from benchmark.scores.results import Results
 from tasks.errors import InputError
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmark import own_files
 from benchmark.report.reading import Run
+from benchmark.trials import own_files
 
 CONFIG_FILE = "config.yaml"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.records import TrialRecord
+from benchmark.runs.kept import TrialRecord
 from tasks.errors import InputError
 
 FILE = "curves.parquet"

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmark.latex import booktabs, escape_latex
 from benchmark.metrics import get
-from benchmark.results import Results
+from benchmark.output.latex import booktabs, escape_latex
+from benchmark.output.tables import number
+from benchmark.output.units import counted
+from benchmark.scores.results import Results
 from benchmark.statistics import variance
 from benchmark.statistics.variance import PARTS, Decomposition, SeedScores
-from benchmark.tables import number
-from benchmark.units import counted
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from benchmark.files import replace_file
-from benchmark.latex import escape_latex
+from benchmark.files.replacing import replace_file
+from benchmark.output.latex import escape_latex
 from benchmark.reproduction.provenance import NOTE, sentence
 from tasks.errors import unknown_name
 from tasks.storage import write_errors

@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from benchmark.catalogue import Catalogue
-from benchmark.config import CONFIGS, RunConfig, read_config
 from benchmark.engines import Engine
 from benchmark.reproduction.checkpoints import Checkpoint, called, check_architecture, is_stand_in
-from benchmark.results import LABEL, Results
-from benchmark.runner import FailedTrial, assemble, run_missing
-from benchmark.store import TrialStore
-from benchmark.trials import Trial, expand
+from benchmark.runs.runner import FailedTrial, assemble, run_missing
+from benchmark.scores.results import LABEL, Results
+from benchmark.trials.catalogue import Catalogue
+from benchmark.trials.configuration import CONFIGS, RunConfig, read_config
+from benchmark.trials.store import TrialStore
+from benchmark.trials.trial import Trial, expand
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from benchmark.config import CONFIGS
 from benchmark.reproduction.section import COMMON, Section, open_layout
+from benchmark.trials.configuration import CONFIGS
 
 TABLES = CONFIGS / "tables"
 

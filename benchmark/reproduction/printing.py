@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmark.latex import escape_latex, latex_number
 from benchmark.metrics import get
+from benchmark.output.latex import escape_latex, latex_number
+from benchmark.output.tables import p_value
+from benchmark.output.units import counted
 from benchmark.reproduction.formats import SUFFIXES, label, latex_caption, rendered, split_captions, write_files
 from benchmark.reproduction.table import Cell, Row, Table
-from benchmark.tables import p_value
-from benchmark.units import counted
 
 
 def render(table: Table, form: str) -> str:

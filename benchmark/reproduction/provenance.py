@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmark.output.units import counted
 from benchmark.reproduction.checkpoints import described, is_stand_in, size_note
 from benchmark.reproduction.groups import Found, Group, Missing, spelt
-from benchmark.units import counted
 
 NOTE = "NOTE: "
 """How a caption begins that must be read before any number."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from benchmark.config import LAYOUT, read_config
 from benchmark.metrics import get
+from benchmark.trials.configuration import LAYOUT, read_config
 from tasks.errors import InputError, unknown_name
 
 COMMON = ("part", "kind", "title", "published", "backbones", "operators")

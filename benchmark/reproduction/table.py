@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from benchmark.metrics import get
+from benchmark.output.units import counted
 from benchmark.published import SIMULATORS
 from benchmark.reproduction.checkpoints import called
 from benchmark.reproduction.groups import Found, Missing
 from benchmark.reproduction.intervals import within_range
 from benchmark.reproduction.layout import Layout
 from benchmark.reproduction.provenance import checkpoints, data_of, notes, settings_of, short_notice
-from benchmark.results import LABEL, ComparisonResult, MetricResult, SimulatorResult
+from benchmark.scores.results import LABEL, ComparisonResult, MetricResult, SimulatorResult
 from benchmark.statistics import PaperComparison, paper_mode, under_every_seed
-from benchmark.units import counted
 
 RowKind = Literal["value", "improvement", "paper", "difference"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.files import replace_file
+from benchmark.files.replacing import replace_file
 from tasks.errors import InputError
 from tasks.storage import write_errors
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmark import scoring
 from benchmark.metrics import get
+from benchmark.scores import scoring
 from benchmark.stress import conditions as c
 from benchmark.stress import measures as m
 from benchmark.stress.measures import Estimate, estimate

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark import predictions
-from benchmark.catalogue import Catalogue
-from benchmark.files import replace_file
-from benchmark.resources import threads
+from benchmark.engines.resources import threads
+from benchmark.files.replacing import replace_file
+from benchmark.scores import predictions
 from benchmark.simulator import AttendsToLabel, Prediction, Simulator
 from benchmark.stress.conditions import SEED, TRUE_LABEL, VERSION, WRONG_LABEL, shown, wrong_label
 from benchmark.stress.sources import Source, as_left
+from benchmark.trials.catalogue import Catalogue
 from tasks.definition import LabelDrawing, Progress, quiet
 from tasks.errors import InputError
 from tasks.storage import write_errors

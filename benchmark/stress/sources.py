@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark import records
-from benchmark.catalogue import Catalogue
-from benchmark.results import Results
+from benchmark.runs import kept as records
+from benchmark.scores.results import Results
 from benchmark.simulator import Restorable, Simulator, UsesWorkspace, Workspace
+from benchmark.trials.catalogue import Catalogue
 from tasks.definition import Progress, quiet
 from tasks.errors import InputError
 from tasks.types import Session
@@ -31,7 +31,7 @@ class Source:
         fold: Its fold.
         folder: Where it is kept.
         oracle: It was handed the recordings.
-        inputs: Digest of what it could read of the task, see ``benchmark.content``.
+        inputs: Digest of what it could read of the task, see ``benchmark.trials.content``.
         threads: Threads that it ran with.
         notice: What every output must say of the simulator.
     """

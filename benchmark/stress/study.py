@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmark import predictions, results
-from benchmark.catalogue import simulator_class
-from benchmark.content import content_digest
-from benchmark.files import replace_file
-from benchmark.results import Results
+from benchmark.files.replacing import replace_file
+from benchmark.scores import predictions, results
+from benchmark.scores.results import Results
 from benchmark.simulator import AttendsToLabel, LabelsItems
 from benchmark.stress import conditions as c
 from benchmark.stress import records, rows
@@ -23,6 +21,8 @@ from benchmark.stress.records import StressResults, StressRow
 from benchmark.stress.running import UNALTERED, Bench, predict
 from benchmark.stress.sources import Source, as_left, sources
 from benchmark.stress.transferring import is_of, transferred
+from benchmark.trials.catalogue import simulator_class
+from benchmark.trials.content import content_digest
 from tasks.altered.types import Altered
 from tasks.errors import InputError, unknown_name
 from tasks.storage import write_errors

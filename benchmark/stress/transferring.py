@@ -17,12 +17,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark import predictions, scoring
-from benchmark.catalogue import setting_names
-from benchmark.content import content_digest
-from benchmark.files import replace_file
+from benchmark.engines.resources import threads
+from benchmark.files.replacing import replace_file
 from benchmark.metrics import names as metric_names
-from benchmark.resources import threads
+from benchmark.scores import predictions, scoring
 from benchmark.simulator import Prediction, Restorable, Simulator
 from benchmark.stress import rows
 from benchmark.stress.conditions import VERSION
@@ -30,6 +28,8 @@ from benchmark.stress.naming import TRANSFER, joined, transfer_condition, transf
 from benchmark.stress.records import StressRow
 from benchmark.stress.running import Bench, read_part
 from benchmark.stress.sources import Source, as_left
+from benchmark.trials.catalogue import setting_names
+from benchmark.trials.content import content_digest
 from tasks.storage import write_errors
 from tasks.types import Session
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.tables import number
+from benchmark.output.tables import number
 from leaderboard.columns import HEADLINE, Cell, View
 from leaderboard.derived import scale
 from leaderboard.entries import ResultRecord, values_of

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from benchmark import pages
-from benchmark.tables import number
-from benchmark.units import counted
+from benchmark.output import pages
+from benchmark.output.tables import number
+from benchmark.output.units import counted
 from leaderboard.site.figures import estimate
 from leaderboard.text import plain, web_link
 

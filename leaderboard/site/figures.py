@@ -1,7 +1,7 @@
 """Figures as SVG: sessions with overlays, heatmaps per slot, spread over users.
 
 Every figure is part of the page, follows its light or dark colours, and says in words what it shows. Colours follow
-``benchmark.drawing``: orange is gaze, purple is attention, the click is an outline.
+``benchmark.output.drawing``: orange is gaze, purple is attention, the click is an outline.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from benchmark.tables import number
+from benchmark.output.tables import number
 from leaderboard.columns import Cell
 from leaderboard.context import SlotShares
 

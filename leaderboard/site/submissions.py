@@ -12,10 +12,10 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from benchmark import units
 from benchmark.metrics import Metric
+from benchmark.output import units
+from benchmark.output.tables import number
 from benchmark.stress.records import StressRow
-from benchmark.tables import number
 from leaderboard import transfers
 from leaderboard.columns import HEADLINE, Cell
 from leaderboard.derived import Estimate, differences, personal_gain

@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from benchmark.tables import number
+from benchmark.output.tables import number
 from leaderboard.columns import HEADLINE, Cell, Column, View, claimed
 from leaderboard.context import TaskContext
 from leaderboard.printing import default_metric, order

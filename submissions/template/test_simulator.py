@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import tasks
-from benchmark.catalogue import simulator_class
+from benchmark.trials.catalogue import simulator_class
 
 SIMULATOR = f"{Path(__file__).with_name('simulator.py')}:MySimulator"
 

@@ -13,7 +13,9 @@ from benchmark.simulator import Simulator
 from tasks.errors import InputError
 
 CHEAP = [
-    e for e in SIMULATORS if e.factory.split(":")[0] in {f"baselines.{m}" for m in ("priors", "oracles", "click_model")}
+    e
+    for e in SIMULATORS
+    if e.factory.split(":")[0] in {f"baselines.simulators.{m}" for m in ("priors", "oracles", "click_model")}
 ]
 
 
@@ -116,7 +118,7 @@ def test_values_of_the_wrong_type(example, key, value, message):
 def test_listing_imports_no_simulator():
     code = (
         "import sys; from baselines import registry; registry.names();"
-        "assert not {'baselines.priors', 'scipy', 'torch', 'pandas'} & set(sys.modules)"
+        "assert not {'baselines.simulators.priors', 'scipy', 'torch', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 

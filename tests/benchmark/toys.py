@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.catalogue import simulator_class
 from benchmark.simulator import Prediction
+from benchmark.trials.catalogue import simulator_class
 from tasks.errors import unknown_name
 
 

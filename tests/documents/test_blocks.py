@@ -17,7 +17,7 @@ import yaml
 
 from benchmark import audit
 from benchmark.cli import MODULES, VERBS, main
-from benchmark.config import read_config
+from benchmark.trials.configuration import read_config
 from tests.documents.blocks import ROOT, Block, blocks, commands, documents
 from tests.documents.commands import IN_PLACE, ready
 from tests.documents.shell import Ended, unpack

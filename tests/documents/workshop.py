@@ -20,7 +20,7 @@ from tasks.definition import ReadOptions
 from tasks.prepare import prepare
 from tasks.types import Session, Stimulus
 from tests.baselines.backbones import tiny
-from tests.baselines.chat.stub import Stub, says
+from tests.baselines.simulators.chat.stub import Stub, says
 from tests.documents.blocks import blocks, commands
 from tests.documents.commands import ready
 from tests.documents.shell import Cluster, Shell

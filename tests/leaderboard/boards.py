@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmark import scoring
+from benchmark.scores import scoring
 from leaderboard.entries import Metadata
 from leaderboard.submitting import Candidate
 from tasks.task import Task

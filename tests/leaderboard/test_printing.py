@@ -184,7 +184,7 @@ known = results.records(board, standing)
 views = [view(results.load(board, digest, standing, known)) for digest in results.digests(known, standing)]
 print(len(printing.render(views, "terminal")))
 heavy = ("torch", "ray", "transformers", "datasets", "baselines", "submissions", "tasks.task", "tasks.recgaze")
-print([name for name in sys.modules if name in (*heavy, "benchmark.runner", "benchmark.scoring")])
+print([name for name in sys.modules if name in (*heavy, "benchmark.runs.runner", "benchmark.scores.scoring")])
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     length, loaded = done.stdout.splitlines()

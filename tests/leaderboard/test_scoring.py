@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import scoring as benchmark_scoring
 from benchmark.metrics import names
+from benchmark.scores import scoring as benchmark_scoring
 from leaderboard import scoring
 from tasks.errors import InputError
 from tests.leaderboard.boards import frame

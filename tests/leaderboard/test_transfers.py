@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from baselines import registry
-from benchmark import scoring as plain_scoring
 from benchmark.cli import main
+from benchmark.scores import scoring as plain_scoring
 from benchmark.statistics import user_means
 from leaderboard import results, transfers
 from leaderboard.columns import view

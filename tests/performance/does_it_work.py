@@ -35,11 +35,11 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from baselines import registry  # noqa: E402
-from benchmark.catalogue import setting_names  # noqa: E402
-from benchmark.config import read_config  # noqa: E402
 from benchmark.metrics import evaluate_sessions  # noqa: E402
 from benchmark.simulator import Prediction  # noqa: E402
 from benchmark.statistics import holm, paired_comparison  # noqa: E402
+from benchmark.trials.catalogue import setting_names  # noqa: E402
+from benchmark.trials.configuration import read_config  # noqa: E402
 from tasks.definition import ReadOptions, quiet  # noqa: E402
 from tasks.errors import InputError  # noqa: E402
 from tasks.prepare import prepare  # noqa: E402

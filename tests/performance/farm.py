@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.config import RunConfig
 from benchmark.simulator import Prediction
-from benchmark.store import TrialStore
-from benchmark.trials import expand
+from benchmark.trials.configuration import RunConfig
+from benchmark.trials.store import TrialStore
+from benchmark.trials.trial import expand
 from tests.benchmark.engine_toys import EngineToys
 from tests.benchmark.toys import ToyEntry
 

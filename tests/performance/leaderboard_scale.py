@@ -28,7 +28,7 @@ import pandas as pd  # noqa: E402
 
 import tasks  # noqa: E402
 from baselines import registry  # noqa: E402
-from benchmark import scoring  # noqa: E402
+from benchmark.scores import scoring  # noqa: E402
 from leaderboard.entries import Metadata  # noqa: E402
 from leaderboard.store import NOTHING, Board  # noqa: E402
 from leaderboard.submitting import Candidate, context_of, prepare, store, submit  # noqa: E402

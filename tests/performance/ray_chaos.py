@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from benchmark.engines import EngineSettings, LocalEngine  # noqa: E402
-from benchmark.runner import TrialsFailed, run  # noqa: E402
+from benchmark.runs.runner import TrialsFailed, run  # noqa: E402
 from tasks.errors import InputError  # noqa: E402
 from tests import mini  # noqa: E402
 from tests.performance.farm import Farm, config, predictions  # noqa: E402

@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import tasks  # noqa: E402
 from baselines import registry  # noqa: E402
-from benchmark.config import RunConfig, read_preset  # noqa: E402
 from benchmark.engines import EngineSettings, LocalEngine  # noqa: E402
 from benchmark.engines.cluster import require_ray  # noqa: E402
 from benchmark.engines.ray import RayEngine  # noqa: E402
-from benchmark.runner import run  # noqa: E402
+from benchmark.runs.runner import run  # noqa: E402
+from benchmark.trials.configuration import RunConfig, read_preset  # noqa: E402
 from tests.performance.farm import predictions  # noqa: E402
 
 SIMULATORS = "position-prior,user-prior,conditional-logit,text,backbone,gaze-heads,random-prompt,fixate"

@@ -24,9 +24,9 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 from benchmark.engines import EngineSettings, LocalEngine  # noqa: E402
 from benchmark.engines.ray import RayEngine  # noqa: E402
-from benchmark.runner import run_missing  # noqa: E402
-from benchmark.store import TrialStore  # noqa: E402
-from benchmark.trials import expand  # noqa: E402
+from benchmark.runs.runner import run_missing  # noqa: E402
+from benchmark.trials.store import TrialStore  # noqa: E402
+from benchmark.trials.trial import expand  # noqa: E402
 from tests import mini  # noqa: E402
 from tests.performance.farm import Farm, config, work  # noqa: E402
 

@@ -78,10 +78,10 @@ def test_costs_are_read_from_finished_trials(tmp_path):
 
 
 def test_costs_are_read_from_a_plan(mini, tmp_path):
-    from benchmark import planning
-    from benchmark.config import RunConfig
-    from benchmark.store import TrialStore
-    from benchmark.trials import expand
+    from benchmark.runs import planning
+    from benchmark.trials.configuration import RunConfig
+    from benchmark.trials.store import TrialStore
+    from benchmark.trials.trial import expand
     from tests.benchmark.toys import Toys
 
     path = tmp_path / planning.FILE

@@ -32,11 +32,11 @@ from baselines import registry  # noqa: E402
 from baselines.distributed import read  # noqa: E402
 from baselines.distributed.ray_workers import RayWorkers  # noqa: E402
 from benchmark.cli.options import load_task, material_folders  # noqa: E402
-from benchmark.config import RunConfig, read_preset  # noqa: E402
 from benchmark.engines import EngineSettings  # noqa: E402
 from benchmark.engines.ray import RayEngine  # noqa: E402
-from benchmark.runner import run  # noqa: E402
-from benchmark.store import TrialStore  # noqa: E402
+from benchmark.runs.runner import run  # noqa: E402
+from benchmark.trials.configuration import RunConfig, read_preset  # noqa: E402
+from benchmark.trials.store import TrialStore  # noqa: E402
 from tests.performance.ray_engines import two_nodes  # noqa: E402
 
 MARK = "GAZEBENCH_ZERO_IN_RAY"

@@ -30,9 +30,9 @@ def write_model(folder: Path, width: int, layers: int) -> None:
     """Write a random checkpoint."""
     import torch
 
-    from baselines.backbones.pocket.architecture import Shape, new_model
-    from baselines.backbones.pocket.checkpoint import write_checkpoint
-    from baselines.backbones.pocket.vocabulary import build_tokenizer
+    from baselines.pocket_training.architecture import Shape, new_model
+    from baselines.pocket_training.checkpoint import write_checkpoint
+    from baselines.pocket_training.vocabulary import build_tokenizer
 
     torch.manual_seed(0)
     tokenizer = build_tokenizer("pocket-qwen3vl")
@@ -55,8 +55,8 @@ def cell(name: str, folder: Path, out: Path, sessions: int) -> None:
 
     from baselines.distributed import session
     from baselines.distributed.partition import resident_bytes
-    from baselines.vlm import loaded
-    from baselines.vlm.prompted import Fixate
+    from baselines.simulators import loaded
+    from baselines.simulators.prompted import Fixate
     from tests.baselines.distributed import pages, worker
 
     torch.set_num_threads(1)

@@ -18,8 +18,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 import submissions
-from benchmark import scoring
 from benchmark.metrics import names
+from benchmark.scores import scoring
 from submissions.problems import Problem
 from tasks.task import Task
 from tests.submissions import mutations

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 import submissions
-from benchmark import scoring
 from benchmark.cli import main
-from benchmark.config import RunConfig
-from benchmark.runner import run
+from benchmark.runs.runner import run
+from benchmark.scores import scoring
+from benchmark.trials.configuration import RunConfig
 from submissions.packing import Facts, pack
 from tasks.errors import InputError
 from tests.benchmark.toys import Toys

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import submissions
-from benchmark import scoring
+from benchmark.scores import scoring
 from submissions.rows import ragged
 from tasks.errors import InputError
 from tests.submissions import builder

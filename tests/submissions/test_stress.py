@@ -46,7 +46,7 @@ def test_pack_takes_the_published_conditions_along(tested, mini, tmp_path):
 
 
 def test_other_seeds_and_other_trials_are_not_packed(tested, mini, tmp_path):
-    from benchmark import results
+    from benchmark.scores import results
 
     shutil.copytree(tested, tmp_path / "run")
     study(mini, tmp_path / "run", ("by-item",), seed=3).test(("relabel",))
@@ -64,7 +64,7 @@ def test_other_seeds_and_other_trials_are_not_packed(tested, mini, tmp_path):
 
 
 def test_a_condition_under_which_it_failed_is_not_packed(tested, tmp_path):
-    from benchmark import results
+    from benchmark.scores import results
 
     shutil.copytree(tested, tmp_path / "run")
     path = tmp_path / "run" / "stress" / "relabel" / "predictions.parquet"

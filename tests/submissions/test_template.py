@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 import submissions
-from benchmark import own_files
 from benchmark.cli import main
+from benchmark.trials import own_files
 from submissions import template
 from tasks.errors import InputError
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import submissions
-from benchmark import scoring
 from benchmark.metrics import all_metrics
+from benchmark.scores import scoring
 from tests.submissions import builder
 
 

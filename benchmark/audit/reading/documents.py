@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from benchmark import plain_yaml
+from benchmark.files import plain_yaml
 from tasks.errors import InputError
 
 

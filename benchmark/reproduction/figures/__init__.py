@@ -1,9 +1,9 @@
 """The paper's figures from our own runs: layouts, the runs behind them, pictures and the data they show."""
 
+from benchmark.output.figure_style import encode, require_matplotlib
 from benchmark.reproduction.figures.base import Figure, FigureLayout, Picture
 from benchmark.reproduction.figures.printing import render_figure, write_figure
 from benchmark.reproduction.figures.reading import figure_layouts, read_figure_layout
-from benchmark.reproduction.figures.style import encode, require_matplotlib
 
 __all__ = [
     "Figure",

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from benchmark.metrics import evaluate_sessions
+from benchmark.output import figure_style as style
+from benchmark.output.tables import number
 from benchmark.reproduction.checkpoints import is_stand_in
-from benchmark.reproduction.figures import style
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Found, Missing
 from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice
 from benchmark.reproduction.section import Section
 from benchmark.simulator import Floats
-from benchmark.tables import number
 from tasks.errors import InputError
 
 if TYPE_CHECKING:

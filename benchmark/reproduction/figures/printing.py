@@ -8,10 +8,10 @@ import json
 import math
 from pathlib import Path
 
+from benchmark.output.figure_style import FORMATS, encode
+from benchmark.output.units import counted
 from benchmark.reproduction.figures.base import Figure, Record
-from benchmark.reproduction.figures.style import FORMATS, encode
 from benchmark.reproduction.formats import SUFFIXES, label, latex_caption, rendered, split_captions, write_files
-from benchmark.units import counted
 
 
 def render_figure(figure: Figure, form: str) -> str:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from benchmark.reproduction.figures import style
+from benchmark.output import figure_style as style
+from benchmark.output.units import counted
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Choice, Found, Group, Missing
 from benchmark.reproduction.provenance import NOTE, sentence
 from benchmark.reproduction.section import Section
 from benchmark.simulator import Floats
-from benchmark.units import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

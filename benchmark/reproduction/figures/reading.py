@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.config import CONFIGS
 from benchmark.reproduction.figures.base import FigureLayout
 from benchmark.reproduction.figures.examples import Examples
 from benchmark.reproduction.figures.heatmaps import Heatmaps
 from benchmark.reproduction.figures.ranks import Ranks
 from benchmark.reproduction.figures.sensitivity import Sensitivity
 from benchmark.reproduction.section import COMMON, Section, open_layout
+from benchmark.trials.configuration import CONFIGS
 from tasks.errors import unknown_name
 
 FIGURES = CONFIGS / "figures"

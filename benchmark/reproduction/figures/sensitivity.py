@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchmark.metrics import get
+from benchmark.output import figure_style as style
+from benchmark.output.tables import number
 from benchmark.published import SIMULATORS
-from benchmark.reproduction.figures import style
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Choice, Found, Group, Missing, Varied, groups_of, spelt
 from benchmark.reproduction.intervals import within_range
 from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice
 from benchmark.reproduction.section import Section
-from benchmark.results import SimulatorResult
-from benchmark.tables import number
+from benchmark.scores.results import SimulatorResult
 from tasks.errors import InputError
 
 if TYPE_CHECKING:

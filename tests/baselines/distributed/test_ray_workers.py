@@ -10,11 +10,11 @@ import pytest
 from baselines import registry
 from baselines.distributed import read
 from baselines.distributed.ray_workers import RayWorkers
-from benchmark.config import RunConfig
 from benchmark.engines import EngineSettings
-from benchmark.runner import run, run_trial
-from benchmark.store import TrialStore
-from benchmark.trials import expand
+from benchmark.runs.runner import run, run_trial
+from benchmark.trials.configuration import RunConfig
+from benchmark.trials.store import TrialStore
+from benchmark.trials.trial import expand
 from tests.baselines.distributed.conftest import NEEDS
 
 pytest.importorskip("ray")

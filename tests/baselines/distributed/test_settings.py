@@ -8,7 +8,7 @@ import pytest
 
 from baselines.distributed import names, read
 from baselines.distributed.settings import FOLDER
-from benchmark.trials import Trial
+from benchmark.trials.trial import Trial
 from tasks.errors import InputError
 
 WORKS = {"zero_optimization": {"stage": 3}}

@@ -21,13 +21,13 @@ if __name__ == "__main__":
 from baselines.distributed import optimiser, partition, weights  # noqa: E402
 from baselines.distributed.engine import GroupEngine  # noqa: E402
 from baselines.distributed.group import Group, current, enter  # noqa: E402
-from baselines.vlm import prompted  # noqa: E402
-from baselines.vlm.gaze_heads import GazeHeads  # noqa: E402
-from baselines.vlm.probed import Backbone, OnScreen  # noqa: E402
-from baselines.vlm.text import Text  # noqa: E402
+from baselines.simulators import prompted  # noqa: E402
+from baselines.simulators.gaze_heads import GazeHeads  # noqa: E402
+from baselines.simulators.probed import Backbone, OnScreen  # noqa: E402
+from baselines.simulators.text import Text  # noqa: E402
 from benchmark.engines.interface import Failure, Outcome  # noqa: E402
 from benchmark.simulator import Workspace  # noqa: E402
-from benchmark.trials import Trial  # noqa: E402
+from benchmark.trials.trial import Trial  # noqa: E402
 from tasks.definition import quiet  # noqa: E402
 from tasks.errors import InputError  # noqa: E402
 from tasks.types import Session  # noqa: E402
@@ -222,10 +222,10 @@ def engine(group: Group) -> Found:
     """Run trials that fail in one process between trials that do not."""
     here = f"{Path(__file__)}:FailsSomewhere"
     made = [
-        ("baselines.vlm.probed:Backbone", {}),
+        ("baselines.simulators.probed:Backbone", {}),
         (here, {"kind": "input"}),
         (here, {"kind": "bug"}),
-        ("baselines.vlm.prompted:SharedPrompt", dict(TUNED)),
+        ("baselines.simulators.prompted:SharedPrompt", dict(TUNED)),
     ]
     trials = [
         Trial("t", "1", "s", "d", "x", factory, settings, {"backbone": "x"}, False, 0, 0, "c")
@@ -272,7 +272,7 @@ def most_gathered() -> Iterator[list[int]]:
 
 def memory(group: Group) -> Found:
     """Return bytes of parameters held by this process, of the whole model, and the largest share ever gathered."""
-    from baselines.vlm import loaded
+    from baselines.simulators import loaded
 
     with most_gathered() as most:
         gradient(prompted.Fixate(**STILL), pages.sessions(users=2, each=2))

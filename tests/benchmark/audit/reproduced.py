@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.catalogue import simulator_class
 from benchmark.reproduction import Choice, build, groups_of, read_layout, run_groups
 from benchmark.reproduction.published import add_published
 from benchmark.reproduction.table import Table
 from benchmark.simulator import Prediction
-from benchmark.store import TrialStore
+from benchmark.trials.catalogue import simulator_class
+from benchmark.trials.store import TrialStore
 from tasks.definition import Reading, ReadOptions, quiet
 from tasks.prepare import prepare
 from tasks.task import Task, open_folder

@@ -7,10 +7,10 @@ import math
 
 import pytest
 
-from benchmark import results
 from benchmark.audit import audit, read
-from benchmark.config import RunConfig
-from benchmark.runner import run
+from benchmark.runs.runner import run
+from benchmark.scores import results
+from benchmark.trials.configuration import RunConfig
 from tests.benchmark.toys import Toys
 
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmark.config import RunConfig
-from benchmark.runner import TrialsFailed, run
+from benchmark.runs.runner import TrialsFailed, run
 from benchmark.stress import records as stress
+from benchmark.trials.configuration import RunConfig
 from tests.benchmark.toys import Toys
 
 CONFIG = RunConfig(

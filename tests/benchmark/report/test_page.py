@@ -9,11 +9,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from benchmark import report, results
+from benchmark import report
 from benchmark.cli import main
-from benchmark.config import RunConfig, read_config
-from benchmark.tables import number
-from benchmark.trials import expand
+from benchmark.output.tables import number
+from benchmark.scores import results
+from benchmark.trials.configuration import RunConfig, read_config
+from benchmark.trials.trial import expand
 from tasks.errors import InputError
 from tests.benchmark.toys import Toys
 from tests.mini import NOTICE

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from benchmark.metrics import get
-from benchmark.records import TrialRecord
 from benchmark.report import cost, gallery, recipe
 from benchmark.report.figures import PerUser, Training, inline, interval_plots, plot, user_plot
 from benchmark.report.training import Curve
+from benchmark.runs.kept import TrialRecord
 from tasks.errors import InputError
 
 GENERATOR = 5

@@ -9,10 +9,10 @@ import re
 import numpy as np
 import pytest
 
-from benchmark import results
 from benchmark.cli import main
 from benchmark.report import variance
 from benchmark.report.reading import read_scores
+from benchmark.scores import results
 from benchmark.statistics.variance import advised
 from tasks.errors import InputError
 from tests.mini import NOTICE

@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines import registry
-from benchmark.catalogue import simulator_class
 from benchmark.reproduction import Choice, groups_of, layouts, run_groups
 from benchmark.reproduction.figures import figure_layouts, read_figure_layout, render_figure
 from benchmark.reproduction.figures.heatmaps import Clicks, divergence, uninformative
 from benchmark.reproduction.figures.ranks import _interval, chance_within, click_rank, signal_of
 from benchmark.reproduction.groups import spelt
 from benchmark.simulator import Prediction
-from benchmark.store import TrialStore
-from benchmark.trials import expand
+from benchmark.trials.catalogue import simulator_class
+from benchmark.trials.store import TrialStore
+from benchmark.trials.trial import expand
 from tasks.errors import InputError
 from tests.benchmark.toys import ToyEntry, Toys
 

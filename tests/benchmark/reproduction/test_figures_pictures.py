@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from benchmark.cli import options, reproduce
-from benchmark.reproduction.figures import encode, render_figure, require_matplotlib, style, write_figure
+from benchmark.output import figure_style as style
+from benchmark.reproduction.figures import encode, render_figure, require_matplotlib, write_figure
 from benchmark.reproduction.figures.reading import KINDS
 from tasks.errors import InputError
 from tests.benchmark.reproduction.test_figures import RANKS, figures, folder, read  # noqa: F401

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.latex import escape_latex, latex_number
 from benchmark.metrics import names
+from benchmark.output.latex import escape_latex, latex_number
 from benchmark.reproduction.figures import write_figure
 from benchmark.reproduction.printing import render
 from benchmark.reproduction.table import Cell, Row, Table

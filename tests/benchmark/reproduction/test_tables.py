@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from benchmark.catalogue import simulator_class
 from benchmark.reproduction import Choice, build, groups_of, layouts, read_layout, render, run_groups, write
 from benchmark.reproduction.published import add_published
 from benchmark.reproduction.table import Cell, Row, Table, improvement
-from benchmark.results import MetricResult
+from benchmark.scores.results import MetricResult
 from benchmark.simulator import Prediction
-from benchmark.store import TrialStore
+from benchmark.trials.catalogue import simulator_class
+from benchmark.trials.store import TrialStore
 from tasks.errors import InputError
 from tests.benchmark.toys import ToyEntry, Toys
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.config import RunConfig
-from benchmark.runner import run
+from benchmark.runs.runner import run
 from benchmark.stress.running import Bench
 from benchmark.stress.study import Study
+from benchmark.trials.configuration import RunConfig
 from tasks.definition import LabelDrawing
 from tasks.task import Task
 from tests.benchmark.stress.toys import Catalogue

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from benchmark import results
+from benchmark.scores import results
 from benchmark.stress import printing, records, rows
 from benchmark.stress.conditions import TESTS, swapped_users, wrong_label
 from benchmark.stress.sources import sources

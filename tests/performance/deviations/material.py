@@ -104,7 +104,7 @@ class Material:
 
     @cached_property
     def backbone(self) -> Any:
-        from baselines.vlm import loaded
+        from baselines.simulators import loaded
 
         return loaded.load(BACKBONE)
 

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from baselines import registry
-from benchmark.catalogue import setting_names
 from benchmark.metrics import evaluate_sessions
 from benchmark.simulator import Prediction
 from benchmark.statistics import mean_interval
+from benchmark.trials.catalogue import setting_names
 from tasks.splits import assign, split_from_values
 from tasks.types import Session
 

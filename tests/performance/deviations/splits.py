@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from baselines.priors import PositionPrior, Rates, UserPrior
-from baselines.shares import likeliest, normalised
+from baselines.simulators.priors import PositionPrior, Rates, UserPrior
+from baselines.simulators.shares import likeliest, normalised
 from benchmark.simulator import Prediction
 from tasks.splits import FOLDS, k_fold
 from tasks.types import Session, Slot

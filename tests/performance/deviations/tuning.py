@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from unittest import mock
 
-from baselines.vlm import item_list
+from baselines.simulators import item_list
 from tasks.types import Session
 from tests.performance.deviations.material import POCKET, Material
 from tests.performance.deviations.measuring import (

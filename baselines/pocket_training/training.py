@@ -1,0 +1,122 @@
+"""One training run from nothing to a checkpoint folder."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+import transformers
+
+from baselines.backbones.loading import load_backbone
+from baselines.pocket_training.architecture import SHAPES, Shape, new_model
+from baselines.pocket_training.checkpoint import write_checkpoint
+from baselines.pocket_training.curriculum import SCHEDULES, Curriculum, Schedule
+from baselines.pocket_training.sequences import OPERATOR, Sequences
+from baselines.pocket_training.vocabulary import MARKERS, build_tokenizer
+from tasks.errors import InputError, unknown_name
+
+RECORD = "training.json"
+"""How the folder was made: name, seed, schedule, versions, wall and processor time."""
+
+
+def train(
+    name: str,
+    out: Path,
+    *,
+    plain: bool = False,
+    plain_out: Path | None = None,
+    seed: int = 0,
+    threads: int = 1,
+    schedule: Schedule | None = None,
+    shape: Shape | None = None,
+) -> None:
+    """Train a stand-in and write its checkpoint folder.
+
+    The same arguments on the same machine and number of threads give the same weights; elsewhere rounding differs, and
+    with it the weights, but hardly the scores.
+
+    Args:
+        name: ``pocket-qwen3vl`` or ``pocket-internvl``.
+        out: New or empty folder.
+        plain: Leave out the shaping of attention in stage 3.
+        plain_out: New or empty folder for the plain variant as well, the same as from a run of its own with ``plain``:
+            stages 1 and 2 are shared.
+        seed: Seed of weights, films drawn, users and all else, 0 or larger.
+        threads: Threads for torch.
+        schedule: Lengths of the stages; those of the shipped stand-in if None.
+        shape: Widths and depths; those of the shipped stand-in if None.
+
+    Raises:
+        InputError: An unknown name, a folder that holds files or cannot be written, a bad number.
+    """
+    if name not in MARKERS:
+        raise unknown_name("pocket stand-in", name, MARKERS)
+    if seed < 0 or threads < 1:
+        raise InputError(f"training needs seed >= 0 and threads >= 1; got {seed} and {threads}.")
+    schedule = schedule or SCHEDULES[name]
+    wanted = [(out, 0.0 if plain else schedule.attention)]
+    if plain_out is not None:
+        wanted.append((plain_out, 0.0))
+    for folder, _ in wanted:
+        _empty(folder)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            _train(name, wanted, seed, schedule, shape or SHAPES[name])
+    finally:
+        torch.set_num_threads(before)
+
+
+def _train(name: str, wanted: list[tuple[Path, float]], seed: int, schedule: Schedule, shape: Shape) -> None:
+    started = _clocks()
+    tokenizer = build_tokenizer(name)
+    model = new_model(name, tokenizer, shape)
+    # Loaded back at once: everything after goes through the interface that later serves the finished stand-in.
+    with tempfile.TemporaryDirectory() as folder:
+        write_checkpoint(model, tokenizer, name, Path(folder))
+        vlm = load_backbone(folder, device="cpu", dtype="float32", features=None)
+    curriculum = Curriculum(Sequences(vlm), schedule, seed)
+    curriculum.learn_to_answer()
+    learnt = copy.deepcopy(vlm.model.state_dict())
+    shared = [now - then for now, then in zip(_clocks(), started, strict=True)]
+    for out, attention in wanted:
+        started = _clocks()
+        vlm.model.load_state_dict(learnt)
+        curriculum.learn_personas(attention)
+        write_checkpoint(copy.deepcopy(vlm.model), tokenizer, name, out)
+        wall, processor = (a + now - then for a, now, then in zip(shared, _clocks(), started, strict=True))
+        record = {
+            "name": name,
+            "seed": seed,
+            "threads": torch.get_num_threads(),
+            "plain": not attention,
+            "shape": dataclasses.asdict(shape),
+            "schedule": {**dataclasses.asdict(schedule), "attention": attention},
+            "shaped": OPERATOR if attention else None,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "seconds": round(wall),
+            "processor_seconds": round(processor),
+        }
+        (out / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _clocks() -> tuple[float, float]:
+    """Return wall and processor time, seconds."""
+    return time.monotonic(), time.process_time()
+
+
+def _empty(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise InputError(f"the folder {folder} is not empty. Give a new or an empty one.")
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error.strerror or error}.") from error

@@ -1,0 +1,125 @@
+"""A language model that answers questions without an image: a causal one, or a backbone's text decoder."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from safetensors import SafetensorError
+
+from baselines.backbones import answers, checkpoint
+from baselines.backbones.conversation import DEFAULT_TEMPLATE
+from baselines.backbones.interface import Candidates, ModelInput
+from baselines.backbones.loading import DTYPES, check_finite
+from baselines.simulators import loaded
+from benchmark.simulator import Floats
+from tasks.errors import InputError
+from tasks.types import Session, Stimulus
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LanguageModel:
+    """A model, its tokenizer, and how a question becomes a turn.
+
+    Attributes:
+        model: The transformers model, in evaluation mode.
+        tokenizer: Its tokenizer.
+        parts: Its chat template takes a turn as a list of parts, as those of vision-language models do.
+    """
+
+    model: Any
+    tokenizer: Any
+    parts: bool
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        found: torch.device = self.model.get_input_embeddings().weight.device
+        return found
+
+    def ids(self, question: str) -> list[int]:
+        """Return the token ids of a question, up to where the answer begins; without a chat template a line of text."""
+        for token in self.tokenizer.all_special_tokens:
+            question = question.replace(token, " ")
+        template = self.tokenizer.chat_template or (DEFAULT_TEMPLATE if self.parts else None)
+        if template is None:
+            return [int(i) for i in self.tokenizer.encode(f"{question}\nAnswer: ")]
+        content: Any = [{"type": "text", "text": question}] if self.parts else question
+        turn = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": content}], chat_template=template, tokenize=False, add_generation_prompt=True
+        )
+        return [int(i) for i in self.tokenizer.encode(turn, add_special_tokens=False)]
+
+    def answer_tokens(self, session: Stimulus | Session) -> Candidates:
+        """Return the token ids of every label."""
+        return answers.answer_tokens(self.tokenizer, session)
+
+    def probabilities(self, questions: Sequence[str], candidates: Sequence[Candidates]) -> list[Floats]:
+        """Return for each question the probabilities of its candidates, sum 1.
+
+        Args:
+            questions: What is asked.
+            candidates: Token ids of each question's answers.
+        """
+        rows = [self.ids(question) for question in questions]
+        length = max(map(len, rows))
+        pad = self.tokenizer.pad_token_id or 0
+        padded = torch.tensor([[pad] * (length - len(row)) + row for row in rows], device=self.device)
+        mask = torch.tensor([[False] * (length - len(row)) + [True] * len(row) for row in rows], device=self.device)
+        embedding = self.model.get_input_embeddings()
+        empty = torch.zeros(0, dtype=torch.long, device=self.device)
+        count = len(rows)
+        inputs = ModelInput(
+            inputs_embeds=embedding(padded),
+            position_ids=(mask.long().cumsum(1) - 1).clamp(min=0),
+            attention_mask=mask,
+            image_index=(empty,) * count,
+            patch_boxes=(np.zeros((0, 4)),) * count,
+            visual_pos_masks=None,
+            deepstack=(),
+            split_at=(0,) * count,
+            prompt_index=(empty,) * count,
+            sessions=("",) * count,
+        )
+        with torch.no_grad():
+            logits = answers.node_logits(
+                self.model.get_decoder(), self.model.get_output_embeddings(), embedding, inputs, candidates
+            )
+            found = answers.candidate_log_probabilities(logits, candidates, self.tokenizer.eos_token_id)
+        shares = [np.exp(row.double().cpu().numpy()) for row in found]
+        return [share / share.sum() for share in shares]
+
+
+def of_backbone(name: str, dtype: str) -> LanguageModel:
+    """Return the text side of a backbone."""
+    backbone = loaded.load(name, dtype)
+    return LanguageModel(backbone.model, backbone.processor.tokenizer, parts=True)
+
+
+def causal(name: str, dtype: str) -> LanguageModel:
+    """Load a causal language model: a folder or a hub name.
+
+    Raises:
+        InputError: It does not load, or its weights are not finite.
+    """
+    return _causal(name, loaded.device_name(), loaded.number_format(dtype))
+
+
+@functools.lru_cache(maxsize=1)
+def _causal(name: str, device: str | None, dtype: str) -> LanguageModel:
+    folder = checkpoint.find_folder(name)
+    checkpoint.read_weights(folder)
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    try:
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPES[dtype], local_files_only=True)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"{folder} does not load as a causal language model: {reason}") from error
+    check_finite(model, folder)
+    return LanguageModel(model.to(place).eval().requires_grad_(False), tokenizer, parts=False)

@@ -1,0 +1,137 @@
+"""Backbones loaded once per process."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+DEVICE = "GAZEBENCH_DEVICE"
+"""Environment variable: where models run; by default the first GPU if there is one, else the CPU."""
+_SOURCES = ("backbones", "probing", "tuning", "simulators")
+DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
+
+
+def device_name() -> str | None:
+    """Return the device that the environment asks for, or None."""
+    return os.environ.get(DEVICE) or None
+
+
+def number_format(dtype: str) -> str:
+    """Return the number format that ``dtype`` stands for: ``auto`` is bfloat16 on a GPU and float32 on a CPU.
+
+    Raises:
+        InputError: There is no such format.
+    """
+    from tasks.errors import unknown_name
+
+    if dtype not in DTYPES:
+        raise unknown_name("dtype", dtype, DTYPES)
+    if dtype != "auto":
+        return dtype
+    import torch
+
+    place = device_name() or ("cuda" if torch.cuda.is_available() else "cpu")
+    return "bfloat16" if place.startswith("cuda") else "float32"
+
+
+def load(name: str, dtype: str = "auto") -> Any:
+    """Return the backbone ``name`` on the environment's device.
+
+    What was used last stays loaded: two small backbones, of larger ones a single one, so that no trial needs memory
+    for a model that is not its own.
+
+    Raises:
+        InputError: See ``backbones.load_backbone``.
+    """
+    from baselines.backbones import load_backbone
+    from baselines.tuning.memory import small
+
+    key = (name, device_name(), number_format(dtype))
+    found = _loaded.pop(key, None)
+    if found is None:
+        for other in [other for other, backbone in _loaded.items() if not small(backbone.model)]:
+            del _loaded[other]
+        gc.collect()  # a model and what hangs on it refer to each other
+        found = load_backbone(*key)
+        kept = _KEPT - 1 if small(found.model) else 0
+        for other in list(_loaded)[: len(_loaded) - kept]:
+            del _loaded[other]
+    _loaded[key] = found
+    return found
+
+
+_KEPT = 2
+_loaded: dict[tuple[str, str | None, str], Any] = {}
+"""What is loaded, the one used last at the end."""
+
+
+def forget() -> None:
+    """Let go of the backbones that are loaded."""
+    _loaded.clear()
+
+
+@functools.lru_cache(maxsize=1)
+def source() -> str:
+    """Return a digest of the source that model simulators are made of.
+
+    Their modules are imported when they are needed, operators and architectures by name, so following a simulator's
+    imports would miss them.
+    """
+    digest = hashlib.sha256()
+    for package in _SOURCES:
+        for path in sorted((Path(__file__).parents[1] / package).glob("*.py")):
+            digest.update(f"{package}/{path.name}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def notice(name: str) -> str:
+    """Return what every output made with a backbone must say, without loading its weights.
+
+    Raises:
+        InputError: See ``backbones.describe``.
+    """
+    from baselines.backbones import describe
+
+    return describe(name).notice
+
+
+def material(name: str, dtype: str = "auto") -> Mapping[str, str]:
+    """Return what a backbone contributes to a trial's identity, without loading its weights.
+
+    Raises:
+        InputError: See ``backbones.describe``.
+    """
+    from baselines.backbones import describe
+    from baselines.backbones.settings import read_settings
+
+    info = describe(name)
+    words = read_settings(info.folder)
+    return {"backbone": f"{info.fingerprint} {words}", "dtype": number_format(dtype), "source": source()}
+
+
+@contextmanager
+def few_threads(model: Any) -> Iterator[None]:
+    """Within the context a small model on a CPU runs in one thread.
+
+    Its matrices are too small to share out: a second thread costs more than it gives, far more beside other work. And
+    sums do not depend on the number of cores.
+    """
+    import torch
+
+    from baselines.tuning.memory import small
+
+    before = torch.get_num_threads()
+    single = small(model) and next(model.parameters()).device.type == "cpu"
+    try:
+        if single:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        if single:
+            torch.set_num_threads(before)

@@ -1,0 +1,193 @@
+"""What every simulator on an image shares: a backbone, an operator, one pass per batch of sessions."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from baselines.simulators import loaded
+from baselines.tuning.settings import Placement
+from benchmark.simulator import Prediction, Workspace
+from tasks.errors import InputError
+from tasks.types import Session, Stimulus
+
+
+@dataclass
+class OnScreen:
+    """Base of the simulators that look at the screen; a subclass says what they are fitted on and how they are probed.
+
+    Attributes:
+        backbone: Registry name, folder or hub name of the vision-language model.
+        dtype: Number format of the model; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
+    """
+
+    backbone: str = "pocket-qwen3vl"
+    dtype: str = "auto"
+    _workspace: Workspace | None = field(default=None, init=False, repr=False)
+    _store: Any = field(default=None, init=False, repr=False)
+    _bank: Any = field(default=None, init=False, repr=False)
+    _probe: Any = field(default=None, init=False, repr=False)
+    _differentiated: bool = field(default=False, init=False, repr=False)
+    _counts: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    _passed: int = field(default=0, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        loaded.number_format(self.dtype)
+
+    def attach(self, workspace: Workspace) -> None:
+        """Remember where checkpoints and artifacts go."""
+        self._workspace = workspace
+
+    def material(self) -> Mapping[str, str]:
+        """Return the fingerprint of the backbone and its number format."""
+        return loaded.material(self.backbone, self.dtype)
+
+    def notice(self) -> str:
+        """Return what the backbone asks every output to say."""
+        return loaded.notice(self.backbone)
+
+    def cost(self) -> Mapping[str, float]:
+        """Return tokens run through the decoder, estimated FLOPs, peak memory and seconds by part.
+
+        FLOPs are two per decoder parameter and token of a forward pass, and as many again for a backward pass that
+        reaches the prompt but no weight; attention itself is left out.
+        """
+        return dict(self._counts)
+
+    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
+        """Return attention for the model's own answer, click probabilities and answer, all from one pass."""
+        self._name_new_users(sessions)
+        return self._predicted(sessions, "free")
+
+    def attend_to_label(self, sessions: Sequence[Session]) -> list[Prediction]:
+        """Return attention for the true click, never ranked; an operator without gradients has it no other way."""
+        return self._predicted(sessions, "label")
+
+    def _say(self, line: str) -> None:
+        report: Callable[[str], None] = (lambda text: None) if self._workspace is None else self._workspace.report
+        report(line)
+
+    def _prepare(self, tokens: int, placement: Placement = "prefix") -> None:
+        """Load the backbone and make ready for prompts of ``tokens`` tokens."""
+        from baselines.tuning.examples import ExampleStore
+
+        self._store = ExampleStore(loaded.load(self.backbone, self.dtype), tokens, placement)
+
+    def _name_new_users(self, sessions: Sequence[Stimulus]) -> None:
+        """Say which users are given the mean coefficients for want of training sessions."""
+        if self._bank is None or self._bank.user_logits is None:
+            return
+        new = sorted({s.user for s in sessions if not self._bank.knows(s.user)})
+        if new:
+            self._say(
+                f"{len(new)} users have no training session ({', '.join(new[:3])}{', ...' if len(new) > 3 else ''}); "
+                "they get the mean coefficients of the trained users."
+            )
+
+    def _predicted(self, sessions: Sequence[Stimulus | Session], target: str) -> list[Prediction]:
+        from baselines.distributed.group import in_shares
+        from baselines.tuning.trainer import EVALUATION_BATCH
+
+        if self._store is None:
+            raise RuntimeError("fit before simulate")
+        start = time.perf_counter()
+        with loaded.few_threads(self._store.backbone.model):
+            found = in_shares(sessions, lambda part: self._pass(part, target), EVALUATION_BATCH, self._say)
+        self._count_passed()
+        self._count(f"seconds_{'simulate' if target == 'free' else 'label'}_model", time.perf_counter() - start)
+        self._count_memory()
+        return found
+
+    def _pass(self, sessions: Sequence[Stimulus | Session], target: str) -> list[Prediction]:
+        """Run one batch."""
+        import torch
+
+        from baselines.tuning.examples import Batch
+        from baselines.tuning.reading import read
+
+        batch = Batch.of([self._store.get(session) for session in sessions])
+        with torch.no_grad():
+            prompts = None if self._bank is None else self._bank(batch.users)
+        clicks = [s.click for s in sessions if isinstance(s, Session)] if target == "label" else None
+        found = read(self._store.backbone, batch, prompts, self._probe, clicks, probabilities=target == "free")
+        self._passed += sum(e.inputs.inputs_embeds.shape[1] for e in batch.examples)
+        kind = target if target == "label" or self._differentiated else "none"
+        predictions = []
+        for row, session in enumerate(sessions):
+            k = len(session.slots)
+            attention = None
+            if found.attention is not None and found.found is not None and bool(found.found[row]):
+                attention = found.attention[row, :k].double().cpu().numpy()
+                attention /= attention.sum()
+            probabilities = answer = None
+            if target == "free":
+                assert found.log_probabilities is not None
+                probabilities = np.exp(found.log_probabilities[row, :k].double().cpu().numpy())
+                probabilities /= probabilities.sum()
+                answer = int(probabilities.argmax())
+            predictions.append(Prediction(session.session_id, attention, probabilities, answer, kind))
+        return predictions
+
+    def _count(self, name: str, value: float) -> None:
+        self._counts[name] = self._counts.get(name, 0.0) + value
+
+    def _count_passed(self) -> None:
+        """Count the tokens of the passes since the last call, those of all processes."""
+        from baselines.distributed.group import total
+
+        passed, self._passed = self._passed, 0
+        self._count_tokens(int(total(passed)), backward=False)
+
+    def _count_tokens(self, tokens: int, backward: bool) -> None:
+        decoder = self._store.backbone.model.get_decoder()
+        size = sum(math.prod(p.shape) for p in decoder.parameters())
+        self._count("tokens_trained" if backward else "tokens_simulated", tokens)
+        self._count("flops_estimated", (4.0 if backward else 2.0) * size * tokens)
+
+    def _count_memory(self) -> None:
+        from baselines.tuning.memory import peak_memory
+
+        peak = peak_memory(self._store.backbone.device)
+        if peak is not None:
+            self._counts["peak_memory_bytes"] = peak
+
+
+@dataclass
+class Probed(OnScreen):
+    """Base of the simulators whose attention a probing operator reads.
+
+    Attributes:
+        operator: Probing operator; ``gaze-heads`` needs training sessions and is a simulator of its own.
+    """
+
+    operator: str = "attnlrp-stable"
+
+    def __post_init__(self) -> None:
+        from baselines.probing import info
+
+        super().__post_init__()
+        if self.operator == "gaze-heads":
+            raise InputError(
+                "the operator gaze-heads is fitted on gaze; run the simulator gaze-heads, or give another."
+            )
+        self._differentiated = info(self.operator).needs_gradient
+
+    def _prepare(self, tokens: int, placement: Placement = "prefix") -> None:
+        from baselines.probing import create
+
+        super()._prepare(tokens, placement)
+        self._probe = create(self.operator)
+
+
+@dataclass
+class Backbone(Probed):
+    """The frozen vision-language model: screen and profile in, answer and attention out; nothing is learnt."""
+
+    def fit(self, train: Sequence[Session], seed: int) -> None:
+        """Load the backbone; the training sessions are not looked at."""
+        self._prepare(tokens=0)

@@ -1,0 +1,154 @@
+"""Simulators that read the items as a list and never see the screen: text and text-position."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from baselines.simulators import loaded
+from baselines.simulators.item_list import item_list
+from baselines.simulators.shares import likeliest
+from benchmark.simulator import Floats, Prediction, Workspace
+from tasks.storage import write_errors
+from tasks.types import Session, Stimulus
+
+_BATCH = 8
+
+
+@dataclass
+class Text:
+    """A language model chooses from the list of items; it gives no attention.
+
+    The list is shuffled per session with the seed. How much the place in the list decides is kept in ``recency.json``.
+
+    Attributes:
+        language_model: Folder or hub name of a causal language model; empty takes the backbone without an image.
+        backbone: Registry name, folder or hub name of a vision-language model.
+        dtype: Number format of the model; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
+        positions: Tell row and column of every item; what makes ``text-position``, and no setting.
+    """
+
+    language_model: str = ""
+    backbone: str = "pocket-qwen3vl"
+    dtype: str = "auto"
+    positions: bool = field(default=False, init=False)
+    _workspace: Workspace | None = field(default=None, init=False, repr=False)
+    _model: Any = field(default=None, init=False, repr=False)
+    _seed: int = field(default=0, init=False, repr=False)
+    _passed: int = field(default=0, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        loaded.number_format(self.dtype)
+
+    def attach(self, workspace: Workspace) -> None:
+        """Remember where the recency bias is written."""
+        self._workspace = workspace
+
+    def material(self) -> Mapping[str, str]:
+        """Return the fingerprint of the model and its number format."""
+        if not self.language_model:
+            return loaded.material(self.backbone, self.dtype)
+        from baselines.backbones.checkpoint import find_folder, fingerprint
+
+        found = fingerprint(find_folder(self.language_model))
+        return {"language_model": found, "dtype": loaded.number_format(self.dtype), "source": loaded.source()}
+
+    def notice(self) -> str:
+        """Return what the backbone asks every output to say."""
+        return "" if self.language_model else loaded.notice(self.backbone)
+
+    def fit(self, train: Sequence[Session], seed: int) -> None:
+        """Load the model; the training sessions are not looked at, and the seed shuffles the lists."""
+        from baselines.simulators import language_model
+
+        if self.language_model:
+            self._model = language_model.causal(self.language_model, self.dtype)
+        else:
+            self._model = language_model.of_backbone(self.backbone, self.dtype)
+        self._seed = seed
+        self._passed = 0
+
+    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
+        """Return click probabilities and answers, from the log-probabilities of the labels as answers."""
+        from baselines.distributed.group import in_shares, total
+
+        if self._model is None:
+            raise RuntimeError("fit before simulate")
+        report: Callable[[str], None] = (lambda line: None) if self._workspace is None else self._workspace.report
+        with loaded.few_threads(self._model.model):
+            found = in_shares(sessions, self._pass, _BATCH, report)
+        self._passed = int(total(self._passed))
+        if self._workspace is not None and sessions:
+            path = self._workspace.artifacts / "recency.json"
+            with write_errors(path):
+                path.write_text(json.dumps(recency([row[1] for row in found]), indent=1) + "\n", encoding="utf-8")
+        return [row[0] for row in found]
+
+    def labels(self, session: Stimulus) -> tuple[str, ...]:
+        """Return the label that each slot's item bears in the list, shape (K,); it goes by the place in the list."""
+        listed = item_list(session, self._seed, self.positions)
+        bears = {slot: session.slots[place].label for place, slot in enumerate(listed.order)}
+        return tuple(bears[slot] for slot in range(len(session.slots)))
+
+    def cost(self) -> Mapping[str, float]:
+        """Return the tokens of the questions, and the estimated FLOPs: two per decoder parameter and token."""
+        if self._model is None:
+            return {}
+        size = sum(math.prod(p.shape) for p in self._model.model.get_decoder().parameters())
+        return {"tokens_simulated": self._passed, "flops_estimated": 2.0 * size * self._passed}
+
+    def _pass(self, sessions: Sequence[Stimulus]) -> list[tuple[Prediction, Floats]]:
+        """Return per session the prediction, and the probabilities in list order."""
+        lists = [item_list(session, self._seed, self.positions) for session in sessions]
+        candidates = [self._model.answer_tokens(session) for session in sessions]
+        self._passed += sum(len(self._model.ids(listed.text)) for listed in lists)
+        found = []
+        shares = self._model.probabilities([listed.text for listed in lists], candidates)
+        for session, listed, places in zip(sessions, lists, shares, strict=True):
+            probabilities = np.zeros(len(places))
+            probabilities[list(listed.order)] = places
+            found.append((Prediction(session.session_id, None, probabilities, likeliest(probabilities)), places))
+        return found
+
+
+@dataclass
+class TextPosition(Text):
+    """The same list with row and column of every item."""
+
+    positions: bool = field(default=True, init=False)
+
+
+def recency(shares: Sequence[Floats]) -> dict[str, object]:
+    """Return how much the place in the list decides, where it should decide nothing.
+
+    Args:
+        shares: Per session the probabilities in list order, shape (K,); K may differ.
+
+    Returns:
+        ``first_third``, ``last_third``: mean probability of these places in units of chance, 1 without bias;
+        ``slope``: mean of p K - 1 weighted by place from -1 (first) to 1 (last), above 0 for a recency bias;
+        ``answered_last_third``: share of the sessions whose largest probability is in the last third, and
+        ``chance_last_third`` what it would be without bias; ``sessions``.
+    """
+    first, last, slope, answered, chance = [], [], [], [], []
+    for places in shares:
+        k = len(places)
+        third = max(1, round(k / 3))
+        first.append(places[:third].sum() * k / third)
+        last.append(places[-third:].sum() * k / third)
+        slope.append(float(np.mean((places * k - 1) * np.linspace(-1, 1, k))))
+        answered.append(int(np.argmax(places)) >= k - third)
+        chance.append(third / k)
+    return {
+        "sessions": len(shares),
+        "first_third": float(np.mean(first)),
+        "last_third": float(np.mean(last)),
+        "slope": float(np.mean(slope)),
+        "answered_last_third": float(np.mean(answered)),
+        "chance_last_third": float(np.mean(chance)),
+    }

@@ -1,0 +1,147 @@
+"""What the stores below a folder hold: finished, failed and unfinished trials, read from their folders alone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmark.scores.results import Results
+from benchmark.trials.store import WORKING, TrialStore, read_json
+from tasks.errors import InputError, unknown_name
+from tasks.storage import write_errors
+
+STATES = ("finished", "failed", "working")
+
+_IDENTITY = re.compile(r"[0-9a-f]{24}")
+_FEWEST_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One trial on disk.
+
+    Attributes:
+        identity: 24 hexadecimal digits.
+        run: Folder of the run it belongs to.
+        folder: Its own folder.
+        state: ``finished``; ``failed``; or ``working``: begun and neither, be it at work now or stopped half-way.
+        checkpoint: An attempt has left a checkpoint from which the next one goes on.
+        line: The last line of a failed trial's log.
+        values: What ``trial.json`` holds.
+    """
+
+    identity: str
+    run: Path
+    folder: Path
+    state: str
+    checkpoint: bool
+    line: str
+    values: Mapping[str, object] = field(repr=False)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the finished trial took."""
+        cost = self.values.get("cost")
+        found = cost.get("seconds") if isinstance(cost, dict) else None
+        return float(found) if isinstance(found, int | float) else None
+
+    @property
+    def where(self) -> str:
+        """Machine and process that ran it last."""
+        environment = self.values.get("environment")
+        found = environment.get("where") if isinstance(environment, dict) else self.values.get("where")
+        return str(found or "")
+
+    @property
+    def log(self) -> Path | None:
+        """Its full log, if it has one."""
+        path = self.folder / "log.txt"
+        return path if path.is_file() else None
+
+    def text(self, key: str) -> str:
+        """Return a value of ``trial.json`` as text, empty if it is not there."""
+        value = self.values.get(key)
+        return "" if value is None else str(value)
+
+
+def trials(root: Path) -> list[TrialRecord]:
+    """Return the trials of a run's folder, or of every run below a folder, the finished ones of a run first.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+    if not root.is_dir():
+        raise InputError(f"there is no folder {root}; 'run' makes one, or name another with --in.")
+    runs = [root] if (root / "trials").is_dir() else sorted(p for p in root.iterdir() if (p / "trials").is_dir())
+    return [record for run in runs for record in _of_run(run)]
+
+
+def _of_run(run: Path) -> Iterator[TrialRecord]:
+    """Yield the trials of one run."""
+    folders = sorted(path for path in (run / "trials").iterdir() if path.is_dir())
+    for folder in folders:
+        if _IDENTITY.fullmatch(folder.name) and (folder / "trial.json").is_file():
+            yield TrialRecord(folder.name, run, folder, "finished", False, "", read_json(folder / "trial.json"))
+    for folder in folders:
+        identity = folder.name.removeprefix(WORKING)
+        if folder.name.startswith(WORKING) and _IDENTITY.fullmatch(identity):
+            failure = read_json(folder / "failure.json")
+            state = folder / "state"
+            yield TrialRecord(
+                identity,
+                run,
+                folder,
+                "failed" if failure else "working",
+                state.is_dir() and any(state.iterdir()),
+                str(failure.get("line", "")),
+                read_json(folder / "trial.json"),
+            )
+
+
+def behind(run: Path, found: Results) -> dict[str, list[TrialRecord]]:
+    """Return simulator -> the finished trials that the results of a run name, in their order, without missing ones.
+
+    Args:
+        run: Folder of the run.
+        found: Its results.
+    """
+    if not (run / "trials").is_dir():
+        return {row.base: [] for row in found.simulators}
+    finished = {record.identity: record for record in trials(run) if record.state == "finished"}
+    return {row.base: [finished[i] for i in row.trials if i in finished] for row in found.simulators}
+
+
+def find(root: Path, prefix: str) -> list[TrialRecord]:
+    """Return the records of the one trial whose identity begins with ``prefix``.
+
+    They are several if the trial is in several runs, or is run again while its finished folder stands.
+
+    Raises:
+        InputError: No trial or several begin so.
+    """
+    everything = trials(root)
+    found = [record for record in everything if record.identity.startswith(prefix)]
+    identities = sorted({record.identity for record in found})
+    if len(prefix) < _FEWEST_DIGITS and prefix not in identities:
+        raise InputError(f"'{prefix}' is too short to name a trial; give at least {_FEWEST_DIGITS} digits.")
+    if not found:
+        raise unknown_name("trial", prefix, [record.identity for record in everything][:5])
+    if len(identities) > 1:
+        raise InputError(f"'{prefix}' fits {len(identities)} trials: {', '.join(identities[:5])}; give more digits.")
+    return found
+
+
+def remove(records: Sequence[TrialRecord]) -> None:
+    """Remove trials from disk; results that were written before stay as they are.
+
+    Raises:
+        InputError: A folder cannot be removed, or a run is at work beside it.
+    """
+    for record in records:
+        with TrialStore(record.run / "trials").lock(), write_errors(record.folder):
+            # Without its trial.json a finished trial counts as absent, should the removal stop half-way.
+            (record.folder / "trial.json").unlink(missing_ok=True)
+            shutil.rmtree(record.folder)

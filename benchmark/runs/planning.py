@@ -1,0 +1,369 @@
+"""How long missing trials will take, from a few sessions of every kind of trial, timed where this runs.
+
+Trials are of one kind if task, simulator, backbone, operator and number format agree; what else a setting changes, such
+as the number of prompt tokens, is taken to cost nothing. A kind is timed twice and the second time counts, so loading a
+model and a screen's first look are left out. Nothing is assumed of early stopping: the time is that of all epochs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from benchmark.engines.environment import Place, environment, host
+from benchmark.engines.resources import peak_memory, threads
+from benchmark.engines.trial import failure
+from benchmark.files.replacing import replace_file
+from benchmark.output import units
+from benchmark.simulator import AttendsToLabel, ReportsCost, Simulator
+from benchmark.trials.catalogue import simulator_class
+from benchmark.trials.store import TrialStore, read_json
+from benchmark.trials.trial import Trial
+from tasks.definition import Progress, quiet
+from tasks.errors import InputError
+from tasks.storage import write_errors
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tasks.task import Task
+    from tasks.types import Stimulus
+
+FILE = "plan.json"
+_SHORT: Mapping[str, object] = {"epochs": 1, "validation": 0.0}
+"""Settings of a training that is timed, where the simulator has them."""
+_OF_KIND = ("operator", "dtype")
+_HEADERS = ("task", "simulator", "backbone", "operator", "to run", "finished", "a trial", "together", "memory", "known")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What a kind of trial takes.
+
+    Attributes:
+        kind: Name of the kind, ``kind_of``.
+        sessions: Number of sessions that were timed.
+        fit: Seconds per training session, and per epoch where there are epochs; of a model on one thread of a CPU,
+            here and below, seconds of the process.
+        simulate: Seconds per session that is predicted.
+        first: Seconds of the first round, with loading and first looks.
+        memory_bytes: Highest use of memory, of the GPU where the simulator reports it; None if it is not known.
+        where: Machine, device and threads.
+    """
+
+    kind: str
+    sessions: int
+    fit: float
+    simulate: float
+    first: float
+    memory_bytes: int | None
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is known of the trials of one kind that take the same time.
+
+    Attributes:
+        task: Task name.
+        simulator: Registry name.
+        backbone: What it looks with; empty without a model.
+        operator: Probing operator; empty without one.
+        trials: Number that is to run.
+        finished: Number that is finished.
+        seconds: Of one trial.
+        memory_bytes: Highest use of memory; None if it is not known.
+        source: ``timed`` on some sessions, or ``finished`` trials of the same settings.
+    """
+
+    task: str
+    simulator: str
+    backbone: str
+    operator: str
+    trials: int
+    finished: int
+    seconds: float
+    memory_bytes: int | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long the rest of a run takes.
+
+    Attributes:
+        rows: By kind, in the order of the trials.
+        timings: Of the kinds that were timed.
+        notice: What every output must say.
+    """
+
+    rows: tuple[Row, ...]
+    timings: tuple[Timing, ...]
+    notice: str
+
+    @property
+    def trials(self) -> int:
+        """Number of trials that are to run."""
+        return sum(row.trials for row in self.rows)
+
+    @property
+    def finished(self) -> int:
+        """Number of finished trials."""
+        return sum(row.finished for row in self.rows)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all trials that are to run, one after the other."""
+        return sum(row.trials * row.seconds for row in self.rows)
+
+    @property
+    def longest(self) -> float:
+        """Seconds of the longest trial that is to run."""
+        return max((row.seconds for row in self.rows if row.trials), default=0.0)
+
+
+def kind_of(trial: Trial) -> str:
+    """Return the name of a trial's kind: all that is taken to change its time per session."""
+    values = {name: trial.settings[name] for name in _OF_KIND if name in trial.settings}
+    named = [trial.task, trial.inputs, trial.simulator, trial.code, dict(trial.material), values, trial.label]
+    return json.dumps(named, sort_keys=True)
+
+
+def time_kind(trial: Trial, task: Task, sessions: int, place: Place) -> Timing:
+    """Time a kind of trial on a few sessions of the trial's fold, spread evenly over it.
+
+    Args:
+        trial: One of the kind.
+        task: Its task.
+        sessions: How many to fit on, and to predict.
+        place: Where this runs, and with how many threads.
+
+    Raises:
+        InputError: The simulator fails.
+    """
+    train, test = (_spread(part, sessions) for part in task.split(trial.split).folds[trial.fold])
+    settings = dict(trial.settings)
+    settings.update({name: value for name, value in _SHORT.items() if name in settings})
+    known, asked = task.sessions_at(train), task.sessions_at(test)
+    shown = cast("list[Stimulus]", asked if trial.oracle else [session.stimulus() for session in asked])
+    with threads(place.threads), peak_memory() as peak:
+        try:
+            for round_ in range(2):
+                simulator: Simulator = simulator_class(trial.factory)(**settings)
+                begun = _clocks()
+                simulator.fit(known, trial.seed)
+                fitted = _clocks()
+                simulator.simulate(shown)
+                if trial.label and isinstance(simulator, AttendsToLabel):
+                    simulator.attend_to_label(asked)
+                ended = _clocks()
+                if round_ == 0:
+                    first = ended[0] - begun[0]
+        except InputError:
+            raise
+        except Exception as error:
+            line = failure(error).line
+            raise InputError(f"a trial of {trial.simulator} on {trial.task} fails where it is timed: {line}") from error
+    on_gpu = environment(place)["gpu"] is not None
+    memory: float | None = peak.bytes
+    if on_gpu and isinstance(simulator, ReportsCost):
+        memory = simulator.cost().get("peak_memory_bytes", memory)
+    # Of a model on one thread of a CPU the process's own time: what else the machine does must not count.
+    clock = 1 if trial.material and not on_gpu and place.threads == 1 else 0
+    return Timing(
+        kind=kind_of(trial),
+        sessions=sessions,
+        fit=(fitted[clock] - begun[clock]) / len(known),
+        simulate=(ended[clock] - fitted[clock]) / len(asked),
+        first=first,
+        memory_bytes=None if memory is None else int(memory),
+        where=_where(place),
+    )
+
+
+def _clocks() -> tuple[float, float]:
+    """Return seconds of the clock and of this process."""
+    return time.perf_counter(), time.process_time()
+
+
+def seconds_of(trial: Trial, task: Task, timing: Timing) -> float:
+    """Return the seconds of a trial: its epochs, the validation of each, and the prediction of the test sessions.
+
+    Args:
+        trial: The trial; ``epochs`` and ``validation`` (share of the sessions held out) are read from its settings.
+        task: Its task.
+        timing: Of its kind.
+    """
+    train, test = (len(part) for part in task.split(trial.split).folds[trial.fold])
+    epochs, validation = trial.settings.get("epochs"), trial.settings.get("validation")
+    evaluated = test * timing.simulate
+    if not isinstance(epochs, int):
+        return train * timing.fit + evaluated
+    held = round(validation * train) if isinstance(validation, float) else 0
+    # The untrained prompt is validated, too.
+    return epochs * (train - held) * timing.fit + (epochs + 1) * held * timing.simulate + evaluated
+
+
+def plan(
+    trials: Mapping[str, Sequence[Trial]],
+    load_task: Callable[[str], Task],
+    store: TrialStore,
+    path: Path,
+    *,
+    sessions: int,
+    threads: int = 1,
+    again: bool = False,
+    progress: Progress = quiet,
+) -> Plan:
+    """Say how long the trials take that the store does not hold; what is timed is kept in a file as it comes.
+
+    Args:
+        trials: Task name -> its trials.
+        load_task: Task name -> task.
+        store: Where finished trials are.
+        path: File of the timings; those of the same kind, number of sessions and place in it are not taken again.
+        sessions: How many sessions of each kind are timed.
+        threads: Of numerical libraries.
+        again: Time every kind again.
+        progress: Wraps the kinds.
+
+    Raises:
+        InputError: A simulator fails, or the file cannot be written.
+    """
+    place = Place("local", host(), threads)
+    found = {} if again else {timing.kind: timing for timing in _read(path, sessions, place)}
+    tasks = {name: load_task(name) for name in trials}
+    unique = {trial.identity(): trial for of_task in trials.values() for trial in of_task}
+    finished = {identity for identity, trial in unique.items() if store.finished(trial)}
+    took: dict[str, list[float]] = {}
+    for identity in finished:
+        seconds = store.seconds(unique[identity])
+        if seconds is not None:
+            took.setdefault(_settled(unique[identity]), []).append(seconds)
+    missing = [trial for identity, trial in unique.items() if identity not in finished]
+    wanted = {kind_of(trial): trial for trial in reversed(missing) if _settled(trial) not in took}
+    to_time = [trial for kind, trial in reversed(wanted.items()) if kind not in found]
+    with write_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    for trial in progress(to_time, total=len(to_time), desc="kinds of trials timed"):
+        timing = time_kind(trial, tasks[trial.task], sessions, place)
+        found[timing.kind] = timing
+        _write(path, _assembled(unique, finished, tasks, found, took))
+    result = _assembled(unique, finished, tasks, found, took)
+    _write(path, result)
+    return result
+
+
+def render(found: Plan, workers: int = 1) -> str:
+    """Return a plan as text.
+
+    Args:
+        found: The plan.
+        workers: Trials at a time that the last line reckons with.
+    """
+    from tabulate import tabulate
+
+    body = [
+        [
+            *(row.task, row.simulator, Path(row.backbone).name, row.operator, row.trials, row.finished),
+            *(units.seconds(row.seconds), units.seconds(row.trials * row.seconds)),
+            "" if row.memory_bytes is None else units.memory(row.memory_bytes),
+            row.source,
+        ]
+        for row in found.rows
+    ]
+    align = ("left",) * 4 + ("right",) * 5 + ("left",)
+    parts = [tabulate(body, headers=_HEADERS, disable_numparse=True, colalign=align) if body else ""]
+    if found.notice:
+        parts.append(f"NOTE: {found.notice}")
+    parts.append(
+        f"{units.counted(found.trials, 'trial')} to run, {found.finished} finished. One after the other: "
+        f"{units.seconds(found.seconds)}, the longest {units.seconds(found.longest)}."
+    )
+    if workers > 1:
+        least = max(found.longest, found.seconds / workers)
+        parts.append(f"{workers} at a time, each as fast as one alone: {units.seconds(least)} at least.")
+    if found.timings:
+        sessions = units.counted(found.timings[0].sessions, "session")
+        where = "; ".join(dict.fromkeys(timing.where for timing in found.timings))
+        parts.append(
+            f"timed: {sessions} of each kind on {where}, multiplied by the "
+            "sessions and epochs of a trial; training may stop earlier. Loading a backbone, and the first look at "
+            "each screen, come on top."
+        )
+    return "\n".join(filter(None, parts))
+
+
+def _assembled(
+    unique: Mapping[str, Trial],
+    finished: set[str],
+    tasks: Mapping[str, Task],
+    timings: Mapping[str, Timing],
+    took: Mapping[str, Sequence[float]],
+) -> Plan:
+    """Return the plan as far as it is known; trials of a kind that is not timed yet are left out."""
+    counts: dict[Row, list[int]] = {}
+    used: dict[str, Timing] = {}
+    for identity, trial in unique.items():
+        before, timing, memory = took.get(_settled(trial)), timings.get(kind_of(trial)), None
+        if before:
+            seconds, source = sum(before) / len(before), "finished trials"
+        elif timing is not None:
+            used[timing.kind] = timing
+            seconds, source, memory = seconds_of(trial, tasks[trial.task], timing), "timed", timing.memory_bytes
+        else:
+            continue
+        operator = str(trial.settings.get("operator", ""))
+        row = Row(trial.task, trial.simulator, _model(trial), operator, 0, 0, seconds, memory, source)
+        counts.setdefault(row, [0, 0])[identity in finished] += 1
+    rows = tuple(replace(row, trials=missing, finished=done) for row, (missing, done) in counts.items())
+    notices = [*(task.notice for task in tasks.values()), *(trial.notice for trial in unique.values())]
+    notice = "; ".join(dict.fromkeys(line for line in notices if line))
+    return Plan(rows, tuple(used.values()), notice)
+
+
+def _spread(indices: NDArray[np.int64], count: int) -> list[int]:
+    """Return at most ``count`` of the indices, spread evenly."""
+    count = min(count, len(indices))
+    return [int(indices[position * len(indices) // count]) for position in range(count)]
+
+
+def _model(trial: Trial) -> str:
+    """Return the model that a trial rests on, as its settings name it."""
+    return next((str(trial.settings[name]) for name in trial.material if trial.settings.get(name)), "")
+
+
+def _settled(trial: Trial) -> str:
+    """Return what trials of the same cost agree in: all but the seed."""
+    return json.dumps({**trial.record(), "seed": 0}, sort_keys=True, default=str)
+
+
+def _where(place: Place) -> str:
+    """Return device, threads and machine in words; called after a model has been used."""
+    gpu = environment(place)["gpu"]
+    device = gpu or f"{place.threads} CPU thread{'s' if place.threads > 1 else ''}"
+    return f"{device} of {place.where}"
+
+
+def _read(path: Path, sessions: int, place: Place) -> Iterable[Timing]:
+    """Return the timings in a file that still hold here; a file that cannot be read holds none."""
+    names = {field.name for field in fields(Timing)}
+    values = read_json(path).get("timings")
+    for value in values if isinstance(values, list) else []:
+        if not isinstance(value, dict) or set(value) != names or value["sessions"] != sessions:
+            continue
+        # The number format in the kind tells GPU from CPU; a GPU does not depend on the threads.
+        device, _, machine = str(value["where"]).partition(" of ")
+        if machine == place.where and ("CPU thread" not in device or value["where"] == _where(place)):
+            yield Timing(**value)
+
+
+def _write(path: Path, found: Plan) -> None:
+    """Write a plan as JSON."""
+    text = json.dumps(asdict(found), indent=1) + "\n"
+    replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))

@@ -1,0 +1,287 @@
+"""Runs what is missing of a run on an engine, keeps the store, scores what is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.engines.interface import Engine, Failure, Files, Outcome, SharesTrials
+from benchmark.engines.local import LocalEngine
+from benchmark.engines.tally import Standing, Tally
+from benchmark.engines.trial import run_trial
+from benchmark.metrics import get
+from benchmark.runs.planning import FILE as PLAN
+from benchmark.scores import results, scoring, summary
+from benchmark.scores.results import Results
+from benchmark.trials.catalogue import Catalogue
+from benchmark.trials.configuration import RunConfig
+from benchmark.trials.store import TrialStore
+from benchmark.trials.trial import Trial, expand
+from tasks.definition import Progress, quiet
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tasks.task import Task
+
+__all__ = ["FailedTrial", "TrialsFailed", "assemble", "run", "run_missing", "run_trial"]
+
+Report = Callable[[str], None]
+Display = Callable[[Standing], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTrial:
+    """A trial that failed.
+
+    Attributes:
+        trial: Which.
+        line: The last line of its log.
+        log: Where the full log is.
+    """
+
+    trial: Trial
+    line: str
+    log: Path
+
+    def __str__(self) -> str:
+        """Return it as one line of a list."""
+        trial = self.trial
+        return f"{trial.simulator}, seed {trial.seed}, fold {trial.fold} ({trial.identity()}): {self.line} [{self.log}]"
+
+
+class TrialsFailed(Exception):
+    """Some trials of a run failed; the others are kept, and what is complete is scored.
+
+    Attributes:
+        failed: The trials that failed.
+        results: The results of the simulators all of whose trials are there, as written; None if there are none.
+    """
+
+    def __init__(self, failed: Sequence[FailedTrial], found: Results | None) -> None:
+        self.failed = tuple(failed)
+        self.results = found
+        super().__init__(f"{len(self.failed)} trials failed; the first: {self.failed[0]}")
+
+
+@dataclass(slots=True)
+class StoreLedger:
+    """Writes down in the store what an engine tells, and shows how far the run has come.
+
+    Attributes:
+        store: Where trials are kept.
+        tally: Counts them.
+        report: Is told lines for the person at the terminal; a line that was said is not said again.
+        display: Is shown where the run stands after every event.
+        progress: Wraps the steps within a trial of this process.
+        failed: The trials that failed so far.
+    """
+
+    store: TrialStore
+    tally: Tally
+    report: Report
+    display: Display
+    progress: Progress = quiet
+    failed: list[FailedTrial] = field(default_factory=list)
+    _said: set[str] = field(default_factory=set)
+
+    def start(self, trial: Trial, where: str) -> tuple[Path, Path]:
+        """Make the trial's folders."""
+        folders = self.store.begin(trial, where)
+        self.tally.start(trial)
+        self.display(self.tally.standing())
+        return folders
+
+    def kept(self, trial: Trial) -> Files:
+        """Return the checkpoint that an earlier attempt left."""
+        return self.store.state(trial)
+
+    def records(self) -> Sequence[Mapping[str, object]]:
+        """Return what the store keeps of its finished trials."""
+        return self.store.records()
+
+    def keep(self, trial: Trial, state: Files) -> None:
+        """Store a checkpoint."""
+        self.store.keep(trial, state)
+
+    def say(self, trial: Trial, line: str) -> None:
+        """Keep a line in the trial's log and pass it on, once: most of what is said holds for all of a simulator's."""
+        self.store.log(trial, line)
+        if line not in self._said:
+            self._said.add(line)
+            self.report(line)
+
+    def finish(self, trial: Trial, outcome: Outcome, artifacts: Files | None = None) -> None:
+        """Store a finished trial."""
+        self.store.put(trial, outcome, artifacts)
+        self.tally.finish(trial)
+        self.display(self.tally.standing())
+
+    def fail(self, trial: Trial, failure: Failure) -> None:
+        """Note a failure."""
+        if not self.store.working(trial).is_dir():
+            self.store.begin(trial)
+        failed = FailedTrial(trial, failure.line, self.store.fail(trial, failure))
+        self.failed.append(failed)
+        self.tally.fail(trial)
+        self.report(f"failed: {failed}")
+        self.display(self.tally.standing())
+
+
+def run_missing(
+    trials: Sequence[Trial],
+    task: Task,
+    store: TrialStore,
+    *,
+    engine: Engine | None = None,
+    force: bool = False,
+    display: Display = lambda standing: None,
+    progress: Progress = quiet,
+    report: Report = lambda line: None,
+) -> list[FailedTrial]:
+    """Run the trials that the store does not hold yet.
+
+    Args:
+        trials: The run's trials.
+        task: The task they belong to.
+        store: Where finished trials are.
+        engine: What carries them out; in this process by default.
+        force: Run finished trials again, and every trial from its start.
+        display: Is shown where the run stands.
+        progress: Wraps the steps within a trial, such as epochs, where it runs in this process.
+        report: Called with lines for the person at the terminal.
+
+    Returns:
+        The trials that failed.
+
+    Raises:
+        InputError: The engine cannot be used or would share out a trial otherwise than its identity says, or the store
+            cannot be written.
+    """
+    for trial in trials:
+        if trial.parallel != _parallel(engine, trial):
+            said, done = (how or "one process" for how in (trial.parallel, _parallel(engine, trial)))
+            raise InputError(
+                f"a trial of {trial.simulator} is to be computed with {said}; the engine does so with {done}."
+            )
+    with store.lock():
+        missing = [trial for trial in trials if force or not store.finished(trial)]
+        if force:
+            for trial in missing:
+                store.discard(trial)
+        tally = Tally(missing)
+        if len(missing) < len(trials):
+            report(f"{len(trials) - len(missing)} of {len(trials)} trials were finished before and are kept.")
+        for trial in trials:
+            seconds = store.seconds(trial)
+            if seconds is not None:
+                tally.known.setdefault(trial.simulator, []).append(seconds)
+        ledger = StoreLedger(store, tally, report, display, progress)
+        if missing:
+            display(tally.standing())
+            (engine or LocalEngine()).run(missing, task, ledger)
+        return ledger.failed
+
+
+def _parallel(engine: Engine | None, trial: Trial) -> str:
+    """Return how an engine shares out a trial among processes; empty if one process does it."""
+    return engine.parallel(trial) if isinstance(engine, SharesTrials) else ""
+
+
+def run(
+    config: RunConfig,
+    task: Task,
+    catalogue: Catalogue,
+    out: Path,
+    *,
+    engine: Engine | None = None,
+    force: bool = False,
+    display: Display = lambda standing: None,
+    progress: Progress = quiet,
+    report: Report = lambda line: None,
+) -> Results:
+    """Run what is missing, score everything and write the results.
+
+    Args:
+        config: What to run.
+        task: The loaded task.
+        catalogue: Where simulators are found.
+        out: Folder of the run; finished trials in it are reused if nothing that shapes them has changed.
+        engine: What carries the trials out; in this process by default.
+        force: Run finished trials again.
+        display: Is shown where the run stands, whenever that changes.
+        progress: Wraps the steps within a trial that runs in this process.
+        report: Called with lines for the person at the terminal.
+
+    Returns:
+        The results, as written.
+
+    Raises:
+        InputError: A name is unknown, ``out`` is something else than a run's folder, or nothing can be run.
+        TrialsFailed: Some trials failed. The simulators that are complete are scored and written all the same.
+    """
+    for metric in config.family:
+        get(metric)
+    catalogue.entry(config.reference)
+    trials = expand(config, task, catalogue)
+    trials = [replace(trial, parallel=_parallel(engine, trial)) for trial in trials]
+    if out.exists() and not (out.is_dir() and ((out / "trials").is_dir() or {p.name for p in out.iterdir()} <= {PLAN})):
+        raise InputError(f"{out} exists and is not a run's folder; choose another with --out.")
+    store = TrialStore(out / "trials")
+    failed = run_missing(
+        trials, task, store, engine=engine, force=force, display=display, progress=progress, report=report
+    )
+    incomplete = {f.trial.simulator for f in failed}
+    if incomplete:
+        left_out = [name for name in config.simulators if name in incomplete]
+        report(f"left out of the table for want of trials: {', '.join(left_out)}. The same command runs them again.")
+    complete = tuple(name for name in config.simulators if name not in incomplete)
+    found = None
+    if complete:
+        found = _scored(replace(config, simulators=complete), task, catalogue, trials, store, out, report)
+    if failed:
+        raise TrialsFailed(failed, found)
+    assert found is not None
+    return found
+
+
+def assemble(
+    config: RunConfig, task: Task, catalogue: Catalogue, trials: Sequence[Trial], store: TrialStore
+) -> tuple[Results, pd.DataFrame, pd.DataFrame]:
+    """Score the simulators of ``config``, all of whose trials are finished.
+
+    Returns:
+        The results, the scores per session, and the predictions.
+    """
+    import pandas as pd
+
+    mine = [trial for trial in trials if trial.simulator in config.simulators]
+    frame = pd.concat([store.get(trial) for trial in mine], ignore_index=True)
+    scores = scoring.score(task, config.split, frame)
+    entries = {name: catalogue.entry(name) for name in config.simulators}
+    settings = {trial.simulator: trial.settings for trial in mine}
+    notices = [trial.notice for trial in mine]
+    notices += [f"computed with {trial.parallel}" for trial in mine if trial.parallel]
+    made_from = {name: [t.identity() for t in mine if t.simulator == name] for name in config.simulators}
+    found = summary.build(config, task, scores, entries, settings, notices, made_from)
+    return found, scores, frame
+
+
+def _scored(
+    config: RunConfig,
+    task: Task,
+    catalogue: Catalogue,
+    trials: Sequence[Trial],
+    store: TrialStore,
+    out: Path,
+    report: Report,
+) -> Results:
+    """Score what is finished and write the results."""
+    found, scores, frame = assemble(config, task, catalogue, trials, store)
+    for line in results.failures(found):
+        report(line)
+    results.write(out, found, scores, frame)
+    return found

@@ -1,0 +1,314 @@
+"""Cross-validation of candidate settings on training sessions, and the configuration that comes out of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from benchmark.engines.interface import Engine, Races
+from benchmark.engines.tally import Tally
+from benchmark.files.replacing import replace_file
+from benchmark.metrics import get
+from benchmark.runs.runner import Display, FailedTrial, Report, StoreLedger, run_missing
+from benchmark.runs.search.folds import SPLIT, training_task
+from benchmark.runs.search.space import Space
+from benchmark.scores import scoring
+from benchmark.scores.results import make_folder
+from benchmark.trials.catalogue import Catalogue
+from benchmark.trials.configuration import RunConfig
+from benchmark.trials.store import TrialStore
+from benchmark.trials.trial import Trial, expand
+from tasks.definition import Progress, quiet
+from tasks.errors import InputError
+from tasks.splits import Split
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Settings that were tried.
+
+    Attributes:
+        values: What the space chose.
+        settings: Every setting of the simulator, defaults included.
+        scores: Score per fold (and seed), in order; those that were not run are missing at the end.
+        expected: How many scores a candidate has that was run to the end.
+    """
+
+    values: Mapping[str, object]
+    settings: Mapping[str, object]
+    scores: tuple[float, ...]
+    expected: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether it was run on every fold."""
+        return len(self.scores) == self.expected
+
+    @property
+    def score(self) -> float:
+        """Mean of the scores; NaN if there is none."""
+        return sum(self.scores) / len(self.scores) if self.scores else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a search found.
+
+    Attributes:
+        candidates: Everything that was tried, in the order of the space.
+        best: The complete candidate with the lowest score; of equal ones, the first.
+        failed: Trials that failed.
+        notice: What every output must say.
+        n_train: Number of training sessions.
+    """
+
+    candidates: tuple[Candidate, ...]
+    best: Candidate
+    failed: tuple[FailedTrial, ...]
+    notice: str
+    n_train: int
+
+
+def tune(
+    config: RunConfig,
+    space: Space,
+    task: Task,
+    catalogue: Catalogue,
+    out: Path,
+    *,
+    engine: Engine,
+    force: bool = False,
+    display: Display = lambda standing: None,
+    progress: Progress = quiet,
+    report: Report = lambda line: None,
+) -> Chosen:
+    """Choose the settings of one simulator by 5-fold cross-validation on the training sessions of a split.
+
+    Args:
+        config: Names the one simulator, the split, the seeds and the settings that are not searched.
+        space: What is tried and how it is judged.
+        task: The loaded task; its test sessions are not read.
+        catalogue: Where simulators are found.
+        out: Folder of the search; trials in it are reused as those of a run are.
+        engine: What carries the trials out. One that can race candidates stops the bad ones early.
+        force: Run finished trials again.
+        display: Is shown where the search stands.
+        progress: Wraps the steps within a trial of this process.
+        report: Called with lines for the person at the terminal.
+
+    Returns:
+        The candidates and the best of them.
+
+    Raises:
+        InputError: The simulator is an oracle or lacks a metric of the score, the split leaves nothing to choose on,
+            or no candidate was run to its end.
+    """
+    [simulator] = config.simulators
+    if catalogue.entry(simulator).oracle:
+        raise InputError(f"{simulator} is an oracle: it is handed what it shall be chosen by. Tune another simulator.")
+    train = training_task(task, config.split)
+    asked = space.candidates()
+    chains = [
+        expand(
+            dataclasses.replace(
+                config, split=SPLIT, label=False, settings={**config.settings, **_own(simulator, values)}
+            ),
+            train,
+            catalogue,
+        )
+        for values in asked
+    ]
+    for chain in chains:
+        chain.sort(key=lambda trial: (trial.fold, trial.seed))
+    store = TrialStore(out / "trials")
+    judge = Judge(space.score)
+    options: dict[str, Any] = {"force": force, "display": display, "progress": progress, "report": report}
+    if space.early_stopping and isinstance(engine, Races):
+        failed = _race(chains, train, store, engine, judge, force=force, display=display, report=report)
+    else:
+        if space.early_stopping:
+            report("early stopping needs the engine ray: every candidate is run on every fold.")
+        failed = run_missing(_distinct(chains), train, store, engine=engine, **options)
+    lost = {failure.trial for failure in failed}
+    candidates = tuple(
+        Candidate(values, chain[0].settings, tuple(_scores(chain, train, store, judge, lost)), len(chain))
+        for values, chain in zip(asked, chains, strict=True)
+    )
+    complete = [candidate for candidate in candidates if candidate.complete]
+    if not complete:
+        first = f" The first that failed: {failed[0]}" if failed else ""
+        raise InputError(f"no candidate was run on all folds.{first}")
+    notices = [task.notice, *(trial.notice for chain in chains for trial in chain)]
+    found = Chosen(
+        candidates,
+        min(complete, key=lambda candidate: candidate.score),
+        tuple(failed),
+        "; ".join(dict.fromkeys(line for line in notices if line)),
+        len(train),
+    )
+    _write_record(out / "search.json", found, space)
+    return found
+
+
+def _own(simulator: str, values: Mapping[str, object]) -> dict[str, object]:
+    """Return settings as those of one simulator."""
+    return {f"{simulator}.{key}": value for key, value in values.items()}
+
+
+def _distinct(chains: Sequence[Sequence[Trial]]) -> list[Trial]:
+    """Return the trials of all chains; what two candidates share is run once."""
+    found: dict[str, Trial] = {}
+    for chain in chains:
+        for trial in chain:
+            found.setdefault(trial.identity(), trial)
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Scores a trial by its predictions; it travels to the workers.
+
+    Attributes:
+        metrics: Metrics whose sum is the score.
+    """
+
+    metrics: tuple[str, ...]
+
+    def __call__(self, task: Task, trial: Trial, frame: pd.DataFrame) -> float:
+        """Return the mean over users of the mean over their held-out sessions; the lower the better.
+
+        Raises:
+            InputError: The simulator does not give what a metric needs.
+        """
+        fold = Split(SPLIT, [task.split(trial.split).folds[trial.fold]])
+        scores = scoring.score(cast("Task", _OneFold(task, fold)), SPLIT, frame)
+        total = None
+        for name in self.metrics:
+            column = scores[name] if not get(name).higher_is_better else -scores[name]
+            if column.isna().any():
+                raise InputError(f"{trial.simulator} gives nothing that {name} can judge; name another 'score'.")
+            total = column if total is None else total + column
+        assert total is not None
+        return float(total.groupby(scores["user"]).mean().mean())
+
+
+@dataclass(frozen=True, slots=True)
+class _OneFold:
+    """A task with one fold of its split."""
+
+    task: Task
+    fold: Split
+
+    def split(self, name: str) -> Split:
+        return self.fold
+
+    def sessions_at(self, indices: Any) -> Any:
+        return self.task.sessions_at(indices)
+
+
+def _race(
+    chains: Sequence[Sequence[Trial]],
+    train: Task,
+    store: TrialStore,
+    engine: Races,
+    judge: Judge,
+    *,
+    force: bool,
+    display: Display,
+    report: Report,
+) -> list[FailedTrial]:
+    """Run candidates beside each other, fold by fold, so that bad ones can be stopped; return what failed."""
+    with store.lock():
+        everything = _distinct(chains)
+        missing = [trial for trial in everything if force or not store.finished(trial)]
+        if force:
+            for trial in missing:
+                store.discard(trial)
+        if not missing:
+            return []
+        waiting = set(missing)
+        known = {t: judge(train, t, store.get(t)) for t in everything if t not in waiting}
+        if known:
+            report(f"{len(known)} of {len(everything)} trials were finished before and are kept.")
+        ledger = StoreLedger(store, Tally(missing), report, display)
+        engine.race(chains, train, ledger, judge, known)
+        spared = sum(not store.finished(trial) for trial in missing) - len(ledger.failed)
+        if spared:
+            report(f"early stopping spared {spared} of {len(everything)} trials.")
+        return ledger.failed
+
+
+def _scores(
+    chain: Sequence[Trial], train: Task, store: TrialStore, judge: Callable[..., float], lost: set[Trial]
+) -> list[float]:
+    """Return the scores of a candidate up to the first trial that is not there."""
+    found = []
+    for trial in chain:
+        if trial in lost or not store.finished(trial):
+            break
+        found.append(judge(train, trial, store.get(trial)))
+    return found
+
+
+def _write_record(path: Path, found: Chosen, space: Space) -> None:
+    """Write what was tried and how it did."""
+    record = {
+        "notice": found.notice,
+        "score": list(space.score),
+        "search": space.search,
+        "training_sessions": found.n_train,
+        "chosen": dict(found.best.values),
+        "candidates": [
+            {"values": dict(c.values), "score": c.score if c.scores else None, "folds": list(c.scores)}
+            for c in found.candidates
+        ],
+        "failed": [str(failure) for failure in found.failed],
+    }
+    make_folder(path.parent)
+    replace_file(path, lambda partial: partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8"))
+
+
+def write_config(path: Path, config: RunConfig, found: Chosen, space: Space) -> None:
+    """Write the chosen settings as a configuration that ``run --config`` accepts.
+
+    All settings of the simulator are written, those that were not searched too, so that the run is the one that was
+    chosen whatever preset it is given with.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    import yaml
+
+    [simulator] = config.simulators
+    score = " + ".join(space.score)
+    folds = found.best.expected
+    heading = [
+        f"# Settings of {simulator}, chosen among {len(found.candidates)} by cross-validation on the {found.n_train}",
+        f"# training sessions of {config.task}, split {config.split}: {score} = {found.best.score:.4f}, {folds} folds.",
+        *([f"# NOTE: {found.notice}"] if found.notice else []),
+    ]
+    values: dict[str, object] = {"task": config.task}
+    if config.data is not None:
+        values["data"] = config.data
+    values |= {
+        "split": config.split,
+        "simulators": list(dict.fromkeys((config.reference, simulator))),
+        "settings": {f"{simulator}.{key}": _plain(value) for key, value in found.best.settings.items()},
+    }
+    text = "\n".join([*heading, yaml.safe_dump(values, sort_keys=False, allow_unicode=True)])
+    make_folder(path.parent)
+    replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,287 @@
+"""What a run found, as typed values, and its files: results.json, scores.parquet, predictions.parquet, table.md."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.output.units import counted
+from benchmark.simulator import Floats
+from tasks.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tasks.task import Task
+
+SCHEMA_VERSION = 1
+
+LABEL = " [label]"
+"""What the name of a row ends in whose attention was computed for the true click."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricResult:
+    """One simulator on one metric; the unit of analysis is the user.
+
+    Attributes:
+        mean: Mean over users of the mean over their sessions of the mean over seeds.
+        low: Lower end of the 95 % t interval over users.
+        high: Upper end.
+        seed_sd: SD over seeds of the mean, None for a deterministic simulator or one seed.
+        n_users: Users in the mean.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    seed_sd: float | None
+    n_users: int
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorResult:
+    """One row of the table.
+
+    Attributes:
+        name: Registry name, with `` [label]`` where attention was computed for the true click.
+        ranked: False for oracles and label-conditioned attention.
+        sees: Inputs it uses.
+        settings: Every setting, defaults included.
+        failed: Sessions (over seeds) in which it did not deliver a part it claims.
+        metrics: Metric name -> result; metrics it does not claim are absent.
+        trials: Identities of the trials it was made from, by seed and fold; empty for predictions made elsewhere.
+    """
+
+    name: str
+    ranked: bool
+    sees: tuple[str, ...]
+    settings: Mapping[str, object]
+    failed: int
+    metrics: Mapping[str, MetricResult]
+    trials: tuple[str, ...] = ()
+
+    @property
+    def base(self) -> str:
+        """The registry name."""
+        return self.name.removesuffix(LABEL)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonResult:
+    """A simulator against the reference on one metric, paired over users.
+
+    Attributes:
+        simulator: Name.
+        metric: Name.
+        difference: Mean over users of simulator minus reference.
+        low: Lower end of its 95 % t interval.
+        high: Upper end.
+        p_t: Paired t-test.
+        p_wilcoxon: Wilcoxon signed-rank test.
+        p_bootstrap: Bootstrap over users, the same resamples for every simulator.
+        p_holm: ``p_t`` after Holm's correction over the family; None outside the family.
+        smallest_difference: What the test set can resolve with 80 % power at the 5 % level.
+    """
+
+    simulator: str
+    metric: str
+    difference: float
+    low: float | None
+    high: float | None
+    p_t: float | None
+    p_wilcoxon: float | None
+    p_bootstrap: float | None
+    p_holm: float | None
+    smallest_difference: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything that ``results.json`` holds.
+
+    Attributes:
+        schema_version: Of this record.
+        task: Task name.
+        version: Task version.
+        title: Task title.
+        data: Where the sessions came from, as it was asked for.
+        notice: What every output must say of simulated data; empty for real data.
+        split: Split name.
+        digest: Digest of sessions and split; results with another digest are not comparable.
+        n_sessions: Test sessions.
+        n_users: Test users.
+        n_train: Training sessions, fold by fold.
+        seeds: Seeds of stochastic simulators.
+        reference: What the comparisons are with.
+        family: Metrics corrected together.
+        alpha: Level of the family.
+        packages: Package -> version.
+        resolution: Metric -> smallest difference that the test set resolves with 80 % power (median over the ranked
+            simulators' comparisons with the reference), None where it is not known.
+        simulators: Rows.
+        comparisons: With the reference.
+        slots: The numbers of slots that test sessions have, each once, ascending; empty in results of older versions.
+        uniform_logloss: LogLoss of uniform probabilities in nats: the mean over users of the mean over their test
+            sessions of ln K. None in results of older versions.
+        recorded: The sessions are recordings of people, not simulated; None in results of older versions.
+    """
+
+    schema_version: int
+    task: str
+    version: str
+    title: str
+    data: str | None
+    notice: str
+    split: str
+    digest: str
+    n_sessions: int
+    n_users: int
+    n_train: tuple[int, ...]
+    seeds: tuple[int, ...]
+    reference: str
+    family: tuple[str, ...]
+    alpha: float
+    packages: Mapping[str, str]
+    resolution: Mapping[str, float | None]
+    simulators: tuple[SimulatorResult, ...]
+    comparisons: tuple[ComparisonResult, ...]
+    slots: tuple[int, ...] = ()
+    uniform_logloss: float | None = None
+    recorded: bool | None = None
+
+
+def failures(results: Results) -> list[str]:
+    """Return a line per simulator that failed on sessions."""
+    return [
+        f"note: {row.name} gave no answer it claims in {counted(row.failed, 'session')}; "
+        f"{'it counts' if row.failed == 1 else 'they count'} with the worst value."
+        for row in results.simulators
+        if row.failed
+    ]
+
+
+def to_json(results: Results) -> str:
+    """Return ``results.json``."""
+    return json.dumps(dataclasses.asdict(results), indent=1) + "\n"
+
+
+def read(run: Path) -> Results:
+    """Read the results of a run.
+
+    Raises:
+        InputError: There are none, or they are of another schema version.
+    """
+    path = run / "results.json"
+    if not path.is_file():
+        raise InputError(f"{run} holds no finished run (no results.json); give the folder that 'run' wrote to.")
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw["schema_version"] != SCHEMA_VERSION:
+            raise InputError(
+                f"{path} is of schema version {raw['schema_version']}; this version reads {SCHEMA_VERSION}. Run again."
+            )
+        rows = tuple(
+            SimulatorResult(
+                **{
+                    **r,
+                    "sees": tuple(r["sees"]),
+                    "metrics": _metric_results(r["metrics"]),
+                    "trials": tuple(r.get("trials", ())),
+                }
+            )
+            for r in raw["simulators"]
+        )
+        comparisons = tuple(ComparisonResult(**c) for c in raw["comparisons"])
+        tuples = {key: tuple(raw[key]) for key in ("seeds", "family", "n_train")}
+        tuples["slots"] = tuple(raw.get("slots", ()))
+        return Results(**{**raw, **tuples, "simulators": rows, "comparisons": comparisons})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged ({error}); run again.") from error
+
+
+def _metric_results(raw: Mapping[str, Mapping[str, float]]) -> dict[str, MetricResult]:
+    """Return JSON values as metric results."""
+    return {name: MetricResult(**value) for name, value in raw.items()}  # type: ignore[arg-type]
+
+
+def write(out: Path, results: Results, scores: pd.DataFrame, frame: pd.DataFrame) -> None:
+    """Write the files of a run; ``results.json`` comes last, so that it is there only if the others are."""
+    import pyarrow as pa
+
+    from benchmark.files.replacing import replace_file
+    from benchmark.output import tables
+    from benchmark.scores import predictions
+
+    about = {"task": results.task, "split": results.split, "digest": results.digest, "notice": results.notice}
+    table = pa.Table.from_pandas(scores, preserve_index=False)
+    make_folder(out)
+    replace_file(out / "predictions.parquet", lambda path: predictions.write(frame, path, about))
+    replace_file(out / "scores.parquet", lambda path: predictions.write_table(table, path, about))
+    replace_file(out / "table.md", lambda path: path.write_text(tables.render(results, "markdown"), encoding="utf-8"))
+    replace_file(out / "results.json", lambda path: path.write_text(to_json(results), encoding="utf-8"))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results.
+
+    Raises:
+        InputError: It cannot be made.
+    """
+    from tasks.storage import write_errors
+
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def check_digest(results: Results, task: Task, run: Path) -> None:
+    """Refuse to put a run beside a task whose sessions or splits are not those that it was made from.
+
+    Raises:
+        InputError: The digests differ.
+    """
+    digest = task.digests.get(results.split)
+    if (results.task, results.digest) != (task.name, digest):
+        raise InputError(
+            f"{run} was made from {results.task} with digest {results.digest[:12]}; the data given is {task.name} with "
+            f"digest {str(digest)[:12]}. Give the run's own data (--data), or run again."
+        )
+
+
+def attention_of(run: Path, session_id: str, simulators: Sequence[str] | None) -> list[tuple[str, Floats]]:
+    """Return the attention of a run's simulators on one session, averaged over seeds.
+
+    Args:
+        run: Folder of the run.
+        session_id: The session.
+        simulators: Names; None stands for backbone and fixate if the run has them, else for the first four.
+
+    Raises:
+        InputError: The run does not cover the session, or a simulator gave no attention for it.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from benchmark.scores.scoring import shown_name
+
+    frame = pd.read_parquet(run / "predictions.parquet")
+    frame = frame[frame["session_id"] == session_id]
+    if frame.empty:
+        raise InputError(f"session '{session_id}' is not among the test sessions of {run}.")
+    frame = frame[frame["attention"].notna()]
+    found: dict[str, Floats] = {}
+    shown = [shown_name(s, t) for s, t in zip(frame["simulator"], frame["target"], strict=True)]
+    for name, rows in frame.assign(simulator=shown).groupby("simulator", sort=False):
+        values = np.stack([np.asarray(a, dtype=np.float64) / np.sum(a) for a in rows["attention"]])
+        found[str(name)] = values.mean(axis=0)
+    if simulators is None:
+        # The paper's figure: the frozen model beside the tuned one; otherwise what there is.
+        simulators = [name for name in ("backbone", "fixate") if name in found] or list(found)[:4]
+    for name in simulators:
+        if name not in found:
+            raise unknown_name(f"simulator with attention in {run}:", name, found)
+    return [(name, found[name]) for name in simulators]

@@ -1,0 +1,147 @@
+"""What a run is asked to do, read from a YAML file or from the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmark.files import plain_yaml
+from tasks.errors import InputError, unknown_name
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+"""The settings that come with the suite."""
+
+SEEDS = (42, 123, 456, 789, 2024)
+"""The five seeds of PROTOCOL section 7."""
+
+ENGINE = "engine"
+"""The section of a configuration that says how trials are carried out, see ``engines.settings``."""
+
+LAYOUT = "layout"
+"""The section of a configuration that says how its results are laid out, see ``reproduction.layout``."""
+
+PRIORS = ("uniform", "position-prior", "kind-position-prior", "user-prior", "conditional-logit")
+ORACLES = ("gaze-oracle", "cursor-oracle")
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """One run: simulators on one split of one task.
+
+    Attributes:
+        task: Task name.
+        data: Prepared or raw folder, ``sample``, or None for the configured default.
+        split: Split name.
+        simulators: Names, in the order of the table.
+        seeds: Seeds of simulators that use one; a deterministic simulator runs once.
+        settings: ``key`` or ``simulator.key`` -> value; one that no simulator of the run has is refused.
+        defaults: As ``settings``, from a preset: weaker than they are, and passed over where no simulator has it.
+        reference: The simulator that every other one is compared with.
+        family: Metrics whose comparisons with the reference are corrected together (Holm).
+        alpha: Level of the family.
+        label: Also compute attention for the true click, where a simulator can; it has rows of its own, unranked.
+    """
+
+    task: str
+    data: str | None = None
+    split: str = "loo"
+    simulators: tuple[str, ...] = PRIORS + ORACLES
+    seeds: tuple[int, ...] = SEEDS
+    settings: Mapping[str, object] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    reference: str = "position-prior"
+    family: tuple[str, ...] = ("KL", "Accuracy", "LogLoss", "AUC")
+    alpha: float = 0.05
+    label: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.simulators:
+            raise InputError("no simulator is named; 'list simulators' shows them.")
+        twice = {name for name in self.simulators if self.simulators.count(name) > 1}
+        if twice:
+            raise InputError(f"simulator '{sorted(twice)[0]}' is named twice.")
+        if not 0 < self.alpha < 1:
+            raise InputError(f"alpha is {self.alpha}; it must lie between 0 and 1.")
+
+
+def read_preset(name: str, backbone: str | None = None) -> dict[str, object]:
+    """Return the values of a preset of ``configs/presets``.
+
+    Args:
+        name: ``quick``, ``tuned`` or ``full``.
+        backbone: The backbone of the run, None for the default one. The pocket backbones are trained with settings of
+            their own (``configs/simulators/pocket.yaml``), which a preset's own ``defaults`` override.
+
+    Raises:
+        InputError: There is no such preset.
+    """
+    known = sorted(path.stem for path in (CONFIGS / "presets").glob("*.yaml"))
+    if name not in known:
+        raise unknown_name("preset", name, known)
+    values = read_config(CONFIGS / "presets" / f"{name}.yaml")
+    if backbone is None or backbone.startswith("pocket-"):
+        pocket = read_config(CONFIGS / "simulators" / "pocket.yaml").get("settings", {})
+        values["defaults"] = {**_mapping(pocket), **_mapping(values.get("defaults", {}))}
+    return values
+
+
+def _mapping(value: object) -> dict[str, object]:
+    """Return a value that ``read_config`` has checked to be a mapping."""
+    assert isinstance(value, dict)
+    return value
+
+
+def read_config(path: Path) -> dict[str, object]:
+    """Read a YAML run configuration and check its keys and types.
+
+    Returns:
+        Field name -> value, ready for ``RunConfig(**values)`` once the command line has been laid over it and
+        ``engine`` and ``layout``, where they are there, have been taken out: how trials are carried out and shown is
+        no part of what is run.
+
+    Raises:
+        InputError: The file is missing, is not YAML, or holds an unknown key or a value of the wrong type.
+    """
+    raw = plain_yaml.read(path, "configuration")
+    if not isinstance(raw, dict):
+        raise InputError(f"{path} must hold keys and values, such as 'task: recgaze'.")
+    known = [*(f.name for f in dataclasses.fields(RunConfig)), ENGINE, LAYOUT]
+    values: dict[str, object] = {}
+    for key, value in raw.items():
+        if key not in known:
+            raise unknown_name(f"key in {path}:", str(key), known)
+        values[key] = _checked(path, str(key), value)
+    return values
+
+
+def _checked(path: Path, key: str, value: object) -> object:
+    """Return ``value`` in the type of the field ``key``."""
+
+    def wrong(expected: str) -> InputError:
+        return InputError(f"{path}: '{key}' must be {expected}, not {value!r}.")
+
+    if key in ("simulators", "family"):
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise wrong("a list of names")
+        return tuple(value)
+    if key == "seeds":
+        if not isinstance(value, list) or not all(type(v) is int and v >= 0 for v in value) or not value:
+            raise wrong("a list of whole numbers")
+        return tuple(value)
+    if key in ("settings", "defaults", ENGINE, LAYOUT):
+        if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
+            raise wrong("a mapping of settings")
+        return value
+    if key == "alpha":
+        if not isinstance(value, float):
+            raise wrong("a number")
+        return value
+    if key == "label":
+        if not isinstance(value, bool):
+            raise wrong("true or false")
+        return value
+    if not isinstance(value, str):
+        raise wrong("text")
+    return value

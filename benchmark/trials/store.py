@@ -1,0 +1,241 @@
+"""Trials on disk: a folder for each finished one, complete or absent, named by the trial's identity.
+
+Layout below the root::
+
+    <identity>/            a finished trial: predictions.parquet, trial.json, artifacts/, log.txt
+    .working-<identity>/   one that has begun: trial.json, state/, artifacts/, log.txt, failure.json if it failed
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from benchmark.files.replacing import replace_file
+from benchmark.scores import predictions
+from benchmark.trials.trial import Trial
+from tasks.errors import InputError
+from tasks.storage import staged, write_errors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from benchmark.engines.interface import Failure, Files, Outcome
+
+WORKING = ".working-"
+"""Prefix of the folder of a trial that has begun and is not finished."""
+
+
+class TrialStore:
+    """The trials below one folder; what is finished in it has been run, whatever ran it.
+
+    Args:
+        root: The folder; made on first use.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, trial: Trial) -> Path:
+        """Return where the finished trial is, or will be."""
+        return self.root / trial.identity()
+
+    def working(self, trial: Trial) -> Path:
+        """Return where the trial is while it is not finished."""
+        return self.root / f"{WORKING}{trial.identity()}"
+
+    def finished(self, trial: Trial) -> bool:
+        """Return whether the trial has been run to its end."""
+        return (self.folder(trial) / "trial.json").is_file()
+
+    def begin(self, trial: Trial, where: str = "") -> tuple[Path, Path]:
+        """Make the folders of a trial that is about to run; what an earlier attempt kept stays.
+
+        Args:
+            trial: What is about to run.
+            where: Machine and process that run it.
+
+        Returns:
+            The folder for checkpoints and the folder for artifacts.
+        """
+        working = self.working(trial)
+        folders = working / "state", working / "artifacts"
+        with write_errors(working):
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+            (working / "failure.json").unlink(missing_ok=True)
+        attempts = _number(read_json(working / "trial.json").get("attempts")) + 1
+        record = {**_described(trial), "where": where, "began": _now(), "attempts": attempts}
+        replace_file(working / "trial.json", lambda path: path.write_text(_json(record), encoding="utf-8"))
+        return folders
+
+    def state(self, trial: Trial) -> Files:
+        """Return the checkpoint that an attempt at the trial left; empty if there is none."""
+        return read_files(self.working(trial) / "state")
+
+    def keep(self, trial: Trial, state: Files) -> None:
+        """Store a checkpoint of a trial that has begun, whole or not at all, in place of the one before."""
+        with staged(self.working(trial) / "state", replace=True) as folder:
+            write_files(folder, state)
+
+    def log(self, trial: Trial, text: str) -> Path:
+        """Add lines to the log of a trial that has begun; return the log's path."""
+        path = self.working(trial) / "log.txt"
+        with write_errors(path), path.open("a", encoding="utf-8") as file:
+            file.write(text.rstrip("\n") + "\n")
+        return path
+
+    def fail(self, trial: Trial, failure: Failure) -> Path:
+        """Note why an attempt at a trial failed; return the path of its full log."""
+        path = self.log(trial, failure.log)
+        record = {"line": failure.line, "failed": _now()}
+        target = self.working(trial) / "failure.json"
+        replace_file(target, lambda partial: partial.write_text(_json(record), encoding="utf-8"))
+        return path
+
+    def put(self, trial: Trial, outcome: Outcome, artifacts: Files | None = None) -> None:
+        """Store a finished trial in one step; a trial that is there already is replaced.
+
+        Args:
+            trial: What was run.
+            outcome: What it found.
+            artifacts: Files that are kept with the trial; by default those of its working folder.
+        """
+        working = self.working(trial)
+        with staged(self.folder(trial), replace=True) as folder, write_errors(folder):
+            predictions.write(outcome.frame, folder / "predictions.parquet")
+            if artifacts:
+                write_files(folder / "artifacts", artifacts)
+            elif artifacts is None and (working / "artifacts").is_dir() and any((working / "artifacts").iterdir()):
+                shutil.copytree(working / "artifacts", folder / "artifacts")
+            if (working / "log.txt").is_file():
+                shutil.copyfile(working / "log.txt", folder / "log.txt")
+            record = {
+                **_described(trial),
+                "cost": dict(outcome.cost),
+                "environment": dict(outcome.environment),
+                "attempts": max(1, _number(read_json(working / "trial.json").get("attempts"))),
+                "finished": _now(),
+            }
+            (folder / "trial.json").write_text(_json(record), encoding="utf-8")
+        self.discard(trial)
+
+    def discard(self, trial: Trial) -> None:
+        """Remove what attempts at a trial have left, checkpoints included; a finished trial stays."""
+        shutil.rmtree(self.working(trial), ignore_errors=True)
+
+    def get(self, trial: Trial) -> pd.DataFrame:
+        """Return the predictions of a finished trial.
+
+        Raises:
+            InputError: The stored file is damaged.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.folder(trial) / "predictions.parquet"
+        try:
+            frame: pd.DataFrame = pq.read_table(path, schema=predictions.schema()).to_pandas()
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(
+                f"the stored trial {self.folder(trial)} is damaged ({str(error).splitlines()[0]}); "
+                f"remove it ('runs rm {trial.identity()} --in {self.root.parent}') and run again."
+            ) from error
+        frame["answer"] = frame["answer"].astype("Int64")
+        return frame
+
+    def seconds(self, trial: Trial) -> float | None:
+        """Return how long a finished trial took, None where that is not known."""
+        cost = read_json(self.folder(trial) / "trial.json").get("cost")
+        found = cost.get("seconds") if isinstance(cost, dict) else None
+        return float(found) if isinstance(found, int | float) else None
+
+    def records(self) -> list[dict[str, object]]:
+        """Return what is kept of every finished trial: what ``trial.json`` holds."""
+        paths = sorted(self.root.glob("*/trial.json"))
+        return [read_json(path) for path in paths if not path.parent.name.startswith(".")]
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the store while trials are written to it; the lock goes with the process, however that ends.
+
+        Raises:
+            InputError: Another process holds it.
+        """
+        try:
+            import fcntl
+        except ImportError:  # not on Windows
+            yield
+            return
+        path = self.root / ".lock"
+        with write_errors(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            file = path.open("a", encoding="utf-8")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(
+                    f"another run is at work in {self.root.parent}; wait for it, or choose another folder with --out."
+                ) from error
+            except OSError:
+                pass  # a file system without locks
+            yield
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """Return the files below a folder, path with slashes -> content; hidden files are left out."""
+    found = {}
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        relative = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in relative.parts):
+            found[relative.as_posix()] = path.read_bytes()
+    return found
+
+
+def write_files(folder: Path, files: Files) -> None:
+    """Write files below a folder, which is made if it is not there.
+
+    Raises:
+        InputError: A path leads out of the folder, or a file cannot be written.
+    """
+    for name, content in files.items():
+        parts = PurePosixPath(name).parts
+        if not parts or PurePosixPath(name).is_absolute() or ".." in parts:
+            raise InputError(f"the file name '{name}' leads out of its folder.")
+        path = folder.joinpath(*parts)
+        with write_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """Return the JSON object in a file; empty if the file is missing or holds something else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _described(trial: Trial) -> dict[str, object]:
+    """Return what makes up a trial's identity, with all settings and paths, and what must be said of it."""
+    whole = {"factory": trial.factory, "settings": dict(trial.settings), "notice": trial.notice}
+    return {**trial.record(), **whole}
+
+
+def _json(record: Mapping[str, object]) -> str:
+    return json.dumps(record, indent=1, sort_keys=True) + "\n"
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

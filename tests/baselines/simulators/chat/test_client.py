@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from baselines.simulators.chat.client import Client, Unanswered
+from tasks.errors import InputError
+from tests.baselines.simulators.chat.stub import says
+
+REQUEST = {"model": "m", "messages": [], "temperature": 0, "seed": 1, "logprobs": True, "top_logprobs": 20}
+
+
+def client(url, **settings):
+    """A client that waits by noting it."""
+    waited = []
+    return Client(url, sleep=waited.append, **{"backoff": 1.0, **settings}), waited
+
+
+def test_an_answer_and_its_tokens(endpoint):
+    stub = endpoint(lambda body, n: says("C", usage=(30, 2)))
+    asked, waited = client(stub.url + "/", key="secret")
+    assert asked.complete(REQUEST)["message"]["content"] == "C"
+    assert asked.spent == {"requests": 1, "tokens_prompt": 30, "tokens_completion": 2} and waited == []
+    assert stub.paths == ["/v1/chat/completions"] and stub.requests == [REQUEST]
+    assert stub.headers[0]["Authorization"] == "Bearer secret" and "secret" not in repr(asked)
+
+
+def test_no_key_sends_no_key(endpoint):
+    stub = endpoint(lambda body, n: says("C"))
+    client(stub.url)[0].complete(REQUEST)
+    assert "Authorization" not in stub.headers[0]
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_a_busy_endpoint_is_asked_again_later_and_later(endpoint, status):
+    stub = endpoint(lambda body, n: says("C") if n == 3 else (status, b"busy", {}))
+    asked, waited = client(stub.url)
+    assert asked.complete(REQUEST)["message"]["content"] == "C"
+    assert waited == [1.0, 2.0, 4.0] and asked.spent["retries"] == 3 and asked.spent["seconds_waiting"] == 7
+
+
+def test_the_endpoints_own_waiting_time_counts_within_bounds(endpoint):
+    after = ["7", "100000", "Wed, 21 Oct 2026 07:28:00 GMT"]
+    stub = endpoint(lambda body, n: says("C") if n == 3 else (429, b"", {"Retry-After": after[n]}))
+    asked, waited = client(stub.url)
+    asked.complete(REQUEST)
+    assert waited == [7.0, 120.0, 4.0]
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", {"choices": []}, {"choices": ["C"]}, b"[" * 100_000, b"\xff"])
+def test_an_answer_of_another_format_is_asked_for_again_and_then_given_up(endpoint, body):
+    stub = endpoint(lambda request, n: (200, body, {}))
+    asked, waited = client(stub.url, retries=2)
+    with pytest.raises(Unanswered, match="no answer in 3 attempts"):
+        asked.complete(REQUEST)
+    assert len(stub.requests) == 3 and len(waited) == 2
+
+
+def test_an_endpoint_that_is_not_there_is_given_up():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    asked, _ = client(f"http://127.0.0.1:{port}", retries=1)
+    with pytest.raises(Unanswered, match="refused"):
+        asked.complete(REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(400, "check model"), (401, "api_key_env"), (403, "api_key_env"), (404, "base_url and model")],
+)
+def test_a_refusal_ends_it_at_once_without_the_key_in_the_message(endpoint, status, advice):
+    stub = endpoint(lambda body, n: (status, b"no such model", {}))
+    asked, _ = client(stub.url, key="secret")
+    with pytest.raises(InputError, match=advice) as caught:
+        asked.complete(REQUEST)
+    assert len(stub.requests) == 1 and "secret" not in str(caught.value) and "no such model" in str(caught.value)
+
+
+def test_parameters_that_the_endpoint_refuses_are_left_out_from_then_on(endpoint):
+    def reply(body, n):
+        return (400, b'{"error": "logprobs is not supported"}', {}) if "logprobs" in body else says("C")
+
+    stub = endpoint(reply)
+    asked, _ = client(stub.url)
+    asked.complete(REQUEST)
+    asked.complete(REQUEST)
+    assert asked.dropped == {"logprobs", "top_logprobs"} and len(stub.requests) == 3
+    assert set(stub.requests[-1]) == {"model", "messages", "temperature", "seed"}
+
+
+def test_a_redirection_is_not_followed(endpoint):
+    other = endpoint(lambda body, n: says("C"))
+    stub = endpoint(lambda body, n: (307, b"", {"Location": other.url}))
+    with pytest.raises(InputError, match="307"):
+        client(stub.url, key="secret")[0].complete(REQUEST)
+    assert other.requests == []
+
+
+def test_requests_keep_their_distance(endpoint):
+    stub = endpoint(lambda body, n: says("C"))
+    now = [100.0]
+    waited = []
+
+    def sleep(seconds):
+        waited.append(seconds)
+        now[0] += seconds
+
+    asked = Client(stub.url, requests_per_minute=30, sleep=sleep, clock=lambda: now[0])
+    for _ in range(3):
+        asked.complete(REQUEST)
+    assert waited == pytest.approx([2.0, 2.0])
+    now[0] += 10
+    asked.complete(REQUEST)
+    assert len(waited) == 2
+
+
+@pytest.mark.parametrize("url", ["", "localhost:8000", "file:///etc/passwd", "ftp://x", "http://"])
+def test_an_address_that_is_none_is_refused(url):
+    with pytest.raises(InputError, match="give the endpoint's address"):
+        Client(url)

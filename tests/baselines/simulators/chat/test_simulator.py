@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from baselines import registry
+from baselines.simulators.chat.simulator import LETTERS, NUMBERS, Chat
+from benchmark.cli import main
+from benchmark.simulator import ReportsCost, Simulator, UsesWorkspace, Workspace
+from benchmark.trials.catalogue import full_settings
+from tasks.definition import quiet
+from tasks.errors import InputError
+from tasks.types import ScreenImage, Slot, Stimulus
+from tests import mini as mini_task
+from tests.baselines.simulators.chat.stub import says
+
+
+@pytest.fixture
+def stimuli(mini):
+    return [session.stimulus() for session in mini.sessions_at(range(6))]
+
+
+def built(stub, seed=42, **settings):
+    chat = registry.build("chat", {"base_url": stub.url, "model": "m", "retries": 0, "backoff": 0, **settings})
+    chat.fit([], seed)
+    return chat
+
+
+def workspace(tmp_path, said):
+    for name in ("state", "artifacts"):
+        (tmp_path / name).mkdir(exist_ok=True)
+    return Workspace(tmp_path / "state", tmp_path / "artifacts", said.append, quiet)
+
+
+def test_it_keeps_the_contract_and_does_not_store_the_key(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    chat = registry.build("chat", {})
+    assert isinstance(chat, Simulator) and isinstance(chat, UsesWorkspace) and isinstance(chat, ReportsCost)
+    assert "secret" not in json.dumps(full_settings(chat, registry.entry("chat").factory)) + repr(chat)
+
+
+def test_the_screen_the_profile_and_the_question_are_sent(endpoint, stimuli, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "secret")
+    stub = endpoint(lambda body, n: says("B"))
+    built(stub, seed=7, api_key_env="MY_KEY").simulate(stimuli[:1])
+    body = stub.requests[0]
+    image, text = body["messages"][0]["content"]
+    kind, _, data = image["image_url"]["url"].partition(",")
+    assert kind == "data:image/png;base64" and base64.b64decode(data) == stimuli[0].image.encoded()
+    assert text["text"] == f"{stimuli[0].profile}\n{LETTERS}"
+    assert (body["model"], body["temperature"], body["seed"]) == ("m", 0, 7)
+    assert body["logprobs"] is True and body["top_logprobs"] == 20
+    assert stub.headers[0]["Authorization"] == "Bearer secret"
+
+
+def test_a_jpeg_screen_is_sent_as_png(endpoint):
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8), (10, 200, 30)).save(data, format="JPEG")
+    slots = tuple(Slot(str(n), "organic_result", f"Result {n}", (0, 0, 1, 1)) for n in (1, 2))
+    stimulus = Stimulus("s", "u", "q", ScreenImage(data=data.getvalue()), "Search query: x", slots)
+    stub = endpoint(lambda body, n: says("2"))
+    assert built(stub).simulate([stimulus])[0].answer == 1
+    image, text = stub.requests[0]["messages"][0]["content"]
+    sent = Image.open(io.BytesIO(base64.b64decode(image["image_url"]["url"].partition(",")[2])))
+    assert sent.format == "PNG" and sent.size == (8, 8) and text["text"].endswith(NUMBERS)
+
+
+def test_what_is_shown_can_be_chosen(endpoint, stimuli):
+    stub = endpoint(lambda body, n: says("B"))
+    settings = {"image": False, "items": True, "profile": False, "instruction": "Which?", "logprobs": "never"}
+    built(stub, **settings).simulate(stimuli[:1])
+    (part,) = stub.requests[0]["messages"][0]["content"]
+    assert part["text"] == "A. Film 0\nB. Film 1\nC. Film 2\nD. Film 3\nWhich?" and "logprobs" not in stub.requests[0]
+
+
+def test_log_probabilities_become_click_probabilities(endpoint, stimuli):
+    stub = endpoint(lambda body, n: says("B", [{"B": 0.6, "A": 0.2, "C": 0.1, "D": 0.1}]))
+    chat = built(stub)
+    for prediction in chat.simulate(stimuli):
+        np.testing.assert_allclose(prediction.probabilities, [0.2, 0.6, 0.1, 0.1])
+        assert prediction.answer == 1 and prediction.attention is None and prediction.target == "none"
+    cost = chat.cost()
+    assert cost["requests"] == 6 and cost["tokens"] == 606 and cost["failed_sessions"] == 0
+
+
+def test_without_log_probabilities_there_are_answers_alone(endpoint, stimuli):
+    stub = endpoint(lambda body, n: says("D"))
+    found = built(stub).simulate(stimuli)
+    assert {p.answer for p in found} == {3} and all(p.probabilities is None for p in found)
+
+
+def test_a_failed_session_is_uniform_counted_and_told(endpoint, stimuli, tmp_path):
+    def reply(body, n):
+        good = says("B", [{"B": 0.7, "A": 0.3}])
+        return {1: (500, b"", {}), 2: says("none of these"), 3: says("B")}.get(n, good)
+
+    said = []
+    chat = built(endpoint(reply))
+    chat.attach(workspace(tmp_path, said))
+    found = chat.simulate(stimuli)
+    assert [p.session_id for p in found] == [s.session_id for s in stimuli]
+    for failed in (found[1], found[2]):
+        np.testing.assert_allclose(failed.probabilities, 0.25)
+        assert failed.answer is None
+    np.testing.assert_allclose(found[3].probabilities, 0.25)  # an answer without log-probabilities
+    assert found[3].answer == 1 and found[0].answer == 1
+    cost = chat.cost()
+    assert (cost["failed_sessions"], cost["unread_answers"], cost["unanswered_sessions"]) == (2, 1, 1)
+    assert cost["sessions_without_logprobs"] == 1
+    assert said == ["chat failed in 2 of 6 sessions (1 answers named no slot, 1 got none); they count as uniform."]
+
+
+def test_without_log_probabilities_a_failed_session_gets_a_slot_drawn_with_the_seed(endpoint, mini):
+    stimuli = [session.stimulus() for session in mini.sessions_at(range(21))]
+
+    def answers(seed):
+        stub = endpoint(lambda body, n: says("B") if n == 0 else says("?"))
+        return [p.answer for p in built(stub, seed=seed).simulate(stimuli)]
+
+    first = answers(1)
+    assert first == answers(1) and first != answers(2)
+    assert set(first) == {0, 1, 2, 3}
+
+
+def test_an_endpoint_that_is_down_ends_the_trial_and_the_next_attempt_pays_for_nothing_twice(endpoint, mini, tmp_path):
+    stimuli = [s.stimulus() for s in mini.sessions_at(range(21))]
+    up = endpoint(lambda body, n: says("B") if n < 4 else (503, b"", {}))
+    chat = built(up)
+    chat.attach(workspace(tmp_path, []))
+    with pytest.raises(InputError, match="Is it running?"):
+        chat.simulate(stimuli)
+    assert len(up.requests) == 14
+    with (tmp_path / "state" / "answers.jsonl").open("a") as file:
+        file.write('{"session_id": "u1-')  # stopped in the middle of a line
+    again = endpoint(lambda body, n: says("C"))
+    chat = built(again)
+    chat.attach(workspace(tmp_path, []))
+    found = chat.simulate(stimuli)
+    assert [p.answer for p in found] == [1] * 4 + [2] * 17
+    assert len(again.requests) == 17 and chat.cost()["sessions_kept"] == 4
+    assert (tmp_path / "artifacts" / "answers.jsonl").is_file()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"image": False}, "neither image nor items"),
+        ({"retries": -1}, "retries is -1"),
+        ({"timeout": 0}, "above 0"),
+        ({"logprobs": "always"}, "one of auto, never"),
+    ],
+)
+def test_a_wrong_setting_is_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        registry.build("chat", settings)
+
+
+def test_an_endpoint_and_a_model_must_be_named():
+    with pytest.raises(InputError, match="--set base_url=.* model=NAME"):
+        Chat().fit([], 1)
+
+
+def test_a_session_without_a_screen_is_refused(endpoint, stimuli):
+    bare = Stimulus("s", "u", "q", None, "", stimuli[0].slots)
+    with pytest.raises(InputError, match="has no image; prepare the task with images"):
+        built(endpoint(lambda body, n: says("A"))).simulate([bare])
+
+
+def test_the_command_line_runs_it(endpoint, capsys, tmp_path, monkeypatch):
+    """Both settings behind one --set, as the help says."""
+    from tasks import registry as tasks_registry
+
+    mini_task.build(tmp_path)
+    monkeypatch.setitem(tasks_registry.TASKS, "mini", "tests.mini:DEFINITION")
+    stub = endpoint(lambda body, n: says("A", [{"A": 0.4, "B": 0.3, "C": 0.2, "D": 0.1}]))
+    argv = ["run", "--task", "mini", "--data", str(tmp_path / "out"), "--simulators", "chat,uniform"]
+    argv += ["--reference", "uniform", "--seeds", "1,2", "--set", f"base_url={stub.url}", "model=m"]
+    assert main([*argv, "--out", str(tmp_path / "run"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    chat = next(row for row in found["simulators"] if row["name"] == "chat")
+    assert len(stub.requests) == 14 and {r["seed"] for r in stub.requests} == {1, 2}
+    assert "KL" not in chat["metrics"] and chat["metrics"]["AUC"]["mean"] > 0 and chat["failed"] == 0

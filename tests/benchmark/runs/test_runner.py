@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from benchmark.runs.runner import TrialsFailed, run, run_trial
+from benchmark.scores import results, scoring
+from benchmark.trials.configuration import RunConfig
+from benchmark.trials.content import content_digest
+from benchmark.trials.store import TrialStore
+from benchmark.trials.trial import expand
+from tasks.errors import InputError
+from tasks.types import ScreenImage
+from tests.benchmark.toys import Sharp, Toys
+
+pytestmark = pytest.mark.slow
+
+
+def config(*simulators, **values):
+    return RunConfig(task="mini", simulators=simulators, reference=simulators[0], seeds=(1, 2), **values)
+
+
+def test_a_run_writes_what_it_found_and_says_it_the_same_way_when_read_back(mini, tmp_path):
+    found = run(config("sharp", "noisy", "oracle"), mini, Toys(), tmp_path / "run")
+    assert results.read(tmp_path / "run") == found
+    frame = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    assert list(frame.columns) == [
+        "simulator", "seed", "session_id", "attention", "probabilities", "answer", "target"
+    ]  # fmt: skip
+    # Seven test sessions; a deterministic simulator has one seed, a stochastic one has both.
+    assert frame.groupby("simulator").size().to_dict() == {"sharp": 7, "noisy": 14, "oracle": 7}
+    for name in ("predictions", "scores"):
+        metadata = pq.read_schema(tmp_path / "run" / f"{name}.parquet").metadata
+        assert metadata[b"notice"] == b"simulated: seven invented users" and metadata[b"digest"]
+    page = (tmp_path / "run" / "table.md").read_text()
+    assert "invented users" in page and "| sharp" in page
+
+
+def test_means_are_those_of_the_scores_by_user(mini, tmp_path):
+    found = run(config("sharp", "noisy", split="kfold"), mini, Toys(), tmp_path / "run")
+    scores = pd.read_parquet(tmp_path / "run" / "scores.parquet")
+    assert len(scores) == 21 * 3  # every session once per seed
+    for row in found.simulators:
+        for metric, value in row.metrics.items():
+            mine = scores[scores.simulator == row.name]
+            by_session = mine.groupby(["user", "session_id"])[metric].mean()
+            assert value.mean == pytest.approx(by_session.groupby("user").mean().mean())
+
+
+def test_simulators_see_neither_gaze_nor_click(mini, tmp_path):
+    run(config("peeking"), mini, Toys(), tmp_path / "run")  # its own assertions are the test
+
+
+def test_oracles_are_perfect_and_unranked(mini, tmp_path):
+    found = run(config("sharp", "oracle"), mini, Toys(), tmp_path / "run")
+    oracle = found.simulators[1]
+    assert not oracle.ranked and found.simulators[0].ranked
+    assert oracle.metrics["KL"].mean == pytest.approx(0, abs=1e-12)
+    assert oracle.metrics["Accuracy"].mean == 1  # the users of this task click where they looked longest
+    # The oracle is compared, but takes no part in the corrected family.
+    assert all(c.p_holm is None for c in found.comparisons if c.simulator == "oracle")
+
+
+def test_finished_trials_are_not_run_again(mini, tmp_path):
+    run(config("sharp"), mini, Toys(), tmp_path / "run")
+    before, said = Sharp.fitted, []
+    run(config("sharp"), mini, Toys(), tmp_path / "run", report=said.append)
+    assert Sharp.fitted == before and "1 of 1 trials were finished before" in said[0]
+    run(config("sharp"), mini, Toys(), tmp_path / "run", force=True)
+    assert Sharp.fitted == before + 1
+
+
+def test_a_changed_setting_is_another_trial_and_old_results_are_not_scored(mini, tmp_path):
+    first = run(config("sharp"), mini, Toys(), tmp_path / "run")
+    second = run(config("sharp", settings={"sharp.weight": 0.4}), mini, Toys(), tmp_path / "run")
+    assert first.simulators[0].metrics["LogLoss"].mean != second.simulators[0].metrics["LogLoss"].mean
+    assert second.simulators[0].settings == {"weight": 0.4}
+    assert len(finished(tmp_path / "run")) == 2
+
+
+def finished(out):
+    return [folder for folder in (out / "trials").iterdir() if not folder.name.startswith(".")]
+
+
+def test_a_run_that_was_stopped_goes_on_and_ends_the_same(mini, tmp_path):
+    def stop_after_two(standing):
+        if standing.done == 2:
+            raise KeyboardInterrupt
+
+    asked = config("noisy", "sharp", split="kfold")
+    with pytest.raises(KeyboardInterrupt):
+        run(asked, mini, Toys(), tmp_path / "stopped", display=stop_after_two)
+    assert len(finished(tmp_path / "stopped")) == 2
+    assert not (tmp_path / "stopped" / "results.json").exists()
+    assert run(asked, mini, Toys(), tmp_path / "stopped") == run(asked, mini, Toys(), tmp_path / "undisturbed")
+    a, b = (pd.read_parquet(tmp_path / name / "predictions.parquet") for name in ("stopped", "undisturbed"))
+    pd.testing.assert_frame_equal(a, b, check_exact=True)
+
+
+def test_the_same_seed_gives_the_same_predictions(mini):
+    trial = expand(config("noisy"), mini, Toys())[0]
+    (one, cost), (two, _) = run_trial(trial, mini), run_trial(trial, mini)
+    assert set(cost) == {
+        "seconds", "seconds_fit", "seconds_simulate", "peak_memory_bytes", "peak_resident_bytes", "tokens",
+        "flops_estimated",
+    }  # fmt: skip
+    assert cost["tokens"] == 0 and cost["peak_memory_bytes"] > 2**20
+    assert all(np.array_equal(a, b) for a, b in zip(one.attention, two.attention, strict=True))
+    other = expand(config("noisy"), mini, Toys())[1]
+    assert not np.array_equal(one.attention[0], run_trial(other, mini)[0].attention[0])
+
+
+def test_a_session_without_a_claimed_part_counts_with_the_worst_value(mini, tmp_path):
+    said = []
+    found = run(config("faint", "sharp"), mini, Toys(), tmp_path / "run", report=said.append)
+    assert found.simulators[0].failed == 1 and "faint" in said[0]
+    scores = pd.read_parquet(tmp_path / "run" / "scores.parquet")
+    row = scores[(scores.simulator == "faint") & (scores.failed > 0)].iloc[0]
+    assert row.KL == pytest.approx(np.log((1 + 1e-8) / 1e-8)) and row.JS == pytest.approx(np.log(2))
+    assert row.LogLoss == pytest.approx(-np.log(1e-8)) and row.AUC == 0 and row.Accuracy == 0
+    assert row["CSH@5"] == 0 and row["TGO@1"] == 0 and row.Cosine == 0
+
+
+def test_parts_that_are_not_claimed_are_blank_and_not_zero(mini, tmp_path):
+    found = run(config("noisy"), mini, Toys(), tmp_path / "run")
+    assert set(found.simulators[0].metrics) == {
+        "KL", "JS", "Cosine", "CSH@1", "CSH@3", "CSH@5", "TGO@1", "TGO@3", "TGO@5"
+    }  # fmt: skip
+    assert found.simulators[0].metrics["KL"].seed_sd > 0
+
+
+@pytest.mark.parametrize(
+    ("simulator", "message"),
+    [
+        ("forgetful", "returned 6 predictions for 7 sessions"),
+        ("short", "attention has shape \\(2,\\); the session has 4 slots"),
+        ("broken", "ZeroDivisionError: it was never going to work"),
+    ],
+)
+def test_a_simulator_that_misbehaves_is_named_and_nothing_is_scored(mini, tmp_path, simulator, message):
+    with pytest.raises(TrialsFailed, match=message) as error:
+        run(config(simulator), mini, Toys(), tmp_path / "run")
+    assert error.value.results is None
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+def test_an_unknown_simulator_is_refused(mini, tmp_path):
+    with pytest.raises(InputError, match="unknown simulator 'shrap'. Did you mean 'sharp'"):
+        run(config("shrap"), mini, Toys(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_failed_trials_do_not_stop_the_rest_and_are_listed_with_their_log(mini, tmp_path):
+    said, standings = [], []
+    asked = config("sharp", "broken", "noisy", split="kfold")
+    with pytest.raises(TrialsFailed) as error:
+        run(asked, mini, Toys(), tmp_path / "run", report=said.append, display=standings.append)
+    assert [f.trial.fold for f in error.value.failed] == [0, 1, 2, 3, 4]
+    assert {f.line for f in error.value.failed} == {"ZeroDivisionError: it was never going to work"}
+    assert error.value.failed[0].log.read_text().endswith("ZeroDivisionError: it was never going\nto work\n")
+    # What is complete is scored and written; a line says what is missing.
+    assert [row.name for row in error.value.results.simulators] == ["sharp", "noisy"]
+    assert results.read(tmp_path / "run") == error.value.results
+    assert said[-1].startswith("left out of the table for want of trials: broken.")
+    assert (standings[-1].total, standings[-1].done, standings[-1].failed, standings[-1].running) == (20, 15, 5, 0)
+    # The same command tries the failed ones again, and only those.
+    standings.clear()
+    with pytest.raises(TrialsFailed):
+        run(asked, mini, Toys(), tmp_path / "run", display=standings.append)
+    assert standings[-1].total == 5
+
+
+def test_a_simulator_whose_forced_rerun_fails_is_not_scored_from_its_former_trial(mini, tmp_path, monkeypatch):
+    run(config("sharp", "noisy"), mini, Toys(), tmp_path / "run")
+
+    def fail(self, train, seed):
+        raise ValueError("not today")
+
+    monkeypatch.setattr(Sharp, "fit", fail)
+    with pytest.raises(TrialsFailed, match="not today") as error:
+        run(config("sharp", "noisy"), mini, Toys(), tmp_path / "run", force=True)
+    assert [row.name for row in error.value.results.simulators] == ["noisy"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"wieght": 1}, "unknown setting 'wieght'. Did you mean 'weight'"),
+        ({"sharp.wieght": 1}, "setting of sharp: 'wieght'. Did you mean 'weight'"),
+        ({"shrap.weight": 1}, "Did you mean 'sharp'"),
+    ],
+)
+def test_an_unknown_setting_is_refused(mini, tmp_path, settings, message):
+    with pytest.raises(InputError, match=message):
+        run(config("sharp", settings=settings), mini, Toys(), tmp_path / "run")
+
+
+def test_an_unknown_metric_in_the_family_is_refused(mini, tmp_path):
+    with pytest.raises(InputError, match="Did you mean 'LogLoss'"):
+        run(config("sharp", family=("Logloss",)), mini, Toys(), tmp_path / "run")
+
+
+def test_a_folder_that_is_no_run_is_left_alone(mini, tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(InputError, match="is not a run's folder"):
+        run(config("sharp"), mini, Toys(), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_trials_identity_holds_what_can_change_its_outcome(mini):
+    (one, two) = expand(config("noisy"), mini, Toys())
+    assert one.identity() != two.identity()
+    assert expand(config("noisy"), mini, Toys())[0].identity() == one.identity()
+    assert json.loads(json.dumps(one.record()))["digest"] == mini.digests["loo"]
+
+
+def test_a_setting_that_names_material_enters_the_identity_by_its_fingerprint(mini):
+    here, there = {"settings": {"model": "/here"}}, {"settings": {"model": "/there"}}
+    one, two = expand(config("based", **here), mini, Toys())[0], expand(config("based", **there), mini, Toys())[0]
+    assert one.settings["model"] == "/here" and one.identity() == two.identity()
+    assert one.identity() != dataclasses.replace(one, material={"model": "another"}).identity()
+    # Other settings count as ever.
+    assert one.identity() != expand(config("based", settings={"weight": 0.1}), mini, Toys())[0].identity()
+
+
+def test_a_class_in_a_file_enters_the_identity_without_the_files_folder(mini):
+    trial = expand(config("sharp"), mini, Toys())[0]
+    one, two, other = (
+        dataclasses.replace(trial, factory=factory).identity() for factory in ("/a/x.py:C", "/b/x.py:C", "/a/x.py:D")
+    )
+    assert one == two != other
+
+
+def test_the_same_sessions_with_other_words_on_screen_are_another_trial(mini):
+    class Reworded:
+        def __len__(self):
+            return len(mini)
+
+        def session(self, index):
+            session = mini.session(index)
+            slots = tuple(dataclasses.replace(slot, text=slot.text + "!") for slot in session.slots)
+            return dataclasses.replace(session, slots=slots)
+
+    class Redrawn(Reworded):
+        def session(self, index):
+            image = ScreenImage(data=mini.session(index).image.encoded() + b"\0")
+            return dataclasses.replace(mini.session(index), image=image)
+
+    digests = {content_digest(task) for task in (mini, Reworded(), Redrawn())}
+    assert len(digests) == 3
+    assert expand(config("sharp"), mini, Toys())[0].inputs in digests
+
+
+def test_a_damaged_trial_is_named(mini, tmp_path):
+    run(config("sharp"), mini, Toys(), tmp_path)
+    trial = expand(config("sharp"), mini, Toys())[0]
+    folder = TrialStore(tmp_path / "trials").folder(trial)
+    (folder / "predictions.parquet").write_bytes(b"PAR1 nothing")
+    with pytest.raises(InputError, match=f"{trial.identity()} is damaged"):
+        run(config("sharp"), mini, Toys(), tmp_path)
+
+
+def test_a_trial_that_cannot_be_written_leaves_nothing(mini, tmp_path, monkeypatch):
+    import errno
+
+    from benchmark.scores import predictions
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(predictions, "write", full)
+    with pytest.raises(InputError, match="disk is full"):
+        run(config("sharp"), mini, Toys(), tmp_path / "run")
+    assert finished(tmp_path / "run") == []
+
+
+def test_label_attention_has_a_row_of_its_own(mini):
+    from benchmark.scores.predictions import to_frame
+    from benchmark.simulator import Prediction
+
+    sessions = [mini.find(name) for name in scoring.test_slots(mini, "loo")]
+    free = [Prediction(s.session_id, np.ones(4), target="free") for s in sessions]
+    label = [Prediction(s.session_id, s.gaze, target="label") for s in sessions]
+    scores = scoring.score(mini, "loo", to_frame([*free, *label], "x", 0))
+    assert set(scores.simulator) == {"x", "x [label]"}
+    assert scores[scores.simulator == "x [label]"].KL.max() < 1e-9 < scores[scores.simulator == "x"].KL.min()
+
+
+def test_a_long_fit_finds_its_state_again_and_leaves_its_artifacts(mini, tmp_path):
+    asked = config("stubborn")
+    with pytest.raises(KeyboardInterrupt):
+        run(asked, mini, Toys(), tmp_path / "run")
+    found = run(asked, mini, Toys(), tmp_path / "run")
+    (folder,) = finished(tmp_path / "run")
+    assert (folder / "artifacts" / "curves.txt").read_text() == "second attempt"
+    record = json.loads((folder / "trial.json").read_text())
+    assert record["material"] == {"backbone": "abc"} and record["cost"]["tokens"] == 7
+    assert [p.name for p in (tmp_path / "run" / "trials").iterdir() if p.is_dir()] == [folder.name]  # its state is gone
+    assert record["attempts"] == 2 and record["cost"]["seconds"] >= 0
+    assert [row.name for row in found.simulators] == ["stubborn"]
+    assert found.notice == "simulated: seven invented users; its backbone is a toy"
+
+
+def test_label_attention_is_computed_on_request_and_not_ranked(mini, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(config("stubborn", "sharp", label=True), mini, Toys(), tmp_path / "run")
+    found = run(config("stubborn", "sharp", label=True), mini, Toys(), tmp_path / "run")
+    assert [(row.name, row.ranked) for row in found.simulators] == [
+        ("stubborn", True), ("stubborn [label]", False), ("sharp", True)
+    ]  # fmt: skip
+    assert found.simulators[1].metrics["KL"].mean < 1e-9

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+
+import pandas as pd
+import pytest
+
+from benchmark.engines import Failure, Outcome
+from benchmark.runs.runner import run
+from benchmark.scores.predictions import schema
+from benchmark.trials.configuration import RunConfig
+from benchmark.trials.store import TrialStore, read_files, write_files
+from benchmark.trials.trial import expand
+from tasks.errors import InputError
+from tests.benchmark.toys import Toys
+
+
+@pytest.fixture
+def trial(mini):
+    return expand(RunConfig("mini", simulators=("noisy",), reference="noisy", seeds=(1,)), mini, Toys())[0]
+
+
+def outcome():
+    return Outcome(pd.DataFrame(columns=schema().names), {"seconds": 1.5, "tokens": 7}, {"where": "here"})
+
+
+def test_a_finished_trial_keeps_what_there_is_to_know(mini, tmp_path):
+    run(RunConfig("mini", simulators=("noisy",), reference="noisy", seeds=(1,)), mini, Toys(), tmp_path)
+    [folder] = [p for p in (tmp_path / "trials").iterdir() if p.is_dir()]
+    record = json.loads((folder / "trial.json").read_text())
+    assert record["settings"] == {"scale": 1.0} and record["digest"] == mini.digests["loo"] and record["inputs"]
+    assert set(record["cost"]) >= {"seconds", "peak_memory_bytes", "tokens", "flops_estimated"}
+    environment = record["environment"]
+    assert environment["engine"] == "local" and environment["threads"] == 1 and environment["where"]
+    assert environment["packages"]["numpy"] and environment["platform"]
+    assert record["attempts"] == 1 and record["finished"].endswith("+00:00")
+    assert (folder / "predictions.parquet").is_file()
+
+
+def test_what_an_attempt_leaves_is_there_for_the_next_one(trial, tmp_path):
+    store = TrialStore(tmp_path)
+    state, artifacts = store.begin(trial, "here")
+    (state / "epoch-3").write_bytes(b"3")
+    store.log(trial, "epoch 3 is done")
+    path = store.fail(trial, Failure("it broke", "Traceback\nit broke"))
+    assert path.read_text() == "epoch 3 is done\nTraceback\nit broke\n"
+    assert json.loads((path.parent / "failure.json").read_text())["line"] == "it broke"
+    # The next attempt finds the checkpoint and is no failure yet.
+    store.begin(trial, "there")
+    assert store.state(trial) == {"epoch-3": b"3"} and not (path.parent / "failure.json").exists()
+    (artifacts / "curve.txt").write_text("down")
+    store.put(trial, outcome())
+    assert not store.working(trial).exists() and store.finished(trial) and store.seconds(trial) == 1.5
+    assert read_files(store.folder(trial) / "artifacts") == {"curve.txt": b"down"}
+    assert (store.folder(trial) / "log.txt").read_text().startswith("epoch 3 is done")
+    assert json.loads((store.folder(trial) / "trial.json").read_text())["attempts"] == 2
+
+
+def test_a_checkpoint_that_arrives_replaces_the_one_before_as_a_whole(trial, tmp_path):
+    store = TrialStore(tmp_path)
+    store.begin(trial)
+    store.keep(trial, {"a": b"1", "deep/b": b"2"})
+    store.keep(trial, {"deep/b": b"3"})
+    assert store.state(trial) == {"deep/b": b"3"}
+    store.put(trial, outcome(), {"fit/curve.txt": b"down"})
+    assert read_files(store.folder(trial) / "artifacts") == {"fit/curve.txt": b"down"}
+
+
+@pytest.mark.parametrize("name", ["../out", "/etc/out", "a/../../out", ""])
+def test_a_file_name_that_leads_out_of_its_folder_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="leads out of its folder"):
+        write_files(tmp_path / "in", {name: b""})
+    assert list(tmp_path.rglob("out")) == []
+
+
+def hold(root, held, release):
+    with TrialStore(root).lock():
+        held.set()
+        release.wait(30)
+
+
+def test_two_runs_in_one_folder_are_refused_and_a_dead_one_holds_nothing(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path / "run" / "trials", held, release))
+    other.start()
+    try:
+        assert held.wait(60)
+        with (
+            pytest.raises(InputError, match="another run is at work in .*run"),
+            TrialStore(tmp_path / "run/trials").lock(),
+        ):
+            pass
+        other.kill()
+        other.join()
+        with TrialStore(tmp_path / "run" / "trials").lock():
+            pass
+    finally:
+        other.kill()
+        other.join()

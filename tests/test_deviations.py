@@ -85,11 +85,11 @@ def test_a_measured_cell_reads_as_the_document_does():
         Effect("KL of x", 1.0, 0.75, 83, "AdSERP replay, recorded", half_width=0.125),
         Effect("Accuracy", 0.5, 0.5, 83, "AdSERP replay, recorded", n_there=80),
     ]
-    text = cell(Deviation("x", None, "no posters are at hand"), effects)
+    text = cell(Deviation("x", None, "no posters are available"), effects)
     assert text == (
         "KL of x 1.000 → 0.750 (-0.250 ± 0.125) [n = 83 sessions; AdSERP replay, recorded]<br>"
         "Accuracy 0.500 → 0.500 (+0.000) [n = 80 and 83 sessions; AdSERP replay, recorded]<br>"
-        "Not measurable here: no posters are at hand."
+        "Not measurable here: no posters are available."
     )
     before = "words\n| `x`: a | b | c | – |\n| `y`: d | e | f | old |\n"
     after = filled(before, {"x": text})

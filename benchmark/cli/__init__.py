@@ -72,7 +72,7 @@ def overview() -> str:
     verbs = "\n".join(f"  {name:<{width}}  {text}" for name, text in VERBS.items())
     return (
         "usage: python -m benchmark VERB [options]\n\n"
-        "Benchmark of user simulators whose attention and clicks are held against human gaze.\n\n"
+        "Benchmark of user simulators whose attention and clicks are compared with human gaze.\n\n"
         f"verbs:\n{verbs}\n\n"
         "python -m benchmark VERB --help   the options of a verb\n"
         "python -m benchmark --version     the version"

@@ -1,4 +1,4 @@
-"""What is measured on: recorded AdSERP trials where they are at hand, the built-in simulated sample, the stand-in."""
+"""What is measured on: recorded AdSERP trials where they are available, the built-in simulated sample, the stand-in."""
 
 from __future__ import annotations
 

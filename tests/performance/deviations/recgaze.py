@@ -1,4 +1,4 @@
-"""Deviations in how RecGaze is read; on the simulated sample, as the recordings are not at hand."""
+"""Deviations in how RecGaze is read; on the simulated sample, as the recordings are not available."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.recgaze.files import EVENTS
 from tests.performance.deviations.material import Material
 from tests.performance.deviations.measuring import SIMULATED, Deviation, Effect, both, divergence, folds, tested
 
-REAL = "the same on RecGaze itself, whose recordings are not at hand"
+REAL = "the same on RecGaze itself, whose recordings are not available"
 
 
 def visible(material: Material) -> list[Effect]:
@@ -66,5 +66,5 @@ def page_of_click(material: Material) -> list[Effect]:
 DEVIATIONS = (
     Deviation("recgaze-visible", visible, REAL),
     Deviation("recgaze-page", page_of_click, REAL),
-    Deviation("recgaze-posters", None, "no posters are at hand, nor a model that knows films"),
+    Deviation("recgaze-posters", None, "neither posters nor a model that knows films are available"),
 )

@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from baselines import probing  # noqa: E402
 from benchmark.metrics import Metric, all_metrics, evaluate_sessions  # noqa: E402
+from benchmark.metrics.families import family  # noqa: E402
 from benchmark.metrics.registry import MODULES  # noqa: E402
 from tasks import registry as tasks_registry  # noqa: E402
 from tasks.card import sections  # noqa: E402
@@ -130,7 +131,7 @@ def metric_page(module: str) -> str:
     summary, paragraphs = _docstring(f"benchmark.metrics.{module}")
     name = found[0].name if len(found) == 1 else found[0].name.split("@")[0] + "@k"
     first = found[0]
-    part = "attention" if first.part == "attention" else "probabilities"
+    part = family(first.family).parts[0]
     code = EXAMPLE.format(
         gaze=GAZE,
         click=CLICK,

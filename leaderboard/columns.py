@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmark.metrics import Metric, all_metrics
+from benchmark.metrics.families import main_metrics
 from benchmark.output.tables import number
 from leaderboard.derived import Estimate, Normalised, normalise, personal_gain
 from leaderboard.ranking import Ranking, rank
 from leaderboard.results import ResultsTable
 from leaderboard.text import plain
 
-HEADLINE = ("KL", "Accuracy", "LogLoss", "AUC")
-"""The metrics a table shows first: the family that the suite's own comparisons are corrected over."""
+HEADLINE = main_metrics()
+"""The metrics a table shows first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.comparison import t_limits
 from leaderboard.entries import SHARED, SWAPPED
-from leaderboard.references import HUMAN, PRIOR
+from leaderboard.references import PRIOR
 from leaderboard.results import ResultsTable
 
 Floats = NDArray[np.float64]
@@ -69,8 +69,8 @@ def scale(table: ResultsTable, metric: int) -> tuple[float, float, str]:
     Returns:
         Mean of the position prior, mean of the human reference, and why there is none (then they are NaN).
     """
-    prior, human = table.find(PRIOR), table.find(HUMAN[table.metrics[metric].against])
-    name = HUMAN[table.metrics[metric].against]
+    prior, human = table.find(PRIOR), table.find(table.metrics[metric].human_reference)
+    name = table.metrics[metric].human_reference
     if prior is None:
         return math.nan, math.nan, f"the board does not hold the {PRIOR}"
     if human is None:

@@ -31,11 +31,7 @@ if TYPE_CHECKING:
 PRIOR = "position-prior"
 """The 0 of a normalised score."""
 
-GAZE_ORACLE = "gaze-oracle"
 OTHERS = "other-users"
-
-HUMAN = {"click": GAZE_ORACLE, "gaze": OTHERS}
-"""What a metric is held against -> the reference that is the 1 of its normalised score."""
 
 MIN_OTHERS = 3
 """Fewer other users on a screen do not stand for people."""

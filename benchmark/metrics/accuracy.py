@@ -27,7 +27,7 @@ def accuracy(block: Block) -> Floats:
 METRICS = (
     Metric(
         name="Accuracy",
-        part="click",
+        family="click",
         against="click",
         needs=("answer", "probabilities"),
         higher_is_better=True,

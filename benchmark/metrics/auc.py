@@ -24,7 +24,7 @@ def auc(block: Block) -> Floats:
 METRICS = (
     Metric(
         name="AUC",
-        part="click",
+        family="click",
         against="click",
         needs=("probabilities",),
         higher_is_better=True,

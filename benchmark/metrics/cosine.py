@@ -27,7 +27,7 @@ def cosine(block: Block) -> Floats:
 METRICS = (
     Metric(
         name="Cosine",
-        part="attention",
+        family="attention",
         against="gaze",
         needs=("attention",),
         higher_is_better=True,

@@ -24,7 +24,7 @@ def csh(block: Block, k: int) -> Floats:
 METRICS = tuple(
     Metric(
         name=f"CSH@{k}",
-        part="attention",
+        family="attention",
         against="click",
         needs=("attention",),
         higher_is_better=True,

@@ -24,6 +24,7 @@ import evaluate
 import numpy as np
 
 from benchmark.metrics import registry
+from benchmark.metrics.families import family
 from benchmark.metrics.sessions import evaluate_sessions
 from tasks.errors import unknown_name
 
@@ -38,7 +39,7 @@ def schema(name: str) -> str:
         InputError: There is no such metric.
     """
     metric = registry.get(name)
-    return f"{'attention' if metric.part == 'attention' else 'probabilities'}-{metric.against}"
+    return f"{family(metric.family).parts[0]}-{metric.against}"
 
 
 def names(of_schema: str) -> tuple[str, ...]:

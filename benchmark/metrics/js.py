@@ -37,7 +37,7 @@ def js(block: Block) -> Floats:
 METRICS = (
     Metric(
         name="JS",
-        part="attention",
+        family="attention",
         against="gaze",
         needs=("attention",),
         higher_is_better=False,

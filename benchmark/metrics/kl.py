@@ -30,7 +30,7 @@ def kl(block: Block) -> Floats:
 METRICS = (
     Metric(
         name="KL",
-        part="attention",
+        family="attention",
         against="gaze",
         needs=("attention",),
         higher_is_better=False,

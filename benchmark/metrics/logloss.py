@@ -30,7 +30,7 @@ def logloss(block: Block) -> Floats:
 METRICS = (
     Metric(
         name="LogLoss",
-        part="click",
+        family="click",
         against="click",
         needs=("probabilities",),
         higher_is_better=False,

@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
 
+from benchmark.metrics import families
 from benchmark.metrics.block import Block, Floats
 from tasks.errors import unknown_name
 
@@ -29,12 +29,12 @@ PAPER = "Huang et al. 2026, Through Their Eyes, arXiv 2604.09368"
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric, declared beside its function.
+    """One metric, declared next to its function.
 
     Attributes:
         name: Column name, such as ``CSH@1``.
-        part: What it judges: ``attention`` or ``click``.
-        against: What it holds that against: the human ``gaze`` or the human ``click``.
+        family: The family of ``benchmark.metrics.families`` that it belongs to.
+        against: What a prediction is compared with, a key of the family's ``human``: ``gaze`` or ``click``.
         needs: The parts of a prediction (``attention``, ``probabilities``, ``answer``) that it can be
             computed from; any one of them is enough, an earlier one is preferred.
         higher_is_better: Direction.
@@ -47,8 +47,8 @@ class Metric:
     """
 
     name: str
-    part: Literal["attention", "click"]
-    against: Literal["gaze", "click"]
+    family: str
+    against: str
     needs: tuple[str, ...]
     higher_is_better: bool
     range: tuple[float, float]
@@ -57,6 +57,20 @@ class Metric:
     citation: str
     definition: str
     function: Callable[[Block], Floats] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.against not in families.family(self.family).human:
+            raise ValueError(f"the family '{self.family}' has no human reference for '{self.against}' ({self.name})")
+
+    @property
+    def prior(self) -> str:
+        """The simulator at 0 of its normalised score."""
+        return families.family(self.family).prior
+
+    @property
+    def human_reference(self) -> str:
+        """What is at 1 of its normalised score."""
+        return families.family(self.family).human[self.against]
 
     @property
     def arrow(self) -> str:

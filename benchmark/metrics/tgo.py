@@ -27,7 +27,7 @@ def tgo(block: Block, k: int) -> Floats:
 METRICS = tuple(
     Metric(
         name=f"TGO@{k}",
-        part="attention",
+        family="attention",
         against="gaze",
         needs=("attention",),
         higher_is_better=True,

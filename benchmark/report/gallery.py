@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmark import statistics
 from benchmark.metrics import get
+from benchmark.metrics.families import family
 from benchmark.output import drawing
 from benchmark.report import reading
 from benchmark.report.reading import Run
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
     from tasks.task import Task
 
-METRIC = "KL"
+METRIC = family("attention").headline
+"""What chooses the sessions that are shown."""
+
 BUDGET = 1_400_000
 """Bytes of all pictures together; base64 makes a third more of them."""
 

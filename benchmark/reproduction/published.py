@@ -68,7 +68,7 @@ def _beside(table: Table, layout: Layout, row: Row, labelled: Row | None) -> lis
     printed = {m: _printed(paper, m) for m in table.metrics if m in paper.cells}
     differences = {}
     for metric, cell in printed.items():
-        source = labelled if labelled is not None and get(metric).part == "attention" else row
+        source = labelled if labelled is not None and "attention" in get(metric).needs else row
         ours = source.cells.get(metric)
         if ours is not None:
             differences[metric] = Cell(ours.value - cell.value)

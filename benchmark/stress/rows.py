@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from benchmark.metrics import get
+from benchmark.metrics.families import main_metrics
 from benchmark.scores import scoring
 from benchmark.stress import conditions as c
 from benchmark.stress import measures as m
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from tasks.task import Task
 
 OWN = "own"
-PERSONAL_METRICS = ("KL", "Accuracy", "LogLoss", "AUC")
 LEVEL = 0.05
 FEW = 4
 """Metrics without a difference are counted instead of named where there are more."""
@@ -175,7 +175,7 @@ def swap_users(
         return [not_applicable(c.SWAP_USERS, name, why)]
     rows = []
     found: dict[str, Estimate] = {}
-    for metric in PERSONAL_METRICS:
+    for metric in main_metrics():
         table = side_by_side(scores, metric)
         if OWN not in table or c.SWAP_USERS not in table:
             continue

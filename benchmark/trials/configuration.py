@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.files import plain_yaml
+from benchmark.metrics.families import main_metrics
 from tasks.errors import InputError, unknown_name
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -52,7 +53,7 @@ class RunConfig:
     settings: Mapping[str, object] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)
     reference: str = "position-prior"
-    family: tuple[str, ...] = ("KL", "Accuracy", "LogLoss", "AUC")
+    family: tuple[str, ...] = main_metrics()
     alpha: float = 0.05
     label: bool = False
 

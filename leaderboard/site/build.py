@@ -17,7 +17,7 @@ from leaderboard.columns import HEADLINE, Cell, View
 from leaderboard.derived import scale
 from leaderboard.entries import ResultRecord, values_of
 from leaderboard.printing import notices, order
-from leaderboard.references import HUMAN, PRIOR
+from leaderboard.references import PRIOR
 from leaderboard.site.environment import ASSETS, embedded, environment
 from leaderboard.site.figures import heatmap
 from leaderboard.site.pictures import Pictures
@@ -229,7 +229,7 @@ def _bounds(t: SiteTable) -> list[Bounds]:
 
     found = []
     for j, metric in enumerate(table.metrics):
-        human = HUMAN[metric.against]
+        human = metric.human_reference
         first = [int(i) for i in np.flatnonzero(ranking.place[:, j] == 1)]
         best = min(first, key=lambda i: t.rows[i].name) if first else None
         resolves = float(ranking.resolves[j])

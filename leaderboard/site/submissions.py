@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from benchmark.metrics import Metric
+from benchmark.metrics.families import headlines
 from benchmark.output import units
 from benchmark.output.tables import number
 from benchmark.stress.records import StressRow
@@ -275,7 +276,7 @@ def _spreads(t: SiteTable, index: int) -> list[Markup]:
     return drawn
 
 
-def extreme_sessions(t: SiteTable, row: Row, names: Sequence[str] = ("KL", "LogLoss"), each: int = 2) -> Any:
+def extreme_sessions(t: SiteTable, row: Row, names: Sequence[str] = headlines(), each: int = 2) -> Any:
     """Return the best and the worst sessions of a line: (metric, [(word, session position, value)]).
 
     By the first of ``names`` that it claims, mean over seeds; ties go to the earlier session. None if it claims none

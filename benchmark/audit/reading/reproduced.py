@@ -208,7 +208,7 @@ def _compared(line: Line, metric: str, cells: Mapping[tuple[str, str, str, str],
     """
     table, backbone, operator, method = line.key
     labelled = cells.get((table, backbone, operator, method + LABEL))
-    if labelled is not None and metric in names() and get(metric).part == "attention":
+    if labelled is not None and metric in names() and "attention" in get(metric).needs:
         return labelled[metric].mean if metric in labelled else None
     return cells[line.key][metric].mean
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmark.files import plain_yaml
 from benchmark.metrics import get
+from benchmark.metrics.families import headlines
 from tasks.errors import InputError, unknown_name
 
 SEARCHES = ("grid", "random")
@@ -61,7 +62,7 @@ class Space:
     search: str = "grid"
     samples: int = 16
     seed: int = 42
-    score: tuple[str, ...] = ("KL", "LogLoss")
+    score: tuple[str, ...] = headlines()
     early_stopping: bool = True
 
     def candidates(self) -> list[dict[str, object]]:
@@ -100,7 +101,7 @@ def read_space(path: Path) -> Space:
         raise unknown_name(f"search in {path}:", str(search), SEARCHES)
     settings = {str(name): _values(path, str(name), value, search) for name, value in raw["settings"].items()}
     numbers = {key: _whole(path, key, raw[key]) for key in ("samples", "seed") if key in raw}
-    score = raw.get("score", ["KL", "LogLoss"])
+    score = raw.get("score", list(headlines()))
     if not isinstance(score, list) or not score:
         raise InputError(f"{path}: 'score' must be a list of metrics, not {score!r}.")
     for metric in score:

@@ -40,7 +40,7 @@ def test_directions_and_parts():
     lower = [m.name for m in all_metrics() if not m.higher_is_better]
     assert lower == ["KL", "JS", "LogLoss"]
     assert [m.arrow for m in map(get, ("KL", "AUC"))] == ["↓", "↑"]
-    assert [m.name for m in all_metrics() if m.part == "click"] == ["Accuracy", "LogLoss", "AUC"]
+    assert [m.name for m in all_metrics() if m.family == "click"] == ["Accuracy", "LogLoss", "AUC"]
     against_click = ["CSH@1", "CSH@3", "CSH@5", "Accuracy", "LogLoss", "AUC"]
     assert [m.name for m in all_metrics() if m.against == "click"] == against_click
 
@@ -105,7 +105,7 @@ def test_a_new_metric_is_one_file_and_one_line(monkeypatch):
     twin.METRICS = (
         registry.Metric(
             name="MaxAttention",
-            part="attention",
+            family="attention",
             against="gaze",
             needs=("attention",),
             higher_is_better=True,

@@ -3,8 +3,8 @@
     python docs/generate.py           # writes docs/README.md, docs/tasks, docs/metrics, docs/operators
     python docs/generate.py --check   # writes nothing; names the pages that are stale, exit status 1 if there are any
 
-What a page says stands in the registries, in docstrings, in the simulated samples and in the cost table of
-``docs/probing.md``; its numbers are computed here. A test holds the files against what this gives.
+What a page says comes from the registries, docstrings, simulated samples and the cost table of
+``docs/probing.md``; its numbers are computed here. A test compares the files with what this gives.
 """
 
 from __future__ import annotations

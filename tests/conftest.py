@@ -1,4 +1,4 @@
-"""What every test shares: a cache of its own, and the real data where it lies beside the project."""
+"""What every test shares: a cache of its own, and the real data where it is in a folder next to the project."""
 
 from __future__ import annotations
 

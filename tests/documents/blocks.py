@@ -17,8 +17,8 @@ class Block:
     Attributes:
         document: The file, relative to the root.
         line: Number of its first line.
-        language: What stands behind the fence.
-        text: What stands between the fences, without their indent.
+        language: The word after the fence.
+        text: The lines between the fences, without their indent.
         printed: The text block that follows directly, if it does: what a generated example prints.
     """
 

@@ -1,4 +1,4 @@
-"""Where the commands of the documents are not run exactly as they stand, and why.
+"""Where the commands of the documents are not run exactly as printed, and why.
 
 ``test_blocks.py`` runs every command. One that is changed before it is run is listed here; the changes make it small,
 or give it what the reader would: a folder, a port, the installation that is there already. An entry that nothing
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class InPlace(NamedTuple):
-    """A change to a command before it is run; the verb's own parser reads the command as it stands, too.
+    """A change to a command before it is run; the verb's own parser reads the command as it is, too.
 
     Attributes:
         pattern: What is replaced.
-        by: What stands in its place; ``{names}`` are things of the workshop.
+        by: What takes its place; ``{names}`` are things of the workshop.
         reason: Why.
     """
 
@@ -30,7 +30,7 @@ class InPlace(NamedTuple):
 
 _THEIRS = "something of the reader's: a small one of the same kind"
 _LONG = "takes minutes with the pocket backbones"
-_INSTALLED = "the environment that the tests run in stands for the one that would be set up"
+_INSTALLED = "the environment that the tests run in replaces the one that would be set up"
 _PROOF = "takes minutes to hours"
 _TINY = "--backbone qwen3-vl={tiny[qwen3_vl]},internvl3.5={tiny[internvl]}"
 
@@ -38,7 +38,7 @@ IN_PLACE = (
     InPlace(r"^make run$", "make -o .venv/.installed BIN={few} run", f"{_INSTALLED}, with options for a small run"),
     InPlace(r"^make test$", "PYTEST_ADDOPTS={quick_tests} make -o .venv/.tested BIN={programs} test",
             f"{_INSTALLED}, with a few of the tests: these here are among all"),
-    InPlace(r"^\.venv/bin/(python -m pytest .*)$", r"PYTEST_ADDOPTS={quick_tests} \1", "likewise"),
+    InPlace(r"^\.venv/bin/(python -m pytest .*)$", r"PYTEST_ADDOPTS={quick_tests} \1", "the same tests"),
     InPlace(r"^pip install 'gazebench(\[\w+\])'$",
             r"pip install --dry-run --no-index --no-build-isolation --disable-pip-version-check .\1", _INSTALLED),
     InPlace(r"(?<= prepare --task )(\S+)(.* --raw) DIR\b", r"\1\2 {raw[\1]}", _THEIRS),
@@ -60,7 +60,7 @@ IN_PLACE = (
     InPlace(r"(?<= supersede )OLD@VERSION NEW@VERSION",
             "{submitted[old]} {submitted[new]}", "submissions on the board"),
     InPlace(r"\bbase_url=\S+ model=NAME\b", "base_url={endpoint} model=stub", "an endpoint in this process"),
-    InPlace(r"\b3fa2b1c9\b", "{trial}", "a trial of the run at hand"),
+    InPlace(r"\b3fa2b1c9\b", "{trial}", "a trial of the workshop's run"),
     InPlace(r"^(?!.* --address )(.* benchmark tune .*|.* --preset tuned --engine ray|.* --engine ray --deepspeed .*)$",
             r"\1 --address auto", "each Ray takes seconds to start: one cluster for all documents; `run --task recgaze "
             "--engine ray` of the README starts its own"),

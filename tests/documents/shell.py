@@ -121,7 +121,7 @@ class Warm:
 
     Args:
         shell: Ends it.
-        environment: What it has beside that of the shell's commands.
+        environment: What it has in addition to that of the shell's commands.
     """
 
     def __init__(self, shell: Shell, environment: Mapping[str, str]) -> None:

@@ -125,7 +125,7 @@ def run_apart(
 
 
 def parse(words: list[str], where: str) -> argparse.Namespace:
-    """Return what a verb's own parser makes of a command as it stands in the document."""
+    """Return what a verb's own parser makes of a command as the document has it."""
     verb, *rest = words
     assert verb in VERBS, f"{where}: there is no verb {verb}"
     parser = argparse.ArgumentParser(prog=verb, allow_abbrev=False, exit_on_error=False)

@@ -175,7 +175,7 @@ class Workshop:
 
     @property
     def programs(self) -> Path:
-        """The folder of this interpreter and of the tools installed beside it."""
+        """The folder of this interpreter and of the tools installed next to it."""
         return Path(sys.executable).parent
 
     @cached_property

@@ -4,7 +4,7 @@
 
 Every deviation of docs/deviations.md is measured both ways on the same data or predictions: ``there`` as the paper or
 its reference implementation is described (where neither says, the plainest other way), ``here`` as the suite does it.
-DIR is a folder of AdSERP's replay layout, with the raw layout in ``raw`` beside it or in --raw. Everything else is
+DIR is a folder of AdSERP's replay layout, with the raw layout in ``raw`` next to it or in --raw. Everything else is
 measured on the built-in sample, which is simulated, and on the pocket backbone, which is a stand-in: such numbers tell
 how far a choice can move a number, not how far it moves that of a published model.
 
@@ -55,7 +55,7 @@ def measure(deviation: Deviation, material: Material) -> tuple[list[tuple[str, .
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of AdSERP's replay layout")
-    parser.add_argument("--raw", type=Path, help="folder of AdSERP's raw layout; by default raw beside --data")
+    parser.add_argument("--raw", type=Path, help="folder of AdSERP's raw layout; default: 'raw' next to --data")
     names = [deviation.name for deviation in DEVIATIONS]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help="measure only these")
     parser.add_argument("--write", action="store_true", help="put the effects into docs/deviations.md")
@@ -65,8 +65,8 @@ def main() -> None:
     if options.raw is not None and not (options.raw / "mouse-movement-data").is_dir():
         parser.error(f"{options.raw} holds no folder mouse-movement-data; give a folder of AdSERP's raw layout.")
     replay = options.data or (DATA if DATA.is_dir() else None)
-    beside = replay.parent / "raw" if replay is not None else None
-    raw = options.raw or (beside if beside is not None and beside.is_dir() else None)
+    next_to = replay.parent / "raw" if replay is not None else None
+    raw = options.raw or (next_to if next_to is not None and next_to.is_dir() else None)
     material = Material(replay, raw)
     table, measured = [], {}
     start = time.perf_counter()

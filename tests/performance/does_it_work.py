@@ -102,7 +102,7 @@ def swapped(sessions: Sequence[Session]) -> list[Session]:
 
 
 def permuted(sessions: Sequence[Session], seed: int) -> list[Session]:
-    """Return the sessions with their users dealt out anew, so that a user's sessions have nothing in common."""
+    """Return the sessions with their users dealt out again, so that a user's sessions have nothing in common."""
     users = np.random.default_rng(seed).permutation([s.user for s in sessions])
     return [dataclasses.replace(s, user=str(user)) for s, user in zip(sessions, users, strict=True)]
 
@@ -221,7 +221,7 @@ def kept(folder: Path, identity: dict[str, object]) -> Path:
 
 
 def sources() -> str:
-    """Return a digest of what the results depend on beside settings and weights: the simulated sample's code."""
+    """Return a digest of what the results depend on apart from settings and weights: the simulated sample's code."""
     digest = hashlib.sha256()
     for path in sorted((Path(__file__).parents[2] / "tasks" / "recgaze").glob("sample*.py")):
         digest.update(path.read_bytes())
@@ -239,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--habits", type=float, default=1.0, help="strength of personal habits; 1 is the sample's")
     parser.add_argument("--backbone", default="pocket-qwen3vl")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, beside pocket.yaml's"
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, in addition to pocket.yaml's"
     )
     parser.add_argument("--skip-no-habits", action="store_true", help="leave out the fourth question")
     chosen = parser.parse_args(arguments)

@@ -3,7 +3,7 @@
 Made-up submissions are scored and stored on the simulated samples of two tasks, then the site is built in a fresh
 process (reading the board included), then its pages are opened from the disk in headless Chromium. The wall clock is
 printed, not asserted; on a machine that is busy with other things it says little, so the processor time of the build
-stands beside it.
+is printed next to it.
 
     python tests/performance/leaderboard_scale.py --submissions 1000 --folder DIR
 

@@ -4,7 +4,7 @@
 
 DIR is the replay folder (trials/*.json and png/*.jpg). Boxes are matched one to one at IoU >= 0.5. A box that the
 finder types as a widget counts neither way: it is no false find, and a given box of which it covers half or more is
-set aside. Two harder readings of recall stand beside it: "by IoU" sets aside only given boxes that match a widget one
+set aside. Two harder readings of recall follow: "by IoU" sets aside only given boxes that match a widget one
 to one at IoU >= 0.5; "nothing aside" counts every given box that is typed as a widget as missed. The clicked slot
 agrees if both sets of boxes name the same element, or both none. Below the totals: every trial with a miss, a false
 find or another slot.

@@ -1,4 +1,4 @@
-"""What probing costs beside plain prompt tuning and full eager autograd: training steps and evaluations per operator.
+"""What probing costs next to plain prompt tuning and full eager autograd: training steps and evaluations per operator.
 
 One random Qwen3-VL text stack, one prompt, one screen; the variants of a table run in turn (A B C, A B C, ...) and a
 ratio is the median of the rounds' own ratios. Time on one CPU thread is the process's own. Peak memory is measured

@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
     parser.add_argument(
-        "--only", nargs="+", choices=list(ENGINES), metavar="ENGINE", help="these, held against the first of them"
+        "--only", nargs="+", choices=list(ENGINES), metavar="ENGINE", help="these, each compared with the first of them"
     )
     arguments = parser.parse_args()
     task = tasks.load("recgaze", "sample")

@@ -3,7 +3,7 @@
     python tests/performance/ray_overhead.py
 
 The cost of a null trial is a difference of two runs, so that starting Ray is not in it. The gain of a second worker is
-a ratio of two runs on the same machine; beside it stands what two plain processes gain there without Ray, at the same
+a ratio of two runs on the same machine; next to it is what two plain processes gain there without Ray, at the same
 time and with the same work: no engine can give more. On a busy machine that is little; trials that wait instead of
 computing then still show what the engine itself takes.
 """

@@ -1,4 +1,4 @@
-"""A RecGaze folder of a million events: ``prepare`` and the suite's reader beside reading with csv.DictReader.
+"""A RecGaze folder of a million events: ``prepare`` and the suite's reader compared with csv.DictReader.
 
 Writes a simulated folder into a temporary place and goes through it in five ways in turn, each in a process of its own
 that has gone through a small folder before (so that no import is timed): ``prepare`` without images, from the raw

@@ -168,7 +168,7 @@ def cursor_events(material: Material) -> list[Effect]:
         with trial.source.open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file)]
         start = min(float(row["timestamp"]) for row in rows)
-        # The width of the window stands in another file; x of a click is in both readings.
+        # The width of the window is in another file; x of a click is in both readings.
         at = next(row for row in rows if row["event"] == "click")
         by = float(trial.clicks.x[0]) / float(at["xpos"])
         chosen = sorted(

@@ -37,7 +37,7 @@ Folds = Sequence[tuple[Sequence[int], Sequence[int]]]
 class Effect:
     """One number both ways.
 
-    ``n`` counts ``of``, for instance 93 sessions, and ``n_there`` likewise where it was computed on others there;
+    ``n`` counts ``of``, for instance 93 sessions, and ``n_there`` does so where it was computed on others there;
     ``data`` names the recordings and the model, if there is one. ``half_width`` is that of the 95 % t interval of the
     difference, paired over users, where both were computed on the same sessions.
     """

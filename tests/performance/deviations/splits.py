@@ -91,14 +91,14 @@ def every_session(material: Material) -> list[Effect]:
 
 
 def dealer(material: Material) -> list[Effect]:
-    """Hold folds whose dealer starts anew at every user against those of the suite."""
+    """Compare folds whose dealer starts again at every user with those of the suite."""
     effects = []
     for sessions, data in ((material.adserp, ADSERP), (material.recgaze, SIMULATED)):
         users = [s.user for s in sessions]
-        anew = Counter(place % FOLDS for indices in shuffled(users, 42) for place in range(len(indices)))
+        restarted = Counter(place % FOLDS for indices in shuffled(users, 42) for place in range(len(indices)))
         on = Counter(k_fold(users))
         for what, pick in (("smallest fold", min), ("largest fold", max)):
-            sizes = [pick(found[fold] for fold in range(FOLDS)) for found in (anew, on)]
+            sizes = [pick(found[fold] for fold in range(FOLDS)) for found in (restarted, on)]
             effects.append(Effect(what, *sizes, len(sessions), data, digits=0))
     return effects
 

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmark.stress.naming import transfer_target
 from leaderboard.text import plain
 from tasks.errors import InputError
 
@@ -31,8 +30,10 @@ OWN, SHARED, SWAPPED = "own", "shared", "swapped"
 RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL = "relabel", "layout", "true-label", "wrong-label"
 CONDITIONS = (OWN, SHARED, SWAPPED, RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL)
 """Predictions under the user's own prompt, one prompt for all users, and another user's prompt (the control); and those
-of the stress tests: labels dealt anew, columns mirrored, attention for the true click and for a wrong one. Beside these
-there are transfers to other tasks, ``transfer-TASK@VERSION`` (:func:`is_condition`)."""
+of the stress tests: labels shuffled, columns mirrored, attention for the true click and for a wrong one."""
+
+_OLD_TRANSFER = re.compile(r"transfer-[a-z0-9][a-z0-9-]{0,59}@[0-9A-Za-z][0-9A-Za-z.+_-]{0,29}", re.ASCII)
+"""Conditions of older records: predictions of another task's test sessions."""
 
 MAX_TEXT = 4_000
 MAX_ITEMS = 100
@@ -98,9 +99,10 @@ class ResultRecord:
         split: Split name.
         digest: Of the task's sessions and this split; only results of one digest are compared.
         seeds: Seeds of the predictions.
-        conditions: Which of ``CONDITIONS`` there are predictions for.
+        conditions: Which of ``CONDITIONS`` there are predictions for; in older records also transfers.
         predictions: Canonical digest of the predictions (``scoring.predictions_digest``).
-        transfers: Condition -> digest of the other task's split, for predictions on the test sessions of other tasks.
+        transfers: In older records only: condition -> digest of another task's split whose test sessions are predicted.
+            They are part of the record's identity, and are neither scored nor shown.
     """
 
     kind: str
@@ -178,7 +180,7 @@ def to_json(record: Record) -> str:
 
 
 def values_of(record: Record | Metadata) -> dict[str, Any]:
-    """Return the fields of a record as JSON takes them; without transfers no word of it, as in older records."""
+    """Return the fields of a record as JSON takes them; ``transfers`` only where an older record has some."""
     found = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
     if not found.get("transfers", True):
         del found["transfers"]
@@ -204,8 +206,8 @@ def result_from_json(text: str, where: str) -> ResultRecord:
         raise InputError(f"{where}: a result needs a name and a version.")
     conditions, transfers = raw.texts("conditions"), raw.shas("transfers")
     for condition in (*conditions, *transfers):
-        if not is_condition(condition):
-            raise InputError(f"{where}: {condition[:40]!r} is none of {', '.join(CONDITIONS)}, and no transfer.")
+        if condition not in CONDITIONS and not _OLD_TRANSFER.fullmatch(condition):
+            raise InputError(f"{where}: {condition[:40]!r} is not one of {', '.join(CONDITIONS)}.")
     if {c for c in conditions if c not in CONDITIONS} != set(transfers):
         raise InputError(f"{where}: 'transfers' does not name the digest of every transfer.")
     return ResultRecord(
@@ -220,11 +222,6 @@ def result_from_json(text: str, where: str) -> ResultRecord:
         predictions=raw.sha("predictions"),
         transfers=transfers,
     )
-
-
-def is_condition(name: object) -> bool:
-    """Return whether a board knows predictions under a condition of this name."""
-    return name in CONDITIONS or (isinstance(name, str) and transfer_target(name) is not None)
 
 
 def event_from_json(text: str, where: str) -> Event:

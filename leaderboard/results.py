@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.metrics import Metric, all_metrics
-from leaderboard import transfers
 from leaderboard.context import TaskContext
 from leaderboard.entries import CONDITIONS, OWN, SHARED, SWAPPED, ReportedRecord, ResultRecord
 from leaderboard.store import Board, Standing
-from leaderboard.transfers import Measured
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -46,14 +44,12 @@ class Item:
         record: Who, on what.
         scores: Its score table.
         at: When it was submitted; empty if it was not yet.
-        transfers: Condition -> what the board measured of it, None where it has not.
     """
 
     id: str
     record: ResultRecord
     scores: pa.Table
     at: str = ""
-    transfers: Mapping[str, Measured | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +67,6 @@ class Row:
         failed: Sessions, over seeds, in which a claimed part was missing.
         controls: ``shared`` and ``swapped`` -> scores likewise, where the submission gives them.
         stress: The whole score table where the submission has predictions under stress conditions, else None.
-        transfers: Condition -> what was measured of its transfers to other tasks, None where nothing was.
     """
 
     id: str
@@ -84,7 +79,6 @@ class Row:
     failed: int
     controls: Mapping[str, Floats]
     stress: pa.Table | None = None
-    transfers: Mapping[str, Measured | None] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -199,16 +193,12 @@ def load(board: Board, digest: str, standing: Standing, results: Mapping[str, Re
         results: All its results (:func:`records`).
     """
     items = [
-        Item(name, record, board.table("scores", name), standing.submitted[name], _transfers(board, name, record))
+        Item(name, record, board.table("scores", name), standing.submitted[name])
         for name, record in results.items()
         if record.digest == digest and standing.active(name)
     ]
     reported = [board.reported(name) for name in board.names("reported")]
     return assemble(board.context(digest), items, reported)
-
-
-def _transfers(board: Board, name: str, record: ResultRecord) -> dict[str, Measured | None]:
-    return {condition: transfers.load(board, name, condition, d) for condition, d in record.transfers.items()}
 
 
 def records(board: Board, standing: Standing) -> dict[str, ResultRecord]:
@@ -275,6 +265,5 @@ def _rows(item: Item, position: Mapping[str, int], metrics: Sequence[Metric]) ->
             apart = _apart(item.record, condition)
             given = controls if condition == OWN else {}
             stress = table if condition == OWN and any(name in found for name in STRESS) else None
-            moved = item.transfers if condition == OWN else {}
-            rows.append(Row(item.id, item.record, condition, apart, item.at, used, cube, fails, given, stress, moved))
+            rows.append(Row(item.id, item.record, condition, apart, item.at, used, cube, fails, given, stress))
     return rows

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from benchmark.scores import predictions as prediction_tables
 from benchmark.scores import scoring as benchmark_scoring
 from benchmark.simulator import Prediction
-from benchmark.stress.naming import TRANSFER, transfer_target
-from leaderboard.entries import CONDITIONS, OWN, is_condition
+from leaderboard.entries import CONDITIONS, OWN
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,9 +35,7 @@ def prediction_schema() -> pa.Schema:
     return pa.schema([pa.field("condition", pa.string()) if f.name == "simulator" else f for f in schema])
 
 
-def canonical_predictions(
-    frame: pd.DataFrame, task: Task, split: str, where: str, others: Mapping[str, Task] | None = None
-) -> pd.DataFrame:
+def canonical_predictions(frame: pd.DataFrame, task: Task, split: str, where: str) -> pd.DataFrame:
     """Check predictions and bring them into the one form that is stored and hashed.
 
     Args:
@@ -49,8 +43,6 @@ def canonical_predictions(
         task: The task.
         split: Name of the split.
         where: What to call the submission in messages.
-        others: Condition -> the task that a transfer goes to, where its data are at hand. Without them only what needs
-            no data is checked of it.
 
     Returns:
         ``COLUMNS``, one row per condition, seed and session, sorted by these.
@@ -61,19 +53,16 @@ def canonical_predictions(
     """
     import pandas as pd
 
-    slots = {OWN: benchmark_scoring.test_slots(task, split)}
-    slots |= {name: benchmark_scoring.test_slots(other, split) for name, other in (others or {}).items()}
+    slots = benchmark_scoring.test_slots(task, split)
     rows: dict[tuple[str, int, str], dict[str, Any]] = {}
     for number, record in enumerate(frame.to_dict("records"), start=1):
         session_id, condition = record.get("session_id"), record.get("condition", OWN)
         seed = record.get("seed", 0)
         place = f"{where}, row {number}"
-        if not is_condition(condition):
+        if condition not in CONDITIONS:
             raise InputError(f"{place}: condition {str(condition)[:40]!a} is none of {', '.join(CONDITIONS)}.")
-        there = slots.get(condition) if is_transfer(condition) else slots[OWN]
-        if not isinstance(session_id, str) or (there is not None and session_id not in there):
-            name = condition.removeprefix(TRANSFER) if is_transfer(condition) else task.name
-            raise InputError(f"{place}: session {str(session_id)[:80]!a} is no test session of {name}, {split}.")
+        if not isinstance(session_id, str) or session_id not in slots:
+            raise InputError(f"{place}: session {str(session_id)[:80]!a} is no test session of {task.name}, {split}.")
         key = (condition, int(seed), session_id)
         if key in rows:
             raise InputError(f"{place}: session '{session_id}' is predicted twice with seed {seed}; keep one.")
@@ -85,8 +74,7 @@ def canonical_predictions(
             _answer(record.get("answer")),
             target if isinstance(target, str) else "none",
         )
-        k = _length(prediction) if there is None else there[session_id]
-        checked = prediction_tables.checked(prediction, k, place)
+        checked = prediction_tables.checked(prediction, slots[session_id], place)
         rows[key] = {
             "condition": condition,
             "seed": int(seed),
@@ -94,31 +82,12 @@ def canonical_predictions(
             **{part: getattr(checked, part) for part in PARTS},
             "target": checked.target,
         }
-    if not any(row[part] is not None for row in rows.values() for part in PARTS if not is_transfer(row["condition"])):
+    if not any(row[part] is not None for row in rows.values() for part in PARTS):
         raise InputError(f"{where} holds no prediction for {task.name}, {split}.")
     ordered = [rows[key] for key in sorted(rows)]
     table: pd.DataFrame = pd.DataFrame(ordered, columns=list(COLUMNS))
     table["answer"] = table["answer"].astype("Int64")
     return table
-
-
-def is_transfer(condition: str) -> bool:
-    """Return whether predictions under a condition are of another task's test sessions."""
-    return transfer_target(condition) is not None
-
-
-def transfers(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return condition -> the rows of canonical predictions on another task's test sessions."""
-    return {str(name): rows for name, rows in frame.groupby("condition", sort=True) if is_transfer(str(name))}
-
-
-def _length(prediction: Prediction) -> int:
-    """Return how many slots a prediction speaks of, where its session is not at hand; at least one."""
-    for part in (prediction.attention, prediction.probabilities):
-        if part is not None and np.ndim(part) == 1:
-            return len(part)
-    given = prediction.answer
-    return given + 1 if isinstance(given, int) and given > 0 else 1
 
 
 def _part(value: Any) -> Any:
@@ -178,7 +147,7 @@ def predictions_frame(table: pa.Table) -> pd.DataFrame:
 
 
 def score(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Score canonical predictions (PROTOCOL section 5), those on other tasks' sessions left out.
+    """Score canonical predictions (PROTOCOL section 5).
 
     Attention that was computed for the true click is scored in rows of its own, whose condition ends in ``[label]``;
     the probabilities and answers beside it are not touched by that and stay where they are.
@@ -191,7 +160,6 @@ def score(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame:
 
     from leaderboard.stress import with_measures
 
-    frame = frame[~frame["condition"].map(is_transfer).astype(bool)]
     label = frame["target"] == "label"
     free = frame.copy()
     free.loc[label, "attention"] = None

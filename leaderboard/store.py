@@ -7,7 +7,6 @@
     predictions/<digest>.parquet   predictions, named by the digest of their rows
     results/<id>.json              one result: who, on which split, which predictions
     scores/<id>.parquet            its score per session, seed and metric
-    transfers/<digest>.parquet     likewise on another task's test sessions, named after the result and that task
     reported/<id>.json             numbers stated elsewhere
     events/<id>.json               submit, withdraw, supersede
 
@@ -39,8 +38,8 @@ T = TypeVar("T")
 
 MARKER = "board.json"
 MARK = '{"board": "gazebench", "format": 1}\n'
-FOLDERS = ("tasks", "predictions", "results", "scores", "transfers", "reported", "events")
-TABLES = ("predictions", "scores", "transfers")
+FOLDERS = ("tasks", "predictions", "results", "scores", "reported", "events")
+TABLES = ("predictions", "scores")
 PARTIAL = ".partial"
 
 MAX_JSON_BYTES = 8 * 1024**2

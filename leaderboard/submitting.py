@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.stress.naming import joined
-from leaderboard import references, results, scoring, transfers
+from leaderboard import references, results, scoring
 from leaderboard.columns import View, view
 from leaderboard.context import TaskContext, of_task
 from leaderboard.entries import CONDITIONS, Event, Metadata, ReportedRecord, ResultRecord, identity, require_readable
 from leaderboard.results import Item
 from leaderboard.store import Board, Standing
 from leaderboard.text import folded, plain
-from leaderboard.transfers import Measured
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ class Candidate:
         split: Name of the split.
         predictions: Columns ``scoring.COLUMNS``; condition, target and any part may be missing.
         digest: The digest that the submission was made for; empty if it does not say.
-        transfers: Condition -> digest of the other task's split that its predictions were made for.
-        others: Condition -> that task, where its data are at hand; the others are stored and not measured.
     """
 
     metadata: Metadata
@@ -46,8 +43,6 @@ class Candidate:
     split: str
     predictions: pd.DataFrame
     digest: str = ""
-    transfers: Mapping[str, str] = field(default_factory=dict)
-    others: Mapping[str, Task] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +54,12 @@ class Prepared:
         context: Facts about its split.
         predictions: As stored.
         scores: As stored.
-        transfers: Condition -> what was measured of it.
     """
 
     record: ResultRecord
     context: TaskContext
     predictions: pa.Table
     scores: pa.Table
-    transfers: Mapping[str, Measured] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -89,19 +82,13 @@ class Outcome:
     view: View
 
 
-def prepare(
-    candidate: Candidate,
-    kind: str = "submission",
-    context: TaskContext | None = None,
-    catalogue: Catalogue | None = None,
-) -> Prepared:
+def prepare(candidate: Candidate, kind: str = "submission", context: TaskContext | None = None) -> Prepared:
     """Check and score a candidate.
 
     Args:
         candidate: What is to be scored.
         kind: Of the result.
         context: Facts about its split, if they are known already.
-        catalogue: Where priors are found, which transfers to other tasks are read against; without it none is measured.
 
     Raises:
         InputError: Its predictions cannot be used, or it was made for another split.
@@ -115,13 +102,7 @@ def prepare(
             f"{where} was made for {task.name}, {split} with digest {candidate.digest[:12]}; the data given has "
             f"{digest[:12]}. Give the data it was made for (--data), or predict again."
         )
-    for name, other in candidate.others.items():
-        if other.digests.get(split) != candidate.transfers.get(name):
-            raise InputError(f"{where}: the data given for {name} are not those that it was predicted for.")
-    frame = scoring.canonical_predictions(candidate.predictions, task, split, where, candidate.others)
-    moved = scoring.transfers(frame)
-    if set(moved) != set(candidate.transfers):
-        raise InputError(f"{where}: a transfer to another task needs predictions and the digest of that task's split.")
+    frame = scoring.canonical_predictions(candidate.predictions, task, split, where)
     record = ResultRecord(
         kind=kind,
         metadata=candidate.metadata,
@@ -130,30 +111,18 @@ def prepare(
         split=split,
         digest=digest,
         seeds=tuple(sorted({int(seed) for seed in frame["seed"]})),
-        conditions=(*(c for c in CONDITIONS if (frame["condition"] == c).any()), *moved),
+        conditions=tuple(c for c in CONDITIONS if (frame["condition"] == c).any()),
         predictions=scoring.predictions_digest(frame),
-        transfers=dict(candidate.transfers),
     )
     require_readable(record)
-    said = [task.notice, *(other.notice for other in candidate.others.values()), candidate.metadata.notice]
-    notice = joined(plain(line, 1000) for line in said)
+    notice = joined(plain(line, 1000) for line in (task.notice, candidate.metadata.notice))
     about = {"task": task.name, "split": split, "digest": digest, "notice": notice}
     return Prepared(
         record=record,
         context=context or context_of(task, split),
         predictions=scoring.predictions_table(frame, about),
         scores=scoring.scores_table(scoring.score(task, split, frame)),
-        transfers={} if catalogue is None else _measured(candidate, moved, catalogue),
     )
-
-
-def _measured(candidate: Candidate, moved: Mapping[str, pd.DataFrame], catalogue: Catalogue) -> dict[str, Measured]:
-    """Return what can be measured of a candidate's transfers, condition by condition."""
-    found = {}
-    for name, other in candidate.others.items():
-        scores = transfers.score(other, candidate.split, name, moved[name], catalogue)
-        found[name] = Measured(scoring.scores_table(scores), context_of(other, candidate.split))
-    return found
 
 
 def context_of(task: Task, split: str) -> TaskContext:
@@ -200,7 +169,7 @@ def submit(
     standing = board.standing()
     known = results.records(board, standing)
     contexts = {_key(c): context_of(c.task, c.split) for c in candidates}
-    prepared = [prepare(one, context=contexts[_key(one)], catalogue=catalogue) for one in candidates]
+    prepared = [prepare(one, context=contexts[_key(one)]) for one in candidates]
     for one in prepared:
         _check_new(one, known, standing)
     for record in reported:
@@ -246,9 +215,6 @@ def store(board: Board, prepared: Prepared, standing: Standing, at: str) -> None
     if prepared.record.kind != "reference":
         board.put_table("predictions", prepared.record.predictions, prepared.predictions)
     board.put_table("scores", name, prepared.scores)
-    for condition, measured in prepared.transfers.items():
-        board.put_context(measured.context)
-        board.put_table(transfers.FOLDER, transfers.table_name(name, condition), measured.scores)
     board.put_result(prepared.record)
     if name not in standing.submitted:
         board.put_event(Event("submit", name, at))

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.metrics import names as metric_names
-from benchmark.stress.naming import transfer_target
-from leaderboard import references, results, scoring, stress, transfers
+from leaderboard import references, results, scoring, stress
 from leaderboard.entries import Event, ResultRecord
 from leaderboard.store import FOLDERS, MARK, MARKER, Board, unfinished
 from leaderboard.submitting import Candidate, context_of, prepare
@@ -87,7 +86,7 @@ def verify(
                 yield Finding("error", plain(record.task), f"the data cannot be loaded, nothing is verified: {error}")
         task = tasks[key]
         if task is not None:
-            yield from _result(board, name, record, task, catalogue, _others(record, load_task))
+            yield from _result(board, name, record, task, catalogue)
     yield from _namesakes(board, known)
     yield from _pointless(board, known)
 
@@ -138,24 +137,7 @@ def _readable_names(board: Board, folder: str) -> list[str]:
         return []
 
 
-def _others(record: ResultRecord, load_task: Callable[[str, Mapping[str, str]], Task]) -> dict[str, Task]:
-    """Return condition -> the task that a transfer goes to, where the very data are at hand."""
-    found = {}
-    for condition, digest in record.transfers.items():
-        target = transfer_target(condition)
-        assert target is not None, "checked when the record was read"
-        try:
-            other = load_task(target[0], {record.split: digest})
-        except InputError:
-            continue
-        if other.digests.get(record.split) == digest:
-            found[condition] = other
-    return found
-
-
-def _result(
-    board: Board, name: str, record: ResultRecord, task: Task, catalogue: Catalogue, others: Mapping[str, Task]
-) -> Iterator[Finding]:
+def _result(board: Board, name: str, record: ResultRecord, task: Task, catalogue: Catalogue) -> Iterator[Finding]:
     """Compute a result again and compare."""
     where = f"results/{name[:12]} ({plain(record.metadata.label, 60)}, {record.task}, {record.split})"
     digest = task.digests.get(record.split, "")
@@ -174,52 +156,21 @@ def _result(
             if found != record.predictions:
                 yield Finding("error", where, f"its predictions were changed (digest {found[:12]}); restore the file.")
                 return
+            older = frame["condition"].isin(list(record.transfers))
+            if older.any():
+                told = ", ".join(record.transfers)
+                yield Finding("note", where, f"{told}: boards no longer score predictions of another task's sessions.")
+            frame = frame[~older]
             canonical = scoring.canonical_predictions(frame, task, record.split, where)
-            if scoring.predictions_digest(canonical) != found:
+            if scoring.predictions_digest(canonical) != scoring.predictions_digest(frame):
                 yield Finding("error", where, "its predictions are not in canonical order or hold parts of sum 0.")
                 return
             yield from _compare(where, stored, scoring.score(task, record.split, canonical))
-            yield from _moved(board, name, record, where, canonical, task, others, catalogue)
     except InputError as error:
         yield Finding("error", where, str(error))
         return
     if record.kind != "submission":
         yield from _reference(where, record, task, catalogue, stored)
-
-
-def _moved(
-    board: Board,
-    name: str,
-    record: ResultRecord,
-    where: str,
-    canonical: pd.DataFrame,
-    task: Task,
-    others: Mapping[str, Task],
-    catalogue: Catalogue,
-) -> Iterator[Finding]:
-    """Compute what was measured of a result's transfers again and compare."""
-    frames = scoring.transfers(canonical)
-    if set(frames) != set(record.transfers):
-        yield Finding(
-            "error", where, "its transfers to other tasks are not those of its predictions; restore the file."
-        )
-        return
-    for condition, digest in record.transfers.items():
-        found, other = transfers.load(board, name, condition, digest), others.get(condition)
-        if found is None:
-            yield Finding("note", where, transfers.not_measured(condition, record.split, digest))
-        elif other is None:
-            what = f"{condition}: the data with digest {digest[:12]} are not at hand, its scores are not verified."
-            yield Finding("error", where, what)
-        else:
-            if _facts(board, digest) != _facts_of(other, record.split):
-                yield Finding(
-                    "error", where, f"{condition}: the facts stored about its split are not those of the data."
-                )
-            # With the other task's data its sessions are checked too; what is not measured needs no such check.
-            scoring.canonical_predictions(canonical, task, record.split, where, {condition: other})
-            computed = transfers.score(other, record.split, condition, frames[condition], catalogue)
-            yield from _compare(f"{where}, {condition}", found.scores.to_pandas(), computed)
 
 
 def _facts(board: Board, digest: str) -> tuple[object, ...]:
@@ -294,11 +245,12 @@ def _pointless(board: Board, known: dict[str, ResultRecord]) -> Iterator[Finding
         yield Finding(
             "note", f"results/{name[:12]}", "was never submitted (a writer was interrupted); submit it again."
         )
-    moved = {transfers.table_name(name, condition) for name, r in known.items() for condition in r.transfers}
-    used = {"predictions": {r.predictions for r in known.values()}, "scores": set(known), transfers.FOLDER: moved}
+    used = {"predictions": {r.predictions for r in known.values()}, "scores": set(known)}
     for folder, names in used.items():
         for name in sorted(set(_readable_names(board, folder)) - names):
             yield Finding("note", f"{folder}/{name[:12]}", "belongs to no result; it may be deleted.")
+    if (board.root / "transfers").exists():
+        yield Finding("note", "transfers", "holds scores on other tasks, which boards no longer use; delete it.")
     for path in unfinished(board):
         yield Finding("note", path.name, "was left by an interrupted writer; delete it while nobody submits.")
 

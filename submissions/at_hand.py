@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 Data = Mapping[str, "str | Path | Task"]
 """Task -> its folder, ``sample``, or the task itself where it is loaded already."""
 
-_UNMEASURED = "Without that data it is neither checked nor measured, and the rest is."
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AtHand:
@@ -65,15 +63,7 @@ def of_task(task: Task, split: str) -> AtHand:
 
 
 def find(
-    task: str,
-    version: str,
-    split: str,
-    digest: str | None,
-    place: str,
-    data: Data | None,
-    found: Findings,
-    *,
-    needed: bool = True,
+    task: str, version: str, split: str, digest: str | None, place: str, data: Data | None, found: Findings
 ) -> AtHand | None:
     """Return the split that predictions say they were made for, or None after noting why it is not at hand.
 
@@ -85,20 +75,14 @@ def find(
         place: Folder of the predictions, for the messages.
         data: Where data is; for a task that is not in it the configured data, then the sample.
         found: Where problems go.
-        needed: Data that is not at hand is an error; else a warning, since whoever has it can check and measure the
-            predictions. A digest must be named in either case.
     """
-    note = found.error if needed else found.warning
-    if digest is None and not needed:
-        what = f"'digests' has no good entry for {task}@{version}/{split}, whose sessions {place} predicts."
-        found.error("digest", METADATA_FILE, None, what, "Add the digest of that split, or remove the folder.")
     given = (data or {}).get(task)
     try:
         if not _is_task(given):
             expected = registry.definition(task).info.version
             if version != expected:
                 what = f"it is for version {version} of {task}; this is version {expected}."
-                note("digest", place, None, what, "Predict the sessions of this version.")
+                found.error("digest", place, None, what, "Predict the sessions of this version.")
                 return None
         candidates = _candidates(task, given)
         digests = []
@@ -106,7 +90,7 @@ def find(
             loaded = _load(task, candidate)
             loaded.split(split)
             if loaded.version == version and digest in (None, loaded.digests[split]):
-                if digest is None and needed:
+                if digest is None:
                     what = f"'digests' has no good entry for {task}@{version}/{split}."
                     mend = (
                         f"If you predicted the data at hand, add '{task}@{version}/{split}: {loaded.digests[split]}'."
@@ -115,15 +99,12 @@ def find(
                 return of_task(loaded, split)
             digests.append(loaded.digests[split])
     except InputError as error:
-        note("digest", place, None, str(error), "" if needed else _UNMEASURED)
+        found.error("digest", place, None, str(error), "")
         return None
     said = "no digest" if digest is None else f"digest {digest[:12]}..."
     what = f"{task}@{version}/{split} has {said}; the data at hand has {digests[0][:12]}...."
     mend = f"Predict these sessions, or give the data that was predicted: --data {task}=DIR."
-    if needed:
-        found.error("digest", METADATA_FILE, None, what, mend)
-    elif digest is not None:
-        found.warning("digest", place, None, what, f"{mend} {_UNMEASURED}")
+    found.error("digest", METADATA_FILE, None, what, mend)
     return None
 
 

@@ -47,7 +47,7 @@ def doctor(folder: str | Path, data: Data | None = None, limits: Limits = DEFAUL
             claimed = _check_group(submission, key, entries, data, blanks, known, found)
             claims = claims.union(*claimed)
             read += len(claimed)
-        _check_stress(submission, known, data, found)
+        _check_stress(submission, known, found)
         _check_attention(submission, claims, found, complete=read == len(submission.entries))
         _check_failures(submission, blanks, found)
         reported.check(submission, known, found)
@@ -117,28 +117,19 @@ def _check_group(
     return list(claimed.values())
 
 
-def _check_stress(
-    submission: Submission, known: dict[tuple[str, str], AtHand], data: Data | None, found: Findings
-) -> None:
+def _check_stress(submission: Submission, known: dict[tuple[str, str], AtHand], found: Findings) -> None:
     """Check the files under stress conditions: the right sessions, and numbers that can be compared.
 
     A part that is missing under a condition only leaves its test out, so nothing has to be there. What is there must be
     there for all seeds and rows: a blank counts with the worst value, and makes the condition look harder than it is.
     """
     groups: dict[tuple[str, str], dict[Entry, tuple[str, ...]]] = {}
-    others: dict[tuple[str, str], AtHand | None] = {}
     for entry in submission.stress:
         rows = read_rows(entry, found)
         if rows is None:
             continue
         groups.setdefault((entry.condition, entry.key), {})[entry] = rows.claims()
-        if entry.target is None:
-            at_hand = known.get((entry.task, entry.split))
-        else:
-            place = (entry.condition, entry.key)
-            if place not in others:
-                others[place] = _other(submission, entry, data, found)
-            at_hand = others[place]
+        at_hand = known.get((entry.task, entry.split))
         coverage.check(rows, entry.name, at_hand, found)
         slots = None
         if at_hand is not None:
@@ -162,18 +153,6 @@ def _check_stress(
             if lacking and claim:
                 what = f"it has no {lacking[0]}, which another seed under {entry.condition} has."
                 found.error("missing", entry.name, None, what, "Give every seed the same columns.")
-
-
-def _other(submission: Submission, entry: Entry, data: Data | None, found: Findings) -> AtHand | None:
-    """Return the sessions that a transfer to another task predicts, None after noting why they are not at hand."""
-    assert entry.target is not None
-    place = f"{STRESS_FOLDER}/{entry.condition}/{entry.key}"
-    digest = submission.digests.get(entry.predicted)
-    at_hand = find(*entry.target, entry.split, digest, place, data, found, needed=False)
-    if at_hand is not None and at_hand.notice and not submission.notice:
-        what = f"{entry.predicted} is simulated data, but 'notice' is blank."
-        found.warning("notice", METADATA_FILE, None, what, f"Set it: notice: {at_hand.notice}")
-    return at_hand
 
 
 def _check_rows(

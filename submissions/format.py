@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmark.stress.naming import TARGET, TRANSFER, transfer_target
-
 FORMAT = 1
 """Version of the format; it changes when an older submission would be read differently."""
 
@@ -18,8 +16,6 @@ PREDICTIONS_FOLDER = "predictions"
 STRESS_FOLDER = "stress"
 CONDITIONS = ("relabel", "swap-users", "true-label", "wrong-label", "layout")
 """What the simulator was shown in place of the sessions as they were seen, under ``STRESS_FOLDER``."""
-TRANSFER_PATTERN = f"{TRANSFER}<other task>@<version>"
-"""One more: the test sessions of another task, on its split of the same name."""
 COLUMNS = ("session_id", "attention", "probabilities", "answer")
 PARTS = COLUMNS[1:]
 
@@ -28,7 +24,7 @@ _VERSION = r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,29}"
 _SPLIT = r"[a-z0-9][a-z0-9-]{0,39}"
 _SEED = r"0|[1-9][0-9]{0,9}"
 _PATH = re.compile(rf"{PREDICTIONS_FOLDER}/({_TASK})@({_VERSION})/({_SPLIT})/seed-({_SEED})\.(parquet|jsonl)", re.ASCII)
-_STRESS_PATH = re.compile(rf"{STRESS_FOLDER}/({'|'.join(CONDITIONS)}|{TRANSFER}{TARGET})/(.+)", re.ASCII)
+_STRESS_PATH = re.compile(rf"{STRESS_FOLDER}/({'|'.join(CONDITIONS)})/(.+)", re.ASCII)
 STRESS_PATTERN = f"{STRESS_FOLDER}/<condition>/<task>@<version>/<split>/seed-<n>.parquet (or .jsonl)"
 PATH_PATTERN = f"{PREDICTIONS_FOLDER}/<task>@<version>/<split>/seed-<n>.parquet (or .jsonl)"
 
@@ -43,7 +39,7 @@ class Entry:
         split: Split name.
         seed: Seed.
         path: The file.
-        condition: One of ``CONDITIONS`` or a transfer to another task; empty for the sessions as they were seen.
+        condition: One of ``CONDITIONS``; empty for the sessions as they were seen.
     """
 
     task: str
@@ -57,16 +53,6 @@ class Entry:
     def key(self) -> str:
         """``task@version/split``, as in ``digests``."""
         return f"{self.task}@{self.version}/{self.split}"
-
-    @property
-    def target(self) -> tuple[str, str] | None:
-        """Task and version whose sessions a transfer predicts, None if it is no transfer."""
-        return transfer_target(self.condition)
-
-    @property
-    def predicted(self) -> str:
-        """``task@version/split`` of the sessions that are predicted, as in ``digests``."""
-        return self.key if self.target is None else f"{'@'.join(self.target)}/{self.split}"
 
     @property
     def name(self) -> str:

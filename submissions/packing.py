@@ -15,7 +15,6 @@ import numpy as np
 from benchmark.runs import kept as records
 from benchmark.scores import results
 from benchmark.simulator import Prediction
-from benchmark.stress.naming import TRANSFER, joined, transfer_target
 from submissions import json_schema, strict_yaml
 from submissions.checks import coverage
 from submissions.folder import contents
@@ -117,7 +116,6 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
     own = [record.values for record in trials[row.base]]
     notice = _notice(found, own, [record.values for several in trials.values() for record in several])
     about = {"task": found.task, "split": found.split, "digest": found.digest, "notice": notice}
-    moved = {} if label else transferred(run, found, simulator)
     with staged(out, replace=False) as folder:
         seeds = sorted({int(seed) for seed in frame["seed"]})
         entries = []
@@ -132,15 +130,8 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
                 for seed in seeds:
                     chosen = _predictions(rows[rows["seed"] == seed])
                     write_predictions(folder, key, seed, chosen, {**about, "condition": condition}, condition)
-            for condition, one in moved.items():
-                told = {**about, "digest": one.digest, "condition": condition, "notice": joined([one.notice, notice])}
-                for seed in seeds:
-                    chosen = _predictions(one.frame[one.frame["seed"] == seed])
-                    write_predictions(folder, key, seed, chosen, told, condition)
         failures = sum(_blank(entry) for entry in entries)
-        notice = joined([notice, *(one.notice for one in moved.values())])
-        digests = {key: found.digest, **{one.key: one.digest for one in moved.values()}}
-        values = _metadata(row, facts, own, seeds, digests, failures, notice, label)
+        values = _metadata(row, facts, own, seeds, {key: found.digest}, failures, notice, label)
         for where, what, mend in json_schema.faults(values, json_schema.schema()):
             raise InputError(f"'{where}' {what}. {mend} Give it in a file: --about FILE.")
         write_metadata(folder, values, f"Written by 'pack' from a run of {found.task}. {notice}".strip())
@@ -201,53 +192,6 @@ def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.Data
         if not _has_gaps(frame):
             frames[condition] = frame
     return frames
-
-
-@dataclass(frozen=True, slots=True)
-class Transferred:
-    """What ``stress --transfer`` predicted for one simulator of a run.
-
-    Attributes:
-        frame: The predictions.
-        key: ``task@version/split`` of the other task.
-        digest: Of that split.
-        notice: What every output must say of that task's data.
-    """
-
-    frame: pd.DataFrame
-    key: str
-    digest: str
-    notice: str
-
-
-def transferred(run: Path, found: Results, simulator: str) -> dict[str, Transferred]:
-    """Return condition -> the transfers to other tasks that ``stress`` made for one simulator of a run.
-
-    Left out is one under which it failed on a session, as in :func:`under_stress`, and one that does not say from which
-    trials it was made: 'stress --transfer TASK' says it.
-
-    Raises:
-        InputError: A file is damaged, or it is about other trials than the run's.
-    """
-    from benchmark.stress.records import FOLDER
-    from benchmark.stress.sources import sources
-
-    moved: dict[str, Transferred] = {}
-    for path in sorted((run / FOLDER).glob(f"{TRANSFER}*/predictions.parquet")):
-        frame, about = _stored(path, run)
-        trials, condition = _trials_of(about, simulator, path, run), about.get("condition", "")
-        target = transfer_target(condition)
-        if trials is None or target is None or about.get("split") != found.split:
-            continue
-        first = [source.identity for source in sources(run, found, [simulator])[simulator] if source.fold == 0]
-        if trials != first or about.get("fitted_on") != found.digest:
-            again = f"run 'stress {run} --transfer {target[0]}' again"
-            raise InputError(f"{path} is about other trials of {simulator} than {run} holds; {again}.")
-        frame = frame[frame["simulator"] == simulator]
-        if not _has_gaps(frame):
-            key = f"{'@'.join(target)}/{found.split}"
-            moved[condition] = Transferred(frame, key, about.get("digest", ""), about.get("data_notice", ""))
-    return moved
 
 
 def _stored(path: Path, run: Path) -> tuple[pd.DataFrame, dict[str, str]]:

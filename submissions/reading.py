@@ -16,7 +16,6 @@ from submissions.format import (
     PREDICTIONS_FOLDER,
     STRESS_FOLDER,
     STRESS_PATTERN,
-    TRANSFER_PATTERN,
     Entry,
     Submission,
     entry_of,
@@ -30,6 +29,9 @@ from tasks.errors import InputError
 
 _ALONGSIDE = ("README.md", "README.txt", "LICENSE", "LICENCE", "LICENSE.txt", "LICENSE.md")
 """Files that may lie beside the format's own; nothing reads them."""
+
+_OLD_TRANSFERS = f"{STRESS_FOLDER}/transfer-"
+"""Begins the predictions of another task's sessions, which older versions packed."""
 
 _DIRECTIONS = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
 """Characters that turn or hide the text around them."""
@@ -137,15 +139,18 @@ def _unprintable(character: str) -> bool:
 def _entries(listed: Sequence[File], folder: Path, found: Findings) -> list[Entry]:
     """Return the predictions files; note what else lies in the folder."""
     entries: dict[Entry, str] = {}
+    older: dict[str, None] = {}
     for file in listed:
         if file.name == METADATA_FILE or file.name in _ALONGSIDE:
             continue
         entry = entry_of(file.name, folder)
         if entry is None:
-            if file.name.startswith(PREDICTIONS_FOLDER + "/"):
+            if file.name.startswith(_OLD_TRANSFERS):
+                older.setdefault(file.name.split("/")[1])
+            elif file.name.startswith(PREDICTIONS_FOLDER + "/"):
                 found.error("schema", shown(file.name), None, "its path is not of the format.", f"Use {PATH_PATTERN}.")
             elif file.name.startswith(STRESS_FOLDER + "/"):
-                mend = f"Use {STRESS_PATTERN} with a condition of {', '.join(CONDITIONS)} or {TRANSFER_PATTERN}."
+                mend = f"Use {STRESS_PATTERN} with a condition of {', '.join(CONDITIONS)}."
                 found.error("schema", shown(file.name), None, "its path is not of the format.", mend)
             else:
                 found.warning("schema", shown(file.name), None, "it is no part of the format and is ignored.", "")
@@ -154,6 +159,9 @@ def _entries(listed: Sequence[File], folder: Path, found: Findings) -> list[Entr
             found.error("schema", file.name, None, f"the same seed is in {other}.", "Keep one of the two files.")
         else:
             entries[entry] = file.name
+    for name in older:
+        what = "boards no longer score predictions of another task's sessions; it is ignored."
+        found.warning("schema", shown(f"{STRESS_FOLDER}/{name}"), None, what, "Remove it, and that task's digest.")
     return sorted(entries)
 
 
@@ -175,7 +183,7 @@ def _check_promises(submission: Submission, faulty: set[str], found: Findings) -
             what = f"there is a file for seed {', '.join(map(str, extra[:10]))}, which {METADATA_FILE} does not name."
             found.error("coverage", place, None, what, "Add the seed to 'seeds', or remove the file.")
     _check_stress(submission, seeds, found)
-    for key in sorted(set(submission.digests) - set(seeds) - {entry.predicted for entry in submission.stress}):
+    for key in sorted(set(submission.digests) - set(seeds)):
         what = f"'digests' names {key}, but there are no predictions for it."
         found.warning("digest", METADATA_FILE, None, what, "Add the predictions, or remove the entry.")
     if PLACEHOLDER_AUTHOR in submission.authors or submission.contact == PLACEHOLDER_CONTACT:
@@ -190,14 +198,8 @@ def _check_promises(submission: Submission, faulty: set[str], found: Findings) -
 def _check_stress(submission: Submission, seeds: dict[str, set[int]], found: Findings) -> None:
     """Hold the files under stress conditions against the predictions that they are compared with, seed by seed."""
     groups: dict[tuple[str, str], set[int]] = {}
-    own: set[tuple[str, str]] = set()
     for entry in submission.stress:
         groups.setdefault((entry.condition, entry.key), set()).add(entry.seed)
-        if entry.target is not None and entry.target[0] == entry.task:
-            own.add((entry.condition, entry.key))
-    for condition, key in sorted(own):
-        what = "it is a transfer to the task that the simulator was fitted on."
-        found.error("schema", f"{predictions_folder(condition)}/{key}", None, what, "Name another task, or remove it.")
     for (condition, key), there in sorted(groups.items()):
         if there != seeds.get(key, set()):
             place = f"{predictions_folder(condition)}/{key}"

@@ -76,7 +76,7 @@ def call(arguments: argparse.Namespace) -> int:
             raise InputError(
                 f"{task} {version} was submitted, the data given is {loaded[task].version}; predict again."
             )
-        candidates.append(_candidate(read, loaded[task], version, split, digest, data))
+        candidates.append(_candidate(read, loaded[task], version, split, digest))
     outcomes = submitting.submit(
         arguments.board,
         candidates,
@@ -116,9 +116,7 @@ def _examine(folder: Path, data: Mapping[str, str]) -> None:
         raise InputError(f"{folder} has {more}, listed above; nothing was submitted.")
 
 
-def _candidate(
-    read: Mapping[str, Submission], task: Task, version: str, split: str, digest: str, data: Mapping[str, str]
-) -> Candidate:
+def _candidate(read: Mapping[str, Submission], task: Task, version: str, split: str, digest: str) -> Candidate:
     """Return the part of a submission, and of its controls, that is about one split."""
     import pandas as pd
 
@@ -129,35 +127,10 @@ def _candidate(
         entries = [e for e in submission.entries if (e.task, e.version, e.split) == (task.name, version, split)]
         if condition == "own" or entries:
             frames.append(_frame(submission, entries).assign(condition=condition))
-    transfers, others = {}, {}
     for condition, submission, entries in _under_stress(read, task, split, version):
         frames.append(_frame(submission, entries).assign(condition=condition, target="none"))
-        if entries[0].target is not None:
-            transfers[condition] = submission.digests[entries[0].predicted]
-            other = _other(entries[0], transfers[condition], data)
-            if other is not None:
-                others[condition] = other
     whole = pd.concat(frames, ignore_index=True)
-    return Candidate(metadata(read["own"]), task, split, whole, digest, transfers, others)
-
-
-def _other(entry: Entry, digest: str, data: Mapping[str, str]) -> Task | None:
-    """Return the task that a transfer goes to; None, after saying so, where its data are not at hand."""
-    from benchmark.cli import options
-
-    assert entry.target is not None
-    name, version = entry.target
-    try:
-        other = task_for(name, data, {entry.split: digest})
-    except InputError as error:
-        options.say(f"{entry.condition}: not measured: {error}")
-        return None
-    if other.digests.get(entry.split) == digest and other.version == version:
-        return other
-    options.say(
-        f"{entry.condition}: not measured: the data at hand are not those it was predicted for ({digest[:12]})."
-    )
-    return None
+    return Candidate(metadata(read["own"]), task, split, whole, digest)
 
 
 def _under_stress(

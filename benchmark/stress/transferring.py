@@ -24,7 +24,7 @@ from benchmark.scores import predictions, scoring
 from benchmark.simulator import Prediction, Restorable, Simulator
 from benchmark.stress import rows
 from benchmark.stress.conditions import VERSION
-from benchmark.stress.naming import TRANSFER, joined, transfer_condition, transfer_test
+from benchmark.stress.naming import TRANSFER, joined, transfer_test
 from benchmark.stress.records import StressRow
 from benchmark.stress.running import Bench, read_part
 from benchmark.stress.sources import Source, as_left
@@ -136,9 +136,6 @@ def _write(bench: Bench, every: Mapping[str, Sequence[Source]], other: _Other) -
         "split": bench.split,
         "digest": task.digests[bench.split],
         "notice": joined([task.notice, *(s.notice for name in identities for s in every[name])]),
-        "data_notice": task.notice,
-        "condition": transfer_condition(task.name, task.version),
-        "fitted_on": bench.digest,
         "trials": json.dumps(identities),
     }
     with write_errors(folder):

@@ -17,7 +17,6 @@ from benchmark.metrics.families import headlines
 from benchmark.output import units
 from benchmark.output.tables import number
 from benchmark.stress.records import StressRow
-from leaderboard import transfers
 from leaderboard.columns import HEADLINE, Cell
 from leaderboard.derived import Estimate, differences, personal_gain
 from leaderboard.entries import Metadata
@@ -81,7 +80,6 @@ class Part:
     gains: list[GainLine]
     spread: list[Markup]
     stress: list[StressLine] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
     sessions: list[SessionFigure] = field(default_factory=list)
     sessions_by: str = ""
     no_pictures: str = ""
@@ -102,8 +100,7 @@ class SitePage:
     @property
     def notices(self) -> list[str]:
         """What the page must say, each thing once."""
-        data = [notice for part in self.parts for notice in (part.t.context.notice, *part.notices)]
-        lines = list(dict.fromkeys(line for line in data if line))
+        lines = list(dict.fromkeys(notice for part in self.parts if (notice := part.t.context.notice)))
         own = beyond(self.metadata.notice, "; ".join(lines))
         return [*lines, own] if own else lines
 
@@ -179,8 +176,7 @@ def part_of(t: SiteTable, index: int, data: str) -> Part:
         metrics=lines,
         gains=_gains(t, index),
         spread=_spreads(t, index),
-        stress=[*_stress(t, index), *_transfers(row, t.context.split)],
-        notices=[found.context.notice for found in row.transfers.values() if found is not None],
+        stress=_stress(t, index),
     )
 
 
@@ -224,19 +220,6 @@ def _stress(t: SiteTable, index: int) -> list[StressLine]:
     if row.stress is None:
         return []
     return _lines(stress_rows(row.name, row.stress, t.view.table.context))
-
-
-def _transfers(row: Row, split: str) -> list[StressLine]:
-    """Return what transfers to other tasks found; of one that the board has not measured, why."""
-    found: list[StressLine] = []
-    for condition, measured in row.transfers.items():
-        if measured is None:
-            why = transfers.not_measured(condition, split, row.record.transfers[condition])
-            found.append(StressLine(transfers.test_of(condition), why, []))
-        else:
-            made = transfers.transfer_rows(row.name, condition, measured, row.record.task)
-            found += _lines([r for r in made if r.measure.partition(":")[0].rstrip("↑↓") in HEADLINE])
-    return found
 
 
 def _lines(rows: Sequence[StressRow]) -> list[StressLine]:

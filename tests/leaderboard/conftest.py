@@ -10,9 +10,7 @@ from leaderboard.columns import View, view
 from leaderboard.entries import ReportedRecord
 from leaderboard.store import Board
 from leaderboard.submitting import submit
-from tasks.task import Task
 from tests.leaderboard.boards import AT, candidate
-from tests.minor import build
 
 SCRIPT = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 """What a hostile submission puts into every text."""
@@ -78,9 +76,3 @@ def site(stocked, views, mini, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("site") / "site"
     build(out, stocked, views, standing, results.records(stocked, standing), tasks)
     return out
-
-
-@pytest.fixture(scope="session")
-def minor(tmp_path_factory) -> Task:
-    """The second small task."""
-    return build(tmp_path_factory.mktemp("minor"))

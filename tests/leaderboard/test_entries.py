@@ -49,7 +49,7 @@ def test_any_change_changes_the_identity():
         (RESULT, entries.result_from_json, "digest", "../../etc", "is not a SHA-256"),
         (RESULT, entries.result_from_json, "seeds", [True], "whole number"),
         (RESULT, entries.result_from_json, "seeds", list(range(200)), "at most 100"),
-        (RESULT, entries.result_from_json, "conditions", ["own", "best"], "'best' is none of own"),
+        (RESULT, entries.result_from_json, "conditions", ["own", "best"], "'best' is not one of own"),
         (EVENT, entries.event_from_json, "at", "yesterday", "'at' is not a time"),
         (EVENT, entries.event_from_json, "by", "", "is not a SHA-256"),
         (REPORTED, entries.reported_from_json, "metrics", {"KL": "low"}, "finite numbers"),
@@ -67,3 +67,12 @@ def test_a_damaged_record_is_refused_in_one_line(record, read, key, value, messa
 def test_what_is_no_json_object_is_refused(text):
     with pytest.raises(InputError, match="is not"):
         entries.result_from_json(text, "results/x.json")
+
+
+def test_transfers_of_an_older_record_are_part_of_its_identity():
+    older = dataclasses.replace(RESULT, conditions=("own", "transfer-adserp@1"), transfers={"transfer-adserp@1": SHA})
+    assert entries.result_from_json(entries.to_json(older), "file") == older and identity(older) != identity(RESULT)
+    assert '"transfers"' in entries.to_json(older) and "transfers" not in entries.to_json(RESULT)
+    for wrong in ({"transfers": {}}, {"conditions": ("own", "transfer-../x@1"), "transfers": {"transfer-../x@1": SHA}}):
+        with pytest.raises(InputError, match="transfer"):
+            entries.result_from_json(entries.to_json(dataclasses.replace(older, **wrong)), "file")

@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -175,3 +176,23 @@ def test_a_changed_context_is_reported(board, mini):
     path.write_text(json.dumps(raw))
     lines = found(board, mini)
     assert any("the facts stored about its split are not those of the data" in line for line in lines)
+
+
+def test_predictions_of_another_task_on_an_older_board_are_ignored_with_a_note(board, mini):
+    name = result_of(board, "sim-0.1")
+    record = board.result(name)
+    frame = scoring.predictions_frame(board.table("predictions", record.predictions))
+    away = frame.head(2).assign(condition="transfer-adserp@1", session_id=["their-0", "their-1"])
+    whole = pd.concat([frame, away], ignore_index=True)
+    older = dataclasses.replace(
+        record,
+        conditions=(*record.conditions, "transfer-adserp@1"),
+        predictions=scoring.predictions_digest(whole),
+        transfers={"transfer-adserp@1": "ab" * 32},
+    )
+    board.put_table("predictions", older.predictions, scoring.predictions_table(whole, {}))
+    board.put_table("scores", board.put_result(older), board.table("scores", name))
+    (board.root / "transfers").mkdir()
+    lines = [line for line in found(board, mini) if "never submitted" not in line]
+    assert len(lines) == 2 and all(line.startswith("note: ") for line in lines)
+    assert "transfer-adserp@1: boards no longer score" in lines[0] and lines[1].startswith("note: transfers: ")

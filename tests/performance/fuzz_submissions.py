@@ -33,16 +33,15 @@ Case = Callable[[int, Path], tuple[str, list, list[str]]]
 
 
 def doctor_case(stress: bool = False) -> Case:
-    """Return the case of ``doctor`` and of scoring; with predictions under stress and of another task, or without."""
+    """Return the case of ``doctor`` and of scoring; with predictions under stress conditions, or without."""
     import tasks
     from submissions.examples import GOOD
     from tests.submissions import mutations
     from tests.submissions.fuzzing import run_case
 
     task, base = tasks.load("recgaze", "sample"), mutations.load(GOOD)
-    other = tasks.load("adserp", "sample") if stress else None
-    base = base if other is None else mutations.with_stress(base, other)
-    return lambda number, folder: run_case(base, task, number, folder, other)
+    base = mutations.with_stress(base) if stress else base
+    return lambda number, folder: run_case(base, task, number, folder)
 
 
 def submit_case(stress: bool = False) -> Case:
@@ -59,9 +58,8 @@ def submit_case(stress: bool = False) -> Case:
     tasks.load = lambda name, *_, **__: load(name)  # type: ignore[assignment]
     scratch = Path(tempfile.mkdtemp(prefix="gazebench-fuzz-"))
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-    other = load("adserp") if stress else None
-    base = mutations.load(GOOD) if other is None else mutations.with_stress(mutations.load(GOOD), other)
-    return BoardCase(base, load("recgaze"), scratch / "board", call, other).run
+    base = mutations.with_stress(mutations.load(GOOD)) if stress else mutations.load(GOOD)
+    return BoardCase(base, load("recgaze"), scratch / "board", call).run
 
 
 TARGETS: dict[str, Callable[[], Case]] = {

@@ -27,9 +27,7 @@ from tests.submissions import mutations
 METRICS = names()
 
 
-def run_case(
-    base: mutations.Files, task: Task, number: int, folder: Path, other: Task | None = None
-) -> tuple[str, list[Problem], list[str]]:
+def run_case(base: mutations.Files, task: Task, number: int, folder: Path) -> tuple[str, list[Problem], list[str]]:
     """Damage a submission, look at what ``doctor`` makes of it, and check that.
 
     Args:
@@ -37,7 +35,6 @@ def run_case(
         task: The task that it is for.
         number: Of the case; it decides the damage.
         folder: Where it is written; removed again.
-        other: The task whose sessions it predicts beside its own, if any.
 
     Returns:
         ``accepted`` or ``refused``, the problems, and what was done to the submission.
@@ -48,7 +45,7 @@ def run_case(
     files, done = mutations.mutated(base, np.random.default_rng([20, number]))
     mutations.store(files, folder)
     try:
-        problems = submissions.doctor(folder, {one.name: one for one in (task, other) if one is not None})
+        problems = submissions.doctor(folder, {task.name: task})
         check_lines(problems)
         if submissions.errors(problems):
             return "refused", problems, done
@@ -64,7 +61,6 @@ class BoardCase:
     Args:
         base: Files of a good submission.
         task: The task that it is for.
-        other: The task whose sessions it predicts beside its own, if any.
         board: A folder for the board, which this starts with the good submission.
         call: The command line, ``benchmark.cli.main``.
     """
@@ -75,9 +71,8 @@ class BoardCase:
         task: Task,
         board: Path,
         call: Callable[[list[str]], int],
-        other: Task | None = None,
     ) -> None:
-        self.base, self.task, self.board, self.call, self.other = base, task, board, call, other
+        self.base, self.task, self.board, self.call = base, task, board, call
         good = board.parent / "good"
         mutations.store(base, good)
         # Under another name: a case that is accepted then always adds something to the board.
@@ -116,7 +111,6 @@ class BoardCase:
             status = self.call(
                 [
                     *("submit", str(folder), "--board", str(self.board), "--data", f"{self.task.name}=sample"),
-                    *(() if self.other is None else ("--data", f"{self.other.name}=sample")),
                 ]
             )
         return status, said.getvalue()
@@ -125,23 +119,16 @@ class BoardCase:
         """What was added to the board are the scores of the submission's files, and nothing was taken away."""
         after = _tree(self.board)
         assert self.before.items() <= after.items()
-        added = [name for name in sorted(set(after) - set(self.before)) if name.startswith(("scores/", "transfers/"))]
-        assert any(name.startswith("scores/") for name in added), "an accepted submission added no scores"
+        added = [name for name in sorted(set(after) - set(self.before)) if name.startswith("scores/")]
+        assert added, "an accepted submission added no scores"
         submission = submissions.read(folder)
         expected = {}
         for entry in (*submission.entries, *submission.stress):
-            measured = self._measured(submission, entry)
-            if measured is None:
-                continue
-            scores = scoring.score(measured, entry.split, submissions.prediction_frame(submission, [entry]))
+            scores = scoring.score(self.task, entry.split, submissions.prediction_frame(submission, [entry]))
             expected[entry.condition or "own", entry.split, entry.seed] = scores
-        moved = {(condition, split) for condition, split, _ in expected if condition.startswith("transfer-")}
-        assert len(moved) == sum(name.startswith("transfers/") for name in added)
         for path in added:
             for (condition, seed), rows in pq.read_table(self.board / path).to_pandas().groupby(["condition", "seed"]):
                 name = {"swapped": "swap-users"}.get(str(condition), str(condition))
-                if path.startswith("transfers/") and not name.startswith("transfer-"):
-                    continue  # the priors that it is read against
                 ours = rows.set_index("session_id").sort_index()[list(METRICS)].to_numpy(float)
                 wanted = [
                     scores.set_index("session_id").sort_index()[list(METRICS)].to_numpy(float)
@@ -149,15 +136,6 @@ class BoardCase:
                     if (shown, number) == (name, seed) and set(scores["session_id"]) == set(rows["session_id"])
                 ]
                 assert any(np.array_equal(ours, theirs, equal_nan=True) for theirs in wanted), path
-
-    def _measured(self, submission: submissions.Submission, entry: submissions.Entry) -> Task | None:
-        """Return the task that a file is scored with, None where the board does not have the data that it names."""
-        if entry.target is None:
-            return self.task
-        other = self.other
-        if other is None or entry.target != (other.name, other.version):
-            return None
-        return other if submission.digests[entry.predicted] == other.digests[entry.split] else None
 
 
 def _tree(board: Path) -> dict[str, bytes]:

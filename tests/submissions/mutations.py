@@ -15,9 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from benchmark.stress.naming import transfer_condition
 from submissions.format import CONDITIONS
-from tasks.task import Task
 
 Files = dict[str, bytes]
 Rng = np.random.Generator
@@ -380,39 +378,15 @@ def load(folder: Path) -> Files:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def with_stress(base: Files, other: Task) -> Files:
-    """Return the files with predictions under every stress condition and of another task's sessions.
-
-    Those under a condition are the ones without it over again; those of the other task are drawn.
-    """
+def with_stress(base: Files) -> Files:
+    """Return the files with those without a condition again under every stress condition."""
     under = {
         name.replace("predictions", f"stress/{condition}", 1): data
         for condition in CONDITIONS
         for name, data in base.items()
         if name.startswith("predictions/")
     }
-    values = yaml.safe_load(base[METADATA])
-    rng = np.random.default_rng(7)
-    moved: Files = {}
-    for name in base:
-        if name.startswith("predictions/"):
-            split = name.split("/")[2]
-            place = f"stress/{transfer_condition(other.name, other.version)}"
-            moved[name.replace("predictions", place, 1)] = write_rows(_drawn(other, split, rng), name, rng)
-            values["digests"][f"{other.name}@{other.version}/{split}"] = other.digests[split]
-    record = yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode()
-    return {**base, **under, **moved, METADATA: record}
-
-
-def _drawn(task: Task, split: str, rng: Rng) -> list[dict[str, Any]]:
-    """Return drawn predictions of a split's test sessions."""
-    found = []
-    for _, test in task.split(split).folds:
-        for session in task.sessions_at(test):
-            attention, p = rng.dirichlet(np.ones(len(session.slots)), size=2)
-            row = {"session_id": session.session_id, "attention": attention.tolist(), "probabilities": p.tolist()}
-            found.append({**row, "answer": int(p.argmax())})
-    return found
+    return {**base, **under}
 
 
 def mutated(base: Files, rng: Rng) -> tuple[Files, list[str]]:

@@ -72,19 +72,3 @@ def test_each_row_has_its_own_notice_and_one_of_an_older_file_that_of_the_file(t
 
 def test_notices_are_joined_and_each_part_is_said_once():
     assert naming.joined(["a; b", "", "b; c", "a"]) == "a; b; c" and naming.joined([]) == ""
-
-
-@pytest.mark.parametrize(
-    ("condition", "target"),
-    [
-        ("transfer-adserp@1.0", ("adserp", "1.0")),
-        (naming.transfer_condition("recgaze-visible", "2-rc"), ("recgaze-visible", "2-rc")),
-        ("transfer-adserp", None),
-        ("transfer-@1", None),
-        ("transfer-../x@1", None),
-        ("transfer-a@1\n", None),
-        ("relabel", None),
-    ],
-)
-def test_a_transfer_is_told_by_its_name(condition, target):
-    assert naming.transfer_target(condition) == target

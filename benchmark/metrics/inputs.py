@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.metrics.block import Floats, Ints, Scores
+from benchmark.parts.part import SUM_TOLERANCE
 from tasks.errors import InputError
-
-SUM_TOLERANCE = 1e-3
-"""How far a sum of click probabilities may lie from 1 before it is refused rather than divided out."""
 
 NUMERIC = "biuf"
 

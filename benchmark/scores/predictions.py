@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.metrics.inputs import SUM_TOLERANCE
+from benchmark.parts.part import SUM_TOLERANCE
 from benchmark.simulator import Floats, Prediction
 from tasks.errors import InputError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmark.metrics.inputs import SUM_TOLERANCE
+from benchmark.parts.part import SUM_TOLERANCE
 from submissions.problems import Findings
 from submissions.rows import Bools, Ints, Ragged, Rows
 

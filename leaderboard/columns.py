@@ -14,31 +14,31 @@ from functools import partial
 from benchmark.metrics import Metric, all_metrics
 from benchmark.metrics.families import main_metrics
 from benchmark.output.tables import number
-from leaderboard.derived import Estimate, Normalised, normalise, personal_gain
+from leaderboard.board_table import BoardTable
+from leaderboard.derived import Normalised, UserEstimate, normalise, personal_gain
 from leaderboard.ranking import Ranking, rank
-from leaderboard.results import ResultsTable
-from leaderboard.text import plain
+from leaderboard.safe_text import plain
 
 HEADLINE = main_metrics()
 """The metrics a table shows first."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class RankedTable:
     """A ranked table."""
 
-    table: ResultsTable
+    table: BoardTable
     ranking: Ranking
     normalised: Normalised
 
 
-def view(table: ResultsTable) -> View:
+def view(table: BoardTable) -> RankedTable:
     """Return a table with its order and its normalised scores."""
-    return View(table, rank(table), normalise(table))
+    return RankedTable(table, rank(table), normalise(table))
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class BoardCell:
     """One value of one line.
 
     Attributes:
@@ -59,7 +59,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class BoardColumn:
     """One column.
 
     Attributes:
@@ -76,58 +76,60 @@ class Column:
     title: str
     group: str
     help: str
-    cell: Callable[[View, int], Cell]
+    cell: Callable[[RankedTable, int], BoardCell]
     higher_is_better: bool | None = None
     metric: str = ""
 
 
-def _mean(view: View, row: int, metric: str) -> Cell:
+def _mean(view: RankedTable, row: int, metric: str) -> BoardCell:
     j = view.table.metric_index(metric)
     r = view.ranking
     value = float(r.mean[row, j])
     if math.isnan(value):
-        return Cell("", why="not claimed")
-    return Cell(number(value), value, float(r.low[row, j]), float(r.high[row, j]), int(r.tier[row, j]))
+        return BoardCell("", why="not claimed")
+    return BoardCell(number(value), value, float(r.low[row, j]), float(r.high[row, j]), int(r.tier[row, j]))
 
 
-def _estimate(found: Estimate) -> Cell:
+def _estimate(found: UserEstimate) -> BoardCell:
     if math.isnan(found.mean):
-        return Cell("", why=found.reason)
-    return Cell(number(found.mean), found.mean, found.low, found.high)
+        return BoardCell("", why=found.reason)
+    return BoardCell(number(found.mean), found.mean, found.low, found.high)
 
 
-def _normalised(view: View, row: int, metric: str) -> Cell:
+def _normalised(view: RankedTable, row: int, metric: str) -> BoardCell:
     j, n = view.table.metric_index(metric), view.normalised
     why = n.reasons[j] or "not claimed"
-    return _estimate(Estimate(float(n.mean[row, j]), float(n.low[row, j]), float(n.high[row, j]), why))
+    return _estimate(UserEstimate(float(n.mean[row, j]), float(n.low[row, j]), float(n.high[row, j]), why))
 
 
-def _gain(view: View, row: int, metric: str) -> Cell:
+def _gain(view: RankedTable, row: int, metric: str) -> BoardCell:
     found = personal_gain(view.table, row, view.table.metric_index(metric))
-    return Cell("", why="no predictions under a shared prompt") if found is None else _estimate(found.own_over_shared)
+    return (
+        BoardCell("", why="no predictions under a shared prompt") if found is None else _estimate(found.own_over_shared)
+    )
 
 
-def _swap(view: View, row: int, metric: str) -> Cell:
+def _swap(view: RankedTable, row: int, metric: str) -> BoardCell:
     found = personal_gain(view.table, row, view.table.metric_index(metric))
     if found is None:
-        return Cell("", why="no predictions under another user's prompt")
+        return BoardCell("", why="no predictions under another user's prompt")
     return _estimate(found.swapped_over_shared)
 
 
-def _text(value: Callable[[View, int], str]) -> Callable[[View, int], Cell]:
-    return lambda view, row: Cell(plain(value(view, row), 120))
+def _text(value: Callable[[RankedTable, int], str]) -> Callable[[RankedTable, int], BoardCell]:
+    return lambda view, row: BoardCell(plain(value(view, row), 120))
 
 
-def _count(value: Callable[[View, int], int]) -> Callable[[View, int], Cell]:
-    return lambda view, row: Cell(str(value(view, row)), float(value(view, row)))
+def _count(value: Callable[[RankedTable, int], int]) -> Callable[[RankedTable, int], BoardCell]:
+    return lambda view, row: BoardCell(str(value(view, row)), float(value(view, row)))
 
 
-def _of_metric(metric: Metric) -> list[Column]:
+def _of_metric(metric: Metric) -> list[BoardColumn]:
     """Return the columns that every metric has."""
     name, arrow, up = metric.name, metric.arrow, metric.higher_is_better
     found = [
-        Column(name, f"{name}{arrow}", "metrics", metric.definition, partial(_mean, metric=name), up, name),
-        Column(
+        BoardColumn(name, f"{name}{arrow}", "metrics", metric.definition, partial(_mean, metric=name), up, name),
+        BoardColumn(
             f"{name}:norm",
             f"{name} norm↑",
             "normalised",
@@ -139,7 +141,7 @@ def _of_metric(metric: Metric) -> list[Column]:
     ]
     if name in HEADLINE:
         found += [
-            Column(
+            BoardColumn(
                 f"{name}:gain",
                 f"{name} gain↑",
                 "gain",
@@ -148,7 +150,7 @@ def _of_metric(metric: Metric) -> list[Column]:
                 True,
                 name,
             ),
-            Column(
+            BoardColumn(
                 f"{name}:swap",
                 f"{name} swap",
                 "gain",
@@ -161,39 +163,41 @@ def _of_metric(metric: Metric) -> list[Column]:
     return found
 
 
-COLUMNS: tuple[Column, ...] = (
+COLUMNS: tuple[BoardColumn, ...] = (
     *(column for metric in all_metrics() for column in _of_metric(metric)),
-    Column("kind", "kind", "about", "What it is.", _text(lambda v, i: v.table.rows[i].record.metadata.kind)),
-    Column(
+    BoardColumn("kind", "kind", "about", "What it is.", _text(lambda v, i: v.table.rows[i].record.metadata.kind)),
+    BoardColumn(
         "inputs",
         "sees",
         "about",
         "Inputs it uses.",
         _text(lambda v, i: ", ".join(v.table.rows[i].record.metadata.inputs) or "nothing"),
     ),
-    Column(
+    BoardColumn(
         "backbone",
         "backbone",
         "about",
         "Model it rests on.",
         _text(lambda v, i: v.table.rows[i].record.metadata.backbone),
     ),
-    Column("seeds", "seeds", "about", "Number of seeds.", _count(lambda v, i: len(v.table.rows[i].seeds))),
-    Column(
+    BoardColumn("seeds", "seeds", "about", "Number of seeds.", _count(lambda v, i: len(v.table.rows[i].seeds))),
+    BoardColumn(
         "failed",
         "failed",
         "about",
         "Sessions, over seeds, without a part it claims; they count with the worst value.",
         _count(lambda v, i: v.table.rows[i].failed),
     ),
-    Column("date", "submitted", "about", "When it was submitted, UTC.", _text(lambda v, i: v.table.rows[i].at[:10])),
+    BoardColumn(
+        "date", "submitted", "about", "When it was submitted, UTC.", _text(lambda v, i: v.table.rows[i].at[:10])
+    ),
 )
 """Every column, in the order of the table."""
 
 GROUPS = ("metrics", "normalised", "gain", "about")
 
 
-def claimed(view: View, groups: Sequence[str] = GROUPS) -> list[Column]:
+def claimed(view: RankedTable, groups: Sequence[str] = GROUPS) -> list[BoardColumn]:
     """Return the columns of some groups that have something to say about this table."""
     return [
         c for c in COLUMNS if c.group in groups and any(c.cell(view, row).text for row in range(len(view.table.rows)))

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.comparison import t_limits
+from leaderboard.board_table import BoardTable
 from leaderboard.entries import SHARED, SWAPPED
 from leaderboard.references import PRIOR
-from leaderboard.results import ResultsTable
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class UserEstimate:
     """A mean over users with its 95 % t interval; ``reason`` says why it is NaN, and is empty otherwise."""
 
     mean: float
@@ -26,15 +26,15 @@ class Estimate:
     high: float
     reason: str = ""
 
-    def scaled(self, factor: float) -> Estimate:
+    def scaled(self, factor: float) -> UserEstimate:
         """Return the estimate in another unit, its ends in order."""
         low, high = sorted((self.low * factor, self.high * factor))
-        return Estimate(self.mean * factor, low, high, self.reason)
+        return UserEstimate(self.mean * factor, low, high, self.reason)
 
 
-def unknown(reason: str) -> Estimate:
+def unknown(reason: str) -> UserEstimate:
     """Return an estimate that there is not."""
-    return Estimate(math.nan, math.nan, math.nan, reason)
+    return UserEstimate(math.nan, math.nan, math.nan, reason)
 
 
 def differences(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
@@ -55,15 +55,15 @@ def differences(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
     return t_limits(apart)
 
 
-def difference(a: Floats, b: Floats) -> Estimate:
+def difference(a: Floats, b: Floats) -> UserEstimate:
     """Return :func:`differences` of two simulators on one metric, shape (users,) each."""
     if np.isnan(a).any() or np.isnan(b).any():
         return unknown("one of the two does not claim the metric")
     mean, low, high = differences(a, b)
-    return Estimate(float(mean), float(low), float(high))
+    return UserEstimate(float(mean), float(low), float(high))
 
 
-def scale(table: ResultsTable, metric: int) -> tuple[float, float, str]:
+def scale(table: BoardTable, metric: int) -> tuple[float, float, str]:
     """Return what counts as 0 and as 1 on a metric.
 
     Returns:
@@ -102,7 +102,7 @@ class Normalised:
     reasons: tuple[str, ...]
 
 
-def normalise(table: ResultsTable) -> Normalised:
+def normalise(table: BoardTable) -> Normalised:
     """Return the normalised scores of a table."""
     shape = (len(table.rows), len(table.metrics))
     mean, low, high = (np.full(shape, np.nan) for _ in range(3))
@@ -129,12 +129,12 @@ class PersonalGain:
         own_over_swapped: Own prompt against another user's; NaN likewise.
     """
 
-    own_over_shared: Estimate
-    swapped_over_shared: Estimate
-    own_over_swapped: Estimate
+    own_over_shared: UserEstimate
+    swapped_over_shared: UserEstimate
+    own_over_swapped: UserEstimate
 
 
-def personal_gain(table: ResultsTable, row: int, metric: int) -> PersonalGain | None:
+def personal_gain(table: BoardTable, row: int, metric: int) -> PersonalGain | None:
     """Return the personal gain of a line, None where its submission gives no control predictions."""
     controls = table.rows[row].controls
     if not controls:
@@ -143,7 +143,7 @@ def personal_gain(table: ResultsTable, row: int, metric: int) -> PersonalGain | 
     means = {name: table.user_means(values)[:, metric] for name, values in controls.items()}
     own = table.by_user[row][:, metric]
 
-    def gain(a: Floats | None, b: Floats | None) -> Estimate:
+    def gain(a: Floats | None, b: Floats | None) -> UserEstimate:
         return unknown("not submitted") if a is None or b is None else difference(a, b).scaled(sign)
 
     shared, swapped = means.get(SHARED), means.get(SWAPPED)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from leaderboard.text import plain
+from leaderboard.safe_text import plain
 from tasks.errors import InputError
 
 FORMAT = 1

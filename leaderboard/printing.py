@@ -13,9 +13,9 @@ from benchmark.output.latex import booktabs, escape_latex
 from benchmark.output.tables import number
 from benchmark.output.units import counted
 from leaderboard import columns as registry
-from leaderboard.columns import GROUPS, HEADLINE, Cell, Column, View, claimed
-from leaderboard.results import APART, LABEL
-from leaderboard.text import beyond, markdown, plain, spreadsheet
+from leaderboard.board_table import APART, LABEL
+from leaderboard.columns import GROUPS, HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
+from leaderboard.safe_text import beyond, markdown, plain, spreadsheet
 from tasks.errors import InputError, unknown_name
 
 FORMATS = ("terminal", "markdown", "latex", "csv", "json")
@@ -24,7 +24,7 @@ NOTICES = 5
 """How many different notes on simulators a table carries."""
 
 
-def order(view: View, metric: str) -> list[int]:
+def order(view: RankedTable, metric: str) -> list[int]:
     """Return the lines by their mean on a metric, best first; those that do not claim it come last, by name.
 
     Lines that are not ranked come after all that are.
@@ -41,7 +41,7 @@ def order(view: View, metric: str) -> list[int]:
     return sorted(range(len(view.table.rows)), key=key)
 
 
-def chosen_columns(view: View, groups: Sequence[str]) -> list[Column]:
+def chosen_columns(view: RankedTable, groups: Sequence[str]) -> list[BoardColumn]:
     """Return the columns of some groups that have something to say.
 
     Raises:
@@ -53,14 +53,14 @@ def chosen_columns(view: View, groups: Sequence[str]) -> list[Column]:
     return claimed(view, groups)
 
 
-def default_metric(view: View) -> str:
+def default_metric(view: RankedTable) -> str:
     """Return the first headline metric that a ranked line claims, else the first of all."""
     names = [m.name for m in view.table.metrics]
     return next((m for m in HEADLINE if view.ranking.n_ranked[names.index(m)]), names[0])
 
 
 def render(
-    views: Sequence[View],
+    views: Sequence[RankedTable],
     format: str,
     *,
     metric: str | None = None,
@@ -93,7 +93,7 @@ def render(
     return "\n\n".join(page(v, metric or default_metric(v), groups) for v in views)
 
 
-def heading(view: View) -> list[str]:
+def heading(view: RankedTable) -> list[str]:
     """Return what a table is about; simulated data is named before any number."""
     c = view.table.context
     tested = f"{counted(len(c.sessions), 'test session')} of {counted(c.n_users, 'user')}"
@@ -106,7 +106,7 @@ def title(text: str) -> str:
     return plain(text, 100)
 
 
-def notices(view: View) -> list[str]:
+def notices(view: RankedTable) -> list[str]:
     """Return what every output must say of the data and of the simulators shown.
 
     What a submission asks to be said is attributed to it; one text that several ask for is said once, and of many
@@ -128,7 +128,7 @@ def notices(view: View) -> list[str]:
     return lines
 
 
-def legend(view: View, metric: str) -> list[str]:
+def legend(view: RankedTable, metric: str) -> list[str]:
     """Return what the signs of a table mean."""
     apart = sorted({row.apart for row in view.table.rows if row.apart})
     lines = [
@@ -143,7 +143,7 @@ def legend(view: View, metric: str) -> list[str]:
     return lines
 
 
-def _name(view: View, row: int) -> str:
+def _name(view: RankedTable, row: int) -> str:
     line = view.table.rows[row]
     m = line.record.metadata
     shown = m.name if line.record.kind != "submission" else m.label
@@ -151,13 +151,13 @@ def _name(view: View, row: int) -> str:
     return shown if line.ranked else f"({shown})"
 
 
-def _shown(cell: Cell, column: Column) -> str:
+def _shown(cell: BoardCell, column: BoardColumn) -> str:
     """Return a cell as text tables print it: the tier stands behind a mean."""
     return f"{cell.text} [{cell.tier}]" if column.group == "metrics" and cell.tier else cell.text
 
 
 def _body(
-    view: View, metric: str, columns: Sequence[Column], escape: Callable[[str], str]
+    view: RankedTable, metric: str, columns: Sequence[BoardColumn], escape: Callable[[str], str]
 ) -> tuple[list[str], list[list[str]]]:
     """Return headers and lines."""
     j = view.table.metric_index(metric)
@@ -172,18 +172,20 @@ def _body(
     return ["tier", "simulator", *(escape(c.title) for c in columns)], lines
 
 
-def _resolved(view: View, column: Column) -> str:
+def _resolved(view: RankedTable, column: BoardColumn) -> str:
     if column.group != "metrics":
         return ""
     value = float(view.ranking.resolves[view.table.metric_index(column.metric)])
     return "" if math.isnan(value) else number(value)
 
 
-def _align(columns: Sequence[Column]) -> tuple[str, ...]:
+def _align(columns: Sequence[BoardColumn]) -> tuple[str, ...]:
     return ("right", "left", *["left" if c.group == "about" else "right" for c in columns])
 
 
-def _tabulated(view: View, metric: str, columns: Sequence[Column], style: str, escape: Callable[[str], str]) -> str:
+def _tabulated(
+    view: RankedTable, metric: str, columns: Sequence[BoardColumn], style: str, escape: Callable[[str], str]
+) -> str:
     from tabulate import tabulate
 
     headers, lines = _body(view, metric, columns, escape)
@@ -197,7 +199,7 @@ def _tabulated(view: View, metric: str, columns: Sequence[Column], style: str, e
     )
 
 
-def _blocks(view: View, metric: str, columns: Sequence[Column], width: int | None) -> list[str]:
+def _blocks(view: RankedTable, metric: str, columns: Sequence[BoardColumn], width: int | None) -> list[str]:
     """Return a table for the terminal, broken into blocks of columns that fit."""
     table = _tabulated(view, metric, columns, "simple", plain)
     if width is None or len(columns) < 2 or max(map(len, table.splitlines())) <= width:
@@ -206,7 +208,7 @@ def _blocks(view: View, metric: str, columns: Sequence[Column], width: int | Non
     return [block for part in (columns[:half], columns[half:]) for block in _blocks(view, metric, part, width)]
 
 
-def _reported(view: View, escape: Callable[[str], str]) -> list[str]:
+def _reported(view: RankedTable, escape: Callable[[str], str]) -> list[str]:
     """Return the numbers stated elsewhere, a line each."""
     return [
         escape(f"{r.name}: {', '.join(f'{n} {number(v)}' for n, v in sorted(r.metrics.items()))} ({r.source})")
@@ -214,7 +216,7 @@ def _reported(view: View, escape: Callable[[str], str]) -> list[str]:
     ]
 
 
-def _terminal(view: View, metric: str, groups: Sequence[str], width: int | None) -> str:
+def _terminal(view: RankedTable, metric: str, groups: Sequence[str], width: int | None) -> str:
     tables = _blocks(view, metric, chosen_columns(view, groups), width)
     parts = [*heading(view), "", "\n\n".join(tables), "", *legend(view, metric)]
     reported = _reported(view, lambda text: plain(text, 400))
@@ -223,7 +225,7 @@ def _terminal(view: View, metric: str, groups: Sequence[str], width: int | None)
     return "\n".join(parts)
 
 
-def _markdown(view: View, metric: str, groups: Sequence[str]) -> str:
+def _markdown(view: RankedTable, metric: str, groups: Sequence[str]) -> str:
     title, *notes = heading(view)
     parts = [
         f"## {markdown(title)}",
@@ -237,13 +239,13 @@ def _markdown(view: View, metric: str, groups: Sequence[str]) -> str:
     return "\n\n".join(parts)
 
 
-def _latex(view: View, metric: str, groups: Sequence[str]) -> str:
+def _latex(view: RankedTable, metric: str, groups: Sequence[str]) -> str:
     body = _tabulated(view, metric, chosen_columns(view, groups), "latex_raw", lambda text: escape_latex(plain(text)))
     comments = [*heading(view), *legend(view, metric), *_reported(view, plain)]
     return "\n".join([*[f"% {line}" for line in comments], booktabs(body)])
 
 
-def _csv(views: Sequence[View], metric: str | None) -> str:
+def _csv(views: Sequence[RankedTable], metric: str | None) -> str:
     """Return one row per line and numeric column, with every digit."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -271,7 +273,7 @@ def _csv(views: Sequence[View], metric: str | None) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def _json(view: View, metric: str) -> dict[str, Any]:
+def _json(view: RankedTable, metric: str) -> dict[str, Any]:
     c = view.table.context
     return {
         "task": c.task,
@@ -291,7 +293,7 @@ def _json(view: View, metric: str) -> dict[str, Any]:
     }
 
 
-def _json_line(view: View, row: int) -> dict[str, Any]:
+def _json_line(view: RankedTable, row: int) -> dict[str, Any]:
     line = view.table.rows[row]
     cells = ((c, c.cell(view, row)) for c in registry.COLUMNS)
     return {
@@ -305,7 +307,7 @@ def _json_line(view: View, row: int) -> dict[str, Any]:
     }
 
 
-def _json_cell(column: Column, cell: Cell) -> Any:
+def _json_cell(column: BoardColumn, cell: BoardCell) -> Any:
     if column.group == "about":
         return cell.text
     found = {"mean": cell.value, "low": _known(cell.low), "high": _known(cell.high)}
@@ -316,7 +318,7 @@ def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def places(view: View, result: str) -> Iterable[str]:
+def places(view: RankedTable, result: str) -> Iterable[str]:
     """Yield a line per metric that a result claims: where it stands."""
     for row, line in enumerate(view.table.rows):
         if line.id != result:

@@ -18,8 +18,8 @@ from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.comparison import paired_t, t_limits
 from benchmark.statistics.family import holm_adjust
 from benchmark.statistics.power import smallest_resolvable_difference
+from leaderboard.board_table import BoardTable
 from leaderboard.references import PRIOR
-from leaderboard.results import ResultsTable
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -57,7 +57,7 @@ class Ranking:
     n_ranked: Ints
 
 
-def rank(table: ResultsTable, alpha: float = ALPHA) -> Ranking:
+def rank(table: BoardTable, alpha: float = ALPHA) -> Ranking:
     """Rank every metric of a table.
 
     Args:
@@ -165,7 +165,7 @@ def _resolution(values: Floats, prior: Floats) -> float:
     return float(np.median(sizes)) if sizes else math.nan
 
 
-def _seed_sd(table: ResultsTable) -> Floats:
+def _seed_sd(table: BoardTable) -> Floats:
     """Return the SD over seeds of each mean (ddof = 1), as ``benchmark.statistics.seed_sd`` defines it."""
     found = np.full((len(table.rows), len(table.metrics)), np.nan)
     for i, row in enumerate(table.rows):

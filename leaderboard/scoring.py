@@ -158,7 +158,7 @@ def score(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from leaderboard.stress import with_measures
+    from leaderboard.board_stress import with_measures
 
     label = frame["target"] == "label"
     free = frame.copy()

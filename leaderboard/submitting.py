@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.stress.naming import joined
-from leaderboard import references, results, scoring
-from leaderboard.columns import View, view
+from leaderboard import board_table, references, scoring
+from leaderboard.board_files import Board, BoardStanding
+from leaderboard.board_table import ScoredResult
+from leaderboard.columns import RankedTable, view
 from leaderboard.context import TaskContext, of_task
 from leaderboard.entries import CONDITIONS, Event, Metadata, ReportedRecord, ResultRecord, identity, require_readable
-from leaderboard.results import Item
-from leaderboard.store import Board, Standing
-from leaderboard.text import folded, plain
+from leaderboard.safe_text import folded, plain
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class NewResult:
     """A submission on one split, before anything is checked.
 
     Attributes:
@@ -46,7 +46,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedResult:
     """A result that is ready to be stored.
 
     Attributes:
@@ -68,7 +68,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Placement:
     """What became of one result.
 
     Attributes:
@@ -79,10 +79,10 @@ class Outcome:
 
     result: str
     new: bool
-    view: View
+    view: RankedTable
 
 
-def prepare(candidate: Candidate, kind: str = "submission", context: TaskContext | None = None) -> Prepared:
+def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext | None = None) -> PreparedResult:
     """Check and score a candidate.
 
     Args:
@@ -117,7 +117,7 @@ def prepare(candidate: Candidate, kind: str = "submission", context: TaskContext
     require_readable(record)
     notice = joined(plain(line, 1000) for line in (task.notice, candidate.metadata.notice))
     about = {"task": task.name, "split": split, "digest": digest, "notice": notice}
-    return Prepared(
+    return PreparedResult(
         record=record,
         context=context or context_of(task, split),
         predictions=scoring.predictions_table(frame, about),
@@ -133,7 +133,7 @@ def context_of(task: Task, split: str) -> TaskContext:
 
 def submit(
     root: str | Path,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[NewResult],
     catalogue: Catalogue,
     *,
     reported: Sequence[ReportedRecord] = (),
@@ -141,7 +141,7 @@ def submit(
     dry_run: bool = False,
     now: str | None = None,
     report: Callable[[str], None] = lambda line: None,
-) -> list[Outcome]:
+) -> list[Placement]:
     """Score the results of one submission and add them to a board, together with the references they are read against.
 
     Nothing is written before everything has passed. A result that is on the board already is left as it is.
@@ -167,7 +167,7 @@ def submit(
     board = Board(root)
     board.check_place()
     standing = board.standing()
-    known = results.records(board, standing)
+    known = board_table.records(board, standing)
     contexts = {_key(c): context_of(c.task, c.split) for c in candidates}
     prepared = [prepare(one, context=contexts[_key(one)]) for one in candidates]
     for one in prepared:
@@ -185,13 +185,13 @@ def submit(
     outcomes = []
     for one in prepared:
         items = [
-            Item(name, record, board.table("scores", name), standing.submitted[name])
+            ScoredResult(name, record, board.table("scores", name), standing.submitted[name])
             for name, record in known.items()
             if record.digest == one.record.digest and standing.active(name) and name not in gone
         ]
         fresh = {p.id: p for p in [*added, one] if p.record.digest == one.record.digest and p.id not in known}
-        items += [Item(p.id, p.record, p.scores, at) for p in fresh.values()]
-        outcomes.append(Outcome(one.id, one.id not in known, view(results.assemble(one.context, items))))
+        items += [ScoredResult(p.id, p.record, p.scores, at) for p in fresh.values()]
+        outcomes.append(Placement(one.id, one.id not in known, view(board_table.assemble(one.context, items))))
     if not dry_run:
         board = Board.create(root)
         for one in [*added, *prepared]:
@@ -204,7 +204,7 @@ def submit(
     return outcomes
 
 
-def store(board: Board, prepared: Prepared, standing: Standing, at: str) -> None:
+def store(board: Board, prepared: PreparedResult, standing: BoardStanding, at: str) -> None:
     """Write a prepared result; its submit event, which makes it count, comes last.
 
     The predictions of a reference are left out: they are the recording itself, which its licence may not let a board
@@ -236,7 +236,7 @@ def withdraw(board: Board, who: str, reason: str, *, now: str | None = None) -> 
         InputError: No active result is meant.
     """
     standing = board.standing()
-    found = matching(who, results.records(board, standing), standing)
+    found = matching(who, board_table.records(board, standing), standing)
     at = now or _now()
     for name in found:
         board.put_event(Event("withdraw", name, at, reason=plain(reason, 500)))
@@ -260,7 +260,7 @@ def supersede(board: Board, old: str, new: str, *, reason: str = "", now: str | 
         InputError: One of the two names no active result, or they have no split in common.
     """
     standing = board.standing()
-    known = results.records(board, standing)
+    known = board_table.records(board, standing)
     olds, news = matching(old, known, standing), matching(new, known, standing)
     pairs = [(a, b) for a in olds for b in news if a != b and known[a].digest == known[b].digest]
     if not pairs:
@@ -271,7 +271,7 @@ def supersede(board: Board, old: str, new: str, *, reason: str = "", now: str | 
     return pairs
 
 
-def matching(who: str, known: Mapping[str, ResultRecord], standing: Standing) -> list[str]:
+def matching(who: str, known: Mapping[str, ResultRecord], standing: BoardStanding) -> list[str]:
     """Return the active submissions that ``who`` names.
 
     Raises:
@@ -285,7 +285,7 @@ def matching(who: str, known: Mapping[str, ResultRecord], standing: Standing) ->
     return found
 
 
-def _check_new(one: Prepared, known: Mapping[str, ResultRecord], standing: Standing) -> None:
+def _check_new(one: PreparedResult, known: Mapping[str, ResultRecord], standing: BoardStanding) -> None:
     """Refuse what was withdrawn, and another result under a name and version that is taken."""
     said = plain(one.record.metadata.label, 100)
     status = standing.status(one.id)
@@ -304,19 +304,19 @@ def _names(record: ResultRecord) -> tuple[str, str]:
     return folded(record.metadata.name), folded(record.metadata.version)
 
 
-def _replaced(who: str, new: ResultRecord, known: Mapping[str, ResultRecord], standing: Standing) -> list[str]:
+def _replaced(who: str, new: ResultRecord, known: Mapping[str, ResultRecord], standing: BoardStanding) -> list[str]:
     found = matching(who, known, standing)
     return [name for name in found if known[name].digest == new.digest and name != identity(new)]
 
 
 def _missing_references(
-    candidate: Candidate,
+    candidate: NewResult,
     context: TaskContext,
     catalogue: Catalogue,
     known: Mapping[str, ResultRecord],
-    standing: Standing,
+    standing: BoardStanding,
     report: Callable[[str], None],
-) -> list[Prepared]:
+) -> list[PreparedResult]:
     """Return the references that the board does not hold yet on a candidate's split, scored."""
     digest = candidate.task.digests[candidate.split]
     there = {
@@ -331,12 +331,12 @@ def _missing_references(
         return []
     report(f"scoring the references of {candidate.task.name}, {candidate.split}: {', '.join(missing)}")
     return [
-        prepare(Candidate(r.metadata, candidate.task, candidate.split, r.frame), r.kind, context)
+        prepare(NewResult(r.metadata, candidate.task, candidate.split, r.frame), r.kind, context)
         for r in references.compute(candidate.task, candidate.split, catalogue, missing)
     ]
 
 
-def _key(candidate: Candidate) -> tuple[str, str]:
+def _key(candidate: NewResult) -> tuple[str, str]:
     return candidate.task.name, candidate.split
 
 

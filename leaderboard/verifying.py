@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.metrics import names as metric_names
-from leaderboard import references, results, scoring, stress
+from leaderboard import board_stress, board_table, references, scoring
+from leaderboard.board_files import FOLDERS, MARK, MARKER, Board, unfinished
 from leaderboard.entries import Event, ResultRecord
-from leaderboard.store import FOLDERS, MARK, MARKER, Board, unfinished
-from leaderboard.submitting import Candidate, context_of, prepare
-from leaderboard.text import folded, plain
+from leaderboard.safe_text import folded, plain
+from leaderboard.submitting import NewResult, context_of, prepare
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ KEYS = ("condition", "seed", "session_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class BoardFinding:
     """Something that is not as it should be.
 
     Attributes:
@@ -43,9 +43,17 @@ class Finding:
         return f"{self.severity}: {self.where}: {self.what}"
 
 
+def _error(where: str, what: str) -> BoardFinding:
+    return BoardFinding("error", where, what)
+
+
+def _note(where: str, what: str) -> BoardFinding:
+    return BoardFinding("note", where, what)
+
+
 def verify(
     board: Board, load_task: Callable[[str, Mapping[str, str]], Task], catalogue: Catalogue
-) -> Iterator[Finding]:
+) -> Iterator[BoardFinding]:
     """Check a whole board; yields nothing if everything stands.
 
     Every file must be readable and belong to its name, every event must speak about a result that is there, and every
@@ -59,12 +67,12 @@ def verify(
     """
     known = {}
     if (board.root / MARKER).read_text(encoding="utf-8") != MARK:
-        yield Finding("error", MARKER, f"is not {MARK.strip()}; restore the file.")
+        yield _error(MARKER, f"is not {MARK.strip()}; restore the file.")
     for folder in FOLDERS:
         try:
             names = board.names(folder)
         except InputError as error:
-            yield Finding("error", folder, str(error))
+            yield _error(folder, str(error))
             continue
         for name in names:
             try:
@@ -73,7 +81,7 @@ def verify(
                 elif folder in ("events", "reported", "tasks"):
                     {"events": board.event, "reported": board.reported, "tasks": board.context}[folder](name)
             except InputError as error:
-                yield Finding("error", f"{folder}/{name[:12]}", str(error))
+                yield _error(f"{folder}/{name[:12]}", str(error))
     yield from _events(board, known)
     tasks: dict[tuple[str, str], Task | None] = {}
     for name, record in known.items():
@@ -83,7 +91,7 @@ def verify(
                 tasks[key] = load_task(record.task, {record.split: record.digest})
             except InputError as error:
                 tasks[key] = None
-                yield Finding("error", plain(record.task), f"the data cannot be loaded, nothing is verified: {error}")
+                yield _error(plain(record.task), f"the data cannot be loaded, nothing is verified: {error}")
         task = tasks[key]
         if task is not None:
             yield from _result(board, name, record, task, catalogue)
@@ -91,7 +99,7 @@ def verify(
     yield from _pointless(board, known)
 
 
-def _namesakes(board: Board, known: dict[str, ResultRecord]) -> Iterator[Finding]:
+def _namesakes(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFinding]:
     """Note results that bear one name and version on a split: 'submit' refuses that, merging two boards does not."""
     if not _sound(board):
         return
@@ -103,10 +111,10 @@ def _namesakes(board: Board, known: dict[str, ResultRecord]) -> Iterator[Finding
             other = first.setdefault((record.digest, folded(m.name), folded(m.version)), name)
             if other != name:
                 what = f"bears the name and version of {other[:12]} ({plain(m.label, 60)}); withdraw one of the two."
-                yield Finding("note", f"results/{name[:12]}", what)
+                yield _note(f"results/{name[:12]}", what)
 
 
-def _events(board: Board, known: dict[str, ResultRecord]) -> Iterator[Finding]:
+def _events(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFinding]:
     """Check that events speak about results that are there, and that superseding comes to an end."""
     after: dict[str, str] = {}
     for name in _readable_names(board, "events"):
@@ -116,18 +124,18 @@ def _events(board: Board, known: dict[str, ResultRecord]) -> Iterator[Finding]:
             continue  # told before
         for result in filter(None, (event.result, event.by)):
             if result not in known:
-                yield Finding("error", f"events/{name[:12]}", f"there is no result {result[:12]}; restore the file.")
+                yield _error(f"events/{name[:12]}", f"there is no result {result[:12]}; restore the file.")
         if event.kind == "supersede" and event.result in known and event.by in known:
             after[event.result] = event.by
             if known[event.result].digest != known[event.by].digest:
-                yield Finding("error", f"events/{name[:12]}", "a result of another split is put in its place.")
+                yield _error(f"events/{name[:12]}", "a result of another split is put in its place.")
     for start in after:
         seen, at = {start}, after[start]
         while at in after and at not in seen:
             seen.add(at)
             at = after[at]
         if at == start:
-            yield Finding("error", f"results/{start[:12]}", "superseded in a circle; submit it under a new version.")
+            yield _error(f"results/{start[:12]}", "superseded in a circle; submit it under a new version.")
 
 
 def _readable_names(board: Board, folder: str) -> list[str]:
@@ -137,37 +145,35 @@ def _readable_names(board: Board, folder: str) -> list[str]:
         return []
 
 
-def _result(board: Board, name: str, record: ResultRecord, task: Task, catalogue: Catalogue) -> Iterator[Finding]:
+def _result(board: Board, name: str, record: ResultRecord, task: Task, catalogue: Catalogue) -> Iterator[BoardFinding]:
     """Compute a result again and compare."""
     where = f"results/{name[:12]} ({plain(record.metadata.label, 60)}, {record.task}, {record.split})"
     digest = task.digests.get(record.split, "")
     if digest != record.digest:
-        yield Finding(
-            "error", where, f"made from digest {record.digest[:12]}, the data given has {digest[:12]}: not verified."
-        )
+        yield _error(where, f"made from digest {record.digest[:12]}, the data given has {digest[:12]}: not verified.")
         return
     try:
         if _facts(board, record.digest) != _facts_of(task, record.split):
-            yield Finding("error", where, "the facts stored about its split are not those of the data; restore them.")
+            yield _error(where, "the facts stored about its split are not those of the data; restore them.")
         stored: pd.DataFrame = board.table("scores", name).to_pandas()
         if record.kind != "reference":  # whose predictions are not stored
             frame = scoring.predictions_frame(board.table("predictions", record.predictions))
             found = scoring.predictions_digest(frame)
             if found != record.predictions:
-                yield Finding("error", where, f"its predictions were changed (digest {found[:12]}); restore the file.")
+                yield _error(where, f"its predictions were changed (digest {found[:12]}); restore the file.")
                 return
             older = frame["condition"].isin(list(record.transfers))
             if older.any():
                 told = ", ".join(record.transfers)
-                yield Finding("note", where, f"{told}: boards no longer score predictions of another task's sessions.")
+                yield _note(where, f"{told}: boards no longer score predictions of another task's sessions.")
             frame = frame[~older]
             canonical = scoring.canonical_predictions(frame, task, record.split, where)
             if scoring.predictions_digest(canonical) != scoring.predictions_digest(frame):
-                yield Finding("error", where, "its predictions are not in canonical order or hold parts of sum 0.")
+                yield _error(where, "its predictions are not in canonical order or hold parts of sum 0.")
                 return
             yield from _compare(where, stored, scoring.score(task, record.split, canonical))
     except InputError as error:
-        yield Finding("error", where, str(error))
+        yield _error(where, str(error))
         return
     if record.kind != "submission":
         yield from _reference(where, record, task, catalogue, stored)
@@ -184,30 +190,28 @@ def _facts_of(task: Task, split: str) -> tuple[object, ...]:
     return ids, users, task.notice, task.name, task.version, split
 
 
-def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterator[Finding]:
+def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterator[BoardFinding]:
     """Report where two score tables differ."""
     missing = [c for c in computed.columns if c not in stored.columns]
     if missing:
-        yield Finding("error", where, f"its stored scores lack {', '.join(missing)}; restore the file.")
+        yield _error(where, f"its stored scores lack {', '.join(missing)}; restore the file.")
         return
     keys = list(KEYS)
     a, b = (t.sort_values(keys, ignore_index=True) for t in (stored, computed))
     if len(a) != len(b) or not a[keys].equals(b[keys].astype(a[keys].dtypes.to_dict())):
-        yield Finding("error", where, f"its scores have {len(a)} rows about other sessions than the {len(b)} computed.")
+        yield _error(where, f"its scores have {len(a)} rows about other sessions than the {len(b)} computed.")
         return
     for column in ("user", "failed", "fold"):
         wrong = np.flatnonzero((a[column] != b[column]).to_numpy())
         if len(wrong):
-            yield Finding(
-                "error", where, f"{len(wrong)} scores with another {column} than computed, {_at(a, wrong[0])}."
-            )
-    for metric in [*metric_names(), *(c for c in stress.COLUMNS if c in computed.columns)]:
+            yield _error(where, f"{len(wrong)} scores with another {column} than computed, {_at(a, wrong[0])}.")
+    for metric in [*metric_names(), *(c for c in board_stress.COLUMNS if c in computed.columns)]:
         x, y = (t[metric].to_numpy(dtype=np.float64) for t in (a, b))
         wrong = np.flatnonzero(~((np.abs(x - y) <= scoring.TOLERANCE) | (np.isnan(x) & np.isnan(y))))
         if len(wrong):
             i = int(wrong[0])
-            yield Finding(
-                "error", where, f"{metric} differs in {len(wrong)} rows, {_at(a, i)}: stored {x[i]:.9g}, is {y[i]:.9g}."
+            yield _error(
+                where, f"{metric} differs in {len(wrong)} rows, {_at(a, i)}: stored {x[i]:.9g}, is {y[i]:.9g}."
             )
 
 
@@ -218,46 +222,44 @@ def _at(table: pd.DataFrame, row: int) -> str:
 
 def _reference(
     where: str, record: ResultRecord, task: Task, catalogue: Catalogue, stored: pd.DataFrame
-) -> Iterator[Finding]:
+) -> Iterator[BoardFinding]:
     """Check that what calls itself a prior of the suite is that."""
     from benchmark import __version__
 
     name = record.metadata.name
     if name not in references.names():
-        yield Finding("error", where, f"calls itself a {record.kind} of the suite, which has none of that name.")
+        yield _error(where, f"calls itself a {record.kind} of the suite, which has none of that name.")
         return
     if record.metadata.version != __version__:
         by = f"was computed by version {plain(record.metadata.version)} of the suite, this is {__version__}"
-        yield Finding("note", where, by + (": not verified." if record.kind == "reference" else "."))
+        yield _note(where, by + (": not verified." if record.kind == "reference" else "."))
         return
     for reference in references.compute(task, record.split, catalogue, [name]):
         context = context_of(task, record.split)
-        own = prepare(Candidate(reference.metadata, task, record.split, reference.frame), reference.kind, context)
+        own = prepare(NewResult(reference.metadata, task, record.split, reference.frame), reference.kind, context)
         if own.record.metadata != record.metadata or reference.kind != record.kind:
-            yield Finding("error", where, "is described otherwise than the suite describes it.")
+            yield _error(where, "is described otherwise than the suite describes it.")
         yield from _compare(f"{where}, as this suite computes it", stored, own.scores.to_pandas())
 
 
-def _pointless(board: Board, known: dict[str, ResultRecord]) -> Iterator[Finding]:
+def _pointless(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFinding]:
     """Note files that nothing points to: an interrupted writer leaves them, and they do no harm."""
-    submitted = set(results.records(board, board.standing())) if _sound(board) else set(known)
+    submitted = set(board_table.records(board, board.standing())) if _sound(board) else set(known)
     for name in sorted(set(known) - submitted):
-        yield Finding(
-            "note", f"results/{name[:12]}", "was never submitted (a writer was interrupted); submit it again."
-        )
+        yield _note(f"results/{name[:12]}", "was never submitted (a writer was interrupted); submit it again.")
     used = {"predictions": {r.predictions for r in known.values()}, "scores": set(known)}
     for folder, names in used.items():
         for name in sorted(set(_readable_names(board, folder)) - names):
-            yield Finding("note", f"{folder}/{name[:12]}", "belongs to no result; it may be deleted.")
+            yield _note(f"{folder}/{name[:12]}", "belongs to no result; it may be deleted.")
     if (board.root / "transfers").exists():
-        yield Finding("note", "transfers", "holds scores on other tasks, which boards no longer use; delete it.")
+        yield _note("transfers", "holds scores on other tasks, which boards no longer use; delete it.")
     for path in unfinished(board):
-        yield Finding("note", path.name, "was left by an interrupted writer; delete it while nobody submits.")
+        yield _note(path.name, "was left by an interrupted writer; delete it while nobody submits.")
 
 
 def _sound(board: Board) -> bool:
     try:
-        results.records(board, board.standing())
+        board_table.records(board, board.standing())
     except InputError:
         return False
     return True

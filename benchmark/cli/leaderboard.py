@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from leaderboard.columns import View
+    from leaderboard.board_files import Board, BoardStanding
+    from leaderboard.columns import RankedTable
     from leaderboard.entries import ResultRecord
-    from leaderboard.store import Board, Standing
     from tasks.task import Task
 
 ACTIONS = {"show": 0, "verify": 0, "withdraw": 1, "supersede": 2}
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Do what was asked for."""
-    from leaderboard.store import Board
+    from leaderboard.board_files import Board
 
     action, *names = arguments.action or ["show"]
     if action not in ACTIONS:
@@ -67,12 +67,12 @@ def _show(board: Board, arguments: argparse.Namespace) -> int:
     import sys
 
     from benchmark.cli import options
-    from leaderboard import printing, results
+    from leaderboard import board_table, printing
     from leaderboard.columns import view
 
     standing = board.standing()
-    known = results.records(board, standing)
-    views = [view(results.load(board, digest, standing, known)) for digest in results.digests(known, standing)]
+    known = board_table.records(board, standing)
+    views = [view(board_table.load(board, digest, standing, known)) for digest in board_table.digests(known, standing)]
     for key, wanted in (("task", arguments.task), ("split", arguments.split)):
         there = sorted({str(getattr(v.table.context, key)) for v in views})
         if wanted is not None and wanted not in there:
@@ -94,8 +94,8 @@ def _show(board: Board, arguments: argparse.Namespace) -> int:
 def _site(
     board: Board,
     arguments: argparse.Namespace,
-    views: Sequence[View],
-    standing: Standing,
+    views: Sequence[RankedTable],
+    standing: BoardStanding,
     known: Mapping[str, ResultRecord],
 ) -> int:
     """Write the site; pictures are drawn where the data of a table is at hand."""
@@ -116,7 +116,7 @@ def _site(
     return 0
 
 
-def _tasks_at_hand(views: Sequence[View], pairs: Sequence[str]) -> dict[str, Task]:
+def _tasks_at_hand(views: Sequence[RankedTable], pairs: Sequence[str]) -> dict[str, Task]:
     """Return digest -> task of the tables whose data can be loaded."""
     from benchmark.cli import options
     from benchmark.cli.submit import data_folders, task_for

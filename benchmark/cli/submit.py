@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from leaderboard.entries import Metadata, ReportedRecord
-    from leaderboard.submitting import Candidate
+    from leaderboard.submitting import NewResult
     from submissions import Entry, Submission
     from tasks.task import Task
 
@@ -116,11 +116,11 @@ def _examine(folder: Path, data: Mapping[str, str]) -> None:
         raise InputError(f"{folder} has {more}, listed above; nothing was submitted.")
 
 
-def _candidate(read: Mapping[str, Submission], task: Task, version: str, split: str, digest: str) -> Candidate:
+def _candidate(read: Mapping[str, Submission], task: Task, version: str, split: str, digest: str) -> NewResult:
     """Return the part of a submission, and of its controls, that is about one split."""
     import pandas as pd
 
-    from leaderboard.submitting import Candidate
+    from leaderboard.submitting import NewResult
 
     frames = []
     for condition, submission in read.items():
@@ -130,7 +130,7 @@ def _candidate(read: Mapping[str, Submission], task: Task, version: str, split: 
     for condition, submission, entries in _under_stress(read, task, split, version):
         frames.append(_frame(submission, entries).assign(condition=condition, target="none"))
     whole = pd.concat(frames, ignore_index=True)
-    return Candidate(metadata(read["own"]), task, split, whole, digest)
+    return NewResult(metadata(read["own"]), task, split, whole, digest)
 
 
 def _under_stress(

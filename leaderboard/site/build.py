@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.output.tables import number
-from leaderboard.columns import HEADLINE, Cell, View
+from leaderboard.board_files import Board, BoardStanding
+from leaderboard.columns import HEADLINE, BoardCell, RankedTable
 from leaderboard.derived import scale
 from leaderboard.entries import ResultRecord, values_of
 from leaderboard.printing import notices, order
@@ -23,7 +24,6 @@ from leaderboard.site.figures import heatmap
 from leaderboard.site.pictures import Pictures
 from leaderboard.site.submissions import SitePage, attention_words, cost_words, kind_words, part_of, size_words
 from leaderboard.site.tables import SiteTable, slug
-from leaderboard.store import Board, Standing
 from tasks.errors import InputError
 from tasks.storage import absolute, staged
 
@@ -35,7 +35,7 @@ MARKER = ".gazebench-site"
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class RetiredResult:
     """A result that is no longer ranked."""
 
     label: str
@@ -48,25 +48,25 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SiteContents:
     """What every page knows."""
 
     tables: tuple[SiteTable, ...]
-    history: tuple[Past, ...]
+    history: tuple[RetiredResult, ...]
     version: str
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class MetricBounds:
     """Floor, ceiling and resolution of one metric."""
 
     metric: Any
-    uniform: Cell
-    prior: Cell
-    best: Cell
+    uniform: BoardCell
+    prior: BoardCell
+    best: BoardCell
     best_name: str
     best_page: str
-    human: Cell
+    human: BoardCell
     human_name: str
     reason: str
     resolves: str
@@ -75,8 +75,8 @@ class Bounds:
 def build(
     out: Path,
     board: Board,
-    views: Sequence[View],
-    standing: Standing,
+    views: Sequence[RankedTable],
+    standing: BoardStanding,
     records: Mapping[str, ResultRecord],
     tasks: Mapping[str, Task] | None = None,
     report: Callable[[str], None] = lambda line: None,
@@ -108,7 +108,7 @@ def build(
         raise InputError(f"{out} exists and is no leaderboard site; choose another folder for --html.")
     pages = _addresses(views)
     tables = tuple(SiteTable(view, pages) for view in views)
-    site = Site(tables, tuple(_history(standing, records)), __version__)
+    site = SiteContents(tables, tuple(_history(standing, records)), __version__)
     with staged(out, replace=True) as folder:
         (folder / MARKER).write_text("written by gazebench leaderboard\n", encoding="utf-8")
         for name in ("assets", "tables", "tasks", "submissions", "data"):
@@ -122,7 +122,7 @@ def build(
 class _Writer:
     """Renders the pages into a folder."""
 
-    def __init__(self, folder: Path, site: Site, pictures: Pictures) -> None:
+    def __init__(self, folder: Path, site: SiteContents, pictures: Pictures) -> None:
         self._folder = folder
         self._site = site
         self._pictures = pictures
@@ -181,7 +181,7 @@ class _Writer:
 class _TaskPage:
     """A table's facts and its floor and ceiling."""
 
-    def __init__(self, t: SiteTable, bounds: list[Bounds]) -> None:
+    def __init__(self, t: SiteTable, bounds: list[MetricBounds]) -> None:
         self.context = t.context
         self.table_page = t.table_page
         self.bounds = bounds
@@ -194,7 +194,7 @@ def data_name(key: str) -> str:
     return key[:16] + ("-label" if key.endswith("-label") else "")
 
 
-def _addresses(views: Sequence[View]) -> dict[str, str]:
+def _addresses(views: Sequence[RankedTable]) -> dict[str, str]:
     """Return result -> address of its submission's page; results with one description share a page."""
     found = {}
     for view in views:
@@ -205,7 +205,7 @@ def _addresses(views: Sequence[View]) -> dict[str, str]:
     return found
 
 
-def _history(standing: Standing, records: Mapping[str, ResultRecord]) -> list[Past]:
+def _history(standing: BoardStanding, records: Mapping[str, ResultRecord]) -> list[RetiredResult]:
     found = []
     for name, record in records.items():
         event = standing.withdrawn.get(name) or standing.superseded.get(name)
@@ -213,19 +213,19 @@ def _history(standing: Standing, records: Mapping[str, ResultRecord]) -> list[Pa
             by = records[event.by].metadata.label if event.by in records else ""
             status = standing.status(name)
             label = record.metadata.label
-            found.append(Past(label, record.task, record.split, status, by, event.at, event.reason))
+            found.append(RetiredResult(label, record.task, record.split, status, by, event.at, event.reason))
     return sorted(found, key=lambda p: (p.at, p.label, p.task, p.split))
 
 
-def _bounds(t: SiteTable) -> list[Bounds]:
+def _bounds(t: SiteTable) -> list[MetricBounds]:
     """Return floor and ceiling of every metric."""
     table, ranking = t.view.table, t.view.ranking
 
-    def cell(index: int | None, j: int) -> Cell:
+    def cell(index: int | None, j: int) -> BoardCell:
         if index is None or math.isnan(float(ranking.mean[index, j])):
-            return Cell("", why="not on the board")
+            return BoardCell("", why="not on the board")
         mean = float(ranking.mean[index, j])
-        return Cell(number(mean), mean, float(ranking.low[index, j]), float(ranking.high[index, j]))
+        return BoardCell(number(mean), mean, float(ranking.low[index, j]), float(ranking.high[index, j]))
 
     found = []
     for j, metric in enumerate(table.metrics):
@@ -234,7 +234,7 @@ def _bounds(t: SiteTable) -> list[Bounds]:
         best = min(first, key=lambda i: t.rows[i].name) if first else None
         resolves = float(ranking.resolves[j])
         found.append(
-            Bounds(
+            MetricBounds(
                 metric=metric,
                 uniform=cell(table.find("uniform"), j),
                 prior=cell(table.find(PRIOR), j),
@@ -250,7 +250,7 @@ def _bounds(t: SiteTable) -> list[Bounds]:
     return found
 
 
-def _index(site: Site) -> dict[str, Any]:
+def _index(site: SiteContents) -> dict[str, Any]:
     """Return what the comparison knows before it loads two lines."""
     from scipy.special import stdtrit
 

@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 from benchmark.output import pages
 from benchmark.output.tables import number
 from benchmark.output.units import counted
+from leaderboard.safe_text import plain, web_link
 from leaderboard.site.figures import estimate
-from leaderboard.text import plain, web_link
 
 if TYPE_CHECKING:
     from jinja2 import Environment

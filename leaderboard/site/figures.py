@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from benchmark.output.tables import number
-from leaderboard.columns import Cell
+from leaderboard.columns import BoardCell
 from leaderboard.context import SlotShares
 
 Floats = NDArray[np.float64]
@@ -45,7 +45,7 @@ class Span:
         return round(min(100.0, max(0.0, 100 * (value - self.low) / (self.high - self.low))), 1)
 
 
-def estimate(cell: Cell) -> Markup:
+def estimate(cell: BoardCell) -> Markup:
     """Return a number with its interval, or a dash that says why there is none."""
     if not cell.text:
         why = escape(cell.why)
@@ -54,7 +54,7 @@ def estimate(cell: Cell) -> Markup:
     return Markup(f'<span class="num">{escape(cell.text)}</span>{ends}')
 
 
-def bar(cell: Cell, span: Span | None) -> Markup:
+def bar(cell: BoardCell, span: Span | None) -> Markup:
     """Return an interval with its mean on the scale of its column."""
     if span is None or math.isnan(cell.value):
         return Markup("")

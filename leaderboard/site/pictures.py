@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from leaderboard.board_files import Board
+from leaderboard.board_table import BoardRow
 from leaderboard.entries import OWN
-from leaderboard.results import Row
+from leaderboard.safe_text import plain
 from leaderboard.site.figures import session_figure
 from leaderboard.site.submissions import SessionFigure, extreme_sessions
 from leaderboard.site.tables import SiteTable
-from leaderboard.store import Board
-from leaderboard.text import plain
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Pictures:
         """Return whether the data of a split is at hand."""
         return digest in self._tasks
 
-    def of(self, t: SiteTable, row: Row) -> tuple[str, list[SessionFigure]]:
+    def of(self, t: SiteTable, row: BoardRow) -> tuple[str, list[SessionFigure]]:
         """Return by which metric, and the best and worst sessions of a line that has attention."""
         found = extreme_sessions(t, row)
         if found is None or t.context.digest not in self._tasks or row.record.kind == "reference":
@@ -73,7 +73,7 @@ class Pictures:
             self._sessions[key] = self._tasks[digest].find(session_id)
         return self._sessions[key]
 
-    def _attention(self, row: Row, ids: list[str]) -> dict[str, Floats]:
+    def _attention(self, row: BoardRow, ids: list[str]) -> dict[str, Floats]:
         """Return attention per session, each seed normalised, averaged over the seeds that have it."""
         names = ["condition", "session_id", "attention"]
         table = self._board.table("predictions", row.record.predictions, names)

@@ -17,14 +17,14 @@ from benchmark.metrics.families import headlines
 from benchmark.output import units
 from benchmark.output.tables import number
 from benchmark.stress.records import StressRow
-from leaderboard.columns import HEADLINE, Cell
-from leaderboard.derived import Estimate, differences, personal_gain
+from leaderboard.board_stress import stress_rows
+from leaderboard.board_table import APART, BoardRow
+from leaderboard.columns import HEADLINE, BoardCell
+from leaderboard.derived import UserEstimate, differences, personal_gain
 from leaderboard.entries import Metadata
-from leaderboard.results import APART, Row
+from leaderboard.safe_text import beyond, plain
 from leaderboard.site.figures import bar, estimate, spread
 from leaderboard.site.tables import SiteTable, prior_index
-from leaderboard.stress import stress_rows
-from leaderboard.text import beyond, plain
 
 Floats = NDArray[np.float64]
 
@@ -45,9 +45,9 @@ class GainLine:
     """Personal gain on one metric."""
 
     name: str
-    own: Cell
-    swapped: Cell
-    apart: Cell
+    own: BoardCell
+    swapped: BoardCell
+    apart: BoardCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class StressLine:
 
     test: str
     reading: str
-    numbers: list[tuple[str, Cell, str, int]]
+    numbers: list[tuple[str, BoardCell, str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ class SessionFigure:
 
 
 @dataclass(slots=True)
-class Part:
+class TablePart:
     """A submission on one table."""
 
     t: SiteTable
-    row: Row
+    row: BoardRow
     apart: str
     data: str
     baselines: list[str]
@@ -95,7 +95,7 @@ class SitePage:
     attention: str
     size: str
     cost: str
-    parts: list[Part]
+    parts: list[TablePart]
 
     @property
     def notices(self) -> list[str]:
@@ -136,12 +136,12 @@ def _amount(name: str, value: float) -> str:
     return f"{words} {units.count(value)}"
 
 
-def kind_words(row: Row) -> str:
+def kind_words(row: BoardRow) -> str:
     """Return what a line is, in words."""
     return KINDS.get(row.record.kind, "") or plain(row.record.metadata.kind, 60)
 
 
-def part_of(t: SiteTable, index: int, data: str) -> Part:
+def part_of(t: SiteTable, index: int, data: str) -> TablePart:
     """Return a submission's part on a table, without sessions."""
     table, ranking, row = t.view.table, t.view.ranking, t.rows[index]
     own = table.by_user[index]
@@ -154,7 +154,7 @@ def part_of(t: SiteTable, index: int, data: str) -> Part:
         if math.isnan(mean):
             continue
         tier = int(ranking.tier[index, j])
-        cell = Cell(number(mean), mean, float(ranking.low[index, j]), float(ranking.high[index, j]), tier)
+        cell = BoardCell(number(mean), mean, float(ranking.low[index, j]), float(ranking.high[index, j]), tier)
         sd = float(ranking.seed_sd[index, j])
         place = f"{ranking.place[index, j]} of {ranking.n_ranked[j]}" if tier else ""
         apart = "".join(_difference(metric, *(float(end[b, j]) for end in ends)) for b in range(len(there)))
@@ -167,7 +167,7 @@ def part_of(t: SiteTable, index: int, data: str) -> Part:
                 f"<td>{estimate(_normalised(t, index, j))}</td>{apart}</tr>"
             )
         )
-    return Part(
+    return TablePart(
         t=t,
         row=row,
         apart=APART.get(row.apart, ""),
@@ -180,22 +180,22 @@ def part_of(t: SiteTable, index: int, data: str) -> Part:
     )
 
 
-def _normalised(t: SiteTable, index: int, j: int) -> Cell:
+def _normalised(t: SiteTable, index: int, j: int) -> BoardCell:
     n = t.view.normalised
     mean = float(n.mean[index, j])
     if math.isnan(mean):
-        return Cell("", why=n.reasons[j])
-    return Cell(number(mean), mean, float(n.low[index, j]), float(n.high[index, j]))
+        return BoardCell("", why=n.reasons[j])
+    return BoardCell(number(mean), mean, float(n.low[index, j]), float(n.high[index, j]))
 
 
 def _difference(metric: Metric, mean: float, low: float, high: float) -> str:
     """Return a cell: the difference to a baseline, and whether its interval leaves 0."""
     if math.isnan(mean):
-        return f"<td>{estimate(Cell('', why='the baseline does not claim it'))}</td>"
+        return f"<td>{estimate(BoardCell('', why='the baseline does not claim it'))}</td>"
     verdict = ""
     if low > 0 or high < 0:
         verdict = "better" if (low > 0) == metric.higher_is_better else "worse"
-    shown = estimate(Cell(_signed(mean), mean, low, high))
+    shown = estimate(BoardCell(_signed(mean), mean, low, high))
     return f'<td class="{verdict}">{shown}<span class="sr"> {verdict}</span></td>' if verdict else f"<td>{shown}</td>"
 
 
@@ -230,14 +230,14 @@ def _lines(rows: Sequence[StressRow]) -> list[StressLine]:
         if r.value is not None and not _LESSER.fullmatch(r.measure):
             low, high = (math.nan if end is None else end for end in (r.low, r.high))
             p = "" if r.p is None else "< 0.0001" if r.p < 0.0001 else f"{r.p:.4f}"
-            line.numbers.append((r.measure, Cell(number(r.value), r.value, low, high), p, r.n))
+            line.numbers.append((r.measure, BoardCell(number(r.value), r.value, low, high), p, r.n))
     return list(found.values())
 
 
-def _cell(found: Estimate) -> Cell:
+def _cell(found: UserEstimate) -> BoardCell:
     if math.isnan(found.mean):
-        return Cell("", why=found.reason)
-    return Cell(_signed(found.mean), found.mean, found.low, found.high)
+        return BoardCell("", why=found.reason)
+    return BoardCell(_signed(found.mean), found.mean, found.low, found.high)
 
 
 def _spreads(t: SiteTable, index: int) -> list[Markup]:
@@ -259,7 +259,7 @@ def _spreads(t: SiteTable, index: int) -> list[Markup]:
     return drawn
 
 
-def extreme_sessions(t: SiteTable, row: Row, names: Sequence[str] = headlines(), each: int = 2) -> Any:
+def extreme_sessions(t: SiteTable, row: BoardRow, names: Sequence[str] = headlines(), each: int = 2) -> Any:
     """Return the best and the worst sessions of a line: (metric, [(word, session position, value)]).
 
     By the first of ``names`` that it claims, mean over seeds; ties go to the earlier session. None if it claims none

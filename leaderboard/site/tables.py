@@ -13,13 +13,13 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from benchmark.output.tables import number
-from leaderboard.columns import HEADLINE, Cell, Column, View, claimed
+from leaderboard.board_table import LABEL, BoardRow
+from leaderboard.columns import HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
 from leaderboard.context import TaskContext
 from leaderboard.printing import default_metric, order
 from leaderboard.references import PRIOR
-from leaderboard.results import LABEL, Row
+from leaderboard.safe_text import plain
 from leaderboard.site.figures import Span
-from leaderboard.text import plain
 
 GROUP_NAMES = {"normalised": "normalised scores", "gain": "personal gain", "about": "what it is"}
 BADGES = {"baseline": "baseline", "reference": "reference"}
@@ -42,7 +42,7 @@ def span_of(ends: NDArray[np.float64], *, signed: bool = False) -> Span | None:
 class SiteColumn:
     """A column as the page has it."""
 
-    column: Column
+    column: BoardColumn
     slug: str
     classes: str
     span: Span | None
@@ -69,7 +69,7 @@ class SiteTable:
         pages: Result -> address of its submission's page, from the root.
     """
 
-    view: View
+    view: RankedTable
     pages: dict[str, str] = field(repr=False)
 
     @property
@@ -78,7 +78,7 @@ class SiteTable:
         return self.view.table.context
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[BoardRow, ...]:
         """The table's lines."""
         return self.view.table.rows
 
@@ -108,7 +108,7 @@ class SiteTable:
         return [self._column(column) for column in claimed(self.view)]
 
     @cached_property
-    def cells(self) -> dict[str, list[Cell]]:
+    def cells(self) -> dict[str, list[BoardCell]]:
         """Column -> its cells, line by line."""
         return {c.column.key: [c.column.cell(self.view, i) for i in range(len(self.rows))] for c in self.columns}
 
@@ -193,7 +193,7 @@ class SiteTable:
         ends = np.concatenate([x[chosen] for x in (r.low, r.mean, r.high)])
         return [span_of(ends[:, j]) for j in range(ends.shape[1])]
 
-    def _column(self, column: Column) -> SiteColumn:
+    def _column(self, column: BoardColumn) -> SiteColumn:
         name = slug(column.key)
         head = " h" if column.key in HEADLINE else ""
         classes = f"v g-{column.group}{head} k-{name}"
@@ -242,7 +242,7 @@ class SiteTable:
         )  # every text in it is escaped above
 
 
-def _cell(cell: Cell, column: SiteColumn) -> str:
+def _cell(cell: BoardCell, column: SiteColumn) -> str:
     if not cell.text:
         return f'<td class="{column.classes}"></td>'
     if column.column.group == "about":
@@ -264,7 +264,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "x"
 
 
-def _inputs(row: Row) -> list[str]:
+def _inputs(row: BoardRow) -> list[str]:
     return [slug(word) for word in row.record.metadata.inputs[:12]]
 
 

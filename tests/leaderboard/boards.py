@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchmark.scores import scoring
 from leaderboard.entries import Metadata
-from leaderboard.submitting import Candidate
+from leaderboard.submitting import NewResult
 from tasks.task import Task
 
 AT = "2026-01-31T12:00:00Z"
@@ -36,7 +36,7 @@ def frame(
     return pd.DataFrame(rows)
 
 
-def candidate(name: str, task: Task, split: str = "loo", *, version: str = "1", **options: object) -> Candidate:
+def candidate(name: str, task: Task, split: str = "loo", *, version: str = "1", **options: object) -> NewResult:
     """A toy submission; fields of ``Metadata`` and options of :func:`frame` may be given."""
     said = {key: options.pop(key) for key in list(options) if key in Metadata.__dataclass_fields__}
     metadata = Metadata(
@@ -44,4 +44,4 @@ def candidate(name: str, task: Task, split: str = "loo", *, version: str = "1", 
         version=version,
         **{"kind": "other", "inputs": ("image", "profile"), "attention_target": "free", **said},  # type: ignore[arg-type]
     )
-    return Candidate(metadata, task, split, frame(task, split, **options))  # type: ignore[arg-type]
+    return NewResult(metadata, task, split, frame(task, split, **options))  # type: ignore[arg-type]

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from baselines import registry
-from leaderboard import results
-from leaderboard.columns import View, view
+from leaderboard import board_table
+from leaderboard.board_files import Board
+from leaderboard.columns import RankedTable, view
 from leaderboard.entries import ReportedRecord
-from leaderboard.store import Board
 from leaderboard.submitting import submit
 from tests.leaderboard.boards import AT, candidate
 
@@ -55,15 +55,15 @@ def stocked(mini, tmp_path_factory) -> Board:
 
 
 @pytest.fixture(scope="session")
-def views(stocked) -> list[View]:
+def views(stocked) -> list[RankedTable]:
     """The ranked tables of the stocked board: kfold, then loo."""
     return views_of(stocked)
 
 
-def views_of(board: Board) -> list[View]:
+def views_of(board: Board) -> list[RankedTable]:
     standing = board.standing()
-    known = results.records(board, standing)
-    return [view(results.load(board, digest, standing, known)) for digest in results.digests(known, standing)]
+    known = board_table.records(board, standing)
+    return [view(board_table.load(board, digest, standing, known)) for digest in board_table.digests(known, standing)]
 
 
 @pytest.fixture(scope="session")
@@ -74,5 +74,5 @@ def site(stocked, views, mini, tmp_path_factory) -> Path:
     standing = stocked.standing()
     tasks = {digest: mini for digest in mini.digests.values()}
     out = tmp_path_factory.mktemp("site") / "site"
-    build(out, stocked, views, standing, results.records(stocked, standing), tasks)
+    build(out, stocked, views, standing, board_table.records(stocked, standing), tasks)
     return out

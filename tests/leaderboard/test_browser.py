@@ -13,7 +13,7 @@ import pytest
 
 from benchmark import statistics
 from leaderboard.printing import order
-from leaderboard.text import plain
+from leaderboard.safe_text import plain
 from tests.browser import Browser
 
 pytestmark = pytest.mark.slow

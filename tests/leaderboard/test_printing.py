@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from leaderboard import columns, printing
-from leaderboard.columns import Cell, Column
+from leaderboard.board_files import Board
+from leaderboard.columns import BoardCell, BoardColumn
 from leaderboard.site.build import build
-from leaderboard.store import Board
 from tasks.errors import InputError
 from tests.latex import compiles
 from tests.mini import NOTICE
@@ -141,12 +141,12 @@ def test_latex_compiles_hostile_names_included(views, tmp_path):
 
 
 def test_a_new_column_is_one_entry(views, stocked, tmp_path, monkeypatch):
-    squared = Column(
+    squared = BoardColumn(
         "squares",
         "KL squared↓",
         "metrics",
         "For this test.",
-        lambda v, i: Cell(f"sq{v.ranking.mean[i, 0]:.3f}", float(v.ranking.mean[i, 0]) ** 2),
+        lambda v, i: BoardCell(f"sq{v.ranking.mean[i, 0]:.3f}", float(v.ranking.mean[i, 0]) ** 2),
         False,
         "KL",
     )
@@ -162,7 +162,7 @@ def test_a_new_column_is_one_entry(views, stocked, tmp_path, monkeypatch):
 def test_the_column_of_the_documentation_works(views, monkeypatch):
     text = (ROOT / "docs" / "leaderboard.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
-    made: dict[str, Column] = {}
+    made: dict[str, BoardColumn] = {}
     exec(compile(block, "leaderboard.md", "exec"), made)
     monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, made["column"]))
     shown = printing.render(views, "terminal", groups=("about",))
@@ -175,13 +175,13 @@ def test_the_column_of_the_documentation_works(views, monkeypatch):
 def test_ranking_and_printing_load_no_runner_and_no_model_library(stocked):
     code = f"""
 import sys
-from leaderboard import printing, results
+from leaderboard import printing, board_table
 from leaderboard.columns import view
-from leaderboard.store import Board
+from leaderboard.board_files import Board
 board = Board.open({str(stocked.root)!r})
 standing = board.standing()
-known = results.records(board, standing)
-views = [view(results.load(board, digest, standing, known)) for digest in results.digests(known, standing)]
+known = board_table.records(board, standing)
+views = [view(board_table.load(board, digest, standing, known)) for digest in board_table.digests(known, standing)]
 print(len(printing.render(views, "terminal")))
 heavy = ("torch", "ray", "transformers", "datasets", "baselines", "submissions", "tasks.task", "tasks.recgaze")
 print([name for name in sys.modules if name in (*heavy, "benchmark.runs.runner", "benchmark.scores.scoring")])

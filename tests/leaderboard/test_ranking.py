@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark import statistics
+from leaderboard.board_table import ScoredResult, assemble
 from leaderboard.context import SlotShares, TaskContext
 from leaderboard.entries import Metadata, ResultRecord
 from leaderboard.ranking import _CANCELLED, pairwise_p, rank
-from leaderboard.results import Item, assemble
 from tasks.errors import InputError
 
 METRICS = ("KL", "AUC")
@@ -24,7 +24,7 @@ def context(users: list[str]) -> TaskContext:
     return TaskContext("t", "1", "loo", "ab" * 32, *[""] * 7, (), (1,), sessions, tuple(users), slots, 0)
 
 
-def item(name: str, scores: dict[str, np.ndarray], users: list[str], kind: str = "submission", **said) -> Item:
+def item(name: str, scores: dict[str, np.ndarray], users: list[str], kind: str = "submission", **said) -> ScoredResult:
     """A result from metric -> array (seeds, sessions)."""
     import pyarrow as pa
 
@@ -40,16 +40,16 @@ def item(name: str, scores: dict[str, np.ndarray], users: list[str], kind: str =
         "failed": [0] * (seeds * n),
         **{metric: values.ravel() for metric, values in scores.items()},
     }
-    return Item(f"{name}-id", record, pa.table(columns), "2026-01-01T00:00:00Z")
+    return ScoredResult(f"{name}-id", record, pa.table(columns), "2026-01-01T00:00:00Z")
 
 
-def long(items: list[Item]) -> pd.DataFrame:
+def long(items: list[ScoredResult]) -> pd.DataFrame:
     frames = [i.scores.to_pandas().assign(simulator=i.record.metadata.name) for i in items]
     return pd.concat(frames, ignore_index=True)
 
 
 @pytest.fixture(scope="module")
-def crowd() -> tuple[list[Item], list[str]]:
+def crowd() -> tuple[list[ScoredResult], list[str]]:
     """Twelve simulators, two of them alike, on users with one to three sessions."""
     random = np.random.default_rng(3)
     users = [f"u{i}" for i in range(14) for _ in range(1 + i % 3)]
@@ -198,13 +198,13 @@ def test_one_user_is_shown_and_nothing_is_claimed():
 def test_damaged_scores_are_refused(change, message):
     users = ["u", "v", "w"]
     one = item("a", {"KL": np.ones((1, 3))}, users)
-    bad = Item(one.id, one.record, change(one.scores), one.at)
+    bad = ScoredResult(one.id, one.record, change(one.scores), one.at)
     with pytest.raises(InputError, match=message):
         assemble(context(users), [bad])
 
 
 def test_the_order_of_stored_rows_does_not_matter(crowd):
     items, users = crowd
-    turned = [Item(i.id, i.record, i.scores.take(list(range(len(i.scores)))[::-1]), i.at) for i in items]
+    turned = [ScoredResult(i.id, i.record, i.scores.take(list(range(len(i.scores)))[::-1]), i.at) for i in items]
     a, b = (assemble(context(users), x) for x in (items, turned))
     np.testing.assert_array_equal(a.by_user, b.by_user)

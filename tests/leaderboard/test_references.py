@@ -5,9 +5,9 @@ import pytest
 
 from baselines import registry
 from leaderboard import references
+from leaderboard.board_table import assemble
 from leaderboard.columns import view
 from leaderboard.derived import difference, normalise, personal_gain, scale
-from leaderboard.results import assemble
 from tests.leaderboard.boards import candidate
 from tests.leaderboard.test_ranking import context, item
 

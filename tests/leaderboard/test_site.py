@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from baselines import registry
-from leaderboard import printing, results
+from leaderboard import board_table, printing
+from leaderboard.board_files import Board
 from leaderboard.context import slot_shares
 from leaderboard.entries import Metadata
 from leaderboard.site import build
@@ -18,7 +19,6 @@ from leaderboard.site.environment import embedded, link
 from leaderboard.site.figures import heatmap, overlay
 from leaderboard.site.submissions import cost_words, extreme_sessions, size_words
 from leaderboard.site.tables import SiteTable, slug, span_of
-from leaderboard.store import Board
 from leaderboard.submitting import submit, withdraw
 from tasks.errors import InputError
 from tests.leaderboard.boards import AT, candidate
@@ -284,7 +284,7 @@ def test_what_was_withdrawn_stays_readable(mini, tmp_path):
     board = Board.open(tmp_path / "board")
     withdraw(board, "gone@1", SCRIPT, now=AT)
     standing = board.standing()
-    build(tmp_path / "site", board, views_of(board), standing, results.records(board, standing))
+    build(tmp_path / "site", board, views_of(board), standing, board_table.records(board, standing))
     text = " ".join(Page(tmp_path / "site" / "index.html").text)
     assert "gone@1" in text and "withdrawn" in text and SCRIPT in text
 
@@ -319,7 +319,7 @@ def test_what_the_data_asks_to_be_said_is_not_said_again_by_the_simulator(mini, 
     board = Board.open(tmp_path / "board")
     views = views_of(board)
     standing = board.standing()
-    build(tmp_path / "site", board, views, standing, results.records(board, standing))
+    build(tmp_path / "site", board, views, standing, board_table.records(board, standing))
     (page,) = (tmp_path / "site" / "submissions").glob("pocket-*.html")
     text = page.read_text(encoding="utf-8")
     assert text.count(mini.notice) == 1 and text.count("its backbone is a toy") == 1

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from baselines import registry
-from leaderboard import printing, results
+from leaderboard import board_table, printing
+from leaderboard.board_files import Board
 from leaderboard.entries import ReportedRecord
-from leaderboard.store import Board
 from leaderboard.submitting import submit, supersede, withdraw
 from tasks.errors import InputError
 from tests.leaderboard.boards import AT, candidate
@@ -95,7 +95,7 @@ def test_a_withdrawn_result_is_an_entry_and_final(mini, board):
 
 
 def test_a_result_is_found_by_the_beginning_of_its_identity(mini, board):
-    (result,) = (n for n, r in results.records(board, board.standing()).items() if r.kind == "submission")
+    (result,) = (n for n, r in board_table.records(board, board.standing()).items() if r.kind == "submission")
     assert withdraw(board, result[:8], "") == [result]
 
 
@@ -162,7 +162,7 @@ def test_half_a_surrogate_pair_in_any_text_does_no_harm(mini, tmp_path):
     for format in printing.FORMATS:
         printing.render(views, format).encode("utf-8")
     standing = board.standing()
-    build(tmp_path / "site", board, views, standing, results.records(board, standing))
+    build(tmp_path / "site", board, views, standing, board_table.records(board, standing))
 
 
 def test_a_board_holds_no_recorded_gaze(mini, board):
@@ -170,7 +170,7 @@ def test_a_board_holds_no_recorded_gaze(mini, board):
     import pyarrow.parquet as pq
 
     recorded = [np.round(mini.session(i).gaze, 6).tolist() for i in range(len(mini))]
-    known = results.records(board, board.standing())
+    known = board_table.records(board, board.standing())
     kinds = {board.path("predictions", r.predictions).exists(): r.kind for r in known.values()}
     assert kinds[False] == "reference" and len({r.kind for r in known.values()}) == 3
     for path in (board.root / "predictions").iterdir():

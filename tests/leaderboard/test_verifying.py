@@ -12,9 +12,9 @@ import pytest
 
 from baselines import registry
 from leaderboard import scoring
+from leaderboard.board_files import Board
 from leaderboard.entries import Event, Metadata, ResultRecord, to_json
-from leaderboard.store import Board
-from leaderboard.submitting import Candidate, prepare, store, submit
+from leaderboard.submitting import NewResult, prepare, store, submit
 from leaderboard.verifying import verify
 from tasks.errors import InputError
 from tests.leaderboard.boards import AT, candidate
@@ -112,7 +112,7 @@ def test_scores_that_pose_as_a_prior_of_the_suite_are_reported(mini, tmp_path):
     )
     unknown = candidate("best-prior", mini)
     for one in (weak, unknown):
-        prepared = prepare(Candidate(one.metadata, mini, "loo", one.predictions), "baseline")
+        prepared = prepare(NewResult(one.metadata, mini, "loo", one.predictions), "baseline")
         store(board, prepared, board.standing(), AT)
     lines = found(board, mini)
     assert any("calls itself a baseline of the suite, which has none of that name" in line for line in lines)

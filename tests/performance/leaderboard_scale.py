@@ -29,9 +29,9 @@ import pandas as pd  # noqa: E402
 import tasks  # noqa: E402
 from baselines import registry  # noqa: E402
 from benchmark.scores import scoring  # noqa: E402
+from leaderboard.board_files import NOTHING, Board  # noqa: E402
 from leaderboard.entries import Metadata  # noqa: E402
-from leaderboard.store import NOTHING, Board  # noqa: E402
-from leaderboard.submitting import Candidate, context_of, prepare, store, submit  # noqa: E402
+from leaderboard.submitting import NewResult, context_of, prepare, store, submit  # noqa: E402
 
 TASKS = ("recgaze", "adserp-page")
 SPLIT = "loo"
@@ -40,7 +40,7 @@ BUDGET = {"build": 30.0, "open": 2.0}
 """Seconds that the project set itself."""
 
 
-def candidate(task: tasks.Task, number: int) -> Candidate:
+def candidate(task: tasks.Task, number: int) -> NewResult:
     """A made-up simulator that knows a little of the gaze; the higher its number, the more."""
     random = np.random.default_rng(number)
     share = random.random() * 0.5
@@ -70,7 +70,7 @@ def candidate(task: tasks.Task, number: int) -> Candidate:
         backbone=f"model-{number % 7}",
         notice="made up, no simulator",
     )
-    return Candidate(metadata, task, SPLIT, pd.DataFrame(rows))
+    return NewResult(metadata, task, SPLIT, pd.DataFrame(rows))
 
 
 def fill(folder: Path, submissions: int) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.metrics import Metric, all_metrics
+from leaderboard.board_files import Board, BoardStanding
 from leaderboard.context import TaskContext
 from leaderboard.entries import CONDITIONS, OWN, SHARED, SWAPPED, ReportedRecord, ResultRecord
-from leaderboard.store import Board, Standing
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ APART = {
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ScoredResult:
     """A result with its stored scores.
 
     Attributes:
@@ -53,7 +53,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class BoardRow:
     """One line of a table.
 
     Attributes:
@@ -97,7 +97,7 @@ class Row:
 
 
 @dataclass(frozen=True, eq=False)
-class ResultsTable:
+class BoardTable:
     """All results on one split of one task.
 
     Attributes:
@@ -108,7 +108,7 @@ class ResultsTable:
     """
 
     context: TaskContext
-    rows: tuple[Row, ...]
+    rows: tuple[BoardRow, ...]
     reported: tuple[ReportedRecord, ...] = ()
     metrics: tuple[Metric, ...] = field(default_factory=all_metrics)
 
@@ -163,7 +163,9 @@ class ResultsTable:
         return None
 
 
-def assemble(context: TaskContext, items: Iterable[Item], reported: Iterable[ReportedRecord] = ()) -> ResultsTable:
+def assemble(
+    context: TaskContext, items: Iterable[ScoredResult], reported: Iterable[ReportedRecord] = ()
+) -> BoardTable:
     """Return the table of some results, all on the split of ``context``.
 
     Raises:
@@ -171,7 +173,7 @@ def assemble(context: TaskContext, items: Iterable[Item], reported: Iterable[Rep
     """
     metrics = all_metrics()
     position = {session: i for i, session in enumerate(context.sessions)}
-    rows: list[Row] = []
+    rows: list[BoardRow] = []
     own: set[str] = set()
     for item in sorted(items, key=lambda i: (i.record.kind == "submission", i.at or "9", i.id)):
         if item.record.kind != "submission":
@@ -180,10 +182,10 @@ def assemble(context: TaskContext, items: Iterable[Item], reported: Iterable[Rep
             own.add(item.record.metadata.name)
         rows += _rows(item, position, metrics)
     about = [r for r in reported if (r.task, r.split) == (context.task, context.split)]
-    return ResultsTable(context, tuple(rows), tuple(sorted(about, key=lambda r: (r.source, r.name))))
+    return BoardTable(context, tuple(rows), tuple(sorted(about, key=lambda r: (r.source, r.name))))
 
 
-def load(board: Board, digest: str, standing: Standing, results: Mapping[str, ResultRecord]) -> ResultsTable:
+def load(board: Board, digest: str, standing: BoardStanding, results: Mapping[str, ResultRecord]) -> BoardTable:
     """Return the table of a split from a board.
 
     Args:
@@ -193,7 +195,7 @@ def load(board: Board, digest: str, standing: Standing, results: Mapping[str, Re
         results: All its results (:func:`records`).
     """
     items = [
-        Item(name, record, board.table("scores", name), standing.submitted[name])
+        ScoredResult(name, record, board.table("scores", name), standing.submitted[name])
         for name, record in results.items()
         if record.digest == digest and standing.active(name)
     ]
@@ -201,7 +203,7 @@ def load(board: Board, digest: str, standing: Standing, results: Mapping[str, Re
     return assemble(board.context(digest), items, reported)
 
 
-def records(board: Board, standing: Standing) -> dict[str, ResultRecord]:
+def records(board: Board, standing: BoardStanding) -> dict[str, ResultRecord]:
     """Return every result that was ever submitted.
 
     Raises:
@@ -210,7 +212,7 @@ def records(board: Board, standing: Standing) -> dict[str, ResultRecord]:
     return {name: board.result(name) for name in sorted(standing.submitted)}
 
 
-def digests(results: Mapping[str, ResultRecord], standing: Standing) -> list[str]:
+def digests(results: Mapping[str, ResultRecord], standing: BoardStanding) -> list[str]:
     """Return the digests of the splits with active results, by task, split and version."""
     found = {r.digest: (r.task, r.split, r.version) for name, r in results.items() if standing.active(name)}
     return sorted(found, key=lambda digest: (*found[digest], digest))
@@ -224,7 +226,7 @@ def _apart(record: ResultRecord, condition: str) -> str:
     return "label" if condition.endswith(LABEL) else ""
 
 
-def _rows(item: Item, position: Mapping[str, int], metrics: Sequence[Metric]) -> list[Row]:
+def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Metric]) -> list[BoardRow]:
     """Return the lines of one result."""
     table, where = item.scores, f"scores of result {item.id[:12]}"
     needed = ("condition", "seed", "session_id", "failed")
@@ -265,5 +267,5 @@ def _rows(item: Item, position: Mapping[str, int], metrics: Sequence[Metric]) ->
             apart = _apart(item.record, condition)
             given = controls if condition == OWN else {}
             stress = table if condition == OWN and any(name in found for name in STRESS) else None
-            rows.append(Row(item.id, item.record, condition, apart, item.at, used, cube, fails, given, stress))
+            rows.append(BoardRow(item.id, item.record, condition, apart, item.at, used, cube, fails, given, stress))
     return rows

@@ -11,11 +11,11 @@ import pytest
 
 from baselines import registry
 from benchmark.stress import conditions as published
-from leaderboard import results, stress
+from leaderboard import board_stress, board_table
+from leaderboard.board_files import Board
 from leaderboard.columns import view
 from leaderboard.entries import LAYOUT, OWN, RELABEL, SWAPPED, TRUE_LABEL, WRONG_LABEL
 from leaderboard.site import build
-from leaderboard.store import Board
 from leaderboard.submitting import prepare, submit
 from leaderboard.verifying import verify
 from tasks.errors import InputError
@@ -68,9 +68,9 @@ def board(mini, tmp_path_factory) -> Board:
 
 def table_of(board):
     standing = board.standing()
-    known = results.records(board, standing)
-    (digest,) = results.digests(known, standing)
-    return results.load(board, digest, standing, known)
+    known = board_table.records(board, standing)
+    (digest,) = board_table.digests(known, standing)
+    return board_table.load(board, digest, standing, known)
 
 
 def row(board, name):
@@ -84,7 +84,7 @@ def value(rows, test, measure):
 
 @pytest.mark.slow
 def test_the_board_measures_the_predictions_itself(board, mini):
-    found = stress.stress_rows("x", row(board, "stressed").stress, board.context(mini.digests["loo"]))
+    found = board_stress.stress_rows("x", row(board, "stressed").stress, board.context(mini.digests["loo"]))
     assert value(found, "relabel", "answer stays with the label") == 1
     assert value(found, "relabel", "answer stays with the item") == 0
     assert value(found, "layout", "answer stays with the content") == 1
@@ -99,15 +99,15 @@ def test_the_board_measures_the_predictions_itself(board, mini):
 def test_numbers_are_those_that_the_stress_verb_computes(mini):
     """A simulator's own stress rows and the board's come from the same functions and data."""
     scores = prepare(stressed(mini)).scores.to_pandas()
-    assert set(stress.COLUMNS) < set(scores.columns)
+    assert set(board_stress.COLUMNS) < set(scores.columns)
     mine = scores[scores["condition"] == RELABEL]
     assert (mine["stress_answer_label"] == 1).all() and (mine["stress_chance"] == 0.25).all()
-    assert scores.loc[scores["condition"] == OWN, list(stress.COLUMNS)].isna().all(axis=None)
+    assert scores.loc[scores["condition"] == OWN, list(board_stress.COLUMNS)].isna().all(axis=None)
 
 
 def test_a_result_without_conditions_is_stored_as_before(board, mini):
     scores = prepare(candidate("plain", mini)).scores
-    assert not set(stress.COLUMNS) & set(scores.column_names)
+    assert not set(board_stress.COLUMNS) & set(scores.column_names)
     assert row(board, "plain").stress is None
     assert all(r.stress is None for r in table_of(board).rows if r.record.kind != "submission")
 
@@ -149,7 +149,7 @@ def test_missing_columns_are_found_by_verify(mini, tmp_path):
 
 def test_the_page_shows_what_it_rests_on(board, mini, tmp_path):
     standing = board.standing()
-    known = results.records(board, standing)
+    known = board_table.records(board, standing)
     build(tmp_path / "site", board, [view(table_of(board))], standing, known, {mini.digests["loo"]: mini})
     pages = {p.stem: p.read_text(encoding="utf-8") for p in (tmp_path / "site" / "submissions").glob("*.html")}
     shown = [text for text in pages.values() if "What it rests on" in text]
@@ -174,6 +174,6 @@ def test_swapped_users_alone_are_shown_too(mini, tmp_path):
     swapped = dataclasses.replace(whole, predictions=whole.predictions.query("condition in ('own', 'swapped')"))
     submit(tmp_path / "board", [swapped], registry, now=AT)
     board = Board.open(tmp_path / "board")
-    found = stress.stress_rows("x", row(board, "stressed").stress, board.context(mini.digests["loo"]))
+    found = board_stress.stress_rows("x", row(board, "stressed").stress, board.context(mini.digests["loo"]))
     assert {r.test for r in found} == {"swap-users"}
     assert "on KL" in found[0].reading or "KL (p" in found[0].reading

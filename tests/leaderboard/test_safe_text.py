@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from leaderboard.text import folded, markdown, plain, spreadsheet, web_link
+from leaderboard.safe_text import folded, markdown, plain, spreadsheet, web_link
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from baselines import registry
-from leaderboard import results, store
+from leaderboard import board_files, board_table
+from leaderboard.board_files import Board
 from leaderboard.entries import Event
-from leaderboard.store import Board
 from leaderboard.submitting import submit, withdraw
 from leaderboard.verifying import verify
 from tasks.errors import InputError
@@ -37,10 +37,10 @@ import json, os, signal, sys
 from pathlib import Path
 import pyarrow as pa
 pa.set_cpu_count(1)
-from leaderboard import results, store
+from leaderboard import board_table, board_files
 from leaderboard.context import SlotShares, TaskContext
 from leaderboard.entries import Event, Metadata, ResultRecord, identity
-from leaderboard.store import Board
+from leaderboard.board_files import Board
 
 root = Path(sys.argv[1])
 digest = "ab" * 32
@@ -99,14 +99,14 @@ for kind in ("half written", "before renaming", "after renaming"):
         board = Board(place)
         board.check_place()
         standing = board.standing()
-        counted = len(results.records(board, standing))
+        counted = len(board_table.records(board, standing))
         rows = 0
-        for d in results.digests(results.records(board, standing), standing):
-            rows += len(results.load(board, d, standing, results.records(board, standing)).rows)
+        for d in board_table.digests(board_table.records(board, standing), standing):
+            rows += len(board_table.load(board, d, standing, board_table.records(board, standing)).rows)
         left = len(store.unfinished(board)) if place.exists() else 0
         submit(place)  # the same again finishes what was begun
         standing = board.standing()
-        again = len(results.records(board, standing))
+        again = len(board_table.records(board, standing))
         print(json.dumps([kind, step, survived, counted, rows, left, again]))
         if survived:
             break
@@ -217,10 +217,10 @@ def test_a_changed_file_is_named(stocked, tmp_path):
     path = board.path("results", name)
     path.write_text(path.read_text().replace('"licence": "', '"licence": "not '))
     with pytest.raises(InputError, match=f"{name}.json was changed"):
-        results.records(board, board.standing())
+        board_table.records(board, board.standing())
     path.unlink()
     with pytest.raises(InputError, match="is missing"):
-        results.records(board, board.standing())
+        board_table.records(board, board.standing())
 
 
 @pytest.mark.parametrize("name", ["../x.json", "x.json", "AB" * 32 + ".json"])
@@ -242,7 +242,7 @@ def test_tables_that_are_too_large_are_refused_unread(tmp_path, monkeypatch):
     assert path.stat().st_size < 5_000
     for limit, value in (("MAX_ROWS", 99_999), ("MAX_NUMBERS", 99_999), ("MAX_PARQUET_BYTES", 100)):
         with monkeypatch.context() as patch:
-            patch.setattr(store, limit, value)
+            patch.setattr(board_files, limit, value)
             patch.setattr(pq.ParquetFile, "read", lambda *a, **k: pytest.fail("it was read"))
             with pytest.raises(InputError, match="restore the file"):
                 board.table("scores", name)

@@ -49,7 +49,7 @@ MAX_NUMBERS = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BoardStanding:
     """What the events say of the results.
 
     Attributes:
@@ -75,7 +75,7 @@ class Standing:
         return "active" if result in self.submitted else "not submitted"
 
 
-NOTHING = Standing({}, {}, {})
+NOTHING = BoardStanding({}, {}, {})
 """The standing of an empty board."""
 
 
@@ -222,7 +222,7 @@ class Board:
         except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(f"{path} is damaged ({str(error).splitlines()[0]}); restore the file.") from error
 
-    def standing(self) -> Standing:
+    def standing(self) -> BoardStanding:
         """Return what the events say, which does not depend on the order they are read in.
 
         Raises:
@@ -240,7 +240,7 @@ class Board:
             known = kept.get(event.result)
             if known is None or (event.at, event.by, event.reason) < (known.at, known.by, known.reason):
                 kept[event.result] = event
-        return Standing(submitted, withdrawn, superseded)
+        return BoardStanding(submitted, withdrawn, superseded)
 
     def _put(self, folder: str, record: entries.Record) -> str:
         entries.require_readable(record)

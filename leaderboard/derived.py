@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.statistics.bootstrap import ROUNDING
-from benchmark.statistics.comparison import t_limits
+from benchmark.statistics.t_interval import t_limits
 from leaderboard.board_table import BoardTable
 from leaderboard.entries import SHARED, SWAPPED
 from leaderboard.references import PRIOR

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.statistics.bootstrap import ROUNDING
-from benchmark.statistics.comparison import paired_t, t_limits
-from benchmark.statistics.family import holm_adjust
+from benchmark.statistics.holm import holm_adjust
+from benchmark.statistics.paired_t import paired_t
 from benchmark.statistics.power import smallest_resolvable_difference
+from benchmark.statistics.t_interval import t_limits
 from leaderboard.board_table import BoardTable
 from leaderboard.references import PRIOR
 

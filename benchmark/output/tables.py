@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from benchmark.metrics import Metric, all_metrics
 from benchmark.output.latex import booktabs, escape_latex
 from benchmark.output.units import counted
-from benchmark.scores.results import MetricResult, Results, SimulatorResult
+from benchmark.scores.results import ComparisonResult, MetricResult, Results, SimulatorResult
+from benchmark.statistics.registry import INTERVALS, MAIN_INTERVAL, TESTS
 from tasks.errors import unknown_name
 
 BEST = "*"
@@ -64,30 +65,24 @@ def markdown(results: Results) -> str:
         return tabulate(rows, headers=headers, tablefmt="pipe", disable_numparse=True, colalign=align)
 
     heading = _heading(results)
-    intervals = [[row.name, *[_interval(row.metrics.get(m.name)) for m in metrics]] for row in results.simulators]
     comparisons = [
-        [
-            f"{c.simulator} - {results.reference}",
-            c.metric,
-            f"{c.difference:+.3f}",
-            "" if c.low is None or c.high is None else f"{c.low:+.3f} .. {c.high:+.3f}",
-            *[p_value(p) for p in (c.p_t, c.p_wilcoxon, c.p_bootstrap, c.p_holm)],
-            "" if c.smallest_difference is None else number(c.smallest_difference),
-        ]
+        [f"{c.simulator} - {results.reference}", *comparison_cells(c)]
         for c in results.comparisons
         if c.metric in results.family
     ]
-    columns = ["pair", "metric", "difference", "95 % interval", "t", "Wilcoxon", "bootstrap", "Holm", "resolves"]
     parts = [
         f"# {heading[0]}",
         *heading[1:],
         table(_cells(results, metrics), _headers(metrics)),
         "\n".join(f"- {line}" for line in _legend(results)),
-        "## Mean and 95 % interval over users",
-        table(intervals, _headers(metrics)),
     ]
+    for one in (MAIN_INTERVAL, *INTERVALS):
+        rows = [
+            [row.name, *[_interval(row.metrics.get(m.name), one.name) for m in metrics]] for row in results.simulators
+        ]
+        parts += [f"## Mean and {one.title} over users", table(rows, _headers(metrics))]
     if comparisons:
-        parts += [f"## Paired over users, against {results.reference}", table(comparisons, columns)]
+        parts += [f"## Paired over users, against {results.reference}", table(comparisons, ["pair", *COMPARED])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -207,12 +202,33 @@ def number(value: float) -> str:
     return text.lstrip("-") if float(text) == 0 else text
 
 
-def _interval(value: MetricResult | None) -> str:
+def _interval(value: MetricResult | None, name: str) -> str:
     if value is None:
         return ""
-    if value.low is None or value.high is None:
-        return number(value.mean)
-    return f"{number(value.mean)} [{number(value.low)}, {number(value.high)}]"
+    low, high = (value.low, value.high) if name == MAIN_INTERVAL.name else value.intervals.get(name, (None, None))
+    return number(value.mean) + ("" if low is None or high is None else f" [{number(low)}, {number(high)}]")
+
+
+COMPARED = (
+    "metric",
+    "difference",
+    *(one.title for one in (MAIN_INTERVAL, *INTERVALS, *TESTS)),
+    "Holm",
+    "resolves",
+)
+"""The columns of a table of comparisons, after what is compared."""
+
+
+def comparison_cells(c: ComparisonResult) -> list[str]:
+    """Return the cells of a comparison below ``COMPARED``; blank where a statistic was not computed."""
+    limits = [(c.low, c.high), *(c.intervals.get(one.name, (None, None)) for one in INTERVALS)]
+    return [
+        c.metric,
+        f"{c.difference:+.3f}",
+        *("" if low is None or high is None else f"{low:+.3f} .. {high:+.3f}" for low, high in limits),
+        *(p_value(p) for p in (*(c.tests.get(one.name) for one in TESTS), c.p_holm)),
+        "" if c.smallest_difference is None else number(c.smallest_difference),
+    ]
 
 
 def p_value(value: float | None) -> str:

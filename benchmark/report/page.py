@@ -17,11 +17,12 @@ from benchmark.files.replacing import replace_file
 from benchmark.metrics import Metric, all_metrics, get
 from benchmark.output import units
 from benchmark.output.pages import environment
-from benchmark.output.tables import BEST, SIGNIFICANT, number, p_value
+from benchmark.output.tables import BEST, COMPARED, SIGNIFICANT, comparison_cells, number, p_value
 from benchmark.report import cost, gallery, reading, recipe, training, variance
 from benchmark.report.reading import Run
 from benchmark.scores import results
-from benchmark.scores.results import ComparisonResult, MetricResult, Results, SimulatorResult
+from benchmark.scores.results import MetricResult, Results, SimulatorResult
+from benchmark.statistics.registry import INTERVALS
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A mean with its interval, as printed; empty where a simulator does not claim the metric."""
+    """A mean with its intervals, as printed; empty where a simulator does not claim the metric."""
 
     mean: str = ""
-    interval: str = ""
+    intervals: tuple[str, ...] = ()
     marks: str = ""
     value: float | None = None
 
@@ -113,7 +114,8 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         "resolves": [_number(found.resolution.get(m.name)) for m in metrics],
         "significant": SIGNIFICANT,
         "best": BEST,
-        "comparisons": [_comparison(c) for c in found.comparisons if c.metric in found.family],
+        "compared": ("simulator", *COMPARED),
+        "comparisons": [(c.simulator, *comparison_cells(c)) for c in found.comparisons if c.metric in found.family],
         "session_failures": results.failures(found),
         "gallery": gallery.gallery(run, task, reason, simulators),
         "costs": cost.costs(run.trials),
@@ -172,16 +174,9 @@ def _cell(found: Results, row: SimulatorResult, metric: Metric, value: MetricRes
     for c in found.comparisons:
         if (c.simulator, c.metric) == (row.name, metric.name) and c.p_holm is not None and c.p_holm <= found.alpha:
             marks += SIGNIFICANT
-    known = value.low is not None and value.high is not None
-    ends = f"{_number(value.low)} .. {_number(value.high)}" if known else ""
+    limits = [(value.low, value.high), *(value.intervals.get(one.name, (None, None)) for one in INTERVALS)]
+    ends = tuple(f"{number(low)} .. {number(high)}" for low, high in limits if low is not None and high is not None)
     return Cell(number(value.mean), ends, marks, value.mean)
-
-
-def _comparison(c: ComparisonResult) -> tuple[str, ...]:
-    """Return a line of the table of comparisons."""
-    ends = "" if c.low is None or c.high is None else f"{c.low:+.3f} .. {c.high:+.3f}"
-    tests = [p_value(p) for p in (c.p_t, c.p_wilcoxon, c.p_bootstrap, c.p_holm)]
-    return (c.simulator, c.metric, f"{c.difference:+.3f}", ends, *tests, _number(c.smallest_difference))
 
 
 def _variance(run: Run) -> tuple[list[variance.Line], str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmark.output.units import counted
 from benchmark.simulator import Floats
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tasks.task import Task
 
 SCHEMA_VERSION = 1
+
+Limits = tuple[float | None, float | None]
+"""Lower and upper limit of an interval."""
 
 LABEL = " [label]"
 """What the name of a row ends in whose attention was computed for the true click."""
@@ -34,6 +37,7 @@ class MetricResult:
         high: Upper end.
         seed_sd: SD over seeds of the mean, None for a deterministic simulator or one seed.
         n_users: Users in the mean.
+        intervals: Name of another interval of ``statistics.registry`` -> its limits.
     """
 
     mean: float
@@ -41,6 +45,7 @@ class MetricResult:
     high: float | None
     seed_sd: float | None
     n_users: int
+    intervals: Mapping[str, Limits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class SimulatorResult:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """A simulator against the reference on one metric, paired over users.
+    """A simulator compared with the reference on one metric, paired over users.
 
     Attributes:
         simulator: Name.
@@ -81,11 +86,10 @@ class ComparisonResult:
         difference: Mean over users of simulator minus reference.
         low: Lower end of its 95 % t interval.
         high: Upper end.
-        p_t: Paired t-test.
-        p_wilcoxon: Wilcoxon signed-rank test.
-        p_bootstrap: Bootstrap over users, the same resamples for every simulator.
-        p_holm: ``p_t`` after Holm's correction over the family; None outside the family.
+        tests: Name of a test of ``statistics.registry`` -> its two-sided p. ``results.json`` holds each as ``p_NAME``.
+        p_holm: p of the t-test after Holm's correction over the family; None outside the family.
         smallest_difference: What the test set can resolve with 80 % power at the 5 % level.
+        intervals: Name of another interval of the registry -> its limits.
     """
 
     simulator: str
@@ -93,11 +97,10 @@ class ComparisonResult:
     difference: float
     low: float | None
     high: float | None
-    p_t: float | None
-    p_wilcoxon: float | None
-    p_bootstrap: float | None
+    tests: Mapping[str, float | None]
     p_holm: float | None
     smallest_difference: float | None
+    intervals: Mapping[str, Limits] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,24 @@ def failures(results: Results) -> list[str]:
 
 def to_json(results: Results) -> str:
     """Return ``results.json``."""
-    return json.dumps(dataclasses.asdict(results), indent=1) + "\n"
+    values = dataclasses.asdict(results)
+    values["comparisons"] = [_flat(comparison) for comparison in values["comparisons"]]
+    return json.dumps(values, indent=1) + "\n"
+
+
+def _flat(comparison: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a comparison as ``results.json`` holds it: ``p_NAME`` for each test, in the place of ``tests``."""
+    found: dict[str, Any] = {}
+    for key, value in comparison.items():
+        found.update({f"p_{name}": p for name, p in value.items()} if key == "tests" else {key: value})
+    return found
+
+
+def _nested(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a comparison of ``results.json``."""
+    tests = {key: value for key, value in raw.items() if key.startswith("p_") and key != "p_holm"}
+    rest = {key: value for key, value in raw.items() if key not in tests}
+    return {**rest, "tests": {key.removeprefix("p_"): value for key, value in tests.items()}}
 
 
 def read(run: Path) -> Results:
@@ -196,7 +216,7 @@ def read(run: Path) -> Results:
             )
             for r in raw["simulators"]
         )
-        comparisons = tuple(ComparisonResult(**c) for c in raw["comparisons"])
+        comparisons = tuple(ComparisonResult(**_nested(c)) for c in raw["comparisons"])
         tuples = {key: tuple(raw[key]) for key in ("seeds", "family", "n_train")}
         tuples["slots"] = tuple(raw.get("slots", ()))
         return Results(**{**raw, **tuples, "simulators": rows, "comparisons": comparisons})

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 
 from benchmark import statistics
 from benchmark.metrics import all_metrics
-from benchmark.scores.results import LABEL, SCHEMA_VERSION, ComparisonResult, MetricResult, Results, SimulatorResult
+from benchmark.scores.results import (
+    LABEL,
+    SCHEMA_VERSION,
+    ComparisonResult,
+    Limits,
+    MetricResult,
+    Results,
+    SimulatorResult,
+)
 from benchmark.scores.scoring import test_slots
-from benchmark.statistics.family import holm_adjust
+from benchmark.statistics.holm import holm_adjust
+from benchmark.statistics.registry import CORRECTED
 from benchmark.trials.configuration import RunConfig
 
 if TYPE_CHECKING:
@@ -112,7 +121,7 @@ def _uniform_logloss(scores: pd.DataFrame, slots: Mapping[str, int]) -> float:
 
 
 def _resolution(table: pd.DataFrame, reference: str, ranked: set[str]) -> float | None:
-    """Return what the test set can resolve on a metric: the median over ranked simulators against the reference."""
+    """Return what the test set can resolve on a metric: the median over ranked simulators' comparisons."""
     table = table[[name for name in table.columns if name in ranked]]
     return _known(statistics.resolution(table, reference)) if reference in table.columns else None
 
@@ -120,7 +129,7 @@ def _resolution(table: pd.DataFrame, reference: str, ranked: set[str]) -> float 
 def _compare(
     config: RunConfig, tables: Mapping[str, pd.DataFrame], names: Sequence[str], ranked: set[str]
 ) -> list[ComparisonResult]:
-    """Return every simulator against the reference; only ranked ones belong to the corrected family."""
+    """Return every simulator compared with the reference; only ranked ones belong to the corrected family."""
     found: dict[tuple[str, str], statistics.Comparison] = {}
     for metric, table in tables.items():
         if config.reference in table.columns:
@@ -128,7 +137,7 @@ def _compare(
             for (name, _), comparison in statistics.compare_pairs(table, pairs).items():
                 found[name, metric] = comparison
     family = [key for key in found if key[1] in config.family and key[0] in ranked]
-    corrected = dict(zip(family, holm_adjust([found[key].p_t for key in family]), strict=True))
+    corrected = dict(zip(family, holm_adjust([found[key].tests[CORRECTED] for key in family]), strict=True))
     return [
         ComparisonResult(
             simulator=name,
@@ -136,11 +145,10 @@ def _compare(
             difference=c.mean_difference,
             low=_known(c.low),
             high=_known(c.high),
-            p_t=_known(c.p_t),
-            p_wilcoxon=_known(c.p_wilcoxon),
-            p_bootstrap=_known(c.p_bootstrap),
+            tests={test: _known(p) for test, p in c.tests.items()},
             p_holm=_known(corrected.get((name, metric))),
             smallest_difference=_known(c.smallest_difference),
+            intervals=_limits(c.intervals),
         )
         for (name, metric), c in found.items()
     ]
@@ -149,7 +157,18 @@ def _compare(
 def _metric_result(values: pd.Series, seed_sd: float) -> MetricResult:
     """Return the summary of one column of user means."""
     interval = statistics.mean_interval(values)
-    return MetricResult(interval.mean, _known(interval.low), _known(interval.high), _known(seed_sd), len(values))
+    return MetricResult(
+        mean=interval.mean,
+        low=_known(interval.low),
+        high=_known(interval.high),
+        seed_sd=_known(seed_sd),
+        n_users=len(values),
+        intervals=_limits(interval.intervals),
+    )
+
+
+def _limits(intervals: Mapping[str, tuple[float, float]]) -> dict[str, Limits]:
+    return {name: (_known(low), _known(high)) for name, (low, high) in intervals.items()}
 
 
 def _known(value: float | None) -> float | None:

@@ -1,42 +1,34 @@
 """Statistics by PROTOCOL section 8: the unit of analysis is the user.
 
-:mod:`clusters` turns the score table into user means, :mod:`comparison` and :mod:`bootstrap` compare two simulators,
-:mod:`family` corrects a declared family, :mod:`power` says what the test set can resolve, :mod:`seeds` reports the
-spread over training seeds and the paper's test, :mod:`tiers` orders a leaderboard.
+:mod:`clusters` turns the score table into user means, :mod:`comparison` compares two simulators by the tests and
+intervals of :mod:`registry` (one file each), :mod:`holm` corrects a family of comparisons, :mod:`power` says what the
+test set can resolve, :mod:`seeds` reports the spread over training seeds and the paper's test, :mod:`tiers` orders a
+leaderboard.
 """
 
 from benchmark.statistics.bootstrap import bootstrap_indices, bootstrap_interval, bootstrap_means, bootstrap_p
 from benchmark.statistics.clusters import CLUSTER, ID_COLUMNS, metric_names, seed_means, session_means, user_means
-from benchmark.statistics.comparison import Comparison, Interval, mean_interval, paired_comparison
-from benchmark.statistics.family import (
-    ALL_PAIRS,
-    Family,
-    FamilyComparison,
-    compare_family,
-    compare_pairs,
-    holm,
-    resolution,
-)
-from benchmark.statistics.power import paired_t_power, smallest_resolvable_difference
+from benchmark.statistics.comparison import Comparison, Interval, compare_pairs, mean_interval, paired_comparison
+from benchmark.statistics.holm import holm, holm_adjust
+from benchmark.statistics.power import paired_t_power, resolution, smallest_resolvable_difference
+from benchmark.statistics.registry import STATISTICS
 from benchmark.statistics.seeds import PaperComparison, paper_mode, seed_sd, under_every_seed
 from benchmark.statistics.tiers import tiers
 
 __all__ = [
-    "ALL_PAIRS",
     "CLUSTER",
     "ID_COLUMNS",
+    "STATISTICS",
     "Comparison",
-    "Family",
-    "FamilyComparison",
     "Interval",
     "PaperComparison",
     "bootstrap_indices",
     "bootstrap_interval",
     "bootstrap_means",
     "bootstrap_p",
-    "compare_family",
     "compare_pairs",
     "holm",
+    "holm_adjust",
     "mean_interval",
     "metric_names",
     "paired_comparison",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from benchmark.statistics.statistic import Floats, Sample, Statistic
 
 N_RESAMPLES = 10_000
 _BLOCK = 1 << 18
@@ -107,3 +107,11 @@ def bootstrap_p(resampled: Floats, zero: float = 0.0) -> float:
     below = np.count_nonzero(resampled <= zero)
     above = np.count_nonzero(resampled >= -zero)
     return float(min(1.0, 2 * (1 + min(below, above)) / (len(resampled) + 1)))
+
+
+def bootstrap_test(sample: Sample) -> float:
+    """Return the two-sided bootstrap p of a sample, NaN if no resamples were drawn."""
+    return float("nan") if sample.resampled is None else bootstrap_p(sample.resampled, zero=sample.unit)
+
+
+STATISTIC = Statistic("bootstrap", "bootstrap", "test", "Bootstrap over users with shared resamples.", bootstrap_test)

@@ -3,30 +3,39 @@
 Degenerate cases, which small test sets and count metrics do produce, are defined and never left to a warning:
 
 - fewer than two users: everything but the mean is NaN and ``reason`` says why;
-- all differences 0 (up to rounding): difference 0, interval [0, 0], t 0, every p 1;
-- all differences equal but not 0: the interval is the point itself and t is infinite. No variance is left for a
-  t-test (its limit p = 0 would be a claim without grounds for 2 users), so ``p_t`` is the exact sign-flip p,
-  2 / 2**n, the chance that n fair signs agree.
+- all differences 0 (up to rounding): difference 0, interval [0, 0], every p 1;
+- all differences equal but not 0: the interval is the point itself; ``paired_t`` says what p is.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from benchmark.statistics.bootstrap import N_RESAMPLES, ROUNDING, bootstrap_means, bootstrap_p, percentile_interval
+from benchmark.statistics.bootstrap import N_RESAMPLES, ROUNDING, bootstrap_means
 from benchmark.statistics.power import smallest_resolvable_difference
-
-Floats = NDArray[np.float64]
+from benchmark.statistics.registry import INTERVALS, MAIN_INTERVAL, TESTS
+from benchmark.statistics.statistic import Floats, Sample
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean over users with its t interval; ``reason`` says why limits are NaN, and is empty otherwise."""
+    """A mean over users with its intervals.
+
+    Attributes:
+        n_users: Users in the mean.
+        mean: The mean.
+        low: Lower limit of the main interval; NaN for fewer than two users.
+        high: Upper limit.
+        level: Nominal coverage.
+        reason: Why limits are NaN; empty otherwise.
+        intervals: Name of another interval of the registry -> its limits.
+    """
 
     n_users: int
     mean: float
@@ -34,123 +43,58 @@ class Interval:
     high: float
     level: float
     reason: str = ""
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Simulator a against simulator b, paired over users.
+    """Simulator a compared with simulator b, paired over users.
 
     Attributes:
         n_users: Users compared.
         mean_difference: Mean of a minus mean of b, in the metric's unit.
-        low: Lower limit of the t interval of the difference.
+        low: Lower limit of its main interval.
         high: Upper limit.
-        t: Paired t statistic, n_users - 1 degrees of freedom.
-        p_t: Its two-sided p.
-        p_wilcoxon: Two-sided p of the Wilcoxon signed-rank test.
-        p_bootstrap: Two-sided p of the bootstrap over users; NaN if it was not asked for.
-        bootstrap_low: Lower limit of the percentile bootstrap interval of the difference; NaN likewise.
-        bootstrap_high: Upper limit.
+        tests: Name of a test of the registry -> its two-sided p; NaN where it was left out.
         smallest_difference: The smallest true difference that this many users with these spreads would show with
             80 % power at 5 %, uncorrected; NaN where the differences have no spread.
-        level: Nominal coverage of both intervals.
+        level: Nominal coverage of the intervals.
         reason: Why values are NaN or which degenerate case this is; empty otherwise.
+        intervals: Name of another interval of the registry -> its limits.
     """
 
     n_users: int
     mean_difference: float
     low: float
     high: float
-    t: float
-    p_t: float
-    p_wilcoxon: float
-    p_bootstrap: float
-    bootstrap_low: float
-    bootstrap_high: float
+    tests: Mapping[str, float] = field(hash=False)
     smallest_difference: float
     level: float = 0.95
     reason: str = ""
-
-
-def t_limits(values: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats, Floats]:
-    """Return mean, lower and upper t limit along the last axis.
-
-    Args:
-        values: Shape (..., n), n at least 2: many samples at once.
-        level: Nominal coverage.
-
-    Returns:
-        Three arrays of shape (...): mean -/+ t((1 + level) / 2, n - 1) * sd / sqrt(n).
-    """
-    from scipy.special import stdtrit
-
-    array = np.asarray(values, dtype=np.float64)
-    n = array.shape[-1]
-    mean: Floats = array.mean(axis=-1)
-    half: Floats = stdtrit(n - 1, (1 + level) / 2) * array.std(axis=-1, ddof=1) / math.sqrt(n)
-    return mean, mean - half, mean + half
-
-
-def paired_t(differences: ArrayLike) -> tuple[Floats, Floats]:
-    """Return t and two-sided p of paired differences along the last axis (scipy's one-sample t-test).
-
-    Args:
-        differences: Shape (..., n), n at least 2: many comparisons at once.
-
-    Returns:
-        Two arrays of shape (...). All 0: t 0, p 1. All equal: t infinite, p 2 / 2**n (see the module's docstring).
-    """
-    from scipy import stats
-
-    array = np.asarray(differences, dtype=np.float64)
-    n = array.shape[-1]
-    if n < 2:
-        raise ValueError("a t-test needs two differences")
-    spread = np.ptp(array, axis=-1)
-    largest = np.abs(array).max(axis=-1)
-    varies = spread > ROUNDING * largest
-    t = np.where(largest == 0, 0.0, np.copysign(np.inf, array[..., 0]))
-    p = np.where(largest == 0, 1.0, math.ldexp(1.0, 1 - n))
-    if varies.any():
-        result = stats.ttest_1samp(array[varies], 0.0, axis=-1)
-        t[varies], p[varies] = result.statistic, result.pvalue
-    return t, p
-
-
-def wilcoxon_p(differences: ArrayLike) -> float:
-    """Return the two-sided p of the Wilcoxon signed-rank test (scipy).
-
-    Zero differences are dropped, as Wilcoxon did. The p is exact for up to 50 different sizes of difference and up to
-    13 differences with ties, otherwise from the normal approximation corrected for ties. All 0: p is 1.
-
-    Args:
-        differences: Shape (n,), already rounded so that equal sizes are equal numbers.
-    """
-    from scipy import stats
-
-    array = np.asarray(differences, dtype=np.float64)
-    array = array[array != 0]
-    return float(stats.wilcoxon(array).pvalue) if array.size else 1.0
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """Return the mean over users with its t interval.
+    """Return the mean over users with its intervals.
 
     Args:
         values: One value per user, shape (n_users,), finite.
         level: Nominal coverage, between 0 and 1.
-
-    Returns:
-        The interval; its limits are NaN, with the reason, for fewer than two users.
     """
-    array = _finite(values)
-    if array.size < 2:
-        mean = float(array[0]) if array.size else math.nan
-        return Interval(array.size, mean, math.nan, math.nan, level, _too_few(array.size))
-    if np.ptp(array) == 0:  # the mean of equal numbers may differ from them by rounding
-        return Interval(array.size, float(array[0]), float(array[0]), float(array[0]), level)
-    mean_, low, high = t_limits(array, level)
-    return Interval(array.size, float(mean_), float(low), float(high), level)
+    return _interval(Sample(_finite(values), level=level))
+
+
+def _interval(sample: Sample) -> Interval:
+    n = len(sample.values)
+    if n < 2:
+        mean = float(sample.values[0]) if n else math.nan
+        reason = f"{n} user{'s' if n != 1 else ''}: an interval needs at least 2"
+        return Interval(n, mean, math.nan, math.nan, sample.level, reason)
+    # the mean of equal numbers may differ from them by rounding
+    mean = float(sample.values[0] if np.ptp(sample.values) == 0 else sample.values.mean())
+    low, high = MAIN_INTERVAL.function(sample)
+    others = {one.name: one.function(sample) for one in INTERVALS}
+    return Interval(n, mean, low, high, sample.level, intervals=others)
 
 
 def paired_comparison(
@@ -165,7 +109,7 @@ def paired_comparison(
     """Compare two simulators paired over users.
 
     Differences below 1e-12 of the values compared are rounding (say, of means over different numbers of seeds) and
-    are set to 0; for the Wilcoxon test differences are rounded likewise, so that ties are ties.
+    are set to 0.
 
     Args:
         a: One value per user, shape (n_users,), as a column of ``user_means``.
@@ -184,13 +128,12 @@ def paired_comparison(
     first, second = _finite(a), _finite(b)
     if first.shape != second.shape:
         raise ValueError(f"cannot pair {first.size} users with {second.size}")
-    n = first.size
     differences = first - second
     unit = ROUNDING * float(np.abs([first, second]).max(initial=0.0))
-    if n < 2:
-        nan = math.nan
-        mean = float(differences[0]) if n else nan
-        return Comparison(n, mean, nan, nan, nan, nan, nan, nan, nan, nan, nan, level, _too_few(n))
+    if first.size < 2:
+        few = mean_interval(differences, level)
+        blank = dict.fromkeys((one.name for one in TESTS), math.nan)
+        return Comparison(first.size, few.mean, math.nan, math.nan, blank, math.nan, level, few.reason)
     differences[np.abs(differences) <= unit] = 0.0
     reason = ""
     if np.ptp(differences) <= unit:
@@ -198,30 +141,45 @@ def paired_comparison(
         reason = "all differences are 0" if differences[0] == 0 else "all differences are equal"
     if resampled is None and n_resamples > 0:
         resampled = bootstrap_means(differences, n_resamples, seed)
-    t, p_t = paired_t(differences)
-    interval = mean_interval(differences, level)
-    boot_low, boot_high = (interval.low, interval.high) if reason else (math.nan, math.nan)
-    p_bootstrap = math.nan
-    if resampled is not None:
-        p_bootstrap = bootstrap_p(resampled, zero=unit)
-        if not reason:
-            boot_low, boot_high = percentile_interval(resampled, level)
-    ranked = np.rint(differences / unit) if unit else differences
+    sample = Sample(differences, unit, resampled, level)
+    found = _interval(sample)
     return Comparison(
-        n_users=n,
-        mean_difference=interval.mean,
-        low=interval.low,
-        high=interval.high,
-        t=float(t),
-        p_t=float(p_t),
-        p_wilcoxon=wilcoxon_p(ranked),
-        p_bootstrap=p_bootstrap,
-        bootstrap_low=boot_low,
-        bootstrap_high=boot_high,
-        smallest_difference=math.nan if reason else smallest_resolvable_difference(float(differences.std(ddof=1)), n),
+        n_users=first.size,
+        mean_difference=found.mean,
+        low=found.low,
+        high=found.high,
+        tests={one.name: one.function(sample) for one in TESTS},
+        smallest_difference=math.nan if reason else smallest_resolvable_difference(differences.std(ddof=1), first.size),
         level=level,
         reason=reason,
+        intervals=found.intervals,
     )
+
+
+def compare_pairs(
+    means: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> dict[tuple[str, str], Comparison]:
+    """Compare pairs of columns of ``user_means`` over the same resamples, without correction.
+
+    Args:
+        means: Index user, one column per simulator.
+        pairs: Columns (a, b) to compare.
+        n_resamples: Bootstrap resamples; 0 leaves the bootstrap out.
+        seed: Of the resamples.
+
+    Returns:
+        The comparison a minus b of each pair.
+    """
+    column = {name: position for position, name in enumerate(means.columns)}
+    values = means.to_numpy(dtype=np.float64)
+    resampled = bootstrap_means(values, n_resamples, seed) if n_resamples and pairs and len(values) else None
+    result = {}
+    for a, b in pairs:
+        i, j = column[a], column[b]
+        # Resampled means are linear in the values and share their draws, so their difference is that of the pair.
+        difference = None if resampled is None else resampled[:, i] - resampled[:, j]
+        result[a, b] = paired_comparison(values[:, i], values[:, j], n_resamples=0, resampled=difference)
+    return result
 
 
 def _finite(values: ArrayLike | pd.Series[float]) -> Floats:
@@ -230,8 +188,3 @@ def _finite(values: ArrayLike | pd.Series[float]) -> Floats:
     if array.ndim != 1 or not np.isfinite(array).all():
         raise ValueError("expected one finite value per user")
     return array
-
-
-def _too_few(n: int) -> str:
-    """Return the reason for blank limits."""
-    return f"{n} user{'s' if n != 1 else ''}: an interval needs at least 2"

@@ -14,13 +14,13 @@ import pandas as pd
 
 from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.clusters import claimed_scores, seed_means
-from benchmark.statistics.comparison import paired_t
+from benchmark.statistics.paired_t import paired_t
 from tasks.errors import unknown_name
 
 
 @dataclass(frozen=True, slots=True)
 class PaperComparison:
-    """Simulator a against simulator b by a paired t-test over seeds, as in the paper's tables.
+    """Simulator a compared with simulator b by a paired t-test over seeds, as in the paper's tables.
 
     Attributes:
         n_seeds: Seeds that both were run with; the sample size.
@@ -98,7 +98,7 @@ def paper_mode(scores: pd.DataFrame, a: str, b: str, metric: str) -> PaperCompar
 
     All differences 0: p is 1. All differences equal but not 0, as between two deterministic simulators: the seeds
     carry no information about the difference, so t and p are NaN and there are no stars. Fewer than two common seeds:
-    likewise.
+    the same.
 
     Args:
         scores: The score table of ``benchmark.statistics.clusters``.

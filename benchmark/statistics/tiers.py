@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark.statistics.bootstrap import N_RESAMPLES
-from benchmark.statistics.family import TESTS, compare_pairs, holm_adjust, tested_p
+from benchmark.statistics.comparison import compare_pairs
+from benchmark.statistics.holm import holm_adjust
+from benchmark.statistics.registry import TESTS
 from tasks.errors import unknown_name
 
 
@@ -27,24 +29,25 @@ def tiers(
     best first (by name where equal). The first leads tier 1. Going down the list, a simulator belongs to the current
     tier unless it is significantly worse than that tier's leader; then it opens and leads the next tier. So every
     member of a tier is not separated from its leader, and every leader is separated from the leader before it. Two
-    members of one tier may still be separated from each other, and a simulator with a wide spread may stand in a
+    members of one tier may still be separated from each other, and a simulator with a wide spread may be in a
     lower tier than its own comparison with the first leader asks for: tiers are an order, not a partition into equals.
 
     Args:
         means: ``user_means`` of one metric: index user, one column per simulator.
         higher_is_better: Direction of the metric.
         alpha: Family-wise level.
-        test: Whose p is corrected: ``t``, ``wilcoxon`` or ``bootstrap``.
+        test: Name of the test of the registry whose p is corrected.
         n_resamples: Bootstrap resamples, used by ``bootstrap`` only.
         seed: Of the resamples.
 
     Returns:
         Index simulator, best first; columns ``mean`` (float64), ``tier`` (1 is best), ``leader`` (of the tier) and
         ``p_leader`` (adjusted p against that leader, NaN for the leader itself). With fewer than two users nothing is
-        separated and all stand in tier 1.
+        separated and all are in tier 1.
     """
-    if test not in TESTS:
-        raise unknown_name("test", test, TESTS)
+    known = [one.name for one in TESTS]
+    if test not in known:
+        raise unknown_name("test", test, known)
     names = [str(name) for name in means.columns]
     average = dict(zip(names, means.to_numpy(dtype=np.float64).mean(axis=0), strict=True)) if len(means) else {}
     ordered = sorted(average, key=lambda name: (-average[name] if higher_is_better else average[name], name))
@@ -68,5 +71,5 @@ def _adjusted(means: pd.DataFrame, test: str, n_resamples: int, seed: int) -> di
         return {}
     resamples = n_resamples if test == "bootstrap" else 0
     compared = compare_pairs(means, pairs, n_resamples=resamples, seed=seed)
-    p = holm_adjust([tested_p(comparison, test) for comparison in compared.values()])
+    p = holm_adjust([comparison.tests[test] for comparison in compared.values()])
     return {frozenset(pair): float(value) for pair, value in zip(compared, p, strict=True)}

@@ -169,7 +169,7 @@ def estimate(values: pd.DataFrame, column: str, against: str | None = None, *, d
     first = users[column].to_numpy(dtype=np.float64)
     second = None if against is None else users[against].to_numpy(dtype=np.float64)
     shown = first - second if difference and second is not None else first
-    p = None if second is None else _finite(paired_comparison(first, second, n_resamples=0).p_t)
+    p = None if second is None else _finite(paired_comparison(first, second, n_resamples=0).tests["t"])
     low, high = (_finite(end) for end in bootstrap_interval(shown))
     return Estimate(float(shown.mean()), low, high, p, int(kept["session_id"].nunique()))
 

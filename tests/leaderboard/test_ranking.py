@@ -156,7 +156,7 @@ def test_p_of_every_pair_is_that_of_the_paired_comparison(values):
     found = pairwise_p(array)
     pairs = zip(*np.triu_indices(len(array), 1), strict=True)
     for p, (a, b) in zip(found, pairs, strict=True):
-        expected = statistics.paired_comparison(array[a], array[b], n_resamples=0).p_t
+        expected = statistics.paired_comparison(array[a], array[b], n_resamples=0).tests["t"]
         assert p == pytest.approx(expected, rel=1e-6, abs=1e-12)
 
 
@@ -166,7 +166,8 @@ def test_pairs_that_nearly_cancel_are_computed_from_their_differences():
     values = np.stack([common, common + 1e-4 * random.normal(size=40) + 5e-5, common + 1.0])
     (near, shifted, other) = pairwise_p(values)
     expected = [
-        statistics.paired_comparison(values[a], values[b], n_resamples=0).p_t for a, b in ((0, 1), (0, 2), (1, 2))
+        statistics.paired_comparison(values[a], values[b], n_resamples=0).tests["t"]
+        for a, b in ((0, 1), (0, 2), (1, 2))
     ]
     assert [near, shifted, other] == pytest.approx(expected, rel=1e-9)
     # The shortcut alone would have lost it: this is what the guard is for.

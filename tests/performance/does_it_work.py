@@ -152,7 +152,7 @@ def compare(users: pd.DataFrame, pairs: list[tuple[str, str]], title: str) -> di
         for metric in METRICS:
             table = users.pivot(index=["population", "user"], columns="simulator", values=metric)
             found[first, second, metric] = paired_comparison(table[first].to_numpy(), table[second].to_numpy())
-    corrected = holm({" | ".join(key): comparison.p_t for key, comparison in found.items()})
+    corrected = holm({" | ".join(key): comparison.tests["t"] for key, comparison in found.items()})
     columns = f"{'metric':8s} {'difference':>11s} {'95 % interval':>18s} {'p (Holm)':>10s}"
     print(f"\n{title}\n{'first':18s} {'second':16s} {columns}")
     verdicts = {}

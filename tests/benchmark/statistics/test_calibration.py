@@ -13,9 +13,12 @@ from scipy import stats
 
 from benchmark.statistics.bootstrap import bootstrap_means, bootstrap_p, percentile_interval
 from benchmark.statistics.clusters import session_means, user_means
-from benchmark.statistics.comparison import paired_comparison, paired_t, t_limits, wilcoxon_p
-from benchmark.statistics.family import holm_adjust
+from benchmark.statistics.comparison import paired_comparison
+from benchmark.statistics.holm import holm_adjust
+from benchmark.statistics.paired_t import paired_t
+from benchmark.statistics.t_interval import t_limits
 from benchmark.statistics.tiers import tiers
+from benchmark.statistics.wilcoxon import wilcoxon_p
 
 PAIRS = np.array([(i, j) for i in range(5) for j in range(i)])
 
@@ -134,9 +137,9 @@ def test_clustering_by_user_keeps_the_level_that_counting_sessions_loses():
     clustered, naive = 0, 0
     for metric in table.columns[5:]:
         users = user_means(table, metric)
-        clustered += paired_comparison(users["a"], users["b"], n_resamples=0).p_t <= 0.05
+        clustered += paired_comparison(users["a"], users["b"], n_resamples=0).tests["t"] <= 0.05
         sessions = session_means(table, metric)
-        naive += paired_comparison(sessions["a"], sessions["b"], n_resamples=0).p_t <= 0.05
+        naive += paired_comparison(sessions["a"], sessions["b"], n_resamples=0).tests["t"] <= 0.05
     assert abs(clustered / n - 0.05) < margin(0.05, n)
     # Variance of the mean is inflated by 1 + (7 - 1) * icc, icc = 1 / 3: |t| > 1.97 happens at sqrt(3) * the errors.
     assert abs(naive / n - 2 * stats.norm.sf(1.97 / math.sqrt(3))) < margin(0.25, n) + 0.01

@@ -8,9 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark.statistics.bootstrap import bootstrap_interval, bootstrap_means
-from benchmark.statistics.comparison import mean_interval, paired_comparison, paired_t, t_limits, wilcoxon_p
+from benchmark.statistics.bootstrap import bootstrap_means
+from benchmark.statistics.comparison import compare_pairs, mean_interval, paired_comparison
+from benchmark.statistics.paired_t import paired_t
 from benchmark.statistics.power import smallest_resolvable_difference
+from benchmark.statistics.t_interval import t_limits
+from benchmark.statistics.wilcoxon import wilcoxon_p
 
 GENERATOR = np.random.default_rng(11)
 A = GENERATOR.normal(0.8, 0.3, 30)
@@ -48,11 +51,9 @@ def test_comparison_equals_scipy():
     found = paired_comparison(A, B, n_resamples=500, seed=4)
     expected = stats.ttest_rel(A, B)
     interval = expected.confidence_interval(0.95)
-    assert found.t == pytest.approx(expected.statistic)
-    assert found.p_t == pytest.approx(expected.pvalue)
+    assert found.tests["t"] == pytest.approx(expected.pvalue)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
-    assert found.p_wilcoxon == pytest.approx(stats.wilcoxon(A, B).pvalue)
-    assert (found.bootstrap_low, found.bootstrap_high) == pytest.approx(bootstrap_interval(A - B, 0.95, 500, seed=4))
+    assert found.tests["wilcoxon"] == pytest.approx(stats.wilcoxon(A, B).pvalue)
     assert found.smallest_difference == smallest_resolvable_difference((A - B).std(ddof=1), 30)
     assert found.mean_difference == pytest.approx(A.mean() - B.mean())
     assert (found.n_users, found.level, found.reason) == (30, 0.95, "")
@@ -62,14 +63,13 @@ def test_shared_resamples_give_the_same_comparison():
     both = bootstrap_means(np.stack([A, B], axis=1), 500, seed=4)
     shared = paired_comparison(A, B, resampled=both[:, 0] - both[:, 1])
     alone = paired_comparison(A, B, n_resamples=500, seed=4)
-    assert shared.p_bootstrap == alone.p_bootstrap
-    assert shared.bootstrap_low == pytest.approx(alone.bootstrap_low)
+    assert shared.tests["bootstrap"] == alone.tests["bootstrap"]
 
 
 def test_the_bootstrap_can_be_left_out():
     found = paired_comparison(A, B, n_resamples=0)
-    assert math.isnan(found.p_bootstrap) and math.isnan(found.bootstrap_high)
-    assert found.p_t < 0.05
+    assert math.isnan(found.tests["bootstrap"])
+    assert found.tests["t"] < 0.05
 
 
 @pytest.mark.slow
@@ -79,12 +79,10 @@ def test_swapping_the_simulators_flips_signs_only(pairs):
     a, b = np.array(pairs, dtype=float).T / 3
     one, other = paired_comparison(a, b, n_resamples=99), paired_comparison(b, a, n_resamples=99)
     assert one.mean_difference == -other.mean_difference
-    assert one.t == -other.t
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
-    assert (one.bootstrap_low, one.bootstrap_high) == pytest.approx((-other.bootstrap_high, -other.bootstrap_low))
-    assert one.p_t == other.p_t
-    assert one.p_wilcoxon == pytest.approx(other.p_wilcoxon)
-    assert one.p_bootstrap == other.p_bootstrap
+    assert one.tests["t"] == other.tests["t"]
+    assert one.tests["wilcoxon"] == pytest.approx(other.tests["wilcoxon"])
+    assert one.tests["bootstrap"] == other.tests["bootstrap"]
     np.testing.assert_equal(one.smallest_difference, other.smallest_difference)
 
 
@@ -96,14 +94,16 @@ def test_the_order_of_users_changes_no_test(pairs, random):
     random.shuffle(pairs)
     a, b = np.array(pairs, dtype=float).T
     other = paired_comparison(a, b, n_resamples=0)
-    for name in ("mean_difference", "low", "high", "t", "p_t", "p_wilcoxon"):
+    for name in ("mean_difference", "low", "high"):
         assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-12)
+    for name in ("t", "wilcoxon"):
+        assert one.tests[name] == pytest.approx(other.tests[name], abs=1e-12)
 
 
 def test_no_difference_at_all():
     found = paired_comparison(A, A, n_resamples=99)
-    assert (found.mean_difference, found.low, found.high, found.t) == (0, 0, 0, 0)
-    assert (found.p_t, found.p_wilcoxon, found.p_bootstrap) == (1, 1, 1)
+    assert (found.mean_difference, found.low, found.high) == (0, 0, 0)
+    assert (found.tests["t"], found.tests["wilcoxon"], found.tests["bootstrap"]) == (1, 1, 1)
     assert math.isnan(found.smallest_difference)
     assert found.reason == "all differences are 0"
 
@@ -119,13 +119,12 @@ def test_rounding_is_no_difference():
 def test_the_same_difference_for_everyone():
     found = paired_comparison(A + 0.1, A, n_resamples=99)
     assert found.mean_difference == pytest.approx(0.1)
-    assert found.low == found.high == found.bootstrap_low == found.mean_difference
-    assert found.t == math.inf
-    assert found.p_t == 2.0**-29  # all 30 signs agree
-    assert found.p_bootstrap == pytest.approx(0.02)
+    assert found.low == found.high == found.mean_difference
+    assert found.tests["t"] == 2.0**-29  # all 30 signs agree
+    assert found.tests["bootstrap"] == pytest.approx(0.02)
     assert found.reason == "all differences are equal"
     two = paired_comparison([1, 1], [0, 0], n_resamples=0)
-    assert two.p_t == two.p_wilcoxon == 0.5
+    assert two.tests["t"] == two.tests["wilcoxon"] == 0.5
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -133,7 +132,7 @@ def test_too_few_users_to_compare(n):
     found = paired_comparison([0.5] * n, [0.25] * n)
     assert found.n_users == n
     assert found.mean_difference == pytest.approx(0.25 if n else math.nan, nan_ok=True)
-    assert all(math.isnan(p) for p in (found.p_t, found.p_wilcoxon, found.p_bootstrap, found.low, found.t))
+    assert all(math.isnan(p) for p in (found.tests["t"], found.tests["wilcoxon"], found.tests["bootstrap"], found.low))
     assert "at least 2" in found.reason
 
 
@@ -180,4 +179,15 @@ def test_ties_survive_rounding():
     # 2/3 - 1/3 and 1/3 - 0 are one size of difference, and different floats.
     a, b = np.array([2 / 3, 1 / 3, 1.0, 0.0, 1 / 3]), np.array([1 / 3, 0.0, 2 / 3, 1 / 3, 1.0])
     assert len(set(np.abs(a - b)[:4])) > 1
-    assert paired_comparison(a, b, n_resamples=0).p_wilcoxon == pytest.approx(literal_wilcoxon([1, 1, 1, -1, -2]))
+    assert paired_comparison(a, b, n_resamples=0).tests["wilcoxon"] == pytest.approx(
+        literal_wilcoxon([1, 1, 1, -1, -2])
+    )
+
+
+def test_pairs_share_their_resamples():
+    means = pd.DataFrame({"a": A, "b": B, "c": A + B})
+    found = compare_pairs(means, [("a", "b"), ("c", "b")], n_resamples=300, seed=6)
+    alone = paired_comparison(means["a"], means["b"], n_resamples=300, seed=6)
+    assert list(found) == [("a", "b"), ("c", "b")]
+    assert found["a", "b"].tests == pytest.approx(alone.tests)
+    assert found["c", "b"].mean_difference == pytest.approx(A.mean())

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.statistics.comparison import paired_comparison
-from benchmark.statistics.family import holm
+from benchmark.statistics.holm import holm
 from benchmark.statistics.tiers import tiers
 from tasks.errors import InputError
 
@@ -38,7 +38,7 @@ def test_groups_follow_the_direction_of_the_metric(means):
 def test_the_p_is_corrected_over_all_pairs(means):
     columns = list(means.columns)
     raw = {
-        f"{a} {b}": paired_comparison(means[a], means[b], n_resamples=0).p_t
+        f"{a} {b}": paired_comparison(means[a], means[b], n_resamples=0).tests["t"]
         for i, a in enumerate(columns)
         for b in columns[i + 1 :]
     }

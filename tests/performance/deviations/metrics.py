@@ -189,7 +189,7 @@ def significance(material: Material) -> list[Effect]:
     there = {m: paper_mode(repeated, "random-prompt", "backbone", m).p for m in metrics}
     means = {m: user_means(scores, m) for m in metrics}
     here = holm(
-        {m: paired_comparison(of["random-prompt"], of["backbone"], n_resamples=0).p_t for m, of in means.items()}
+        {m: paired_comparison(of["random-prompt"], of["backbone"], n_resamples=0).tests["t"] for m, of in means.items()}
     )
     return [
         Effect(

@@ -1,0 +1,28 @@
+"""The registry of statistics: what results, tables and pages show of every comparison and mean.
+
+To add one, write a file with a ``STATISTIC`` next to the others and add its name to ``MODULES``.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from benchmark.statistics.statistic import Statistic
+
+MODULES = ("t_interval", "paired_t", "wilcoxon", "bootstrap")
+"""The files of this folder that declare a statistic, in column order."""
+
+STATISTICS: tuple[Statistic, ...] = tuple(
+    importlib.import_module(f"benchmark.statistics.{module}").STATISTIC for module in MODULES
+)
+
+TESTS = tuple(one for one in STATISTICS if one.kind == "test")
+
+MAIN_INTERVAL, *_OTHERS = (one for one in STATISTICS if one.kind == "interval")
+"""The interval that results call ``low`` and ``high``."""
+
+INTERVALS = tuple(_OTHERS)
+"""The other intervals, each shown in a column of its own."""
+
+CORRECTED = "t"
+"""The test whose p values are corrected over a family of comparisons."""

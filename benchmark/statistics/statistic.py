@@ -1,0 +1,50 @@
+"""What a statistic is: a test of a difference between two simulators, or an interval of a mean over users."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """What a statistic is computed from.
+
+    Attributes:
+        values: One value per user, shape (n,), n at least 2: means, or paired differences of two simulators.
+        unit: Differences between values of at most this size are rounding.
+        resampled: Means of the values over bootstrap resamples of users, shape (n_resamples,), the same resamples for
+            all simulators; None where none were drawn.
+        level: Nominal coverage of an interval.
+    """
+
+    values: Floats
+    unit: float = 0.0
+    resampled: Floats | None = None
+    level: float = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """One statistic, declared next to its function.
+
+    Attributes:
+        name: Its name in ``results.json``.
+        title: Its column in tables and pages.
+        kind: ``test``: gives the two-sided p of no difference, NaN where there is none. ``interval``: gives the lower
+            and the upper limit of a mean or of a mean difference.
+        definition: One sentence, for documentation.
+        function: Computes it from a ``Sample``.
+    """
+
+    name: str
+    title: str
+    kind: Literal["test", "interval"]
+    definition: str
+    function: Callable[[Sample], Any] = field(repr=False)

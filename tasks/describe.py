@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -69,18 +69,6 @@ class Statistics:
     def as_dict(self) -> dict[str, Any]:
         """Return the statistics as plain values for JSON."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Statistics:
-        """Return the statistics that :meth:`as_dict` gave.
-
-        Raises:
-            TypeError: A field is missing or unknown.
-        """
-        spreads = ("sessions_per_user", "slots_per_session", "gaze_s", "gaze_entropy_bits")
-        fields: dict[str, Any] = dict(values)
-        fields.update({name: Spread(**values[name]) for name in spreads if name in values})
-        return cls(**fields)
 
 
 def entropy_bits(gaze: Floats) -> float:

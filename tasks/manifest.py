@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.decoding import read_json
 from tasks.describe import Statistics
-from tasks.errors import InputError
 
 FILE = "task.json"
 FORMAT = 1
@@ -62,21 +61,4 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         InputError: The file is missing, is not JSON, or is not of this format.
     """
-    path = folder / FILE
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not valid JSON ({error}). Prepare the folder again.") from error
-    if not isinstance(values, Mapping) or values.get("format") != FORMAT:
-        raise InputError(f"{path} is not a task description of format {FORMAT}. Prepare the folder again.")
-    known = [item.name for item in fields(Manifest)]
-    missing = [name for name in known if name not in values]
-    if missing:
-        raise InputError(f"{path} lacks '{missing[0]}'. Prepare the folder again.")
-    try:
-        statistics = Statistics.from_dict(values["statistics"])
-    except (TypeError, AttributeError) as error:
-        raise InputError(f"{path} has incomplete statistics ({error}). Prepare the folder again.") from error
-    return Manifest(**{**{name: values[name] for name in known}, "statistics": statistics})
+    return read_json(Manifest, folder / FILE, "prepare the folder again", version=("format", FORMAT))

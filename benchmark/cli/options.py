@@ -111,10 +111,13 @@ def asked_engine(
         InputError: A value is unknown or out of range, or DeepSpeed is asked of a verb that does not know it.
     """
     from benchmark.engines.settings import engine_settings
+    from benchmark.trials.configuration import ENGINE
 
     names = {key: key for key in ("address", "workers", "cpus", "gpus", "deepspeed", "workers_per_trial")}
     given = {name: getattr(arguments, option, None) for option, name in {"engine": "name", **names}.items()}
-    found = engine_settings({"name": default, **configured, **{k: v for k, v in given.items() if v is not None}})
+    where = f"{arguments.config}: {ENGINE}" if getattr(arguments, "config", None) and configured else ENGINE
+    values = {"name": default, **configured, **{k: v for k, v in given.items() if v is not None}}
+    found = engine_settings(values, where)
     if found.deepspeed is not None and not hasattr(arguments, "deepspeed"):
         raise InputError("deepspeed is for the verb 'run' alone; leave it out of the section 'engine'.")
     return found

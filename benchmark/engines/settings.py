@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
+from benchmark.trials.configuration import ENGINE
+from tasks.decoding import decode
 from tasks.errors import InputError, unknown_name
 
 ENGINES = ("local", "ray")
@@ -102,26 +104,14 @@ class EngineSettings:
         return self.workers_per_trial or int(self.gpus or 0) or WORKERS_PER_TRIAL
 
 
-def engine_settings(values: Mapping[str, object]) -> EngineSettings:
-    """Return settings from a configuration's ``engine`` section.
+def engine_settings(values: Mapping[str, object], where: str = ENGINE) -> EngineSettings:
+    """Return settings from a configuration's ``engine`` section; null stands for the default.
+
+    Args:
+        values: The section.
+        where: Where it is, for the message.
 
     Raises:
         InputError: An unknown key, or a value of the wrong type or range.
     """
-    known = {field.name for field in fields(EngineSettings)}
-    kinds: dict[str, tuple[type, ...]] = {
-        "name": (str,),
-        "address": (str,),
-        "workers": (int,),
-        "cpus": (int, float),
-        "gpus": (int, float),
-        "deepspeed": (str,),
-        "workers_per_trial": (int,),
-    }
-    for key, value in values.items():
-        if key not in known:
-            raise unknown_name("key of 'engine':", key, sorted(known))
-        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds[key])):
-            what = "text" if kinds[key] == (str,) else "a whole number" if kinds[key] == (int,) else "a number"
-            raise InputError(f"engine: '{key}' must be {what}, not {value!r}.")
-    return EngineSettings(**{key: value for key, value in values.items() if value is not None})  # type: ignore[arg-type]
+    return decode(EngineSettings, {k: v for k, v in values.items() if v is not None}, where, "correct it")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.scores.results import Results
-from benchmark.trials.store import WORKING, TrialStore, read_json
+from benchmark.trials.records import TrialFile, read_failure, read_trial
+from benchmark.trials.store import WORKING, TrialStore
 from tasks.errors import InputError, unknown_name
 from tasks.storage import write_errors
 
@@ -39,21 +40,17 @@ class TrialRecord:
     state: str
     checkpoint: bool
     line: str
-    values: Mapping[str, object] = field(repr=False)
+    values: TrialFile = field(repr=False)
 
     @property
     def seconds(self) -> float | None:
         """How long the finished trial took."""
-        cost = self.values.get("cost")
-        found = cost.get("seconds") if isinstance(cost, dict) else None
-        return float(found) if isinstance(found, int | float) else None
+        return self.values.get("cost", {}).get("seconds")
 
     @property
     def where(self) -> str:
         """Machine and process that ran it last."""
-        environment = self.values.get("environment")
-        found = environment.get("where") if isinstance(environment, dict) else self.values.get("where")
-        return str(found or "")
+        return self.values.get("environment", {}).get("where") or self.values.get("where", "")
 
     @property
     def log(self) -> Path | None:
@@ -71,7 +68,7 @@ def trials(root: Path) -> list[TrialRecord]:
     """Return the trials of a run's folder, or of every run below a folder, the finished ones of a run first.
 
     Raises:
-        InputError: There is no such folder.
+        InputError: There is no such folder, or a record in it is damaged.
     """
     if not root.is_dir():
         raise InputError(f"there is no folder {root}; 'run' makes one, or name another with --in.")
@@ -84,11 +81,11 @@ def _of_run(run: Path) -> Iterator[TrialRecord]:
     folders = sorted(path for path in (run / "trials").iterdir() if path.is_dir())
     for folder in folders:
         if _IDENTITY.fullmatch(folder.name) and (folder / "trial.json").is_file():
-            yield TrialRecord(folder.name, run, folder, "finished", False, "", read_json(folder / "trial.json"))
+            yield TrialRecord(folder.name, run, folder, "finished", False, "", read_trial(folder))
     for folder in folders:
         identity = folder.name.removeprefix(WORKING)
         if folder.name.startswith(WORKING) and _IDENTITY.fullmatch(identity):
-            failure = read_json(folder / "failure.json")
+            failure = read_failure(folder)
             state = folder / "state"
             yield TrialRecord(
                 identity,
@@ -96,8 +93,8 @@ def _of_run(run: Path) -> Iterator[TrialRecord]:
                 folder,
                 "failed" if failure else "working",
                 state.is_dir() and any(state.iterdir()),
-                str(failure.get("line", "")),
-                read_json(folder / "trial.json"),
+                failure.get("line", ""),
+                read_trial(folder),
             )
 
 
@@ -117,7 +114,7 @@ def behind(run: Path, found: Results) -> dict[str, list[TrialRecord]]:
 def find(root: Path, prefix: str) -> list[TrialRecord]:
     """Return the records of the one trial whose identity begins with ``prefix``.
 
-    They are several if the trial is in several runs, or is run again while its finished folder stands.
+    They are several if the trial is in several runs, or is run again while its finished folder is still there.
 
     Raises:
         InputError: No trial or several begin so.
@@ -138,7 +135,7 @@ def remove(records: Sequence[TrialRecord]) -> None:
     """Remove trials from disk; results that were written before stay as they are.
 
     Raises:
-        InputError: A folder cannot be removed, or a run is at work beside it.
+        InputError: A folder cannot be removed, or a run is at work in the same place.
     """
     for record in records:
         with TrialStore(record.run / "trials").lock(), write_errors(record.folder):

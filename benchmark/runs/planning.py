@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -21,8 +21,9 @@ from benchmark.files.replacing import replace_file
 from benchmark.output import units
 from benchmark.simulator import AttendsToLabel, ReportsCost, Simulator
 from benchmark.trials.catalogue import simulator_class
-from benchmark.trials.store import TrialStore, read_json
+from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import Trial
+from tasks.decoding import read_json
 from tasks.definition import Progress, quiet
 from tasks.errors import InputError
 from tasks.storage import write_errors
@@ -351,16 +352,15 @@ def _where(place: Place) -> str:
 
 
 def _read(path: Path, sessions: int, place: Place) -> Iterable[Timing]:
-    """Return the timings in a file that still hold here; a file that cannot be read holds none."""
-    names = {field.name for field in fields(Timing)}
-    values = read_json(path).get("timings")
-    for value in values if isinstance(values, list) else []:
-        if not isinstance(value, dict) or set(value) != names or value["sessions"] != sessions:
-            continue
+    """Return the timings in a file that still hold here; none if there is no file."""
+    if not path.is_file():
+        return
+    for timing in read_json(Plan, path, "delete it and plan again").timings:
         # The number format in the kind tells GPU from CPU; a GPU does not depend on the threads.
-        device, _, machine = str(value["where"]).partition(" of ")
-        if machine == place.where and ("CPU thread" not in device or value["where"] == _where(place)):
-            yield Timing(**value)
+        device, _, machine = timing.where.partition(" of ")
+        here = machine == place.where and ("CPU thread" not in device or timing.where == _where(place))
+        if here and timing.sessions == sessions:
+            yield timing
 
 
 def _write(path: Path, found: Plan) -> None:

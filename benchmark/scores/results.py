@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.output.units import counted
 from benchmark.simulator import Floats
+from tasks.decoding import decode, load_json
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -194,39 +195,18 @@ def read(run: Path) -> Results:
     """Read the results of a run.
 
     Raises:
-        InputError: There are none, or they are of another schema version.
+        InputError: There are none, they are damaged, or of another schema version.
     """
     path = run / "results.json"
     if not path.is_file():
         raise InputError(f"{run} holds no finished run (no results.json); give the folder that 'run' wrote to.")
+    raw = load_json(path, "run again")
+    if isinstance(raw, dict) and isinstance(raw.get("comparisons"), list):
+        raw["comparisons"] = [_nested(one) if isinstance(one, dict) else one for one in raw["comparisons"]]
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw["schema_version"] != SCHEMA_VERSION:
-            raise InputError(
-                f"{path} is of schema version {raw['schema_version']}; this version reads {SCHEMA_VERSION}. Run again."
-            )
-        rows = tuple(
-            SimulatorResult(
-                **{
-                    **r,
-                    "sees": tuple(r["sees"]),
-                    "metrics": _metric_results(r["metrics"]),
-                    "trials": tuple(r.get("trials", ())),
-                }
-            )
-            for r in raw["simulators"]
-        )
-        comparisons = tuple(ComparisonResult(**_nested(c)) for c in raw["comparisons"])
-        tuples = {key: tuple(raw[key]) for key in ("seeds", "family", "n_train")}
-        tuples["slots"] = tuple(raw.get("slots", ()))
-        return Results(**{**raw, **tuples, "simulators": rows, "comparisons": comparisons})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged ({error}); run again.") from error
-
-
-def _metric_results(raw: Mapping[str, Mapping[str, float]]) -> dict[str, MetricResult]:
-    """Return JSON values as metric results."""
-    return {name: MetricResult(**value) for name, value in raw.items()}  # type: ignore[arg-type]
+        return decode(Results, raw, path, "run again", version=("schema_version", SCHEMA_VERSION))
+    except InputError as error:
+        raise InputError(str(error).replace(".tests.", ".p_")) from error  # as the file has it
 
 
 def write(out: Path, results: Results, scores: pd.DataFrame, frame: pd.DataFrame) -> None:

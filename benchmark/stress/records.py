@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmark.files.replacing import replace_file
-from tasks.errors import InputError
+from tasks.decoding import Count, decode, load_json
 from tasks.storage import write_errors
 
 FOLDER = "stress"
@@ -32,9 +30,9 @@ class StressRow:
         low: Lower end of the 95 % bootstrap interval over users, None for fewer than two users.
         high: Upper end.
         p: Two-sided p of the paired t-test over users, None where nothing is compared.
-        n: Sessions that the value rests on.
-        reading: One sentence: what the number says, or why there is none.
-        notice: What must be said of this row beside what must be said of its run: that the other task's data are
+        n: Sessions in the mean.
+        reading: One sentence: what the number shows, or why there is none.
+        notice: What must be said of this row in addition to the notice of its run: that the other task's data are
             simulated.
     """
 
@@ -45,7 +43,7 @@ class StressRow:
     low: float | None
     high: float | None
     p: float | None
-    n: int
+    n: Count
     reading: str
     notice: str = ""
 
@@ -90,17 +88,12 @@ def read_results(run_folder: Path) -> StressResults | None:
     path = run_folder / FOLDER / FILE
     if not path.is_file():
         return None
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"schema version {raw['schema_version']} instead of {SCHEMA_VERSION}")
-        if not isinstance(raw["rows"], list):
-            raise ValueError("'rows' is no list")
-        values = {key: _text(raw, key) for key in ("task", "split", "digest", "notice")}
-        rows = tuple(_row(row, values["notice"]) for row in raw["rows"])
-        return StressResults(**values, seed=_whole(raw, "seed"), rows=rows)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({error}); delete it and run 'stress {run_folder}' again.") from error
+    mend = f"delete it and run 'stress {run_folder}' again"
+    raw = load_json(path, mend)
+    if isinstance(raw, dict) and isinstance(raw.get("rows"), list):
+        # A row of an older file, which has no notice of its own, has the notice of the file.
+        raw["rows"] = [{"notice": raw.get("notice"), **row} if isinstance(row, dict) else row for row in raw["rows"]]
+    return decode(StressResults, raw, path, mend, version=("schema_version", SCHEMA_VERSION))
 
 
 def write(run_folder: Path, found: StressResults) -> Path:
@@ -137,48 +130,3 @@ def merged(before: Sequence[StressRow], new: Sequence[StressRow]) -> tuple[Stres
             placed.add(key)
             rows += fresh[key]
     return tuple(rows + [row for key, found in fresh.items() if key not in placed for row in found])
-
-
-def _row(raw: Any, notice: str) -> StressRow:
-    """Read a row; one of an older file, which says nothing of its own, has the notice of the file."""
-    if not isinstance(raw, dict):
-        raise ValueError("a row is no object")
-    raw = {"notice": notice, **raw}
-    n = _whole(raw, "n")
-    if n < 0:
-        raise ValueError(f"'n' is {n}")
-    return StressRow(
-        test=_text(raw, "test"),
-        simulator=_text(raw, "simulator"),
-        measure=_text(raw, "measure"),
-        value=_number(raw, "value"),
-        low=_number(raw, "low"),
-        high=_number(raw, "high"),
-        p=_number(raw, "p"),
-        n=n,
-        reading=_text(raw, "reading"),
-        notice=_text(raw, "notice"),
-    )
-
-
-def _text(raw: Any, key: str) -> str:
-    value = raw[key]
-    if not isinstance(value, str):
-        raise ValueError(f"'{key}' is no text")
-    return value
-
-
-def _whole(raw: Any, key: str) -> int:
-    value = raw[key]
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"'{key}' is no whole number")
-    return value
-
-
-def _number(raw: Any, key: str) -> float | None:
-    value = raw[key]
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"'{key}' is no finite number")
-    return float(value)

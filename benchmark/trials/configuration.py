@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, get_type_hints
+
+from msgspec import Meta
 
 from benchmark.files import plain_yaml
 from benchmark.metrics.families import main_metrics
+from tasks.decoding import Count, decode
 from tasks.errors import InputError, unknown_name
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -26,6 +29,8 @@ LAYOUT = "layout"
 PRIORS = ("uniform", "position-prior", "kind-position-prior", "user-prior", "conditional-logit")
 ORACLES = ("gaze-oracle", "cursor-oracle")
 
+Seeds = Annotated[tuple[Count, ...], Meta(min_length=1)]
+
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
@@ -38,7 +43,7 @@ class RunConfig:
         simulators: Names, in the order of the table.
         seeds: Seeds of simulators that use one; a deterministic simulator runs once.
         settings: ``key`` or ``simulator.key`` -> value; one that no simulator of the run has is refused.
-        defaults: As ``settings``, from a preset: weaker than they are, and passed over where no simulator has it.
+        defaults: As ``settings``, from a preset: weaker than they are, and ignored where no simulator has it.
         reference: The simulator that every other one is compared with.
         family: Metrics whose comparisons with the reference are corrected together (Holm).
         alpha: Level of the family.
@@ -49,12 +54,12 @@ class RunConfig:
     data: str | None = None
     split: str = "loo"
     simulators: tuple[str, ...] = PRIORS + ORACLES
-    seeds: tuple[int, ...] = SEEDS
+    seeds: Seeds = SEEDS
     settings: Mapping[str, object] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)
     reference: str = "position-prior"
     family: tuple[str, ...] = main_metrics()
-    alpha: float = 0.05
+    alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.05
     label: bool = False
 
     def __post_init__(self) -> None:
@@ -63,8 +68,6 @@ class RunConfig:
         twice = {name for name in self.simulators if self.simulators.count(name) > 1}
         if twice:
             raise InputError(f"simulator '{sorted(twice)[0]}' is named twice.")
-        if not 0 < self.alpha < 1:
-            raise InputError(f"alpha is {self.alpha}; it must lie between 0 and 1.")
 
 
 def read_preset(name: str, backbone: str | None = None) -> dict[str, object]:
@@ -98,9 +101,8 @@ def read_config(path: Path) -> dict[str, object]:
     """Read a YAML run configuration and check its keys and types.
 
     Returns:
-        Field name -> value, ready for ``RunConfig(**values)`` once the command line has been laid over it and
-        ``engine`` and ``layout``, where they are there, have been taken out: how trials are carried out and shown is
-        no part of what is run.
+        Field name -> value, ready for ``RunConfig(**values)`` once the options of the command line have been applied
+        and ``engine`` and ``layout`` taken out: how trials are carried out and shown is not part of what is run.
 
     Raises:
         InputError: The file is missing, is not YAML, or holds an unknown key or a value of the wrong type.
@@ -108,41 +110,8 @@ def read_config(path: Path) -> dict[str, object]:
     raw = plain_yaml.read(path, "configuration")
     if not isinstance(raw, dict):
         raise InputError(f"{path} must hold keys and values, such as 'task: recgaze'.")
-    known = [*(f.name for f in dataclasses.fields(RunConfig)), ENGINE, LAYOUT]
-    values: dict[str, object] = {}
-    for key, value in raw.items():
-        if key not in known:
-            raise unknown_name(f"key in {path}:", str(key), known)
-        values[key] = _checked(path, str(key), value)
-    return values
-
-
-def _checked(path: Path, key: str, value: object) -> object:
-    """Return ``value`` in the type of the field ``key``."""
-
-    def wrong(expected: str) -> InputError:
-        return InputError(f"{path}: '{key}' must be {expected}, not {value!r}.")
-
-    if key in ("simulators", "family"):
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise wrong("a list of names")
-        return tuple(value)
-    if key == "seeds":
-        if not isinstance(value, list) or not all(type(v) is int and v >= 0 for v in value) or not value:
-            raise wrong("a list of whole numbers")
-        return tuple(value)
-    if key in ("settings", "defaults", ENGINE, LAYOUT):
-        if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
-            raise wrong("a mapping of settings")
-        return value
-    if key == "alpha":
-        if not isinstance(value, float):
-            raise wrong("a number")
-        return value
-    if key == "label":
-        if not isinstance(value, bool):
-            raise wrong("true or false")
-        return value
-    if not isinstance(value, str):
-        raise wrong("text")
-    return value
+    kinds = {**get_type_hints(RunConfig, include_extras=True), ENGINE: dict[str, object], LAYOUT: dict[str, object]}
+    for key in raw:
+        if key not in kinds:
+            raise unknown_name(f"key in {path}:", str(key), kinds)
+    return {key: decode(kinds[key], value, path, "correct it", at=(key,)) for key, value in raw.items()}

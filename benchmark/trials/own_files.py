@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
-import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from benchmark.trials.records import read_trial
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -241,11 +241,8 @@ def factory_in(run: Path, simulator: str) -> str | None:
         InputError: A record of the run is damaged.
     """
     for path in sorted((run / "trials").glob("*/trial.json")):
-        try:
-            record: Any = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} is damaged ({error}); run again.") from error
+        record = read_trial(path.parent)
         factory = record.get("factory", "")
         if record.get("simulator") == simulator and is_file(factory) and path_of(factory).is_file():
-            return str(factory)
+            return factory
     return None

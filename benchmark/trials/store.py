@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.files.replacing import replace_file
 from benchmark.scores import predictions
+from benchmark.trials.records import TrialFile, read_trial
 from benchmark.trials.trial import Trial
 from tasks.errors import InputError
 from tasks.storage import staged, write_errors
@@ -69,7 +70,7 @@ class TrialStore:
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
             (working / "failure.json").unlink(missing_ok=True)
-        attempts = _number(read_json(working / "trial.json").get("attempts")) + 1
+        attempts = read_trial(working).get("attempts", 0) + 1
         record = {**_described(trial), "where": where, "began": _now(), "attempts": attempts}
         replace_file(working / "trial.json", lambda path: path.write_text(_json(record), encoding="utf-8"))
         return folders
@@ -119,7 +120,7 @@ class TrialStore:
                 **_described(trial),
                 "cost": dict(outcome.cost),
                 "environment": dict(outcome.environment),
-                "attempts": max(1, _number(read_json(working / "trial.json").get("attempts"))),
+                "attempts": max(1, read_trial(working).get("attempts", 1)),
                 "finished": _now(),
             }
             (folder / "trial.json").write_text(_json(record), encoding="utf-8")
@@ -151,14 +152,16 @@ class TrialStore:
 
     def seconds(self, trial: Trial) -> float | None:
         """Return how long a finished trial took, None where that is not known."""
-        cost = read_json(self.folder(trial) / "trial.json").get("cost")
-        found = cost.get("seconds") if isinstance(cost, dict) else None
-        return float(found) if isinstance(found, int | float) else None
+        return read_trial(self.folder(trial)).get("cost", {}).get("seconds")
 
-    def records(self) -> list[dict[str, object]]:
-        """Return what is kept of every finished trial: what ``trial.json`` holds."""
+    def records(self) -> list[TrialFile]:
+        """Return what is kept of every finished trial.
+
+        Raises:
+            InputError: A ``trial.json`` is damaged.
+        """
         paths = sorted(self.root.glob("*/trial.json"))
-        return [read_json(path) for path in paths if not path.parent.name.startswith(".")]
+        return [read_trial(path.parent) for path in paths if not path.parent.name.startswith(".")]
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -167,25 +170,24 @@ class TrialStore:
         Raises:
             InputError: Another process holds it.
         """
-        try:
-            import fcntl
-        except ImportError:  # not on Windows
-            yield
-            return
-        path = self.root / ".lock"
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.root / ".lock", blocking=False, fallback_to_soft=False)
         with write_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            file = path.open("a", encoding="utf-8")
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(
-                    f"another run is at work in {self.root.parent}; wait for it, or choose another folder with --out."
-                ) from error
-            except OSError:
-                pass  # a file system without locks
+            (self.root / ".lock").touch()
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise InputError(
+                f"another run is at work in {self.root.parent}; wait for it, or choose another folder with --out."
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        try:
             yield
+        finally:
+            lock.release()
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
@@ -214,15 +216,6 @@ def write_files(folder: Path, files: Files) -> None:
             path.write_bytes(content)
 
 
-def read_json(path: Path) -> dict[str, object]:
-    """Return the JSON object in a file; empty if the file is missing or holds something else."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _described(trial: Trial) -> dict[str, object]:
     """Return what makes up a trial's identity, with all settings and paths, and what must be said of it."""
     whole = {"factory": trial.factory, "settings": dict(trial.settings), "notice": trial.notice}
@@ -235,7 +228,3 @@ def _json(record: Mapping[str, object]) -> str:
 
 def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0

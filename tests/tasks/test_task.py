@@ -146,7 +146,7 @@ def test_another_task_or_version(fake, folder):
     change_task_json(folder, name="other")
     refuses("holds the prepared task other, not fake", fake, folder)
     change_task_json(folder, format=99)
-    refuses("not a task description of format", fake, folder)
+    refuses("task.json is of format 99; this version reads 1", fake, folder)
 
 
 def test_damaged_task_json(fake, folder):
@@ -154,9 +154,9 @@ def test_damaged_task_json(fake, folder):
     (folder / "task.json").write_text(json.dumps({k: v for k, v in values.items() if k != "digests"}))
     refuses("lacks 'digests'", fake, folder)
     (folder / "task.json").write_text(json.dumps(values | {"statistics": {"users": 3}}))
-    refuses("incomplete statistics", fake, folder)
+    refuses("'statistics' lacks 'sessions'", fake, folder)
     (folder / "task.json").write_text("{")
-    refuses("not valid JSON", fake, folder)
+    refuses("line 1 is not JSON", fake, folder)
     (folder / "task.json").unlink()
     refuses("cannot read .*task.json: No such file", fake, folder)
 

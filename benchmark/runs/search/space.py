@@ -7,16 +7,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
 from benchmark.files import plain_yaml
 from benchmark.metrics import get
 from benchmark.metrics.families import headlines
+from tasks.decoding import Count, decode
 from tasks.errors import InputError, unknown_name
 
 SEARCHES = ("grid", "random")
-_KEYS = ("search", "samples", "seed", "score", "early_stopping", "settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,20 @@ class Range:
         low: Smallest.
         high: Largest.
         log: Every order of magnitude is as likely as every other, instead of every number.
-        whole: Whole numbers only.
     """
 
-    low: float
-    high: float
+    low: int | float
+    high: int | float
     log: bool = False
-    whole: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise InputError(f"the range from {self.low} to {self.high} must have low below high, above 0 with log.")
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are drawn: both ends are written as such."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
 
     def draw(self, generator: np.random.Generator) -> float | int:
         """Return a number drawn at random."""
@@ -45,6 +54,10 @@ class Range:
         return round(value) if self.whole else float(f"{value:.4g}")
 
 
+Values = Annotated[tuple[object, ...], Meta(min_length=1)]
+"""The values to choose from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Space:
     """What is tried and how it is judged.
@@ -54,16 +67,25 @@ class Space:
         search: ``grid`` tries every combination, ``random`` draws.
         samples: Number of draws.
         seed: Of the draws.
-        score: Metrics whose sum is made small; one that is better when higher counts with a minus sign.
+        score: Metrics whose sum is minimised; one that is better when higher counts with a minus sign.
         early_stopping: Candidates that do badly on the first folds are not run on the others (engine ray).
     """
 
-    settings: Mapping[str, tuple[object, ...] | Range]
+    settings: Annotated[Mapping[str, Values | Range], Meta(min_length=1)]
     search: str = "grid"
-    samples: int = 16
-    seed: int = 42
-    score: tuple[str, ...] = headlines()
+    samples: Annotated[int, Meta(ge=1, le=2**63 - 1)] = 16
+    seed: Count = 42
+    score: Annotated[tuple[str, ...], Meta(min_length=1)] = headlines()
     early_stopping: bool = True
+
+    def __post_init__(self) -> None:
+        if self.search not in SEARCHES:
+            raise unknown_name("search", self.search, SEARCHES)
+        for metric in self.score:
+            get(metric)
+        for name, values in self.settings.items():
+            if self.search == "grid" and isinstance(values, Range):
+                raise InputError(f"'{name}' is a range; a grid needs lists of values. Use search: random.")
 
     def candidates(self) -> list[dict[str, object]]:
         """Return the settings to try, without repetitions, always in the same order."""
@@ -80,7 +102,7 @@ class Space:
         return found
 
 
-def _drawn(values: tuple[object, ...] | Range, generator: np.random.Generator) -> object:
+def _drawn(values: Values | Range, generator: np.random.Generator) -> object:
     return values.draw(generator) if isinstance(values, Range) else values[int(generator.integers(len(values)))]
 
 
@@ -90,45 +112,4 @@ def read_space(path: Path) -> Space:
     Raises:
         InputError: The file is missing, is not YAML, or holds an unknown key or a value that makes no sense.
     """
-    raw = plain_yaml.read(path, "search space")
-    if not isinstance(raw, dict) or not isinstance(raw.get("settings"), dict) or not raw["settings"]:
-        raise InputError(f"{path} must hold 'settings: {{name: [values]}}'.")
-    for key in raw:
-        if key not in _KEYS:
-            raise unknown_name(f"key in {path}:", str(key), _KEYS)
-    search = raw.get("search", "grid")
-    if search not in SEARCHES:
-        raise unknown_name(f"search in {path}:", str(search), SEARCHES)
-    settings = {str(name): _values(path, str(name), value, search) for name, value in raw["settings"].items()}
-    numbers = {key: _whole(path, key, raw[key]) for key in ("samples", "seed") if key in raw}
-    score = raw.get("score", list(headlines()))
-    if not isinstance(score, list) or not score:
-        raise InputError(f"{path}: 'score' must be a list of metrics, not {score!r}.")
-    for metric in score:
-        get(str(metric))
-    stops = raw.get("early_stopping", True)
-    if not isinstance(stops, bool):
-        raise InputError(f"{path}: 'early_stopping' must be true or false, not {stops!r}.")
-    return Space(settings, search, score=tuple(score), early_stopping=stops, **numbers)
-
-
-def _whole(path: Path, key: str, value: object) -> int:
-    lowest = 1 if key == "samples" else 0
-    if type(value) is not int or value < lowest:
-        raise InputError(f"{path}: '{key}' must be a whole number of at least {lowest}, not {value!r}.")
-    return value
-
-
-def _values(path: Path, name: str, value: object, search: str) -> tuple[object, ...] | Range:
-    """Return the values of one setting."""
-    if isinstance(value, list) and value:
-        return tuple(value)
-    if isinstance(value, dict) and set(value) <= {"low", "high", "log"} and {"low", "high"} <= set(value):
-        low, high, log = value["low"], value["high"], value.get("log", False)
-        numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (low, high))
-        if not numbers or not isinstance(log, bool) or not low < high or (log and low <= 0):
-            raise InputError(f"{path}: the range of '{name}' must be numbers with low below high, above 0 with log.")
-        if search == "grid":
-            raise InputError(f"{path}: '{name}' is a range; a grid needs lists of values. Use search: random.")
-        return Range(float(low), float(high), log, isinstance(low, int) and isinstance(high, int))
-    raise InputError(f"{path}: '{name}' must be a list of values or {{low: , high: , log: }}, not {value!r}.")
+    return decode(Space, plain_yaml.read(path, "search space"), path, "correct it")

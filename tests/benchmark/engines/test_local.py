@@ -32,7 +32,7 @@ from tests.benchmark.toys import Toys
         ({"name": "ray", "workers": True}, "'workers' must be a whole number"),
         ({"name": "ray", "gpus": 1.5}, "above 1 it must be a whole number"),
         ({"name": "ray", "gpus": -1}, "at least 0"),
-        ({"name": "ray", "cpus": 0}, "cpus is 0; it must be a number above 0"),
+        ({"name": "ray", "cpus": 0}, "cpus is 0.0; it must be a number above 0"),
         ({"name": "ray", "cpus": float("nan")}, "cpus is nan"),
         ({"name": "ray", "cpus": "two"}, "'cpus' must be a number"),
         ({"name": "ray", "address": "ray://head:10001"}, "that of a Ray client"),

@@ -191,7 +191,7 @@ def test_racing_stops_bad_candidates_and_finds_the_same_scores(mini, tmp_path):
 def test_a_grid_holds_every_combination_and_draws_are_repeatable():
     grid = Space({"a": (1, 2), "b": ("x", "y")}).candidates()
     assert grid == [{"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 2, "b": "x"}, {"a": 2, "b": "y"}]
-    space = Space({"lr": Range(1e-4, 1e-1, log=True), "n": Range(2, 5, whole=True), "c": (1, 2)}, "random", 200)
+    space = Space({"lr": Range(1e-4, 1e-1, log=True), "n": Range(2, 5), "c": (1, 2)}, "random", 200)
     drawn = space.candidates()
     assert drawn == space.candidates() != dataclasses.replace(space, seed=1).candidates()
     assert all(1e-4 <= d["lr"] <= 1e-1 and d["n"] in (2, 3, 4, 5) and isinstance(d["n"], int) for d in drawn)
@@ -203,16 +203,16 @@ def test_a_grid_holds_every_combination_and_draws_are_repeatable():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("settings: {}", "must hold 'settings:"),
-        ("- 1", "must hold 'settings:"),
+        ("settings: {}", "'settings' must be a mapping of length >= 1, not a mapping of 0; correct it"),
+        ("- 1", "the content must be a mapping"),
         ("settings: {a: [1]}\nserach: grid", "Did you mean 'search'"),
         ("settings: {a: [1]}\nsearch: gird", "Did you mean 'grid'"),
-        ("settings: {a: 1}", "'a' must be a list of values"),
+        ("settings: {a: 1}", "'settings.a' must be a mapping or a list, not 1; correct it"),
         ("settings: {a: {low: 1, high: 2}}", "'a' is a range; a grid needs lists"),
         ("settings: {a: {low: 2, high: 1}}\nsearch: random", "low below high"),
         ("settings: {a: {low: 0, high: 1, log: true}}\nsearch: random", "above 0 with log"),
         ("settings: {a: [1]}\nscore: [LogLos]", "Did you mean 'LogLoss'"),
-        ("settings: {a: [1]}\nsamples: 0", "'samples' must be a whole number of at least 1"),
+        ("settings: {a: [1]}\nsamples: 0", "'samples' must be a whole number >= 1, not 0"),
         ("settings: {a: [1]}\nearly_stopping: maybe", "must be true or false"),
         ("settings: [", "is not YAML"),
     ],

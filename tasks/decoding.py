@@ -1,0 +1,245 @@
+"""JSON and YAML values as dataclasses: one line with file and place for whatever is wrong.
+
+The types, lengths, ranges and patterns that a dataclass declares are checked by msgspec. This module reads the text,
+refuses unknown keys and numbers that are not finite, and puts the messages in words.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from tasks.errors import InputError, unknown_name
+
+T = TypeVar("T")
+
+SHA256 = r"^[0-9a-f]{64}\Z"
+TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z"
+Sha256 = Annotated[str, msgspec.Meta(pattern=SHA256)]
+"""A SHA-256 in hexadecimal, which is also safe as a file name."""
+Time = Annotated[str, msgspec.Meta(pattern=TIME)]
+"""A time in UTC, such as 2026-01-31T12:00:00Z."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A whole number of at least 0."""
+
+RESTORE = "restore the file"
+_FORMS = {SHA256: "a SHA-256 in hexadecimal", TIME: "a time such as 2026-01-31T12:00:00Z"}
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+_TOKEN = re.compile(r"\.(\w+)|\[(\d+)\]|\[(\.\.\.)\]")
+
+Place = tuple["str | int", ...]
+
+
+def read_json(
+    kind: type[T], path: Path, mend: str = RESTORE, *, limit: int | None = None, version: tuple[str, int] | None = None
+) -> T:
+    """Read a JSON file as a value of ``kind``.
+
+    Args:
+        kind: A dataclass, a TypedDict or any other type that msgspec knows.
+        path: The file.
+        mend: What to do about a damaged file, for the message.
+        limit: Most bytes of a file that others may have written.
+        version: Key and value that the file must state, see :func:`decode`.
+
+    Raises:
+        InputError: It cannot be read, or holds something else; the message names file and place.
+    """
+    return decode(kind, load_json(path, mend, limit=limit), path, mend, version=version)
+
+
+def load_json(path: Path, mend: str = RESTORE, *, limit: int | None = None) -> object:
+    """Return the plain values of a JSON file; a key that appears twice in an object is refused.
+
+    Args:
+        path: The file.
+        mend: What to do about a damaged file, for the message.
+        limit: Most bytes of a file that others may have written.
+
+    Raises:
+        InputError: It cannot be read, is too large, or is not JSON.
+    """
+    try:
+        if limit is not None and path.stat().st_size > limit:
+            raise InputError(f"{path} has more than {limit:,} bytes; {mend}.")
+        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; {mend}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8 (byte {error.start}); {mend}.") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: line {error.lineno} is not JSON ({error.msg}); {mend}.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON that can be read ({str(error)[:80]}); {mend}.") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {_shown(key)} appears twice")
+        found[key] = value
+    return found
+
+
+def decode(
+    kind: type[T],
+    values: object,
+    where: Path | str,
+    mend: str = RESTORE,
+    *,
+    version: tuple[str, int] | None = None,
+    at: Place = (),
+) -> T:
+    """Return plain values as a value of ``kind``.
+
+    Args:
+        kind: A dataclass, a TypedDict or any other type that msgspec knows.
+        values: What JSON or YAML holds.
+        where: The file, for the message.
+        mend: What to do about it, for the message.
+        version: Key and value that the values must state; the key is taken out where ``kind`` has no such field.
+        at: Where in the file the values are.
+
+    Raises:
+        InputError: A key is missing or unknown, a value is of another type or out of its range, or ``kind`` itself
+            refuses the values.
+    """
+    if version is not None and isinstance(values, dict):
+        key, known = version
+        stated = values.get(key)
+        if isinstance(stated, bool) or stated != known:
+            raise InputError(f"{where} is of {key} {_shown(stated)}; this version reads {known}. Update it, or {mend}.")
+        if key not in getattr(kind, "__dataclass_fields__", {key: None}):
+            values = {name: value for name, value in values.items() if name != key}
+    try:
+        found = msgspec.convert(values, kind)
+        _check(values, found, at, mend)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: {_explained(error, kind, values, at)}; {mend}.") from error
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    except (RecursionError, OverflowError) as error:
+        raise InputError(f"{where} holds values nested too deep or too large; {mend}.") from error
+    return found
+
+
+def _check(values: Any, found: object, at: Place, mend: str) -> None:
+    """Refuse keys that a dataclass does not have, and numbers that are not finite."""
+    if dataclasses.is_dataclass(found):
+        known = [field.name for field in dataclasses.fields(found)]
+        for key in values:
+            if key not in known:
+                raise unknown_name(f"key of '{_written(at)}':" if at else "key", str(key)[:40], known)
+            _check(values[key], getattr(found, key), (*at, key), mend)
+    elif isinstance(found, float) and not math.isfinite(found):
+        raise InputError(f"'{_written(at)}' must be a finite number, not {found}; {mend}.")
+    elif isinstance(found, Mapping):
+        for key, value in found.items():
+            _check(values[key], value, (*at, key), mend)
+    elif isinstance(found, tuple | list):
+        for i, value in enumerate(found):
+            _check(values[i], value, (*at, i), mend)
+
+
+def _explained(error: msgspec.ValidationError, kind: Any, values: object, at: Place) -> str:
+    """Return what msgspec says in words, with the exact place."""
+    said, _, path = str(error).partition(" - at ")
+    place = _place(path, kind, values)
+    value, written = _at(values, place), _written((*at, *place))
+    subject = f"'{written}'" if written else "the content"
+    if said.startswith("Object missing"):
+        name = said.split("`")[1]
+        near = difflib.get_close_matches(name, map(str, value), n=1) if isinstance(value, dict) else []
+        return f"{subject} lacks '{name}'" + (f" (is '{near[0]}' meant to be it?)" if near else "")
+    if path.startswith("`key`"):
+        return f"a key of {subject} must be {_expected(said)}"
+    return f"{subject} must be {_expected(said)}, not {_shown(value)}"
+
+
+def _expected(said: str) -> str:
+    """Return what msgspec expected, in words."""
+    match = re.match(r"Expected `([^`]+)`(.*)", said)
+    if match is None:
+        return "a number in range" if said.startswith("Number") else f"valid ({said})"
+    rest = match[2].partition(", got ")[0]
+    for pattern, words in _FORMS.items():
+        if repr(pattern) in rest:
+            return words
+    return " or ".join(_KINDS.get(name, name) for name in match[1].split(" | ")) + rest
+
+
+def _place(path: str, kind: Any, values: object) -> Place:
+    """Return where an error is; msgspec leaves out the keys of mappings, which are then tried one by one."""
+    place: Place = ()
+    for name, index, some_key in _TOKEN.findall(path):
+        keys: Any = _keys_of(values, place) if some_key else (int(index) if index else name,)
+        failing = (key for key in keys if not some_key or _fails(kind, _with(values, place, key)))
+        place = (*place, next(failing, "..."))
+        if place[-1] == "...":
+            break
+    return place
+
+
+def _keys_of(values: object, place: Place) -> Iterator[str | int]:
+    found = _at(values, place)
+    return iter(found if isinstance(found, dict) else ())
+
+
+def _at(values: Any, place: Place) -> Any:
+    for step in place:
+        values = None if step == "..." else values[step]
+    return values
+
+
+def _with(values: Any, place: Place, key: str | int) -> Any:
+    """Return a copy in which the mapping at ``place`` holds one key alone."""
+    if not place:
+        return {key: values[key]}
+    copy: Any = dict(values) if isinstance(values, dict) else list(values)
+    copy[place[0]] = _with(values[place[0]], place[1:], key)
+    return copy
+
+
+def _fails(kind: Any, values: object) -> bool:
+    try:
+        msgspec.convert(values, kind)
+    except msgspec.ValidationError:
+        return True
+    except InputError:
+        return False
+    return False
+
+
+def _written(place: Place) -> str:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{str(step)[:40]}" for step in place)
+    return "".join(steps).removeprefix(".")
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message: short, on one line, in ASCII."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, str):
+        return ascii(value) if len(value) <= 40 else f"a text of {len(value)} characters"
+    if isinstance(value, int | float):
+        return repr(value) if not abs(value) >= 1e15 else "a number of that size"
+    if isinstance(value, list | dict):
+        return f"{'a list' if isinstance(value, list) else 'a mapping'} of {len(value)}"
+    return f"a {type(value).__name__}"

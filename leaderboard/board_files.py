@@ -20,14 +20,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from leaderboard import entries
-from leaderboard.context import TaskContext, context_from_json
+from leaderboard.context import TaskContext
 from leaderboard.entries import Event, ReportedRecord, ResultRecord, identity
+from tasks.decoding import read_json
 from tasks.errors import InputError
 from tasks.storage import absolute, write_errors
 
@@ -172,15 +173,15 @@ class Board:
         Raises:
             InputError: It is missing or damaged.
         """
-        return self._get("results", name, entries.result_from_json)
+        return self._get("results", name, ResultRecord)
 
     def event(self, name: str) -> Event:
         """Return an event (see :meth:`result`)."""
-        return self._get("events", name, entries.event_from_json)
+        return self._get("events", name, Event)
 
     def reported(self, name: str) -> ReportedRecord:
         """Return reported numbers (see :meth:`result`)."""
-        return self._get("reported", name, entries.reported_from_json)
+        return self._get("reported", name, ReportedRecord)
 
     def context(self, digest: str) -> TaskContext:
         """Return the facts about a split.
@@ -189,7 +190,7 @@ class Board:
             InputError: They are missing or damaged.
         """
         path = self.path("tasks", digest)
-        context = context_from_json(_read(path), str(path))
+        context = _read(TaskContext, path)
         if context.digest != digest:
             raise InputError(f"{path} is about the split {context.digest[:12]}; restore the file.")
         return context
@@ -248,9 +249,9 @@ class Board:
         _publish(self.path(folder, name), entries.to_json(record).encode())
         return name
 
-    def _get(self, folder: str, name: str, parse: Callable[[str, str], T]) -> T:
+    def _get(self, folder: str, name: str, kind: type[T]) -> T:
         path = self.path(folder, name)
-        record = parse(_read(path), str(path))
+        record = _read(kind, path)
         if identity(record) != name:  # type: ignore[arg-type]
             raise InputError(f"{path} was changed: its content does not belong to its name. Restore the file.")
         return record
@@ -270,16 +271,11 @@ def _named(place: Path) -> list[str]:
         return []
 
 
-def _read(path: Path) -> str:
-    """Return the text of a JSON file of bounded size."""
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise InputError(f"{path} has more than {MAX_JSON_BYTES // 1024**2} MiB; restore the file.")
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; the board is not complete. Restore the file.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}. Restore the file.") from error
+def _read(kind: type[T], path: Path) -> T:
+    """Return what a JSON file of bounded size holds."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing; the board is not complete. Restore the file.")
+    return read_json(kind, path, limit=MAX_JSON_BYTES, version=entries.VERSION)
 
 
 def _publish(path: Path, content: bytes) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,9 +20,14 @@ if TYPE_CHECKING:
     from tasks.types import Session
 
 FORMAT = 1
+VERSION = ("format", FORMAT)
 _DECIMALS = 6
 _NEAR = 2.0
 """Boxes whose edges differ by at most this many pixels between sessions are the same place."""
+
+
+Box = tuple[float, float, float, float]
+"""``(x0, y0, x1, y1)`` in image pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class SlotShares:
         gaze: Mean share of dwell time, over the sessions that have the slot.
         clicks: Share of these sessions whose click it got.
         sessions: How many have it.
-        boxes: ``(x0, y0, x1, y1)`` per slot in image pixels where all sessions agree, else empty.
+        boxes: Per slot where all sessions agree, else empty.
         size: Width and height of the screen where there are boxes, else (0, 0).
     """
 
@@ -42,8 +47,13 @@ class SlotShares:
     gaze: tuple[float, ...]
     clicks: tuple[float, ...]
     sessions: tuple[int, ...]
-    boxes: tuple[tuple[float, float, float, float], ...]
+    boxes: tuple[Box, ...]
     size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        k = len(self.labels)
+        if not k == len(self.gaze) == len(self.clicks) == len(self.sessions) or len(self.boxes) not in (0, k):
+            raise InputError("the lists of 'slots' must be of one length; 'boxes' may be empty.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +168,7 @@ def slot_shares(sessions: list[Session]) -> SlotShares:
     )
 
 
-def _common_boxes(
-    sessions: list[Session],
-) -> tuple[tuple[tuple[float, float, float, float], ...], tuple[int, int]]:
+def _common_boxes(sessions: list[Session]) -> tuple[tuple[Box, ...], tuple[int, int]]:
     """Return the boxes that all sessions share, and the size of their screen; nothing where they differ."""
     if len({len(s.slots) for s in sessions}) != 1:
         return (), (0, 0)
@@ -186,64 +194,3 @@ def _statistics(task: Task) -> tuple[tuple[str, str], ...]:
         ("entropy of gaze over slots, bits", str(s.gaze_entropy_bits)),
         ("clicks on the slot looked at longest", f"{s.click_is_longest_looked_at:.1%}"),
     )
-
-
-def context_from_json(text: str, where: str) -> TaskContext:
-    """Read the facts about a split.
-
-    Raises:
-        InputError: They are damaged or of another format.
-    """
-    try:
-        raw: dict[str, Any] = json.loads(text)
-        if raw.pop("format") != FORMAT:
-            raise InputError(f"{where} is of another format; this version reads {FORMAT}. Update it.")
-        slots = SlotShares(
-            labels=_texts(raw["slots"]["labels"]),
-            gaze=_numbers(raw["slots"]["gaze"]),
-            clicks=_numbers(raw["slots"]["clicks"]),
-            sessions=tuple(int(n) for n in raw["slots"]["sessions"]),
-            boxes=tuple(_box(box) for box in raw["slots"]["boxes"]),
-            size=(int(raw["slots"]["size"][0]), int(raw["slots"]["size"][1])),
-        )
-        texts = ("task", "version", "split", "digest", "title", "description", "citation", "licence", "source")
-        return TaskContext(
-            **{name: _text(raw[name]) for name in (*texts, "notice", "card")},
-            statistics=tuple((_text(name), _text(value)) for name, value in raw["statistics"]),
-            n_train=tuple(int(n) for n in raw["n_train"]),
-            sessions=_texts(raw["sessions"]),
-            users=_texts(raw["users"]),
-            slots=_checked(slots),
-            overlap=int(raw["overlap"]),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise InputError(f"{where} is damaged ({type(error).__name__}: {error}); restore the file.") from error
-
-
-def _checked(slots: SlotShares) -> SlotShares:
-    k = len(slots.labels)
-    if not k == len(slots.gaze) == len(slots.clicks) == len(slots.sessions) or len(slots.boxes) not in (0, k):
-        raise ValueError("slots differ in number")
-    return slots
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not text")
-    return value
-
-
-def _texts(values: list[object]) -> tuple[str, ...]:
-    return tuple(_text(value) for value in values)
-
-
-def _numbers(values: list[object]) -> tuple[float, ...]:
-    numbers = tuple(float(value) for value in values)  # type: ignore[arg-type]
-    if not np.isfinite(numbers).all():
-        raise ValueError("a number is not finite")
-    return numbers
-
-
-def _box(values: list[object]) -> tuple[float, float, float, float]:
-    x0, y0, x1, y1 = _numbers(values)
-    return x0, y0, x1, y1

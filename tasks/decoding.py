@@ -30,6 +30,12 @@ Time = Annotated[str, msgspec.Meta(pattern=TIME)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """A whole number of at least 0."""
 
+
+def one_of(*words: str) -> msgspec.Meta:
+    """Return the constraint that a text is one of some words, or matches one of some regular expressions."""
+    return msgspec.Meta(pattern=rf"^({'|'.join(words)})\Z")
+
+
 RESTORE = "restore the file"
 _FORMS = {SHA256: "a SHA-256 in hexadecimal", TIME: "a time such as 2026-01-31T12:00:00Z"}
 _KINDS = {
@@ -179,9 +185,12 @@ def _expected(said: str) -> str:
     if match is None:
         return "a number in range" if said.startswith("Number") else f"valid ({said})"
     rest = match[2].partition(", got ")[0]
-    for pattern, words in _FORMS.items():
+    for pattern, form in _FORMS.items():
         if repr(pattern) in rest:
-            return words
+            return form
+    words = re.search(r"'\^\((.*)\)\\\\Z'", rest)
+    if words is not None:
+        return f"one of {words[1].replace('|', ', ')}"
     return " or ".join(_KINDS.get(name, name) for name in match[1].split(" | ")) + rest
 
 

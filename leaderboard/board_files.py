@@ -7,6 +7,7 @@
     predictions/<digest>.parquet   predictions, named by the digest of their rows
     results/<id>.json              one result: who, on which split, which predictions
     scores/<id>.parquet            its score per session, seed and metric
+    added/<digest>.parquet         one column of scores that was added later (leaderboard.board_scores)
     reported/<id>.json             numbers stated elsewhere
     events/<id>.json               submit, withdraw, supersede
 
@@ -39,8 +40,8 @@ T = TypeVar("T")
 
 MARKER = "board.json"
 MARK = '{"board": "gazebench", "format": 1}\n'
-FOLDERS = ("tasks", "predictions", "results", "scores", "reported", "events")
-TABLES = ("predictions", "scores")
+FOLDERS = ("tasks", "predictions", "results", "scores", "added", "reported", "events")
+TABLES = ("predictions", "scores", "added")
 PARTIAL = ".partial"
 
 MAX_JSON_BYTES = 8 * 1024**2

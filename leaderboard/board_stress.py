@@ -30,6 +30,9 @@ PREFIX = "stress_"
 COLUMNS = tuple(PREFIX + name for name in (*measures.FOLLOWING, measures.OFFERED))
 """The columns of a score table that hold what a prediction under a condition went with; NaN where it does not apply."""
 
+MEASURED = (RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL)
+"""Conditions whose predictions are compared with those on the session as it was seen."""
+
 _CONDITION = {SWAPPED: published.SWAP_USERS}
 """Condition on the board -> condition of the stress tests, where the two have different names."""
 
@@ -52,7 +55,7 @@ def measured(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame | None
     """
     import pandas as pd
 
-    chosen = frame[frame["condition"].isin((RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL))]
+    chosen = frame[frame["condition"].isin(MEASURED)]
     if chosen.empty:
         return None
     sessions = {s.session_id: s for _, test in task.split(split).folds for s in task.sessions_at(test)}

@@ -5,6 +5,7 @@ Everything that is ranked or shown of it starts here and needs nothing but the b
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.metrics import Metric, all_metrics
+from leaderboard import board_scores
 from leaderboard.board_files import Board, BoardStanding
 from leaderboard.context import TaskContext
 from leaderboard.entries import CONDITIONS, OWN, SHARED, SWAPPED, ReportedRecord, ResultRecord
@@ -27,6 +29,9 @@ Floats = NDArray[np.float64]
 LABEL = " [label]"
 STRESS = tuple(condition for condition in CONDITIONS if condition not in (OWN, SHARED))
 ORACLE_INPUTS = ("gaze-test", "cursor-test")
+UNSCORED = "not scored yet: run 'leaderboard rescore'"
+"""Why a metric is blank that the suite learned after a result was submitted."""
+
 APART = {
     "label": "attention computed for the true click",
     "oracle": "sees the recording it is scored on",
@@ -66,6 +71,7 @@ class BoardRow:
         values: Scores, shape (seeds, sessions, metrics), NaN where a metric is not claimed.
         failed: Sessions, over seeds, in which a claimed part was missing.
         controls: ``shared`` and ``swapped`` -> scores likewise, where the submission gives them.
+        unscored: Metrics that the suite learned after the result was scored.
         stress: The whole score table where the submission has predictions under stress conditions, else None.
     """
 
@@ -78,6 +84,7 @@ class BoardRow:
     values: Floats
     failed: int
     controls: Mapping[str, Floats]
+    unscored: tuple[str, ...] = ()
     stress: pa.Table | None = None
 
     @property
@@ -144,6 +151,11 @@ class BoardTable:
         shape = (0, len(self.users), len(self.metrics))
         return np.stack([self.user_means(row.values) for row in self.rows]) if self.rows else np.zeros(shape)
 
+    @cached_property
+    def unscored(self) -> dict[str, int]:
+        """Metrics that some lines have no scores for yet -> how many lines."""
+        return dict(Counter(metric for row in self.rows for metric in row.unscored))
+
     def metric_index(self, name: str) -> int:
         """Return the column of a metric.
 
@@ -195,7 +207,7 @@ def load(board: Board, digest: str, standing: BoardStanding, results: Mapping[st
         results: All its results (:func:`records`).
     """
     items = [
-        ScoredResult(name, record, board.table("scores", name), standing.submitted[name])
+        ScoredResult(name, record, board_scores.read(board, name, record), standing.submitted[name])
         for name, record in results.items()
         if record.digest == digest and standing.active(name)
     ]
@@ -244,6 +256,7 @@ def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Met
                 values[:, j] = table[metric.name].to_numpy()
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"the {where} do not fit the split ({error}); restore the file.") from error
+    unscored = tuple(metric.name for metric in metrics if metric.name not in table.column_names)
     found: dict[str, tuple[tuple[int, ...], Floats, int]] = {}
     for condition in dict.fromkeys(conditions.tolist()):
         mask = conditions == condition
@@ -267,5 +280,7 @@ def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Met
             apart = _apart(item.record, condition)
             given = controls if condition == OWN else {}
             stress = table if condition == OWN and any(name in found for name in STRESS) else None
-            rows.append(BoardRow(item.id, item.record, condition, apart, item.at, used, cube, fails, given, stress))
+            rows.append(
+                BoardRow(item.id, item.record, condition, apart, item.at, used, cube, fails, given, unscored, stress)
+            )
     return rows

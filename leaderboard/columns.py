@@ -14,7 +14,7 @@ from functools import partial
 from benchmark.metrics import Metric, all_metrics
 from benchmark.metrics.families import main_metrics
 from benchmark.output.tables import number
-from leaderboard.board_table import BoardTable
+from leaderboard.board_table import UNSCORED, BoardTable
 from leaderboard.derived import Normalised, UserEstimate, normalise, personal_gain
 from leaderboard.ranking import Ranking, rank
 from leaderboard.safe_text import plain
@@ -81,12 +81,16 @@ class BoardColumn:
     metric: str = ""
 
 
+def _why_blank(view: RankedTable, row: int, metric: str) -> str:
+    return UNSCORED if metric in view.table.rows[row].unscored else "not claimed"
+
+
 def _mean(view: RankedTable, row: int, metric: str) -> BoardCell:
     j = view.table.metric_index(metric)
     r = view.ranking
     value = float(r.mean[row, j])
     if math.isnan(value):
-        return BoardCell("", why="not claimed")
+        return BoardCell("", why=_why_blank(view, row, metric))
     return BoardCell(number(value), value, float(r.low[row, j]), float(r.high[row, j]), int(r.tier[row, j]))
 
 
@@ -98,7 +102,7 @@ def _estimate(found: UserEstimate) -> BoardCell:
 
 def _normalised(view: RankedTable, row: int, metric: str) -> BoardCell:
     j, n = view.table.metric_index(metric), view.normalised
-    why = n.reasons[j] or "not claimed"
+    why = n.reasons[j] or _why_blank(view, row, metric)
     return _estimate(UserEstimate(float(n.mean[row, j]), float(n.low[row, j]), float(n.high[row, j]), why))
 
 

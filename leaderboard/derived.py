@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.t_interval import t_limits
-from leaderboard.board_table import BoardTable
+from leaderboard.board_table import UNSCORED, BoardTable
 from leaderboard.entries import SHARED, SWAPPED
 from leaderboard.references import PRIOR
 
@@ -76,6 +76,8 @@ def scale(table: BoardTable, metric: int) -> tuple[float, float, str]:
     if human is None:
         return math.nan, math.nan, f"no human reference: too few screens were seen by enough users ({name})"
     zero, one = (float(table.by_user[i][:, metric].mean()) for i in (prior, human))
+    if math.isnan(zero) or math.isnan(one):
+        return math.nan, math.nan, UNSCORED
     better = one > zero if table.metrics[metric].higher_is_better else one < zero
     if not better:
         return math.nan, math.nan, f"the human reference ({name}) does not beat the {PRIOR} here"

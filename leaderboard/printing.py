@@ -13,7 +13,7 @@ from benchmark.output.latex import booktabs, escape_latex
 from benchmark.output.tables import number
 from benchmark.output.units import counted
 from leaderboard import columns as registry
-from leaderboard.board_table import APART, LABEL
+from leaderboard.board_table import APART, LABEL, UNSCORED
 from leaderboard.columns import GROUPS, HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
 from leaderboard.safe_text import beyond, markdown, plain, spreadsheet
 from tasks.errors import InputError, unknown_name
@@ -140,6 +140,7 @@ def legend(view: RankedTable, metric: str) -> list[str]:
     ]
     if apart:
         lines.append(f"In brackets and never ranked: {'; '.join(APART[a] for a in apart)}.")
+    lines += [f"{name}: {UNSCORED} ({counted(n, 'line')})." for name, n in view.table.unscored.items()]
     return lines
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.stress.naming import joined
-from leaderboard import board_table, references, scoring
+from leaderboard import board_scores, board_table, references, scoring
 from leaderboard.board_files import Board, BoardStanding
 from leaderboard.board_table import ScoredResult
 from leaderboard.columns import RankedTable, view
@@ -185,7 +185,7 @@ def submit(
     outcomes = []
     for one in prepared:
         items = [
-            ScoredResult(name, record, board.table("scores", name), standing.submitted[name])
+            ScoredResult(name, record, board_scores.read(board, name, record), standing.submitted[name])
             for name, record in known.items()
             if record.digest == one.record.digest and standing.active(name) and name not in gone
         ]

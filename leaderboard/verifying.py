@@ -1,19 +1,22 @@
-"""Holding a board against itself: every stored score is computed again from the stored predictions."""
+"""Checks a board: every stored score is computed again from the stored predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmark.metrics import names as metric_names
-from leaderboard import board_stress, board_table, references, scoring
+from benchmark.output.units import counted
+from leaderboard import board_scores, board_stress, board_table, references, scoring
 from leaderboard.board_files import FOLDERS, MARK, MARKER, Board, unfinished
+from leaderboard.board_scores import KEYS
 from leaderboard.entries import Event, ResultRecord
+from leaderboard.recomputing import BoardFinding, LoadTask, by_data, scores_of, suite_result, where_of
 from leaderboard.safe_text import folded, plain
-from leaderboard.submitting import NewResult, context_of, prepare
+from leaderboard.submitting import context_of
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,26 +24,6 @@ if TYPE_CHECKING:
 
     from benchmark.trials.catalogue import Catalogue
     from tasks.task import Task
-
-KEYS = ("condition", "seed", "session_id")
-
-
-@dataclass(frozen=True, slots=True)
-class BoardFinding:
-    """Something that is not as it should be.
-
-    Attributes:
-        severity: ``error``, or ``note`` for what does no harm.
-        where: File or result.
-        what: What it is, and what to do.
-    """
-
-    severity: str
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.severity}: {self.where}: {self.what}"
 
 
 def _error(where: str, what: str) -> BoardFinding:
@@ -51,18 +34,16 @@ def _note(where: str, what: str) -> BoardFinding:
     return BoardFinding("note", where, what)
 
 
-def verify(
-    board: Board, load_task: Callable[[str, Mapping[str, str]], Task], catalogue: Catalogue
-) -> Iterator[BoardFinding]:
-    """Check a whole board; yields nothing if everything stands.
+def verify(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[BoardFinding]:
+    """Check a whole board; yields nothing if everything is right.
 
-    Every file must be readable and belong to its name, every event must speak about a result that is there, and every
+    Every file must be readable and belong to its name, every event must name a result that is there, and every
     score, withdrawn ones included, must come out of the stored predictions again (within ``scoring.TOLERANCE``). The
     suite's own priors and references must be what this version of the suite computes.
 
     Args:
         board: The board.
-        load_task: Returns the data of a task, given its name and split -> digest of a result.
+        load_task: Returns the data of a task.
         catalogue: Where priors and oracles are found.
     """
     known = {}
@@ -83,18 +64,16 @@ def verify(
             except InputError as error:
                 yield _error(f"{folder}/{name[:12]}", str(error))
     yield from _events(board, known)
-    tasks: dict[tuple[str, str], Task | None] = {}
-    for name, record in known.items():
-        key = record.task, record.digest
-        if key not in tasks:
-            try:
-                tasks[key] = load_task(record.task, {record.split: record.digest})
-            except InputError as error:
-                tasks[key] = None
-                yield _error(plain(record.task), f"the data cannot be loaded, nothing is verified: {error}")
-        task = tasks[key]
-        if task is not None:
-            yield from _result(board, name, record, task, catalogue)
+    unscored: Counter[str] = Counter()
+    for results, task in by_data(known, load_task):
+        if isinstance(task, BoardFinding):
+            yield task
+            continue
+        for name, record in results.items():
+            yield from _result(board, name, record, task, catalogue, unscored)
+    if unscored:
+        columns = ", ".join(f"{column} of {counted(n, 'result')}" for column, n in unscored.items())
+        yield _note("scores", f"not scored yet: {columns} (run 'leaderboard rescore').")
     yield from _namesakes(board, known)
     yield from _pointless(board, known)
 
@@ -145,33 +124,21 @@ def _readable_names(board: Board, folder: str) -> list[str]:
         return []
 
 
-def _result(board: Board, name: str, record: ResultRecord, task: Task, catalogue: Catalogue) -> Iterator[BoardFinding]:
-    """Compute a result again and compare."""
-    where = f"results/{name[:12]} ({plain(record.metadata.label, 60)}, {record.task}, {record.split})"
-    digest = task.digests.get(record.split, "")
-    if digest != record.digest:
-        yield _error(where, f"made from digest {record.digest[:12]}, the data given has {digest[:12]}: not verified.")
-        return
+def _result(
+    board: Board, name: str, record: ResultRecord, task: Task, catalogue: Catalogue, unscored: Counter[str]
+) -> Iterator[BoardFinding]:
+    """Compute a result again and compare; count the columns that it has no scores for yet."""
+    where = where_of(name, record)
     try:
         if _facts(board, record.digest) != _facts_of(task, record.split):
             yield _error(where, "the facts stored about its split are not those of the data; restore them.")
-        stored: pd.DataFrame = board.table("scores", name).to_pandas()
+        if record.transfers:
+            told = ", ".join(record.transfers)
+            yield _note(where, f"{told}: boards no longer score predictions of another task's sessions.")
+        stored: pd.DataFrame = board_scores.read(board, name, record).to_pandas()
+        unscored.update(column for column in board_scores.columns(record) if column not in stored)
         if record.kind != "reference":  # whose predictions are not stored
-            frame = scoring.predictions_frame(board.table("predictions", record.predictions))
-            found = scoring.predictions_digest(frame)
-            if found != record.predictions:
-                yield _error(where, f"its predictions were changed (digest {found[:12]}); restore the file.")
-                return
-            older = frame["condition"].isin(list(record.transfers))
-            if older.any():
-                told = ", ".join(record.transfers)
-                yield _note(where, f"{told}: boards no longer score predictions of another task's sessions.")
-            frame = frame[~older]
-            canonical = scoring.canonical_predictions(frame, task, record.split, where)
-            if scoring.predictions_digest(canonical) != scoring.predictions_digest(frame):
-                yield _error(where, "its predictions are not in canonical order or hold parts of sum 0.")
-                return
-            yield from _compare(where, stored, scoring.score(task, record.split, canonical))
+            yield from _compare(where, stored, scores_of(board, record, task, catalogue))
     except InputError as error:
         yield _error(where, str(error))
         return
@@ -191,11 +158,7 @@ def _facts_of(task: Task, split: str) -> tuple[object, ...]:
 
 
 def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterator[BoardFinding]:
-    """Report where two score tables differ."""
-    missing = [c for c in computed.columns if c not in stored.columns]
-    if missing:
-        yield _error(where, f"its stored scores lack {', '.join(missing)}; restore the file.")
-        return
+    """Report where two score tables differ, in the columns that are stored."""
     keys = list(KEYS)
     a, b = (t.sort_values(keys, ignore_index=True) for t in (stored, computed))
     if len(a) != len(b) or not a[keys].equals(b[keys].astype(a[keys].dtypes.to_dict())):
@@ -205,7 +168,7 @@ def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterat
         wrong = np.flatnonzero((a[column] != b[column]).to_numpy())
         if len(wrong):
             yield _error(where, f"{len(wrong)} scores with another {column} than computed, {_at(a, wrong[0])}.")
-    for metric in [*metric_names(), *(c for c in board_stress.COLUMNS if c in computed.columns)]:
+    for metric in [c for c in stored.columns if c in (*metric_names(), *board_stress.COLUMNS)]:
         x, y = (t[metric].to_numpy(dtype=np.float64) for t in (a, b))
         wrong = np.flatnonzero(~((np.abs(x - y) <= scoring.TOLERANCE) | (np.isnan(x) & np.isnan(y))))
         if len(wrong):
@@ -234,11 +197,10 @@ def _reference(
         by = f"was computed by version {plain(record.metadata.version)} of the suite, this is {__version__}"
         yield _note(where, by + (": not verified." if record.kind == "reference" else "."))
         return
-    for reference in references.compute(task, record.split, catalogue, [name]):
-        context = context_of(task, record.split)
-        own = prepare(NewResult(reference.metadata, task, record.split, reference.frame), reference.kind, context)
-        if own.record.metadata != record.metadata or reference.kind != record.kind:
-            yield _error(where, "is described otherwise than the suite describes it.")
+    own = suite_result(record, task, catalogue, context_of(task, record.split))
+    if own is not None:
+        if own.record.metadata != record.metadata or own.record.kind != record.kind:
+            yield _error(where, "is not described as the suite describes it.")
         yield from _compare(f"{where}, as this suite computes it", stored, own.scores.to_pandas())
 
 
@@ -247,10 +209,13 @@ def _pointless(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFi
     submitted = set(board_table.records(board, board.standing())) if _sound(board) else set(known)
     for name in sorted(set(known) - submitted):
         yield _note(f"results/{name[:12]}", "was never submitted (a writer was interrupted); submit it again.")
-    used = {"predictions": {r.predictions for r in known.values()}, "scores": set(known)}
+    added = {board_scores.column_file(n, column) for n, r in known.items() for column in board_scores.columns(r)}
+    used = {"predictions": {r.predictions for r in known.values()}, "scores": set(known), "added": added}
     for folder, names in used.items():
         for name in sorted(set(_readable_names(board, folder)) - names):
-            yield _note(f"{folder}/{name[:12]}", "belongs to no result; it may be deleted.")
+            yield _note(
+                f"{folder}/{name[:12]}", "belongs to no result (or to a newer version's metric); it may be deleted."
+            )
     if (board.root / "transfers").exists():
         yield _note("transfers", "holds scores on other tasks, which boards no longer use; delete it.")
     for path in unfinished(board):

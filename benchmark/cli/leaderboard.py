@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from leaderboard.entries import ResultRecord
     from tasks.task import Task
 
-ACTIONS = {"show": 0, "verify": 0, "withdraw": 1, "supersede": 2}
+ACTIONS = {"show": 0, "verify": 0, "rescore": 0, "withdraw": 1, "supersede": 2}
 """Action -> how many names follow it."""
 
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "action",
         nargs="*",
         metavar="ACTION",
-        help="show (default) | verify | withdraw NAME@VERSION | supersede OLD@VERSION NEW@VERSION",
+        help="show (default) | verify | rescore | withdraw NAME@VERSION | supersede OLD@VERSION NEW@VERSION",
     )
     parser.add_argument("--board", type=Path, default=BOARD, metavar="DIR", help="the board (default: board)")
     parser.add_argument("--task", metavar="NAME", help="show this task only")
@@ -55,8 +55,8 @@ def call(arguments: argparse.Namespace) -> int:
             f"'{action}' takes {ACTIONS[action] or 'no'} names of submissions, not {len(names)}. See --help."
         )
     board = Board.open(arguments.board)
-    if action == "verify":
-        return _verify(board, arguments.data)
+    if action in ("verify", "rescore"):
+        return (_verify if action == "verify" else _rescore)(board, arguments.data)
     if action in ("withdraw", "supersede"):
         return _change(board, action, names, arguments.reason)
     return _show(board, arguments)
@@ -158,6 +158,25 @@ def _verify(board: Board, pairs: Sequence[str]) -> int:
         return 1
     sys.stdout.write(f"every score of {len(board.names('results'))} results came out again as it is stored\n")
     return 0
+
+
+def _rescore(board: Board, pairs: Sequence[str]) -> int:
+    """Add the scores that the board lacks; 1 if some cannot be computed."""
+    import sys
+
+    from baselines import registry as catalogue
+    from benchmark.cli import options
+    from benchmark.cli.submit import data_folders, task_for
+    from leaderboard.recomputing import rescore
+
+    data = data_folders(pairs)
+    scored = failed = 0
+    for finding in rescore(board, lambda name, wanted: task_for(name, data, wanted), catalogue):
+        options.say(str(finding))
+        scored += finding.severity == "scored"
+        failed += finding.severity == "error"
+    sys.stdout.write(f"{scored} of {len(board.names('results'))} results have new scores\n")
+    return 1 if failed else 0
 
 
 def _change(board: Board, action: str, names: Sequence[str], reason: str) -> int:

@@ -1,0 +1,94 @@
+"""A result's scores on a board: the file written when it was submitted, and columns that were added later.
+
+Scores are a cache: they follow from the stored predictions and the data. A metric that the suite learns after a result
+was submitted is scored by ``leaderboard rescore``, which writes every new column of every result to a file of its own.
+So no file ever changes, and boards that were rescored by different versions still merge by taking the files of both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from benchmark.metrics import names as metric_names
+from leaderboard import board_stress
+from leaderboard.board_files import Board
+from leaderboard.entries import ResultRecord
+from leaderboard.scoring import scores_table
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+FOLDER = "added"
+"""Where the files of single columns are."""
+
+KEYS = ("condition", "seed", "session_id")
+"""What identifies a row of scores."""
+
+
+def columns(record: ResultRecord) -> tuple[str, ...]:
+    """Return the columns that this version of the suite computes for a result."""
+    measured = set(record.conditions) & set(board_stress.MEASURED)
+    return (*metric_names(), *(board_stress.COLUMNS if measured else ()))
+
+
+def column_file(result: str, column: str) -> str:
+    """Return the name of the file of one column: the SHA-256 of the result's identity and the column's name."""
+    return hashlib.sha256(f"{result} {column}".encode()).hexdigest()
+
+
+def read(board: Board, result: str, record: ResultRecord) -> pa.Table:
+    """Return the stored scores of a result, with the columns that were added later.
+
+    Raises:
+        InputError: The scores are missing, or a file is damaged.
+    """
+    path = board.path("scores", result)
+    if not path.exists():
+        raise InputError(f"{path} is missing; run 'leaderboard rescore', or restore the file.")
+    table = board.table("scores", result)
+    for column in columns(record):
+        name = column_file(result, column)
+        if column not in table.column_names and board.path(FOLDER, name).exists():
+            table = _with_column(table, board.table(FOLDER, name), column, str(board.path(FOLDER, name)))
+    return table
+
+
+def put(board: Board, result: str, record: ResultRecord, scores: pd.DataFrame) -> list[str]:
+    """Store what a board does not hold yet of a result's scores: all of them, or the columns that are missing.
+
+    Returns:
+        The names of the columns that were added.
+
+    Raises:
+        InputError: The scores have other rows than those that are stored.
+    """
+    if not board.path("scores", result).exists():
+        board.put_table("scores", result, scores_table(scores))
+        return list(columns(record))
+    stored = read(board, result, record)
+    ordered = scores.sort_values(list(KEYS), ignore_index=True)
+    missing = [column for column in columns(record) if column not in stored.column_names]
+    for column in missing:
+        extra = scores_table(ordered[[*KEYS, column]])
+        _with_column(stored, extra, column, f"the scores of result {result[:12]}")
+        board.put_table(FOLDER, column_file(result, column), extra)
+    return missing
+
+
+def _with_column(table: pa.Table, extra: pa.Table, column: str, where: str) -> pa.Table:
+    """Return scores with one more column, whose rows may be in another order."""
+    try:
+        place = {key: i for i, key in enumerate(_keys(extra))}
+        order = [place[key] for key in _keys(table)]
+        if len(order) != len(extra):
+            raise KeyError(column)
+        return table.append_column(column, extra[column].take(order))
+    except KeyError:
+        raise InputError(f"{where}: its rows are not those of the scores; delete the file and run 'rescore'.") from None
+
+
+def _keys(table: pa.Table) -> list[tuple[object, ...]]:
+    return list(zip(*(table[key].to_pylist() for key in KEYS), strict=True))

@@ -14,7 +14,6 @@ from benchmark.metrics import names as metric_names
 from leaderboard import board_stress
 from leaderboard.board_files import Board
 from leaderboard.entries import ResultRecord
-from leaderboard.scoring import scores_table
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,6 +64,8 @@ def put(board: Board, result: str, record: ResultRecord, scores: pd.DataFrame) -
     Raises:
         InputError: The scores have other rows than those that are stored.
     """
+    from leaderboard.scoring import scores_table
+
     if not board.path("scores", result).exists():
         board.put_table("scores", result, scores_table(scores))
         return list(columns(record))

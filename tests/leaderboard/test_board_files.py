@@ -82,7 +82,7 @@ def child(place, kind, step):
     def patched_open(self, mode="r", *a, **k):
         file = opened(self, mode, *a, **k)
         return Half(file) if mode == "wb" and kind == "half written" and tick() else file
-    store.os.replace, Path.open = patched_replace, patched_open
+    board_files.os.replace, Path.open = patched_replace, patched_open
     submit(place)
     os._exit(0)
 
@@ -103,7 +103,7 @@ for kind in ("half written", "before renaming", "after renaming"):
         rows = 0
         for d in board_table.digests(board_table.records(board, standing), standing):
             rows += len(board_table.load(board, d, standing, board_table.records(board, standing)).rows)
-        left = len(store.unfinished(board)) if place.exists() else 0
+        left = len(board_files.unfinished(board)) if place.exists() else 0
         submit(place)  # the same again finishes what was begun
         standing = board.standing()
         again = len(board_table.records(board, standing))

@@ -144,7 +144,7 @@ def test_missing_columns_are_found_by_verify(mini, tmp_path):
     board.path("scores", name).unlink()
     board.put_table("scores", name, scores)
     told = [str(f) for f in verify(board, lambda name, digests: mini, registry)]
-    assert any("lack stress_chance" in line for line in told)
+    assert any("not scored yet: stress_chance of 1 result" in line for line in told)
 
 
 def test_the_page_shows_what_it_rests_on(board, mini, tmp_path):

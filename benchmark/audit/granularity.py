@@ -9,13 +9,11 @@ here applies.
 from __future__ import annotations
 
 import math
-import re
 from fractions import Fraction
 
+from benchmark.audit.known import known
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Setting
-
-_AT = re.compile(r"(CSH|TGO)@([1-9]\d{0,3})", re.ASCII)
 
 MOST_TIED = 100
 """Slots beyond which ties are not reckoned with: their shares are finer than any digits."""
@@ -28,14 +26,16 @@ def per_session(metric: str, n_slots: int | None) -> int | None:
 
     1 for CSH@k and Accuracy, min(k, K) for TGO@k.
     """
-    if metric == "Accuracy":
-        return 1
-    match = _AT.fullmatch(metric)
-    if match is None:
+    found = known(metric)
+    if found is None or not isinstance(found.granularity, int):
         return None
-    if match[1] == "CSH":
-        return 1
-    return min(int(match[2]), n_slots or int(match[2]))
+    return min(found.granularity, n_slots or found.granularity)
+
+
+def counts_pairs(metric: str) -> bool:
+    """Return whether a session scores a share of its pairs of slots, as in AUC."""
+    found = known(metric)
+    return found is not None and found.granularity == "pairs"
 
 
 def counts(metric: str, setting: Setting) -> int | None:
@@ -64,7 +64,8 @@ def shares(metric: str, setting: Setting) -> int | None:
     if setting.average != "sessions" or setting.ties != "expected":
         return None
     of_ties = math.lcm(*range(1, slots + 1))
-    if metric.startswith("TGO"):
+    found = known(metric)
+    if found is not None and found.against == "gaze":  # gaze has ties too
         of_ties *= of_ties * (most if setting.n_slots else math.lcm(*range(1, most + 1)))
     return setting.n_sessions * of_ties
 

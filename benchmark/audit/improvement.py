@@ -1,8 +1,8 @@
-"""Improvement percentages against their parts.
+"""Improvement percentages compared with their parts.
 
 The improvement on a baseline b is (a - b) / b where more is better and (b - a) / b where less is; both signs pass
-for the latter, since both are printed, unless the report says which it prints. It may have been worked out from
-unrounded numbers: every pair that is printed as the parts are is allowed.
+for the latter unless the report says which it prints, and for a metric that the suite does not know. It may have been
+worked out from unrounded numbers: every pair that is printed as the parts are is allowed.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.known import known
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Cell, Gain, Reported, Row
-
-LOWER_IS_BETTER = ("KL", "JS", "LogLoss")
 
 _Formula = Callable[[Fraction, Fraction], Fraction]
 
@@ -32,7 +31,7 @@ def gain(a: Fraction, b: Fraction) -> Fraction:
 
 
 def check(reported: Reported) -> Outcome:
-    """Hold every improvement against the value and the baseline's value."""
+    """Check every improvement against the value and the baseline's value."""
     found: list[Finding] = []
     checked = left = 0
     for row, metric, cell in reported.cells():
@@ -55,7 +54,10 @@ def span(formula: _Formula, a: Printed, b: Printed) -> tuple[Fraction, Fraction]
 
 
 def _compare(row: Row, metric: str, cell: Cell, said: Printed, base: Printed, meaning: Gain | None) -> list[Finding]:
-    lower = metric in LOWER_IS_BETTER
+    about = known(metric)
+    if about is None:
+        meaning = None  # what a gain is cannot be said
+    lower = about is None or not about.higher_is_better
     low, high = span(gain, cell.mean, base)
     as_change = _meets(said, low, high) and not (lower and meaning == "gain")
     as_gain = lower and meaning != "change" and _meets(said, -high, -low)

@@ -86,7 +86,12 @@ def _auc(reported: Reported, task: str) -> tuple[str, list[_Value], int]:
     values = []
     for row, metric, cell in reported.subjects():
         setting, seeds = reported.setting(row), reported.seeds(row)
-        if row.task != task or metric != "AUC" or row.deterministic or not granularity.whole(setting):
+        if (
+            row.task != task
+            or not granularity.counts_pairs(metric)
+            or row.deterministic
+            or not granularity.whole(setting)
+        ):
             continue
         if setting.n_sessions is None or setting.n_slots is None or seeds is None or seeds == 1:
             continue
@@ -222,7 +227,7 @@ def _deterministic_auc(task: str, most: int, reported: Reported) -> str:
     given = [
         cell.mean
         for row, metric, cell in reported.subjects()
-        if row.task == task and metric == "AUC" and row.deterministic
+        if row.task == task and granularity.counts_pairs(metric) and row.deterministic
     ]
     off = sum(not granularity.fits(mean, 2 * most) for mean in given)
     if not off:

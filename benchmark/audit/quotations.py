@@ -1,4 +1,4 @@
-"""Numbers of others beside a report's own: are they as their source has them, and are the differences right?"""
+"""Published values next to a report's own: are they those of the paper, and are the differences right?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from benchmark.audit.reported import Quoted, Reported, Row
 
 
 def check(reported: Reported) -> Outcome:
-    """Hold every quoted number against its source, and every difference against its two parts."""
+    """Compare every quoted number with the paper's, and every difference with its two parts."""
     found: list[Finding] = []
     checked = left = 0
     for row, metric, cell in reported.cells():
@@ -17,7 +17,7 @@ def check(reported: Reported) -> Outcome:
         checked += bool(quoted.originals) + (quoted.difference is not None)
         left += not quoted.originals
         found += _misquoted(row, metric, quoted) + _wrong_difference(row, metric, quoted)
-    reason = f"{left} left out: what is quoted is not at hand" if left else ""
+    reason = f"{left} left out: the paper's value is not known" if left else ""
     return Outcome("quoted", "quoted numbers and differences from them", checked, tuple(found), reason)
 
 
@@ -26,7 +26,7 @@ def _misquoted(row: Row, metric: str, quoted: Quoted) -> list[Finding]:
     if not quoted.originals or any(o.low <= mean.high and mean.low <= o.high for o in quoted.originals):
         return []
     there = " or ".join(dict.fromkeys(map(str, quoted.originals)))
-    what = f"the number quoted beside it is not the one of {quoted.source or 'its source'}."
+    what = "the published value next to it is not the one that the paper prints."
     return [Finding("impossible", "quoted", row.where, metric, what, f"quoted {mean}, there {there}")]
 
 
@@ -37,6 +37,6 @@ def _wrong_difference(row: Row, metric: str, quoted: Quoted) -> list[Finding]:
     low, high = own.low - mean.high, own.high - mean.low
     if said.low <= high and low <= said.high:
         return []
-    what = "the difference from the number quoted beside it does not follow from the two, however they were rounded."
+    what = "the difference from the published value next to it does not follow from the two, however they were rounded."
     arithmetic = f"{own} - {mean} = {float(own.value - mean.value):+.6g}, not {said}"
     return [Finding("impossible", "quoted", row.where, metric, what, arithmetic)]

@@ -3,59 +3,58 @@
 from __future__ import annotations
 
 import math
-import re
 from fractions import Fraction
+from itertools import pairwise
 
 from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.known import hits_at, known
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Cell, Reported, Row, Setting
-
-_AT = re.compile(r"(CSH|TGO)@\d{1,4}", re.ASCII)
-_CSH = re.compile(r"CSH@(\d{1,4})", re.ASCII)
-
-_LIMITS: dict[str, tuple[float, float, str]] = {
-    "KL": (0.0, math.inf, "KL of two distributions is never negative"),
-    "JS": (0.0, math.log(2), "JS in nats is at most ln 2 = 0.6931, which no two distributions pass"),
-    "Cosine": (0.0, 1.0, "the cosine of two vectors without negative numbers lies in 0..1"),
-    "Accuracy": (0.0, 1.0, "a share lies in 0..1"),
-    "LogLoss": (0.0, math.inf, "a logarithmic loss over slots is never negative"),
-    "AUC": (0.0, 1.0, "a share lies in 0..1"),
-}
-"""Metric -> lowest value, highest value, why. KL and LogLoss are open above: their largest value hangs on an eps."""
 
 SLACK = 1e-9
 
 
-def limits(metric: str) -> tuple[float, float, str] | None:
-    """Return the lowest and highest value of a metric and why, or None for one that is not known."""
-    return _LIMITS["AUC"] if _AT.fullmatch(metric) else _LIMITS.get(metric)
+def limits(metric: str) -> tuple[float, float] | None:
+    """Return the lowest and the highest value of a metric, or None for one that is not known."""
+    found = known(metric)
+    if found is None:
+        return None
+    low, high = found.range
+    if not found.unbounded:
+        return low, high
+    return (-math.inf, high) if found.higher_is_better else (low, math.inf)
 
 
 def check_range(reported: Reported) -> Outcome:
-    """Find values, and SDs, that lie outside of what the metric can be."""
+    """Find values, and SDs, that lie outside of what the metric can be; note metrics that are not known."""
     found: list[Finding] = []
     checked = 0
+    unknown: dict[str, int] = {}
     for row, metric, cell in reported.cells():
-        known = limits(metric)
-        if known is None:
+        ends = limits(metric)
+        if ends is None:
+            unknown[metric] = unknown.get(metric, 0) + 1
             continue
         checked += 1
-        low, high, why = known
+        low, high = ends
         if cell.mean.high < low - SLACK or cell.mean.low > high + SLACK:
-            hint = _hint(metric, cell.mean)
-            bound = f"< {low:g}" if cell.mean.high < low else f"> {high:.6g}"
-            found.append(
-                Finding("impossible", "range", row.where, metric, f"{why}{hint}.", f"{metric} = {cell.mean} {bound}")
-            )
+            below = cell.mean.high < low
+            what = f"{metric} is never {f'below {low:g}' if below else f'above {high:.6g}'}{_hint(metric, cell.mean)}."
+            arithmetic = f"{metric} = {cell.mean} {f'< {low:g}' if below else f'> {high:.6g}'}"
+            found.append(Finding("impossible", "range", row.where, metric, what, arithmetic))
         elif cell.sd is not None:
             found.extend(_spread(reported, row, metric, cell, low, high))
-    return Outcome("range", "values and SDs", checked, tuple(found))
+    what = "this suite does not know the metric: its range, direction and granularity are not checked."
+    found += [Finding("note", "range", "the table", name, what, f"values: {count}") for name, count in unknown.items()]
+    reason = f"{sum(unknown.values())} left out: the metric is not known" if unknown else ""
+    return Outcome("range", "values and SDs", checked, tuple(found), reason)
 
 
 def _hint(metric: str, mean: Printed) -> str:
-    if metric == "JS" and 0 <= mean.value <= 1:
-        return "; in bits, or as the distance (the square root), it would be possible"
-    if metric not in ("KL", "JS", "LogLoss") and 1 < mean.value <= 100:
+    about = known(metric)
+    if about is not None and about.unit == "nats" and 0 <= mean.value <= about.range[1] / math.log(2):
+        return "; in bits, or as its square root, it would be possible"
+    if about is not None and about.range == (0.0, 1.0) and 1 < mean.value <= 100:
         return "; if the value is in percent, say so (write 52.7%)"
     return ""
 
@@ -84,12 +83,14 @@ def _spread(reported: Reported, row: Row, metric: str, cell: Cell, low: float, h
 
 
 def check_order(reported: Reported) -> Outcome:
-    """Find CSH@k that falls as k grows: the slots among the first 3 are among the first 5."""
+    """Find CSH@k, or another hit among k slots, that falls as k grows: the first 3 slots are among the first 5."""
     found: list[Finding] = []
     checked = 0
     for row in reported.rows:
-        ranked = sorted((int(match[1]), name) for name in row.cells if (match := _CSH.fullmatch(name)))
-        for (_, narrow), (_, wide) in zip(ranked, ranked[1:], strict=False):
+        named = sorted((*at, name) for name in row.cells if (at := hits_at(name)))
+        for (stem, _, narrow), (other, _, wide) in pairwise(named):
+            if stem != other:
+                continue
             checked += 1
             few, many = row.cells[narrow].mean, row.cells[wide].mean
             if few.low > many.high + Fraction(SLACK):

@@ -7,16 +7,14 @@ from benchmark.audit.reported import Cell, Reported, Row
 
 
 def check(reported: Reported) -> Outcome:
-    """Find entries that stand in the report or its files more than once, with numbers that do not round to each other.
+    """Find entries that appear in the report more than once, with numbers that do not round to each other.
 
-    Rows that say what runs they were made from are only held against rows made from the same runs.
+    Rows that say what runs they were made from are only compared with rows made from the same runs.
     """
     before: dict[tuple[str, ...], list[tuple[Row, Cell]]] = {}
     found: list[Finding] = []
     checked = 0
     for row, metric, cell in reported.cells():
-        copied, differing = _copies(row, metric, cell)
-        checked, found = checked + copied, found + differing
         entries = before.setdefault((*row.subject, metric), [])
         other_row, other = next(((r, c) for r, c in entries if _same_runs(row, r)), (None, None))
         entries.append((row, cell))
@@ -25,27 +23,10 @@ def check(reported: Reported) -> Outcome:
         checked += 1
         apart = abs(cell.mean.value - other.mean.value)
         if apart > cell.mean.half + other.mean.half:
-            what = f"it stands a second time with another number ({other_row.where})."
+            what = f"it appears a second time with another number ({other_row.where})."
             arithmetic = f"{cell.mean} - {other.mean} = {float(cell.mean.value - other.mean.value):+.6g}"
             found.append(Finding("unlikely", "repeat", row.where, metric, what, arithmetic))
     return Outcome("repeat", "entries in several tables or files", checked, tuple(found))
-
-
-def _copies(row: Row, metric: str, cell: Cell) -> tuple[int, list[Finding]]:
-    """Hold a cell against itself in other files: how many numbers there are, and those that are others."""
-    checked, found = 0, []
-    for file, copy in cell.copies:
-        there = dict(copy.numbers)
-        for name, number in cell.numbers:
-            if name not in there:
-                continue
-            checked += 1
-            other = there[name]
-            if abs(number.value - other.value) > number.half + other.half:
-                what = f"{file} has another {name or 'number'}, though both are the same table."
-                arithmetic = f"{number} here, {other} there"
-                found.append(Finding("impossible", "repeat", row.where, metric, what, arithmetic))
-    return checked, found
 
 
 def _same_runs(row: Row, other: Row) -> bool:

@@ -62,26 +62,24 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """Somebody else's number that a report prints beside its own.
+    """The paper's number that a report prints next to its own.
 
     Attributes:
         mean: The number as it is quoted.
-        originals: What its source prints, wherever it does; empty if the source is not at hand.
+        originals: What the paper prints, wherever it does; empty if that is not known.
         difference: The report's own number minus the quoted one, as the report prints it.
         own: The report's own number that ``difference`` starts from.
-        source: Whose number it is.
     """
 
     mean: Printed
     originals: tuple[Printed, ...] = ()
     difference: Printed | None = None
     own: Printed | None = None
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One reported number and what stands beside it.
+    """One reported number and what is printed next to it.
 
     Attributes:
         mean: The number.
@@ -89,9 +87,8 @@ class Cell:
         stars: Stars of its significance; 0 for a difference that was tested and has none, None if nothing is said.
         improvement: On the baseline, in percent.
         interval: Its interval.
-        quoted: The number of another report that stands beside it.
+        quoted: The paper's number that is printed next to it.
         better: Whether its stars are said to mark a gain; None if that is not said.
-        copies: The same cell in other files of the same table, each with the file's name.
     """
 
     mean: Printed
@@ -101,20 +98,6 @@ class Cell:
     interval: Interval | None = None
     quoted: Quoted | None = None
     better: bool | None = None
-    copies: tuple[tuple[str, Cell], ...] = ()
-
-    @property
-    def numbers(self) -> Iterator[tuple[str, Printed]]:
-        """Yield what stands in the cell and beside it, with its name; the mean has none."""
-        yield "", self.mean
-        if self.sd is not None:
-            yield "SD", self.sd
-        if self.improvement is not None:
-            yield "improvement", self.improvement
-        if self.quoted is not None:
-            yield "published value", self.quoted.mean
-        if self.quoted is not None and self.quoted.difference is not None:
-            yield "difference from it", self.quoted.difference
 
 
 @dataclass(frozen=True, slots=True)

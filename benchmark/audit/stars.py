@@ -22,7 +22,7 @@ import math
 from dataclasses import dataclass
 
 from benchmark.audit.findings import UNLIKELY, Finding, Outcome, Severity
-from benchmark.audit.improvement import LOWER_IS_BETTER
+from benchmark.audit.known import known
 from benchmark.audit.reported import Cell, Reported, Row
 
 NOTED = 0.05
@@ -95,10 +95,11 @@ def check(reported: Reported) -> Outcome:
 
 def _direction(row: Row, metric: str, cell: Cell, base: Cell) -> list[Finding]:
     """Find stars that are said to mark a gain where the value is the worse one, or the other way round."""
-    if not cell.stars or cell.better is None:
+    about = known(metric)
+    if not cell.stars or cell.better is None or about is None:
         return []
     larger, smaller = cell.mean.low > base.mean.high, cell.mean.high < base.mean.low
-    gain, loss = (smaller, larger) if metric in LOWER_IS_BETTER else (larger, smaller)
+    gain, loss = (larger, smaller) if about.higher_is_better else (smaller, larger)
     if not (loss if cell.better else gain):
         return []
     what = f"the stars are said to mark a {'gain' if cell.better else 'loss'}, which it is not."

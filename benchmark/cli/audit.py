@@ -48,7 +48,7 @@ def call(arguments: argparse.Namespace) -> int:
     given = {name: getattr(arguments, names.get(name, name)) for name in (*names, "average", "ties", "sd")}
     known = {name: value for name, value in given.items() if value is not None}
     setting_of(known, "the options")
-    reported = published.load() if arguments.file == PUBLISHED else audit.read(arguments.file)
+    reported = published.load() if arguments.file == PUBLISHED else audit.read(arguments.file, published.originals)
     reported = amended(reported, known, arguments.baseline, arguments.deterministic)
     outcomes = audit.examine(reported)
     sys.stdout.write(printing.render(reported, outcomes, arguments.format, options.width()) + "\n")

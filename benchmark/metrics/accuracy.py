@@ -37,5 +37,7 @@ METRICS = (
         citation=PAPER,
         definition="Answer equals click; without an answer, the chance that the most probable slot does.",
         function=accuracy,
+        granularity=1,
+        aliases=("acc",),
     ),
 )

@@ -34,5 +34,6 @@ METRICS = (
         citation=f"Hanley and McNeil 1982, The Meaning and Use of the Area under a ROC Curve; {PAPER}",
         definition="Share of the other slots with a probability below the clicked slot's, ties one half.",
         function=auc,
+        granularity="pairs",
     ),
 )

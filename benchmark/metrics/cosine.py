@@ -37,5 +37,6 @@ METRICS = (
         citation=PAPER,
         definition="Cosine similarity of attention and human gaze: a.g / (|a||g| + eps), eps = 1e-8.",
         function=cosine,
+        aliases=("cos",),
     ),
 )

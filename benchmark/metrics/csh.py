@@ -34,6 +34,7 @@ METRICS = tuple(
         citation=f"{PAPER}; ties: McSherry and Najork 2008, Computing IR Performance Measures with Tied Scores",
         definition=f"Chance that the clicked slot is among the {k} with most attention, ties broken at random.",
         function=partial(csh, k=k),
+        granularity=1,
     )
     for k in (1, 3, 5)
 )

@@ -47,5 +47,6 @@ METRICS = (
         citation=f"Lin 1991, Divergence Measures Based on the Shannon Entropy; {PAPER}",
         definition="Squared Jensen-Shannon distance between attention and human gaze, natural logarithm.",
         function=js,
+        aliases=("jsd",),
     ),
 )

@@ -40,5 +40,6 @@ METRICS = (
         citation=f"Kullback and Leibler 1951, On Information and Sufficiency; {PAPER}",
         definition="Divergence of attention a from human gaze g: sum g log((g+eps)/(a+eps)), eps = 1e-8.",
         function=kl,
+        unbounded=True,
     ),
 )

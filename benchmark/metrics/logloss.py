@@ -40,5 +40,7 @@ METRICS = (
         citation=f"Good 1952, Rational Decisions; {PAPER}",
         definition="-log max(p[click], eps), natural logarithm, eps = 1e-8.",
         function=logloss,
+        unbounded=True,
+        aliases=("log loss", "log-loss"),
     ),
 )

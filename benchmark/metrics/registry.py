@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Literal
 
 from benchmark.metrics import families
 from benchmark.metrics.block import Block, Floats
@@ -44,6 +45,10 @@ class Metric:
         citation: Where it comes from.
         definition: One or two sentences with the formula, for tables and documentation.
         function: Computes it: a ``Block`` of n sessions to n values.
+        unbounded: The end of its range at ``worst`` is that of eps; computed without eps it has no such end.
+        granularity: Into how many equal parts the value of a session falls if nothing is tied: so many, or K where
+            a session has fewer slots; ``pairs``: K - 1, one for each other slot. None: it is not a count.
+        aliases: Other names that reports give it, in lower case.
     """
 
     name: str
@@ -57,6 +62,9 @@ class Metric:
     citation: str
     definition: str
     function: Callable[[Block], Floats] = field(repr=False)
+    unbounded: bool = False
+    granularity: int | Literal["pairs"] | None = None
+    aliases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.against not in families.family(self.family).human:

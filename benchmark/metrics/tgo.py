@@ -37,6 +37,7 @@ METRICS = tuple(
         citation=PAPER,
         definition=f"Expected share of the {k} most looked-at slots among the {k} with most attention.",
         function=partial(tgo, k=k),
+        granularity=k,
     )
     for k in (1, 3, 5)
 )

@@ -1,4 +1,4 @@
-"""The numbers that the paper printed, as a reported table: to stand beside ours, and to be audited.
+"""The numbers that the paper printed, as a reported table: to print next to ours, and to audit.
 
 ``fixate.json`` holds tables 1 to 5 of Huang et al. 2026, *Through Their Eyes* (arXiv 2604.09368), as printed, in the
 format of docs/audit.md. They are not results of this suite.
@@ -28,6 +28,9 @@ SIMULATORS = {
 OPERATORS = {"glimpse": "GLIMPSE", "attnlrp": "AttnLRP", "rollout": "Attention Rollout"}
 """Name of an operator here -> what the paper calls it."""
 
+BACKBONES = {"qwen3-vl": "Qwen3-VL-4B-Instruct", "internvl3.5": "InternVL3.5-4B-Instruct"}
+"""Backbone of the layouts -> the paper's name for it."""
+
 
 @cache
 def load() -> Reported:
@@ -40,21 +43,17 @@ def load() -> Reported:
     return read(FILE)
 
 
-def find(task: str, simulator: str, backbone: str, operator: str) -> Row | None:
-    """Return the paper's row for what one of our runs measured, or None if it has none.
-
-    Rows that several tables repeat come from the first.
+def originals(task: str, backbone: str, operator: str, method: str) -> tuple[Row, ...]:
+    """Return the paper's rows, in whichever of its tables, about what a reproduced table measured.
 
     Args:
         task: Name of our task.
-        simulator: Name of our simulator.
-        backbone: Checkpoint; what stands before its last ``/`` does not count.
+        backbone: As the layouts name it.
         operator: Name of our operator.
+        method: As the paper calls it.
     """
-    method, probed = SIMULATORS.get(simulator), OPERATORS.get(operator)
-    if method is None or probed is None:
-        return None
-    return load().find(task, method, backbone.rpartition("/")[2], probed)
+    wanted = (task, BACKBONES.get(backbone), OPERATORS.get(operator), method)
+    return tuple(row for row in load().rows if row.subject == wanted)
 
 
-__all__ = ["FILE", "OPERATORS", "SIMULATORS", "find", "load"]
+__all__ = ["BACKBONES", "FILE", "OPERATORS", "SIMULATORS", "load", "originals"]

@@ -10,9 +10,6 @@ from benchmark.metrics import get
 from benchmark.reproduction.layout import Layout
 from benchmark.reproduction.table import Cell, Row, Table
 
-BACKBONES = {"qwen3-vl": "Qwen3-VL-4B-Instruct", "internvl3.5": "InternVL3.5-4B-Instruct"}
-"""Backbone of the layouts -> the paper's name for it."""
-
 LABEL = " (label)"
 
 
@@ -81,9 +78,8 @@ def _beside(table: Table, layout: Layout, row: Row, labelled: Row | None) -> lis
 
 def _row(layout: Layout, row: Row) -> PaperRow | None:
     """Return the row of the paper's table that stands for one of ours."""
-    wanted = (layout.task, BACKBONES.get(row.backbone), published.OPERATORS.get(row.operator), row.method)
-    found = published.load().rows
-    return next((paper for paper in found if paper.table == str(layout.published) and paper.subject == wanted), None)
+    found = published.originals(layout.task, row.backbone, row.operator, row.method)
+    return next((paper for paper in found if paper.table == str(layout.published)), None)
 
 
 def _printed(paper: PaperRow, metric: str) -> Cell:

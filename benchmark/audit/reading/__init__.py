@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benchmark.audit.printed import printed
-from benchmark.audit.reading import documents, mapping, reproduced, reproduced_files, runs, tables
+from benchmark.audit.reading import documents, mapping, reproduced, runs, tables
+from benchmark.audit.reading.reproduced import Originals
 from benchmark.audit.reported import Cell, Reported, Row, Setting
 from tasks.errors import InputError
 
@@ -21,19 +22,20 @@ _READERS = {
 _TABLES = {".csv": tables.from_csv, ".tsv": tables.from_csv, ".md": tables.from_markdown}
 
 
-def read(path: str | Path) -> Reported:
+def read(path: str | Path, originals: Originals | None = None) -> Reported:
     """Read reported results.
 
     Args:
         path: A file, told apart by its name (``.json``, ``.yaml``, ``.csv``, ``.tsv``, ``.md``), the folder of a
             finished run, or one that ``reproduce`` wrote: then every table in it.
+        originals: Finds what the paper prints, for published values in tables of ``reproduce``.
 
     Raises:
         InputError: It cannot be read, is too large, or is not of a kind that is known; the place is named.
     """
     given = Path(path)
     if given.is_dir() and not (given / runs.FILE).exists():
-        return _checked(_of_folder(given), given)
+        return _checked(_of_folder(given, originals), given)
     file = given / runs.FILE if given.is_dir() else given
     kind = file.suffix.lower()
     if file.exists() and kind not in _READERS and kind not in _TABLES:
@@ -44,7 +46,7 @@ def read(path: str | Path) -> Reported:
         if kind in _TABLES:
             found = _TABLES[kind](text, file.name)
         else:
-            found = _of_document(_READERS[kind](text), file)
+            found = _of_document(_READERS[kind](text), file, originals)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     return _checked(found, file)
@@ -58,25 +60,18 @@ def _checked(found: Reported, path: Path) -> Reported:
     return found
 
 
-def _of_folder(folder: Path) -> Reported:
-    """Return all tables of a folder that ``reproduce`` wrote, from their JSON.
-
-    What has a picture beside it is a figure, and passed by. The CSV and the Markdown of a table are held against its
-    JSON.
-    """
+def _of_folder(folder: Path, originals: Originals | None) -> Reported:
+    """Return all tables of a folder that ``reproduce`` wrote, from their JSON. What has a picture is a figure."""
     tables = []
     for file in sorted(folder.glob("*.json")):
         if file.with_suffix(".svg").is_file():
             continue
         try:
             values = documents.load_json(_text(file))
-            if isinstance(values, dict) and reproduced_files.is_table(values):
-                copies = [path for suffix in _TABLES if (path := file.with_suffix(suffix)).is_file()]
-                table = reproduced_files.from_json(values, str(file))
-                tables.append(reproduced.with_copies(table, {path.name: read(path) for path in copies}))
+            if isinstance(values, dict) and reproduced.is_table(values):
+                tables.append(reproduced.from_json(values, str(file), originals))
         except InputError as error:
-            named = str(error).startswith(str(file.with_suffix("")))
-            raise error if named else InputError(f"{file}: {error}") from error
+            raise error if str(error).startswith(str(file)) else InputError(f"{file}: {error}") from error
     if not tables:
         raise InputError(
             f"there is no file {folder / runs.FILE}, and no table of 'reproduce' in {folder}. Give a table of results, "
@@ -100,15 +95,15 @@ def _text(file: Path) -> str:
         raise InputError(f"{file} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
 
 
-def _of_document(values: object, file: Path) -> Reported:
+def _of_document(values: object, file: Path, originals: Originals | None) -> Reported:
     """Return what a JSON or YAML document holds, told apart by its keys."""
     if not isinstance(values, dict):
         raise InputError("it must hold keys and values, with 'rows' (docs/audit.md shows the format).")
     if "simulators" in values and "schema_version" in values:
         return runs.from_results(values, str(file))
-    if reproduced_files.is_table(values):
-        return reproduced_files.from_json(values, str(file))
-    if reproduced_files.is_figure(values):
+    if reproduced.is_table(values):
+        return reproduced.from_json(values, str(file), originals)
+    if reproduced.is_figure(values):
         raise InputError("it is a figure of 'reproduce'; tables are audited. Give its folder, or a table's .json.")
     if "reported" in values and "rows" not in values:
         return mapping.from_submission(values, file.name)

@@ -6,13 +6,12 @@ The schema is written down in docs/audit.md. Every key is checked; a mistyped on
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
+from benchmark.audit.known import known
 from benchmark.audit.printed import Printed, printed
 from benchmark.audit.reported import Average, Cell, Deviation, Gain, Reported, Row, Setting, Ties
-from benchmark.metrics import names as metric_names
 from tasks.errors import InputError, unknown_name
 
 FORMAT = 1
@@ -30,22 +29,16 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _LARGEST = {"n_sessions": 10_000_000, "n_seeds": 10_000, "n_slots": 10_000, "most_slots": 10_000}
 _SMALLEST = {"n_sessions": 1, "n_seeds": 1, "n_slots": 2, "most_slots": 2}
 MOST_STARS = 9
-_ALIASES = {"acc": "Accuracy", "cos": "Cosine", "jsd": "JS", "log loss": "LogLoss", "log-loss": "LogLoss"}
-_AT = re.compile(r"(CSH|TGO) ?@ ?([1-9]\d{0,3})", re.ASCII | re.IGNORECASE)
 
 
 def known_metric(name: str) -> str | None:
     """Return the metric that a column name means, whatever its case and arrows, or None."""
-    plain = name.strip().strip("*_ ").rstrip("\u2191\u2193 ").strip()
-    match = _AT.fullmatch(plain)
-    if match:
-        return f"{match[1].upper()}@{match[2]}"
-    by_case = {known.lower(): known for known in metric_names()}
-    return by_case.get(plain.lower()) or _ALIASES.get(plain.lower())
+    found = known(name.strip().strip("*_ ").rstrip("\u2191\u2193 "))
+    return None if found is None else found.name
 
 
 def metric_name(name: str) -> str:
-    """Return the metric that a name means, or the name itself: a metric that is not ours has no limits here."""
+    """Return the metric that a name means, or the name itself where it is not known."""
     return known_metric(name) or name.strip()
 
 

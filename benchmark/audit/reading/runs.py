@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from benchmark.audit.known import known
 from benchmark.audit.printed import computed
-from benchmark.audit.reading.reproduced import interval_of, setting_of
-from benchmark.audit.reported import Cell, Reported, Row
+from benchmark.audit.reading import mapping
+from benchmark.audit.reported import Cell, Interval, Reported, Row, Setting
 from tasks.errors import InputError
 
 FILE = "results.json"
@@ -20,7 +22,7 @@ def from_results(values: Mapping[str, Any], source: str) -> Reported:
     """Return the results of a run as a reported table.
 
     Means weigh users alike and count ties with their chance: a count has a grid only where every user has one
-    session. Stars are none of theirs.
+    session. There are no stars.
 
     Args:
         values: The document.
@@ -31,33 +33,54 @@ def from_results(values: Mapping[str, Any], source: str) -> Reported:
     """
     try:
         rows = []
-        uniform = None
+        setting = setting_of(values, max(1, len(values["seeds"])))
         for row in values["simulators"]:
             cells = {str(name): _cell(str(name), value) for name, value in row["metrics"].items()}
             fixed = all(cell.sd is None for cell in cells.values())
             rows.append(Row("", str(values["task"]), "", "", str(row["name"]), fixed, cells))
-            if row["name"] == UNIFORM and "LogLoss" in cells:
-                uniform = float(cells["LogLoss"].mean)
-        if values.get("uniform_logloss") is not None:
-            uniform = float(values["uniform_logloss"])
-        slots = [int(count) for count in values.get("slots") or ()]
-        setting = setting_of(
-            int(values["n_sessions"]),
-            int(values.get("n_users", 0)),
-            max(1, len(values["seeds"])),
-            n_slots=slots[0] if len(slots) == 1 else None,
-            most_slots=max(slots, default=None),
-            uniform_logloss=uniform,
-        )
+            if row["name"] == UNIFORM and "LogLoss" in cells and setting.uniform_logloss is None:
+                setting = replace(setting, uniform_logloss=float(cells["LogLoss"].mean))
         notice = str(values.get("notice") or "")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"these results of a run are damaged ({error!r}). Run again.") from error
     return Reported(source, tuple(rows), {str(values["task"]): setting}, notes=(notice,) if notice else ())
 
 
+def setting_of(data: Mapping[str, Any], seeds: int) -> Setting:
+    """Return how the numbers of this suite came about (PROTOCOL sections 5 and 8).
+
+    Args:
+        data: ``n_sessions``, ``n_users``, ``slots`` and ``uniform_logloss`` of a run or a reproduced table. Where
+            each user has one session, the mean over users is a plain mean over sessions.
+        seeds: Seeds behind a number.
+    """
+    sessions, users = int(data["n_sessions"]), int(data.get("n_users", 0))
+    slots = [int(count) for count in data.get("slots") or ()]
+    given = {
+        "n_sessions": sessions,
+        "n_seeds": seeds,
+        "n_slots": data.get("n_slots") or (slots[0] if len(slots) == 1 else None),
+        "most_slots": max(slots, default=None),
+        "uniform_logloss": data.get("uniform_logloss"),
+        "average": "sessions" if sessions == users else "users",
+        "ties": "expected",
+        "sd": "sample",
+        "improvement": "gain",
+    }
+    return mapping.setting_of(given, "its data")
+
+
+def interval_of(metric: str, low: object, high: object) -> Interval | None:
+    """Return a t interval, which lies symmetrically about its mean unless it was cut at the metric's range."""
+    if low is None or high is None:
+        return None
+    found = known(metric)
+    ends = computed(float(str(low))), computed(float(str(high)))
+    cut = found is not None and (float(ends[0]) == found.range[0] or float(ends[1]) == found.range[1])
+    return Interval(*ends, symmetric=not cut)
+
+
 def _cell(metric: str, value: Mapping[str, Any]) -> Cell:
-    low, high, sd = (
-        None if value.get(key) is None else computed(float(value[key])) for key in ("low", "high", "seed_sd")
-    )
-    interval = None if low is None or high is None else interval_of(metric, low, high)
+    sd = None if value.get("seed_sd") is None else computed(float(value["seed_sd"]))
+    interval = interval_of(metric, value.get("low"), value.get("high"))
     return Cell(computed(float(value["mean"])), sd, interval=interval)

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from benchmark.audit.printed import Printed, printed
-from benchmark.audit.reading import reproduced_files, reproduced_markdown
 from benchmark.audit.reading.mapping import LABELS, known_metric, metric_name
 from benchmark.audit.reported import Cell, Reported, Row, Setting
 from tasks.errors import InputError
@@ -25,6 +24,11 @@ _SD = ("sd", "std", "seed_sd")
 _LONG = ("metric", *_MEAN, *_SD, "stars", "improvement")
 _SUITE = {"simulator", "metric", "mean", "n_users"}
 """Columns by which the suite's own CSV is known: its means weigh users alike and count ties with their chance."""
+_COPY = {"table", "backbone", "operator", "method", "kind", "metric", "value"}
+"""Columns by which the CSV of a table of ``reproduce`` is known."""
+_REPRODUCED = re.compile(r"^- Made from \d+ trials?; .*[\w.-]+\.json\.?\s*$", re.MULTILINE)
+"""A caption by which its Markdown is known."""
+_GIVE_JSON = "this is a table of 'reproduce' without all of its numbers. Give the .json next to it, or the folder."
 
 _NUMBER = r"[+\-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+\-]?\d+)?"
 _CELL = re.compile(
@@ -64,15 +68,6 @@ def from_csv(text: str, source: str) -> Reported:
         raise InputError(f"line {reader.line_num}: it is not CSV: {error}.") from error
     if len(lines) < 2:
         raise InputError("there is no table: a header and a row are needed.")
-    names = [name.strip().lower() for name in lines[0]]
-    if set(names) >= set(reproduced_files.COLUMNS) and len(set(names)) == len(names):
-        grid = _Grid("", lines[0], lines[1:], numbers[1:])
-        _check_lengths(grid)
-        return reproduced_files.from_csv(
-            [dict(zip(names, (cell.strip() for cell in line), strict=True)) for line in grid.lines],
-            grid.numbers,
-            source,
-        )
     return _reported([_Grid("", lines[0], lines[1:], numbers[1:])], source)
 
 
@@ -95,9 +90,8 @@ def from_markdown(text: str, source: str) -> Reported:
             grids.append(_Grid(name, header, body, list(range(number + 2, number + 2 + len(body)))))
     if not grids:
         raise InputError("there is no pipe table ('| method | CSH@1 |', a line of dashes, rows).")
-    if len(grids) == 1 and reproduced_markdown.name_of(text) is not None:
-        _check_lengths(grids[0])
-        return reproduced_markdown.from_grid(grids[0].header, grids[0].lines, text, source)
+    if _REPRODUCED.search(text):
+        raise InputError(_GIVE_JSON)
     return _reported(grids if len(grids) > 1 else [replace(grids[0], name="")], source)
 
 
@@ -122,6 +116,8 @@ def _reported(grids: Sequence[_Grid], source: str) -> Reported:
         _check_lengths(grid)
         if names[0] == "simulator" and any(name.endswith(("\u2191", "\u2193")) for name in names):
             raise InputError("this suite printed that table, and * marks the best value in it. Give the run's folder.")
+        if set(names) >= _COPY:
+            raise InputError(_GIVE_JSON)
         suite |= set(names) >= _SUITE
         if any(
             dict(zip(names, line, strict=True)).get("simulated", "").strip().lower() == "true" for line in grid.lines

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from benchmark.audit import improvement, intervals, one_run, quotations, ranges, repeats, stars
+from benchmark.audit import granularity, improvement, intervals, one_run, quotations, ranges, repeats, stars
+from benchmark.audit.known import hits_at, known
 from benchmark.audit.printed import computed, printed
 from benchmark.audit.reported import Cell, Interval, Quoted, Reported, Row, Setting
 
@@ -47,11 +48,33 @@ def test_impossible_values(metric, text):
 
 @pytest.mark.parametrize(
     ("metric", "text"),
-    [("JS", "0.6931"), ("JS", "0.7"), ("KL", "-0.0"), ("KL", "17.2"), ("AUC", "1.0"), ("Cosine", "1.00"), ("X", "9")],
+    [("JS", "0.6931"), ("JS", "0.7"), ("KL", "-0.0"), ("KL", "17.2"), ("AUC", "1.0"), ("Cosine", "1.00"), ("kl", "99")],
 )
 def test_possible_values(metric, text):
     # 0.7 with one digit may be 0.65 .. 0.75, so that it may be below ln 2
     assert not ranges.check_range(table({metric: cell(text)})).findings
+
+
+def test_a_metric_that_the_registry_lacks_is_said_to_be_unknown():
+    unknown = table({"SED": cell("1.40"), "KL": cell("0.8")})
+    (finding,) = ranges.check_range(unknown).findings
+    assert (finding.severity, finding.metric) == ("note", "SED") and "does not know the metric" in finding.what
+    for gain in ("25.00", "-25.00"):  # either direction may be the better one
+        report = table({"SED": cell("0.60", gain=gain)}, {"SED": cell("0.80")}, improvement="gain")
+        assert not improvement.check(report).findings
+    report = table({"SED": cell("0.60", gain="90.00")}, {"SED": cell("0.80")}, improvement="gain")
+    assert improvement.check(report).findings[0].severity == "impossible"
+    starred = Cell(printed("0.60"), printed("0.001"), 2, better=True)
+    findings = stars.check(table({"SED": starred}, {"SED": cell("0.80")}, True, n_seeds=5)).findings
+    assert "impossible" not in {finding.severity for finding in findings}
+
+
+def test_what_is_known_of_a_metric_comes_from_the_registry():
+    assert known("csh @ 7").name == "CSH@7" and known("CSH@7").granularity == 1
+    assert known("TGO@10").granularity == 10 and known("log-loss").name == "LogLoss" and known("SED") is None
+    assert hits_at("CSH@3") == ("CSH", 3) and hits_at("TGO@3") is None and hits_at("Accuracy") is None
+    # granularity of AUC is pairs of slots, which is no count of sessions
+    assert granularity.per_session("AUC", 15) is None and granularity.counts_pairs("AUC")
 
 
 def test_hints_name_the_usual_reason():
@@ -291,7 +314,6 @@ def test_quoted_numbers_are_those_of_their_source():
             tuple(map(printed, originals)),
             None if difference is None else printed(difference),
             None if own is None else printed(own),
-            "Somebody 2026",
         )
         return quotations.check(table({"KL": Cell(printed("1.000"), quoted=quoted)}))
 
@@ -299,7 +321,7 @@ def test_quoted_numbers_are_those_of_their_source():
     assert found("0.999", "0.9986").findings == ()  # rounded by whoever quotes it
     assert found("0.9986", "0.5", "0.9986").findings == ()
     (finding,) = found("0.9968", "0.9986").findings
-    assert "Somebody 2026" in finding.what and finding.arithmetic == "quoted 0.9968, there 0.9986"
+    assert finding.arithmetic == "quoted 0.9968, there 0.9986"
     fine = found("0.9986", "0.9986", difference="+0.001", own="1.000")
     assert fine.findings == () and fine.checked == 2
     (finding,) = found("0.9986", "0.9986", difference="-0.001", own="1.000").findings

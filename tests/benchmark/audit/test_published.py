@@ -52,15 +52,16 @@ def test_every_number_is_that_of_the_reference_file():
 
 
 def test_rows_are_found_by_our_names():
-    row = published.find("recgaze", "fixate", "Qwen/Qwen3-VL-4B-Instruct", "glimpse")
+    row, *_ = published.originals("recgaze", "qwen3-vl", "glimpse", published.SIMULATORS["fixate"])
     assert row.table == "1" and str(row.cells["CSH@1"].mean) == "0.2368"
-    assert published.find("recgaze", "uniform", "Qwen3-VL-4B-Instruct", "glimpse") is None
-    assert published.find("recgaze", "fixate", "another", "glimpse") is None
+    assert published.originals("recgaze", "qwen3-vl", "glimpse", "uniform") == ()
+    assert published.originals("recgaze", "another", "glimpse", "FixATE") == ()
     assert set(published.SIMULATORS) <= set(simulators.names())
     assert set(published.OPERATORS) <= set(operators.names())
     known = {(row.method, row.operator) for row in published.load().rows}
     assert {method for method, _ in known} == set(published.SIMULATORS.values())
     assert {operator for _, operator in known} == set(published.OPERATORS.values())
+    assert {row.backbone for row in published.load().rows} == set(published.BACKBONES.values())
 
 
 def test_nothing_in_the_paper_is_impossible(found):

@@ -24,6 +24,8 @@ _COLUMNS = {
     "cursor_ms": "cursor dwell time per slot, ms",
     "click": "index of the clicked slot, 0..K-1",
     "flags": "oddities of the recording",
+    "fixations": "the fixations in time order: slot (-1 for none), start_ms from the beginning of the session, "
+    "duration_ms that counts; their time on a slot adds up to gaze_ms",
     "split_loo": "train or test",
     "split_kfold": "the fold 0..4 in which the session is tested",
     "split_unseen_screen": "train or test",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 from tasks.definition import TaskInfo
-from tasks.manifest import Manifest
+from tasks.manifest import Manifest, file_digest
 
 _PARQUET = "application/x-parquet"
 
@@ -29,10 +28,15 @@ _LISTS = {
     "flags": ("sc:Text", "oddities of the recording"),
 }
 _SLOT = {
-    "label": ("sc:Text", "what is drawn beside the slot and what an answer names"),
+    "label": ("sc:Text", "what is drawn next to the slot and what an answer names"),
     "kind": ("sc:Text", "film, organic_result, native_ad, dd_top or dd_right"),
     "text": ("sc:Text", "the item in words"),
     "box": ("sc:Float", "x0, y0, x1, y1 in image pixels"),
+}
+_FIXATION = {
+    "slot": ("sc:Integer", "index of the slot, -1 for none"),
+    "start_ms": ("sc:Float", "start, ms from the beginning of the session's window"),
+    "duration_ms": ("sc:Float", "how much of it counts, ms"),
 }
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -106,10 +110,6 @@ def croissant(info: TaskInfo, manifest: Manifest, folder: Path, shards: list[Pat
 
 
 def _file_object(folder: Path, shard: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    with shard.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
     return {
         "@type": "cr:FileObject",
         "@id": shard.name,
@@ -117,14 +117,14 @@ def _file_object(folder: Path, shard: Path) -> dict[str, Any]:
         "contentUrl": shard.relative_to(folder).as_posix(),
         "contentSize": f"{shard.stat().st_size} B",
         "encodingFormat": _PARQUET,
-        "sha256": digest.hexdigest(),
+        "sha256": file_digest(shard),
     }
 
 
 def _fields(images: bool) -> list[dict[str, Any]]:
     fields = [_field(name, kind, text) for name, (kind, text) in _SCALARS.items()]
     fields += [_field(name, kind, text) | {"repeated": True} for name, (kind, text) in _LISTS.items()]
-    fields.append(_slots())
+    fields += [_records("slots", "the K slots", _SLOT), _records("fixations", "the fixations in time order", _FIXATION)]
     if images:
         image = _field("image", "sc:ImageObject", "what the user saw at the click")
         image["source"]["transform"] = {"jsonPath": "bytes"}
@@ -132,20 +132,20 @@ def _fields(images: bool) -> list[dict[str, Any]]:
     return fields
 
 
-def _slots() -> dict[str, Any]:
-    """Return the field of the list of slots, with one repeated subfield per property."""
-    properties = []
-    for name, (kind, text) in _SLOT.items():
-        of_slot = _field("slots", kind, text) | {"@id": f"sessions/slots/{name}", "name": name, "repeated": True}
-        of_slot["source"]["transform"] = {"jsonPath": f"[*].{name}"}
-        properties.append(of_slot)
+def _records(name: str, text: str, properties: dict[str, tuple[str, str]]) -> dict[str, Any]:
+    """Return the field of a list of records, with one repeated subfield per property."""
+    parts = []
+    for key, (kind, meaning) in properties.items():
+        part = _field(name, kind, meaning) | {"@id": f"sessions/{name}/{key}", "name": key, "repeated": True}
+        part["source"]["transform"] = {"jsonPath": f"[*].{key}"}
+        parts.append(part)
     return {
         "@type": "cr:Field",
-        "@id": "sessions/slots",
-        "name": "slots",
-        "description": "the K slots",
+        "@id": f"sessions/{name}",
+        "name": name,
+        "description": text,
         "repeated": True,
-        "subField": properties,
+        "subField": parts,
     }
 
 

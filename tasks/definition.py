@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from tasks.errors import InputError
 from tasks.types import Session, Slot
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class ReadOptions:
             (``if __name__ == "__main__"``), since they are spawned.
         work: An existing empty folder for files that the sessions refer to (drawn screens).
         simulated: The raw folder is this project's simulation.
+        truth: Version of the ground truth, for tasks that have several; None for the task's own.
     """
 
     layout: str | None = None
@@ -82,6 +84,7 @@ class ReadOptions:
     workers: int = 1
     work: Path | None = None
     simulated: bool = False
+    truth: int | None = None
 
 
 @dataclass(slots=True)
@@ -130,6 +133,8 @@ class TaskDefinition:
         sample_notice: The line that every output on the sample carries.
         sample_size: Screen size of the sample, pixels.
         labels: How labels are drawn on the screens; None if the task cannot draw others.
+        truths: Version of the ground truth -> metadata, for tasks that can be read with several; ``info`` is one of
+            them.
     """
 
     info: TaskInfo
@@ -140,3 +145,17 @@ class TaskDefinition:
     sample_notice: str
     sample_size: tuple[int, int] | None = None
     labels: LabelDrawing | None = None
+    truths: Mapping[int, TaskInfo] = field(default_factory=dict)
+
+    def with_truth(self, truth: int | None) -> TaskInfo:
+        """Return the metadata of a version of the ground truth, ``info`` for None.
+
+        Raises:
+            InputError: The task has no such version.
+        """
+        if truth is None:
+            return self.info
+        if truth not in self.truths:
+            known = f"versions {', '.join(map(str, self.truths))}" if self.truths else "one version"
+            raise InputError(f"{self.info.name} has {known} of the ground truth, not {truth}. Leave --truth out.")
+        return self.truths[truth]

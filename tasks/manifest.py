@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.decoding import read_json
+from tasks.decoding import decode, load_json
 from tasks.describe import Statistics
+from tasks.errors import InputError
 
 FILE = "task.json"
-FORMAT = 1
-"""Changes when columns or files of a prepared folder change."""
+FORMAT = 2
+"""Changes when columns or files of a prepared folder change; 1 had no fixations and no digests of files."""
+_MEND = "prepare the folder again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Manifest:
         counts: Split -> part -> number of sessions.
         digests: Split -> SHA-256 (PROTOCOL section 4).
         statistics: Descriptive statistics.
+        files: Name below the folder -> SHA-256 of every file but this one; empty in format 1.
     """
 
     format: int
@@ -48,11 +53,41 @@ class Manifest:
     counts: dict[str, dict[str, int]]
     digests: dict[str, str]
     statistics: Statistics
+    files: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Return the text of ``task.json``."""
+        """Return the text of ``task.json``; its last entry is a digest of the others."""
         values: dict[str, Any] = asdict(self)
-        return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps({**values, "digest": _digest(values)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 (hexadecimal) of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Compare every file of a prepared folder with its digest.
+
+    Raises:
+        InputError: A file is missing or is not what was written.
+    """
+    for name, digest in manifest.files.items():
+        path = folder / name
+        try:
+            damaged = file_digest(path) != digest
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}. Prepare the folder again.") from error
+        if damaged:
+            raise InputError(f"{path} is not the file that was written (SHA-256). Prepare the folder again.")
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -61,4 +96,12 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         InputError: The file is missing, is not JSON, or is not of this format.
     """
-    return read_json(Manifest, folder / FILE, "prepare the folder again", version=("format", FORMAT))
+    path = folder / FILE
+    values = load_json(path, _MEND)
+    known = FORMAT
+    if isinstance(values, dict):
+        digest = values.pop("digest", None)
+        if values.get("format") == FORMAT and digest != _digest(values):
+            raise InputError(f"{path} is not the file that was written (SHA-256). Prepare the folder again.")
+        known = 1 if values.get("format") == 1 else FORMAT
+    return decode(Manifest, values, path, _MEND, version=("format", known))

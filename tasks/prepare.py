@@ -11,16 +11,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tasks.card import card
 from tasks.croissant import croissant
-from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions, TaskDefinition, quiet
+from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions, TaskDefinition, TaskInfo, quiet
 from tasks.describe import describe
 from tasks.digest import split_digest
 from tasks.errors import InputError, unknown_name
-from tasks.manifest import FILE, FORMAT, Manifest, read_manifest
+from tasks.manifest import FILE, FORMAT, Manifest, file_digest, read_manifest
 from tasks.splits import assign, column, split_from_values
 from tasks.storage import absolute, read_errors, staged, write_errors
 from tasks.types import ScreenImage, Session
+from tasks.visits import visits
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -32,6 +35,9 @@ SHARD_BYTES = 200_000_000
 
 GROUP_BYTES = 32_000_000
 """Largest row group, so that preparing and reading stay small in memory."""
+
+FIXATIONS = "fixations"
+"""The column that folders prepared by earlier versions lack."""
 
 _ENTRIES = {"data", "screens", "README.md", "croissant.json", FILE}
 
@@ -121,15 +127,17 @@ def prepare(
     layout = _layout(definition, raw, options.layout)
     _check_target(definition, raw, out, options)
     options = replace(options, layout=layout, simulated=options.simulated or (raw / SIMULATED_MARK).is_file())
+    info = definition.with_truth(options.truth)
     with staged(out, replace=True) as folder:
         screens = folder / "screens"
         with write_errors(out):
             screens.mkdir()
-        report(f"reading {raw} as {definition.info.name}, layout {layout}")
+        report(f"reading {raw} as {info.name}, layout {layout}")
         with read_errors(raw, folder, out):
             reading = definition.read(raw, replace(options, work=screens), progress)
         _check(definition, raw, reading)
-        manifest = _write(definition, reading, options, folder, progress, out)
+        notice = definition.sample_notice if options.simulated else ""
+        manifest = _write(info, reading, options, notice, folder, progress, out)
     return Summary(
         task=manifest.name,
         out=out,
@@ -153,6 +161,7 @@ def features() -> Features:
         "text": Value("string"),
         "box": List(Value("float64")),
     }
+    fixation = {"slot": Value("int64"), "start_ms": Value("float64"), "duration_ms": Value("float64")}
     return Features(
         {
             "session_id": Value("string"),
@@ -165,6 +174,7 @@ def features() -> Features:
             "cursor_ms": List(Value("float64")),
             "click": Value("int64"),
             "flags": List(Value("string")),
+            FIXATIONS: List(fixation),
             "split_loo": Value("string"),
             "split_kfold": Value("int64"),
             "split_unseen_screen": Value("string"),
@@ -216,7 +226,7 @@ def _check_target(definition: TaskDefinition, raw: Path, out: Path, options: Rea
 
 
 def _check(definition: TaskDefinition, raw: Path, reading: Reading) -> None:
-    """Refuse a reading without sessions or with an id that occurs twice."""
+    """Refuse a reading without sessions, with an id that occurs twice or with fixations that are not the gaze."""
     if not reading.sessions:
         dropped = {reason: n for reason, n in reading.dropped.items() if n}
         reasons = "; ".join(f"{n} {reason}" for reason, n in _by_count(dropped)) or "the files hold none"
@@ -229,20 +239,28 @@ def _check(definition: TaskDefinition, raw: Path, reading: Reading) -> None:
         raise InputError(
             f"session {twice[0]} occurs more than once in {raw} ({len(twice)} such ids). Remove the copies."
         )
+    for session in reading.sessions:
+        sums = np.zeros(len(session.slots))
+        for visit in visits(session):
+            sums[visit.slot] += visit.ms
+        if session.fixations and (sums != session.gaze_ms).any():
+            raise InputError(f"session {session.session_id}: the fixations on its slots do not add up to gaze_ms.")
 
 
 def _write(
-    definition: TaskDefinition,
+    info: TaskInfo,
     reading: Reading,
     options: ReadOptions,
+    notice: str,
     folder: Path,
     progress: Progress,
     out: Path,
 ) -> Manifest:
     """Write everything into the staged ``folder``."""
-    sessions, info = reading.sessions, definition.info
+    sessions = reading.sessions
     users, screens = [s.user for s in sessions], [s.screen for s in sessions]
     values = assign(users, screens)
+    splits = [split_from_values(name, of) for name, of in values.items()]
     ids, clicks, gaze = [s.session_id for s in sessions], [s.click for s in sessions], [s.gaze_ms for s in sessions]
     manifest = Manifest(
         format=FORMAT,
@@ -250,23 +268,29 @@ def _write(
         version=info.version,
         layout=options.layout or "",
         simulated=options.simulated,
-        notice=definition.sample_notice if options.simulated else "",
+        notice=notice,
         read=reading.read,
         kept=len(sessions),
         dropped={reason: int(n) for reason, n in reading.dropped.items()},
-        notes=list(reading.notes),
-        counts={name: split_from_values(name, of).counts() for name, of in values.items()},
+        notes=[*reading.notes, *(f"{split.unusable}: it cannot be used" for split in splits if split.unusable)],
+        counts={split.name: split.counts() for split in splits},
         digests={name: split_digest(ids, users, screens, clicks, gaze, of) for name, of in values.items()},
         statistics=describe(sessions),
     )
     with write_errors(out):
         names = _keep_screens(sessions, folder)
         shards = _write_shards(sessions, values, names, folder, info.name, progress)
-        _text(folder / FILE, manifest.to_json())
         _text(folder / "README.md", card(info, manifest))
         images = any(session.image is not None for session in sessions)
         _text(folder / "croissant.json", croissant(info, manifest, folder, shards, images))
+        files = {path.relative_to(folder).as_posix(): file_digest(path) for path in _files(folder)}
+        manifest = replace(manifest, files=files)
+        _text(folder / FILE, manifest.to_json())
     return manifest
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _text(path: Path, text: str) -> None:
@@ -319,7 +343,7 @@ def _write_shards(
     paths = [folder / "data" / f"{task}-{i:05d}-of-{len(shards):05d}.parquet" for i in range(len(shards))]
     groups = [(i, group) for i, shard in enumerate(shards) for group in _runs(shard, GROUP_BYTES)]
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(pq.ParquetWriter(path, schema)) for path in paths]
+        writers = [stack.enter_context(pq.ParquetWriter(path, schema, write_page_checksum=True)) for path in paths]
         for shard_number, group in progress(groups, total=len(groups), desc="writing"):
             rows = [_row(sessions[i], names[i], {column(name): of[i] for name, of in values.items()}) for i, _ in group]
             writers[shard_number].write_table(pa.Table.from_pylist(rows, schema=schema))
@@ -359,6 +383,7 @@ def _row(session: Session, name: str | None, splits: Mapping[str, str | int]) ->
         "cursor_ms": session.cursor_ms,
         "click": session.click,
         "flags": list(session.flags),
+        FIXATIONS: [fixation._asdict() for fixation in session.fixations],
         **splits,
     }
 

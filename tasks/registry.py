@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,9 +68,10 @@ def load(
     Args:
         name: One of :func:`names`.
         data: A prepared folder; or a raw folder, which is prepared once into the user's cache; or
-            ``sample``, the built-in simulation, likewise built once. None takes
+            ``sample``, the built-in simulation, also built once. None takes
             ``$GAZEBENCH_DATA/<name>`` if that exists, else the sample.
-        options: How to read a raw folder; a prepared folder and the sample are as they are.
+        options: How to read a raw folder; of the sample ``truth`` applies. A prepared folder is as it is, and must be
+            of the version that ``truth`` names if it names one.
         workers: Processes that draw screens when something is built, unless ``options`` says so.
         progress: Shows progress of a preparation.
         report: Is told in one line where data is prepared; the log by default.
@@ -79,17 +81,25 @@ def load(
     """
     found = definition(name)
     report = report or _log.info
+    options = options or ReadOptions(workers=workers)
+    info = found.with_truth(options.truth)
     chosen = data if data is not None else _configured(name)
     if str(chosen) == SAMPLE:
-        return _sample(name, found, workers, progress, report)
+        return _sample(name, found, replace(options, workers=workers), progress, report)
     folder = absolute(chosen)
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}. Give a raw or prepared folder of {name}, or '{SAMPLE}'.")
     if (folder / "task.json").is_file():
         from tasks.task import open_folder
 
-        return open_folder(found, folder)
-    return _raw(name, found, folder, options or ReadOptions(workers=workers), progress, report)
+        task = open_folder(found, folder)
+        if task.version != info.version:
+            reads = f"{folder} holds version {task.version} of {name}"
+            if options.truth is not None:
+                raise InputError(f"{reads}, not {info.version}. Give the raw folder.")
+            report(f"{reads}; {info.version} is the current one. Prepare it again for that.")
+        return task
+    return _raw(name, found, folder, options, progress, report)
 
 
 def _configured(name: str) -> str | Path:
@@ -104,7 +114,8 @@ def _raw(name: str, found: TaskDefinition, raw: Path, options: ReadOptions, prog
     with read_errors(raw, cache_root(), cache_root()):
         listing = _listing(raw) + (_listing(options.posters) if options.posters else [])
     size = list(options.size) if options.size else None
-    key = [found.info.version, str(raw), listing, options.layout, options.images, size, str(options.posters)]
+    version = found.with_truth(options.truth).version
+    key = [version, str(raw), listing, options.layout, options.images, size, str(options.posters)]
     entry = cache_root() / name / f"raw-{_key([*key, options.simulated], name)}"
 
     def build(folder: Path) -> None:
@@ -116,9 +127,10 @@ def _raw(name: str, found: TaskDefinition, raw: Path, options: ReadOptions, prog
     return _cached(found, entry, build)
 
 
-def _sample(name: str, found: TaskDefinition, workers: int, progress: Progress, report: Report) -> Task:
+def _sample(name: str, found: TaskDefinition, chosen: ReadOptions, progress: Progress, report: Report) -> Task:
     """Simulate and prepare the sample unless that was done before, and open it."""
-    entry = cache_root() / name / f"sample-{_key([found.info.version, found.sample_size], name)}"
+    version = found.with_truth(chosen.truth).version
+    entry = cache_root() / name / f"sample-{_key([version, found.sample_size], name)}"
 
     def build(folder: Path) -> None:
         from tasks.prepare import prepare
@@ -130,7 +142,7 @@ def _sample(name: str, found: TaskDefinition, workers: int, progress: Progress, 
             found.write_sample(raw)
             if not (raw / SIMULATED_MARK).is_file():
                 (raw / SIMULATED_MARK).write_text(found.sample_notice + "\n", encoding="utf-8")
-        options = ReadOptions(size=found.sample_size, workers=workers, simulated=True)
+        options = ReadOptions(size=found.sample_size, workers=chosen.workers, simulated=True, truth=chosen.truth)
         prepare(found, raw, folder / "prepared", options, progress)
 
     return _cached(found, entry, build)
@@ -147,7 +159,7 @@ def _cached(found: TaskDefinition, entry: Path, build: Callable[[Path], None]) -
         try:
             return open_folder(found, entry / "prepared")
         except InputError as error:
-            _log.warning("building %s anew: %s", entry, error)
+            _log.warning("building %s again: %s", entry, error)
             shutil.rmtree(entry, ignore_errors=True)
     with staged(entry, replace=False) as folder:
         build(folder)

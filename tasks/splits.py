@@ -43,6 +43,16 @@ class Split:
             return {"train": len(train), "test": len(test)}
         return {f"fold {i}": len(test) for i, (_, test) in enumerate(self.folds)}
 
+    @property
+    def unusable(self) -> str:
+        """Why the split cannot be used, in words; empty if every fold has sessions to train on and to test."""
+        for number, parts in enumerate(self.folds):
+            for part, indices in zip(("training", "test"), parts, strict=True):
+                if not len(indices):
+                    where = f"fold {number} of " if len(self.folds) > 1 else ""
+                    return f"{where}split {self.name} has no {part} session"
+        return ""
+
 
 def column(name: str) -> str:
     """Return the dataset column that holds the split's value: ``split_unseen_screen`` for ``unseen-screen``."""

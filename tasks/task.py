@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,17 +16,21 @@ from tasks.definition import TaskDefinition
 from tasks.describe import Statistics
 from tasks.digest import split_digest
 from tasks.errors import InputError, unknown_name
-from tasks.manifest import Manifest, read_manifest
-from tasks.prepare import features
+from tasks.manifest import Manifest, check_files, read_manifest
+from tasks.prepare import FIXATIONS, features
 from tasks.splits import SPLIT_NOTES, Split, column, split_from_values
 from tasks.storage import cache_root, write_errors
-from tasks.types import ScreenImage, Session, Slot
+from tasks.types import Fixation, ScreenImage, Session, Slot
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 IN_MEMORY_BYTES = 512_000_000
 """Data sets up to this size are read into memory; larger ones are mapped from an Arrow copy in the cache."""
+
+
+_BY_DIGEST = re.compile(r"[0-9a-f]{16}\.(png|jpg)")
+"""How ``prepare`` names an image that has no file of its own: the beginning of its SHA-256."""
 
 
 class _StoredImage(ScreenImage):
@@ -34,19 +40,23 @@ class _StoredImage(ScreenImage):
     another process takes the bytes along, not the data set.
     """
 
-    __slots__ = ("_index", "_rows")
+    __slots__ = ("_index", "_name", "_rows")
     _rows: Any
     _index: int
+    _name: str
 
-    def __init__(self, rows: Any, index: int) -> None:
+    def __init__(self, rows: Any, index: int, name: str) -> None:
         object.__setattr__(self, "_rows", rows)
         object.__setattr__(self, "_index", index)
+        object.__setattr__(self, "_name", name)
         object.__setattr__(self, "path", None)
 
     @property
     def data(self) -> bytes:
-        """The encoded image."""
+        """The encoded image; one named by its SHA-256 is compared with it."""
         encoded: bytes = self._rows[self._index]["image"][0]["bytes"].as_py()
+        if _BY_DIGEST.fullmatch(self._name) and not hashlib.sha256(encoded).hexdigest().startswith(self._name[:16]):
+            raise InputError(f"the image {self._name} of row {self._index} is damaged (SHA-256). Prepare it again.")
         return encoded
 
     def encoded(self) -> bytes:
@@ -122,6 +132,7 @@ class Task:
             cursor_ms=np.array(columns["cursor_ms"][index], dtype=np.float64),
             click=columns["click"][index],
             flags=columns["flags"][index],
+            fixations=tuple(Fixation(**row) for row in columns[FIXATIONS][index].as_py()),
         )
 
     def sessions_at(self, indices: Iterable[int]) -> list[Session]:
@@ -144,10 +155,14 @@ class Task:
         """Return the split of that name.
 
         Raises:
-            InputError: There is none.
+            InputError: There is none, or a part of it is empty.
         """
         if name not in self.splits:
             raise unknown_name("split", name, self.splits)
+        if reason := self.splits[name].unusable:
+            raise InputError(
+                f"{reason} of {self.name}, which has {len(self)} sessions. Use another split or more data."
+            )
         return self.splits[name]
 
     @cached_property
@@ -157,6 +172,8 @@ class Task:
     @cached_property
     def _columns(self) -> dict[str, list[Any]]:
         """Everything but the images, as plain values per session; equal screens share one image object."""
+        import pyarrow as pa
+
         rows = self.sessions.with_format("arrow")
         names = ("session_id", "user", "screen", "profile", "slots", "gaze_ms", "cursor_ms", "click", "flags")
         table = rows.select_columns(list(names))[:]
@@ -166,6 +183,9 @@ class Task:
         ]
         columns["flags"] = [tuple(flags) for flags in columns["flags"]]
         columns["image"] = _images(rows)
+        known = FIXATIONS in rows.column_names
+        # Kept as they are stored: there may be a hundred of them a session.
+        columns[FIXATIONS] = rows.select_columns([FIXATIONS])[:][FIXATIONS] if known else pa.array([[]] * len(rows))
         return columns
 
 
@@ -176,13 +196,17 @@ def open_folder(definition: TaskDefinition, folder: Path) -> Task:
         InputError: The folder belongs to another task or version, lacks files, or its sessions are not those
             that its digests were computed from.
     """
-    info, manifest = definition.info, read_manifest(folder)
-    if manifest.name != info.name:
-        raise InputError(f"{folder} holds the prepared task {manifest.name}, not {info.name}. Give another folder.")
-    if manifest.version != info.version:
+    manifest = read_manifest(folder)
+    name = definition.info.name
+    if manifest.name != name:
+        raise InputError(f"{folder} holds the prepared task {manifest.name}, not {name}. Give another folder.")
+    known = {info.version: info for info in (definition.info, *definition.truths.values())}
+    if manifest.version not in known:
         raise InputError(
-            f"{folder} holds version {manifest.version} of {info.name}, this is {info.version}. Prepare it again."
+            f"{folder} holds version {manifest.version} of {name}, this is {definition.info.version}. Prepare it again."
         )
+    info = known[manifest.version]
+    check_files(folder, manifest)
     sessions = _read(folder)
     return Task(
         name=info.name,
@@ -211,15 +235,17 @@ def _read(folder: Path) -> Dataset:
     from datasets.exceptions import DatasetGenerationError
 
     files = sorted((folder / "data").glob("*.parquet"))
-    expected = features()
+    whole = features().arrow_schema.remove_metadata()
+    known = (whole, whole.remove(whole.get_field_index(FIXATIONS)))
     if not files or not files[0].stem.endswith(f"-of-{len(files):05d}"):
         raise InputError(f"{folder} has {len(files)} data files, which is not all of them. Prepare it again.")
     try:
         for file in files:
-            if pq.read_schema(file).remove_metadata() != expected.arrow_schema.remove_metadata():
+            if pq.read_schema(file).remove_metadata() not in known:
                 raise InputError(f"{file} does not have the columns of a prepared task. Prepare it again.")
         if sum(file.stat().st_size for file in files) <= IN_MEMORY_BYTES:
-            return Dataset(pa.concat_tables(pq.read_table(file) for file in files))
+            read = (pq.read_table(file, page_checksum_verification=True) for file in files)
+            return Dataset(pa.concat_tables(read))
         with write_errors(cache_root()):
             return Dataset.from_parquet([str(file) for file in files], cache_dir=str(cache_root() / "arrow"))
     except (pa.ArrowException, DatasetGenerationError, OSError) as error:
@@ -227,7 +253,7 @@ def _read(folder: Path) -> Dataset:
 
 
 def _splits(folder: Path, manifest: Manifest, sessions: Dataset) -> dict[str, Split]:
-    """Return the splits after holding every one against its digest."""
+    """Return the splits after comparing each with its digest."""
     names = ("session_id", "user", "screen", "click", "gaze_ms")
     table = sessions.with_format("arrow").select_columns([*names, *map(column, SPLIT_NOTES)])[:]
     ids, users, screens, clicks, gaze = (table[name].to_pylist() for name in names)
@@ -261,7 +287,7 @@ def _images(rows: Dataset) -> list[ScreenImage | None]:
         if not given:
             images.append(None)
         elif path is None:
-            images.append(_StoredImage(rows, index))
+            images.append(_StoredImage(rows, index, ""))
         else:
-            images.append(shared.setdefault(path, _StoredImage(rows, index)))
+            images.append(shared.setdefault(path, _StoredImage(rows, index, path)))
     return images

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ class Slot:
     """One area of interest (AOI) with one item.
 
     Attributes:
-        label: What is drawn beside the slot and what an answer names: a letter or a number.
+        label: What is drawn next to the slot and what an answer names: a letter or a number.
         kind: ``film``, ``organic_result``, ``native_ad``, ``dd_top`` or ``dd_right``.
         text: The item in words: title, year and genres, or the result's title where it is known.
         box: ``(x0, y0, x1, y1)`` in pixels of the session's image, edges included.
@@ -63,24 +63,33 @@ class ScreenImage:
         Raises:
             InputError: The file is missing or is not an image.
         """
-        from PIL import Image as PilImage
+        from tasks.pictures import decode
 
-        try:
-            with PilImage.open(io.BytesIO(self.encoded())) as image:
-                decoded: Image = image.convert("RGB")
-                return decoded
-        except (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError) as error:
-            where = self.path if self.path is not None else "a prepared data set"
-            raise InputError(f"the screenshot in {where} does not open: {error}. Replace the file.") from error
+        where = self.path if self.path is not None else "a prepared data set"
+        return decode(self.encoded(), f"the screenshot in {where}")
 
     def digest(self) -> str:
         """Return the SHA-256 of the encoded bytes; equal screens are encoded and cached once."""
         return hashlib.sha256(self.encoded()).hexdigest()
 
 
+class Fixation(NamedTuple):
+    """One recorded fixation.
+
+    Attributes:
+        slot: Index of the slot that it is on, -1 for none.
+        start_ms: Its start, ms from the beginning of the session's window.
+        duration_ms: How much of it counts, ms, above 0.
+    """
+
+    slot: int
+    start_ms: float
+    duration_ms: float
+
+
 @dataclass(frozen=True, slots=True)
 class Stimulus:
-    """What a simulator is shown: a session without its gaze, its cursor, its click and its flags."""
+    """What a simulator is shown: a session without its gaze, its cursor, its click, its flags and its fixations."""
 
     session_id: str
     user: str
@@ -105,6 +114,8 @@ class Session:
         cursor_ms: Cursor dwell time per slot, shape (K,), milliseconds.
         click: Index of the clicked slot.
         flags: Oddities of the recording, such as ``several-clicks``.
+        fixations: The recorded fixations in time order; their time on a slot adds up to ``gaze_ms``. Empty where the
+            data hold none, as folders prepared by earlier versions.
     """
 
     session_id: str
@@ -117,6 +128,7 @@ class Session:
     cursor_ms: Floats
     click: int
     flags: tuple[str, ...] = ()
+    fixations: tuple[Fixation, ...] = ()
 
     def __post_init__(self) -> None:
         k = len(self.slots)
@@ -129,6 +141,9 @@ class Session:
             object.__setattr__(self, name, values)
         if not 0 <= self.click < k:
             raise InputError(f"session {self.session_id}: click {self.click} is not a slot 0..{k - 1}.")
+        for index, fixation in enumerate(self.fixations):
+            if not (-1 <= fixation.slot < k and fixation.duration_ms > 0 and math.isfinite(sum(fixation[1:]))):
+                raise InputError(f"session {self.session_id}: fixation {index} {tuple(fixation)} is not one.")
 
     @property
     def gaze(self) -> Floats:

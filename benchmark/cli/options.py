@@ -36,6 +36,16 @@ def add_task_arguments(parser: argparse.ArgumentParser, *, required: bool = True
     parser.add_argument("--split", help="loo, kfold or unseen-screen (default: loo)")
 
 
+def add_truth_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--truth``."""
+    parser.add_argument(
+        "--truth",
+        type=int,
+        metavar="N",
+        help="version of the ground truth, for a raw folder or the sample (adserp: 1 or 2, PROTOCOL section 3)",
+    )
+
+
 def add_engine_arguments(parser: argparse.ArgumentParser, default: str = "local") -> None:
     """Add ``--engine`` and what goes with it."""
     parser.add_argument("--engine", metavar="NAME", help=f"local (in this process) or ray; default: {default}")
@@ -213,11 +223,13 @@ class LiveDisplay:
             self._bar.write(line, file=sys.stderr)
 
 
-def load_task(name: str, data: str | Path | None) -> Task:
-    """Load a task and say on standard error what was prepared on the way."""
+def load_task(name: str, data: str | Path | None, truth: int | None = None) -> Task:
+    """Load a task, with a version of the ground truth if one is named, and say on standard error what was prepared."""
     import tasks
 
-    return tasks.load(name, data, workers=os.cpu_count() or 1, report=say, progress=bar)
+    workers = os.cpu_count() or 1
+    reading = tasks.ReadOptions(workers=workers, truth=truth)
+    return tasks.load(name, data, options=reading, workers=workers, report=say, progress=bar)
 
 
 def say(line: str) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from benchmark.cli.options import add_truth_argument
+
     parser.add_argument("--task", required=True, help="task name (list tasks)")
     parser.add_argument("--raw", required=True, type=Path, metavar="DIR", help="folder with the raw files as published")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write; replaced as a whole")
@@ -16,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", metavar="WxH", help="screen size in pixels, such as 1100x600 or 480x288")
     parser.add_argument("--no-images", action="store_true", help="leave the screens out")
     parser.add_argument("--workers", type=int, default=2, help="processes that draw screens (default: 2)")
+    add_truth_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
@@ -57,6 +60,7 @@ def call(arguments: argparse.Namespace) -> int:
         size=size(arguments.size),
         posters=arguments.posters,
         workers=arguments.workers,
+        truth=arguments.truth,
     )
     summary = prepare(task, arguments.raw, arguments.out, reading, progress=options.bar, report=options.say)
     if arguments.json:

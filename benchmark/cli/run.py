@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_engine_arguments, add_plan_argument, add_task_arguments
+    from benchmark.cli.options import add_engine_arguments, add_plan_argument, add_task_arguments, add_truth_argument
 
     add_task_arguments(parser, required=False)
+    add_truth_argument(parser)
     add_engine_arguments(parser)
     parser.add_argument("--preset", metavar="NAME", help="quick, tuned (default) or full: see configs/presets")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a run configuration (configs/*.yaml); options win")
@@ -122,6 +123,9 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
     values.update({key: value for key, value in given.items() if value is not None})
     if "task" not in values:
         raise InputError("which task? Give --task NAME ('list tasks' shows them) or --config FILE.")
+    if arguments.truth is not None:
+        # The run names the prepared folder, which holds this version, so that everything that reads the run finds it.
+        values["data"] = str(options.load_task(str(values["task"]), values.get("data"), arguments.truth).folder)  # type: ignore[arg-type]
     folders = [Path(), *([arguments.config.parent] if arguments.config else [])]
     named: tuple[str, ...] = values["simulators"]  # type: ignore[assignment]  # read_config and argparse have checked it
     catalogue, values["simulators"] = own_files.with_files(registry, registry.construct, named, folders)

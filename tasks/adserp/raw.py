@@ -99,6 +99,7 @@ def read_raw(trial_id: str, folder: Path, find: Finder | None = None) -> Trial:
         screenshot=screenshot,
         page=page,
         source=files["mouse-movement-data"],
+        buttons=mouse.buttons,
         notes=mouse.notes,
     )
 

@@ -41,22 +41,30 @@ def _has(path: Path, layout: str) -> bool:
 
 
 def read(
-    path: Path, options: ReadOptions, progress: Progress, *, whole_page: bool = False, find: Finder | None = None
+    path: Path,
+    options: ReadOptions,
+    progress: Progress,
+    *,
+    whole_page: bool = False,
+    find: Finder | None = None,
+    truth: int = 1,
 ) -> Reading:
     """Read a folder of trials into sessions, sorted by trial id as text.
 
     Args:
         path: The folder.
-        options: ``layout``, ``images``, ``size``, ``workers`` and ``work`` apply.
+        options: ``layout``, ``images``, ``size``, ``workers``, ``work`` and ``truth`` apply.
         progress: Wraps the trials.
         whole_page: Read the task ``adserp-page`` instead of ``adserp``.
         find: Finds organic results in a screenshot of the raw layout; by default the suite's own finder.
+        truth: Version of the ground truth that is read unless the options name one.
 
     Raises:
         InputError: The folder is missing, empty or of another layout, or a file in it is malformed.
     """
     layout = _layout(path, options.layout)
-    rules = Rules(whole_page=whole_page, images=options.images, size=options.size, folder=options.work)
+    truth = truth if options.truth is None else options.truth
+    rules = Rules(whole_page, options.images, options.size, options.work, truth)
     tasks: list[Callable[[], Trial]]
     if layout == "replay":
         tasks = [partial(read_replay, file, path) for file in replay_files(path)]

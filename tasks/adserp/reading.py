@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.adserp.trial import Box, Floats, Points
+from tasks.adserp.trial import Box, Buttons, Floats, Points
 from tasks.errors import InputError
 
-_USED_EVENTS = ("mousemove", "click", "scroll")
+_BUTTONS = ("mousedown", "mouseup")
+_USED_EVENTS = ("mousemove", "click", "scroll", *_BUTTONS)
 _TRIAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -124,16 +125,17 @@ def _box(entry: object, where: str) -> Box:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MouseEvents:
-    """The mouse events of a trial, each part in time order; ``notes`` tells what was mended."""
+    """The mouse events of a trial, each part in time order; ``notes`` says what was left out."""
 
     cursor: Points
     scrolls: Points
     clicks: Points
+    buttons: Buttons
     notes: tuple[str, ...] = ()
 
 
 def split_events(t: Floats, x: Floats, y: Floats, events: Sequence[str]) -> MouseEvents:
-    """Sort mouse events by time and part them into pointer positions, scrolls and clicks.
+    """Sort mouse events by time and part them into pointer positions, scrolls, clicks and button events.
 
     Only ``mousemove`` and ``click`` count as pointer positions, in both layouts: the replay layout keeps no
     others, and the mouseover, mouseout, mousedown and mouseup rows of the raw one repeat their positions.
@@ -153,5 +155,7 @@ def split_events(t: Floats, x: Floats, y: Floats, events: Sequence[str]) -> Mous
         values = np.array(chosen, dtype=np.float64).reshape(len(chosen), 3)
         return Points(values[:, 0], values[:, 1], values[:, 2])
 
-    notes = ("repeated mouse rows",) if len(rows) < len(used) else ()
-    return MouseEvents(points("mousemove", "click"), points("scroll"), points("click"), notes)
+    moved = [row for row in used if row[3] not in _BUTTONS]  # a button event that is there twice changes nothing
+    notes = ("repeated mouse rows",) if len(set(moved)) < len(moved) else ()
+    buttons = Buttons(points("mousedown").t, points("mouseup").t)
+    return MouseEvents(points("mousemove", "click"), points("scroll"), points("click"), buttons, notes)

@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.adserp import screen
-from tasks.adserp.trial import Box, Floats, Points, Trial
+from tasks.adserp.dialogs import presses
+from tasks.adserp.trial import Box, Fixations, Floats, Points, Trial
 from tasks.errors import InputError
-from tasks.types import ScreenImage, Session, Slot
+from tasks.types import Fixation, ScreenImage, Session, Slot
 
 NEAR_PX = 10.0
 PAUSE_MS = 400.0
+
+Parts = tuple[NDArray[np.int64], Floats, Floats]
+"""Parts of intervals in order of time: the interval that each belongs to, its start, and its duration, ms."""
 
 NO_CLICK = "no click"
 OUTSIDE = "the click is in no slot and not within 10 px of one"
@@ -28,17 +32,19 @@ class Rules:
     """Which task a trial is turned into, and its screen.
 
     Attributes:
-        whole_page: ``adserp-page``: the full page, all slots, gaze from the load to the click. Otherwise
-            ``adserp``: the viewport at the click, its slots, gaze of the last pause.
+        whole_page: ``adserp-page``: the full page, all slots, gaze from the load to the press. Otherwise
+            ``adserp``: the viewport at the press, its slots, gaze of the last pause.
         images: Whether to cut and draw the screen.
         size: Width and height that the screen has to fit in, or None for native pixels.
         folder: Existing folder for the drawn screens, or None to keep them in memory.
+        truth: Version of the ground truth, 2 or 1 (PROTOCOL section 3).
     """
 
     whole_page: bool = False
     images: bool = True
     size: tuple[int, int] | None = None
     folder: Path | None = None
+    truth: int = 2
 
 
 def slot_of_points(boxes: Floats, x: Floats, y: Floats) -> NDArray[np.int64]:
@@ -71,40 +77,76 @@ def nearest_slot(boxes: Floats, x: float, y: float, within: float = NEAR_PX) -> 
     return nearest if distance[nearest] <= within else -1
 
 
-def last_pause(scroll_t: Floats, click_t: float) -> float:
-    """Return the start of the last pause before the click, milliseconds since the load.
+def last_pause(scroll_t: Floats, end: float) -> float:
+    """Return the start of the last pause before the end of the window, milliseconds since the load.
 
-    A pause is a gap of at least 400 ms between load, scroll events and click; without any, the whole trial
+    A pause is a gap of at least 400 ms between load, scroll events and end; without any, the whole trial
     is one, from 0.
     """
-    edges = np.concatenate(([0.0], np.sort(scroll_t[scroll_t <= click_t]), [click_t]))
+    edges = np.concatenate(([0.0], np.sort(scroll_t[scroll_t <= end]), [end]))
     pauses = np.flatnonzero(np.diff(edges) >= PAUSE_MS)
     return float(edges[pauses[-1]]) if pauses.size else 0.0
 
 
-def gaze_per_slot(trial: Trial, boxes: Floats, start: float, end: float) -> Floats:
-    """Return the dwell time of the fixations that ended between start and end, both included; shape (K,), ms."""
-    fixations = trial.fixations
-    chosen = (fixations.end >= start) & (fixations.end <= end)
-    slots = slot_of_points(boxes, fixations.x[chosen], fixations.y[chosen])
-    return _sum_per_slot(slots, fixations.duration[chosen], len(boxes))
+def open_times(start: float, end: float, dialogs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the window from start to end without its dialogs, which are in time order, as intervals."""
+    found = []
+    for press, click in dialogs:
+        found.append((start, min(press, end)))
+        start = max(start, click)
+    return [(opened, closed) for opened, closed in [*found, (start, end)] if opened < closed]
 
 
-def cursor_per_slot(cursor: Points, boxes: Floats, start: float, end: float) -> Floats:
-    """Return the time that the pointer positions reported between start and end lasted; shape (K,), ms.
+def clipped(begin: Floats, finish: Floats, times: Sequence[tuple[float, float]]) -> Parts:
+    """Return the parts of intervals that lie inside open times, in order of time.
 
-    A position lasts until the next mouse event, the last one until ``end``. A position reported before
-    ``start`` counts for nothing: the page has moved under the pointer since.
+    Args:
+        begin: Start of each interval, shape (n,).
+        finish: Its end, shape (n,).
+        times: The open times (``open_times``).
+
+    Returns:
+        Per part: the interval that it belongs to, its start and its duration, above 0.
     """
-    chosen = (cursor.t >= start) & (cursor.t <= end)
-    t = cursor.t[chosen]
-    slots = slot_of_points(boxes, cursor.x[chosen], cursor.y[chosen])
-    return _sum_per_slot(slots, np.diff(np.append(t, end)), len(boxes))
+    rows, starts, durations = [], [], []
+    for opened, closed in times:
+        start = np.maximum(begin, opened)
+        duration = np.minimum(finish, closed) - start
+        inside = np.flatnonzero(duration > 0)
+        inside = inside[np.argsort(start[inside], kind="stable")]
+        rows.append(inside)
+        starts.append(start[inside])
+        durations.append(duration[inside])
+    none = np.empty(0)
+    return (
+        np.concatenate([none.astype(np.int64), *rows]),
+        np.concatenate([none, *starts]),
+        np.concatenate([none, *durations]),
+    )
 
 
-def _sum_per_slot(slots: NDArray[np.int64], weights: Floats, k: int) -> Floats:
+def whole_fixations(fixations: Fixations, start: float, end: float) -> Parts:
+    """Return the fixations that ended between start and end, both included, as ``clipped`` does (version 1)."""
+    begin = fixations.end - fixations.duration
+    rows = np.flatnonzero((fixations.end >= start) & (fixations.end <= end) & (fixations.duration > 0))
+    rows = rows[np.argsort(begin[rows], kind="stable")]
+    return rows, begin[rows], fixations.duration[rows]
+
+
+def whole_positions(cursor: Points, start: float, end: float) -> Parts:
+    """Return the pointer positions reported between start and end, as ``clipped`` does (version 1).
+
+    A position lasts until the next mouse event, the last one until ``end``. A position reported before ``start``
+    counts for nothing: the page has moved under the pointer since.
+    """
+    rows = np.flatnonzero((cursor.t >= start) & (cursor.t <= end))
+    return rows, cursor.t[rows], np.diff(np.append(cursor.t[rows], end))
+
+
+def time_per_slot(slots: NDArray[np.int64], durations: Floats, k: int) -> Floats:
+    """Return the summed durations per slot, shape (k,); slot -1 is none."""
     hit = slots >= 0
-    total: Floats = np.bincount(slots[hit], weights=weights[hit], minlength=k).astype(np.float64)
+    total: Floats = np.bincount(slots[hit], weights=durations[hit], minlength=k).astype(np.float64)
     return total
 
 
@@ -124,12 +166,11 @@ def build_session(trial: Trial, rules: Rules) -> Session | str:
     """
     if not len(trial.clicks):
         return NO_CLICK
-    click_t, click_x, click_y = (float(values[0]) for values in (trial.clicks.t, trial.clicks.x, trial.clicks.y))
     boxes = np.array([area.box for area in trial.areas], dtype=np.float64).reshape(-1, 4)
-    flags = ["several-clicks"] if len(trial.clicks) > 1 else []
-    click = int(slot_of_points(boxes, trial.clicks.x[:1], trial.clicks.y[:1])[0])
+    chosen, end, dialogs, flags = _choice(trial, rules.truth)
+    click = int(slot_of_points(boxes, trial.clicks.x[chosen : chosen + 1], trial.clicks.y[chosen : chosen + 1])[0])
     if click < 0:
-        click = nearest_slot(boxes, click_x, click_y)
+        click = nearest_slot(boxes, float(trial.clicks.x[chosen]), float(trial.clicks.y[chosen]))
         flags.append("click-beside-slot")
     if click < 0:
         return OUTSIDE
@@ -138,15 +179,26 @@ def build_session(trial: Trial, rules: Rules) -> Session | str:
     start = 0.0
     kept = np.ones(len(boxes), dtype=bool)
     if not rules.whole_page:
-        scrolls = trial.scrolls.until(click_t)
+        scrolls = trial.scrolls.until(end)
         top = round(float(scrolls.y[-1])) if len(scrolls) else 0
-        start = last_pause(scrolls.t, click_t)
+        start = last_pause(scrolls.t, end)
         kept = slots_in_view(boxes, top, trial.viewport[1])
         if not kept[click]:
             flags.append("clicked-slot-mostly-hidden")
         kept[click] = True
     order = np.flatnonzero(kept)
-    gaze = gaze_per_slot(trial, boxes, start, click_t)[order]
+    place = np.full(len(boxes) + 1, -1)  # the last one is for points in no box
+    place[order] = np.arange(len(order))
+    fixations, cursor = trial.fixations, trial.cursor
+    if rules.truth == 1:
+        looks, stays = whole_fixations(fixations, start, end), whole_positions(cursor, start, end)
+    else:
+        times = open_times(start, end, dialogs)
+        looks = clipped(fixations.end - fixations.duration, fixations.end, times)
+        stays = clipped(cursor.t, np.append(cursor.t[1:], np.inf)[: len(cursor)], times)
+    looked_at = place[slot_of_points(boxes, fixations.x[looks[0]], fixations.y[looks[0]])]
+    pointed_at = place[slot_of_points(boxes, cursor.x[stays[0]], cursor.y[stays[0]])]
+    gaze = time_per_slot(looked_at, looks[2], len(order))
     if len(order) < 2:
         return FEW_SLOTS
     if not gaze.sum() > 0:
@@ -166,10 +218,22 @@ def build_session(trial: Trial, rules: Rules) -> Session | str:
         profile=f"Search query: {trial.query}",
         slots=slots,
         gaze_ms=gaze,
-        cursor_ms=cursor_per_slot(trial.cursor, boxes, start, click_t)[order],
-        click=int(np.flatnonzero(order == click)[0]),
+        cursor_ms=time_per_slot(pointed_at, stays[2], len(order)),
+        click=int(place[click]),
         flags=tuple(flags),
+        fixations=tuple(map(Fixation, looked_at.tolist(), (looks[1] - start).tolist(), looks[2].tolist())),
     )
+
+
+def _choice(trial: Trial, truth: int) -> tuple[int, float, list[tuple[float, float]], list[str]]:
+    """Return which click is the choice, the end of the window, the dialogs (from, to) and flags."""
+    several = len(trial.clicks) > 1
+    if truth == 1:
+        return 0, float(trial.clicks.t[0]), [], ["several-clicks"] if several else []
+    pressed, estimated = presses(trial)
+    flags = [name for name, raised in (("reconsidered", several), ("press-estimated", estimated)) if raised]
+    dialogs = list(zip(pressed.tolist(), trial.clicks.t.tolist(), strict=True))
+    return len(trial.clicks) - 1, float(pressed[-1]), dialogs, flags
 
 
 def _screen(

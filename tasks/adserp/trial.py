@@ -98,6 +98,14 @@ class Fixations:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Buttons:
+    """When the mouse button went down and up, milliseconds since the load, each in no particular order."""
+
+    down: Floats
+    up: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """One user on one result page.
 
@@ -111,9 +119,10 @@ class Trial:
         clicks: Click events.
         viewport: Width and height of the visible part of the page.
         screenshot: The full page.
+        buttons: Button events; None in the replay layout, which holds none.
         page: The full page decoded, where reading had to decode it anyway.
         source: The file that a message about this trial names.
-        notes: Oddities that were mended in reading, such as repeated mouse rows.
+        notes: What was left out in reading, such as repeated mouse rows.
     """
 
     trial_id: str
@@ -126,6 +135,7 @@ class Trial:
     viewport: tuple[int, int]
     screenshot: ScreenImage
     source: Path
+    buttons: Buttons | None = None
     page: Image | None = None
     notes: tuple[str, ...] = ()
 

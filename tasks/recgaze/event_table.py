@@ -44,6 +44,9 @@ PLACE_COLUMNS = {f"{kind}_AOI_{place}": limit for kind in KINDS for place, limit
 COLUMNS = (*TEXT_COLUMNS, *NUMBER_COLUMNS, *PLACE_COLUMNS)
 
 
+_GRID = 2.0**30
+"""Fixations are kept to 1 / _GRID ms: sums of such numbers are exact, in whatever order they are taken."""
+
 # What the CSV parser takes for a number; Python's float would also take 1_000 and digits of other scripts.
 _NUMBER = re.compile(r"[ \t]*[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf(inity)?)[ \t]*", re.IGNORECASE)
 
@@ -131,6 +134,9 @@ def read_events(path: Path) -> EventTable:
     def pointings(kind: str) -> Pointings:
         carousel, position = (places[f"{kind}_AOI_{place}"] for place in PLACES)
         return Pointings(numbers.get(f"{kind}_Duration"), carousel, position)
+
+    with np.errstate(over="ignore"):
+        numbers["Fixation_Duration"] = np.rint(numbers["Fixation_Duration"] * _GRID) / _GRID
 
     events = EventTable(
         path=path,

@@ -14,12 +14,13 @@ Conventions where the page leaves room:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from tasks.recgaze.event_table import Bools, EventTable, Floats, Ints, Pointings
+from tasks.types import Fixation
 
 ROWS, COLUMNS, PAGES = 3, 5, 3
 N_SLOTS = ROWS * COLUMNS
@@ -38,7 +39,7 @@ REASONS = (DIRECT_SEARCH, NO_FIXATION, BELOW, NO_CLICK, NOT_A_FILM, NO_PLACE, NO
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Visit:
+class Recording:
     """One kept session before its films are looked up.
 
     Attributes:
@@ -49,7 +50,8 @@ class Visit:
         gaze_ms: Shape (15,), milliseconds.
         cursor_ms: Shape (15,), milliseconds.
         click: Slot of the click, 0..14.
-        flags: ``swiped``, ``several-film-clicks``, ``page-mismatch``.
+        flags: ``swiped``, ``several-film-clicks``, ``page-mismatch``, ``accident``.
+        fixations: In time order; start from the first event of the session.
     """
 
     user: str
@@ -60,6 +62,7 @@ class Visit:
     cursor_ms: Floats
     click: int
     flags: tuple[str, ...]
+    fixations: tuple[Fixation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +70,14 @@ class Selection:
     """What the session rule leaves.
 
     Attributes:
-        visits: The kept sessions ordered by (UserID, TaskID) as text.
+        recordings: The kept sessions ordered by (UserID, TaskID) as text.
         read: Number of (UserID, TaskID) pairs in the file.
         dropped: Reason -> number of sessions; the first reason that applies, in the order of ``REASONS``.
         rule_users: The user of every session that the rule of ``recgaze`` keeps, in the same order; for
             ``recgaze-visible`` a few of those sessions have no dwell left and are dropped.
     """
 
-    visits: tuple[Visit, ...]
+    recordings: tuple[Recording, ...]
     read: int
     dropped: Mapping[str, int]
     rule_users: tuple[str, ...]
@@ -128,8 +131,9 @@ def select_sessions(events: EventTable, visible: bool = False) -> Selection:
     order = sorted(np.flatnonzero(by_rule).tolist(), key=lambda s: (events.users[users[s]], events.tasks[tasks[s]]))
     film_clicks = np.bincount(session[click_film], minlength=n)
     flags = {"swiped": swiped, "several-film-clicks": film_clicks > 1, "page-mismatch": mismatch}
-    visits = tuple(
-        Visit(
+    looks = _fixations(events, session, first_pages if not visible else pages, n)
+    recordings = tuple(
+        Recording(
             user=events.users[users[s]],
             task=events.tasks[tasks[s]],
             task_number=int(events.task_number[first_row[s]]),
@@ -138,12 +142,13 @@ def select_sessions(events: EventTable, visible: bool = False) -> Selection:
             cursor_ms=cursor[s],
             click=int((carousel[s] - 1) * COLUMNS + (position[s] - 1) % COLUMNS),
             flags=tuple(name for name, raised in flags.items() if raised[s]),
+            fixations=looks(s),
         )
         for s in order
         if not failed[s]
     )
     dropped = {reason: int(count) for reason, count in zip(REASONS, counts, strict=True) if count}
-    return Selection(visits, n, dropped, tuple(events.users[users[s]] for s in order))
+    return Selection(recordings, n, dropped, tuple(events.users[users[s]] for s in order))
 
 
 def _group(events: EventTable) -> tuple[Ints, Ints]:
@@ -200,17 +205,44 @@ def _show_clicked_film(pages: Ints, carousel: Ints, position: Ints) -> Bools:
 
 def _dwell(pointings: Pointings, session: Ints, pages: Ints) -> Floats:
     """Sum durations per slot over the films on ``pages``: shape (sessions, 15), the unit of the file."""
-    duration = _duration(pointings)
-    rows = np.flatnonzero(
-        (pointings.carousel >= 1) & (pointings.carousel <= ROWS) & (pointings.position >= 1) & (duration > 0)
-    )
+    slot, duration = _slots(pointings, session, pages), _duration(pointings)
+    hit = np.flatnonzero((slot >= 0) & (duration > 0))
+    place = session[hit] * N_SLOTS + slot[hit]
+    sums = np.bincount(place, weights=duration[hit], minlength=len(pages) * N_SLOTS)
+    # With no place at all numpy counts in integers, whatever the weights.
+    return sums.astype(np.float64, copy=False).reshape(len(pages), N_SLOTS)
+
+
+def _slots(pointings: Pointings, session: Ints, pages: Ints) -> Ints:
+    """Return the slot of every row's event, -1 where it is on none of the films on ``pages``."""
+    slots = np.full(len(session), -1, dtype=np.int64)
+    rows = np.flatnonzero((pointings.carousel >= 1) & (pointings.carousel <= ROWS) & (pointings.position >= 1))
     line = pointings.carousel[rows].astype(np.int64) - 1
     page, column = np.divmod(pointings.position[rows].astype(np.int64) - 1, COLUMNS)
     on_page = pages[session[rows], line] == page
-    place = (session[rows] * N_SLOTS + line * COLUMNS + column)[on_page]
-    sums = np.bincount(place, weights=duration[rows][on_page], minlength=len(pages) * N_SLOTS)
-    # With no place at all numpy counts in integers, whatever the weights.
-    return sums.astype(np.float64, copy=False).reshape(len(pages), N_SLOTS)
+    slots[rows[on_page]] = (line * COLUMNS + column)[on_page]
+    return slots
+
+
+def _fixations(events: EventTable, session: Ints, pages: Ints, n: int) -> Callable[[int], tuple[Fixation, ...]]:
+    """Return what gives a session's fixations in time order; those without a time come last, in the file's order."""
+    duration, slot = _duration(events.fixation), _slots(events.fixation, session, pages)
+    rows = np.flatnonzero(duration > 0)
+    rows = rows[np.lexsort((events.time[rows], session[rows]))]  # NaN sorts last
+    ends = np.cumsum(np.bincount(session[rows], minlength=n))
+    first, last = np.full(n, np.inf), np.full(n, -np.inf)
+    np.fmin.at(first, session, events.time)
+    np.fmax.at(last, session, events.time)
+
+    def of(s: int) -> tuple[Fixation, ...]:
+        own = rows[ends[s - 1] if s else 0 : ends[s]]
+        if not np.isfinite(first[s]):
+            start = np.zeros(len(own))
+        else:
+            start = 1000.0 * (np.where(np.isnan(events.time[own]), last[s], events.time[own]) - first[s])
+        return tuple(map(Fixation, slot[own].tolist(), start.tolist(), duration[own].tolist()))
+
+    return of
 
 
 def _duration(pointings: Pointings) -> Floats:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks.errors import InputError
+from tasks.pictures import decode
+from tasks.types import ScreenImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -78,13 +79,8 @@ def open_poster(path: Path, size: tuple[int, int]) -> Image:
     from PIL import Image as PilImage
     from PIL import ImageOps
 
-    try:
-        with PilImage.open(path) as picture:
-            filled: Image = ImageOps.fit(picture.convert("RGB"), size, PilImage.Resampling.LANCZOS)
-            return filled
-    except (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError) as error:
-        why = getattr(error, "strerror", None) or "it is not a complete image"
-        raise InputError(f"the poster {path} does not open: {why}. Replace the file or take it away.") from error
+    picture = decode(ScreenImage(path=path).encoded(), f"the poster {path}")
+    return ImageOps.fit(picture, size, PilImage.Resampling.LANCZOS)
 
 
 def draw_poster(title: str, year: str, genres: Sequence[str], size: tuple[int, int]) -> Image:

@@ -1,4 +1,4 @@
-"""Reading a RecGaze folder into sessions: films, profiles and screens put together with the visits."""
+"""Reading a RecGaze folder into sessions: films, profiles and screens put together with the recordings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from tasks.definition import Progress, Reading, ReadOptions
 from tasks.errors import InputError, unknown_name
 from tasks.recgaze.event_table import EventTable, read_events, row_number
-from tasks.recgaze.events import COLUMNS, N_SLOTS, ROWS, Selection, Visit, select_sessions
+from tasks.recgaze.events import COLUMNS, N_SLOTS, ROWS, Recording, Selection, select_sessions
 from tasks.recgaze.files import EVENTS, USERS, Catalogue, check_folder, read_catalogue, read_profiles
 from tasks.types import ScreenImage, Session, Slot
 
@@ -59,18 +59,18 @@ def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool =
     selection = select_sessions(events, visible)
     size = options.size or (SAMPLE_SIZE if options.simulated else PUBLISHED_SIZE)
     states: dict[Screen, ScreenState] = {}
-    for visit in selection.visits:
-        if _screen(visit) not in states:
-            states[_screen(visit)] = screen_state(visit, catalogue)
+    for recording in selection.recordings:
+        if _screen(recording) not in states:
+            states[_screen(recording)] = screen_state(recording, catalogue)
     images = _draw(states, size, options, progress)
-    sessions = _sessions(selection.visits, states, images, profile_of, size)
+    sessions = _sessions(selection.recordings, states, images, profile_of, size)
     notes = [] if options.simulated else [published_counts_note(selection.rule_users), *_unit_notes(events)]
     notes += _recording_notes(events, selection) + [_poster_note(states.values(), options)]
     return Reading(sessions=sessions, read=selection.read, dropped=dict(selection.dropped), notes=notes)
 
 
-def screen_state(visit: Visit, catalogue: Catalogue) -> ScreenState:
-    """Return the 3 x 5 films and the carousel titles on the screen at the click of ``visit``.
+def screen_state(recording: Recording, catalogue: Catalogue) -> ScreenState:
+    """Return the 3 x 5 films and the carousel titles on the screen at the click of ``recording``.
 
     Raises:
         InputError: A film that was on the screen is not in ``item_features.csv``.
@@ -78,17 +78,17 @@ def screen_state(visit: Visit, catalogue: Catalogue) -> ScreenState:
     from tasks.recgaze.render import ScreenState
 
     rows = []
-    for carousel, page in enumerate(visit.pages, start=1):
+    for carousel, page in enumerate(recording.pages, start=1):
         films = []
         for position in range(page * COLUMNS + 1, (page + 1) * COLUMNS + 1):
-            film = catalogue.films.get((visit.task_number, carousel, position))
+            film = catalogue.films.get((recording.task_number, carousel, position))
             if film is None:
                 raise InputError(
-                    f"{catalogue.path} has no film for TaskID {visit.task_number}, carousel {carousel}, position "
-                    f"{position}, which session {visit.user}-{visit.task} shows. Add the row."
+                    f"{catalogue.path} has no film for TaskID {recording.task_number}, carousel {carousel}, position "
+                    f"{position}, which session {recording.user}-{recording.task} shows. Add the row."
                 )
             films.append(film)
-        rows.append((catalogue.genres[visit.task_number, carousel], tuple(films)))
+        rows.append((catalogue.genres[recording.task_number, carousel], tuple(films)))
     return ScreenState(tuple(rows))
 
 
@@ -126,12 +126,12 @@ def _profiles_of_events(events: EventTable, profiles: Mapping[str, str], path: P
     return found
 
 
-def _screen(visit: Visit) -> Screen:
-    return visit.task_number, visit.pages
+def _screen(recording: Recording) -> Screen:
+    return recording.task_number, recording.pages
 
 
 def _sessions(
-    visits: Sequence[Visit],
+    recordings: Sequence[Recording],
     states: Mapping[Screen, ScreenState],
     images: Mapping[Screen, ScreenImage],
     profile_of: Mapping[str, str],
@@ -148,18 +148,19 @@ def _sessions(
         )
     return [
         Session(
-            session_id=f"{visit.user}-{visit.task}",
-            user=visit.user,
-            screen=str(visit.task_number),  # one name for one screen, however the row writes its number
-            image=images.get(_screen(visit)),
-            profile=profile_of[visit.user],
-            slots=slots_of[_screen(visit)],
-            gaze_ms=visit.gaze_ms,
-            cursor_ms=visit.cursor_ms,
-            click=visit.click,
-            flags=visit.flags,
+            session_id=f"{recording.user}-{recording.task}",
+            user=recording.user,
+            screen=str(recording.task_number),  # one name for one screen, however the row writes its number
+            image=images.get(_screen(recording)),
+            profile=profile_of[recording.user],
+            slots=slots_of[_screen(recording)],
+            gaze_ms=recording.gaze_ms,
+            cursor_ms=recording.cursor_ms,
+            click=recording.click,
+            flags=recording.flags,
+            fixations=recording.fixations,
         )
-        for visit in visits
+        for recording in recordings
     ]
 
 
@@ -188,7 +189,7 @@ def _draw(
 def _recording_notes(events: EventTable, selection: Selection) -> list[str]:
     """Return a line for every oddity that changed how sessions were read."""
     notes = []
-    flags = Counter(flag for visit in selection.visits for flag in visit.flags)
+    flags = Counter(flag for recording in selection.recordings for flag in recording.flags)
     if count := flags["page-mismatch"]:
         notes.append(
             f"sessions that clicked a film on another page than their swipes give: {count} (flag page-mismatch; the "

@@ -17,7 +17,8 @@ from tasks.errors import InputError
 from tasks.prepare import prepare
 
 COLUMNS = (
-    "session_id user screen image profile slots gaze_ms cursor_ms click flags split_loo split_kfold split_unseen_screen"
+    "session_id user screen image profile slots gaze_ms cursor_ms click flags fixations "
+    "split_loo split_kfold split_unseen_screen"
 ).split()
 
 

@@ -126,8 +126,15 @@ def refuses(match, fake, folder):
     assert "\n" not in str(caught.value)
 
 
+def without_digests(folder):
+    """Make the folder one of format 1, whose ``task.json`` holds no digests of files."""
+    values = json.loads((folder / "task.json").read_text())
+    (folder / "task.json").write_text(json.dumps(values | {"format": 1, "files": {}}))
+
+
 def rewrite(folder, change):
-    """Apply ``change`` to the rows of the only shard."""
+    """Apply ``change`` to the rows of the only shard; nothing but the digests of the splits can tell."""
+    without_digests(folder)
     path = folder / "data/fake-00000-of-00001.parquet"
     table = pq.read_table(path)
     rows = table.to_pylist()
@@ -137,7 +144,7 @@ def rewrite(folder, change):
 
 def change_task_json(folder, **values):
     path = folder / "task.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1} | values))
 
 
 def test_another_task_or_version(fake, folder):
@@ -146,11 +153,14 @@ def test_another_task_or_version(fake, folder):
     change_task_json(folder, name="other")
     refuses("holds the prepared task other, not fake", fake, folder)
     change_task_json(folder, format=99)
-    refuses("task.json is of format 99; this version reads 1", fake, folder)
+    refuses("task.json is of format 99; this version reads 2", fake, folder)
 
 
 def test_damaged_task_json(fake, folder):
     values = json.loads((folder / "task.json").read_text())
+    (folder / "task.json").write_text(json.dumps(values | {"notice": ""} | {"notes": ["changed"]}))
+    refuses("task.json is not the file that was written", fake, folder)
+    values["format"] = 1
     (folder / "task.json").write_text(json.dumps({k: v for k, v in values.items() if k != "digests"}))
     refuses("lacks 'digests'", fake, folder)
     (folder / "task.json").write_text(json.dumps(values | {"statistics": {"users": 3}}))
@@ -191,6 +201,7 @@ def test_values_that_are_none(fake, folder, values):
 
 
 def test_missing_or_broken_data_files(fake, folder):
+    without_digests(folder)
     shard = folder / "data/fake-00000-of-00001.parquet"
     shutil.copy(shard, folder / "data/fake-00000-of-00002.parquet")
     refuses("has 2 data files, which is not all", fake, folder)
@@ -201,11 +212,56 @@ def test_missing_or_broken_data_files(fake, folder):
 
 
 def test_a_shard_that_is_not_parquet_or_has_other_columns(fake, folder):
+    without_digests(folder)
     shard = folder / "data/fake-00000-of-00001.parquet"
     pq.write_table(pq.read_table(shard).drop_columns(["slots"]), shard)
     refuses("does not have the columns", fake, folder)
     shard.write_bytes(b"PAR1 no")
     refuses("cannot read the data in", fake, folder)
+
+
+@pytest.mark.parametrize("name", ["data/fake-00000-of-00001.parquet", "screens/s1.png", "README.md", "croissant.json"])
+def test_one_changed_bit_in_any_file_is_noticed(fake, folder, name):
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    refuses(rf"{name} is not the file that was written \(SHA-256\). Prepare the folder again", fake, folder)
+    (folder / name).unlink()
+    refuses(f"cannot read .*{name}: No such file", fake, folder)
+
+
+def test_one_changed_bit_of_a_page_is_noticed_without_the_digests(fake, folder):
+    without_digests(folder)
+    path = folder / "data/fake-00000-of-00001.parquet"
+    data = path.read_bytes()
+    start = data.index(b"\x89PNG")
+    path.write_bytes(data[: start + 30] + bytes([data[start + 30] ^ 1]) + data[start + 31 :])
+    refuses("cannot read the data in", fake, folder)
+
+
+def test_an_image_named_by_its_digest_is_compared_with_it(fake, raw, folder):
+    name = "0123456789abcdef.png"
+    rewrite(folder, lambda rows: rows[0]["image"].update(path=name))
+    with pytest.raises(InputError, match=rf"the image {name} of row 0 is damaged"):
+        open_folder(fake.FAKE, folder).session(0).image.open()
+
+
+def test_a_folder_of_format_1_without_fixations(fake, folder):
+    without_digests(folder)
+    shard = folder / "data/fake-00000-of-00001.parquet"
+    pq.write_table(pq.read_table(shard).drop_columns(["fixations"]), shard)
+    assert open_folder(fake.FAKE, folder).session(3).fixations == ()
+
+
+def test_a_split_without_a_part_is_refused_where_it_is_used(fake, tmp_path):
+    (tmp_path / "raw").mkdir()
+    fake.write_rows(tmp_path / "raw", [(f"u{n}-0", f"u{n}", "s1", "1", "1;2;3") for n in range(2)])
+    summary = prepare(fake.FAKE, tmp_path / "raw", tmp_path / "out")
+    assert "split loo has no test session: it cannot be used" in summary.notes
+    task = open_folder(fake.FAKE, tmp_path / "out")
+    for split, reason in (("loo", "test"), ("kfold", "test"), ("unseen-screen", "training")):
+        with pytest.raises(InputError, match=f"split {split} has no {reason} session"):
+            task.split(split)
 
 
 @pytest.mark.slow

@@ -38,13 +38,13 @@ def visible(material: Material) -> list[Effect]:
 def page_of_click(material: Material) -> list[Effect]:
     """Hold the dwell of ``recgaze-visible`` on the clicked film's page against that on the replayed page."""
     table = read_events(material.recgaze_raw / EVENTS)
-    here = events.select_sessions(table, visible=True).visits
+    here = events.select_sessions(table, visible=True).recordings
 
     def left(pages: events.Ints, carousel: events.Ints, position: events.Ints) -> events.Bools:
         return np.zeros(len(pages), dtype=np.bool_)
 
     with mock.patch.object(events, "_show_clicked_film", left):
-        there = {(v.user, v.task): v for v in events.select_sessions(table, visible=True).visits}
+        there = {(v.user, v.task): v for v in events.select_sessions(table, visible=True).recordings}
     turned = [v for v in here if "page-mismatch" in v.flags]
     on_click = [
         [float(v.gaze_ms[v.click] / v.gaze_ms.sum()) for v in visits]

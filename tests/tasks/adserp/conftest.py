@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.adserp.trial import Area, Fixations, Points, Trial
+from tasks.adserp.trial import Area, Buttons, Fixations, Points, Trial
 from tasks.types import ScreenImage
 
 DATA = Path(__file__).parents[3] / ".." / "shared" / "data" / "adserp"
@@ -28,11 +28,12 @@ def _columns(rows: list[tuple[float, ...]], width: int) -> list[np.ndarray]:
 
 @pytest.fixture
 def make_trial(tmp_path):
-    """Build a trial from plain rows; the page is white, 1280 x 2400."""
+    """Build a trial from plain rows; the page is white, 1280 x 2400. A click without a release before it is one."""
     image = tmp_path / "page.png"
     Image.new("RGB", (1280, 2400), "white").save(image)
 
-    def make(areas, fixations=(), cursor=(), scrolls=(), clicks=()) -> Trial:
+    def make(areas, fixations=(), cursor=(), scrolls=(), clicks=(), up=None, down=(), replay=False) -> Trial:
+        up = [t for t, _, _ in clicks] if up is None else up
         return Trial(
             trial_id="p001-b1-t1",
             query="buy tea kettle",
@@ -44,6 +45,7 @@ def make_trial(tmp_path):
             viewport=(1280, 1023),
             screenshot=ScreenImage(path=image),
             source=tmp_path / "trial.json",
+            buttons=None if replay else Buttons(np.array(down, float), np.array(up, float)),
         )
 
     return make

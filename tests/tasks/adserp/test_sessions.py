@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.adserp import sessions
 from tasks.adserp.sessions import Rules, build_session, last_pause, nearest_slot, slot_of_points, slots_in_view
-from tasks.adserp.trial import Points
+from tasks.visits import visits
 
 COLUMN = [
     ("native_ad", (162, 100, 702, 200)),
@@ -69,25 +71,55 @@ def test_half_the_height_in_view_is_enough():
     assert slots_in_view(boxes, 100, 1023).tolist() == [True, False, True, False]
 
 
-def test_a_cursor_position_lasts_until_the_next_event_and_the_last_until_the_click():
-    boxes = np.array([box for _, box in COLUMN], float)
-    cursor = Points(*np.array([[0, 200, 150], [100, 200, 350], [250, 5, 5], [600, 200, 150]], float).T)
-    assert sessions.cursor_per_slot(cursor, boxes, 0, 1000).tolist() == [100 + 400, 150, 0]
-    assert sessions.cursor_per_slot(cursor, boxes, 50, 1000).tolist() == [400, 150, 0]  # the first is before the start
-    assert sessions.cursor_per_slot(cursor, boxes, 0, 300).tolist() == [100, 150, 0]
+CURSOR = [(0, 200, 150), (100, 200, 350), (250, 5, 5), (600, 200, 150)]
 
 
-def test_a_fixation_counts_whole_if_it_ended_by_the_click(make_trial):
-    session = build_session(
-        make_trial(
-            COLUMN,
-            fixations=[(100, 200, 150, 5000), (700, 200, 350, 70), (1000, 200, 1250, 30), (1001, 200, 350, 999)],
-            clicks=[(1000, 200, 350)],
-        ),
-        PAGE,
-    )
-    assert session.gaze_ms.tolist() == [5000, 70, 30]
+@pytest.mark.parametrize(
+    ("truth", "scrolls", "expected"),
+    [
+        (1, [], [100 + 400, 150, 0]),
+        (2, [], [100 + 300, 150, 0]),  # until the press at 900
+        (1, [(50, 0), (60, 0)], [400, 150, 0]),  # the first position is from before the last pause
+        (2, [(50, 0), (60, 0)], [40 + 300, 150, 0]),  # its part inside the pause counts
+    ],
+)
+def test_a_cursor_position_lasts_until_the_next_event_and_the_last_until_the_end(make_trial, truth, scrolls, expected):
+    trial = make_trial(COLUMN, [(500, 200, 150, 80)], CURSOR, scrolls, [(1000, 200, 350)], up=[900])
+    trial = replace(trial, viewport=(1280, 3000))
+    assert build_session(trial, replace(VIEW, truth=truth)).cursor_ms.tolist() == expected
+
+
+LOOKS = [(100, 200, 150, 5000), (700, 200, 350, 70), (1000, 200, 1250, 130), (1001, 200, 350, 999)]
+
+
+def test_a_fixation_counts_for_its_part_inside_the_window(make_trial):
+    session = build_session(make_trial(COLUMN, LOOKS, clicks=[(1000, 200, 350)], up=[900]), PAGE)
+    assert session.gaze_ms.tolist() == [100, 70 + 898, 30]
     assert (session.click, session.flags) == (1, ())
+    assert session.fixations == ((0, 0, 100), (1, 2, 898), (1, 630, 70), (2, 870, 30))
+    assert visits(session) == ((0, 0, 100), (1, 2, 968), (2, 870, 30))
+
+
+def test_in_version_1_a_fixation_counts_whole_if_it_ended_by_the_click(make_trial):
+    session = build_session(make_trial(COLUMN, LOOKS, clicks=[(1000, 200, 350)], up=[900]), replace(PAGE, truth=1))
+    assert session.gaze_ms.tolist() == [5000, 70, 130]
+    assert session.fixations == ((0, -4900, 5000), (1, 630, 70), (2, 870, 130))
+
+
+def test_time_inside_a_dialog_counts_for_nothing(make_trial):
+    trial = make_trial(
+        COLUMN,
+        # one fixation before, across and after the dismissed dialog from 500 to 1500, and one in it
+        [(400, 200, 150, 50), (1700, 200, 350, 1400), (1200, 200, 1250, 300), (2300, 200, 1250, 100)],
+        cursor=[(450, 200, 150)],
+        clicks=[(1500, 200, 150), (2600, 200, 1250)],
+        up=[500, 2400],
+    )
+    session = build_session(trial, PAGE)
+    assert session.gaze_ms.tolist() == [50, 200 + 200, 100]
+    assert session.cursor_ms.tolist() == [50 + 900, 0, 0]  # the dismissal at 1500 is a pointer position too
+    assert (session.click, session.flags) == (2, ("reconsidered",))
+    assert session.fixations == ((1, 300, 200), (0, 350, 50), (1, 1500, 200), (2, 2200, 100))
 
 
 def test_only_the_last_pause_and_the_view_count_at_the_click(make_trial):
@@ -102,13 +134,15 @@ def test_only_the_last_pause_and_the_view_count_at_the_click(make_trial):
     # the view is 250..1273: the ad is out of it, 73 of 100 rows of the last result are in
     assert [slot.box for slot in session.slots] == [(162, 50, 748, 150), (162, 950, 748, 1023)]
     assert [slot.label for slot in session.slots] == ["1", "2"]
-    assert session.gaze_ms.tolist() == [60, 60]
-    assert session.cursor_ms.tolist() == [0, 500]
+    assert session.gaze_ms.tolist() == [60, 40]
+    assert session.cursor_ms.tolist() == [50, 500]
     assert session.click == 1
     assert session.profile == "Search query: buy tea kettle"
     assert (session.user, session.screen) == ("p001", "buy tea kettle")
     page = build_session(trial, PAGE)
     assert page.gaze_ms.tolist() == [0, 110, 60]
+    old = build_session(trial, replace(VIEW, truth=1))
+    assert (old.gaze_ms.tolist(), old.cursor_ms.tolist()) == ([60, 60], [0, 500])
     assert page.cursor_ms.tolist() == [0, 500, 500]
 
 
@@ -119,9 +153,10 @@ def test_the_clicked_slot_is_kept_though_hardly_in_view(make_trial):
     assert (session.click, session.flags) == (1, ("clicked-slot-mostly-hidden",))
 
 
-def test_the_first_click_counts_and_several_are_flagged(make_trial):
+def test_the_last_click_counts_in_version_1_the_first(make_trial):
     trial = make_trial(COLUMN, [(500, 200, 150, 80)], clicks=[(1000, 200, 150), (1200, 200, 350)])
-    session = build_session(trial, PAGE)
+    assert (build_session(trial, PAGE).click, build_session(trial, PAGE).flags) == (1, ("reconsidered",))
+    session = build_session(trial, replace(PAGE, truth=1))
     assert (session.click, session.flags) == (0, ("several-clicks",))
 
 
@@ -145,5 +180,6 @@ def test_reasons_to_drop_a_trial(make_trial):
 
 
 def test_a_fixation_that_ended_before_the_load_is_not_on_this_page(make_trial):
-    trial = make_trial(COLUMN, [(-1, 200, 150, 80), (0, 200, 350, 40)], clicks=[(1000, 200, 150)])
-    assert build_session(trial, PAGE).gaze_ms.tolist() == [0, 40, 0]
+    trial = make_trial(COLUMN, [(-1, 200, 150, 80), (5, 200, 350, 40)], clicks=[(1000, 200, 150)])
+    assert build_session(trial, PAGE).gaze_ms.tolist() == [0, 5, 0]
+    assert build_session(trial, replace(PAGE, truth=1)).gaze_ms.tolist() == [0, 40, 0]

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.recgaze.event_table import read_events
-from tasks.recgaze.events import Visit, select_sessions
+from tasks.recgaze.events import Recording, select_sessions
 from tests.tasks.recgaze.raw_folder import HEADER, aoi, click, cursor, event, fixation, swipe, write_csv
 
 Row = dict[str, object]
@@ -89,12 +89,12 @@ def random_rows(seed: int, n: int) -> list[Row]:
     return rows
 
 
-def visits_of(folder, rows: Sequence[Row], visible: bool) -> tuple[dict[str, Visit], int, int]:
+def visits_of(folder, rows: Sequence[Row], visible: bool) -> tuple[dict[str, Recording], int, int]:
     path = folder / "summary_feedback.csv"
     write_csv(path, HEADER, [[row[name] for name in HEADER] for row in rows])
     selection = select_sessions(read_events(path), visible)
     return (
-        {f"{visit.user}-{visit.task}": visit for visit in selection.visits},
+        {f"{visit.user}-{visit.task}": visit for visit in selection.recordings},
         selection.read,
         sum(selection.dropped.values()),
     )

@@ -301,9 +301,9 @@ def test_the_loader_keeps_the_same_sessions(full: Path, kept: Kept):
     events = pytest.importorskip("tasks.recgaze.events")
     table = pytest.importorskip("tasks.recgaze.event_table")
     selection = events.select_sessions(table.read_events(full / "summary_feedback.csv"))
-    assert [(v.user, v.task_number) for v in selection.visits] == list(zip(kept.users, kept.tasks, strict=True))
-    assert np.allclose([v.gaze_ms for v in selection.visits], kept.gaze)
-    assert [v.click for v in selection.visits] == kept.click.tolist()
+    assert [(v.user, v.task_number) for v in selection.recordings] == list(zip(kept.users, kept.tasks, strict=True))
+    assert np.allclose([v.gaze_ms for v in selection.recordings], kept.gaze)
+    assert [v.click for v in selection.recordings] == kept.click.tolist()
     assert len(selection.dropped) >= 6, "sessions fail for several reasons"
 
 

@@ -1,0 +1,79 @@
+"""When a result was pressed: the confirmation dialog that a trial's clicks ended (PROTOCOL section 3, version 2).
+
+Every press on a result opened a dialog at the top centre of the window. The logged ``click`` is its dismissal, 0.9 to
+3.7 s after the press; in between people looked at the dialog. No document names the dialog: it is inferred from the
+button events of the raw layout and from where people looked.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.adserp.trial import Fixations, Floats, Points, Trial
+
+ZONE = (520.0, 900.0, -80.0, 300.0)
+"""x from and to, y from and to, in window coordinates (screenshot pixels), edges excluded: where the dialog is."""
+LONGEST_MS = 3500.0
+REACTION_MS = 300.0
+USUAL_MS = 1500.0
+
+
+def presses(trial: Trial) -> tuple[Floats, bool]:
+    """Return when each click's result was pressed, and whether a press is an estimate.
+
+    Args:
+        trial: A trial with at least one click.
+
+    Returns:
+        Milliseconds since the load, shape of ``trial.clicks.t``, each at most its click; and True if a button event
+        was missing, as always in the replay layout.
+    """
+    found, estimated = [], False
+    before = -np.inf
+    for click in trial.clicks.t.tolist():
+        if trial.buttons is None:
+            found.append(estimate(trial.fixations, trial.cursor, trial.scrolls, click, before))
+            estimated = True
+        else:
+            ups, downs = (t[(t > before) & (t <= click)] for t in (trial.buttons.up, trial.buttons.down))
+            last = ups if len(ups) else downs
+            found.append(float(last.max()) if len(last) else click)
+            estimated |= not len(ups)
+        before = click
+    return np.array(found), estimated
+
+
+def estimate(fixations: Fixations, cursor: Points, scrolls: Points, click: float, before: float = -np.inf) -> float:
+    """Estimate when the press that ended in a click was, from the eyes and the last movement of the hand.
+
+    The dialog opened at the first fixation on its zone from which on at least half of the fixation time is there; the
+    press was ``REACTION_MS`` before. Without such a fixation it was ``USUAL_MS`` before the click. It was not before
+    the last mouse or scroll event before the click, nor before the click before it.
+
+    Args:
+        fixations: Fixations of the trial.
+        cursor: Pointer positions.
+        scrolls: Scroll events.
+        click: Time of the click, milliseconds since the load.
+        before: Time of the click before it, if there is one.
+    """
+    start = fixations.end - fixations.duration
+    rows = np.flatnonzero((fixations.end <= click) & (start >= click - LONGEST_MS) & (start >= before))
+    rows = rows[np.argsort(start[rows], kind="stable")]
+    hit = _in_zone(fixations, scrolls)[rows]
+    time = fixations.duration[rows]
+    in_zone, in_all = (np.cumsum(ms[::-1])[::-1] for ms in (time * hit, time))
+    opens = np.flatnonzero(hit & (2 * in_zone >= in_all))
+    press = float(start[rows[opens[0]]]) - REACTION_MS if opens.size else click - USUAL_MS
+    hand = np.concatenate((cursor.t, scrolls.t))
+    return float(max(press, before, hand[hand < click].max(initial=-np.inf)))
+
+
+def _in_zone(fixations: Fixations, scrolls: Points) -> NDArray[np.bool_]:
+    """Return which fixations are where the dialog would be, given the scroll position at their end."""
+    tops = np.append(0.0, scrolls.y)
+    y = fixations.y - tops[np.searchsorted(scrolls.t, fixations.end, side="right")]
+    x0, x1, y0, y1 = ZONE
+    inside: NDArray[np.bool_] = (x0 < fixations.x) & (fixations.x < x1) & (y0 < y) & (y < y1)
+    return inside

@@ -1,0 +1,83 @@
+"""Opening pictures: the one place where the suite decodes an image, whatever its format."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_EVEN = 3
+"""Compression leaves this much between the darkest and the brightest value of a channel in a page of one colour."""
+
+
+def decode(data: bytes, what: str) -> Image:
+    """Return an encoded picture as RGB, the way up that it is meant to be seen.
+
+    The first frame of an animation, turned as its EXIF orientation says; 16 bits and floating point scaled to 8 bits;
+    transparent parts on white.
+
+    Args:
+        data: The encoded picture.
+        what: The picture in a message, such as ``the poster p.jpg``.
+
+    Raises:
+        InputError: It is not a complete picture.
+    """
+    from PIL import Image as PilImage
+    from PIL import ImageOps
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PilImage.DecompressionBombWarning)  # long pages are large
+            with PilImage.open(io.BytesIO(data)) as picture:
+                picture.load()
+                turned = ImageOps.exif_transpose(picture)
+        return _on_white(turned)
+    except (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError) as error:
+        raise InputError(f"{what} does not open: {error}. Replace the file.") from error
+
+
+def _on_white(picture: Image) -> Image:
+    """Return a picture of any mode as RGB, what is transparent on white."""
+    from PIL import Image as PilImage
+
+    if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
+        picture = _eight_bits(picture)
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    picture = picture.convert("RGBA")
+    white = PilImage.new("RGBA", picture.size, "white")
+    return PilImage.alpha_composite(white, picture).convert("RGB")
+
+
+def _eight_bits(picture: Image) -> Image:
+    """Return a grey picture of 16 or 32 bits, or of floating point, in 8 bits.
+
+    Integers run from 0 to 65535, floating point from 0 to 1 or, where a value is larger, to 255.
+    """
+    from PIL import Image as PilImage
+
+    values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
+    if picture.mode == "F":
+        full = 1.0 if values.max(initial=0.0) <= 1.0 else 255.0
+    else:
+        full = 65535.0
+    return PilImage.fromarray(np.clip(np.rint(values * (255.0 / full)), 0, 255).astype(np.uint8))
+
+
+def one_colour(picture: Image) -> str:
+    """Return ``blank``, ``black`` or ``of one colour`` for an RGB picture that shows nothing else, or an empty text."""
+    bands = picture.getextrema()
+    ranges = [(float(low), float(high)) for low, high in bands]  # type: ignore[misc]
+    if any(high - low > _EVEN for low, high in ranges):
+        return ""
+    if all(low >= 255 - _EVEN for low, _ in ranges):
+        return "blank"
+    return "black" if all(high <= _EVEN for _, high in ranges) else "of one colour"

@@ -11,9 +11,9 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from benchmark.metrics import names as metric_names
-from leaderboard import board_stress
+from benchmark.stress import measures
 from leaderboard.board_files import Board
-from leaderboard.entries import ResultRecord
+from leaderboard.entries import LAYOUT, RELABEL, TRUE_LABEL, WRONG_LABEL, ResultRecord
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,14 +23,21 @@ if TYPE_CHECKING:
 FOLDER = "added"
 """Where the files of single columns are."""
 
+MEASURED = (RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL)
+"""Conditions whose predictions are compared with those on the session as it was seen."""
+
+PREFIX = "stress_"
+STRESS_COLUMNS = tuple(PREFIX + name for name in (*measures.FOLLOWING, measures.OFFERED))
+"""Columns that say what a prediction under a condition went with; NaN where they do not apply."""
+
 KEYS = ("condition", "seed", "session_id")
 """What identifies a row of scores."""
 
 
 def columns(record: ResultRecord) -> tuple[str, ...]:
     """Return the columns that this version of the suite computes for a result."""
-    measured = set(record.conditions) & set(board_stress.MEASURED)
-    return (*metric_names(), *(board_stress.COLUMNS if measured else ()))
+    measured = set(record.conditions) & set(MEASURED)
+    return (*metric_names(), *(STRESS_COLUMNS if measured else ()))
 
 
 def column_file(result: str, column: str) -> str:

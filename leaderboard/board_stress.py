@@ -15,6 +15,7 @@ from benchmark.metrics import names as metric_names
 from benchmark.stress import conditions as published
 from benchmark.stress import measures, rows
 from benchmark.stress.records import StressRow
+from leaderboard.board_scores import MEASURED, PREFIX, STRESS_COLUMNS
 from leaderboard.entries import LAYOUT, OWN, RELABEL, SWAPPED, TRUE_LABEL, WRONG_LABEL
 from tasks.errors import InputError
 
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
     from leaderboard.context import TaskContext
     from tasks.task import Task
     from tasks.types import Session
-
-PREFIX = "stress_"
-COLUMNS = tuple(PREFIX + name for name in (*measures.FOLLOWING, measures.OFFERED))
-"""The columns of a score table that hold what a prediction under a condition went with; NaN where it does not apply."""
-
-MEASURED = (RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL)
-"""Conditions whose predictions are compared with those on the session as it was seen."""
 
 _CONDITION = {SWAPPED: published.SWAP_USERS}
 """Condition on the board -> condition of the stress tests, where the two have different names."""
@@ -45,10 +39,10 @@ def measured(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame | None
     Args:
         task: The task.
         split: Name of the split.
-        frame: Canonical predictions, ``scoring.COLUMNS``.
+        frame: Canonical predictions, ``scoring.STRESS_COLUMNS``.
 
     Returns:
-        Columns condition, seed, session_id and ``COLUMNS``.
+        Columns condition, seed, session_id and ``STRESS_COLUMNS``.
 
     Raises:
         InputError: A prediction under a condition has none beside it on the stimuli as they were seen.
@@ -88,7 +82,7 @@ def _values(condition: str, before: Any, after: Any, session: Session, digest: s
 
 
 def with_measures(task: Task, split: str, frame: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return scores with the columns ``COLUMNS`` where there are predictions under conditions, else as they are."""
+    """Return scores, with ``STRESS_COLUMNS`` where there are predictions under conditions."""
     found = measured(task, split, frame)
     if found is None:
         return scores
@@ -110,10 +104,10 @@ def stress_rows(name: str, scores: pa.Table, context: TaskContext) -> list[Stres
     there = set(table["condition"])
     user = dict(zip(context.sessions, context.users, strict=True))
     table["user"] = [user[session] for session in table["session_id"]]
-    for column in COLUMNS:
+    for column in STRESS_COLUMNS:
         if column not in table.columns:
             table[column] = math.nan
-    table = table.rename(columns={column: column.removeprefix(PREFIX) for column in COLUMNS})
+    table = table.rename(columns={column: column.removeprefix(PREFIX) for column in STRESS_COLUMNS})
     named: pd.DataFrame = table.assign(simulator=[_CONDITION.get(c, c) for c in table["condition"]])
     found: list[StressRow] = []
     if RELABEL in there:

@@ -154,7 +154,7 @@ def score(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns condition, seed, fold, session_id, user, failed and one per metric; with predictions under stress
-        conditions also ``stress.COLUMNS``.
+        conditions also ``board_scores.STRESS_COLUMNS``.
     """
     import pandas as pd
 

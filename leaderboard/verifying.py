@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmark.metrics import names as metric_names
 from benchmark.output.units import counted
-from leaderboard import board_scores, board_stress, board_table, references, scoring
+from leaderboard import board_scores, board_table, references, scoring
 from leaderboard.board_files import FOLDERS, MARK, MARKER, Board, unfinished
 from leaderboard.board_scores import KEYS
 from leaderboard.entries import Event, ResultRecord
@@ -168,7 +168,7 @@ def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterat
         wrong = np.flatnonzero((a[column] != b[column]).to_numpy())
         if len(wrong):
             yield _error(where, f"{len(wrong)} scores with another {column} than computed, {_at(a, wrong[0])}.")
-    for metric in [c for c in stored.columns if c in (*metric_names(), *board_stress.COLUMNS)]:
+    for metric in [c for c in stored.columns if c in (*metric_names(), *board_scores.STRESS_COLUMNS)]:
         x, y = (t[metric].to_numpy(dtype=np.float64) for t in (a, b))
         wrong = np.flatnonzero(~((np.abs(x - y) <= scoring.TOLERANCE) | (np.isnan(x) & np.isnan(y))))
         if len(wrong):

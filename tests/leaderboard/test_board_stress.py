@@ -11,7 +11,7 @@ import pytest
 
 from baselines import registry
 from benchmark.stress import conditions as published
-from leaderboard import board_stress, board_table
+from leaderboard import board_scores, board_stress, board_table
 from leaderboard.board_files import Board
 from leaderboard.columns import view
 from leaderboard.entries import LAYOUT, OWN, RELABEL, SWAPPED, TRUE_LABEL, WRONG_LABEL
@@ -99,15 +99,15 @@ def test_the_board_measures_the_predictions_itself(board, mini):
 def test_numbers_are_those_that_the_stress_verb_computes(mini):
     """A simulator's own stress rows and the board's come from the same functions and data."""
     scores = prepare(stressed(mini)).scores.to_pandas()
-    assert set(board_stress.COLUMNS) < set(scores.columns)
+    assert set(board_scores.STRESS_COLUMNS) < set(scores.columns)
     mine = scores[scores["condition"] == RELABEL]
     assert (mine["stress_answer_label"] == 1).all() and (mine["stress_chance"] == 0.25).all()
-    assert scores.loc[scores["condition"] == OWN, list(board_stress.COLUMNS)].isna().all(axis=None)
+    assert scores.loc[scores["condition"] == OWN, list(board_scores.STRESS_COLUMNS)].isna().all(axis=None)
 
 
 def test_a_result_without_conditions_is_stored_as_before(board, mini):
     scores = prepare(candidate("plain", mini)).scores
-    assert not set(board_stress.COLUMNS) & set(scores.column_names)
+    assert not set(board_scores.STRESS_COLUMNS) & set(scores.column_names)
     assert row(board, "plain").stress is None
     assert all(r.stress is None for r in table_of(board).rows if r.record.kind != "submission")
 

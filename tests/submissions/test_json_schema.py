@@ -4,10 +4,7 @@ import math
 
 import pytest
 
-from submissions import strict_yaml
-from submissions.examples import FAULTY, GOOD
-from submissions.json_schema import check_schema, faults, schema, text_values
-from submissions.limits import DEFAULT
+from submissions.json_schema import faults, schema, text_values
 from tests.submissions.builder import metadata
 
 
@@ -83,14 +80,9 @@ def test_several_faults_are_named_at_once(mini):
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 3])
-def test_a_file_that_is_no_mapping(value):
+def test_a_file_that_is_not_a_mapping(value):
     ((place, what, mend),) = faults(value, schema())
     assert place == "" and mend == "Give a mapping."
-
-
-def test_a_schema_that_uses_more_than_is_understood_is_refused():
-    with pytest.raises(ValueError, match="uses oneOf"):
-        check_schema({"properties": {"a": {"oneOf": []}}})
 
 
 def test_every_field_is_described():
@@ -103,16 +95,3 @@ def test_every_field_is_described():
 def test_texts_are_found_everywhere():
     nested = {"a": ["x", {"b": "y"}], "c": 1}
     assert list(text_values(nested)) == [("a", "a"), ("a[0]", "x"), ("a[1].b", "b"), ("a[1].b", "y"), ("c", "c")]
-
-
-def test_it_agrees_with_the_reference_implementation(mini):
-    jsonschema = pytest.importorskip("jsonschema", reason="not needed otherwise")
-    validator = jsonschema.Draft202012Validator(schema())
-    validator.check_schema(schema())
-    for folder, good in ((GOOD, True), (FAULTY, False)):
-        assert validator.is_valid(strict_yaml.load((folder / "submission.yaml").read_bytes(), DEFAULT)) == good
-    changes = [{}, {"format": 2}, {"seeds": [1.5]}, {"seeds": [1.0]}, {"authors": []}, {"x": 1}, {"name": "\u0405"}]
-    changes += [{"link": None}, {"cost": {"A": 1}}, {"digests": {"x": "y"}}, {"attention": None}, {"simulator": {}}]
-    for change in changes:
-        values = {**metadata(mini), **change}
-        assert validator.is_valid(values) == (not list(faults(values, schema()))), change

@@ -13,11 +13,11 @@ from functools import partial
 
 from benchmark.metrics import Metric, all_metrics
 from benchmark.metrics.families import main_metrics
-from benchmark.output.tables import number
+from benchmark.output.numbers import number
+from benchmark.output.text import plain
 from leaderboard.board_table import UNSCORED, BoardTable
 from leaderboard.derived import Normalised, UserEstimate, normalise, personal_gain
 from leaderboard.ranking import Ranking, rank
-from leaderboard.safe_text import plain
 
 HEADLINE = main_metrics()
 """The metrics a table shows first."""

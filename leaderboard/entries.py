@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from leaderboard.safe_text import plain
+from benchmark.output.text import plain
 from tasks.decoding import Count, Sha256, Time, decode, one_of
 from tasks.errors import InputError
 

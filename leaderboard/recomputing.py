@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark.output.text import plain
 from leaderboard import board_scores, references, scoring
 from leaderboard.board_files import Board
 from leaderboard.entries import ResultRecord
-from leaderboard.safe_text import plain
 from leaderboard.submitting import NewResult, PreparedResult, prepare
 from tasks.errors import InputError
 

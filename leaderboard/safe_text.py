@@ -1,50 +1,11 @@
-"""Text that strangers wrote, made safe to print.
-
-The site's templates escape everything themselves; this module is about what escaping does not cover: control
-characters that move a terminal's cursor, marks that reverse the direction of writing, links that run code, and cells
-that a spreadsheet takes for a formula.
-"""
+"""Names, links and notes that strangers wrote, made safe to show."""
 
 from __future__ import annotations
 
 import unicodedata
 from urllib.parse import urlsplit
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_MARKDOWN = str.maketrans(
-    {
-        "\\": "\\\\",
-        "|": "\\|",
-        "*": "\\*",
-        "_": "\\_",
-        "`": "\\`",
-        "[": "\\[",
-        "]": "\\]",
-        "<": "&lt;",
-        ">": "&gt;",
-        "&": "&amp;",
-    }
-)
-
-
-def plain(text: str, limit: int = 200) -> str:
-    """Return ``text`` on one line, without control and format characters, cut at ``limit`` characters."""
-    if not (text.isascii() and text.isprintable()):
-        kept = (c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-        text = "".join(" " if c.isspace() else c for c in kept)
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def markdown(text: str) -> str:
-    """Return ``text`` as Markdown that shows it letter by letter, in a table cell too."""
-    return plain(text).translate(_MARKDOWN)
-
-
-def spreadsheet(text: str) -> str:
-    """Return ``text`` as a CSV cell that no spreadsheet evaluates: a quote goes before what looks like a formula."""
-    line = plain(text)
-    return f"'{line}" if line.startswith(_FORMULA) else line
+from benchmark.output.text import plain
 
 
 def web_link(text: str) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.output.text import plain
 from benchmark.stress.naming import joined
 from leaderboard import board_scores, board_table, references, scoring
 from leaderboard.board_files import Board, BoardStanding
@@ -15,7 +16,7 @@ from leaderboard.board_table import ScoredResult
 from leaderboard.columns import RankedTable, view
 from leaderboard.context import TaskContext, of_task
 from leaderboard.entries import CONDITIONS, Event, Metadata, ReportedRecord, ResultRecord, identity, require_readable
-from leaderboard.safe_text import folded, plain
+from leaderboard.safe_text import folded
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ AWKWARD = "50 % of A&B_{c} #1 $x$ ~a^b \\cmd <i> ≤ ≥ ± − – λ † ↑ �
 """What has a meaning in LaTeX, and the characters beyond ASCII that captions and names hold."""
 
 
-def compiles(body: str, tmp_path: Path) -> str:
-    """Compile a document with ``body`` and return what it prints as text."""
+def compiles(body: str, tmp_path: Path, mode: str = "twocolumn") -> str:
+    """Compile a document with ``body`` and return what LaTeX says."""
     pdflatex = shutil.which("pdflatex")
     if pdflatex is None:
         pytest.skip("there is no pdflatex")
-    document = rf"""\documentclass[10pt,twocolumn]{{article}}
+    document = rf"""\documentclass[10pt,{mode}]{{article}}
 \usepackage[utf8]{{inputenc}}
 \usepackage[T1]{{fontenc}}
 \usepackage{{booktabs,graphicx}}

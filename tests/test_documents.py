@@ -46,19 +46,20 @@ def test_every_example_of_the_guide_is_used_here():
 
 @pytest.mark.slow
 def test_the_metric_shows_up_in_a_table(example, monkeypatch, mini, tmp_path):
-    from benchmark.output import tables
+    from benchmark.output.rendering import render
+    from benchmark.scores import table
 
     monkeypatch.setitem(sys.modules, "benchmark.metrics.sim", example("example_metric", "SIM"))
     monkeypatch.setattr(metrics, "MODULES", (*metrics.MODULES, "sim"))
     metrics.all_metrics.cache_clear()
     try:
         gaze, attention = [[600, 300, 100, 0], [0, 1, 1, 0]], [[0.4, 0.2, 0.2, 0.2], [1, 0, 0, 1]]
-        table = evaluate_sessions(gaze, [0, 1], attention)
-        assert table["SIM"].tolist() == pytest.approx([0.4 + 0.2 + 0.1, 0.0])
+        values = evaluate_sessions(gaze, [0, 1], attention)
+        assert values["SIM"].tolist() == pytest.approx([0.4 + 0.2 + 0.1, 0.0])
         config = RunConfig("mini", simulators=("uniform", "gaze-oracle"), reference="uniform")
         found = run(config, mini, catalogue, tmp_path / "run")
         assert found.simulators[1].metrics["SIM"].mean == pytest.approx(1.0)
-        assert "SIM↑" in tables.terminal(found)
+        assert "SIM↑" in render(table.document(found), "terminal", 300)
     finally:
         monkeypatch.undo()
         metrics.all_metrics.cache_clear()
@@ -162,12 +163,17 @@ def test_the_readme_cites_this_version():
 @pytest.mark.slow
 def test_the_priors_of_the_readmes_table_are_what_is_printed(tmp_path):
     import tasks
-    from benchmark.output import tables
+    from benchmark.output.rendering import render
+    from benchmark.scores import table
 
     [printed] = [b.text for b in blocks("README.md") if b.language == "text" and "conditional-logit" in b.text]
     names = ("uniform", "position-prior", "kind-position-prior", "user-prior", "conditional-logit", "gaze-oracle")
     found = run(RunConfig("recgaze", simulators=names), tasks.load("recgaze", "sample"), catalogue, tmp_path / "run")
-    rows = {line.split()[0]: line.split()[1:] for line in tables.terminal(found).splitlines() if line.strip()}
+    rows = {
+        line.split()[0]: line.split()[1:]
+        for line in render(table.document(found), "terminal", 300).splitlines()
+        if line.strip()
+    }
 
     def numbers(cells: list[str]) -> list[str]:
         return [cell.strip("*†") for cell in cells if cell.strip("*†")]

@@ -1,51 +1,56 @@
-"""An audit as it is printed: a table of findings with the arithmetic, then what was looked at."""
+"""An audit as a document: a table of findings with the arithmetic, then what was looked at."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-import json
 from collections.abc import Sequence
 
 from benchmark.audit.findings import SEVERITIES, Finding, Outcome
 from benchmark.audit.reported import Reported
-from tasks.errors import unknown_name
+from benchmark.output.document import Document, Grid, GridColumn, row
 
-FORMATS = ("table", "markdown", "csv", "json")
+FORMATS = ("terminal", "markdown", "csv", "json")
 
 _HEADERS = ("severity", "check", "where", "metric", "finding", "arithmetic")
-_WIDTHS = (10, 11, 20, 12)
-"""Columns of a printed table that the first four fields may take; the last two share the rest."""
-
-_LEAST = 100
-_DEFAULT = 160
 
 
-def render(reported: Reported, outcomes: Sequence[Outcome], format: str, width: int | None = None) -> str:
-    """Return an audit in one of ``FORMATS``.
+def document(reported: Reported, outcomes: Sequence[Outcome]) -> Document:
+    """Return an audit.
 
     Args:
         reported: What was audited.
         outcomes: What the checks came to.
-        format: ``table`` for the terminal, ``markdown``, ``csv`` (findings, notes in every row), ``json``.
-        width: Characters that a line of a ``table`` may have; None: it is not a terminal.
-
-    Raises:
-        InputError: The format is not known.
     """
-    if format not in FORMATS:
-        raise unknown_name("format", format, FORMATS)
     findings = in_order(outcomes)
-    if format == "json":
-        return _json(reported, outcomes, findings)
-    if format == "csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        notes = "; ".join(reported.notes)
-        writer.writerows([(*_HEADERS, "notes"), *((*_fields(finding), notes) for finding in findings)])
-        return text.getvalue().rstrip("\n")
-    return _page(reported, outcomes, findings, markdown=format == "markdown", width=width)
+    looked = [
+        {"check": o.check, "looks at": o.subject, "checked": o.checked, "found": len(o.findings), "": o.reason}
+        for o in outcomes
+    ]
+    found = Grid(
+        tuple(GridColumn(name, "left", wraps=True) for name in _HEADERS), tuple(row(*_fields(one)) for one in findings)
+    )
+    notes = "; ".join(reported.notes)
+    return Document(
+        title=f"Audit of {reported.source}: {verdict(findings)}",
+        notices=reported.notes,
+        grids=(*([found] if findings else []), Grid.of_records(looked)),
+        csv=lambda: [(*_HEADERS, "notes"), *((*_fields(one), notes) for one in findings)],
+        data=lambda: {
+            "source": reported.source,
+            "notes": list(reported.notes),
+            "findings": [dataclasses.asdict(one) for one in findings],
+            "checks": [
+                {
+                    "check": o.check,
+                    "looks_at": o.subject,
+                    "checked": o.checked,
+                    "found": len(o.findings),
+                    "left_out": o.reason,
+                }
+                for o in outcomes
+            ],
+        },
+    )
 
 
 def in_order(outcomes: Sequence[Outcome]) -> list[Finding]:
@@ -65,43 +70,3 @@ def verdict(findings: Sequence[Finding]) -> str:
 
 def _fields(finding: Finding) -> tuple[str, ...]:
     return finding.severity, finding.check, finding.where, finding.metric, finding.what, finding.arithmetic
-
-
-def _page(
-    reported: Reported, outcomes: Sequence[Outcome], findings: Sequence[Finding], *, markdown: bool, width: int | None
-) -> str:
-    from tabulate import tabulate
-
-    safe = _markdown if markdown else _plain
-    style = "pipe" if markdown else "simple"
-    parts = [f"{'# ' if markdown else ''}Audit of {safe(reported.source)}: {verdict(findings)}"]
-    parts += ["\n".join(f"{'- ' if markdown else 'NOTE: '}{safe(note)}" for note in reported.notes)]
-    if findings:
-        rows = [[safe(text) for text in _fields(finding)] for finding in findings]
-        wide = max(_LEAST, width or _DEFAULT) - sum(_WIDTHS) - 2 * (len(_HEADERS) - 1)
-        shares = [None] * len(_HEADERS) if markdown else [*_WIDTHS, wide - wide * 2 // 5, wide * 2 // 5]
-        parts.append(tabulate(rows, headers=_HEADERS, tablefmt=style, disable_numparse=True, maxcolwidths=shares))
-    looked = [[o.check, o.subject, str(o.checked), str(len(o.findings)), o.reason] for o in outcomes]
-    parts.append(
-        tabulate(looked, headers=("check", "looks at", "checked", "found", ""), tablefmt=style, disable_numparse=True)
-    )
-    return "\n\n".join(part for part in parts if part)
-
-
-def _json(reported: Reported, outcomes: Sequence[Outcome], findings: Sequence[Finding]) -> str:
-    looked = [
-        {"check": o.check, "looks_at": o.subject, "checked": o.checked, "found": len(o.findings), "left_out": o.reason}
-        for o in outcomes
-    ]
-    found = [dataclasses.asdict(finding) for finding in findings]
-    page = {"source": reported.source, "notes": list(reported.notes), "findings": found, "checks": looked}
-    return json.dumps(page, indent=1, ensure_ascii=False)
-
-
-def _plain(text: str) -> str:
-    """Return text that cannot steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
-def _markdown(text: str) -> str:
-    return "".join(f"\\{c}" if c in "\\|*_`<>[]" else c for c in _plain(text))

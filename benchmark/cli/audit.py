@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|published",
         help="reported results (.json, .yaml, .csv, .md), the folder of a run or of 'reproduce', or the paper's tables",
     )
-    parser.add_argument("--format", default="table", help="table, markdown, csv or json (default: table)")
+    parser.add_argument("--format", default="terminal", help="terminal (default), markdown, csv or json")
     parser.add_argument("--sessions", type=int, metavar="N", help="test sessions in a mean")
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds in a mean")
     parser.add_argument("--slots", type=int, metavar="K", help="slots of a session")
@@ -33,17 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Print what is found; return 1 if something is impossible."""
-    import sys
-
     from benchmark import audit, published
     from benchmark.audit import printing
     from benchmark.audit.reading.mapping import setting_of
     from benchmark.audit.reported import amended
     from benchmark.cli import options
-    from tasks.errors import unknown_name
+    from benchmark.output.rendering import check_format
 
-    if arguments.format not in printing.FORMATS:
-        raise unknown_name("format", arguments.format, printing.FORMATS)
+    format = "terminal" if arguments.format == "table" else arguments.format  # as it was called before
+    check_format(format, printing.FORMATS)
     names = {"n_sessions": "sessions", "n_seeds": "seeds", "n_slots": "slots"}
     given = {name: getattr(arguments, names.get(name, name)) for name in (*names, "average", "ties", "sd")}
     known = {name: value for name, value in given.items() if value is not None}
@@ -51,6 +49,6 @@ def call(arguments: argparse.Namespace) -> int:
     reported = published.load() if arguments.file == PUBLISHED else audit.read(arguments.file, published.originals)
     reported = amended(reported, known, arguments.baseline, arguments.deterministic)
     outcomes = audit.examine(reported)
-    sys.stdout.write(printing.render(reported, outcomes, arguments.format, options.width()) + "\n")
+    options.show(printing.document(reported, outcomes), format)
     found = printing.in_order(outcomes)
     return 1 if any(finding.severity == "impossible" for finding in found) else 0

@@ -21,6 +21,7 @@ ACTIONS = {"show": 0, "verify": 0, "rescore": 0, "withdraw": 1, "supersede": 2}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from benchmark.cli.options import add_families_argument, add_format_argument
     from benchmark.cli.submit import BOARD, add_data_argument
 
     parser.add_argument(
@@ -34,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", metavar="NAME", help="show this split only")
     parser.add_argument("--metric", metavar="NAME", help="order by this metric (default: the first that is claimed)")
     parser.add_argument("--columns", default="metrics", metavar="A,B", help="metrics, normalised, gain, about")
-    parser.add_argument("--format", default="terminal", help="terminal, markdown, latex, csv or json")
+    add_families_argument(parser)
+    add_format_argument(parser)
     parser.add_argument("--html", type=Path, metavar="DIR", help="write the site instead")
     parser.add_argument(
         "--no-pictures", action="store_true", help="leave single sessions, their screens and gaze, out of the site"
@@ -64,8 +66,6 @@ def call(arguments: argparse.Namespace) -> int:
 
 def _show(board: Board, arguments: argparse.Namespace) -> int:
     """Print the tables, or write the site."""
-    import sys
-
     from benchmark.cli import options
     from leaderboard import board_table, printing
     from leaderboard.columns import view
@@ -80,14 +80,13 @@ def _show(board: Board, arguments: argparse.Namespace) -> int:
         views = [v for v in views if wanted is None or getattr(v.table.context, key) == wanted]
     if arguments.html is not None:
         return _site(board, arguments, views, standing, known)
-    text = printing.render(
+    found = printing.documents(
         views,
-        arguments.format,
         metric=arguments.metric,
         groups=options.words(arguments.columns),
-        width=options.width(),
+        families=options.families(arguments),
     )
-    sys.stdout.write(text + "\n")
+    options.show(found, arguments.format)
     return 0
 
 

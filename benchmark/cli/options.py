@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchmark.engines import Engine, EngineSettings
     from benchmark.engines.interface import Launcher
     from benchmark.engines.tally import Standing
+    from benchmark.output.document import Document
     from benchmark.trials.trial import Trial
     from tasks.task import Task
 
@@ -70,6 +71,40 @@ def add_plan_argument(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="run nothing: time N sessions (default: 8) of each kind of trial here, say how long the rest would take",
     )
+
+
+def add_format_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--format``."""
+    parser.add_argument(
+        "--format",
+        default="terminal",
+        metavar="NAME",
+        help="terminal (default; as wide as the terminal, 100 characters or $COLUMNS where there is none), markdown, "
+        "latex, csv or json",
+    )
+
+
+def add_families_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--families``."""
+    parser.add_argument(
+        "--families",
+        metavar="A,B",
+        help="families of metrics in the table, such as attention,click (default: all); csv and json hold every metric",
+    )
+
+
+def families(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the families of metrics that are asked for, none for all.
+
+    Raises:
+        InputError: A family is unknown.
+    """
+    from benchmark.metrics.families import family
+
+    found = words(arguments.families or "")
+    for name in found:
+        family(name)
+    return found
 
 
 def show_plan(
@@ -245,9 +280,18 @@ def status(failed: Sequence[object]) -> int:
     return 1 if failed else 0
 
 
-def width() -> int | None:
-    """Return the columns of the terminal that standard output is, or None: a file has no edge."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def show(found: Document | Sequence[Document], format: str = "terminal") -> None:
+    """Print documents; tables fit the terminal, and where there is none, ``$COLUMNS`` or a fixed width."""
+    from benchmark.output.rendering import WIDTH, render
+
+    width = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else _columns(WIDTH)
+    sys.stdout.write(render(found, format, width) + "\n")
+
+
+def _columns(otherwise: int) -> int:
+    """Return the width that the environment asks for."""
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if asked.isdecimal() and int(asked) > 0 else otherwise
 
 
 def bar(items: Iterable[T], *, total: int | None = None, desc: str = "") -> Iterable[T]:

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_engine_arguments, add_plan_argument, add_task_arguments, add_truth_argument
+    from benchmark.cli.options import (
+        add_engine_arguments,
+        add_families_argument,
+        add_plan_argument,
+        add_task_arguments,
+        add_truth_argument,
+    )
 
     add_task_arguments(parser, required=False)
     add_truth_argument(parser)
@@ -44,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", action="store_true", help="also compute attention for the true click, unranked")
     parser.add_argument("--force", action="store_true", help="run finished trials again")
     add_plan_argument(parser)
+    add_families_argument(parser)
     parser.add_argument("--json", action="store_true", help="print results as JSON instead of a table")
     parser.add_argument(
         "--deepspeed",
@@ -152,13 +159,11 @@ def _on_all_processes(
 
 def _run(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, engine: Engine) -> int:
     """Run what is missing, print what is complete; return 1 if a trial failed."""
-    import sys
-
     from benchmark.cli import options
-    from benchmark.output import tables
     from benchmark.runs.runner import TrialsFailed, run
-    from benchmark.scores import results
+    from benchmark.scores import table
 
+    families = options.families(arguments)
     task = options.load_task(config.task, config.data)
     out = _out(arguments, config)
     failed: tuple[object, ...] = ()
@@ -178,9 +183,7 @@ def _run(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue,
         except TrialsFailed as error:
             failed, found = error.failed, error.results  # type: ignore[assignment]
     if found is not None:
-        if arguments.json:
-            sys.stdout.write(results.to_json(found))
-        else:
-            sys.stdout.write(tables.terminal(found, options.width()) + "\n")
+        options.show(table.document(found, families), "json" if arguments.json else "terminal")
+        if not arguments.json:
             options.say(f"written to {out}: results.json, predictions.parquet, scores.parquet, table.md")
     return options.status(failed)

@@ -8,41 +8,32 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_task_arguments
+    from benchmark.cli.options import add_families_argument, add_task_arguments
 
     parser.add_argument("predictions", type=Path, help="a .parquet or .jsonl file (session_id, attention, ...)")
     add_task_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write results.json, scores.parquet and table.md")
+    add_families_argument(parser)
     parser.add_argument("--json", action="store_true", help="print results as JSON instead of a table")
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Score and print."""
-    import sys
-
+    from baselines import registry
     from benchmark.cli import options
-    from benchmark.output import tables
-    from benchmark.scores import predictions, results, scoring, summary
-    from benchmark.trials.configuration import RunConfig
+    from benchmark.runs.scored import score_file
+    from benchmark.scores import results, table
 
+    families = options.families(arguments)
     split = arguments.split or "loo"
     task = options.load_task(arguments.task, arguments.data)
     task.split(split)
-    frame = predictions.read(arguments.predictions, scoring.test_slots(task, split))
-    simulators = tuple(dict.fromkeys(frame["simulator"]))
-    config = RunConfig(
-        task=task.name,
-        data=arguments.data,
-        split=split,
-        simulators=simulators,
-        seeds=tuple(sorted({int(seed) for seed in frame["seed"]})),
-        reference=simulators[0],
-    )
-    scores = scoring.score(task, split, frame)
-    found = summary.build(config, task, scores)
-    for line in results.failures(found):
+    scored = score_file(arguments.predictions, task, split, registry, arguments.data)
+    for name in scored.added:
+        options.say(f"note: {name} is added for comparison; it was fitted on the training sessions of the split.")
+    for line in results.failures(scored.results):
         options.say(line)
     if arguments.out:
-        results.write(arguments.out, found, scores, frame)
-    sys.stdout.write(results.to_json(found) if arguments.json else tables.terminal(found, options.width()) + "\n")
+        results.write(arguments.out, scored.results, scored.scores, scored.frame, table.page(scored.results))
+    options.show(table.document(scored.results, families), "json" if arguments.json else "terminal")
     return 0

@@ -5,31 +5,24 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-FORMATS = ("terminal", "markdown", "latex", "csv", "json")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from benchmark.cli.options import add_families_argument, add_format_argument
+
     parser.add_argument("run", type=Path, help="folder of a run")
-    parser.add_argument("--format", default="terminal", help=f"one of {', '.join(FORMATS)} (default: terminal)")
+    add_format_argument(parser)
+    add_families_argument(parser)
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Print the table."""
-    import sys
-
     from benchmark.cli import options
-    from benchmark.output import tables
-    from benchmark.scores import results
-    from tasks.errors import unknown_name
+    from benchmark.output.rendering import check_format
+    from benchmark.scores import results, table
 
-    if arguments.format not in FORMATS:
-        raise unknown_name("format", arguments.format, FORMATS)
+    check_format(arguments.format)
     found = results.read(arguments.run)
-    if arguments.format == "json":
-        sys.stdout.write(results.to_json(found))
-    elif arguments.format == "terminal":
-        sys.stdout.write(tables.terminal(found, options.width()) + "\n")
-    else:
-        sys.stdout.write(tables.render(found, arguments.format) + "\n")
+    whole = arguments.format == "markdown"
+    options.show(table.document(found, options.families(arguments), whole=whole), arguments.format)
     return 0

@@ -5,34 +5,31 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-FORMATS = ("terminal", "markdown", "latex", "csv", "json")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from benchmark.cli.options import add_format_argument
+
     parser.add_argument("run", type=Path, help="folder of a run")
     parser.add_argument("--metric", metavar="A,B", help="metrics, such as KL,Accuracy (default: the run's family)")
     parser.add_argument("--simulator", metavar="A,B", help="simulators of the run (default: all that are ranked)")
-    parser.add_argument("--format", default="terminal", help=f"one of {', '.join(FORMATS)} (default: terminal)")
+    add_format_argument(parser)
     parser.add_argument("--json", action="store_true", help="short for --format json")
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Print the table and the advice."""
-    import sys
-
     from benchmark.cli import options
+    from benchmark.output.rendering import check_format
     from benchmark.report import variance
     from benchmark.report.reading import read_scores
     from benchmark.scores import results
-    from tasks.errors import unknown_name
 
     format = "json" if arguments.json else arguments.format
-    if format not in FORMATS:
-        raise unknown_name("format", format, FORMATS)
+    check_format(format)
     found = results.read(arguments.run)
     metrics = options.words(arguments.metric) if arguments.metric else None
     simulators = options.words(arguments.simulator) if arguments.simulator else None
     lines = variance.lines(found, read_scores(arguments.run), metrics, simulators)
-    sys.stdout.write(variance.render(found, lines, format, options.width()) + "\n")
+    options.show(variance.document(found, lines), format)
     return 0

@@ -16,12 +16,13 @@ from benchmark import __version__, statistics
 from benchmark.files.replacing import replace_file
 from benchmark.metrics import Metric, all_metrics, get
 from benchmark.output import units
+from benchmark.output.numbers import number, p_value
 from benchmark.output.pages import environment
-from benchmark.output.tables import BEST, COMPARED, SIGNIFICANT, comparison_cells, number, p_value
 from benchmark.report import cost, gallery, reading, recipe, training, variance
 from benchmark.report.reading import Run
 from benchmark.scores import results
 from benchmark.scores.results import MetricResult, Results, SimulatorResult
+from benchmark.scores.table import BEST, COMPARED, SIGNIFICANT, best, comparison_cells, significant
 from benchmark.statistics.registry import INTERVALS
 from tasks.errors import InputError
 
@@ -167,13 +168,8 @@ def _row(found: Results, row: SimulatorResult, metrics: Sequence[Metric]) -> Row
 
 def _cell(found: Results, row: SimulatorResult, metric: Metric, value: MetricResult) -> Cell:
     """Return a mean with its interval and its marks, those of the printed table."""
-    choose = max if metric.higher_is_better else min
-    rivals = [other for other in found.simulators if other.ranked and metric.name in other.metrics]
-    best = choose((other.metrics[metric.name].mean for other in rivals), default=None)
-    marks = BEST if row.ranked and value.mean == best else ""
-    for c in found.comparisons:
-        if (c.simulator, c.metric) == (row.name, metric.name) and c.p_holm is not None and c.p_holm <= found.alpha:
-            marks += SIGNIFICANT
+    marks = BEST if row.ranked and value.mean == best(found, metric) else ""
+    marks += SIGNIFICANT if (row.name, metric.name) in significant(found) else ""
     limits = [(value.low, value.high), *(value.intervals.get(one.name, (None, None)) for one in INTERVALS)]
     ends = tuple(f"{number(low)} .. {number(high)}" for low, high in limits if low is not None and high is not None)
     return Cell(number(value.mean), ends, marks, value.mean)

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmark.metrics import get
-from benchmark.output.latex import booktabs, escape_latex
-from benchmark.output.tables import number
-from benchmark.output.units import counted
+from benchmark.output.document import CsvRow, Document, Grid, GridColumn, row
+from benchmark.output.numbers import number
 from benchmark.scores.results import Results
+from benchmark.scores.table import title_of
 from benchmark.statistics import variance
 from benchmark.statistics.variance import PARTS, Decomposition, SeedScores
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FORMATS = ("terminal", "markdown", "latex", "csv", "json")
 
 _KEYS = ("simulator", "metric", "of")
 _HEADERS = (*_KEYS, "users", "sessions", "seeds", "rest", "SE", "resolves", "2x seeds", "2x sessions", "2x users")
@@ -98,45 +93,44 @@ def lines(
     return found
 
 
-def render(results: Results, found: Sequence[Line], format: str, width: int | None = None) -> str:
-    """Return the table and the advice in one of ``FORMATS``.
+def document(results: Results, found: Sequence[Line]) -> Document:
+    """Return the table and the advice.
 
     Args:
         results: The run.
         found: Its decompositions.
-        format: One of ``FORMATS``.
-        width: Characters a line of the terminal may have; a wider table is broken into blocks of columns.
     """
-    if format not in FORMATS:
-        raise unknown_name("format", format, FORMATS)
-    if format == "json":
-        about = {"task": results.task, "split": results.split, "digest": results.digest, "notice": results.notice}
-        return json.dumps({**about, "reference": results.reference, "lines": [_record(one) for one in found]}, indent=1)
-    if format == "csv":
-        return _csv(results, found)
-    heading = heading_of(results)
-    body = [cells(one) for one in found]
-    if format == "markdown":
-        table = _table(body, _HEADERS, "pipe")
-        listed = "\n".join(f"- {line}" for line in [*legend(found), *advice(found)])
-        return "\n\n".join([f"# {heading[0]}", *heading[1:], table, listed])
-    if format == "latex":
-        table = booktabs(_table([[escape_latex(cell) for cell in row] for row in body], _HEADERS, "latex_raw"))
-        return "\n".join([*(f"% {line}" for line in [*heading, *legend(found), *advice(found)]), table])
-    blocks = "\n\n".join(_blocks(body, width))
-    return "\n".join([*heading, "", blocks, "", *legend(found), "", *advice(found)])
+    columns = [
+        GridColumn(name, "left" if name in _KEYS else "right", key=name in _KEYS, once=name in _KEYS[:2])
+        for name in _HEADERS
+    ]
+    return Document(
+        title=f"Variance of the means, {title_of(results)}",
+        notices=(results.notice,) if results.notice else (),
+        grids=(
+            Grid(tuple(columns), tuple(row(*cells(one)) for one in found)),
+            Grid(heading="What to add:", notes=tuple(advice(found))),
+        ),
+        legend=tuple(legend(found)),
+        csv=lambda: _csv(results, found),
+        data=lambda: {
+            **{name: getattr(results, name) for name in ("task", "split", "digest", "notice", "reference")},
+            "lines": [_record(one) for one in found],
+        },
+        name=f"{results.task}-{results.split}-variance",
+    )
 
 
 def cells(one: Line) -> list[str]:
-    """Return a line of the table; blank where something does not apply or cannot be told."""
+    """Return a line of the table; blank where something does not apply or is not known."""
     shares = one.found.shares
     row = [one.simulator, one.metric, one.of]
     row += [_percent(shares.get(part, math.nan)) for part in PARTS]
-    row.append(_shown(one.found.standard_error()))
+    row.append(number(one.found.standard_error()))
     if not one.reference:
         return row + [""] * 4
     d = one.found
-    return row + [_shown(d.resolves()), *(_shown(d.resolves(**{more: 2})) for more in ("seeds", "sessions", "users"))]
+    return row + [number(d.resolves()), *(number(d.resolves(**{more: 2})) for more in ("seeds", "sessions", "users"))]
 
 
 def headers() -> tuple[str, ...]:
@@ -144,39 +138,34 @@ def headers() -> tuple[str, ...]:
     return _HEADERS
 
 
-def heading_of(results: Results) -> list[str]:
-    """Return what the table is about; simulated data and stand-ins are named before any number."""
-    users = f"{counted(results.n_sessions, 'test session')} of {counted(results.n_users, 'user')}"
-    lines_ = [f"Variance of the means, {results.title} ({results.task} {results.version}), {results.split}: {users}"]
-    return lines_ + ([f"NOTE: {results.notice}"] if results.notice else [])
-
-
 def legend(found: Sequence[Line]) -> list[str]:
     """Return what the columns mean, and what must be known of the estimates."""
-    told = [
+    lines_ = [
         "users .. rest: parts of the variance of the mean in percent; rest is the interaction of seed and session. "
         "SE: its standard error, other seeds included.",
         "resolves: the smallest difference from the reference shown with 80 % power, other seeds included; 2x: with "
         "twice as many. Blank seeds and rest: the same under every seed, or one seed. Blank otherwise: not applicable, "
-        "or it cannot be told from this run.",
+        "or unknown from this run.",
     ]
     differing = [one for one in found if one.reference and _differs(one.found)]
     if differing:
-        values = ", ".join(f"{one.metric} {one.simulator} {_these(one.found)}" for one in differing)
-        told.append(f"with these very seeds, as the table of the run prints it, resolves is: {values}.")
+        values = ", ".join(
+            f"{one.metric} {one.simulator} {number(one.found.resolves_with_these_seeds)}" for one in differing
+        )
+        lines_.append(f"with these seeds only, as in the table of the run, resolves is: {values}.")
     seeds = [one.found.n_seeds for one in found if one.found.n_seeds > 1]
     if seeds:
-        told.append(f"the parts of seeds and rest are estimated from {min(seeds)} seeds: with few they are rough.")
+        lines_.append(f"the parts of seeds and rest are estimated from {min(seeds)} seeds: with few they are rough.")
     negative = [f"{part.shown} of {one.name} ({part.estimate:.2g})" for one in found for part in one.found.negative]
     if negative:
-        told.append(f"estimates below 0 count as 0: {'; '.join(negative)}.")
+        lines_.append(f"estimates below 0 count as 0: {'; '.join(negative)}.")
     notes = dict.fromkeys(note for one in found for note in one.found.notes)
     for note in notes:
         if note == variance.SAME:
             continue  # the blank columns say it
         names = [one.name for one in found if note in one.found.notes]
-        told.append(f"{note}{'' if len(names) == len(found) else ': ' + '; '.join(names)}.")
-    return told
+        lines_.append(f"{note}{'' if len(names) == len(found) else ': ' + '; '.join(names)}.")
+    return lines_
 
 
 def advice(found: Sequence[Line]) -> list[str]:
@@ -186,13 +175,13 @@ def advice(found: Sequence[Line]) -> list[str]:
 
 
 def _advice(mine: Sequence[Line]) -> str:
-    """Return what to add for one metric; simulators with the same answer are told together."""
+    """Return what to add for one metric; simulators with the same answer are listed together."""
     head = mine[0].metric + (f", differences from {mine[0].reference}" if mine[0].reference else "")
-    told = {one.simulator: variance.advised(one.found) for one in mine}
-    known = {name: one for name, one in told.items() if one is not None}
+    answers = {one.simulator: variance.advised(one.found) for one in mine}
+    known = {name: one for name, one in answers.items() if one is not None}
     if not known:
-        return f"{head}: there is no spread to be shrunk."
-    still = [name for name in told if name not in known]
+        return f"{head}: there is no spread to reduce."
+    still = [name for name in answers if name not in known]
     parts = [f"there is no spread in {', '.join(still)}"] if still else []
     tops = _grouped({name: one.top.shown for name, one in known.items()})
     for shown, names in tops.items():
@@ -202,14 +191,14 @@ def _advice(mine: Sequence[Line]) -> str:
     kinds = _grouped({name: one.seeds for name, one in known.items()})
     for kind, names in kinds.items():
         if kind == variance.SOME:
-            each = ", ".join(f"{name} {_shown(known[name].all_seeds)}" for name in names)
+            each = ", ".join(f"{name} {number(known[name].all_seeds)}" for name in names)
             parts.append(f"more seeds alone bring resolves at best to: {each}")
         else:
             parts.append(_SEEDS[kind] + _of(names, kinds, "for"))
     helping = _grouped({name: " or ".join(f"twice the {what}" for what, _ in one.best) for name, one in known.items()})
     for what, names in helping.items():
         each = ", ".join(
-            f"{name} {_shown(known[name].now)} -> {' or '.join(_shown(then) for _, then in known[name].best)}"
+            f"{name} {number(known[name].now)} -> {' or '.join(number(then) for _, then in known[name].best)}"
             for name in names
         )
         parts.append(f"what helps most is {what}; resolves now -> then: {each}")
@@ -218,7 +207,7 @@ def _advice(mine: Sequence[Line]) -> str:
 
 _SEEDS = {
     variance.UNKNOWN: "with one seed it is not known what seeds add",
-    variance.NONE: "seeds play no part",
+    variance.NONE: "seeds have no effect",
     variance.NO_HELP: "more seeds cannot help",
 }
 
@@ -275,14 +264,12 @@ def _record(one: Line) -> dict[str, object]:
     }
 
 
-def _csv(results: Results, found: Sequence[Line]) -> str:
-    """Return one row per decomposition with unrounded numbers."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+def _csv(results: Results, found: Sequence[Line]) -> Iterator[CsvRow]:
+    """Yield one row per decomposition with unrounded numbers."""
     parts = [f"{what}_{part}" for part in PARTS for what in ("variance", "of_mean")]
-    tail = ["standard_error", "resolves", "resolves_these_seeds", "twice_seeds", "twice_sessions", "twice_users"]
-    where = ["task", "split", "simulated", "simulator", "metric", "reference"]
-    writer.writerow([*where, "n_users", "n_sessions", "n_seeds", *parts, *tail])
+    tail = ("standard_error", "resolves", "resolves_these_seeds", "twice_seeds", "twice_sessions", "twice_users")
+    where = ("task", "split", "simulated", "simulator", "metric", "reference")
+    yield (*where, "n_users", "n_sessions", "n_seeds", *parts, *tail)
     for one in found:
         d = one.found
         by_name = {part.name: part for part in d.parts}
@@ -290,51 +277,19 @@ def _csv(results: Results, found: Sequence[Line]) -> str:
         for name in PARTS:
             part = by_name.get(name)
             values += [None, None] if part is None else [part.variance, part.of_mean]
-        values += [d.standard_error()]
+        values.append(d.standard_error())
         if one.reference:
             values += [_known(d.resolves()), _known(d.resolves_with_these_seeds)]
             values += [_known(d.resolves(**{more: 2})) for more in ("seeds", "sessions", "users")]
         else:
             values += [None] * 5
-        counts = [d.n_users, d.n_sessions, d.n_seeds]
-        place = [results.task, results.split, bool(results.notice), one.simulator, one.metric, one.reference]
-        writer.writerow([*place, *counts, *values])
-    return text.getvalue().rstrip("\n")
-
-
-def _table(body: Sequence[Sequence[str]], columns: Sequence[str], kind: str) -> str:
-    from tabulate import tabulate
-
-    align = tuple("left" if column in _KEYS else "right" for column in columns)
-    return tabulate(body, headers=columns, tablefmt=kind, disable_numparse=True, colalign=align)
-
-
-def _blocks(body: Sequence[Sequence[str]], width: int | None) -> list[str]:
-    """Return the table, broken into blocks of columns that fit, the names repeated in each."""
-    waiting, done = [list(range(len(_KEYS), len(_HEADERS)))], []
-    while waiting:
-        columns = waiting.pop(0)
-        taken = [*range(len(_KEYS)), *columns]
-        table = _table([[row[i] for i in taken] for row in body], [_HEADERS[i] for i in taken], "simple")
-        if width is not None and len(columns) > 1 and max(map(len, table.splitlines())) > width:
-            half = -(-len(columns) // 2)
-            waiting[:0] = [columns[:half], columns[half:]]
-        else:
-            done.append(table)
-    return done
+        place = (results.task, results.split, bool(results.notice), one.simulator, one.metric, one.reference)
+        yield (*place, d.n_users, d.n_sessions, d.n_seeds, *values)
 
 
 def _differs(found: Decomposition) -> bool:
     """Return whether the seeds' part changes what is printed."""
-    return _these(found) != _shown(found.resolves())
-
-
-def _these(found: Decomposition) -> str:
-    return _shown(found.resolves_with_these_seeds)
-
-
-def _shown(value: float) -> str:
-    return "" if math.isnan(value) else number(value)
+    return number(found.resolves_with_these_seeds) != number(found.resolves())
 
 
 def _percent(share: float) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmark.metrics import get
 from benchmark.output.latex import escape_latex, latex_number
-from benchmark.output.tables import p_value
+from benchmark.output.numbers import p_value
 from benchmark.output.units import counted
 from benchmark.reproduction.formats import SUFFIXES, label, latex_caption, rendered, split_captions, write_files
 from benchmark.reproduction.table import Cell, Row, Table

@@ -13,7 +13,7 @@ from benchmark.engines.tally import Standing, Tally
 from benchmark.engines.trial import run_trial
 from benchmark.metrics import get
 from benchmark.runs.planning import FILE as PLAN
-from benchmark.scores import results, scoring, summary
+from benchmark.scores import results, scoring, summary, table
 from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue
 from benchmark.trials.configuration import RunConfig
@@ -283,5 +283,5 @@ def _scored(
     found, scores, frame = assemble(config, task, catalogue, trials, store)
     for line in results.failures(found):
         report(line)
-    results.write(out, found, scores, frame)
+    results.write(out, found, scores, frame, table.page(found))
     return found

@@ -162,8 +162,8 @@ class Results:
 def failures(results: Results) -> list[str]:
     """Return a line per simulator that failed on sessions."""
     return [
-        f"note: {row.name} gave no answer it claims in {counted(row.failed, 'session')}; "
-        f"{'it counts' if row.failed == 1 else 'they count'} with the worst value."
+        f"note: {row.name} returned nothing for a part it normally returns in {counted(row.failed, 'session')}; "
+        f"{'that session gets' if row.failed == 1 else 'those sessions get'} each metric's worst value."
         for row in results.simulators
         if row.failed
     ]
@@ -171,9 +171,14 @@ def failures(results: Results) -> list[str]:
 
 def to_json(results: Results) -> str:
     """Return ``results.json``."""
+    return json.dumps(to_values(results), indent=1) + "\n"
+
+
+def to_values(results: Results) -> dict[str, Any]:
+    """Return what ``results.json`` holds."""
     values = dataclasses.asdict(results)
     values["comparisons"] = [_flat(comparison) for comparison in values["comparisons"]]
-    return json.dumps(values, indent=1) + "\n"
+    return values
 
 
 def _flat(comparison: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,12 +214,19 @@ def read(run: Path) -> Results:
         raise InputError(str(error).replace(".tests.", ".p_")) from error  # as the file has it
 
 
-def write(out: Path, results: Results, scores: pd.DataFrame, frame: pd.DataFrame) -> None:
-    """Write the files of a run; ``results.json`` comes last, so that it is there only if the others are."""
+def write(out: Path, results: Results, scores: pd.DataFrame, frame: pd.DataFrame, page: str) -> None:
+    """Write the files of a run; ``results.json`` comes last, so that it is there only if the others are.
+
+    Args:
+        out: The run's folder.
+        results: Its results.
+        scores: Its score table.
+        frame: Its predictions.
+        page: The text of ``table.md``.
+    """
     import pyarrow as pa
 
     from benchmark.files.replacing import replace_file
-    from benchmark.output import tables
     from benchmark.scores import predictions
 
     about = {"task": results.task, "split": results.split, "digest": results.digest, "notice": results.notice}
@@ -222,7 +234,7 @@ def write(out: Path, results: Results, scores: pd.DataFrame, frame: pd.DataFrame
     make_folder(out)
     replace_file(out / "predictions.parquet", lambda path: predictions.write(frame, path, about))
     replace_file(out / "scores.parquet", lambda path: predictions.write_table(table, path, about))
-    replace_file(out / "table.md", lambda path: path.write_text(tables.render(results, "markdown"), encoding="utf-8"))
+    replace_file(out / "table.md", lambda path: path.write_text(page, encoding="utf-8"))
     replace_file(out / "results.json", lambda path: path.write_text(to_json(results), encoding="utf-8"))
 
 

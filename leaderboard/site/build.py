@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.output.tables import number
+from benchmark.output.numbers import number
 from leaderboard.board_files import Board, BoardStanding
 from leaderboard.columns import HEADLINE, BoardCell, RankedTable
 from leaderboard.derived import scale

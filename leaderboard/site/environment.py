@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from benchmark.output import pages
-from benchmark.output.tables import number
+from benchmark.output.numbers import number
+from benchmark.output.text import plain
 from benchmark.output.units import counted
-from leaderboard.safe_text import plain, web_link
+from leaderboard.safe_text import web_link
 from leaderboard.site.figures import estimate
 
 if TYPE_CHECKING:

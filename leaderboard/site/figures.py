@@ -15,7 +15,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from benchmark.output.tables import number
+from benchmark.output.numbers import number
 from leaderboard.columns import BoardCell
 from leaderboard.context import SlotShares
 

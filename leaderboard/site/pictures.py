@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.output.text import plain
 from leaderboard.board_files import Board
 from leaderboard.board_table import BoardRow
 from leaderboard.entries import OWN
-from leaderboard.safe_text import plain
 from leaderboard.site.figures import session_figure
 from leaderboard.site.submissions import SessionFigure, extreme_sessions
 from leaderboard.site.tables import SiteTable

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from benchmark.metrics import Metric
 from benchmark.metrics.families import headlines
 from benchmark.output import units
-from benchmark.output.tables import number
+from benchmark.output.numbers import number
+from benchmark.output.text import plain
 from benchmark.stress.records import StressRow
 from leaderboard.board_stress import stress_rows
 from leaderboard.board_table import APART, BoardRow
 from leaderboard.columns import HEADLINE, BoardCell
 from leaderboard.derived import UserEstimate, differences, personal_gain
 from leaderboard.entries import Metadata
-from leaderboard.safe_text import beyond, plain
+from leaderboard.safe_text import beyond
 from leaderboard.site.figures import bar, estimate, spread
 from leaderboard.site.tables import SiteTable, prior_index
 

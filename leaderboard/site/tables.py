@@ -12,13 +12,13 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from benchmark.output.tables import number
+from benchmark.output.numbers import number
+from benchmark.output.text import plain
 from leaderboard.board_table import LABEL, BoardRow
 from leaderboard.columns import HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
 from leaderboard.context import TaskContext
 from leaderboard.printing import default_metric, order
 from leaderboard.references import PRIOR
-from leaderboard.safe_text import plain
 from leaderboard.site.figures import Span
 
 GROUP_NAMES = {"normalised": "normalised scores", "gain": "personal gain", "about": "what it is"}

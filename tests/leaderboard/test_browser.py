@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from benchmark import statistics
+from benchmark.output.text import plain
 from leaderboard.printing import order
-from leaderboard.safe_text import plain
 from tests.browser import Browser
 
 pytestmark = pytest.mark.slow

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.output.rendering import FORMATS, render
 from leaderboard import columns, printing
 from leaderboard.board_files import Board
 from leaderboard.columns import BoardCell, BoardColumn
@@ -22,23 +23,27 @@ from tests.mini import NOTICE
 ROOT = Path(__file__).parents[2]
 
 
+def shown(views, format, width=100, **options):
+    return render(printing.documents(views, **options), format, width)
+
+
 @pytest.mark.parametrize("format", ["terminal", "markdown", "latex"])
 def test_every_format_names_simulated_data_before_any_number(views, format):
-    text = printing.render(views, format)
+    text = shown(views, format)
     assert text.count(NOTICE) == 2
     first = re.search(r"\d\.\d{3}", text)
     assert text.index(NOTICE) < first.start()
 
 
 def test_csv_and_json_carry_the_notice_and_every_digit(views):
-    rows = list(csv.DictReader(io.StringIO(printing.render(views, "csv"))))
+    rows = list(csv.DictReader(io.StringIO(shown(views, "csv"))))
     assert all(NOTICE in row["notice"] for row in rows)
     loo = views[1]
     i = next(k for k, row in enumerate(loo.table.rows) if row.name == "sim-0.9")
     j = loo.table.metric_index("KL")
     (row,) = (r for r in rows if r["split"] == "loo" and r["simulator"] == "sim-0.9" and r["column"] == "KL")
     assert float(row["mean"]) == loo.ranking.mean[i, j] and int(row["tier"]) == loo.ranking.tier[i, j]
-    tables = json.loads(printing.render(views, "json"))
+    tables = json.loads(shown(views, "json"))
     assert [t["split"] for t in tables] == ["kfold", "loo"] and all(NOTICE in t["notice"] for t in tables)
     (line,) = (x for x in tables[1]["lines"] if x["simulator"] == "sim-0.9")
     assert line["columns"]["KL"]["mean"] == loo.ranking.mean[i, j] and line["ranked"]
@@ -58,15 +63,15 @@ def test_notes_on_simulators_are_attributed_and_cannot_fill_a_table(mini, tmp_pa
     (view,) = views_of(Board.open(tmp_path / "board"))
     first, *notes, last = printing.notices(view)
     assert first == NOTICE and len(notes) == printing.NOTICES
-    assert last == "3 more notes stand on the pages of their simulators."
+    assert last == "3 more notes are on the pages of their simulators."
     (stand_in,) = (note for note in notes if note.endswith(": a stand-in"))
     assert stand_in.count(",") == 2 and " and 2 more: " in stand_in
     assert all(note.split(": ")[1] in ("a stand-in", f"note {note[1]}") for note in notes)
 
 
 def test_unranked_lines_come_last_in_brackets_and_without_a_tier(views):
-    lines = printing.render(views[1:], "terminal").splitlines()
-    start = next(i for i, line in enumerate(lines) if line.startswith("------"))
+    lines = shown(views[1:], "terminal", width=300).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("----"))
     body = lines[start + 1 : lines.index("", start)]
     ranked = [line for line in body if "(" not in line]
     apart = [line for line in body if "(" in line]
@@ -79,14 +84,14 @@ def test_unranked_lines_come_last_in_brackets_and_without_a_tier(views):
 
 
 def test_numbers_stated_elsewhere_stand_below_and_say_so(views):
-    text = printing.render(views[1:], "terminal")
+    text = shown(views[1:], "terminal")
     table, stated = text.split("Self-reported, not checked, never ranked:")
     assert "KL 0.100" in stated and "0.100" not in table.split("KL↓")[1].split("\n")[0]
 
 
 def test_a_narrow_terminal_gets_blocks_of_columns(views):
-    whole, narrow = (printing.render(views[1:], "terminal", width=w) for w in (None, 100))
-    tables = [line for line in narrow.splitlines() if line.startswith("------")]
+    whole, narrow = (shown(views[1:], "terminal", width=w) for w in (300, 100))
+    tables = [line for line in narrow.splitlines() if line.startswith("----")]
     assert len(tables) > 1 and whole.count("tier  simulator") == 1 and narrow.count("tier  simulator") == len(tables)
     assert max(map(len, tables)) <= 100
     for metric in views[1].table.metrics:
@@ -113,31 +118,31 @@ def test_the_order_follows_the_metric(views):
 )
 def test_mistyped_names_are_refused(views, options, message):
     with pytest.raises(InputError, match=re.escape(message)):
-        printing.render(views, **options)
+        shown(views, **options)
 
 
 def test_an_empty_board_says_so():
     with pytest.raises(InputError, match="holds no active result"):
-        printing.render([], "terminal")
+        shown([], "terminal")
 
 
 def test_hostile_names_are_only_text(views):
-    markdown = printing.render(views, "markdown")
+    markdown = shown(views, "markdown")
     assert "<script" not in markdown and "&lt;script&gt;" in markdown
-    latex = printing.render(views, "latex")
+    latex = shown(views, "latex")
     assert "\\textless" in latex or "$<$" in latex or "{<}" in latex or "\\ensuremath{<}" in latex
-    for format in printing.FORMATS:
-        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e]", printing.render(views, format))
+    for format in FORMATS:
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e]", shown(views, format))
 
 
 def test_latex_is_balanced_and_escaped(views):
-    text = "\n".join(x for x in printing.render(views[1:], "latex").splitlines() if not x.startswith("%"))
+    text = "\n".join(x for x in shown(views[1:], "latex").splitlines() if not x.startswith("%"))
     assert "\\toprule" in text and "$\\downarrow$" in text and "↓" not in text
     assert not re.search(r"(?<!\\)[%#_]", text)
 
 
 def test_latex_compiles_hostile_names_included(views, tmp_path):
-    compiles(printing.render(views, "latex"), tmp_path)
+    compiles(shown(views, "latex"), tmp_path)
 
 
 def test_a_new_column_is_one_entry(views, stocked, tmp_path, monkeypatch):
@@ -151,8 +156,8 @@ def test_a_new_column_is_one_entry(views, stocked, tmp_path, monkeypatch):
         "KL",
     )
     monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, squared))
-    for format in printing.FORMATS:
-        text = printing.render(views, format)
+    for format in FORMATS:
+        text = shown(views, format)
         assert ("squares" if format in ("csv", "json") else "KL squared") in text
     build(tmp_path / "site", stocked, views, stocked.standing(), {})
     (page,) = (tmp_path / "site" / "tables").glob("mini-loo-*.html")
@@ -165,16 +170,17 @@ def test_the_column_of_the_documentation_works(views, monkeypatch):
     made: dict[str, BoardColumn] = {}
     exec(compile(block, "leaderboard.md", "exec"), made)
     monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, made["column"]))
-    shown = printing.render(views, "terminal", groups=("about",))
+    text = shown(views, "terminal", groups=("about",))
     loo = views[1]
     row = next(i for i, r in enumerate(loo.table.rows) if r.name == "sim-0.5")
-    assert "KL seed SD" in shown and f"{loo.ranking.seed_sd[row, 0]:.3f}" in shown
+    assert "KL seed SD" in text and f"{loo.ranking.seed_sd[row, 0]:.3f}" in text
 
 
 @pytest.mark.slow
 def test_ranking_and_printing_load_no_runner_and_no_model_library(stocked):
     code = f"""
 import sys
+from benchmark.output.rendering import render
 from leaderboard import printing, board_table
 from leaderboard.columns import view
 from leaderboard.board_files import Board
@@ -182,7 +188,7 @@ board = Board.open({str(stocked.root)!r})
 standing = board.standing()
 known = board_table.records(board, standing)
 views = [view(board_table.load(board, digest, standing, known)) for digest in board_table.digests(known, standing)]
-print(len(printing.render(views, "terminal")))
+print(len(render(printing.documents(views), "terminal")))
 heavy = ("torch", "ray", "transformers", "datasets", "baselines", "submissions", "tasks.task", "tasks.recgaze")
 print([name for name in sys.modules if name in (*heavy, "benchmark.runs.runner", "benchmark.scores.scoring")])
 """

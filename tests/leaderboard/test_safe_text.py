@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from leaderboard.safe_text import folded, markdown, plain, spreadsheet, web_link
+from benchmark.output.text import markdown, plain, spreadsheet
+from leaderboard.safe_text import folded, web_link
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from baselines import registry
+from benchmark.output.rendering import FORMATS, render
 from leaderboard import board_table, printing
 from leaderboard.board_files import Board
 from leaderboard.entries import ReportedRecord
@@ -159,8 +160,8 @@ def test_half_a_surrogate_pair_in_any_text_does_no_harm(mini, tmp_path):
     submit(tmp_path / "board", [odd], registry, now=AT)
     board = Board.open(tmp_path / "board")
     views = views_of(board)
-    for format in printing.FORMATS:
-        printing.render(views, format).encode("utf-8")
+    for format in FORMATS:
+        render(printing.documents(views), format).encode("utf-8")
     standing = board.standing()
     build(tmp_path / "site", board, views, standing, board_table.records(board, standing))
 

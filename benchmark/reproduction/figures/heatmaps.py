@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmark.metrics import evaluate_sessions
 from benchmark.output import figure_style as style
-from benchmark.output.tables import number
+from benchmark.output.numbers import number
 from benchmark.reproduction.checkpoints import is_stand_in
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Found, Missing

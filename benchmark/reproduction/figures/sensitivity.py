@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from benchmark.metrics import get
 from benchmark.output import figure_style as style
-from benchmark.output.tables import number
+from benchmark.output.numbers import number
 from benchmark.published import SIMULATORS
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Choice, Found, Group, Missing, Varied, groups_of, spelt

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmark.cli import main
+from benchmark.output.rendering import FORMATS, render
 from benchmark.report import variance
 from benchmark.report.reading import read_scores
 from benchmark.scores import results
@@ -49,10 +50,10 @@ def test_oracles_have_no_line_unless_they_are_asked_for(read, finished):
     assert [one.of for one in asked] == ["mean", "- sharp"]
 
 
-@pytest.mark.parametrize("format", variance.FORMATS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_every_format_says_what_is_simulated(format, read):
     found, lines = read
-    text = variance.render(found, lines, format)
+    text = render(variance.document(found, lines), format)
     if format == "csv":
         rows = list(csv.DictReader(io.StringIO(text)))
         assert len(rows) == len(lines) and {row["simulated"] for row in rows} == {"True"}
@@ -76,13 +77,10 @@ def test_the_shares_of_a_line_add_up_to_100(read):
 
 def test_a_narrow_terminal_gets_blocks_with_the_names_repeated(read):
     found, lines = read
-    table = variance.render(found, lines, "terminal", 70)
+    table = render(variance.document(found, lines), "terminal", 70)
     blocks = [line for line in table.splitlines() if line.startswith("simulator ")]
     assert len(blocks) > 1 and all(len(line) <= 70 for line in blocks)
-    assert (
-        len([line for line in variance.render(found, lines, "terminal").splitlines() if line.startswith("simulator ")])
-        == 1
-    )
+    assert render(variance.document(found, lines), "terminal", 150).count("simulator ") == 1
 
 
 def test_the_verb(finished, capsys):
@@ -135,5 +133,5 @@ def test_the_advice_is_a_line_for_each_metric_and_names_every_simulator_once_in_
 def test_the_heading_counts_one_session_as_one(read):
     found, _ = read
     one = dataclasses.replace(found, n_sessions=1, n_users=1)
-    assert variance.heading_of(one)[0].endswith(": 1 test session of 1 user")
-    assert variance.heading_of(found)[0].endswith(": 21 test sessions of 7 users")
+    assert variance.document(one, ()).title.endswith(": 1 test session of 1 user")
+    assert variance.document(found, ()).title.endswith(": 21 test sessions of 7 users")

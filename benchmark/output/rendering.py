@@ -1,0 +1,210 @@
+"""Prints documents: as a table for the terminal, Markdown, LaTeX, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import textwrap
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+
+from benchmark.output.document import Document, Grid, GridCell, GridColumn
+from benchmark.output.latex import latex
+from benchmark.output.text import markdown, plain, spreadsheet
+from tasks.errors import unknown_name
+
+FORMATS = ("terminal", "markdown", "latex", "csv", "json")
+WIDTH = 100
+"""Characters of a line where there is no terminal."""
+
+_GAP = 2
+_RULES = {"left": ":{}", "right": "{}:"}
+_LEAST = 12
+"""Characters below which a column of text is not narrowed."""
+
+
+def check_format(name: str, known: Sequence[str] = FORMATS) -> None:
+    """Refuse a format that there is not.
+
+    Raises:
+        InputError: The format is unknown; the nearest is suggested.
+    """
+    if name not in known:
+        raise unknown_name("format", name, known)
+
+
+def render(found: Document | Sequence[Document], format: str, width: int = WIDTH) -> str:
+    """Return documents in one of ``FORMATS``; several of one kind follow one another.
+
+    Args:
+        found: A document, or several.
+        format: One of ``FORMATS``.
+        width: Characters a table of the terminal may have in a line; a wider one is printed in blocks of columns.
+
+    Raises:
+        InputError: The format is unknown.
+    """
+    check_format(format)
+    documents = [found] if isinstance(found, Document) else list(found)
+    if format == "json":
+        data = [one.data() for one in documents]
+        return json.dumps(data[0] if isinstance(found, Document) else data, indent=1, default=dict)
+    if format == "csv":
+        return _csv(documents)
+    if format == "terminal":
+        return "\n\n".join(_terminal(one, width) for one in documents)
+    return "\n\n".join(map(_markdown if format == "markdown" else latex, documents))
+
+
+def _line(text: str) -> str:
+    return plain(text, None)
+
+
+def _csv(documents: Sequence[Document]) -> str:
+    """Return the rows of all documents below one head."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for i, one in enumerate(documents):
+        for cells in list(one.csv())[min(i, 1) :]:
+            writer.writerow([spreadsheet(cell) if isinstance(cell, str) else cell for cell in cells])
+    return text.getvalue().rstrip("\n")
+
+
+def _terminal(document: Document, width: int) -> str:
+    lines = [_line(document.title), *(f"NOTE: {_line(note)}" for note in document.notices)]
+    for grid in document.grids:
+        if grid.heading:
+            lines += ["", _line(grid.heading)]
+        for block in _blocks(grid, width):
+            lines += ["", *block]
+        lines += ["", *map(_line, grid.notes)] if grid.notes else []
+    lines += ["", *map(_line, document.legend)] if document.legend else []
+    if document.picture:
+        lines.append(f"Picture: {document.name}.svg, {document.name}.png; data: {document.name}.csv.")
+    return "\n".join(lines)
+
+
+def _markdown(document: Document) -> str:
+    parts = [f"# {markdown(document.title)}", *(f"**NOTE: {markdown(note)}**" for note in document.notices)]
+    if document.picture:
+        parts.append(f"![{markdown(document.title)}]({document.name}.svg)")
+    for grid in document.grids:
+        parts += [f"## {markdown(grid.heading)}"] if grid.heading else []
+        groups = grid.groups() if grid.columns else {}
+        for title, chosen in groups.items():
+            parts += [f"**{markdown(title)}**"] if title and len(groups) > 1 else []
+            part = grid.part(chosen)
+            cells, widths = _texts(part, markdown, once=False)
+            head, *body = (_aligned(line, widths, part.columns) for line in cells)
+            rule = [_RULES[c.align].format("-" * (n - 1)) for c, n in zip(part.columns, widths, strict=True)]
+            parts.append("\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body)))
+        parts += _list(grid.notes)
+    return "\n\n".join([*parts, *_list(document.legend)])
+
+
+def _list(lines: Sequence[str]) -> list[str]:
+    """Return lines as a list of Markdown, nothing without any."""
+    return ["\n".join(f"- {markdown(line)}" for line in lines)] if lines else []
+
+
+def _texts(grid: Grid, safe: Callable[[str], str], *, once: bool) -> tuple[list[list[str]], list[int]]:
+    """Return head and rows of a grid as safe text, what follows a number padded to one width, and the columns' widths.
+
+    Args:
+        grid: The grid.
+        safe: Makes a text safe to print.
+        once: Leave out a key that the row above has, and indent rows that belong to it.
+    """
+    tails = [_tails([line.cells[i] for line in grid.rows], safe) for i in range(len(grid.columns))]
+    shown = [[safe(column.title) for column in grid.columns]]
+    above: Sequence[GridCell] = ()
+    for n, line in enumerate(grid.rows):
+        texts = []
+        for i, (column, cell) in enumerate(zip(grid.columns, line.cells, strict=True)):
+            text = safe(cell.text)
+            if i == grid.names:
+                text = ("  " if once and line.indent else "") + (text if line.ranked else f"({text})")
+            if once and column.once and line.cells[: i + 1] == above[: i + 1]:
+                text = ""
+            texts.append(text + tails[i][n])
+        shown.append(texts)
+        above = line.cells
+    return shown, [max(3, *map(len, column)) for column in zip(*shown, strict=True)]
+
+
+def _tails(cells: Sequence[GridCell], safe: Callable[[str], str]) -> list[str]:
+    """Return marks and detail of the cells of a column, each of one width, the space before marks kept."""
+    marks = [" " * cell.marks.startswith(" ") + safe(cell.marks) for cell in cells]
+    details = [f" {safe(cell.detail)}" if cell.detail else "" for cell in cells]
+    first, second = (max(map(len, texts), default=0) for texts in (marks, details))
+    return [mark.ljust(first) + detail.ljust(second) for mark, detail in zip(marks, details, strict=True)]
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int], columns: Sequence[GridColumn]) -> list[str]:
+    triples = zip(cells, widths, columns, strict=True)
+    return [text.ljust(n) if column.align == "left" else text.rjust(n) for text, n, column in triples]
+
+
+def _blocks(grid: Grid, room: int) -> list[list[str]]:
+    """Return the lines of a grid for a terminal of some width, in blocks of columns that fit."""
+    if any(column.wraps for column in grid.columns) or not grid.columns:
+        return [_lines(grid, room)] if grid.columns else []
+    found = _divided(grid, room)
+    several = len(found) > 1 and len(grid.groups()) > 1
+    return [[*([title] if several and title else []), *_lines(grid.part(chosen), room)] for title, chosen in found]
+
+
+def _divided(grid: Grid, room: int) -> list[tuple[str, list[int]]]:
+    """Return title and columns of each block.
+
+    Groups are printed side by side where they fit; a group that does not fit by itself is printed in several blocks.
+    """
+    _, widths = _texts(grid, _line, once=True)
+    keys = [n for n, column in zip(widths, grid.columns, strict=True) if column.key]
+
+    def fits(chosen: Sequence[int]) -> bool:
+        return sum(keys) + sum(widths[i] for i in chosen) + _GAP * (len(keys) + len(chosen) - 1) <= room
+
+    blocks: list[tuple[str, list[int]]] = []
+    whole = False
+    for title, group in grid.groups().items():
+        if whole and fits(blocks[-1][1] + group):
+            blocks[-1] = (f"{blocks[-1][0]}, {title}", blocks[-1][1] + group)
+            continue
+        pieces = _evenly(group, fits)
+        whole = len(pieces) == 1
+        blocks += [(title, piece) for piece in pieces]
+    return blocks
+
+
+def _evenly(group: list[int], fits: Callable[[Sequence[int]], bool]) -> list[list[int]]:
+    """Return columns in as few pieces as fit, one by one where nothing does."""
+    for size in range(len(group), 1, -1):
+        count = -(-len(group) // size)
+        even = -(-len(group) // count)
+        pieces = [group[i : i + even] for i in range(0, len(group), even)]
+        if all(map(fits, pieces)):
+            return pieces
+    return [[i] for i in group] or [[]]
+
+
+def _lines(grid: Grid, room: int) -> list[str]:
+    """Return head, rule and rows; columns of text are narrowed until the rest fits, and go on below."""
+    cells, widths = _texts(grid, _line, once=True)
+    text = [i for i, column in enumerate(grid.columns) if column.wraps] or [grid.names]
+    whole = list(widths)
+    for _ in range(sum(widths) + _GAP * (len(widths) - 1) - room):
+        # So that widths end up with the square roots of the lengths: long cells get more room, short ones some.
+        narrow = min(text, key=lambda i: whole[i] / widths[i] ** 2 if widths[i] > _LEAST else math.inf)
+        widths[narrow] -= widths[narrow] > _LEAST
+    found = []
+    for row in cells:
+        # Spaces in front, of a row that belongs to the one above, are kept where nothing is wrapped.
+        parts = [[t] if len(t) <= n else textwrap.wrap(t, n) for t, n in zip(row, widths, strict=True)]
+        for texts in zip_longest(*parts, fillvalue=""):
+            found.append("  ".join(_aligned(texts, widths, grid.columns)).rstrip())
+        if row is cells[0]:
+            found.append("  ".join("-" * n for n in widths))
+    return found

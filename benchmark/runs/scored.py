@@ -1,0 +1,93 @@
+"""Scores predictions that were made elsewhere, next to the priors that they are read next to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark.engines.trial import run_trial
+from benchmark.metrics.families import FAMILIES
+from benchmark.scores import predictions, results, scoring, summary
+from benchmark.scores.results import Results
+from benchmark.trials.catalogue import Catalogue, Entry
+from benchmark.trials.configuration import RunConfig
+from benchmark.trials.trial import expand
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Predictions with their scores.
+
+    Attributes:
+        results: The results; comparisons are with the first prior.
+        scores: Scores per session.
+        frame: The predictions, those of the added priors included.
+        added: Priors that were not among the predictions.
+    """
+
+    results: Results
+    scores: pd.DataFrame
+    frame: pd.DataFrame
+    added: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Oracle:
+    """A simulator of one's own that a run lists as an oracle."""
+
+    name: str
+    factory: str = ""
+    summary: str = ""
+    sees: tuple[str, ...] = ()
+    oracle: bool = True
+    stochastic: bool = False
+
+
+def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: str | None = None) -> Scored:
+    """Score a predictions file; the prior of each family is fitted on the training sessions and added if it is missing.
+
+    Args:
+        path: The file. If it is that of a run, oracles are those of the run, else those of the catalogue.
+        task: The task.
+        split: Name of the split.
+        catalogue: Where the priors are found.
+        data: Where the sessions came from, as it was asked for.
+
+    Raises:
+        InputError: The file cannot be read, or a prediction in it is not valid.
+    """
+    import pandas as pd
+
+    frame = predictions.read(path, scoring.test_slots(task, split))
+    names = tuple(dict.fromkeys(frame["simulator"]))
+    priors = tuple(dict.fromkeys(one.prior for one in FAMILIES if any(frame[part].notna().any() for part in one.parts)))
+    added = tuple(name for name in priors if name not in names)
+    config = RunConfig(
+        task=task.name,
+        data=data,
+        split=split,
+        simulators=(*added, *names),
+        seeds=tuple(sorted({int(seed) for seed in frame["seed"]})),
+        reference=priors[0] if priors else names[0],
+    )
+    if added:
+        trials = expand(RunConfig(task.name, data, split, added, reference=added[0]), task, catalogue)
+        frame = pd.concat([*(run_trial(trial, task)[0] for trial in trials), frame], ignore_index=True)
+    entries: dict[str, Entry] = {name: catalogue.entry(name) for name in catalogue.names() if name in config.simulators}
+    entries |= {name: _Oracle(name) for name in _oracles(path) if name not in entries}
+    scores = scoring.score(task, split, frame)
+    return Scored(summary.build(config, task, scores, entries), scores, frame, added)
+
+
+def _oracles(path: Path) -> Sequence[str]:
+    """Return the oracles of the run that a predictions file belongs to, none if it belongs to none."""
+    if path.name != "predictions.parquet" or not (path.parent / "results.json").is_file():
+        return ()
+    return [row.base for row in results.read(path.parent).simulators if not row.ranked and row.name == row.base]

@@ -1,0 +1,206 @@
+"""The table of a run as a document: a row per simulator, a column per metric, family by family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmark.metrics import Metric, all_metrics
+from benchmark.metrics.families import FAMILIES, family
+from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
+from benchmark.output.numbers import interval, number, p_value
+from benchmark.output.rendering import render
+from benchmark.output.units import counted
+from benchmark.scores.results import ComparisonResult, MetricResult, Results, to_values
+from benchmark.statistics.registry import INTERVALS, MAIN_INTERVAL, TESTS
+from tasks.errors import InputError
+
+BEST = "*"
+SIGNIFICANT = "†"
+
+_CSV = (
+    *("task", "version", "split", "simulated", "simulator", "ranked"),
+    *("metric", "mean", "low", "high", "seed_sd", "n_users"),
+)
+
+
+def document(results: Results, families: Sequence[str] | None = None, *, whole: bool = False) -> Document:
+    """Return the table of a run.
+
+    Args:
+        results: The run.
+        families: Families of metrics that are shown; None for all. CSV and JSON hold every metric.
+        whole: Also the intervals, and the comparisons with the reference.
+
+    Raises:
+        InputError: A family is unknown, or no simulator is measured by a metric of them.
+    """
+    metrics = metrics_of(results, families)
+    grids = [_means(results, metrics)]
+    if whole:
+        grids += [*_intervals(results, metrics), *_comparisons(results, metrics)]
+    return Document(
+        title=title_of(results),
+        notices=(results.notice,) if results.notice else (),
+        grids=tuple(grids),
+        legend=tuple(_legend(results)),
+        csv=lambda: _csv(results),
+        data=lambda: to_values(results),
+        name=f"{results.task}-{results.split}",
+    )
+
+
+def page(results: Results) -> str:
+    """Return ``table.md`` of a run: the means, the intervals and the comparisons."""
+    return render(document(results, whole=True), "markdown") + "\n"
+
+
+def title_of(results: Results) -> str:
+    """Return what a table of a run is about."""
+    users = f"{counted(results.n_sessions, 'test session')} of {counted(results.n_users, 'user')}"
+    return f"{results.title} ({results.task} {results.version}), split {results.split}: {users}"
+
+
+def by_family(metrics: Sequence[Metric], families: Sequence[str] | None = None) -> list[Metric]:
+    """Return the metrics of some families in the order of the families; None for all.
+
+    Raises:
+        InputError: A family is unknown.
+    """
+    chosen = [family(name) for name in families] if families else FAMILIES
+    return [metric for one in chosen for metric in metrics if metric.family == one.name]
+
+
+def metrics_of(results: Results, families: Sequence[str] | None = None) -> list[Metric]:
+    """Return the metrics of some families that at least one simulator is measured by.
+
+    Raises:
+        InputError: A family is unknown, or there is no such metric.
+    """
+    found = by_family([m for m in all_metrics() if any(m.name in one.metrics for one in results.simulators)], families)
+    if not found and families:
+        raise InputError(f"no simulator of this table is measured by the metrics of {', '.join(families)}.")
+    return found
+
+
+def metric_column(metric: Metric) -> GridColumn:
+    """Return the column of a metric."""
+    return GridColumn(f"{metric.name}{metric.arrow}", group=family(metric.family).title)
+
+
+def best(results: Results, metric: Metric) -> float | None:
+    """Return the best mean among ranked simulators; None where fewer than two are measured, as nothing is compared."""
+    means = [one.metrics[metric.name].mean for one in results.simulators if one.ranked and metric.name in one.metrics]
+    if len(means) < 2:
+        return None
+    return max(means) if metric.higher_is_better else min(means)
+
+
+def significant(results: Results) -> set[tuple[str, str]]:
+    """Return simulator and metric of the comparisons that are significant after correction."""
+    tested = ((c.simulator, c.metric, c.p_holm) for c in results.comparisons)
+    return {(name, metric) for name, metric, p in tested if p is not None and p <= results.alpha}
+
+
+def _means(results: Results, metrics: Sequence[Metric]) -> Grid:
+    """Return the means: ranked rows, unranked rows, what the test set resolves."""
+    marked, top = significant(results), {m.name: best(results, m) for m in metrics}
+    rows = []
+    for one in sorted(results.simulators, key=lambda r: not r.ranked):
+        cells = []
+        for m in metrics:
+            value = one.metrics.get(m.name)
+            is_best = one.ranked and value is not None and value.mean == top[m.name]
+            # Two mark columns, so that each mark has a place of its own.
+            signs = (BEST if is_best else " ") + (SIGNIFICANT if (one.name, m.name) in marked else "")
+            cells.append(GridCell("" if value is None else number(value.mean), signs.rstrip()))
+        rows.append(row(one.name, *cells, ranked=one.ranked))
+    resolved = [number(results.resolution.get(m.name)) for m in metrics]
+    if any(resolved):
+        rows.append(row("resolves", *resolved))
+    return Grid(_columns(metrics), tuple(rows))
+
+
+def _columns(metrics: Sequence[Metric]) -> tuple[GridColumn, ...]:
+    return (GridColumn("simulator", "left", key=True), *map(metric_column, metrics))
+
+
+def _intervals(results: Results, metrics: Sequence[Metric]) -> Iterator[Grid]:
+    """Yield the means with each kind of interval."""
+    for one in (MAIN_INTERVAL, *INTERVALS):
+        rows = [
+            row(found.name, *(_limits(found.metrics.get(m.name), one.name) for m in metrics), ranked=found.ranked)
+            for found in results.simulators
+        ]
+        yield Grid(_columns(metrics), tuple(rows), heading=f"Mean and {one.title} over users")
+
+
+def _limits(value: MetricResult | None, name: str) -> str:
+    if value is None:
+        return ""
+    limits = (value.low, value.high) if name == MAIN_INTERVAL.name else value.intervals.get(name, (None, None))
+    return f"{number(value.mean)} {interval(*limits)}".rstrip()
+
+
+def _comparisons(results: Results, metrics: Sequence[Metric]) -> Iterator[Grid]:
+    """Yield the comparisons with the reference on the metrics that are corrected together, if there are any."""
+    names = [m.name for m in metrics if m.name in results.family]
+    rows = [
+        row(f"{c.simulator} - {results.reference}", *comparison_cells(c))
+        for c in results.comparisons
+        if c.metric in names
+    ]
+    if rows:
+        columns = [GridColumn("pair", "left", key=True), GridColumn("metric", "left", key=True)]
+        heading = f"Paired over users, compared with {results.reference}"
+        yield Grid((*columns, *map(GridColumn, COMPARED[1:])), tuple(rows), heading)
+
+
+COMPARED = (
+    *("metric", "difference"),
+    *(one.title for one in (MAIN_INTERVAL, *INTERVALS, *TESTS)),
+    *("Holm", "resolves"),
+)
+"""The columns of a table of comparisons, after what is compared."""
+
+
+def comparison_cells(c: ComparisonResult) -> list[str]:
+    """Return the cells of a comparison below ``COMPARED``; blank where a statistic was not computed."""
+    limits = [(c.low, c.high), *(c.intervals.get(one.name, (None, None)) for one in INTERVALS)]
+    return [
+        c.metric,
+        number(c.difference, sign="+"),
+        *(interval(low, high, sign="+") for low, high in limits),
+        *(p_value(p) for p in (*(c.tests.get(one.name) for one in TESTS), c.p_holm)),
+        number(c.smallest_difference),
+    ]
+
+
+def _legend(results: Results) -> list[str]:
+    """Return what the marks mean, as far as they occur."""
+    lines = [f"Mean over users. ↑ higher is better, ↓ lower is better; {BEST} best of a column."]
+    if results.comparisons:
+        lines[0] += (
+            f" {SIGNIFICANT} differs from {results.reference} on {', '.join(results.family)}:"
+            f" paired t-test over users, Holm-corrected, p <= {results.alpha:g}."
+        )
+    if any(value is not None for value in results.resolution.values()):
+        lines.append("resolves: the smallest difference from the reference that this test set shows with 80 % power.")
+    if any(not one.ranked for one in results.simulators):
+        lines.append("In brackets and never ranked: oracles, which see the test gaze or cursor, and label attention.")
+    sds = [m.seed_sd for one in results.simulators for m in one.metrics.values() if m.seed_sd is not None]
+    if sds:
+        lines.append(f"{len(results.seeds)} seeds; the SD over seeds of a mean is at most {number(max(sds))}.")
+    elif results.simulators and len(results.seeds) > 1:
+        lines.append("All simulators shown are deterministic; one seed is enough.")
+    elif results.simulators:
+        lines.append("One seed: how much a stochastic simulator varies over seeds is not known.")
+    return lines
+
+
+def _csv(results: Results) -> Iterator[CsvRow]:
+    """Yield a row per simulator and metric with mean, interval and seed SD."""
+    yield _CSV
+    for one in results.simulators:
+        where = (results.task, results.version, results.split, bool(results.notice), one.name, one.ranked)
+        for name, m in one.metrics.items():
+            yield (*where, name, m.mean, m.low, m.high, m.seed_sd, m.n_users)

@@ -25,8 +25,10 @@ class SimulatorEntry:
         factory: Its class, ``module:Class``; a dataclass whose init fields are its settings.
         summary: One line.
         sees: Which inputs it uses.
-        oracle: It is handed full sessions, gaze, cursor and click included, and is never ranked.
+        oracle: It is given full sessions, gaze, cursor and click included, and is never ranked.
         stochastic: Its predictions depend on the seed.
+        behaviour: Version of what it predicts. Raise it when the same inputs give other predictions: finished trials
+            are then run again. ``tests/baselines/golden`` fails while predictions have moved and the version has not.
     """
 
     name: str
@@ -35,6 +37,7 @@ class SimulatorEntry:
     sees: tuple[str, ...] = ()
     oracle: bool = False
     stochastic: bool = False
+    behaviour: str = "1"
 
 
 _TRAIN = ("train gaze", "train clicks")

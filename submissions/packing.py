@@ -61,6 +61,7 @@ class Facts:
         kind: As in the format.
         parameters: Number of parameters of its backbone, None if unknown or without one.
         about: Fields of ``submission.yaml`` that win over what the run says.
+        own_labels: It names the slots by labels of its own, not by those on the screen.
     """
 
     summary: str = ""
@@ -68,6 +69,7 @@ class Facts:
     kind: str = "other"
     parameters: float | None = None
     about: Mapping[str, Any] | None = None
+    own_labels: bool = False
 
 
 def read_about(path: Path) -> dict[str, Any]:
@@ -126,7 +128,7 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
                 raise InputError(f"{key} with seed {seed} cannot be written as a path of the format.")
             entries.append(entry)
         if not label:
-            for condition, rows in under_stress(run, found, simulator).items():
+            for condition, rows in under_stress(run, found, simulator, facts.own_labels).items():
                 for seed in seeds:
                     chosen = _predictions(rows[rows["seed"] == seed])
                     write_predictions(folder, key, seed, chosen, {**about, "condition": condition}, condition)
@@ -159,7 +161,7 @@ def _frame(run: Path, simulator: str, label: bool) -> pd.DataFrame:
     return found
 
 
-def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.DataFrame]:
+def under_stress(run: Path, found: Results, simulator: str, own_labels: bool = False) -> dict[str, pd.DataFrame]:
     """Return condition -> what ``stress`` predicted for one simulator of a run, under the published conditions.
 
     Conditions of another seed than the published one are left out, and so is ``relabel`` of a simulator that names
@@ -172,7 +174,6 @@ def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.Data
     from benchmark.stress.conditions import RELABEL, SEED
     from benchmark.stress.records import FOLDER
     from benchmark.stress.sources import sources
-    from benchmark.trials.catalogue import simulator_class
 
     frames: dict[str, pd.DataFrame] = {}
     for condition in CONDITIONS:
@@ -186,7 +187,7 @@ def under_stress(run: Path, found: Results, simulator: str) -> dict[str, pd.Data
         known = sources(run, found, [simulator])[simulator]
         if trials != [source.identity for source in known] or about.get("digest") != found.digest:
             raise InputError(f"{path} is about other trials of {simulator} than {run} holds; run 'stress {run}' again.")
-        if condition == RELABEL and hasattr(simulator_class(known[0].factory), "labels"):
+        if condition == RELABEL and own_labels:
             continue
         frame = frame[frame["simulator"] == simulator]
         if not _has_gaps(frame):

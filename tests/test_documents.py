@@ -110,7 +110,7 @@ def test_the_backbone_is_loaded_and_read(example, monkeypatch, tmp_path):
     from tests.baselines.backbones import tiny
 
     example("example_backbone", "class Qwen25VL")
-    monkeypatch.setitem(registry.ARCHITECTURES, "qwen2_5_vl", "example_backbone:Qwen25VL")
+    monkeypatch.setitem(registry.ARCHITECTURES, "qwen2_5_vl", registry.Architecture("example_backbone:Qwen25VL"))
     ids = {f"{name}_token_id": tiny.VOCABULARY[f"<|{name}|>"] for name in ("vision_start", "vision_end")}
     ids |= {f"{name}_token_id": tiny.VOCABULARY[f"<|{name}_pad|>"] for name in ("image", "video")}
     text = {key: value for key, value in tiny.TEXT.items() if key != "head_dim"}

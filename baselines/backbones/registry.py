@@ -49,11 +49,25 @@ BACKBONES = (
     BackboneEntry("internvl3.5", "OpenGVLab/InternVL3_5-4B-HF", "InternVL 3.5 on Qwen3, 4 billion parameters"),
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """How checkpoints of one ``model_type`` are read.
+
+    Attributes:
+        factory: ``module:class``.
+        behaviour: Version of how it reads screens, questions and answers; see ``baselines.registry.SimulatorEntry``.
+    """
+
+    factory: str
+    behaviour: str = "1"
+
+
 ARCHITECTURES = {
-    "qwen3_vl": "baselines.backbones.qwen3vl:Qwen3VL",
-    "internvl": "baselines.backbones.internvl:InternVL",
+    "qwen3_vl": Architecture("baselines.backbones.qwen3vl:Qwen3VL"),
+    "internvl": Architecture("baselines.backbones.internvl:InternVL"),
 }
-"""``model_type`` of a checkpoint's config.json -> ``module:class``."""
+"""``model_type`` of a checkpoint's config.json -> how it is read."""
 
 
 def names() -> list[str]:
@@ -102,9 +116,9 @@ def checkpoint_of(name_or_path: str | Path) -> str | Path:
 
 def architecture(model_type: str) -> type[VisionLanguageModel] | None:
     """Return the class that runs checkpoints of this ``model_type``, or None if there is none."""
-    factory = ARCHITECTURES.get(model_type)
-    if factory is None:
+    found = ARCHITECTURES.get(model_type)
+    if found is None:
         return None
-    module, _, attribute = factory.partition(":")
-    found: type[VisionLanguageModel] = getattr(importlib.import_module(module), attribute)
-    return found
+    module, _, attribute = found.factory.partition(":")
+    reader: type[VisionLanguageModel] = getattr(importlib.import_module(module), attribute)
+    return reader

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
 FOLDER = CONFIGS / "deepspeed"
 STAGES = (2, 3)
+BEHAVIOUR = "1"
+"""Version of how work is shared out; see ``baselines.registry.SimulatorEntry``."""
 _OWNED = (
     "optimizer",
     "scheduler",
@@ -57,7 +58,7 @@ class ZeroSettings:
         """Return how processes share a trial with a model, as its identity has it; empty for one without.
 
         Sums that are shared out differently differ in their last digits, so everything that says how they are shared
-        out is in it, the source of this package included; the name of the file is not.
+        out is in it, the version of this package's behaviour included; the name of the file is not.
 
         Args:
             trial: What is run.
@@ -65,7 +66,7 @@ class ZeroSettings:
         """
         if not any(name in trial.material for name in MODELS):
             return ""
-        digest = hashlib.sha256(json.dumps(self.values, sort_keys=True).encode() + _source())
+        digest = hashlib.sha256(json.dumps(self.values, sort_keys=True).encode() + BEHAVIOUR.encode())
         kind = f"zero{self.stage}{'-offload' if self.offload else ''}"
         return f"DeepSpeed {kind} x{size} ({digest.hexdigest()[:8]})"
 
@@ -105,15 +106,6 @@ class ZeroSettings:
         found["train_micro_batch_size_per_gpu"] = 1
         found.setdefault("steps_per_print", 10**9)
         return found
-
-
-@functools.lru_cache(maxsize=1)
-def _source() -> bytes:
-    """Return a digest of the source of this package."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.digest()
 
 
 def names() -> list[str]:

@@ -31,6 +31,7 @@ class OperatorInfo:
             negative), ``abs`` or ``relu``.
         factory: ``module:class`` of the implementation.
         options: Keyword arguments the class is built with under this name.
+        behaviour: Version of what it computes; see ``baselines.registry.SimulatorEntry``.
     """
 
     name: str
@@ -42,6 +43,7 @@ class OperatorInfo:
     rectify: Literal["none", "abs", "relu"]
     factory: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    behaviour: str = "1"
 
 
 _OPERATORS = (

@@ -60,6 +60,7 @@ class ConditionalLogit:
 
     l2: float = 1.0
     positions: int = 20
+    reads: tuple[str, ...] = field(default=("click",), init=False, repr=False)
     _kinds: tuple[str, ...] = field(default=(), init=False, repr=False)
     _weights: Floats | None = field(default=None, init=False, repr=False)
 

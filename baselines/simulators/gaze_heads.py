@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from baselines.simulators import loaded
 from baselines.simulators.probed import OnScreen
@@ -23,6 +23,13 @@ class GazeHeads(OnScreen):
     """
 
     heads: int = 5
+    reads: tuple[str, ...] = field(default=("gaze_ms",), init=False, repr=False)
+
+    def material(self) -> Mapping[str, str]:
+        """Return what the backbone contributes, and the version of the operator."""
+        from baselines.probing import info
+
+        return {**super().material(), "probing": f"gaze-heads {info('gaze-heads').behaviour}"}
 
     def __post_init__(self) -> None:
         super().__post_init__()

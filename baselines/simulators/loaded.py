@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import gc
-import hashlib
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 DEVICE = "GAZEBENCH_DEVICE"
 """Environment variable: where models run; by default the first GPU if there is one, else the CPU."""
-_SOURCES = ("backbones", "probing", "tuning", "simulators")
 DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
 
 
@@ -76,20 +73,6 @@ def forget() -> None:
     _loaded.clear()
 
 
-@functools.lru_cache(maxsize=1)
-def source() -> str:
-    """Return a digest of the source that model simulators are made of.
-
-    Their modules are imported when they are needed, operators and architectures by name, so following a simulator's
-    imports would miss them.
-    """
-    digest = hashlib.sha256()
-    for package in _SOURCES:
-        for path in sorted((Path(__file__).parents[1] / package).glob("*.py")):
-            digest.update(f"{package}/{path.name}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def notice(name: str) -> str:
     """Return what every output made with a backbone must say, without loading its weights.
 
@@ -101,18 +84,20 @@ def notice(name: str) -> str:
     return describe(name).notice
 
 
-def material(name: str, dtype: str = "auto") -> Mapping[str, str]:
+def material(name: str, dtype: str = "auto") -> dict[str, str]:
     """Return what a backbone contributes to a trial's identity, without loading its weights.
 
     Raises:
         InputError: See ``backbones.describe``.
     """
     from baselines.backbones import describe
+    from baselines.backbones.registry import ARCHITECTURES
     from baselines.backbones.settings import read_settings
 
     info = describe(name)
-    words = read_settings(info.folder)
-    return {"backbone": f"{info.fingerprint} {words}", "dtype": number_format(dtype), "source": source()}
+    asked = json.dumps(read_settings(info.folder).shaping())
+    reader = f"{info.model_type} {ARCHITECTURES[info.model_type].behaviour}"
+    return {"backbone": f"{info.fingerprint} {asked}", "dtype": number_format(dtype), "reader": reader}
 
 
 @contextmanager

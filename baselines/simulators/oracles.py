@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from baselines.simulators.shares import likeliest, normalised
 from benchmark.simulator import Floats, Prediction
@@ -22,6 +22,7 @@ class GazeOracle:
     """
 
     smoothing: float = 0.0
+    reads: tuple[str, ...] = field(default=("gaze_ms",), init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_share(self.smoothing)
@@ -49,6 +50,7 @@ class CursorOracle:
     """
 
     smoothing: float = 0.0
+    reads: tuple[str, ...] = field(default=("cursor_ms",), init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_share(self.smoothing)

@@ -86,6 +86,8 @@ class Rates:
 class Uniform:
     """Attention and click probability 1/K on every slot."""
 
+    reads: tuple[str, ...] = field(default=(), init=False, repr=False)
+
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Learn nothing."""
 
@@ -109,6 +111,7 @@ class PositionPrior:
 
     smoothing: float = 1.0
     gaze_smoothing: float = 1.0
+    reads: tuple[str, ...] = field(default=("gaze_ms", "click"), init=False, repr=False)
     _chance: float = field(default=0.0, init=False, repr=False)
     _rates: Rates | None = field(default=None, init=False, repr=False)
 
@@ -154,6 +157,7 @@ class KindPositionPrior:
     smoothing: float = 1.0
     gaze_smoothing: float = 1.0
     weight: float = 5.0
+    reads: tuple[str, ...] = field(default=("gaze_ms", "click"), init=False, repr=False)
     _base: PositionPrior = field(default_factory=PositionPrior, init=False, repr=False)
     _rates: Rates | None = field(default=None, init=False, repr=False)
 
@@ -197,6 +201,7 @@ class UserPrior:
     gaze_smoothing: float = 1.0
     gaze_weight: float = 10.0
     click_weight: float = 50.0
+    reads: tuple[str, ...] = field(default=("gaze_ms", "click"), init=False, repr=False)
     _base: PositionPrior = field(default_factory=PositionPrior, init=False, repr=False)
     _users: dict[str, Rates] = field(default_factory=dict, init=False, repr=False)
 

@@ -28,6 +28,7 @@ class OnScreen:
 
     backbone: str = "pocket-qwen3vl"
     dtype: str = "auto"
+    reads: tuple[str, ...] = field(default=(), init=False, repr=False)
     _workspace: Workspace | None = field(default=None, init=False, repr=False)
     _store: Any = field(default=None, init=False, repr=False)
     _bank: Any = field(default=None, init=False, repr=False)
@@ -44,7 +45,7 @@ class OnScreen:
         self._workspace = workspace
 
     def material(self) -> Mapping[str, str]:
-        """Return the fingerprint of the backbone and its number format."""
+        """Return the fingerprint of the backbone, its number format, and the version of how it is read."""
         return loaded.material(self.backbone, self.dtype)
 
     def notice(self) -> str:
@@ -176,6 +177,12 @@ class Probed(OnScreen):
                 "the operator gaze-heads is fitted on gaze; run the simulator gaze-heads, or give another."
             )
         self._differentiated = info(self.operator).needs_gradient
+
+    def material(self) -> Mapping[str, str]:
+        """Return what the backbone contributes, and the version of the operator."""
+        from baselines.probing import info
+
+        return {**super().material(), "probing": f"{self.operator} {info(self.operator).behaviour}"}
 
     def _prepare(self, tokens: int, placement: Placement = "prefix") -> None:
         from baselines.probing import create

@@ -7,14 +7,14 @@ Source: Huang et al. 2026 (arXiv 2604.09368); PROTOCOL section 7.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from baselines.simulators import loaded
 from baselines.simulators.probed import Probed
-from baselines.tuning.settings import TuningSettings
+from baselines.tuning.settings import BEHAVIOUR, TuningSettings
 from tasks.types import Session
 
 PROMPT_FILE = "prompt.safetensors"
@@ -84,11 +84,18 @@ class Fixate(Probed):
     epochs: int = 30
     patience: int = 5
     validation: float = 0.15
+    reads: tuple[str, ...] = field(default=("gaze_ms", "click"), init=False, repr=False)
     _epochs: list[Any] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.tuning()
+        if self.signal != "gaze":
+            self.reads = ("gaze_ms", "cursor_ms", "click")
+
+    def material(self) -> Mapping[str, str]:
+        """Return what the backbone and the operator contribute, and the version of the tuning."""
+        return {**super().material(), "tuning": BEHAVIOUR}
 
     def tuning(self) -> TuningSettings:
         """Return the settings of the training.

@@ -37,6 +37,7 @@ class Text:
     backbone: str = "pocket-qwen3vl"
     dtype: str = "auto"
     positions: bool = field(default=False, init=False)
+    reads: tuple[str, ...] = field(default=(), init=False, repr=False)
     _workspace: Workspace | None = field(default=None, init=False, repr=False)
     _model: Any = field(default=None, init=False, repr=False)
     _seed: int = field(default=0, init=False, repr=False)
@@ -56,7 +57,7 @@ class Text:
         from baselines.backbones.checkpoint import find_folder, fingerprint
 
         found = fingerprint(find_folder(self.language_model))
-        return {"language_model": found, "dtype": loaded.number_format(self.dtype), "source": loaded.source()}
+        return {"language_model": found, "dtype": loaded.number_format(self.dtype)}
 
     def notice(self) -> str:
         """Return what the backbone asks every output to say."""

@@ -11,6 +11,8 @@ from tasks.errors import InputError
 Placement = Literal["prefix", "suffix"]
 Signal = Literal["gaze", "cursor", "both"]
 Target = Literal["label", "free"]
+BEHAVIOUR = "1"
+"""Version of what tuning makes of its settings and sessions; see ``baselines.registry.SimulatorEntry``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ def _facts(run: Path, simulator: str, about: Path | None) -> Facts:
     from baselines import registry
     from benchmark.scores import results
     from benchmark.trials import own_files
+    from benchmark.trials.catalogue import simulator_class
+    from benchmark.trials.extended import FileEntry
     from submissions.packing import ABOUT_FILE, Facts, read_about
 
     found = results.read(run)
@@ -64,15 +66,16 @@ def _facts(run: Path, simulator: str, about: Path | None) -> Facts:
         about = beside
     said: dict[str, Any] = read_about(about) if about is not None else {}
     if factory:
-        entry: Any = own_files.FileEntry.of(factory)
-        return Facts(entry.summary, entry.sees, "other", None, said)
+        entry: Any = FileEntry.of(factory)
+        return Facts(entry.summary, entry.sees, "other", None, said, hasattr(simulator_class(factory), "labels"))
     if simulator not in registry.names():
         return Facts(sees=row.sees if row is not None else (), about=said)
     entry = registry.entry(simulator)
     module = entry.factory.partition(":")[0]
     kind = next((KINDS[m] for m in sorted(KINDS, key=len, reverse=True) if f"{module}.".startswith(f"{m}.")), "other")
     backbone = None if row is None else row.settings.get("backbone")
-    return Facts(entry.summary, entry.sees, kind, _parameters(backbone), said)
+    own_labels = hasattr(simulator_class(entry.factory), "labels")
+    return Facts(entry.summary, entry.sees, kind, _parameters(backbone), said, own_labels)
 
 
 def _parameters(backbone: object) -> float | None:

@@ -105,8 +105,8 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
     """Return what to run, the options laid over the configuration and this over the preset, and where it is found."""
     from baselines import registry
     from benchmark.cli import options
-    from benchmark.trials import own_files
     from benchmark.trials.configuration import RunConfig, read_preset
+    from benchmark.trials.extended import with_files
 
     short = {"backbone": arguments.backbone, "operator": arguments.operator}
     settings = {
@@ -135,7 +135,7 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
         values["data"] = str(options.load_task(str(values["task"]), values.get("data"), arguments.truth).folder)  # type: ignore[arg-type]
     folders = [Path(), *([arguments.config.parent] if arguments.config else [])]
     named: tuple[str, ...] = values["simulators"]  # type: ignore[assignment]  # read_config and argparse have checked it
-    catalogue, values["simulators"] = own_files.with_files(registry, registry.construct, named, folders)
+    catalogue, values["simulators"] = with_files(registry, registry.construct, named, folders)
     return RunConfig(**values), catalogue  # type: ignore[arg-type]  # likewise checked
 
 

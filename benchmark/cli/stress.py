@@ -44,6 +44,7 @@ def call(arguments: argparse.Namespace) -> int:
     from benchmark.stress.screens import write_screens
     from benchmark.stress.study import Study
     from benchmark.trials import own_files
+    from benchmark.trials.extended import with_files
     from tasks.registry import definition
 
     chosen = [test for test in conditions.TESTS if getattr(arguments, test.replace("-", "_"))]
@@ -58,7 +59,7 @@ def call(arguments: argparse.Namespace) -> int:
         definition(arguments.transfer)
     names = options.words(arguments.simulators) if arguments.simulators else None
     files = [f for row in found.simulators if (f := own_files.factory_in(arguments.run, row.name))]
-    catalogue, _ = own_files.with_files(registry, registry.construct, files, [Path()])
+    catalogue, _ = with_files(registry, registry.construct, files, [Path()])
     task = options.load_task(found.task, arguments.data or found.data)
     bench = Bench(
         task=task,

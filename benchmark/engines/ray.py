@@ -18,7 +18,7 @@ from benchmark.engines.needs import Needs, needs
 from benchmark.engines.parcel import PackedTask
 from benchmark.engines.settings import EngineSettings
 from benchmark.engines.worker import Inbox, Library, Parcel, carry_out
-from benchmark.trials.content import content_digest
+from benchmark.trials.content import content_digests
 from benchmark.trials.trial import Trial
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class RayEngine:
     ) -> None:
         packed, out = PackedTask.of(task), sys.stdout
         with cluster(self.settings, packed.table.nbytes) as ray:
-            _Job(ray, self, chains, ledger, out, known).run(packed, content_digest(task), score, scheduler)
+            _Job(ray, self, chains, ledger, out, known).run(packed, content_digests(task).joined(), score, scheduler)
 
 
 def grouped(trials: Sequence[Trial]) -> list[Trial]:
@@ -109,7 +109,8 @@ def grouped(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def _material(trial: Trial) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(trial.material.items()))
+    """Return the models of a trial: its settings that name material, and their fingerprints."""
+    return tuple(sorted((key, value) for key, value in trial.material.items() if key in trial.settings))
 
 
 @dataclass(slots=True)

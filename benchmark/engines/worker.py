@@ -20,7 +20,7 @@ from benchmark.engines.interface import Failure, Files, Outcome, PeerLost, Peers
 from benchmark.engines.parcel import chunks, local_copy
 from benchmark.engines.trial import attempt, failure
 from benchmark.simulator import HasMaterial, Workspace
-from benchmark.trials.catalogue import code_version, simulator_class
+from benchmark.trials.catalogue import simulator_class, source_digest
 from benchmark.trials.store import read_files, write_files
 from benchmark.trials.trial import Trial
 from tasks.errors import InputError
@@ -317,7 +317,7 @@ def _settled(trial: Trial, index: int, parcel: Parcel) -> Trial:
     """
     where = whereabouts()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # what is not here comes from the driver, never from elsewhere
-    if code_version(trial.factory) != trial.code:
+    if source_digest(trial.factory) != trial.source:
         raise InputError(
             f"{where} has other code of {trial.simulator} than the driver; install the same version on every machine."
         )

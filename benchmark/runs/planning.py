@@ -131,7 +131,7 @@ class Plan:
 def kind_of(trial: Trial) -> str:
     """Return the name of a trial's kind: all that is taken to change its time per session."""
     values = {name: trial.settings[name] for name in _OF_KIND if name in trial.settings}
-    named = [trial.task, trial.inputs, trial.simulator, trial.code, dict(trial.material), values, trial.label]
+    named = [trial.task, trial.stimuli, trial.simulator, trial.behaviour, dict(trial.material), values, trial.label]
     return json.dumps(named, sort_keys=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,26 +25,24 @@ class Source:
     Attributes:
         identity: Of the trial.
         simulator: Registry name.
-        factory: ``module:Class`` or a file and class.
         settings: Every setting.
         seed: Its seed.
         fold: Its fold.
         folder: Where it is kept.
-        oracle: It was handed the recordings.
-        inputs: Digest of what it could read of the task, see ``benchmark.trials.content``.
+        oracle: It was given the recordings.
+        record: What its ``trial.json`` holds.
         threads: Threads that it ran with.
         notice: What every output must say of the simulator.
     """
 
     identity: str
     simulator: str
-    factory: str
     settings: dict[str, Any]
     seed: int
     fold: int
     folder: Path
     oracle: bool
-    inputs: str
+    record: Mapping[str, object]
     threads: int
     notice: str
 
@@ -87,13 +85,12 @@ def _source(record: records.TrialRecord, name: str) -> Source:
     return Source(
         identity=record.identity,
         simulator=name,
-        factory=record.text("factory"),
         settings=settings,
         seed=seed,
         fold=fold,
         folder=record.folder,
         oracle=record.values.get("oracle") is True,
-        inputs=record.text("inputs"),
+        record=record.values,
         threads=threads if isinstance(threads, int) and threads > 0 else 1,
         notice=record.text("notice"),
     )

@@ -21,8 +21,7 @@ from benchmark.stress.records import StressResults, StressRow
 from benchmark.stress.running import UNALTERED, Bench, predict
 from benchmark.stress.sources import Source, as_left, sources
 from benchmark.stress.transferring import is_of, transferred
-from benchmark.trials.catalogue import simulator_class
-from benchmark.trials.content import content_digest
+from benchmark.trials.content import made_from
 from tasks.altered.types import Altered
 from tasks.errors import InputError, unknown_name
 from tasks.storage import write_errors
@@ -75,9 +74,8 @@ class Study:
             if name not in names:
                 raise unknown_name(f"simulator in {run}:", name, names)
         trials = sources(run, found, simulators)
-        inputs = content_digest(bench.task)
         for source in (s for several in trials.values() for s in several):
-            if source.inputs != inputs:
+            if not made_from(source.record, bench.task):
                 raise InputError(
                     f"{run} was made from the same sessions with other screens, texts or boxes than the data given "
                     "has; give the run's own data (--data), or run again."
@@ -200,7 +198,7 @@ class Study:
     def _labels(self, name: str, altered: Mapping[str, Altered]) -> rows.Labels:
         """Return by what a simulator names each slot, before and after; for most the labels of the screen."""
         first = self.trials[name][0]
-        if not hasattr(simulator_class(first.factory), "labels"):
+        if not isinstance(self.bench.catalogue.build(name, first.settings), LabelsItems):
             return slot_labels(self.sessions, altered)
         found: dict[tuple[int, str], tuple[Sequence[str], Sequence[str]]] = {}
         for source in self.trials[name]:

@@ -1,16 +1,18 @@
-"""How the benchmark finds simulators: by name, through a catalogue it does not know beforehand.
+"""How the benchmark finds simulators: by name, through a catalogue that is passed in.
 
-``baselines.registry`` is the catalogue of the suite. The benchmark depends on this contract alone, so
-that a simulator can depend on the benchmark without a circle.
+``baselines.registry`` is the catalogue of the suite. The benchmark depends on this contract alone, so simulators can
+import the benchmark without an import circle.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import importlib
-import inspect
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from benchmark.simulator import Simulator
@@ -43,12 +45,17 @@ class Entry(Protocol):
 
     @property
     def oracle(self) -> bool:
-        """It is handed the gaze and the cursor of the test session and is never ranked."""
+        """It is given the recordings of the test sessions and is never ranked."""
         ...
 
     @property
     def stochastic(self) -> bool:
         """Its predictions depend on the seed."""
+        ...
+
+    @property
+    def behaviour(self) -> str:
+        """Version of what it predicts, part of a trial's identity: raised when the same inputs give other outputs."""
         ...
 
 
@@ -88,43 +95,38 @@ def full_settings(simulator: Simulator, factory: str) -> dict[str, object]:
     return {name: getattr(simulator, name) for name in setting_names(factory)}
 
 
-def code_version(factory: str) -> str:
-    """Return a digest of the source of the simulator's module and of the project's modules it is built on.
+def source_digest(factory: str) -> str:
+    """Return a digest of the source that a simulator is made of, kept with its trials as a note.
 
-    A trial made by other code is another trial: the digest is part of its identity.
+    It covers the file of a simulator in a file, and otherwise the whole top-level package of its module: operators and
+    backbones are imported by name, so following imports would miss them.
     """
     if own_files.is_file(factory):
         return own_files.source_digest(factory)
-    module, _, _ = factory.partition(":")
+    module = importlib.import_module(factory.partition(":")[0])
+    root = sys.modules[module.__name__.partition(".")[0]]
+    file = Path(str(root.__file__ or module.__file__))
+    return _digest_of(file.parent if file.name == "__init__.py" else file)
+
+
+@functools.lru_cache(maxsize=8)
+def _digest_of(path: Path) -> str:
+    """Return the digest of a Python file, or of all Python files in a folder."""
     digest = hashlib.sha256()
-    for name in sorted(_own_modules(module, set())):
-        digest.update(f"{name}\n{inspect.getsource(importlib.import_module(name))}\n".encode())
+    for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        digest.update(file.relative_to(path.parent).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _own_modules(name: str, seen: set[str]) -> set[str]:
-    """Return ``name`` and the modules of its own top-level package that it imports, at any depth."""
-    if name in seen:
-        return seen
-    seen.add(name)
-    package = name.split(".")[0]
-    module = importlib.import_module(name)
-    for value in vars(module).values():
-        origin = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
-        if isinstance(origin, str) and origin.split(".")[0] == package:
-            _own_modules(origin, seen)
-    return seen
-
-
 def _setting(key: str, known: Sequence[str]) -> str | None:
-    """Return the setting that ``key`` names, or None; ``lambda`` stands for ``lambda_``: Python keeps the word."""
+    """Return the setting that ``key`` names, or None; ``lambda``, a Python keyword, names the setting ``lambda_``."""
     return key if key in known else f"{key}_" if f"{key}_" in known else None
 
 
 def settings_for(entry: Entry, *layers: Mapping[str, object]) -> dict[str, object]:
-    """Return the settings meant for one simulator; of several layers the last one wins.
+    """Return the settings that apply to one simulator; later layers override earlier ones.
 
-    ``key=value`` is for every simulator that has such a setting, ``simulator.key=value`` for one.
+    ``key=value`` applies to every simulator that has such a setting, ``simulator.key=value`` to one.
     """
     known = setting_names(entry.factory)
     found: dict[str, object] = {}

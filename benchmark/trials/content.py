@@ -1,58 +1,115 @@
-"""The digest of everything that a simulator can read of a task.
+"""Digests of what a simulator can read of a task: what a stimulus shows, and what a recording holds, column by column.
 
-The digest of a split (PROTOCOL section 4) covers what is scored: sessions, clicks, gaze. A simulator also reads the
-screen, the items' words and boxes, the profile and, as an oracle, the cursor. The same sessions drawn at another size
-are the same split and may still give other predictions, so a trial's identity needs both digests.
+The digest of a split (PROTOCOL section 4) covers what is scored: sessions, clicks and gaze, rounded to 0.1 ms. The same
+sessions drawn at another size are the same split and may still give other predictions, so every trial's identity also
+has the digest of the stimuli, and one digest for each column of the recording that its simulator reads.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.types import ScreenImage, Session, Stimulus
 
 if TYPE_CHECKING:
     from tasks.task import Task
-    from tasks.types import ScreenImage, Session
+
+_SHOWN = ("session_id", "user", "screen", "profile", "slots", "image")
+_FIRST = ("session_id", "user", "screen", "profile", "slots", "gaze_ms", "cursor_ms", "click", "flags", "image")
+"""What sessions held up to format 2 of trials, in the order of ``content_digest``."""
+
+RECORDED = tuple(
+    field.name
+    for field in dataclasses.fields(Session)
+    if field.name not in {shown.name for shown in dataclasses.fields(Stimulus)}
+)
+"""The columns of a recording: the fields of a session that a stimulus does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContentDigests:
+    """SHA-256 digests (hexadecimal) over all sessions of a task in dataset order; floats are hashed in full.
+
+    Attributes:
+        stimuli: Of everything that stimuli show: ids, users, screens with their pixels, profiles and slots.
+        recording: Column of ``RECORDED`` -> digest of its values.
+    """
+
+    stimuli: str
+    recording: Mapping[str, str]
+
+    def joined(self) -> str:
+        """Return one digest of all of them."""
+        return hashlib.sha256("".join([self.stimuli, *self.recording.values()]).encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=8)
+def content_digests(task: Task) -> ContentDigests:
+    """Return the digests of a loaded task; those of one object are computed once."""
+    shown, images = hashlib.sha256(), _Images()
+    recorded = {name: hashlib.sha256() for name in RECORDED}
+    for index in range(len(task)):
+        session = task.session(index)
+        shown.update(images.row(session, _SHOWN))
+        for name, digest in recorded.items():
+            digest.update(images.row(session, ("session_id", name)))
+    return ContentDigests(shown.hexdigest(), {name: digest.hexdigest() for name, digest in recorded.items()})
 
 
 @functools.lru_cache(maxsize=8)
 def content_digest(task: Task) -> str:
-    """Return the SHA-256 (hexadecimal) over all sessions of a task in dataset order, screens included.
-
-    Args:
-        task: A loaded task; the digest of one object is computed once.
-    """
-    digest = hashlib.sha256()
-    screens: dict[int, tuple[ScreenImage, str]] = {}
+    """Return one SHA-256 (hexadecimal) over all that sessions held up to format 2, screens included."""
+    digest, images = hashlib.sha256(), _Images()
     for index in range(len(task)):
-        session = task.session(index)
-        row = json.dumps([*_row(session), _screen(session.image, screens)], separators=(",", ":"))
-        digest.update(row.encode("ascii") + b"\n")
+        digest.update(images.row(task.session(index), _FIRST))
     return digest.hexdigest()
 
 
-def _row(session: Session) -> list[object]:
-    """Return a session without its screen as JSON values; floats are written in full."""
-    return [
-        session.session_id,
-        session.user,
-        session.screen,
-        session.profile,
-        [[slot.label, slot.kind, slot.text, list(slot.box)] for slot in session.slots],
-        session.gaze_ms.tolist(),
-        session.cursor_ms.tolist(),
-        int(session.click),
-        list(session.flags),
-    ]
+def made_from(record: Mapping[str, object], task: Task) -> bool:
+    """Return whether a trial was made from what a task holds now.
+
+    Args:
+        record: The trial's ``trial.json``. Up to format 2 it has one digest of everything, ``inputs``.
+        task: The task.
+    """
+    if "inputs" in record:
+        return bool(record["inputs"] == content_digest(task))
+    now, read = content_digests(task), record.get("recording")
+    if record.get("stimuli") != now.stimuli or not isinstance(read, dict):
+        return False
+    return all(now.recording.get(column) == digest for column, digest in read.items())
 
 
-def _screen(image: ScreenImage | None, known: dict[int, tuple[ScreenImage, str]]) -> str | None:
-    """Return the digest of a screen; sessions that share an image object have it computed once."""
-    if image is None:
-        return None
-    # The image is kept beside its digest: while it lives, no other object can have its id.
-    if id(image) not in known:
-        known[id(image)] = (image, image.digest())
-    return known[id(image)][1]
+class _Images:
+    """Writes sessions as bytes; sessions that share an image object have its digest computed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[ScreenImage, str]] = {}
+
+    def row(self, session: Session, columns: tuple[str, ...]) -> bytes:
+        """Return the values of some columns as a line of JSON."""
+        values = [self._plain(getattr(session, name)) for name in columns]
+        return json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
+
+    def _plain(self, value: Any) -> Any:
+        """Return a value as JSON has it: a dataclass as the list of its fields, an image as its digest."""
+        if isinstance(value, ScreenImage):
+            # The image is kept with its digest: while it lives, no other object can have its id.
+            if id(value) not in self._known:
+                self._known[id(value)] = (value, value.digest())
+            return self._known[id(value)][1]
+        if isinstance(value, np.ndarray | np.generic):
+            return value.tolist()
+        if dataclasses.is_dataclass(value):
+            return [self._plain(getattr(value, field.name)) for field in dataclasses.fields(value)]
+        if isinstance(value, list | tuple):
+            return [self._plain(item) for item in value]
+        return value

@@ -39,6 +39,9 @@ class TrialFile(TypedDict, total=False):
     factory: str
     settings: dict[str, object]
     material: dict[str, str]
+    behaviour: str
+    stimuli: str
+    recording: dict[str, str]
     inputs: str
     oracle: bool
     label: bool

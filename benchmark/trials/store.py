@@ -217,8 +217,9 @@ def write_files(folder: Path, files: Files) -> None:
 
 
 def _described(trial: Trial) -> dict[str, object]:
-    """Return what makes up a trial's identity, with all settings and paths, and what must be said of it."""
-    whole = {"factory": trial.factory, "settings": dict(trial.settings), "notice": trial.notice}
+    """Return what makes up a trial's identity, with all settings and paths, its source, and what must be said of it."""
+    whole = {"factory": trial.factory, "settings": dict(trial.settings)}
+    whole |= {"source": trial.source, "notice": trial.notice}
     return {**trial.record(), **whole}
 
 

@@ -8,25 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmark.simulator import AttendsToLabel, CarriesNotice, HasMaterial
-from benchmark.trials import own_files
-from benchmark.trials.catalogue import Catalogue, check_settings, code_version, full_settings, settings_for
+from benchmark.simulator import AttendsToLabel, CarriesNotice, HasMaterial, Simulator
+from benchmark.trials.catalogue import Catalogue, check_settings, full_settings, settings_for, source_digest
 from benchmark.trials.configuration import RunConfig
-from benchmark.trials.content import content_digest
+from benchmark.trials.content import RECORDED, content_digests
+from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from tasks.task import Task
 
-PREDICTIONS_FORMAT = 2
-"""Changes whenever the meaning of a stored prediction changes; older trials are then run again."""
+PREDICTIONS_FORMAT = 3
+"""Raised when the meaning of a stored prediction or of its identity changes; older trials are then run again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Everything that can change the outcome, and nothing that cannot (paths, engine, workers).
+    """Everything that can change the outcome, and nothing that cannot (paths, source text, engine, workers).
 
-    A setting that names material, such as a backbone's folder, enters by the material's fingerprint alone, and a class
-    in a file by the file's name and the digest of its source: the same in another folder makes the same trial.
+    A setting that names material, such as a backbone's folder, enters the identity by the material's fingerprint alone.
 
     Attributes:
         task: Task name.
@@ -34,18 +33,20 @@ class Trial:
         split: Split name.
         digest: Digest of the task's sessions and this split.
         simulator: Registry name.
-        factory: ``module:Class`` of the simulator.
+        factory: ``module:Class`` or ``path/to/file.py:Class`` of the simulator; not part of the identity.
         settings: Every setting, defaults included.
-        material: What else shapes the predictions: name -> fingerprint, such as a backbone's.
-        oracle: The simulator is handed full sessions.
+        material: What else shapes the predictions: name -> fingerprint or behaviour version, such as a backbone's.
+        oracle: The simulator is given full sessions.
         seed: Seed of fit and simulate.
         fold: Index of the fold.
-        code: Digest of the simulator's source.
+        behaviour: Version of the simulator's behaviour; for a simulator in a file, its name, class and source digest.
         label: Attention for the true click is computed too, where the simulator can.
-        inputs: Digest of all that a simulator can read of the task's sessions, ``content.content_digest``.
-        notice: What every output must say of this simulator; no part of the identity.
-        parallel: How several processes share the trial's arithmetic, as its engine calls it; empty for one process,
-            and then no part of the identity. Sums that are shared out differ in their last digits.
+        stimuli: Digest of what the task's stimuli show, ``content.ContentDigests``.
+        recording: Column of the recordings that the simulator reads -> digest of its values.
+        source: Digest of the source the simulator is made of: a note, not part of the identity.
+        notice: What every output must say of this simulator; not part of the identity.
+        parallel: How several processes share the trial's arithmetic, in the words of its engine; empty for one process,
+            and then not part of the identity. Sums that are shared out differ in their last digits.
     """
 
     task: str
@@ -59,9 +60,11 @@ class Trial:
     oracle: bool
     seed: int
     fold: int
-    code: str
+    behaviour: str
     label: bool = False
-    inputs: str = ""
+    stimuli: str = ""
+    recording: Mapping[str, str] = field(default_factory=dict, hash=False)
+    source: str = ""
     notice: str = ""
     parallel: str = ""
 
@@ -77,17 +80,15 @@ class Trial:
             "version": self.version,
             "split": self.split,
             "digest": self.digest,
-            "inputs": self.inputs,
+            "stimuli": self.stimuli,
+            "recording": dict(self.recording),
             "simulator": self.simulator,
-            "factory": f"{own_files.path_of(self.factory).name}:{self.factory.rpartition(':')[2]}"
-            if own_files.is_file(self.factory)
-            else self.factory,
+            "behaviour": self.behaviour,
             "settings": {key: value for key, value in self.settings.items() if key not in self.material},
             "material": dict(self.material),
             "oracle": self.oracle,
             "seed": self.seed,
             "fold": self.fold,
-            "code": self.code,
             "label": self.label,
             **({"parallel": self.parallel} if self.parallel else {}),
         }
@@ -102,13 +103,14 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
     entries = [catalogue.entry(name) for name in config.simulators]
     check_settings(entries, config.settings)
     split = task.split(config.split)
-    inputs = content_digest(task)
+    content = content_digests(task)
     trials = []
     for entry in entries:
         built = catalogue.build(entry.name, settings_for(entry, config.defaults, config.settings))
         settings = full_settings(built, entry.factory)
         material = built.material() if isinstance(built, HasMaterial) else {}
-        code = code_version(entry.factory)
+        recording = {column: content.recording[column] for column in _reads(entry.name, built)}
+        behaviour, source = entry.behaviour, source_digest(entry.factory)
         for seed in config.seeds if entry.stochastic else config.seeds[:1]:
             for fold in range(len(split.folds)):
                 trials.append(
@@ -124,10 +126,27 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
                         oracle=entry.oracle,
                         seed=seed,
                         fold=fold,
-                        code=code,
+                        behaviour=behaviour,
                         notice=built.notice() if isinstance(built, CarriesNotice) else "",
                         label=config.label and isinstance(built, AttendsToLabel),
-                        inputs=inputs,
+                        stimuli=content.stimuli,
+                        recording=recording,
+                        source=source,
                     )
                 )
     return trials
+
+
+def _reads(name: str, simulator: Simulator) -> tuple[str, ...]:
+    """Return the columns of recordings that a simulator reads; all of them if it does not say.
+
+    Raises:
+        InputError: It names something that is not a column of a recording.
+    """
+    reads = getattr(simulator, "reads", RECORDED)
+    if not isinstance(reads, tuple):
+        raise InputError(f"{name}: reads must be a tuple of columns, such as ('gaze_ms', 'click').")
+    for column in reads:
+        if column not in RECORDED:
+            raise unknown_name(f"column in reads of {name}:", str(column), RECORDED)
+    return reads

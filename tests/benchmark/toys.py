@@ -159,6 +159,7 @@ class ToyEntry:
     sees: tuple[str, ...] = ()
     oracle: bool = False
     stochastic: bool = False
+    behaviour: str = "1"
 
 
 class Toys:

@@ -41,7 +41,7 @@ def test_pack_takes_the_published_conditions_along(tested, mini, tmp_path):
     pack(tested, "by-item", tmp_path / "plain", Facts("a toy", ("image",)))
     assert [e.condition for e in submissions.read(tmp_path / "plain").stress] == ["relabel"]
     # Neither does relabelling what names slots by labels of its own, which a board does not know.
-    pack(tested, "listing", tmp_path / "list", Facts("a toy", ("text",)))
+    pack(tested, "listing", tmp_path / "list", Facts("a toy", ("text",), own_labels=True))
     assert submissions.read(tmp_path / "list").stress == ()
 
 

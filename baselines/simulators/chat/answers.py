@@ -13,6 +13,9 @@ import numpy as np
 from benchmark.simulator import Floats
 from tasks.types import Slot
 
+BEHAVIOUR = "1"
+"""Version of how answers are read; see ``baselines.registry.SimulatorEntry``."""
+
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _CUE = r"(?:answer|choice|choose|pick|select|click(?: on)?|option|letter|number|film|result)"
 _MARKS = " \t\r\n*_`'\"()[]{}<>.,:;!#"

@@ -76,6 +76,7 @@ class Chat:
     timeout: float = 60.0
     requests_per_minute: float = 0.0
     backoff: float = 1.0
+    reads: tuple[str, ...] = field(default=(), init=False, repr=False)
     _workspace: Workspace | None = field(default=None, init=False, repr=False)
     _seed: int = field(default=0, init=False, repr=False)
     _client: Client | None = field(default=None, init=False, repr=False)
@@ -95,11 +96,8 @@ class Chat:
         self._workspace = workspace
 
     def material(self) -> Mapping[str, str]:
-        """Return a digest of the question and of how answers are read."""
-        digest = hashlib.sha256()
-        for path in sorted(Path(__file__).parent.glob("*.py")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-        return {"source": digest.hexdigest()[:16]}
+        """Return the version of how answers are read; the simulator's own version covers the question."""
+        return {"answers": answers.BEHAVIOUR}
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Take the seed; the training sessions are not looked at.

@@ -113,7 +113,7 @@ def test_a_causal_language_model_does_as_well(causal):
         logits = model.model(input_ids=torch.tensor([model.ids(listed.text)])).logits[0, -1]
     labels = [tokens[0] for tokens in model.answer_tokens(shown("ABCD"))]
     np.testing.assert_allclose(found[1].probabilities[list(listed.order)], logits[labels].softmax(0).numpy(), rtol=1e-4)
-    assert set(simulator.material()) == {"language_model", "dtype", "source"}
+    assert set(simulator.material()) == {"language_model", "dtype"}
 
 
 def test_control_tokens_in_a_title_end_no_turn(folder):

@@ -141,8 +141,8 @@ def test_other_settings_do_not_make_another_kind_but_operator_backbone_and_label
         replace(one, settings={**one.settings, "operator": "glimpse"}),
         replace(one, material={"backbone": "beef"}),
         replace(one, label=True),
-        replace(one, code="0"),
-        replace(one, inputs="0"),
+        replace(one, behaviour="0"),
+        replace(one, stimuli="0"),
     ]
     assert len({kind_of(trial) for trial in (one, *changed)}) == 6
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import numpy as np
@@ -11,11 +10,9 @@ import pytest
 from benchmark.runs.runner import TrialsFailed, run, run_trial
 from benchmark.scores import results, scoring
 from benchmark.trials.configuration import RunConfig
-from benchmark.trials.content import content_digest
 from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import expand
 from tasks.errors import InputError
-from tasks.types import ScreenImage
 from tests.benchmark.toys import Sharp, Toys
 
 pytestmark = pytest.mark.slow
@@ -210,50 +207,6 @@ def test_a_folder_that_is_no_run_is_left_alone(mini, tmp_path):
     with pytest.raises(InputError, match="is not a run's folder"):
         run(config("sharp"), mini, Toys(), tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
-
-
-def test_a_trials_identity_holds_what_can_change_its_outcome(mini):
-    (one, two) = expand(config("noisy"), mini, Toys())
-    assert one.identity() != two.identity()
-    assert expand(config("noisy"), mini, Toys())[0].identity() == one.identity()
-    assert json.loads(json.dumps(one.record()))["digest"] == mini.digests["loo"]
-
-
-def test_a_setting_that_names_material_enters_the_identity_by_its_fingerprint(mini):
-    here, there = {"settings": {"model": "/here"}}, {"settings": {"model": "/there"}}
-    one, two = expand(config("based", **here), mini, Toys())[0], expand(config("based", **there), mini, Toys())[0]
-    assert one.settings["model"] == "/here" and one.identity() == two.identity()
-    assert one.identity() != dataclasses.replace(one, material={"model": "another"}).identity()
-    # Other settings count as ever.
-    assert one.identity() != expand(config("based", settings={"weight": 0.1}), mini, Toys())[0].identity()
-
-
-def test_a_class_in_a_file_enters_the_identity_without_the_files_folder(mini):
-    trial = expand(config("sharp"), mini, Toys())[0]
-    one, two, other = (
-        dataclasses.replace(trial, factory=factory).identity() for factory in ("/a/x.py:C", "/b/x.py:C", "/a/x.py:D")
-    )
-    assert one == two != other
-
-
-def test_the_same_sessions_with_other_words_on_screen_are_another_trial(mini):
-    class Reworded:
-        def __len__(self):
-            return len(mini)
-
-        def session(self, index):
-            session = mini.session(index)
-            slots = tuple(dataclasses.replace(slot, text=slot.text + "!") for slot in session.slots)
-            return dataclasses.replace(session, slots=slots)
-
-    class Redrawn(Reworded):
-        def session(self, index):
-            image = ScreenImage(data=mini.session(index).image.encoded() + b"\0")
-            return dataclasses.replace(mini.session(index), image=image)
-
-    digests = {content_digest(task) for task in (mini, Reworded(), Redrawn())}
-    assert len(digests) == 3
-    assert expand(config("sharp"), mini, Toys())[0].inputs in digests
 
 
 def test_a_damaged_trial_is_named(mini, tmp_path):

@@ -238,7 +238,7 @@ def test_a_transfer_of_one_simulator_leaves_that_of_another_in_the_file(toys, mi
 def test_other_screens_than_the_runs_are_refused(toys, mini, tmp_path):
     shutil.copytree(toys, tmp_path / "run")
     for path in (tmp_path / "run" / "trials").glob("*/trial.json"):
-        path.write_text(path.read_text().replace('"inputs": "', '"inputs": "0'))
+        path.write_text(path.read_text().replace('"stimuli": "', '"stimuli": "0'))
     with pytest.raises(InputError, match=r"other screens, texts or boxes.*--data"):
         study(mini, tmp_path / "run")
 

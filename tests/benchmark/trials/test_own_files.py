@@ -6,9 +6,10 @@ import pytest
 
 from baselines import registry
 from benchmark.runs.runner import run
-from benchmark.trials.catalogue import code_version, setting_names, simulator_class
+from benchmark.trials.catalogue import setting_names, simulator_class
 from benchmark.trials.configuration import RunConfig
-from benchmark.trials.own_files import FileEntry, factory_in, is_file, with_files
+from benchmark.trials.extended import FileEntry, with_files
+from benchmark.trials.own_files import factory_in, is_file
 from tasks.errors import InputError
 from tests.benchmark.toys import Toys
 
@@ -74,18 +75,18 @@ def test_an_entry_says_what_the_class_says(file):
 
 def test_the_file_and_what_lies_beside_it_are_part_of_the_identity(file):
     first = f"{file()}:FirstSlot"
-    before = code_version(first)
-    assert code_version(first) == before
+    before = FileEntry.of(first).behaviour
+    assert FileEntry.of(first).behaviour == before and before.startswith("mine.py:FirstSlot ")
     file(GOOD + "\n# changed\n")
-    assert code_version(first) != before
+    assert FileEntry.of(first).behaviour != before
     file("RATE = 1\n", "helper_of_this_test.py")
     using = f"{file('import helper_of_this_test' + GOOD, 'using.py')}:FirstSlot"
-    before = code_version(using)
+    before = FileEntry.of(using).behaviour
     file("RATE = 2\n", "helper_of_this_test.py")
-    changed = code_version(using)
+    changed = FileEntry.of(using).behaviour
     assert changed != before
     file("unused = 1\n", "other.py")
-    assert code_version(using) == changed
+    assert FileEntry.of(using).behaviour == changed
 
 
 @pytest.mark.parametrize(

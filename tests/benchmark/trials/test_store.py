@@ -29,7 +29,7 @@ def test_a_finished_trial_keeps_what_there_is_to_know(mini, tmp_path):
     run(RunConfig("mini", simulators=("noisy",), reference="noisy", seeds=(1,)), mini, Toys(), tmp_path)
     [folder] = [p for p in (tmp_path / "trials").iterdir() if p.is_dir()]
     record = json.loads((folder / "trial.json").read_text())
-    assert record["settings"] == {"scale": 1.0} and record["digest"] == mini.digests["loo"] and record["inputs"]
+    assert record["settings"] == {"scale": 1.0} and record["digest"] == mini.digests["loo"] and record["stimuli"]
     assert set(record["cost"]) >= {"seconds", "peak_memory_bytes", "tokens", "flops_estimated"}
     environment = record["environment"]
     assert environment["engine"] == "local" and environment["threads"] == 1 and environment["where"]

@@ -48,6 +48,7 @@ class _Oracle:
     sees: tuple[str, ...] = ()
     oracle: bool = True
     stochastic: bool = False
+    behaviour: str = ""
 
 
 def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: str | None = None) -> Scored:

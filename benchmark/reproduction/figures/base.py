@@ -74,40 +74,17 @@ class Figure:
         return tuple(dict.fromkeys(map(sentence, lines)))
 
 
-@dataclass(frozen=True, slots=True)
-class FigureLayout(ABC):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureLayout(Section, ABC):
     """One layout file; a subclass per kind of figure.
 
     Attributes:
-        name: The file's stem.
-        part: The part of ``reproduce`` that it belongs to.
-        title: Heading.
         published: Number of the paper's figure, empty if it has none.
-        backbones: Registry names; stand-ins may take their place.
-        operators: Probing operators.
-        run: The run configuration, as ``read_config`` returns it.
     """
 
-    name: str
-    part: str
-    title: str
-    published: str
-    backbones: tuple[str, ...]
-    operators: tuple[str, ...]
-    run: Mapping[str, object]
+    published: str = ""
 
     KIND: ClassVar[str]
-    KEYS: ClassVar[tuple[str, ...]]
-    """The keys that this kind has beside the common ones."""
-
-    @classmethod
-    @abstractmethod
-    def read(cls, section: Section) -> FigureLayout:
-        """Return the layout in a file's section.
-
-        Raises:
-            InputError: A key is missing or of the wrong type.
-        """
 
     @abstractmethod
     def build(self, found: Sequence[Found], load_task: LoadTask, missing: Sequence[Missing] = ()) -> list[Figure]:
@@ -121,11 +98,6 @@ class FigureLayout(ABC):
         Raises:
             InputError: The task does not fit the figure.
         """
-
-    @property
-    def task(self) -> str:
-        """The figure's task."""
-        return str(self.run["task"])
 
     def groups(self, choice: Choice) -> list[Group]:
         """Return the runs behind the figure."""

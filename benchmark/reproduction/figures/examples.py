@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
+from msgspec import Meta
 
 from benchmark.output import figure_style as style
 from benchmark.output.drawing import ATTENTION_COLOUR, GAZE_COLOUR
@@ -14,7 +15,7 @@ from benchmark.output.numbers import number
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Found, Missing
 from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice
-from benchmark.reproduction.section import Section
+from benchmark.reproduction.section import Text
 from benchmark.simulator import Floats
 from tasks.errors import InputError, unknown_name
 
@@ -65,7 +66,7 @@ class Example:
     views: tuple[View, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Examples(FigureLayout):
     """Some sessions, a line each; a figure per backbone and operator.
 
@@ -76,31 +77,16 @@ class Examples(FigureLayout):
         sessions: Ids of sessions to show instead.
     """
 
-    rows: Mapping[str, str]
-    quantiles: tuple[float, ...]
-    sessions: tuple[str, ...]
+    rows: Annotated[Mapping[str, Text], Meta(min_length=2, max_length=2)]
+    quantiles: tuple[Annotated[float, Meta(ge=0, le=1)], ...] = ()
+    sessions: tuple[str, ...] = ()
 
     KIND: ClassVar[str] = "examples"
-    KEYS: ClassVar[tuple[str, ...]] = ("rows", "quantiles", "sessions")
 
-    @classmethod
-    def read(cls, section: Section) -> Examples:
-        """Return the layout in a file's section."""
-        rows, sessions = section.rows("rows"), section.names("sessions")
-        if len(rows) != 2:
-            raise section.wrong("rows", "a mapping of two simulators, the frozen and the tuned one, to labels")
-        if bool(sessions) == ("quantiles" in section.values):
-            raise InputError(f"{section.path}: 'layout' needs either quantiles or sessions.")
-        quantiles = () if sessions else section.numbers("quantiles")
-        if not all(0 <= q <= 1 for q in quantiles):
-            raise section.wrong("quantiles", "numbers between 0 and 1")
-        return cls(
-            **section.common(),
-            published=section.number(),
-            rows=rows,
-            quantiles=quantiles,
-            sessions=sessions,
-        )
+    def __post_init__(self) -> None:
+        self.check(self.rows)
+        if bool(self.sessions) == bool(self.quantiles):
+            raise InputError("'layout' needs either quantiles or sessions.")
 
     def build(self, found: Sequence[Found], load_task: LoadTask, missing: Sequence[Missing] = ()) -> list[Figure]:
         """Return a figure per backbone and operator with both simulators."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
+from msgspec import Meta
 
 from benchmark.metrics import evaluate_sessions
 from benchmark.output import figure_style as style
@@ -16,7 +17,7 @@ from benchmark.reproduction.checkpoints import is_stand_in
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Found, Missing
 from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice
-from benchmark.reproduction.section import Section
+from benchmark.reproduction.section import Rows, Text
 from benchmark.simulator import Floats
 from tasks.errors import InputError
 
@@ -51,7 +52,7 @@ class Clicks:
     trials: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heatmaps(FigureLayout):
     """A map of people's clicks and one per simulator; a figure per backbone and operator.
 
@@ -61,23 +62,14 @@ class Heatmaps(FigureLayout):
         columns: Slots in a row of the screen.
     """
 
-    humans: str
-    rows: Mapping[str, str]
-    columns: int
+    humans: Text
+    rows: Rows
+    columns: Annotated[int, Meta(ge=1)]
 
     KIND: ClassVar[str] = "heatmaps"
-    KEYS: ClassVar[tuple[str, ...]] = ("humans", "rows", "columns")
 
-    @classmethod
-    def read(cls, section: Section) -> Heatmaps:
-        """Return the layout in a file's section."""
-        return cls(
-            **section.common(),
-            published=section.number(),
-            humans=section.text("humans"),
-            rows=section.rows("rows"),
-            columns=section.whole("columns"),
-        )
+    def __post_init__(self) -> None:
+        self.check(self.rows)
 
     def build(self, found: Sequence[Found], load_task: LoadTask, missing: Sequence[Missing] = ()) -> list[Figure]:
         """Return a figure per backbone and operator."""

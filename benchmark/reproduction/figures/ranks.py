@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from benchmark.output.units import counted
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Choice, Found, Group, Missing
 from benchmark.reproduction.provenance import NOTE, sentence
-from benchmark.reproduction.section import Section
+from benchmark.reproduction.section import Text
 from benchmark.simulator import Floats
+from tasks.decoding import one_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -89,7 +90,7 @@ class Signal:
         return float(self.shares()[:k].sum())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ranks(FigureLayout):
     """A histogram of the ranks and their cumulative share, by fixation and by cursor; made from the data alone.
 
@@ -98,21 +99,10 @@ class Ranks(FigureLayout):
         item: What a slot holds, for the axis.
     """
 
-    sessions: str
-    item: str
+    sessions: Annotated[str, one_of("all", "test")] = "all"
+    item: Text
 
     KIND: ClassVar[str] = "ranks"
-    KEYS: ClassVar[tuple[str, ...]] = ("sessions", "item")
-
-    @classmethod
-    def read(cls, section: Section) -> Ranks:
-        """Return the layout in a file's section."""
-        return cls(
-            **section.common(models=False),
-            published=section.number(),
-            sessions=section.word("sessions", ("all", "test")),
-            item=section.text("item"),
-        )
 
     def groups(self, choice: Choice) -> list[Group]:
         """Return nothing: no simulator is asked."""

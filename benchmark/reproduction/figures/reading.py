@@ -9,7 +9,7 @@ from benchmark.reproduction.figures.examples import Examples
 from benchmark.reproduction.figures.heatmaps import Heatmaps
 from benchmark.reproduction.figures.ranks import Ranks
 from benchmark.reproduction.figures.sensitivity import Sensitivity
-from benchmark.reproduction.section import COMMON, Section, open_layout
+from benchmark.reproduction.section import layout_of, read_section
 from benchmark.trials.configuration import CONFIGS
 from tasks.errors import unknown_name
 
@@ -22,7 +22,7 @@ def figure_layouts(folder: Path = FIGURES) -> list[FigureLayout]:
     """Return the layouts of a folder, in the order of the paper's figures.
 
     Raises:
-        InputError: A file is no layout.
+        InputError: A file is not a layout.
     """
     found = [read_figure_layout(path) for path in sorted(folder.glob("*.yaml"))]
     return sorted(found, key=lambda layout: (not layout.published, layout.published, layout.name))
@@ -32,10 +32,9 @@ def read_figure_layout(path: Path) -> FigureLayout:
     """Read one layout.
 
     Raises:
-        InputError: The file is no run configuration, or its ``layout`` section lacks or misnames something.
+        InputError: The file is not a run configuration, or its ``layout`` section lacks or misnames something.
     """
-    values, run = open_layout(path, "figure")
-    if (kind := values.get("kind")) not in KINDS:
+    values = read_section(path)
+    if (kind := values.pop("kind", None)) not in KINDS:
         raise unknown_name(f"kind of figure in {path}:", str(kind), KINDS)
-    layout = KINDS[kind]
-    return layout.read(Section(path, values, run, (*COMMON, *layout.KEYS)))
+    return layout_of(KINDS[kind], {**values, "published": str(values.get("published", ""))}, path)

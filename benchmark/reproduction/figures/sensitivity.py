@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from msgspec import Meta
 
 from benchmark.metrics import get
 from benchmark.output import figure_style as style
@@ -15,29 +17,40 @@ from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Choice, Found, Group, Missing, Varied, groups_of, spelt
 from benchmark.reproduction.intervals import within_range
 from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice
-from benchmark.reproduction.section import Section
+from benchmark.reproduction.section import Names, Text
 from benchmark.scores.results import SimulatorResult
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
+Numbers = Annotated[tuple[int | float, ...], Meta(min_length=1)]
+
 
 @dataclass(frozen=True, slots=True)
-class Factor:
-    """A setting that is varied.
+class Steps:
+    """How a setting is varied.
 
     Attributes:
-        setting: Name of the setting.
         label: What the axis says.
         values: Where it is moved to; its default is a point of the curve whether it is named here or not.
         quick: The same for the preset quick.
     """
 
+    label: Text
+    values: Numbers
+    quick: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Factor(Steps):
+    """A setting that is varied.
+
+    Attributes:
+        setting: Name of the setting.
+    """
+
     setting: str
-    label: str
-    values: tuple[float, ...]
-    quick: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,40 +102,29 @@ class Point:
         return low is not None and high is not None and (low > 0 or high < 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sensitivity(FigureLayout):
     """A curve per backbone, a column per setting, a row per metric.
 
     Attributes:
         simulator: The method.
         metrics: Rows.
-        factors: Columns.
+        varied: Setting -> its column.
     """
 
     simulator: str
-    metrics: tuple[str, ...]
-    factors: tuple[Factor, ...]
+    metrics: Names
+    varied: Annotated[Mapping[str, Steps], Meta(min_length=1)]
 
     KIND: ClassVar[str] = "sensitivity"
-    KEYS: ClassVar[tuple[str, ...]] = ("simulator", "metrics", "varied")
 
-    @classmethod
-    def read(cls, section: Section) -> Sensitivity:
-        """Return the layout in a file's section."""
-        varied = section.values.get("varied")
-        if not isinstance(varied, dict) or not varied:
-            raise section.wrong("varied", "a mapping of settings to label, values and quick")
-        factors = []
-        for setting, value in varied.items():
-            inner = section.inner("varied", value, ("label", "values", "quick"))
-            factors.append(Factor(str(setting), inner.text("label"), inner.numbers("values"), inner.numbers("quick")))
-        return cls(
-            **section.common(),
-            published=section.number(),
-            simulator=section.simulator("simulator"),
-            metrics=section.metrics("metrics"),
-            factors=tuple(factors),
-        )
+    def __post_init__(self) -> None:
+        self.check([self.simulator], self.metrics)
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """Columns."""
+        return tuple(Factor(steps.label, steps.values, steps.quick, name) for name, steps in self.varied.items())
 
     def groups(self, choice: Choice) -> list[Group]:
         """Return the method as it is and with one setting moved; the preset quick takes the first backbone alone."""

@@ -423,7 +423,7 @@ def test_examples_may_be_named(figures, mini):
     assert [e.session.session_id for e in figure.picture.examples] == [tested[4]]
     assert any("named in the layout" in line for line in figure.captions)
     with pytest.raises(InputError, match="unknown test session .* 'u0-9'"):
-        dataclasses.replace(layout, sessions=("u0-9",)).build(found, lambda name: mini)
+        dataclasses.replace(layout, sessions=("u0-9",), quantiles=()).build(found, lambda name: mini)
 
 
 def test_examples_need_screens(figures, mini):
@@ -450,19 +450,29 @@ def test_nothing_is_drawn_of_nothing(kind, figures, mini):
         ("ranks", "layout:", "lay_out:", "unknown key in"),
         ("ranks", "task: mini", "split: loo", "must name a task"),
         ("ranks", "kind: ranks", "kind: rank", "Did you mean 'ranks'"),
-        ("ranks", "item: film", "items: film", "unknown key in 'layout' .* 'items'"),
-        ("ranks", ", item: film", "", "'layout' lacks item"),
-        ("ranks", "item: film", "item: film, sessions: tests", "Did you mean 'test'"),
-        ("heatmaps", "columns: 2", "columns: two", "must be a whole number above 0, not 'two'"),
-        ("heatmaps", "silent: Silent", "silence: Silent", "unknown simulator in 'layout' of .* 'silence'"),
+        ("ranks", "item: film", "items: film", "'layout' lacks 'item' .is 'items' meant"),
+        ("ranks", ", item: film", "", "'layout' lacks 'item'"),
+        (
+            "ranks",
+            "item: film",
+            "item: film, sessions: tests",
+            "must be one of all, test, not 'tests'",
+        ),
+        ("heatmaps", "columns: 2", "columns: two", "'layout.columns' must be a whole number, not 'two'"),
+        ("heatmaps", "silent: Silent", "silence: Silent", "unknown simulator in 'layout': 'silence'"),
         ("heatmaps", "backbones: [qwen3-vl]", "backbones: []", "lacks backbones or operators"),
         ("sensitivity", "metrics: [KL, Accuracy]", "metrics: [KL, Acuracy]", "Did you mean 'Accuracy'"),
         ("sensitivity", "simulator: moving", "simulator: moved", "Did you mean 'moving'"),
-        ("sensitivity", "values: [0.9]", "values: 0.1", "must be a list of numbers, not 0.1"),
-        ("sensitivity", "label: weight, ", "lable: weight, ", "Did you mean 'label'"),
-        ("examples", "quantiles: [1, 0.5, 0]", "quantiles: [2]", "numbers between 0 and 1"),
+        ("sensitivity", "values: [0.9]", "values: 0.1", "'layout.varied.weight.values' must be a list, not 0.1"),
+        ("sensitivity", "label: weight, ", "lable: weight, ", "'layout.varied.weight' lacks 'label' .is 'lable' meant"),
+        ("examples", "quantiles: [1, 0.5, 0]", "quantiles: [2]", "'layout.quantiles.0.' must be a number <= 1"),
         ("examples", "  quantiles: [1, 0.5, 0]\n", "", "either quantiles or sessions"),
-        ("examples", "rows: {still: Still, moving: Moving}", "rows: {still: Still}", "two simulators"),
+        (
+            "examples",
+            "rows: {still: Still, moving: Moving}",
+            "rows: {still: Still}",
+            "of length >= 2",
+        ),
     ],
 )
 def test_a_faulty_layout_is_one_line(kind, old, new, message, tmp_path):

@@ -326,15 +326,23 @@ def test_improvement_is_positive_where_it_is_better_and_undefined_from_zero():
     ("old", "new", "message"),
     [
         ("layout:", "lay_out:", "unknown key in"),
-        ("  title: Two toys\n", "", "'layout' lacks title"),
-        ("  part: main", "  parts: main", "unknown key in 'layout'"),
-        ("{still: Still, moving: Moving}", "[still]", "must be a mapping of simulators to labels"),
-        ("moving: Moving}", "moved: Moving}", "unknown simulator in 'layout' of .* 'moved'"),
-        ("[moving, still]", "[moving]", r"must be \[simulator, base\]"),
+        ("  title: Two toys\n", "", "'layout' lacks 'title'"),
+        ("  part: main", "  parts: main", "'layout' lacks 'part' .is 'parts' meant"),
+        ("{still: Still, moving: Moving}", "[still]", "'layout.rows' must be a mapping, not a list of 1"),
+        ("moving: Moving}", "moved: Moving}", "unknown simulator in 'layout': 'moved'"),
+        ("[moving, still]", "[moving]", "'layout.improvement' must be a list of length 2, not a list of 1"),
         ("[KL, Accuracy, CSH@1]", "[KL, Acuracy]", "Did you mean 'Accuracy'"),
-        ("  part: main", "  part: main\n  kind: value", "unknown value of 'kind'.*Did you mean 'values'"),
-        ("  part: main", "  part: main\n  published: one", "number of a table"),
-        ("[glimpse, attnlrp]", "glimpse", "must be a list of names"),
+        (
+            "  part: main",
+            "  part: main\n  kind: value",
+            "must be one of values, significance, not 'value'",
+        ),
+        (
+            "  part: main",
+            "  part: main\n  published: one",
+            "published' must be a whole number or null, not 'one'",
+        ),
+        ("[glimpse, attnlrp]", "glimpse", "'layout.operators' must be a list, not 'glimpse'"),
     ],
 )
 def test_a_faulty_layout_is_one_line(old, new, message, tmp_path):

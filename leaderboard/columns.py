@@ -15,9 +15,12 @@ from benchmark.metrics import Metric, all_metrics
 from benchmark.metrics.families import main_metrics
 from benchmark.output.numbers import number
 from benchmark.output.text import plain
+from leaderboard import board_table
+from leaderboard.board_files import Board
 from leaderboard.board_table import UNSCORED, BoardTable
 from leaderboard.derived import Normalised, UserEstimate, normalise, personal_gain
 from leaderboard.ranking import Ranking, rank
+from tasks.errors import unknown_name
 
 HEADLINE = main_metrics()
 """The metrics a table shows first."""
@@ -35,6 +38,28 @@ class RankedTable:
 def view(table: BoardTable) -> RankedTable:
     """Return a table with its order and its normalised scores."""
     return RankedTable(table, rank(table), normalise(table))
+
+
+def views(board: Board, task: str | None = None, split: str | None = None) -> list[RankedTable]:
+    """Return the ranked tables of a board.
+
+    Args:
+        board: The board.
+        task: Only those of this task.
+        split: Only those of this split.
+
+    Raises:
+        InputError: The board has none of that task or split, or a file is damaged.
+    """
+    standing = board.standing()
+    known = board_table.records(board, standing)
+    found = [view(board_table.load(board, digest, standing, known)) for digest in board_table.digests(known, standing)]
+    for key, wanted in (("task", task), ("split", split)):
+        there = sorted({str(getattr(v.table.context, key)) for v in found})
+        if wanted is not None and wanted not in there:
+            raise unknown_name(f"{key} on this board", wanted, there)
+        found = [v for v in found if wanted is None or getattr(v.table.context, key) == wanted]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

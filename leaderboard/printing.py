@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.metrics import get
 from benchmark.metrics.families import family
@@ -17,6 +17,9 @@ from leaderboard.board_table import APART, LABEL, UNSCORED
 from leaderboard.columns import GROUPS, HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
 from leaderboard.safe_text import beyond
 from tasks.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from leaderboard.submitting import Placement
 
 _CSV = (
     *("task", "version", "split", "digest", "notice", "result", "simulator", "simulator_version", "kind", "apart"),
@@ -114,11 +117,6 @@ def _title(view: RankedTable) -> str:
 def heading(view: RankedTable) -> list[str]:
     """Return what a table is about; simulated data is named before any number."""
     return [_title(view), *[f"NOTE: {plain(n, 600)}" for n in notices(view)]]
-
-
-def title(text: str) -> str:
-    """Return a name as it may be printed."""
-    return plain(text, 100)
 
 
 def notices(view: RankedTable) -> list[str]:
@@ -257,6 +255,13 @@ def _json_cell(column: BoardColumn, cell: BoardCell) -> Any:
 
 def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def placed(label: str, placement: Placement, dry_run: bool) -> list[str]:
+    """Return the place that a result takes on its table, line by line."""
+    status = "would be placed" if dry_run else "is placed" if placement.new else "was on the board already"
+    first = f"{plain(label, 100)} {status} (result {placement.result[:12]}):"
+    return [first, *heading(placement.view), *places(placement.view, placement.result)]
 
 
 def places(view: RankedTable, result: str) -> Iterable[str]:

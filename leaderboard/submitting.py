@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.naming import joined
 from benchmark.output.text import plain
-from benchmark.stress.naming import joined
 from leaderboard import board_scores, board_table, references, scoring
 from leaderboard.board_files import Board, BoardStanding
 from leaderboard.board_table import ScoredResult

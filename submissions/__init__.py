@@ -11,7 +11,7 @@ from submissions.checkup import doctor
 from submissions.format import FORMAT, Entry, Submission
 from submissions.limits import DEFAULT, Limits
 from submissions.predictions import load_predictions, prediction_frame
-from submissions.problems import Problem, errors
+from submissions.problems import Problem, errors, verdict
 from submissions.reading import read
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "load_predictions",
     "prediction_frame",
     "read",
+    "verdict",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from benchmark.output.units import counted
 from submissions.limits import DEFAULT, Limits
 from tasks.errors import InputError
 
@@ -124,6 +125,13 @@ class Findings:
 def errors(problems: Sequence[Problem]) -> list[Problem]:
     """Return the problems that keep a submission from being accepted."""
     return [problem for problem in problems if problem.severity == "error"]
+
+
+def verdict(problems: Sequence[Problem]) -> str:
+    """Return how many problems there are, and whether the submission can be submitted."""
+    failed = len(errors(problems))
+    counts = f"{counted(failed, 'error')}, {counted(len(problems) - failed, 'warning')}"
+    return f"{counts}: {'not ready to submit' if failed else 'ready to submit'}."
 
 
 def shown(text: object, limit: int = 80) -> str:

@@ -14,7 +14,7 @@ ALLOWED = {
     "tasks": set(),
     "benchmark": {"tasks"},
     "baselines": {"benchmark", "tasks"},
-    "leaderboard": {"benchmark", "tasks"},
+    "leaderboard": {"benchmark", "submissions", "tasks"},
     "submissions": {"benchmark", "tasks"},
 }
 EDGE = ROOT / "benchmark" / "cli"

@@ -37,6 +37,22 @@ def add_task_arguments(parser: argparse.ArgumentParser, *, required: bool = True
     parser.add_argument("--split", help="loo, kfold or unseen-screen (default: loo)")
 
 
+def add_folders_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data TASK=DIR``, which may be given several times."""
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="TASK=DIR|sample",
+        help="prepared or raw data of a task (default: $GAZEBENCH_DATA/TASK if it exists, else the sample)",
+    )
+
+
+def add_board_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--board``."""
+    parser.add_argument("--board", type=Path, default=Path("board"), metavar="DIR", help="the board (default: board)")
+
+
 def add_truth_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--truth``."""
     parser.add_argument(
@@ -265,6 +281,41 @@ def load_task(name: str, data: str | Path | None, truth: int | None = None) -> T
     workers = os.cpu_count() or 1
     reading = tasks.ReadOptions(workers=workers, truth=truth)
     return tasks.load(name, data, options=reading, workers=workers, report=say, progress=bar)
+
+
+def data_folders(pairs: Sequence[str]) -> dict[str, str]:
+    """Return task -> folder from ``TASK=DIR`` words.
+
+    Raises:
+        InputError: A word is not such a pair, or the task is unknown.
+    """
+    from tasks import registry
+
+    found = {}
+    for pair in pairs:
+        task, equals, folder = pair.partition("=")
+        if not equals or not folder:
+            raise InputError(f"--data expects TASK=DIR, such as recgaze=data/recgaze, not '{pair}'.")
+        registry.definition(task)
+        found[task] = folder
+    return found
+
+
+def fitting_task(data: Mapping[str, str]) -> Callable[[str, Mapping[str, str]], Task]:
+    """Return what loads the data of a task, given its name and split -> digest of what was made from it.
+
+    It loads the folder that ``data`` names, else the configured data, else the sample: the first that has the digests.
+    """
+    from tasks.registry import SAMPLE
+
+    def load(name: str, wanted: Mapping[str, str]) -> Task:
+        task = load_task(name, data.get(name))
+        if name in data or all(task.digests.get(split) == digest for split, digest in wanted.items()):
+            return task
+        sample = load_task(name, SAMPLE)
+        return sample if all(sample.digests.get(split) == digest for split, digest in wanted.items()) else task
+
+    return load
 
 
 def say(line: str) -> None:

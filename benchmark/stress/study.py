@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from benchmark.files.replacing import replace_file
+from benchmark.naming import joined, transfer_test
 from benchmark.scores import predictions, results
 from benchmark.scores.results import Results
 from benchmark.simulator import AttendsToLabel, LabelsItems
 from benchmark.stress import conditions as c
 from benchmark.stress import records, rows
-from benchmark.stress.naming import joined, transfer_test
 from benchmark.stress.records import StressResults, StressRow
 from benchmark.stress.running import UNALTERED, Bench, predict
 from benchmark.stress.sources import Source, as_left, sources

@@ -20,11 +20,11 @@ import pyarrow.parquet as pq
 from benchmark.engines.resources import threads
 from benchmark.files.replacing import replace_file
 from benchmark.metrics import names as metric_names
+from benchmark.naming import TRANSFER, joined, transfer_test
 from benchmark.scores import predictions, scoring
 from benchmark.simulator import Prediction, Restorable, Simulator
 from benchmark.stress import rows
 from benchmark.stress.conditions import VERSION
-from benchmark.stress.naming import TRANSFER, joined, transfer_test
 from benchmark.stress.records import StressRow
 from benchmark.stress.running import Bench, read_part
 from benchmark.stress.sources import Source, as_left

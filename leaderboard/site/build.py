@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.output.numbers import number
-from leaderboard.board_files import Board, BoardStanding
+from leaderboard import board_table
+from leaderboard.board_files import Board
 from leaderboard.columns import HEADLINE, BoardCell, RankedTable
 from leaderboard.derived import scale
-from leaderboard.entries import ResultRecord, values_of
+from leaderboard.entries import values_of
 from leaderboard.printing import notices, order
 from leaderboard.references import PRIOR
 from leaderboard.site.environment import ASSETS, embedded, environment
@@ -76,8 +77,6 @@ def build(
     out: Path,
     board: Board,
     views: Sequence[RankedTable],
-    standing: BoardStanding,
-    records: Mapping[str, ResultRecord],
     tasks: Mapping[str, Task] | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> Path:
@@ -87,8 +86,6 @@ def build(
         out: Folder of the site. It appears whole; a site that stands there is replaced, anything else is refused.
         board: The board.
         views: Its tables.
-        standing: What its events say.
-        records: All its results.
         tasks: Digest -> loaded task, for the pictures of single sessions. They show recorded gaze and screens:
             leave a task out whose licence does not let you publish these.
         report: Told what is missing.
@@ -108,7 +105,7 @@ def build(
         raise InputError(f"{out} exists and is no leaderboard site; choose another folder for --html.")
     pages = _addresses(views)
     tables = tuple(SiteTable(view, pages) for view in views)
-    site = SiteContents(tables, tuple(_history(standing, records)), __version__)
+    site = SiteContents(tables, tuple(_history(board)), __version__)
     with staged(out, replace=True) as folder:
         (folder / MARKER).write_text("written by gazebench leaderboard\n", encoding="utf-8")
         for name in ("assets", "tables", "tasks", "submissions", "data"):
@@ -205,7 +202,9 @@ def _addresses(views: Sequence[RankedTable]) -> dict[str, str]:
     return found
 
 
-def _history(standing: BoardStanding, records: Mapping[str, ResultRecord]) -> list[RetiredResult]:
+def _history(board: Board) -> list[RetiredResult]:
+    standing = board.standing()
+    records = board_table.records(board, standing)
     found = []
     for name, record in records.items():
         event = standing.withdrawn.get(name) or standing.superseded.get(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchmark.output.text import plain
 from leaderboard.board_files import Board
 from leaderboard.board_table import BoardRow
+from leaderboard.columns import RankedTable
 from leaderboard.entries import OWN
 from leaderboard.site.figures import session_figure
 from leaderboard.site.submissions import SessionFigure, extreme_sessions
@@ -20,10 +21,39 @@ from leaderboard.site.tables import SiteTable
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
+    from leaderboard.recomputing import LoadTask
     from tasks.task import Task
     from tasks.types import Session
 
 Floats = NDArray[np.float64]
+
+
+def data_of(
+    views: Sequence[RankedTable], load_task: LoadTask, report: Callable[[str], None] = lambda line: None
+) -> dict[str, Task]:
+    """Return digest -> task of the tables whose data can be loaded, for the pictures of a site.
+
+    Args:
+        views: The tables.
+        load_task: Returns the data of a task.
+        report: Told what is missing, and what may only be published under a licence.
+    """
+    found: dict[str, Task] = {}
+    for context in (view.table.context for view in views):
+        try:
+            task = load_task(context.task, {context.split: context.digest})
+            if task.digests.get(context.split) != context.digest:
+                raise InputError("the data given is not what it was made from.")
+        except InputError as error:
+            report(f"no pictures for {context.task}, {context.split}: {error}")
+            continue
+        found[context.digest] = task
+    for task in {task.name: task for task in found.values() if not task.simulated}.values():
+        report(
+            f"note: the site shows recorded gaze and screens of {task.name} (licence: {task.licence}); "
+            "publish it only if you may, or add --no-pictures."
+        )
+    return found
 
 
 class Pictures:

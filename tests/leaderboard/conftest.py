@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from baselines import registry
-from leaderboard import board_table
 from leaderboard.board_files import Board
-from leaderboard.columns import RankedTable, view
+from leaderboard.columns import RankedTable
+from leaderboard.columns import views as views_of
 from leaderboard.entries import ReportedRecord
 from leaderboard.submitting import submit
 from tests.leaderboard.boards import AT, candidate
@@ -60,19 +60,12 @@ def views(stocked) -> list[RankedTable]:
     return views_of(stocked)
 
 
-def views_of(board: Board) -> list[RankedTable]:
-    standing = board.standing()
-    known = board_table.records(board, standing)
-    return [view(board_table.load(board, digest, standing, known)) for digest in board_table.digests(known, standing)]
-
-
 @pytest.fixture(scope="session")
 def site(stocked, views, mini, tmp_path_factory) -> Path:
     """The site of the stocked board."""
     from leaderboard.site import build
 
-    standing = stocked.standing()
     tasks = {digest: mini for digest in mini.digests.values()}
     out = tmp_path_factory.mktemp("site") / "site"
-    build(out, stocked, views, standing, board_table.records(stocked, standing), tasks)
+    build(out, stocked, views, tasks)
     return out

@@ -14,12 +14,12 @@ import pytest
 from baselines import registry
 from leaderboard import board_files, board_table
 from leaderboard.board_files import Board
+from leaderboard.columns import views as views_of
 from leaderboard.entries import Event
 from leaderboard.submitting import submit, withdraw
 from leaderboard.verifying import verify
 from tasks.errors import InputError
 from tests.leaderboard.boards import AT, candidate
-from tests.leaderboard.conftest import views_of
 
 ROOT = Path(__file__).parents[2]
 

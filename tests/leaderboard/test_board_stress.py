@@ -148,9 +148,7 @@ def test_missing_columns_are_found_by_verify(mini, tmp_path):
 
 
 def test_the_page_shows_what_it_rests_on(board, mini, tmp_path):
-    standing = board.standing()
-    known = board_table.records(board, standing)
-    build(tmp_path / "site", board, [view(table_of(board))], standing, known, {mini.digests["loo"]: mini})
+    build(tmp_path / "site", board, [view(table_of(board))], {mini.digests["loo"]: mini})
     pages = {p.stem: p.read_text(encoding="utf-8") for p in (tmp_path / "site" / "submissions").glob("*.html")}
     shown = [text for text in pages.values() if "What it rests on" in text]
     assert len(shown) == 2 and all("the answer follows the label" in text for text in shown)

@@ -56,12 +56,12 @@ def test_submit_prints_the_place_and_the_notice(capsys, tmp_path):
     assert not (tmp_path / "b").exists() and "nothing was written" in dry.err
     assert main(["submit", str(GOOD), "--board", str(tmp_path / "b")]) == 0
     done = capsys.readouterr().out
-    assert done == dry.out.replace("would stand", "stands")
+    assert done == dry.out.replace("would be placed", "is placed")
     lines = done.splitlines()
-    assert lines[0].startswith("example-good@1.0 stands (result ")
+    assert lines[0].startswith("example-good@1.0 is placed (result ")
     assert NOTICE in lines[2] and lines[3].startswith("KL↓ ") and " tier " in lines[3] and " place " in lines[3]
     assert main(["submit", str(GOOD), "--board", str(tmp_path / "b")]) == 0
-    assert "stands already" in capsys.readouterr().out
+    assert "was on the board already" in capsys.readouterr().out
 
 
 def test_a_faulty_submission_is_refused_with_every_problem(capsys, tmp_path):

@@ -52,9 +52,9 @@ def test_csv_and_json_carry_the_notice_and_every_digit(views):
 @pytest.mark.slow
 def test_notes_on_simulators_are_attributed_and_cannot_fill_a_table(mini, tmp_path):
     from baselines import registry
+    from leaderboard.columns import views as views_of
     from leaderboard.submitting import submit
     from tests.leaderboard.boards import candidate
-    from tests.leaderboard.conftest import views_of
 
     many = [candidate(f"s{i}", mini, random_state=i, notice=f"note {i}") for i in range(7)]
     pocket = [candidate(f"p{i}", mini, random_state=9 + i, notice="a stand-in") for i in range(5)]
@@ -159,7 +159,7 @@ def test_a_new_column_is_one_entry(views, stocked, tmp_path, monkeypatch):
     for format in FORMATS:
         text = shown(views, format)
         assert ("squares" if format in ("csv", "json") else "KL squared") in text
-    build(tmp_path / "site", stocked, views, stocked.standing(), {})
+    build(tmp_path / "site", stocked, views)
     (page,) = (tmp_path / "site" / "tables").glob("mini-loo-*.html")
     assert "KL squared↓" in page.read_text() and ">sq" in page.read_text()
 

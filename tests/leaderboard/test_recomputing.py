@@ -11,12 +11,12 @@ import pytest
 from baselines import registry
 from leaderboard import board_scores, printing
 from leaderboard.board_files import Board
+from leaderboard.columns import views as views_of
 from leaderboard.recomputing import rescore
 from leaderboard.submitting import submit
 from leaderboard.verifying import verify
 from tasks.errors import InputError
 from tests.leaderboard.boards import AT, candidate
-from tests.leaderboard.conftest import views_of
 
 pytestmark = pytest.mark.slow
 

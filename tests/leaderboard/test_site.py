@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from baselines import registry
-from leaderboard import board_table, printing
+from leaderboard import printing
 from leaderboard.board_files import Board
 from leaderboard.context import slot_shares
 from leaderboard.entries import Metadata
@@ -254,7 +254,7 @@ def test_a_bars_scale_holds_every_interval():
 
 def test_a_site_replaces_a_site_and_nothing_else(stocked, views, tmp_path):
     def make(out):
-        return build(out, stocked, views, stocked.standing(), {})
+        return build(out, stocked, views)
 
     make(tmp_path / "site")
     (tmp_path / "site" / "stale.html").write_text("old")
@@ -270,7 +270,7 @@ def test_a_site_replaces_a_site_and_nothing_else(stocked, views, tmp_path):
 
 
 def test_without_the_data_there_are_no_pictures_and_the_page_says_so(stocked, views, tmp_path):
-    build(tmp_path / "site", stocked, views, stocked.standing(), {})
+    build(tmp_path / "site", stocked, views)
     (page,) = (tmp_path / "site" / "submissions").glob("sim-0-9-*.html")
     assert "Pictures of single sessions need the task&#39;s data" in page.read_text()
     assert not (tmp_path / "site" / "screens").exists()
@@ -283,8 +283,7 @@ def test_what_was_withdrawn_stays_readable(mini, tmp_path):
     submit(tmp_path / "board", [candidate("kept", mini), candidate("gone", mini, "kfold")], registry, now=AT)
     board = Board.open(tmp_path / "board")
     withdraw(board, "gone@1", SCRIPT, now=AT)
-    standing = board.standing()
-    build(tmp_path / "site", board, views_of(board), standing, board_table.records(board, standing))
+    build(tmp_path / "site", board, views_of(board))
     text = " ".join(Page(tmp_path / "site" / "index.html").text)
     assert "gone@1" in text and "withdrawn" in text and SCRIPT in text
 
@@ -292,7 +291,7 @@ def test_what_was_withdrawn_stays_readable(mini, tmp_path):
 def test_an_empty_board_has_no_site(tmp_path):
     board = Board.create(tmp_path / "board")
     with pytest.raises(InputError, match="holds no active result"):
-        build(tmp_path / "site", board, [], board.standing(), {})
+        build(tmp_path / "site", board, [])
 
 
 @pytest.mark.parametrize(
@@ -318,8 +317,7 @@ def test_what_the_data_asks_to_be_said_is_not_said_again_by_the_simulator(mini, 
     submit(tmp_path / "board", [both], registry, now=AT)
     board = Board.open(tmp_path / "board")
     views = views_of(board)
-    standing = board.standing()
-    build(tmp_path / "site", board, views, standing, board_table.records(board, standing))
+    build(tmp_path / "site", board, views)
     (page,) = (tmp_path / "site" / "submissions").glob("pocket-*.html")
     text = page.read_text(encoding="utf-8")
     assert text.count(mini.notice) == 1 and text.count("its backbone is a toy") == 1

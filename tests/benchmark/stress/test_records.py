@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from benchmark.stress import naming, records
+from benchmark import naming
+from benchmark.stress import records
 from benchmark.stress.records import StressResults, StressRow
 from tasks.errors import InputError
 

@@ -1,0 +1,54 @@
+"""The words that runs, submissions and boards share: conditions, label attention, what a simulator sees, notices.
+
+Imports nothing. Files that were written with other words are read through :func:`input_word` and ``ON_BOARDS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+OWN, SHARED = "own", "shared"
+"""Predictions on the sessions as they were seen, under the user's own prompt and under one prompt for all users."""
+
+RELABEL, SWAP_USERS, LAYOUT = "relabel", "swap-users", "layout"
+"""Labels shuffled, another user's prompt, columns mirrored."""
+
+TRUE_LABEL, WRONG_LABEL = "true-label", "wrong-label"
+"""Attention computed for the true click, and for a wrong one."""
+
+ON_BOARDS = {SWAP_USERS: "swapped"}
+"""Condition -> how a board spells it, where that differs: the spelling is part of the identity of its records."""
+
+TRANSFER = "transfer-"
+"""Begins the folder of predictions on another task's test sessions: ``transfer-adserp``."""
+
+LABEL = " [label]"
+"""Ends the name of a row whose attention was computed for the true click."""
+
+TEST_INPUTS = ("gaze-test", "cursor-test")
+"""Inputs that only an oracle sees."""
+
+INPUTS = ("text", "image", "profile", "gaze-train", "clicks-train", "cursor", *TEST_INPUTS)
+"""What a simulator may see; ``text`` may also be given as ``item texts`` and ``item places``."""
+
+
+def input_word(said: str) -> str:
+    """Return the word of ``INPUTS`` for what older catalogues and files call an input, such as ``train gaze``."""
+    turned = "-".join(reversed(said.split()))
+    return turned if turned in INPUTS else said
+
+
+def labelled(name: str, target: str) -> str:
+    """Return the name of a simulator's row, given what its attention was computed for."""
+    return name + LABEL if target == "label" else name
+
+
+def transfer_test(task: str) -> str:
+    """Return what the stress test is called."""
+    return f"transfer {task}"
+
+
+def joined(notices: Iterable[str]) -> str:
+    """Return notices as one, each part said once; parts are joined by a semicolon."""
+    parts = [part for notice in notices for part in notice.split("; ")]
+    return "; ".join(dict.fromkeys(part for part in parts if part))

@@ -1,0 +1,166 @@
+"""From a submission folder to results on a board: what ``submit`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import submissions
+from benchmark.naming import ON_BOARDS, OWN, SHARED, SWAP_USERS
+from leaderboard.entries import Metadata, ReportedRecord
+from leaderboard.submitting import NewResult, Placement, submit
+from submissions import Entry, Submission
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.trials.catalogue import Catalogue
+    from leaderboard.recomputing import LoadTask
+    from tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What became of a submission.
+
+    Attributes:
+        label: Name and version of the simulator.
+        placements: Its results, one per split.
+        reported: How many numbers it states without predictions.
+    """
+
+    label: str
+    placements: list[Placement]
+    reported: int
+
+
+def take_in(
+    folder: Path,
+    board: Path,
+    data: Mapping[str, str],
+    load_task: LoadTask,
+    catalogue: Catalogue,
+    *,
+    shared: Path | None = None,
+    swapped: Path | None = None,
+    supersedes: str | None = None,
+    dry_run: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+) -> Intake:
+    """Check a submission, score it and put it on a board.
+
+    Args:
+        folder: The submission.
+        board: The board's folder.
+        data: Task -> folder of its data, where one was named.
+        load_task: Returns the data of a task.
+        catalogue: Where priors and oracles are found.
+        shared: The same simulator under one prompt for all users.
+        swapped: The same simulator under another user's prompt.
+        supersedes: ``NAME@VERSION`` of a submission that this one replaces.
+        dry_run: Write nothing.
+        report: Told each problem, and what takes long.
+
+    Raises:
+        InputError: The submission has an error, or the board does not take it.
+    """
+    folders = {OWN: folder, SHARED: shared, SWAP_USERS: swapped}
+    read = {condition: _examined(place, data, report) for condition, place in folders.items() if place is not None}
+    own = read[OWN]
+    loaded: dict[str, Task] = {}
+    results = []
+    for task, version, split in dict.fromkeys((entry.task, entry.version, entry.split) for entry in own.entries):
+        digest = own.digests.get(f"{task}@{version}/{split}", "")
+        if task not in loaded or loaded[task].digests.get(split) != digest:
+            loaded[task] = load_task(task, {split: digest})
+        if loaded[task].version != version:
+            given = loaded[task].version
+            raise InputError(f"{task} {version} was submitted, the data given is {given}; predict again.")
+        results.append(_result(read, loaded[task], split, digest))
+    stated = reported(own)
+    placements = submit(
+        board, results, catalogue, reported=stated, supersedes=supersedes, dry_run=dry_run, report=report
+    )
+    return Intake(metadata(own).label, placements, len(own.reported))
+
+
+def _examined(folder: Path, data: Mapping[str, str], report: Callable[[str], None]) -> Submission:
+    """Return a submission after reporting everything that is wrong with it.
+
+    Raises:
+        InputError: It has an error.
+    """
+    problems = submissions.doctor(folder, data)
+    for problem in problems:
+        report(str(problem))
+    wrong = submissions.errors(problems)
+    if wrong:
+        more = f"{len(wrong)} errors" if len(wrong) > 1 else "an error"
+        raise InputError(f"{folder} has {more}, listed above; nothing was submitted.")
+    return submissions.read(folder)
+
+
+def _result(read: Mapping[str, Submission], task: Task, split: str, digest: str) -> NewResult:
+    """Return the part of a submission, and of its controls, that is about one split."""
+    import pandas as pd
+
+    frames = []
+    for condition, submission, entries in _by_condition(read):
+        chosen = [e for e in entries if (e.task, e.version, e.split) == (task.name, task.version, split)]
+        if chosen or condition == OWN:
+            frame = submissions.prediction_frame(submission, chosen)
+            frame["condition"] = ON_BOARDS.get(condition, condition)
+            frames.append(frame.assign(target="none") if entries and entries[0].condition else frame)
+    return NewResult(metadata(read[OWN]), task, split, pd.concat(frames, ignore_index=True), digest)
+
+
+def _by_condition(read: Mapping[str, Submission]) -> Iterator[tuple[str, Submission, list[Entry]]]:
+    """Yield each condition with the submission that predicts under it and its files.
+
+    Raises:
+        InputError: Another user's prompt is given twice, by ``--swapped`` and by the submission itself.
+    """
+    for condition, submission in read.items():
+        yield condition, submission, list(submission.entries)
+    own = read[OWN]
+    for condition in dict.fromkeys(entry.condition for entry in own.stress):
+        if condition in read:
+            raise InputError(f"{own.folder} has stress/{condition} and --swapped gives the same; leave one out.")
+        yield condition, own, [entry for entry in own.stress if entry.condition == condition]
+
+
+def metadata(submission: Submission) -> Metadata:
+    """Return what a submission says of itself, as a board keeps it."""
+    backbone, attention = submission.backbone, submission.attention
+    size = backbone.parameters if backbone is not None else None
+    return Metadata(
+        name=submission.name,
+        version=submission.version,
+        authors=submission.authors,
+        contact=submission.contact,
+        link=submission.link or "",
+        licence=submission.licence,
+        description=submission.description,
+        kind=submission.kind,
+        inputs=submission.inputs,
+        backbone=backbone.name if backbone is not None else "",
+        size=f"{size:.4g}" if size is not None else "",
+        training_data=submission.training_data or "",
+        attention_source=attention.source if attention is not None else "",
+        attention_target=submission.target,
+        hardware=submission.hardware or "",
+        cost=", ".join(f"{name} {value:.6g}" for name, value in submission.cost.items()),
+        notice=submission.notice,
+    )
+
+
+def reported(submission: Submission) -> list[ReportedRecord]:
+    """Return the numbers that a submission states, one record per task, split and source."""
+    found: dict[tuple[str, str, str], dict[str, float]] = {}
+    for number in submission.reported:
+        found.setdefault((number.task, number.split, number.source), {})[number.metric] = number.value
+    label, link = metadata(submission).label, submission.link or ""
+    return [
+        ReportedRecord(label, source, link, task, split, 0, values) for (task, split, source), values in found.items()
+    ]

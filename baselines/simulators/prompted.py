@@ -10,11 +10,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from baselines.simulators import loaded
 from baselines.simulators.probed import Probed
-from baselines.tuning.settings import BEHAVIOUR, TuningSettings
+from baselines.tuning.settings import BEHAVIOUR, Placement, TuningSettings
 from tasks.types import Session
 
 PROMPT_FILE = "prompt.safetensors"
@@ -57,52 +57,26 @@ class RandomPrompt(Probed):
 
 
 @dataclass
-class Fixate(Probed):
+class Fixate(TuningSettings, Probed):
     """Fixation-aligned tuning: a personal soft prompt that aligns attention with gaze and answers with clicks.
 
-    A user without training sessions gets the mean coefficients of the trained users. The remaining settings are those
-    of ``TuningSettings``.
+    Its settings are those of ``TuningSettings`` and of the backbone. A user without training sessions gets the mean
+    coefficients of the trained users.
     """
 
-    placement: Literal["prefix", "suffix"] = "prefix"
-    personal: bool = True
-    bases: int = 8
-    tokens: int = 16
-    init_scale: float = 1.0
-    ntp: bool = True
-    lambda_: float = 1.0
-    gamma: float = 2.0
-    beta: float = 1e-3
-    target: Literal["label", "free"] = "label"
-    signal: Literal["gaze", "cursor", "both"] = "gaze"
-    basis_lr: float = 1e-3
-    user_lr: float = 5e-3
-    weight_decay: float = 1e-3
-    clip: float = 1.0
-    batch_size: int = 4
-    accumulation: int = 2
-    epochs: int = 30
-    patience: int = 5
-    validation: float = 0.15
-    reads: tuple[str, ...] = field(default=("gaze_ms", "click"), init=False, repr=False)
     _epochs: list[Any] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        self.tuning()
-        if self.signal != "gaze":
-            self.reads = ("gaze_ms", "cursor_ms", "click")
+        TuningSettings.__post_init__(self)
+        Probed.__post_init__(self)
+        self.reads = self.columns
 
     def material(self) -> Mapping[str, str]:
         """Return what the backbone and the operator contribute, and the version of the tuning."""
         return {**super().material(), "tuning": BEHAVIOUR}
 
     def tuning(self) -> TuningSettings:
-        """Return the settings of the training.
-
-        Raises:
-            InputError: One is out of range.
-        """
+        """Return the settings of the training."""
         return TuningSettings(**{f.name: getattr(self, f.name) for f in dataclasses.fields(TuningSettings)})
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
@@ -161,7 +135,7 @@ class FixateSuffix(Fixate):
     What precedes the prompt is computed once and kept for all users, epochs and seeds; see ``tuning.prefix_cache``.
     """
 
-    placement: Literal["prefix", "suffix"] = field(default="suffix", init=False)
+    placement: Placement = field(default="suffix", init=False)
 
 
 @dataclass

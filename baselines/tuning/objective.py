@@ -35,11 +35,13 @@ def supervision(session: Session, signal: Signal) -> Floats | None:
     Raises:
         InputError: Gaze is asked for and all dwell times are 0.
     """
+    if signal == "gaze":
+        return session.gaze
     total = float(session.cursor_ms.sum())
     cursor = session.cursor_ms / total if total > 0 else None
     if signal == "cursor":
         return cursor
-    if signal == "gaze" or cursor is None:
+    if cursor is None:
         return session.gaze
     mean: Floats = (session.gaze + cursor) / 2
     return mean

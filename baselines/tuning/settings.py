@@ -15,9 +15,11 @@ BEHAVIOUR = "1"
 """Version of what tuning makes of its settings and sessions; see ``baselines.registry.SimulatorEntry``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class TuningSettings:
     """How a prompt is built and tuned; the defaults are those of PROTOCOL section 7.
+
+    The simulators that tune a prompt inherit these fields as their settings.
 
     Attributes:
         operator: Probing operator whose attention is aligned, and read out.
@@ -82,3 +84,8 @@ class TuningSettings:
             raise InputError(f"the setting validation is {self.validation}; it must be a share from 0 to below 1.")
         if not self.ntp and self.lambda_ == 0:
             raise InputError("ntp is off and lambda_ is 0, so there is no loss; switch one of them on.")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the recordings that training reads."""
+        return ("gaze_ms", "click") if self.signal == "gaze" else ("gaze_ms", "cursor_ms", "click")

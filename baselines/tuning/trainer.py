@@ -368,7 +368,10 @@ class Trainer:
                 dataclasses.asdict(self.settings),
                 self.seed,
                 self.backbone.fingerprint,
-                [[s.session_id, s.user, s.click, s.gaze_ms.tolist(), s.cursor_ms.tolist()] for s in self.train],
+                [
+                    [s.session_id, s.user, *(np.asarray(getattr(s, name)).tolist() for name in self.settings.columns)]
+                    for s in self.train
+                ],
             ]
         )
         return hashlib.sha256(text.encode()).hexdigest()

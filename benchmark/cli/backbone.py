@@ -20,9 +20,9 @@ def call(arguments: argparse.Namespace) -> int:
     import json
     import sys
 
-    from tabulate import tabulate
-
     from baselines import backbones
+    from benchmark.cli import options
+    from benchmark.output.document import Document, Grid
     from tasks.errors import unknown_name
 
     if arguments.action not in ACTIONS:
@@ -31,5 +31,6 @@ def call(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(found, indent=1, default=str) + "\n")
     else:
-        sys.stdout.write(tabulate(found.items(), tablefmt="plain", disable_numparse=True) + "\n")
+        records = [{"": name, "value": str(value)} for name, value in found.items()]
+        options.show(Document("", (Grid.of_records(records),)))
     return 0

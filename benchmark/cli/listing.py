@@ -74,11 +74,12 @@ def call(arguments: argparse.Namespace) -> int:
     """Print the list."""
     import sys
 
+    from benchmark.cli import options
+    from benchmark.output.document import Document, Grid
+
     found = rows(arguments.subject)
     if arguments.json:
         sys.stdout.write(json.dumps(found, indent=1) + "\n")
     else:
-        from tabulate import tabulate
-
-        sys.stdout.write(tabulate(found, headers="keys", tablefmt="simple", disable_numparse=True) + "\n")
+        options.show(Document("", (Grid.of_records(found, whole=list(found[0])[:1]),)))
     return 0

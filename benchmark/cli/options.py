@@ -159,7 +159,7 @@ def show_plan(
         again=arguments.force,
         progress=bar,
     )
-    sys.stdout.write(planning.render(found, engine.workers or 1) + "\n")
+    show(planning.document(found, engine.workers or 1))
     say(f"nothing was run; written to {out}: {planning.FILE}")
 
 

@@ -26,13 +26,12 @@ def call(arguments: argparse.Namespace) -> int:
     import json
     import sys
 
-    from tabulate import tabulate
-
     from baselines import backbones
     from baselines.probing import info
     from benchmark.cli import options
     from benchmark.files.replacing import replace_file
     from benchmark.output import drawing
+    from benchmark.output.document import Document, Grid
     from tasks.errors import InputError, unknown_name
 
     operator = info(arguments.operator)
@@ -74,10 +73,6 @@ def call(arguments: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(record, indent=1) + "\n")
         return 0
     table = [{**row, "clicked": "x" * row["clicked"], "answer": "x" * row["answer"]} for row in rows]  # type: ignore[operator]
-    if notice:
-        sys.stdout.write(f"NOTE: {notice}\n")
-    sys.stdout.write(tabulate(table, headers="keys", floatfmt=".3f") + "\n")
-    if attention is None:
-        sys.stdout.write("No slot has relevance: the attention is missing.\n")
-    sys.stdout.write(f"{out}\n")
+    missing = ["No slot has relevance: the attention is missing."] if attention is None else []
+    options.show(Document("", (Grid.of_records(table),), (notice,) if notice else (), (*missing, str(out))))
     return 0

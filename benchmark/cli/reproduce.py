@@ -41,14 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Run what is missing, write tables and figures in every format and print them."""
     import functools
-    import sys
 
     from baselines import registry
     from baselines.backbones import describe
     from benchmark.cli import options
-    from benchmark.reproduction import Choice, build, groups_of, layouts, render, run_groups, trials_of, write
+    from benchmark.output.rendering import check_format
+    from benchmark.reproduction import Choice, build, document, groups_of, layouts, run_groups, trials_of, write
     from benchmark.reproduction.checkpoints import STAND_INS
-    from benchmark.reproduction.figures import figure_layouts, render_figure, require_matplotlib, write_figure
+    from benchmark.reproduction.figures import figure_document, figure_layouts, require_matplotlib, write_figure
     from benchmark.reproduction.formats import SUFFIXES
     from benchmark.trials.catalogue import check_settings
     from benchmark.trials.store import TrialStore
@@ -60,8 +60,7 @@ def call(arguments: argparse.Namespace) -> int:
         raise unknown_name("part", arguments.part, [*parts, "all"])
     if arguments.preset not in ("full", "quick"):
         raise unknown_name("preset", arguments.preset, ("full", "quick"))
-    if arguments.format not in SUFFIXES:
-        raise unknown_name("format", arguments.format, SUFFIXES)
+    check_format(arguments.format)
     known = list(dict.fromkeys(name for layout in both for name in layout.backbones))
     choice = Choice(
         backbones=_backbones(arguments.backbone, known) if arguments.backbone else dict(STAND_INS),
@@ -110,7 +109,7 @@ def call(arguments: argparse.Namespace) -> int:
 
             table = add_published(table, layout)
         write(table, arguments.out)
-        sys.stdout.write(render(table, arguments.format) + "\n")
+        options.show(document(table), arguments.format)
     for figure_layout, of_layout in figure_groups:
         mine = ran.of(of_layout)
         drawn = figure_layout.build(mine.found, load_task, mine.missing)
@@ -120,7 +119,7 @@ def call(arguments: argparse.Namespace) -> int:
             options.say(f"figure {figure_layout.name} is not whole: {_why(mine)}.")
         for figure in drawn:
             write_figure(figure, arguments.out)
-            sys.stdout.write(render_figure(figure, arguments.format) + "\n")
+            options.show(figure_document(figure), arguments.format)
     options.say(
         f"written to {arguments.out}: tables and figures as {', '.join(SUFFIXES.values())}, figures as svg and png too"
     )

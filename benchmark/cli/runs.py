@@ -71,7 +71,8 @@ def _list(found: list[TrialRecord], as_json: bool) -> int:
     import json
     import sys
 
-    from tabulate import tabulate
+    from benchmark.cli import options
+    from benchmark.output.document import Document, Grid
 
     rows = [_row(record) for record in found]
     if as_json:
@@ -81,10 +82,9 @@ def _list(found: list[TrialRecord], as_json: bool) -> int:
     if not found:
         sys.stdout.write("no trials.\n")
         return 0
-    sys.stdout.write(tabulate(rows, headers="keys", tablefmt="simple", floatfmt=".1f", missingval="") + "\n")
-    for record in found:
-        if record.state == "failed":
-            sys.stdout.write(f"{record.identity} failed: {record.line} [{record.log or record.folder}]\n")
+    shown = [{**row, "when": str(row["when"])[:16]} for row in rows]
+    failed = [f"{r.identity} failed: {r.line} [{r.log or r.folder}]" for r in found if r.state == "failed"]
+    options.show(Document("", (Grid.of_records(shown, digits=1, whole=("trial", "when")),), legend=tuple(failed)))
     return 0
 
 

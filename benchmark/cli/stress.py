@@ -1,4 +1,4 @@
-"""``stress``: what the clicks and the attention of a run's simulators rest on."""
+"""``stress``: what the clicks and the attention of a run's simulators depend on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
     parser.add_argument("--simulators", metavar="A,B", help="which of the run's simulators (default: all)")
     parser.add_argument(
-        "--relabel", action="store_true", help="deal the letters or numbers on the screen anew: item or label?"
+        "--relabel", action="store_true", help="deal the letters or numbers on the screen again: item or label?"
     )
     parser.add_argument(
         "--swap-users", action="store_true", help="give each user another user's prompt: is the gain personal?"
@@ -81,6 +81,6 @@ def call(arguments: argparse.Namespace) -> int:
         sys.stdout.write(records.to_json(written))
     else:
         shown = [*tests, *([f"transfer {other.name}"] if other is not None else [])]
-        sys.stdout.write(printing.terminal(written, shown, names) + "\n")
+        options.show(printing.document(written, shown, names))
         options.say(f"written to {arguments.run / records.FOLDER}: {records.FILE}, predictions by condition")
     return 0

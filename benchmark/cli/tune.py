@@ -38,10 +38,9 @@ def call(arguments: argparse.Namespace) -> int:
     import json
     import sys
 
-    from tabulate import tabulate
-
     from baselines import registry as catalogue
     from benchmark.cli import options
+    from benchmark.output.document import Document, Grid
     from benchmark.runs.search.space import read_space
     from benchmark.runs.search.tuning import tune, write_config
     from benchmark.trials.configuration import ENGINE, RunConfig, read_config, read_preset
@@ -98,8 +97,7 @@ def call(arguments: argparse.Namespace) -> int:
             }
             for candidate in found.candidates
         ]
-        if found.notice:
-            sys.stdout.write(f"NOTE: {found.notice}\n\n")
-        sys.stdout.write(tabulate(rows, headers="keys", tablefmt="simple", missingval="") + "\n")
+        title = f"{arguments.simulator} on {config.task}, split {config.split}: candidates by {score}"
+        options.show(Document(title, (Grid.of_records(rows, digits=4),), (found.notice,) if found.notice else ()))
     options.say(f"written to {out / FILE}: python -m benchmark run --config {out / FILE}")
     return options.status(found.failed)

@@ -6,7 +6,7 @@ what the marks mean and which rows are not ranked is part of the document, so th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -108,16 +108,19 @@ class Grid:
         return replace(self, columns=tuple(self.columns[i] for i in shown), rows=tuple(rows))
 
     @classmethod
-    def of_records(cls, records: Sequence[Mapping[str, object]], *, digits: int = 3) -> Grid:
-        """Return a grid of records that share their keys; numbers stand right, None is blank.
+    def of_records(
+        cls, records: Sequence[Mapping[str, object]], *, digits: int = 3, whole: Collection[str] = ()
+    ) -> Grid:
+        """Return a grid of records that share their keys; numbers are aligned to the right, None is blank.
 
         Args:
             records: The rows.
             digits: Decimals of numbers that are not whole.
+            whole: Columns whose text is never broken over lines.
         """
         names = list(dict.fromkeys(name for record in records for name in record))
         numeric = {n for n in names if all(isinstance(r.get(n), int | float | None) for r in records)}
-        columns = [GridColumn(n, "right" if n in numeric else "left", wraps=n not in numeric) for n in names]
+        columns = [GridColumn(n, "right" if n in numeric else "left", wraps=n not in {*numeric, *whole}) for n in names]
         rows = [row(*(_shown(record.get(name), digits) for name in names)) for record in records]
         return cls(tuple(columns), tuple(rows))
 
@@ -138,7 +141,7 @@ class Document:
     """What is printed.
 
     Attributes:
-        title: What it is about.
+        title: What it is about; empty where the grid says it.
         grids: Its tables.
         notices: What must be read before any number: simulated data, stand-ins.
         legend: What the marks and columns mean.

@@ -98,7 +98,7 @@ def _float(kind: str, prefix: str, document: Document, caption: str, parts: Sequ
     """Return a table or a figure."""
     label = [rf"\label{{{prefix}:{document.name}}}"] if document.name else []
     lines = [r"% needs \usepackage{booktabs,graphicx}, for accents \usepackage[T1]{fontenc}", rf"\begin{{{kind}}}"]
-    titled = [rf"\caption[{{{_prose([document.title])}}}]{{{caption}}}", *label]
+    titled = [rf"\caption[{{{_text(document.title)}}}]{{{caption}}}", *label]
     body = ["\n\\par\\medskip\n".join(parts)]
     above = kind == "table*"  # a table has its caption above, a figure below
     inside = [*titled, r"\par\smallskip", *body] if above else [*body, *titled]

@@ -28,3 +28,8 @@ def interval(low: float | None, high: float | None, digits: int = 3, sign: str =
 def p_value(value: float | None) -> str:
     """Return a p value with three decimals, blank if there is none."""
     return "<0.001" if value is not None and value < 0.001 else number(value)
+
+
+def p_text(value: float | None) -> str:
+    """Return a p value within a sentence: ``p = 0.012``, ``p <0.001``."""
+    return "p not known" if value is None else f"p {p_value(value)}" if value < 0.001 else f"p = {p_value(value)}"

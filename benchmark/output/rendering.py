@@ -83,7 +83,7 @@ def _terminal(document: Document, width: int) -> str:
     lines += ["", *map(_line, document.legend)] if document.legend else []
     if document.picture:
         lines.append(f"Picture: {document.name}.svg, {document.name}.png; data: {document.name}.csv.")
-    return "\n".join(lines)
+    return "\n".join(lines).lstrip("\n")
 
 
 def _markdown(document: Document) -> str:

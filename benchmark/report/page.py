@@ -16,7 +16,7 @@ from benchmark import __version__, statistics
 from benchmark.files.replacing import replace_file
 from benchmark.metrics import Metric, all_metrics, get
 from benchmark.output import units
-from benchmark.output.numbers import number, p_value
+from benchmark.output.numbers import number
 from benchmark.output.pages import environment
 from benchmark.report import cost, gallery, reading, recipe, training, variance
 from benchmark.report.reading import Run
@@ -239,12 +239,8 @@ def _stress(run: Run) -> dict[str, Any]:
     tests = []
     for test in dict.fromkeys(row.test for row in found.rows):
         rows = [row for row in found.rows if row.test == test]
-        numbers = [
-            (row.simulator, row.measure, _number(row.value), printing.interval(row), p_value(row.p), str(row.n))
-            for row in rows
-            if row.value is not None
-        ]
-        tests.append({"title": printing.title(test), "readings": printing.readings(rows), "numbers": numbers})
+        shown = {"readings": printing.readings(rows), "numbers": printing.numbers(rows)}
+        tests.append({"title": printing.title(test), **shown})
     return {"tests": tests, "notice": found.notice, "stale": False}
 
 

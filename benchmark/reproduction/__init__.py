@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmark.reproduction.groups import Choice, Found, Group, Missing, Ran, groups_of, run_groups, trials_of
 from benchmark.reproduction.layout import Layout, layouts, read_layout
-from benchmark.reproduction.printing import render, write
+from benchmark.reproduction.printing import document, write
 from benchmark.reproduction.table import Table, build
 
 __all__ = [
@@ -16,10 +16,10 @@ __all__ = [
     "Ran",
     "Table",
     "build",
+    "document",
     "groups_of",
     "layouts",
     "read_layout",
-    "render",
     "run_groups",
     "trials_of",
     "write",

@@ -1,30 +1,21 @@
-"""A reproduced table in five formats: terminal, Markdown, LaTeX (booktabs), CSV and JSON."""
+"""A reproduced table as a document, and its files."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from benchmark.metrics import get
-from benchmark.output.latex import escape_latex, latex_number
-from benchmark.output.numbers import p_value
+from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, GridRow, row
+from benchmark.output.numbers import number, p_text
 from benchmark.output.units import counted
-from benchmark.reproduction.formats import SUFFIXES, label, latex_caption, rendered, split_captions, write_files
+from benchmark.reproduction.formats import captioned, write_files
 from benchmark.reproduction.table import Cell, Row, Table
+from benchmark.scores.table import metric_column
 
-
-def render(table: Table, form: str) -> str:
-    """Return the table in one of the formats of ``formats.SUFFIXES``; the text ends in a line feed.
-
-    Raises:
-        InputError: There is no such format.
-    """
-    renderers = {"terminal": terminal, "markdown": markdown, "latex": latex, "csv": as_csv, "json": as_json}
-    return rendered(table, form, renderers)
+_WHERE = ("backbone", "operator", "used_backbone", "used_operator", "method", "of", "kind", "ranked")
+_KNOWN = ("value", "low", "high", "sd", "stars", "better", "difference", "p_users", "printed")
 
 
 def write(table: Table, out: Path) -> list[Path]:
@@ -33,158 +24,71 @@ def write(table: Table, out: Path) -> list[Path]:
     Raises:
         InputError: ``out`` cannot be written.
     """
-    return write_files(out, table.name, {suffix: render(table, form).encode() for form, suffix in SUFFIXES.items()})
+    return write_files(out, document(table))
 
 
-def terminal(table: Table) -> str:
-    """Return the table for a terminal."""
-    notes, remarks = split_captions(_captions(table))
-    return "\n".join([table.title, *notes, "", _grid(table, "simple"), "", *remarks])
-
-
-def markdown(table: Table) -> str:
-    """Return the table as Markdown."""
-    notes, remarks = split_captions(_captions(table))
-    bold, items = [f"**{note}**" for note in notes], "\n".join(f"- {line}" for line in remarks)
-    return "\n\n".join([f"## {table.title}", *bold, _grid(table, "pipe"), items])
-
-
-def latex(table: Table) -> str:
-    """Return a table environment for booktabs across both columns, scaled where it would be wider."""
-    columns = "lll" + "r" * len(table.metrics)
-    heads = [escape_latex(f"{m} {get(m).arrow}") for m in table.metrics]
-    caption, remarks = latex_caption(table.title, _captions(table))
-    lines = [
-        r"% needs \usepackage{booktabs,graphicx}, for accents \usepackage[T1]{fontenc}",
-        r"\begin{table*}",
-        r"\centering\small",
-        rf"\caption{{{caption}}}",
-        rf"\label{{{label('tab', table.name)}}}\par\smallskip",
-        r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
-        rf"\begin{{tabular}}{{{columns}}}",
-        r"\toprule",
-        " & ".join(["backbone", "operator", "method", *heads]) + r" \\",
-    ]
-    blocks = _blocks(table)
-    before: tuple[str, str] | None = None
-    for names, block, row in zip(_once(blocks), blocks, table.rows, strict=True):
-        if before != (before := (row.backbone, row.operator)):
-            lines.append(r"\midrule")
-        method = escape_latex(_method(row, block)).replace(" - ", " $-$ ")
-        cells = [_cell(table, row, row.cells.get(m), tex=True) for m in table.metrics]
-        lines.append(" & ".join([*map(escape_latex, names), method, *cells]) + r" \\")
-        tested = [
-            latex_number(_tested(row.cells[m]).replace("p ", "")) if m in row.cells else "" for m in table.metrics
-        ]
-        if any(tested):  # below the values: side by side they would not fit the page
-            lines.append(" & ".join(["", "", "", *tested]) + r" \\")
-    below = rf"\par\smallskip\parbox{{\textwidth}}{{\footnotesize {remarks}}}"
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", below, r"\end{table*}"])
-
-
-def as_csv(table: Table) -> str:
-    """Return one line per row and metric; what is simulated or a stand-in is said shortly in every line."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    where = ("backbone", "operator", "used_backbone", "used_operator", "method", "of", "kind", "ranked")
-    known = ("value", "low", "high", "sd", "stars", "better", "difference", "p_users", "printed")
-    writer.writerow(["table", *where, "metric", *known, "trials", "notice"])
-    for row in table.rows:
-        for metric, cell in row.cells.items():
-            values = ["" if getattr(cell, k) is None else getattr(cell, k) for k in known]
-            line = [table.name, *(getattr(row, k) for k in where), metric, *values]
-            writer.writerow([*line, " ".join(row.identities), row.notice])
-    return text.getvalue()
-
-
-def as_json(table: Table) -> str:
-    """Return everything that is known of the table."""
-    return json.dumps(asdict(table), indent=1, ensure_ascii=False, default=dict)
-
-
-def _captions(table: Table) -> list[str]:
-    """Return all captions, with where the table comes from."""
-    trials = {identity for row in table.rows for identity in row.identities}
-    made = f"Made from {counted(len(trials), 'trial')}; their identities stand in {table.name}.json."
-    return [*table.captions, made]
-
-
-def _blocks(table: Table) -> list[tuple[str, str]]:
-    """Return what stands in the first two columns of each row; the paper's values stand with those of ours."""
-    found: list[tuple[str, str]] = []
-    for row in table.rows:
-        found.append(found[-1] if found and row.kind == "paper" else row.shown)
-    return found
-
-
-def _once(blocks: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the same, empty where it repeats the row above."""
-    return [("", "") if i and block == blocks[i - 1] else block for i, block in enumerate(blocks)]
-
-
-def _method(row: Row, block: tuple[str, str]) -> str:
-    """Return the third column: unranked rows in brackets, the paper's with its own backbone beside a stand-in."""
-    text = row.method if row.ranked else f"({row.method})"
-    return f"{text} ({', '.join(row.shown)})" if row.kind == "paper" and row.shown != block else text
-
-
-def _grid(table: Table, form: str) -> str:
-    from tabulate import tabulate
-
-    headers = ["backbone", "operator", "method", *(f"{m}{get(m).arrow}" for m in table.metrics)]
-    blocks = _blocks(table)
-    rows = []
-    for names, block, row in zip(_once(blocks) if form == "simple" else blocks, blocks, table.rows, strict=True):
-        indent = "  " if form == "simple" and row.kind in ("paper", "difference") else ""
-        cells = (_cell(table, row, row.cells.get(m)) for m in table.metrics)
-        rows.append([*names, indent + _method(row, block), *cells])
-    align = ("left", "left", "left", *["right"] * len(table.metrics))
-    return tabulate(
-        rows, headers=headers, tablefmt=form, disable_numparse=True, preserve_whitespace=True, colalign=align
+def document(table: Table) -> Document:
+    """Return the table: a row per method, with the paper's values below ours where they were added."""
+    columns = (
+        *(GridColumn(name, "left", key=True, once=True) for name in ("backbone", "operator")),
+        GridColumn("method", "left", key=True),
+        *(metric_column(get(name)) for name in table.metrics),
+    )
+    rows: list[GridRow] = []
+    block = ("", "")
+    for line in table.rows:
+        # The paper's values are printed in the block of ours, and say so where their backbone is another.
+        other = line.kind == "paper" and rows and line.shown != block
+        block = block if line.kind == "paper" and rows else line.shown
+        method = f"{line.method} ({', '.join(line.shown)})" if other else line.method
+        cells = (_cell(table, line, line.cells.get(name)) for name in table.metrics)
+        rows.append(row(*block, method, *cells, ranked=line.ranked, indent=line.kind in ("paper", "difference")))
+    trials = {identity for line in table.rows for identity in line.identities}
+    made = f"Made from {counted(len(trials), 'trial')}; their identities are in {table.name}.json."
+    notices, legend = captioned([*table.captions, made])
+    return Document(
+        title=table.title,
+        grids=(Grid(columns, tuple(rows)),),
+        notices=notices,
+        legend=legend,
+        csv=lambda: _csv(table),
+        data=lambda: asdict(table),
+        name=table.name,
     )
 
 
-def _cell(table: Table, row: Row, cell: Cell | None, *, tex: bool = False) -> str:
-    """Return one cell as plain text or as LaTeX."""
+def _csv(table: Table) -> Iterator[CsvRow]:
+    """Yield one line per row and metric; what is simulated or a stand-in is said shortly in every line."""
+    yield ("table", *_WHERE, "metric", *_KNOWN, "trials", "notice")
+    for line in table.rows:
+        for metric, cell in line.cells.items():
+            where, known = (getattr(line, k) for k in _WHERE), (getattr(cell, k) for k in _KNOWN)
+            yield (table.name, *where, metric, *known, " ".join(line.identities), line.notice)
+
+
+def _cell(table: Table, line: Row, cell: Cell | None) -> GridCell:
+    """Return one cell: in a table of tests with the SD over seeds, stars, and the test over users."""
     if cell is None:
-        return "--" if tex else ""
-    text = _number(table, row, cell)
-    if table.kind == "significance" and row.kind in ("value", "paper"):
-        spread, marks = "" if cell.sd is None else f" ± {cell.sd:.3f}", _marks(cell)
-        text += spread
-        if not tex:
-            return f"{text}{marks} {_tested(cell)}".rstrip()
-        raised = rf"\textsuperscript{{{escape_latex(marks)}}}" if marks else ""
-        return latex_number(text) + raised
-    return latex_number(text) if tex else text
+        return GridCell("")
+    text = _number(table, line, cell)
+    if table.kind != "significance" or line.kind not in ("value", "paper"):
+        return GridCell(text)
+    stars = cell.stars if cell.better is not False else "°" * len(cell.stars)
+    return GridCell(text + ("" if cell.sd is None else f" ± {number(cell.sd)}"), stars, _tested(cell))
 
 
-def _number(table: Table, row: Row, cell: Cell) -> str:
-    """Return a value as it is printed; beside the paper's, ours has as many digits as theirs."""
-    if row.kind == "improvement":
+def _number(table: Table, line: Row, cell: Cell) -> str:
+    """Return a value as it is printed; next to the paper's, ours has as many digits as theirs."""
+    if line.kind == "improvement":
         return f"{cell.value:+.1f} %"
-    if row.kind == "paper":
-        return cell.printed or _fixed(cell.value, 4)
+    if line.kind == "paper":
+        return cell.printed or number(cell.value, 4)
     digits = 4 if any(other.kind == "paper" for other in table.rows) else 3
-    if row.kind == "difference":
-        return _fixed(cell.value, digits, "+")
-    return _fixed(cell.value, digits)
-
-
-def _fixed(value: float, digits: int, sign: str = "") -> str:
-    """Return a number with so many decimals; what rounds to zero has no sign."""
-    text = f"{value:{sign}.{digits}f}"
-    return text.lstrip("+-") if float(text) == 0 else text
-
-
-def _marks(cell: Cell) -> str:
-    """Return the stars of a gain, and as many circles for a loss."""
-    return cell.stars if cell.better is not False else "°" * len(cell.stars)
+    return number(cell.value, digits, "+" if line.kind == "difference" else "")
 
 
 def _tested(cell: Cell) -> str:
     """Return the difference over users and its p in brackets, empty if there are none."""
     if cell.p_users is None:
         return ""
-    difference = "" if cell.difference is None else f"{cell.difference:+.3f}, "
-    return f"({difference}p {p_value(cell.p_users)})"
+    return f"({', '.join(filter(None, (number(cell.difference, sign='+'), p_text(cell.p_users))))})"

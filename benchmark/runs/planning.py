@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -19,6 +19,7 @@ from benchmark.engines.resources import peak_memory, threads
 from benchmark.engines.trial import failure
 from benchmark.files.replacing import replace_file
 from benchmark.output import units
+from benchmark.output.document import Document, Grid, GridColumn, row
 from benchmark.simulator import AttendsToLabel, ReportsCost, Simulator
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.store import TrialStore
@@ -260,44 +261,50 @@ def plan(
     return result
 
 
-def render(found: Plan, workers: int = 1) -> str:
-    """Return a plan as text.
+def document(found: Plan, workers: int = 1) -> Document:
+    """Return a plan as a table and what it adds up to.
 
     Args:
         found: The plan.
-        workers: Trials at a time that the last line reckons with.
+        workers: Trials at a time that the total is computed for.
     """
-    from tabulate import tabulate
-
     body = [
-        [
-            *(row.task, row.simulator, Path(row.backbone).name, row.operator, row.trials, row.finished),
-            *(units.seconds(row.seconds), units.seconds(row.trials * row.seconds)),
-            "" if row.memory_bytes is None else units.memory(row.memory_bytes),
-            row.source,
-        ]
-        for row in found.rows
+        row(
+            *(one.task, one.simulator, Path(one.backbone).name, one.operator, str(one.trials), str(one.finished)),
+            *(units.seconds(one.seconds), units.seconds(one.trials * one.seconds)),
+            "" if one.memory_bytes is None else units.memory(one.memory_bytes),
+            one.source,
+        )
+        for one in found.rows
     ]
-    align = ("left",) * 4 + ("right",) * 5 + ("left",)
-    parts = [tabulate(body, headers=_HEADERS, disable_numparse=True, colalign=align) if body else ""]
-    if found.notice:
-        parts.append(f"NOTE: {found.notice}")
-    parts.append(
+    last = len(_HEADERS) - 1
+    columns = tuple(
+        GridColumn(name, "left" if i < 4 or i == last else "right", wraps=i < 4) for i, name in enumerate(_HEADERS)
+    )
+    return Document(
+        "",
+        (Grid(columns, tuple(body)),) if body else (),
+        (found.notice,) if found.notice else (),
+        tuple(_totals(found, workers)),
+    )
+
+
+def _totals(found: Plan, workers: int) -> Iterator[str]:
+    """Yield what the trials take together, and how it was found."""
+    yield (
         f"{units.counted(found.trials, 'trial')} to run, {found.finished} finished. One after the other: "
         f"{units.seconds(found.seconds)}, the longest {units.seconds(found.longest)}."
     )
     if workers > 1:
         least = max(found.longest, found.seconds / workers)
-        parts.append(f"{workers} at a time, each as fast as one alone: {units.seconds(least)} at least.")
+        yield f"{workers} at a time, each as fast as one alone: {units.seconds(least)} at least."
     if found.timings:
         sessions = units.counted(found.timings[0].sessions, "session")
         where = "; ".join(dict.fromkeys(timing.where for timing in found.timings))
-        parts.append(
-            f"timed: {sessions} of each kind on {where}, multiplied by the "
-            "sessions and epochs of a trial; training may stop earlier. Loading a backbone, and the first look at "
-            "each screen, come on top."
+        yield (
+            f"timed: {sessions} of each kind on {where}, multiplied by the sessions and epochs of a trial; training "
+            "may stop earlier. Loading a backbone, and the first look at each screen, come on top."
         )
-    return "\n".join(filter(None, parts))
 
 
 def _assembled(

@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmark.metrics import get
 from benchmark.metrics.families import main_metrics
+from benchmark.output.numbers import p_text
 from benchmark.scores import scoring
 from benchmark.stress import conditions as c
 from benchmark.stress import measures as m
@@ -120,9 +121,9 @@ def relabel(name: str, following: pd.DataFrame, scores: pd.DataFrame, drawn: str
 def _goes_with(item: Estimate, label: Estimate, apart: Estimate, drawn: str) -> str:
     shares = f"{_percent(item.value)} of the answers stay with the item, {_percent(label.value)} with the {drawn}"
     if apart.p is None or apart.p > LEVEL or not apart.value:
-        return f"{shares}: which of the two decides is not shown (p = {_p(apart.p)})."
+        return f"{shares}: which of the two decides is not shown ({p_text(apart.p)})."
     follows = "item, or its place ('layout' tells these apart)" if apart.value > 0 else drawn
-    return f"{shares}: the answer follows the {follows} (p = {_p(apart.p)})."
+    return f"{shares}: the answer follows the {follows} ({p_text(apart.p)})."
 
 
 def _beside_chance(found: Estimate, chance: Estimate) -> str:
@@ -153,9 +154,9 @@ def _changed(change: Estimate, metric: str) -> str:
     if change.value == 0 and change.p in (None, 1.0):
         return "Nothing changes."
     if change.p is None or change.p > LEVEL:
-        return f"No change is shown (p = {_p(change.p)})."
+        return f"No change is shown ({p_text(change.p)})."
     better = (change.value > 0) == get(metric).higher_is_better
-    return f"It gets {'better' if better else 'worse'} (p = {_p(change.p)})."
+    return f"It gets {'better' if better else 'worse'} ({p_text(change.p)})."
 
 
 def swap_users(
@@ -201,10 +202,10 @@ def swap_users(
 def _personal(apart: Estimate, metric: str) -> str:
     way = _way(apart, metric)
     if way == 0:
-        return f"That a user's own does better than another's on {metric} is not shown (p = {_p(apart.p)})."
+        return f"That a user's own does better than another's on {metric} is not shown ({p_text(apart.p)})."
     if way > 0:
-        return f"A user's own does better than another's on {metric} (p = {_p(apart.p)})."
-    return f"Another user's does better than the user's own on {metric} (p = {_p(apart.p)})."
+        return f"A user's own does better than another's on {metric} ({p_text(apart.p)})."
+    return f"Another user's does better than the user's own on {metric} ({p_text(apart.p)})."
 
 
 def _personal_on_all(found: Mapping[str, Estimate]) -> str:
@@ -240,8 +241,8 @@ def _by_way(found: Mapping[str, Estimate]) -> tuple[_Told, _Told, _Told]:
 
 
 def _said(told: _Told) -> str:
-    """Return metrics with their p: ``KL (p = 0.0001 or less) and AUC (p = 0.0041)``."""
-    each = [f"{metric} (p = {_p(p)})" for metric, p in told]
+    """Return metrics with their p: ``KL (p <0.001) and AUC (p = 0.004)``."""
+    each = [f"{metric} ({p_text(p)})" for metric, p in told]
     return " and ".join([", ".join(each[:-1]), each[-1]] if len(each) > 1 else each)
 
 
@@ -313,11 +314,11 @@ def _leaks(shift: Estimate, which: str) -> str:
     if shift.value == 0 and shift.p in (None, 1.0):
         return "Offering a label moves nothing."
     if shift.p is None or shift.p > LEVEL:
-        return f"That the {which} label moves attention on the click is not shown (p = {_p(shift.p)})."
+        return f"That the {which} label moves attention on the click is not shown ({p_text(shift.p)})."
     way = "up" if shift.value > 0 else "down"
     if which == "true" and shift.value > 0:
-        return f"The true label lifts the score by itself: label-conditioned attention leaks it (p = {_p(shift.p)})."
-    return f"The {which} label moves the score {way} (p = {_p(shift.p)})."
+        return f"The true label lifts the score by itself: label-conditioned attention leaks it ({p_text(shift.p)})."
+    return f"The {which} label moves the score {way} ({p_text(shift.p)})."
 
 
 def layout(name: str, following: pd.DataFrame, sees_screen: bool) -> list[StressRow]:
@@ -363,8 +364,8 @@ def layout(name: str, following: pd.DataFrame, sees_screen: bool) -> list[Stress
 def _stays(item: Estimate, place: Estimate, apart: Estimate, where: str) -> str:
     shares = f"{_percent(item.value)} of the answers move with the content, {_percent(place.value)} keep the {where}"
     if apart.p is None or apart.p > LEVEL or not apart.value:
-        return f"{shares}: which of the two decides is not shown (p = {_p(apart.p)})."
-    return f"{shares}: {'content' if apart.value > 0 else 'position'} decides (p = {_p(apart.p)})."
+        return f"{shares}: which of the two decides is not shown ({p_text(apart.p)})."
+    return f"{shares}: {'content' if apart.value > 0 else 'position'} decides ({p_text(apart.p)})."
 
 
 def _moved(column: str) -> str:
@@ -415,8 +416,8 @@ def _transfers(apart: Estimate, metric: str, other: str) -> str:
         return f"{other} does not claim it."
     way = _way(apart, metric)
     if way == 0:
-        return f"A difference to {other} on {metric} is not shown (p = {_p(apart.p)})."
-    return f"{'Better' if way > 0 else 'Worse'} than {other} on {metric} (p = {_p(apart.p)})."
+        return f"A difference to {other} on {metric} is not shown ({p_text(apart.p)})."
+    return f"{'Better' if way > 0 else 'Worse'} than {other} on {metric} ({p_text(apart.p)})."
 
 
 def _transfers_on_all(found: Mapping[str, Estimate], other: str) -> str:
@@ -456,9 +457,3 @@ def _row(test: str, name: str, measure: str, found: Estimate, reading: str) -> S
 
 def _percent(value: float | None) -> str:
     return "none" if value is None else f"{100 * value:.0f} %"
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return "not known"
-    return "0.0001 or less" if value <= 0.0001 else f"{value:.4f}".rstrip("0").rstrip(".")

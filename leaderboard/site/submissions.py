@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmark.metrics import Metric
 from benchmark.metrics.families import headlines
 from benchmark.output import units
-from benchmark.output.numbers import number
+from benchmark.output.numbers import number, p_value
 from benchmark.output.text import plain
 from benchmark.stress.records import StressRow
 from leaderboard.board_stress import stress_rows
@@ -230,7 +230,7 @@ def _lines(rows: Sequence[StressRow]) -> list[StressLine]:
         line = found.setdefault(r.test, StressLine(r.test, r.reading, []))
         if r.value is not None and not _LESSER.fullmatch(r.measure):
             low, high = (math.nan if end is None else end for end in (r.low, r.high))
-            p = "" if r.p is None else "< 0.0001" if r.p < 0.0001 else f"{r.p:.4f}"
+            p = p_value(r.p)
             line.numbers.append((r.measure, BoardCell(number(r.value), r.value, low, high), p, r.n))
     return list(found.values())
 

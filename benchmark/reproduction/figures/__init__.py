@@ -2,7 +2,7 @@
 
 from benchmark.output.figure_style import encode, require_matplotlib
 from benchmark.reproduction.figures.base import Figure, FigureLayout, Picture
-from benchmark.reproduction.figures.printing import render_figure, write_figure
+from benchmark.reproduction.figures.printing import figure_document, write_figure
 from benchmark.reproduction.figures.reading import figure_layouts, read_figure_layout
 
 __all__ = [
@@ -10,9 +10,9 @@ __all__ = [
     "FigureLayout",
     "Picture",
     "encode",
+    "figure_document",
     "figure_layouts",
     "read_figure_layout",
-    "render_figure",
     "require_matplotlib",
     "write_figure",
 ]

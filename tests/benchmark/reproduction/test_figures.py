@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines import registry
+from benchmark.output.rendering import render
 from benchmark.reproduction import Choice, groups_of, layouts, run_groups
-from benchmark.reproduction.figures import figure_layouts, read_figure_layout, render_figure
+from benchmark.reproduction.figures import figure_document, figure_layouts, read_figure_layout
 from benchmark.reproduction.figures.heatmaps import Clicks, divergence, uninformative
 from benchmark.reproduction.figures.ranks import _interval, chance_within, click_rank, signal_of
 from benchmark.reproduction.groups import spelt
@@ -272,7 +273,7 @@ def test_maps_count_answers_and_else_the_likeliest_slots(figures, mini):
     assert silent.shares.tolist() == [0, 0, 0, 1] and (silent.answered, silent.asked) == (3, 7)
     assert "Silent: 4 of 7 without an answer." in figure.captions
     assert figure.identities["still"] == found[0].identities["still"]
-    rows = list(csv.DictReader(io.StringIO(render_figure(figure, "csv"))))
+    rows = list(csv.DictReader(io.StringIO(render(figure_document(figure), "csv"))))
     assert len(rows) == 16 and {(r["slot"], r["row"], r["column"]) for r in rows[-1:]} == {("3", "1", "1")}
     assert rows[4]["trials"] == found[0].identities["still"][0]
 
@@ -375,7 +376,7 @@ def test_ranks_of_all_sessions_by_both_signals(figures, mini):
     assert fixation.within(1) == 1 and cursor.within(2) == pytest.approx(0.5) and cursor.absent == 21
     assert "No cursor on any film: 21 sessions, all ranks tied." in figure.captions
     assert [line[0] for line in figure.summary] == ["fixation", "cursor"] and figure.summary[1][3] == "2.50"
-    record = json.loads(render_figure(figure, "json"))
+    record = json.loads(render(figure_document(figure), "json"))
     assert len(record["data"]) == 21 and record["data"][0]["cursor_rank"] == 2.5
     assert record["data"][0]["cursor_tied"] == 4
 

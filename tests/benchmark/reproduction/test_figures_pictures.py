@@ -15,7 +15,8 @@ from PIL import Image
 
 from benchmark.cli import options, reproduce
 from benchmark.output import figure_style as style
-from benchmark.reproduction.figures import encode, render_figure, require_matplotlib, write_figure
+from benchmark.output.rendering import render
+from benchmark.reproduction.figures import encode, figure_document, require_matplotlib, write_figure
 from benchmark.reproduction.figures.reading import KINDS
 from tasks.errors import InputError
 from tests.benchmark.reproduction.test_figures import RANKS, figures, folder, read  # noqa: F401
@@ -61,8 +62,8 @@ def test_picture_and_captions_name_stand_ins_and_simulated_data(kind, figures): 
         with style.drawn(figure) as canvas:
             drawn = " ".join(t.get_text() for t, _ in texts(canvas)).replace("\n", " ")
         for form in ("terminal", "markdown", "latex", "json"):
-            assert all(line in render_figure(figure, form) for line in expected)
-        lines = list(csv.DictReader(io.StringIO(render_figure(figure, "csv"))))
+            assert all(line in render(figure_document(figure), form) for line in expected)
+        lines = list(csv.DictReader(io.StringIO(render(figure_document(figure), "csv"))))
         assert {line["notice"] for line in lines} == {
             "simulated data" if kind == "ranks" else "simulated data; stand-in backbone"
         }
@@ -111,7 +112,7 @@ def test_a_figure_is_written_in_every_format_with_the_data_behind_it(kind, figur
 
 def test_an_unknown_format_is_refused(figures):  # noqa: F811
     with pytest.raises(InputError, match="Did you mean 'latex'"):
-        render_figure(figures["ranks"][2][0], "latx")
+        render(figure_document(figures["ranks"][2][0]), "latx")
 
 
 def test_lines_are_broken_by_their_width():

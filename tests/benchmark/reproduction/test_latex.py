@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from benchmark.metrics import names
-from benchmark.output.latex import escape_latex, latex_number
+from benchmark.output.rendering import render
 from benchmark.reproduction.figures import write_figure
-from benchmark.reproduction.printing import render
+from benchmark.reproduction.printing import document
 from benchmark.reproduction.table import Cell, Row, Table
 from tests.benchmark.reproduction.test_figures import figures, folder  # noqa: F401
 from tests.latex import AWKWARD, compiles
@@ -29,14 +29,16 @@ def table():
 
 @pytest.mark.parametrize("kind", ["values", "significance"])
 def test_a_table_compiles_whatever_stands_in_it(kind, table, tmp_path):
-    compiles(render(replace(table, kind=kind), "latex"), tmp_path)
+    compiles(render(document(replace(table, kind=kind)), "latex"), tmp_path)
 
 
 @pytest.mark.parametrize("metrics", [2, 5, 12])
 def test_a_table_fits_the_page(metrics, table, tmp_path):
     cells = dict.fromkeys(names()[:metrics], Cell(0.123, sd=0.01, stars="***", p_users=0.0001))
     rows = tuple(Row("internvl3.5", "attnlrp", "FixATE", "value", cells) for _ in range(3))
-    said = compiles(render(replace(table, title="t", captions=(), metrics=tuple(cells), rows=rows), "latex"), tmp_path)
+    said = compiles(
+        render(document(replace(table, title="t", captions=(), metrics=tuple(cells), rows=rows)), "latex"), tmp_path
+    )
     assert len(cells) == metrics and "Overfull" not in said
 
 
@@ -52,19 +54,8 @@ def test_the_figures_compile_with_their_pictures(figures, tmp_path):  # noqa: F8
 
 def test_a_caption_is_whole_sentences_and_names_each_thing_once(table):
     captions = ("NOTE: Simulated sample: fictional people.", "NOTE: pocket for real", "ours - paper: by --label.")
-    text = render(replace(table, title="Title", captions=captions), "latex")
+    text = render(document(replace(table, title="Title", captions=captions)), "latex")
     (caption,) = [line for line in text.splitlines() if line.startswith(r"\caption")]
-    assert caption == r"\caption{Title. Note: Simulated sample: fictional people. pocket for real.}"
-    assert r"ours $-$ paper: by -{}-label." in text and r"\label{tab:toys}" in text
-
-
-def test_numbers_have_a_minus_and_words_their_hyphens(table):
-    assert latex_number("-0.5 (-1e-3, p <0.001)") == r"$-$0.5 ($-$1e-3, p \textless{}0.001)"
-    assert latex_number("pocket-qwen3vl") == "pocket-qwen3vl"
-    text = render(replace(table, kind="values"), "latex")
+    above = r"\caption[{Title}]{Title. Note: Simulated sample: fictional people. pocket for real. "
+    assert caption.startswith(above + r"ours $-$ paper: by -{}-label. ") and r"\label{tab:toys}" in text
     assert "$-$0.0986" in text and " -0" not in text
-
-
-def test_a_character_that_latex_lacks_is_named_by_its_number():
-    assert escape_latex("a\u2603b") == "a[U+2603]b"
-    assert escape_latex("é–λ") == r"é–$\lambda$"

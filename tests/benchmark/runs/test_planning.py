@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from benchmark.output.rendering import render
 from benchmark.runs import planning
-from benchmark.runs.planning import kind_of, plan, render, seconds_of, time_kind
+from benchmark.runs.planning import document, kind_of, plan, seconds_of, time_kind
 from benchmark.runs.runner import run
 from benchmark.simulator import Prediction
 from benchmark.trials.configuration import RunConfig
@@ -178,7 +179,7 @@ def test_finished_trials_say_what_the_others_of_their_settings_take(mini, tmp_pa
     [row] = found.rows
     assert (row.trials, row.finished, row.source) == (2, 1, "finished trials")
     assert row.seconds == record["cost"]["seconds"] and not found.timings
-    assert "2 trials to run, 1 finished" in render(found)
+    assert "2 trials to run, 1 finished" in render(document(found), "terminal")
 
 
 def test_a_plan_can_be_made_before_a_run_and_the_run_takes_its_folder(mini, tmp_path):
@@ -192,7 +193,8 @@ def test_a_plan_can_be_made_before_a_run_and_the_run_takes_its_folder(mini, tmp_
 
 
 def test_the_text_says_what_it_rests_on(mini, tmp_path):
-    text = render(planned(mini, tmp_path, trials(mini, "steady", settings={"epochs": 100})), workers=2)
+    found = planned(mini, tmp_path, trials(mini, "steady", settings={"epochs": 100}))
+    text = render(document(found, workers=2), "terminal")
     assert "NOTE: simulated: seven invented users; its backbone is a toy" in text
     assert "2 trials to run, 0 finished" in text and "2 at a time" in text
     assert "timed: 3 sessions of each kind on 1 CPU thread" in text

@@ -42,14 +42,16 @@ class Plot:
         caption: Above it.
         words: What it shows, for those who do not see it.
         svg: The figure, an ``svg`` element.
+        family: The family of its metric; empty where it has none.
     """
 
     caption: str
     words: str
     svg: Markup
+    family: str = ""
 
 
-def plot(name: str, caption: str, words: str, picture: Picture) -> Plot:
+def plot(name: str, caption: str, words: str, picture: Picture, family: str = "") -> Plot:
     """Draw a figure.
 
     Args:
@@ -57,12 +59,13 @@ def plot(name: str, caption: str, words: str, picture: Picture) -> Plot:
         caption: Above it.
         words: What it shows.
         picture: Draws it.
+        family: The family of its metric.
     """
     figure = Figure(name, "report", caption, (), (), (), (), {}, {}, picture)
     with style.drawn(figure) as canvas:
         file = io.BytesIO()
         canvas.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return Plot(caption, words, inline(file.getvalue().decode("utf-8"), name, words))
+    return Plot(caption, words, inline(file.getvalue().decode("utf-8"), name, words), family)
 
 
 def inline(svg: str, name: str, words: str) -> Markup:
@@ -319,7 +322,7 @@ def interval_plots(
             names.index(reference) if reference in names else None,
         )
         words = f"{metric}: " + ", ".join(f"{name} {value[0]:.3f}" for name, value in mine)
-        found[metric] = plot(f"mean-{_stem(metric)}", metric, words, picture)
+        found[metric] = plot(f"mean-{_stem(metric)}", metric, words, picture, get(metric).family)
     return found
 
 
@@ -329,7 +332,7 @@ def user_plot(metric: str, differences: dict[str, Floats], reference: str) -> Pl
     counts = ", ".join(f"{name} {better(v, judged)} of {len(v)}" for name, v in differences.items())
     words = f"{metric}: users for whom a simulator is better than {reference}: {counts}"
     picture = PerUser(judged, tuple(differences), tuple(differences.values()))
-    return plot(f"users-{_stem(metric)}", f"{metric} {judged.arrow}", words, picture)
+    return plot(f"users-{_stem(metric)}", f"{metric} {judged.arrow}", words, picture, judged.family)
 
 
 def variance_plot(metric: str, lines: Sequence[Line]) -> Plot:
@@ -341,7 +344,7 @@ def variance_plot(metric: str, lines: Sequence[Line]) -> Plot:
     )
     words = {part.name: part.shown for line in lines for part in line.found.parts}
     picture = Shares(tuple(line.simulator for line in lines), shares, words)
-    return plot(f"variance-{_stem(metric)}", metric, told, picture)
+    return plot(f"variance-{_stem(metric)}", metric, told, picture, get(metric).family)
 
 
 def training_plot(number: int, simulator: str, curves: Sequence[Curve]) -> Plot | None:

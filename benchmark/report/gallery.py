@@ -1,4 +1,4 @@
-"""Sessions of a run as pictures: the best, the median, the worst and some at random, by KL of the best simulator."""
+"""Sessions of a run as pictures: the best, the median and the worst of the best simulator, and some at random."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 METRIC = family("attention").headline
 """What chooses the sessions that are shown."""
 
+_SIGN = -1 if get(METRIC).higher_is_better else 1
+
 BUDGET = 1_400_000
 """Bytes of all pictures together; base64 makes a third more of them."""
 
@@ -47,8 +49,8 @@ class Shown:
         word: Why it was chosen: best, median, worst or random.
         session_id: The session.
         user: Its user.
-        values: Simulator and its KL on the session.
-        silent: Simulators of ``values`` that gave no attention for it; their KL is the worst value.
+        values: Simulator and its ``METRIC`` on the session.
+        silent: Simulators of ``values`` that gave no attention for it; the metric has its worst value there.
         picture: Address with the picture in it (``data:``).
         alt: What the picture shows.
         size: Width and height in pixels.
@@ -101,7 +103,7 @@ def gallery(run: Run, task: Task | None, reason: str, simulators: Sequence[str] 
     ranked = [row for row in run.results.simulators if row.ranked and METRIC in row.metrics]
     if not ranked:
         return Gallery(reason="No ranked simulator gives attention.")
-    best = min(ranked, key=lambda row: (row.metrics[METRIC].mean, row.name)).name
+    best = min(ranked, key=lambda row: (_SIGN * row.metrics[METRIC].mean, row.name)).name
     others = [name for name in ("fixate", "backbone", run.results.reference) if name in attending and name != best]
     drawn = tuple(simulators or [best, *others[:1]])
     if task is None:
@@ -156,13 +158,12 @@ def choose(values: dict[str, float]) -> list[tuple[str, str]]:
     """Return why and which sessions are shown, no session twice.
 
     Args:
-        values: Session -> KL of the best simulator.
+        values: Session -> ``METRIC`` of the best simulator.
 
     Returns:
         Best, median, worst, then random ones, drawn by a generator of fixed seed.
     """
-    sign = -1 if get(METRIC).higher_is_better else 1
-    ordered = sorted(values, key=lambda name: (sign * values[name], name))
+    ordered = sorted(values, key=lambda name: (_SIGN * values[name], name))
     middle = (len(ordered) - 1) // 2
     shuffled = [ordered[i] for i in np.random.default_rng(0).permutation(len(ordered))]
     queues = {

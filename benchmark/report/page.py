@@ -15,6 +15,7 @@ from markupsafe import Markup
 from benchmark import __version__, statistics
 from benchmark.files.replacing import replace_file
 from benchmark.metrics import Metric, all_metrics, get
+from benchmark.metrics.families import FAMILIES
 from benchmark.output import units
 from benchmark.output.numbers import number
 from benchmark.output.pages import environment
@@ -65,7 +66,7 @@ def write(
         file: The page to write.
         task: The run's task, whose sessions are drawn; None loads it from where the run had it. Without the data the
             page says so in place of the sessions.
-        simulators: Whose attention is drawn on the sessions; None chooses the best and one to hold it against.
+        simulators: Whose attention is drawn on the sessions; None chooses the best and one to compare it with.
 
     Raises:
         InputError: The folder holds no finished run, a file of it is damaged, the task that is given is not the
@@ -109,7 +110,8 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         "script_digest": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "style": style,
         "metrics": metrics,
-        "family": [get(name) for name in found.family],
+        "families": [one for one in FAMILIES if any(m.family == one.name for m in metrics)],
+        "family_of": lambda name: get(name).family,
         "ranked": [_row(found, row, metrics) for row in found.simulators if row.ranked],
         "apart": [_row(found, row, metrics) for row in found.simulators if not row.ranked],
         "resolves": [_number(found.resolution.get(m.name)) for m in metrics],
@@ -118,6 +120,7 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         "compared": ("simulator", *COMPARED),
         "comparisons": [(c.simulator, *comparison_cells(c)) for c in found.comparisons if c.metric in found.family],
         "session_failures": results.failures(found),
+        "gallery_metric": gallery.METRIC,
         "gallery": gallery.gallery(run, task, reason, simulators),
         "costs": cost.costs(run.trials),
         "places": cost.places(run.trials),
@@ -146,14 +149,14 @@ def _own(name: str) -> Markup:
 
 
 def _task_of(run: Run) -> tuple[Task | None, str]:
-    """Return the task of a run, or why it is not at hand."""
+    """Return the task of a run, or why it is not available."""
     import tasks
 
     try:
         task: Task = tasks.load(run.results.task, run.results.data)
         results.check_digest(run.results, task, run.folder)
     except InputError as error:
-        return None, f"The task's data is not at hand: {error}"
+        return None, f"The task's data is not available: {error}"
     return task, ""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import report
+from benchmark.metrics import all_metrics
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +70,24 @@ def test_a_press_orders_the_table_and_enlarges_a_picture(browse, address):
     browser.click(".gallery figure button")
     assert browser.run(width) == before
     assert browser.console() == []
+
+
+def test_a_tab_shows_one_family_of_metrics(browse, address):
+    browser = browse()
+    browser.open(address)
+    shown = "return [...document.querySelectorAll('#main thead th')].filter(h => h.checkVisibility()).map(h => "
+    shown += "h.textContent.replace(/[↑↓]/, ''))"
+    plots = "return [...document.querySelectorAll('svg.plot')].filter(p => p.checkVisibility()).length"
+    every, drawn = browser.run(shown), browser.run(plots)
+    browser.click("#family-click")
+    assert browser.run(shown) == [every[0], *(m.name for m in all_metrics() if m.family == "click")]
+    clicks = browser.run(plots)
+    browser.click("#family-attention")
+    assert browser.run(shown) == [every[0], *(m.name for m in all_metrics() if m.family == "attention")]
+    assert 0 < clicks < drawn and 0 < browser.run(plots) < drawn
+    browser.click("#family-all")
+    assert (browser.run(shown), browser.run(plots)) == (every, drawn)
+    assert browser.run("return document.querySelector('.families legend').textContent") == "Metrics shown"
 
 
 def test_it_fits_on_paper(browse, address):

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from baselines import registry
+from benchmark.output.rendering import render
 from leaderboard import board_scores, printing
 from leaderboard.board_files import Board
 from leaderboard.columns import views as views_of
@@ -47,7 +48,7 @@ def verified(board: Board, mini) -> list[str]:
 
 
 def tables(board: Board) -> str:
-    return printing.render(views_of(board), "json")
+    return render(printing.documents(views_of(board)), "json")
 
 
 def test_a_board_that_lacks_a_metric_is_shown_without_it_and_scored_again(whole, older, mini):

@@ -11,7 +11,8 @@ import pytest
 from benchmark import published
 from benchmark.audit import audit, examine, read
 from benchmark.cli import main
-from benchmark.reproduction import render, write
+from benchmark.output.rendering import render
+from benchmark.reproduction import document, write
 from benchmark.reproduction.layout import read_layout
 from benchmark.reproduction.published import add_published
 from tasks.errors import InputError
@@ -32,7 +33,7 @@ def tables(folder):
 
 def written(tables, name, to, form="json"):
     path = to / f"{name}.{'md' if form == 'markdown' else form}"
-    path.write_text(render(dataclasses.replace(tables[name], name=name), form), encoding="utf-8")
+    path.write_text(render(document(dataclasses.replace(tables[name], name=name)), form), encoding="utf-8")
     return path
 
 
@@ -110,7 +111,7 @@ def test_stars_are_held_against_a_reference_without_a_row(tables, tmp_path):
 
 def test_where_users_have_several_sessions_no_grid_and_no_stars_are_checked(tables, tmp_path):
     """Means are then over users and the stars' test over sessions: neither follows from the other."""
-    record = json.loads(render(tables["tested"], "json"))
+    record = json.loads(render(document(tables["tested"]), "json"))
     record["data"]["recgaze"].update(n_sessions=40)
     path = tmp_path / "tested.json"
     path.write_text(json.dumps(record))
@@ -128,7 +129,7 @@ def numbers_of(record):
 
 
 def test_every_number_of_the_json_that_is_changed_is_found(tables, tmp_path):
-    record = json.loads(render(tables["beside"], "json"))
+    record = json.loads(render(document(tables["beside"]), "json"))
     record["rows"] = [row for row in record["rows"] if row["backbone"] == "qwen3-vl"]
     path = tmp_path / "beside.json"
     path.write_text(json.dumps(record))
@@ -172,7 +173,7 @@ def test_a_gain_of_which_the_sign_was_turned_is_found(tables, tmp_path):
     ],
 )
 def test_stars_that_were_changed_are_found(change, check, tables, tmp_path):
-    record = json.loads(render(tables["tested"], "json"))
+    record = json.loads(render(document(tables["tested"]), "json"))
     cell = next(row for row in record["rows"] if row["backbone"] == "internvl3.5")["cells"]["AUC"]
     assert (cell["stars"], cell["better"]) == ("*", True)
     cell.update(change)

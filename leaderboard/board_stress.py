@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmark.metrics import names as metric_names
+from benchmark.scores import predictions, tested
+from benchmark.simulator import Prediction
 from benchmark.stress import conditions as published
 from benchmark.stress import measures, rows
 from benchmark.stress.records import StressRow
@@ -33,43 +35,40 @@ _CONDITION = {SWAPPED: published.SWAP_USERS}
 _KEYS = ["condition", "seed", "session_id"]
 
 
-def measured(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame | None:
+def measured(task: Task, split: str, found: pa.Table) -> pd.DataFrame | None:
     """Return what predictions under the conditions went with, one row each; None without any.
 
     Args:
         task: The task.
         split: Name of the split.
-        frame: Canonical predictions, ``scoring.STRESS_COLUMNS``.
+        found: Canonical predictions.
 
     Returns:
         Columns condition, seed, session_id and ``STRESS_COLUMNS``.
 
     Raises:
-        InputError: A prediction under a condition has none beside it on the stimuli as they were seen.
+        InputError: A prediction under a condition has none with the same seed on the stimuli as they were seen.
     """
     import pandas as pd
 
-    chosen = frame[frame["condition"].isin(MEASURED)]
-    if chosen.empty:
-        return None
-    sessions = {s.session_id: s for _, test in task.split(split).folds for s in task.sessions_at(test)}
-    own = {(r.seed, r.session_id): r for r in frame[frame["condition"] == OWN].itertuples(index=False)}
-    found = []
-    for row in chosen.itertuples(index=False):
-        before = own.get((row.seed, row.session_id))
-        if before is None:
-            raise InputError(
-                f"session '{row.session_id}' is predicted under '{row.condition}' with seed {row.seed} and not as it "
-                "was seen; give both the same seeds."
-            )
-        values = _values(str(row.condition), before, row, sessions[str(row.session_id)], task.digests[split])
-        key = {"condition": row.condition, "seed": row.seed, "session_id": row.session_id}
-        found.append({**key, **{PREFIX + name: value for name, value in values.items()}})
-    table: pd.DataFrame = pd.DataFrame(found)
-    return table
+    sessions = {s.session_id: s for s in tested.of_task(task, split).sessions}
+    own = predictions.by_session(predictions.chosen(found, simulator=OWN))
+    rows = []
+    for condition in MEASURED:
+        for (seed, session_id), row in predictions.by_session(predictions.chosen(found, simulator=condition)).items():
+            before = own.get((seed, session_id))
+            if before is None:
+                raise InputError(
+                    f"session '{session_id}' is predicted under '{condition}' with seed {seed} and not as it was seen; "
+                    "give both the same seeds."
+                )
+            values = _values(condition, before, row, sessions[session_id], task.digests[split])
+            key = {"condition": condition, "seed": seed, "session_id": session_id}
+            rows.append({**key, **{PREFIX + name: value for name, value in values.items()}})
+    return pd.DataFrame(rows) if rows else None
 
 
-def _values(condition: str, before: Any, after: Any, session: Session, digest: str) -> dict[str, float]:
+def _values(condition: str, before: Prediction, after: Prediction, session: Session, digest: str) -> dict[str, float]:
     """Return measure -> value for one session under a condition."""
     found = dict.fromkeys((*measures.FOLLOWING, measures.OFFERED), math.nan)
     if condition in (TRUE_LABEL, WRONG_LABEL):
@@ -81,9 +80,9 @@ def _values(condition: str, before: Any, after: Any, session: Session, digest: s
     return {**found, **measures.following(before, after, altered, labels)}
 
 
-def with_measures(task: Task, split: str, frame: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return scores, with ``STRESS_COLUMNS`` where there are predictions under conditions."""
-    found = measured(task, split, frame)
+def with_measures(task: Task, split: str, said: pa.Table, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return scores , with ``STRESS_COLUMNS`` where there are predictions under conditions."""
+    found = measured(task, split, said)
     if found is None:
         return scores
     joined: pd.DataFrame = scores.merge(found, on=_KEYS, how="left", validate="one_to_one")

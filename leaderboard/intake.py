@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import submissions
 from benchmark.naming import ON_BOARDS, OWN, SHARED, SWAP_USERS
+from benchmark.scores import predictions
 from leaderboard.entries import Metadata, ReportedRecord
 from leaderboard.submitting import NewResult, Placement, submit
 from submissions import Entry, Submission
@@ -103,16 +104,14 @@ def _examined(folder: Path, data: Mapping[str, str], report: Callable[[str], Non
 
 def _result(read: Mapping[str, Submission], task: Task, split: str, digest: str) -> NewResult:
     """Return the part of a submission, and of its controls, that is about one split."""
-    import pandas as pd
-
-    frames = []
+    tables = []
     for condition, submission, entries in _by_condition(read):
         chosen = [e for e in entries if (e.task, e.version, e.split) == (task.name, task.version, split)]
         if chosen or condition == OWN:
-            frame = submissions.prediction_frame(submission, chosen)
-            frame["condition"] = ON_BOARDS.get(condition, condition)
-            frames.append(frame.assign(target="none") if entries and entries[0].condition else frame)
-    return NewResult(metadata(read[OWN]), task, split, pd.concat(frames, ignore_index=True), digest)
+            said = submissions.prediction_table(submission, chosen)
+            said = predictions.renamed(said, simulator=ON_BOARDS.get(condition, condition))
+            tables.append(predictions.renamed(said, target="none") if entries and entries[0].condition else said)
+    return NewResult(metadata(read[OWN]), task, split, predictions.joined(tables), digest)
 
 
 def _by_condition(read: Mapping[str, Submission]) -> Iterator[tuple[str, Submission, list[Entry]]]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from benchmark.output.text import plain
 from leaderboard import board_scores, references, scoring
 from leaderboard.board_files import Board
@@ -15,6 +17,7 @@ from tasks.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from benchmark.trials.catalogue import Catalogue
     from leaderboard.context import TaskContext
@@ -132,18 +135,18 @@ def suite_result(
     """Return a prior or reference as this version of the suite computes it, None if it has none of that name."""
     name = record.metadata.name
     for one in references.compute(task, record.split, catalogue, [name] if name in references.names() else []):
-        return prepare(NewResult(one.metadata, task, record.split, one.frame), one.kind, context)
+        return prepare(NewResult(one.metadata, task, record.split, one.predictions), one.kind, context)
     return None
 
 
-def _predictions(board: Board, record: ResultRecord, task: Task) -> pd.DataFrame:
+def _predictions(board: Board, record: ResultRecord, task: Task) -> pa.Table:
     """Return the stored predictions of a result, those of another task's sessions on older boards left out."""
-    frame = scoring.predictions_frame(board.table("predictions", record.predictions))
-    found = scoring.predictions_digest(frame)
+    said = scoring.stored_predictions(board.table("predictions", record.predictions))
+    found = scoring.predictions_digest(said)
     if found != record.predictions:
         raise InputError(f"its predictions were changed (digest {found[:12]}); restore the file.")
-    frame = frame[~frame["condition"].isin(list(record.transfers))]
-    canonical = scoring.canonical_predictions(frame, task, record.split, "its predictions")
-    if scoring.predictions_digest(canonical) != scoring.predictions_digest(frame):
+    said = said.filter(~np.isin(said["simulator"].to_pylist(), list(record.transfers)))
+    canonical = scoring.canonical_predictions(said, task, record.split, "its predictions")
+    if scoring.predictions_digest(canonical) != scoring.predictions_digest(said):
         raise InputError("its predictions are not in canonical order or contain parts of sum 0.")
     return canonical

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmark.scores.predictions import of_rows
 from benchmark.simulator import Floats, Prediction
 from benchmark.trials.configuration import ORACLES, PRIORS
 from leaderboard.entries import OWN, Metadata
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
     from benchmark.trials.catalogue import Catalogue
     from tasks.task import Task
@@ -59,12 +60,12 @@ class Reference:
     Attributes:
         kind: ``baseline`` or ``reference``.
         metadata: What it is.
-        frame: Its predictions, as ``scoring.canonical_predictions`` takes them.
+        predictions: Its predictions, as ``scoring.canonical_predictions`` takes them.
     """
 
     kind: str
     metadata: Metadata
-    frame: pd.DataFrame
+    predictions: pa.Table
 
 
 def names() -> tuple[str, ...]:
@@ -101,7 +102,7 @@ def compute(task: Task, split: str, catalogue: Catalogue, chosen: Sequence[str])
             attention_target="none",
         )
         kind = "reference" if entry.oracle else "baseline"
-        yield Reference(kind, metadata, _frame(_simulated(task, split, catalogue, name)))
+        yield Reference(kind, metadata, of_rows(_simulated(task, split, catalogue, name), OWN, 0))
     if OTHERS in chosen:
         found = others_gaze(task, split)
         if usable(found):
@@ -119,7 +120,7 @@ def compute(task: Task, split: str, catalogue: Catalogue, chosen: Sequence[str])
                 inputs=("gaze of other users",),
                 attention_target="none",
             )
-            yield Reference("reference", metadata, _frame(shown))
+            yield Reference("reference", metadata, of_rows(shown, OWN, 0))
 
 
 def others_gaze(task: Task, split: str) -> dict[str, Floats | None]:
@@ -169,20 +170,3 @@ def _simulated(task: Task, split: str, catalogue: Catalogue, name: str) -> list[
         shown = sessions if entry.oracle else [s.stimulus() for s in sessions]
         found += simulator.simulate(shown)  # type: ignore[arg-type]  # an oracle is handed full sessions
     return found
-
-
-def _frame(predictions: Sequence[Prediction]) -> pd.DataFrame:
-    import pandas as pd
-
-    frame: pd.DataFrame = pd.DataFrame(
-        {
-            "condition": OWN,
-            "seed": 0,
-            "session_id": [p.session_id for p in predictions],
-            "attention": [p.attention for p in predictions],
-            "probabilities": [p.probabilities for p in predictions],
-            "answer": [p.answer for p in predictions],
-            "target": [p.target for p in predictions],
-        }
-    )
-    return frame

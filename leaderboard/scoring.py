@@ -6,10 +6,14 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from benchmark.scores import predictions as prediction_tables
+import numpy as np
+
+from benchmark.parts import PARTS
+from benchmark.parts.checking import claimed
+from benchmark.parts.ragged import Bools
+from benchmark.scores import checking, predictions, tested
 from benchmark.scores import scoring as benchmark_scoring
-from benchmark.simulator import Prediction
-from leaderboard.entries import CONDITIONS, OWN
+from leaderboard.entries import CONDITIONS
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,160 +25,101 @@ if TYPE_CHECKING:
 LABEL = " [label]"
 """Ends the condition of a score row whose attention was computed for the true click."""
 
-COLUMNS = ("condition", "seed", "session_id", "attention", "probabilities", "answer", "target")
-PARTS = ("attention", "probabilities", "answer")
+KEYS = ("simulator", "seed", "session_id")
+"""What says whose a prediction is; on a board the simulator is the condition it was asked under, called so in files."""
+
 TOLERANCE = 1e-9
 """Stored and recomputed scores may differ by this much: another processor rounds differently."""
 
 
-def prediction_schema() -> pa.Schema:
-    """Return the columns of stored predictions."""
-    import pyarrow as pa
-
-    schema = prediction_tables.schema()
-    return pa.schema([pa.field("condition", pa.string()) if f.name == "simulator" else f for f in schema])
-
-
-def canonical_predictions(frame: pd.DataFrame, task: Task, split: str, where: str) -> pd.DataFrame:
+def canonical_predictions(found: pa.Table, task: Task, split: str, where: str) -> pa.Table:
     """Check predictions and bring them into the one form that is stored and hashed.
 
     Args:
-        frame: Columns ``COLUMNS``; ``condition`` (own), ``target`` (none), and any part may be missing: None, NaN, NA.
+        found: Columns of ``predictions.schema``; ``simulator`` is the condition.
         task: The task.
         split: Name of the split.
         where: What to call the submission in messages.
 
     Returns:
-        ``COLUMNS``, one row per condition, seed and session, sorted by these.
+        The same columns, one row per condition, seed and session, sorted by these.
 
     Raises:
         InputError: A session is unknown or there twice, a number is not allowed, a part has the wrong length, or no
             prediction is there at all.
     """
-    import pandas as pd
-
-    slots = benchmark_scoring.test_slots(task, split)
-    rows: dict[tuple[str, int, str], dict[str, Any]] = {}
-    for number, record in enumerate(frame.to_dict("records"), start=1):
-        session_id, condition = record.get("session_id"), record.get("condition", OWN)
-        seed = record.get("seed", 0)
-        place = f"{where}, row {number}"
+    conditions = found["simulator"].to_pylist()
+    for row, condition in enumerate(conditions):
         if condition not in CONDITIONS:
-            raise InputError(f"{place}: condition {str(condition)[:40]!a} is none of {', '.join(CONDITIONS)}.")
-        if not isinstance(session_id, str) or session_id not in slots:
-            raise InputError(f"{place}: session {str(session_id)[:80]!a} is no test session of {task.name}, {split}.")
-        key = (condition, int(seed), session_id)
-        if key in rows:
-            raise InputError(f"{place}: session '{session_id}' is predicted twice with seed {seed}; keep one.")
-        target = record.get("target", "none")
-        prediction = Prediction(
-            session_id,
-            _part(record.get("attention")),
-            _part(record.get("probabilities")),
-            _answer(record.get("answer")),
-            target if isinstance(target, str) else "none",
-        )
-        checked = prediction_tables.checked(prediction, slots[session_id], place)
-        rows[key] = {
-            "condition": condition,
-            "seed": int(seed),
-            "session_id": session_id,
-            **{part: getattr(checked, part) for part in PARTS},
-            "target": checked.target,
-        }
-    if not any(row[part] is not None for row in rows.values() for part in PARTS):
+            raise InputError(
+                f"{where}, row {row + 1}: condition {str(condition)[:40]!a} is none of {', '.join(CONDITIONS)}."
+            )
+    checked = checking.table(predictions.raw(found), tested.of_task(task, split), where, once=KEYS)
+    if not claimed(predictions.cells_of(checked)):
         raise InputError(f"{where} holds no prediction for {task.name}, {split}.")
-    ordered = [rows[key] for key in sorted(rows)]
-    table: pd.DataFrame = pd.DataFrame(ordered, columns=list(COLUMNS))
-    table["answer"] = table["answer"].astype("Int64")
-    return table
+    return checked.sort_by([(key, "ascending") for key in KEYS])
 
 
-def _part(value: Any) -> Any:
-    """Return a list of numbers, or None where a table says that there is none."""
-    return None if value is None or (isinstance(value, float) and value != value) else value
-
-
-def _answer(value: Any) -> int | None:
-    """Return an answer, or None where a table says that there is none."""
-    import pandas as pd
-
-    if value is None or value is pd.NA or value != value:
-        return None
-    return value  # type: ignore[no-any-return]
-
-
-def predictions_digest(frame: pd.DataFrame) -> str:
+def predictions_digest(found: pa.Table) -> str:
     """Return the SHA-256 of canonical predictions: over their rows, not over the bytes of a file.
 
-    Each row is a JSON array of ``COLUMNS`` in ASCII, ended by a line feed; numbers are written as the shortest
-    decimal that reads back as the same float64.
+    Each row is a JSON array in ASCII, ended by a line feed: condition, seed, session, the parts of the first boards,
+    target and, where it is there, an object with each later part. Numbers are written as the shortest decimal that
+    reads back as the same float64.
     """
+    first = [*KEYS, *(part.name for part in PARTS if not part.later), "target"]
+    later = [part.name for part in PARTS if part.later and part.name in found.column_names]
     digest = hashlib.sha256()
-    for row in frame.to_dict("records"):
-        lists = [None if row[p] is None else [float(v) for v in row[p]] for p in ("attention", "probabilities")]
-        answer = _answer(row["answer"])
-        values = [
-            row["condition"],
-            int(row["seed"]),
-            row["session_id"],
-            *lists,
-            None if answer is None else int(answer),
-        ]
-        digest.update((json.dumps([*values, row["target"]], separators=(",", ":")) + "\n").encode("ascii"))
+    for row in found.to_pylist():
+        values = [row[name] for name in first] + [{name: row[name]} for name in later if row[name] is not None]
+        digest.update((json.dumps(values, separators=(",", ":")) + "\n").encode("ascii"))
     return digest.hexdigest()
 
 
-def predictions_table(frame: pd.DataFrame, about: dict[str, str]) -> pa.Table:
+def predictions_table(found: pa.Table, about: dict[str, str]) -> pa.Table:
     """Return canonical predictions as they are stored; ``about`` goes into the file's own metadata."""
-    import pyarrow as pa
-
-    table = pa.Table.from_pandas(frame, schema=prediction_schema(), preserve_index=False)
-    return table.replace_schema_metadata(about)
+    return _called(predictions.stored_columns(found), "simulator", "condition").replace_schema_metadata(about)
 
 
-def predictions_frame(table: pa.Table) -> pd.DataFrame:
-    """Return stored predictions as a frame.
+def stored_predictions(table: pa.Table) -> pa.Table:
+    """Return predictions that a board has stored.
 
     Raises:
         InputError: Its columns are not those of predictions.
     """
-    if table.schema.remove_metadata() != prediction_schema():
+    found = _called(table, "condition", "simulator").replace_schema_metadata(None)
+    kept = [field for field in predictions.schema() if field.name in found.column_names]
+    if list(found.schema) != kept or not set(predictions.first_columns()) <= set(found.column_names):
         raise InputError("stored predictions have other columns than predictions have; restore the file.")
-    frame: pd.DataFrame = table.to_pandas()
-    frame["answer"] = frame["answer"].astype("Int64")
-    return frame
+    return found
 
 
-def score(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame:
+def _called(table: pa.Table, old: str, new: str) -> pa.Table:
+    return table.rename_columns([new if name == old else name for name in table.column_names])
+
+
+def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     """Score canonical predictions (PROTOCOL section 5).
 
     Attention that was computed for the true click is scored in rows of its own, whose condition ends in ``[label]``;
-    the probabilities and answers beside it are not touched by that and stay where they are.
+    the probabilities and answers next to it are not touched by that and stay where they are.
 
     Returns:
         Columns condition, seed, fold, session_id, user, failed and one per metric; with predictions under stress
         conditions also ``board_scores.STRESS_COLUMNS``.
     """
-    import pandas as pd
-
     from leaderboard.board_stress import with_measures
 
-    label = frame["target"] == "label"
-    free = frame.copy()
-    free.loc[label, "attention"] = None
-    free.loc[label, "target"] = "none"
-    labelled = frame[label & frame["attention"].notna()].assign(probabilities=None, answer=pd.NA)
-    parts = [p for p in (free, labelled) if p[list(PARTS)].notna().to_numpy().any()]
-    named = pd.concat([_typed(p) for p in parts], ignore_index=True).rename(columns={"condition": "simulator"})
-    scores: pd.DataFrame = benchmark_scoring.score(task, split, named).rename(columns={"simulator": "condition"})
-    return with_measures(task, split, frame, scores)
-
-
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return predictions whose columns have the types of canonical ones, where a part is blank throughout too."""
-    typed: pd.DataFrame = frame.astype({"attention": object, "probabilities": object, "answer": "Int64"})
-    return typed
+    targeted = [part.name for part in PARTS if part.targeted]
+    label: Bools = np.array(found["target"].to_pylist()) == "label"
+    free = predictions.renamed(predictions.without(found, targeted, label), target="none")
+    rest = [part.name for part in PARTS if not part.targeted and part.name in found.column_names]
+    labelled = predictions.without(found, rest, np.ones(len(found), dtype=bool)).filter(label)
+    cells: dict[str, Any] = predictions.cells_of(labelled)
+    there: Bools = np.logical_or.reduce([cells[name].present for name in targeted])
+    said = [part for part in (free, labelled.filter(there)) if claimed(predictions.cells_of(part))]
+    scores = benchmark_scoring.score(task, split, predictions.joined(said))
+    return with_measures(task, split, found, scores.rename(columns={"simulator": "condition"}))
 
 
 def scores_table(scores: pd.DataFrame) -> pa.Table:

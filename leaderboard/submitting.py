@@ -20,7 +20,6 @@ from leaderboard.safe_text import folded
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
     from benchmark.trials.catalogue import Catalogue
@@ -35,14 +34,14 @@ class NewResult:
         metadata: What is said of the simulator.
         task: The loaded task.
         split: Name of the split.
-        predictions: Columns ``scoring.COLUMNS``; condition, target and any part may be missing.
+        predictions: Columns of ``predictions.schema``; ``simulator`` is the condition.
         digest: The digest that the submission was made for; empty if it does not say.
     """
 
     metadata: Metadata
     task: Task
     split: str
-    predictions: pd.DataFrame
+    predictions: pa.Table
     digest: str = ""
 
 
@@ -103,7 +102,7 @@ def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext
             f"{where} was made for {task.name}, {split} with digest {candidate.digest[:12]}; the data given has "
             f"{digest[:12]}. Give the data it was made for (--data), or predict again."
         )
-    frame = scoring.canonical_predictions(candidate.predictions, task, split, where)
+    said = scoring.canonical_predictions(candidate.predictions, task, split, where)
     record = ResultRecord(
         kind=kind,
         metadata=candidate.metadata,
@@ -111,9 +110,9 @@ def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext
         version=task.version,
         split=split,
         digest=digest,
-        seeds=tuple(sorted({int(seed) for seed in frame["seed"]})),
-        conditions=tuple(c for c in CONDITIONS if (frame["condition"] == c).any()),
-        predictions=scoring.predictions_digest(frame),
+        seeds=tuple(sorted(said["seed"].unique().to_pylist())),
+        conditions=tuple(c for c in CONDITIONS if c in set(said["simulator"].unique().to_pylist())),
+        predictions=scoring.predictions_digest(said),
     )
     require_readable(record)
     notice = joined(plain(line, 1000) for line in (task.notice, candidate.metadata.notice))
@@ -121,8 +120,8 @@ def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext
     return PreparedResult(
         record=record,
         context=context or context_of(task, split),
-        predictions=scoring.predictions_table(frame, about),
-        scores=scoring.scores_table(scoring.score(task, split, frame)),
+        predictions=scoring.predictions_table(said, about),
+        scores=scoring.scores_table(scoring.score(task, split, said)),
     )
 
 
@@ -332,7 +331,7 @@ def _missing_references(
         return []
     report(f"scoring the references of {candidate.task.name}, {candidate.split}: {', '.join(missing)}")
     return [
-        prepare(NewResult(r.metadata, candidate.task, candidate.split, r.frame), r.kind, context)
+        prepare(NewResult(r.metadata, candidate.task, candidate.split, r.predictions), r.kind, context)
         for r in references.compute(candidate.task, candidate.split, catalogue, missing)
     ]
 

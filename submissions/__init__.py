@@ -10,7 +10,7 @@ from __future__ import annotations
 from submissions.checkup import doctor
 from submissions.format import FORMAT, Entry, Submission
 from submissions.limits import DEFAULT, Limits
-from submissions.predictions import load_predictions, prediction_frame
+from submissions.predictions import load_predictions, prediction_table
 from submissions.problems import Problem, errors, verdict
 from submissions.reading import read
 
@@ -24,7 +24,7 @@ __all__ = [
     "doctor",
     "errors",
     "load_predictions",
-    "prediction_frame",
+    "prediction_table",
     "read",
     "verdict",
 ]

@@ -8,14 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from submissions.at_hand import AtHand, Data, find
-from submissions.checks import coverage, numbers, reported, suspicion
+from benchmark.files.printable import shown
+from benchmark.parts import PARTS, part_names
+from benchmark.parts.checking import Fault, claimed, missing
+from benchmark.scores import checking
+from benchmark.scores.checking import Checked
+from benchmark.scores.raw import RawPredictions
+from benchmark.scores.tested import Tested
+from submissions.checks import reported, suspicion
 from submissions.format import METADATA_FILE, PREDICTIONS_FOLDER, STRESS_FOLDER, Entry, Submission
 from submissions.limits import DEFAULT, Limits
 from submissions.predictions import read_rows
 from submissions.problems import Findings, Problem
 from submissions.reading import inspect
-from submissions.rows import Bools, Rows
+from submissions.recorded import Data, find
 
 
 def doctor(folder: str | Path, data: Data | None = None, limits: Limits = DEFAULT) -> list[Problem]:
@@ -40,7 +46,7 @@ def doctor(folder: str | Path, data: Data | None = None, limits: Limits = DEFAUL
         for entry in submission.entries:
             groups[entry.key].append(entry)
         blanks = _Blanks()
-        known: dict[tuple[str, str], AtHand] = {}
+        known: dict[tuple[str, str], Tested] = {}
         claims: set[str] = set()
         read = 0
         for key, entries in groups.items():
@@ -56,7 +62,7 @@ def doctor(folder: str | Path, data: Data | None = None, limits: Limits = DEFAUL
 
 @dataclass(slots=True)
 class _Blanks:
-    """Rows in which a part is blank that the file's split claims: entry, row numbers, parts."""
+    """Rows in which a part is blank that the file claims: entry and row numbers."""
 
     found: list[tuple[Entry, list[int]]] = field(default_factory=list)
 
@@ -65,136 +71,137 @@ class _Blanks:
         return sum(len(rows) for _, rows in self.found)
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One predictions file that could be read: what it claims, and the numbers of the rows that lack some of it."""
+
+    entry: Entry
+    raw: RawPredictions
+    claims: tuple[str, ...]
+    blank: list[int]
+
+
 def _check_group(
     submission: Submission,
     key: str,
     entries: list[Entry],
     data: Data | None,
     blanks: _Blanks,
-    known: dict[tuple[str, str], AtHand],
+    known: dict[tuple[str, str], Tested],
     found: Findings,
 ) -> list[tuple[str, ...]]:
     """Check the seeds of one task and split; return the parts that each file claims that could be read."""
     first = entries[0]
     digest = submission.digests.get(key)
     place = f"{PREDICTIONS_FOLDER}/{key}"
-    at_hand = find(first.task, first.version, first.split, digest, place, data, found)
-    if at_hand is not None:
-        known[first.task, first.split] = at_hand
-    if at_hand is not None and at_hand.notice and not submission.notice:
-        what = f"{key} is simulated data, but 'notice' is blank."
-        found.warning("notice", METADATA_FILE, None, what, f"Set it: notice: {at_hand.notice}")
+    tested = find(first.task, first.version, first.split, digest, place, data, found)
+    if tested is not None:
+        known[first.task, first.split] = tested
+        if tested.notice and not submission.notice:
+            what = f"{key} is simulated data, but 'notice' is blank."
+            found.warning("notice", METADATA_FILE, None, what, f"Set it: notice: {tested.notice}")
     seeds: dict[str, Entry] = {}
-    claimed: dict[Entry, tuple[str, ...]] = {}
-    kept: list[tuple[Entry, Rows, dict[str, Bools]]] = []
+    files = []
     for entry in entries:
-        rows = read_rows(entry, found)
-        if rows is None:
-            continue
-        if not len(rows):
-            found.error("missing", entry.name, None, "it has no rows.", "Add a row per test session.")
-            continue
-        usable = _check_rows(submission, entry, rows, at_hand, found)
-        claimed[entry] = rows.claims()
-        if not claimed[entry]:
-            what = "it holds neither attention nor probabilities nor answers."
-            found.error("missing", entry.name, None, what, "Fill at least one of the three columns.")
-        twin = seeds.setdefault(suspicion.content_key(rows), entry)
-        if twin is not entry:
-            what = f"it says the same as seed {twin.seed}."
-            mend = "Seeds must be runs of their own. If the simulator is deterministic, submit one seed."
-            found.error("seeds", entry.name, None, what, mend)
-        kept.append((entry, rows, usable))
-    parts = tuple(sorted({part for claim in claimed.values() for part in claim}))
-    for entry, rows, usable in kept:
-        lacking = [part for part in parts if part not in claimed[entry]]
-        if lacking and claimed[entry]:
-            what = f"it has no {lacking[0]}, which another seed of {key} has."
-            found.error("missing", entry.name, None, what, "Give every seed the same columns.")
-        blank = coverage.blank(rows, claimed[entry], usable)
-        if blank.any():
-            blanks.found.append((entry, [int(n) for n in rows.numbers[np.flatnonzero(blank)]]))
-    return list(claimed.values())
+        file = _check_file(submission, entry, tested, found)
+        if file is not None:
+            files.append(file)
+            twin = seeds.setdefault(suspicion.content_key(file.raw), entry)
+            if twin is not entry:
+                what = f"it says the same as seed {twin.seed}."
+                mend = "Seeds must be runs of their own. If the simulator is deterministic, submit one seed."
+                found.error("seeds", entry.name, None, what, mend)
+    _check_alike(files, f"of {key}", found)
+    blanks.found += [(file.entry, file.blank) for file in files if file.blank]
+    return [file.claims for file in files]
 
 
-def _check_stress(submission: Submission, known: dict[tuple[str, str], AtHand], found: Findings) -> None:
+def _check_stress(submission: Submission, known: dict[tuple[str, str], Tested], found: Findings) -> None:
     """Check the files under stress conditions: the right sessions, and numbers that can be compared.
 
     A part that is missing under a condition only leaves its test out, so nothing has to be there. What is there must be
     there for all seeds and rows: a blank counts with the worst value, and makes the condition look harder than it is.
     """
-    groups: dict[tuple[str, str], dict[Entry, tuple[str, ...]]] = {}
+    groups: dict[tuple[str, str], list[_File]] = defaultdict(list)
     for entry in submission.stress:
-        rows = read_rows(entry, found)
-        if rows is None:
-            continue
-        groups.setdefault((entry.condition, entry.key), {})[entry] = rows.claims()
-        at_hand = known.get((entry.task, entry.split))
-        coverage.check(rows, entry.name, at_hand, found)
-        slots = None
-        if at_hand is not None:
-            places = coverage.positions(rows, at_hand)
-            slots = np.where(places >= 0, at_hand.slots[places], 0)
-        usable = {part: numbers.check_part(rows, part, slots, entry.name, found) for part in rows.parts}
-        if rows.answer is not None:
-            usable["answer"] = numbers.check_answer(rows, slots, entry.name, found)
-        if not rows.claims():
-            what = "it holds neither attention nor probabilities nor answers."
-            found.error("missing", entry.name, None, what, "Fill at least one of the three columns, or remove it.")
-        blank = np.flatnonzero(coverage.blank(rows, rows.claims(), usable))
-        if len(blank):
-            what = f"a part is blank here and in {len(blank) - 1} other rows that the file has elsewhere."
-            mend = f"Fill it in every row, or remove {STRESS_FOLDER}/{entry.condition}."
-            found.error("blank", entry.name, int(rows.numbers[blank[0]]), what, mend)
-    for claimed in groups.values():
-        parts = sorted({part for claim in claimed.values() for part in claim})
-        for entry, claim in claimed.items():
-            lacking = [part for part in parts if part not in claim]
-            if lacking and claim:
-                what = f"it has no {lacking[0]}, which another seed under {entry.condition} has."
-                found.error("missing", entry.name, None, what, "Give every seed the same columns.")
+        file = _check_file(submission, entry, known.get((entry.task, entry.split)), found)
+        if file is not None:
+            groups[entry.condition, entry.key].append(file)
+            if file.blank:
+                what = f"a part is blank here and in {len(file.blank) - 1} other rows that the file has elsewhere."
+                mend = f"Fill it in every row, or remove {STRESS_FOLDER}/{entry.condition}."
+                found.error("blank", entry.name, file.blank[0], what, mend)
+    for files in groups.values():
+        _check_alike(files, f"under {files[0].entry.condition}", found)
 
 
-def _check_rows(
-    submission: Submission, entry: Entry, rows: Rows, at_hand: AtHand | None, found: Findings
-) -> dict[str, Bools]:
-    """Check the rows of one file; return part -> per row whether it can be used."""
-    name = entry.name
-    coverage.check(rows, name, at_hand, found)
-    places = np.full(len(rows), -1, dtype=np.int64) if at_hand is None else coverage.positions(rows, at_hand)
-    slots = None
-    if at_hand is not None:
-        slots = np.where(places >= 0, at_hand.slots[places], 0)
-    usable: dict[str, Bools] = {}
-    for part in rows.parts:
-        usable[part] = numbers.check_part(rows, part, slots, name, found)
-        suspicion.check_pattern(rows, part, usable[part], name, found)
-        if at_hand is not None and submission.kind != "oracle":
-            suspicion.check_leak(rows, part, usable[part], places, at_hand, name, found)
-    if rows.answer is not None:
-        usable["answer"] = numbers.check_answer(rows, slots, name, found)
-        suspicion.check_answers(rows, usable["answer"], usable.get("probabilities"), name, found)
-        if at_hand is not None and submission.kind != "oracle":
-            suspicion.check_clicks(rows, usable["answer"], places, at_hand, name, found)
-    return usable
+def _check_alike(files: list[_File], where: str, found: Findings) -> None:
+    """Check that all seeds claim the same parts."""
+    parts = [part for part in part_names() if any(part in file.claims for file in files)]
+    for file in files:
+        lacking = [part for part in parts if part not in file.claims]
+        if lacking and file.claims:
+            what = f"it has no {lacking[0]}, which another seed {where} has."
+            found.error("missing", file.entry.name, None, what, "Give every seed the same columns.")
+
+
+def _check_file(submission: Submission, entry: Entry, tested: Tested | None, found: Findings) -> _File | None:
+    """Check one file; return it, or None if it cannot be read."""
+    raw, name = read_rows(entry, found), entry.name
+    if raw is None:
+        return None
+    if not len(raw):
+        found.error("missing", name, None, "it has no rows.", "Add a row per test session.")
+        return None
+    checked = checking.checked(raw, tested, found.limits)
+    for fault in checked.faults:
+        _note(fault, raw, name, found)
+    if tested is not None:
+        _check_complete(checked, tested, name, found)
+    if not entry.condition:
+        suspicion.check(raw, checked, tested, name, found, oracle=submission.kind == "oracle")
+    claims = claimed(raw.cells)
+    if not claims:
+        what = f"it holds neither {' nor '.join(part.title for part in PARTS)}."
+        found.error("missing", name, None, what, "Fill at least one of these columns.")
+    there = raw.keys["session_id"].is_valid().to_numpy(zero_copy_only=False) & ~raw.broken
+    blank = raw.numbers[np.flatnonzero(missing(checked.cells, claims) & there)]
+    return _File(entry, raw, claims, blank.tolist())
+
+
+def _note(fault: Fault, raw: RawPredictions, name: str, found: Findings) -> None:
+    """Note a fault, row by row."""
+    numbers = [int(raw.numbers[row]) for row in fault.rows]
+    found.rows("error", fault.kind, name, numbers, lambda place: fault.words(int(fault.rows[place])))
+
+
+def _check_complete(checked: Checked, tested: Tested, name: str, found: Findings) -> None:
+    """Note test sessions that have no row."""
+    lacking = [tested.ids[place] for place in sorted(set(range(len(tested.ids))) - set(checked.places.tolist()))]
+    if lacking:
+        named = ", ".join(f"'{shown(s)}'" for s in lacking[:5]) + (", ..." if len(lacking) > 5 else "")
+        what = f"{len(lacking)} of {len(tested.ids)} test sessions are missing: {named}."
+        mend = "Add a row for each; where the simulator failed, leave its cells blank."
+        found.error("missing", name, None, what, mend)
 
 
 def _check_attention(submission: Submission, claims: set[str], found: Findings, *, complete: bool) -> None:
-    """Hold the attention that is there against what ``submission.yaml`` says of it."""
-    if "attention" in claims and submission.attention is None:
-        what = "there is attention, but 'attention' does not say where it comes from."
-        mend = "Give 'attention' a source and a target: free (without the click) or label."
+    """Compare the attention that is there with what ``submission.yaml`` says of it."""
+    part = next(part.name for part in PARTS if part.targeted)
+    if part in claims and submission.attention is None:
+        what = f"there is {part}, but '{part}' does not say where it comes from."
+        mend = f"Give '{part}' a source and a target: free (without the click) or label."
         found.error("schema", METADATA_FILE, None, what, mend)
-    elif submission.attention is not None and claims and complete and "attention" not in claims:
-        what = "'attention' is described, but no file has any."
-        found.error("schema", METADATA_FILE, None, what, "Add the column, or set 'attention' to null.")
+    elif submission.attention is not None and claims and complete and part not in claims:
+        what = f"'{part}' is described, but no file has any."
+        found.error("schema", METADATA_FILE, None, what, f"Add the column, or set '{part}' to null.")
     elif submission.target == "label":
-        what = "attention was computed for the true click: it is shown apart and never ranked."
+        what = f"{part} was computed for the true click: it is shown apart and never ranked."
         found.warning("label", METADATA_FILE, None, what, "Compute it for the simulator's own answer to be ranked.")
 
 
 def _check_failures(submission: Submission, blanks: _Blanks, found: Findings) -> None:
-    """Hold the blank cells against the failures that ``submission.yaml`` owns up to."""
+    """Compare the blank cells with the failures that ``submission.yaml`` declares."""
     if blanks.rows == submission.failures:
         for entry, rows in blanks.found:
             what = f"a submitted part is blank here and in {len(rows) - 1} other rows, as 'failures' says."

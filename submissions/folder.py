@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.files.printable import shown
 from submissions.limits import Limits
-from submissions.problems import Findings, shown
+from submissions.problems import Findings
 from tasks.errors import InputError
 
 _MAX_DEPTH = 6

@@ -16,8 +16,6 @@ PREDICTIONS_FOLDER = "predictions"
 STRESS_FOLDER = "stress"
 CONDITIONS = ("relabel", "swap-users", "true-label", "wrong-label", "layout")
 """What the simulator was shown in place of the sessions as they were seen, under ``STRESS_FOLDER``."""
-COLUMNS = ("session_id", "attention", "probabilities", "answer")
-PARTS = COLUMNS[1:]
 
 _TASK = r"[a-z0-9][a-z0-9-]{0,59}"
 _VERSION = r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,29}"

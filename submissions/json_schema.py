@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from submissions.problems import shown
+from benchmark.files.printable import shown
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError

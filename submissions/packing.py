@@ -10,24 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from benchmark.parts.checking import claimed, missing
 from benchmark.runs import kept as records
-from benchmark.scores import results
-from benchmark.simulator import Prediction
+from benchmark.scores import predictions, reading, results
 from submissions import json_schema, strict_yaml
-from submissions.checks import coverage
 from submissions.folder import contents
-from submissions.format import CONDITIONS, FORMAT, PARTS, PREDICTIONS_FOLDER, Entry, entry_of
+from submissions.format import CONDITIONS, FORMAT, PREDICTIONS_FOLDER, entry_of
 from submissions.limits import DEFAULT
-from submissions.predictions import read_rows
-from submissions.problems import Findings
 from submissions.writing import PLACEHOLDER_AUTHOR, PLACEHOLDER_CONTACT, write_metadata, write_predictions
 from tasks.errors import InputError, unknown_name
 from tasks.storage import staged
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
     from benchmark.scores.results import Results, SimulatorResult
 
@@ -112,27 +107,25 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
     row = _row(found, simulator, run, label)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} exists and is not empty; choose another folder with --out.")
-    frame = _frame(run, simulator, label)
+    said = _predictions(run, simulator, label)
     key = f"{found.task}@{found.version}/{found.split}"
     trials = records.behind(run, found)
     own = [record.values for record in trials[row.base]]
     notice = _notice(found, own, [record.values for several in trials.values() for record in several])
     about = {"task": found.task, "split": found.split, "digest": found.digest, "notice": notice}
     with staged(out, replace=False) as folder:
-        seeds = sorted({int(seed) for seed in frame["seed"]})
-        entries = []
+        seeds, failures = sorted(said["seed"].unique().to_pylist()), 0
         for seed in seeds:
-            write_predictions(folder, key, seed, _predictions(frame[frame["seed"] == seed]), about)
-            entry = entry_of(f"{PREDICTIONS_FOLDER}/{key}/seed-{seed}.parquet", folder)
-            if entry is None:
+            if entry_of(f"{PREDICTIONS_FOLDER}/{key}/seed-{seed}.parquet", folder) is None:
                 raise InputError(f"{key} with seed {seed} cannot be written as a path of the format.")
-            entries.append(entry)
+            of_seed = predictions.chosen(said, seed=seed)
+            write_predictions(folder, key, seed, of_seed, about)
+            failures += _blank(of_seed)
         if not label:
             for condition, rows in under_stress(run, found, simulator, facts.own_labels).items():
                 for seed in seeds:
-                    chosen = _predictions(rows[rows["seed"] == seed])
-                    write_predictions(folder, key, seed, chosen, {**about, "condition": condition}, condition)
-        failures = sum(_blank(entry) for entry in entries)
+                    of_seed = predictions.chosen(rows, seed=seed)
+                    write_predictions(folder, key, seed, of_seed, {**about, "condition": condition}, condition)
         values = _metadata(row, facts, own, seeds, {key: found.digest}, failures, notice, label)
         for where, what, mend in json_schema.faults(values, json_schema.schema()):
             raise InputError(f"'{where}' {what}. {mend} Give it in a file: --about FILE.")
@@ -148,20 +141,26 @@ def _row(found: Results, simulator: str, run: Path, label: bool) -> SimulatorRes
     raise unknown_name(f"simulator in {run}:", wanted, [row.name for row in found.simulators])
 
 
-def _frame(run: Path, simulator: str, label: bool) -> pd.DataFrame:
+def _predictions(run: Path, simulator: str, label: bool) -> pa.Table:
     """Return the simulator's rows of the run's predictions."""
-    import pandas as pd
+    import pyarrow.compute as pc
 
     try:
-        frame = pd.read_parquet(run / "predictions.parquet")
-    except (OSError, ValueError) as error:
+        said = reading.stored(run / "predictions.parquet")
+    except InputError as error:
         raise InputError(f"{run} has no readable predictions ({error}); run again.") from error
-    chosen = (frame["simulator"] == simulator) & ((frame["target"] == "label") == label)
-    found: pd.DataFrame = frame[chosen]
-    return found
+    said = predictions.chosen(said, simulator=simulator)
+    of_label = pc.equal(said["target"], "label")
+    return said.filter(of_label if label else pc.invert(of_label))
 
 
-def under_stress(run: Path, found: Results, simulator: str, own_labels: bool = False) -> dict[str, pd.DataFrame]:
+def _blank(said: pa.Table) -> int:
+    """Return in how many rows a part is blank that other rows have."""
+    cells = predictions.cells_of(said)
+    return int(missing(cells, claimed(cells)).sum())
+
+
+def under_stress(run: Path, found: Results, simulator: str, own_labels: bool = False) -> dict[str, pa.Table]:
     """Return condition -> what ``stress`` predicted for one simulator of a run, under the published conditions.
 
     Conditions of another seed than the published one are left out, and so is ``relabel`` of a simulator that names
@@ -175,12 +174,15 @@ def under_stress(run: Path, found: Results, simulator: str, own_labels: bool = F
     from benchmark.stress.records import FOLDER
     from benchmark.stress.sources import sources
 
-    frames: dict[str, pd.DataFrame] = {}
+    tables: dict[str, pa.Table] = {}
     for condition in CONDITIONS:
         path = run / FOLDER / condition / "predictions.parquet"
         if not path.is_file():
             continue
-        frame, about = _stored(path, run)
+        try:
+            said, about = reading.stored(path), reading.about(path)
+        except InputError as error:
+            raise InputError(f"{path} is damaged ({error}); delete it and run 'stress {run}' again.") from error
         trials = _trials_of(about, simulator, path, run)
         if about.get("seed") != str(SEED) or trials is None:
             continue
@@ -189,31 +191,10 @@ def under_stress(run: Path, found: Results, simulator: str, own_labels: bool = F
             raise InputError(f"{path} is about other trials of {simulator} than {run} holds; run 'stress {run}' again.")
         if condition == RELABEL and own_labels:
             continue
-        frame = frame[frame["simulator"] == simulator]
-        if not _has_gaps(frame):
-            frames[condition] = frame
-    return frames
-
-
-def _stored(path: Path, run: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return a predictions file of ``stress`` and what it says of itself.
-
-    Raises:
-        InputError: It is damaged.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from benchmark.scores import predictions
-
-    try:
-        table = pq.read_table(path)
-        about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
-        frame: pd.DataFrame = table.cast(predictions.schema()).to_pandas()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged ({error}); delete it and run 'stress {run}' again.") from error
-    frame["answer"] = frame["answer"].astype("Int64")
-    return frame, about
+        said = predictions.chosen(said, simulator=simulator)
+        if not _blank(said):
+            tables[condition] = said
+    return tables
 
 
 def _trials_of(about: Mapping[str, str], simulator: str, path: Path, run: Path) -> list[str] | None:
@@ -242,38 +223,6 @@ def _notice(found: Results, own: Sequence[Mapping[str, Any]], every: Sequence[Ma
 
     others = asked(every) - asked(own)
     return "; ".join(part for part in found.notice.split("; ") if part not in others)
-
-
-def _has_gaps(frame: pd.DataFrame) -> bool:
-    """Return whether a part is missing in some rows and there in others; an answer may be where probabilities are."""
-    there = {part: frame[part].notna() for part in PARTS}
-    there["answer"] = there["answer"] | there["probabilities"]
-    return any(part.any() and not part.all() for part in there.values())
-
-
-def _predictions(frame: pd.DataFrame) -> list[Prediction]:
-    """Return rows of a run as predictions."""
-    import pandas as pd
-
-    found = []
-    for row in frame.itertuples(index=False):
-        given: Any = row.answer
-        answer = None if pd.isna(given) else int(given)
-        attention, probabilities = (
-            None if cell is None else np.asarray(cell, dtype=np.float64) for cell in (row.attention, row.probabilities)
-        )
-        found.append(Prediction(str(row.session_id), attention, probabilities, answer))
-    return found
-
-
-def _blank(entry: Entry) -> int:
-    """Return in how many rows of a file a part is blank that other rows have."""
-    found = Findings()
-    rows = read_rows(entry, found)
-    found.require()
-    assert rows is not None, "no rows and no error"
-    usable = {part: cells.present for part, cells in rows.parts.items()}
-    return int(coverage.blank(rows, rows.claims(), usable).sum())
 
 
 def _metadata(

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from submissions import jsonl_rows, parquet_rows
+from benchmark.parts import part_names
+from benchmark.scores import checking, predictions, reading
+from benchmark.scores.raw import RawPredictions, Unreadable
 from submissions.folder import TooLarge, contents
 from submissions.format import Entry, Submission
 from submissions.limits import DEFAULT, Limits
 from submissions.problems import Findings
-from submissions.rows import Rows
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
+COLUMNS = ("session_id",)
+"""What a file of a submission holds besides parts."""
 
-def read_rows(entry: Entry, found: Findings) -> Rows | None:
+
+def read_rows(entry: Entry, found: Findings) -> RawPredictions | None:
     """Return the rows of a predictions file, or None after noting why it cannot be read.
 
     Args:
@@ -29,15 +30,17 @@ def read_rows(entry: Entry, found: Findings) -> Rows | None:
     """
     try:
         data = contents(entry.path, found.limits.file_bytes)
+        return reading.read(data, entry.path.suffix, COLUMNS, found.limits)
+    except Unreadable as error:
+        for fault in error.faults:
+            found.error(fault.kind, entry.name, None, *fault.words(-1))
     except InputError as error:
         found.error("size" if isinstance(error, TooLarge) else "file", entry.name, None, str(error), "")
-        return None
-    read = parquet_rows.read if entry.path.suffix == ".parquet" else jsonl_rows.read
-    return read(data, entry.name, found)
+    return None
 
 
 def load_predictions(entry: Entry, limits: Limits = DEFAULT) -> pa.Table:
-    """Return one predictions file as a table, without holding it against a task.
+    """Return one predictions file as a table, without comparing it with a task.
 
     Size, rows and what the pages unpack to are checked before anything is decoded; no file makes this take a gigabyte.
 
@@ -46,46 +49,21 @@ def load_predictions(entry: Entry, limits: Limits = DEFAULT) -> pa.Table:
         limits: How large it may be.
 
     Returns:
-        The columns ``session_id`` (text), ``attention`` and ``probabilities`` (lists of float64) and ``answer``
-        (int64), in the order of the file; what the file does not have is blank.
+        The columns ``session_id`` and one per part, in the order of the file; what the file does not have is blank.
 
     Raises:
-        InputError: The file cannot be read, or a row of it cannot.
+        InputError: The file cannot be read, or a row of it cannot be right whatever its session.
     """
-    import pyarrow as pa
-
     found = Findings(limits)
-    rows = read_rows(entry, found)
-    if rows is not None and rows.answer is not None:
-        for index in np.flatnonzero(rows.answer != np.floor(rows.answer)):
-            if not np.isnan(rows.answer[index]):
-                what = f"answer {rows.answer[index]:g} is no whole number."
-                found.error("answer", entry.name, int(rows.numbers[index]), what, "Give the number of a slot, from 0.")
+    raw = read_rows(entry, found)
     found.require()
-    assert rows is not None, "no rows and no error"
-    columns = {"session_id": pa.array(rows.session_ids, pa.string())}
-    for part in ("attention", "probabilities"):
-        cells = rows.parts.get(part)
-        blank = pa.nulls(len(rows), pa.list_(pa.float64()))
-        columns[part] = blank if cells is None else _lists(cells.values, cells.starts, cells.present)
-    if rows.answer is None:
-        columns["answer"] = pa.nulls(len(rows), pa.int64())
-    else:
-        missing = np.isnan(rows.answer)
-        # Beyond any slot, but never beyond a whole number: what is too large stays too large.
-        whole = np.clip(np.where(missing, 0, rows.answer), -(2.0**53), 2.0**53).astype(np.int64)
-        columns["answer"] = pa.array(whole, pa.int64(), mask=missing)
-    return pa.table(columns)
+    assert raw is not None, "no rows and no error"
+    checked = checking.checked(raw, None, limits)
+    checking.require(checked.faults, lambda row: f"{entry.name}, row {raw.numbers[row]}")
+    return predictions.table(raw.keys, checked.cells).select([*COLUMNS, *part_names()])
 
 
-def _lists(values: np.ndarray, starts: np.ndarray, present: np.ndarray) -> pa.Array:
-    import pyarrow as pa
-
-    offsets = pa.array(starts.astype(np.int32), mask=np.append(~present, False))
-    return pa.ListArray.from_arrays(offsets, pa.array(values, pa.float64()))
-
-
-def prediction_frame(submission: Submission, entries: Iterable[Entry], limits: Limits = DEFAULT) -> pd.DataFrame:
+def prediction_table(submission: Submission, entries: Iterable[Entry], limits: Limits = DEFAULT) -> pa.Table:
     """Return predictions files as one table that ``benchmark.scores.scoring.score`` takes.
 
     Args:
@@ -94,40 +72,16 @@ def prediction_frame(submission: Submission, entries: Iterable[Entry], limits: L
         limits: How large each may be.
 
     Returns:
-        The columns of ``benchmark.scores.predictions.schema``; ``target`` is the submission's where there is attention.
+        The columns of ``benchmark.scores.predictions.schema``; ``target`` is the submission's.
 
     Raises:
         InputError: A file cannot be read. Whether it fits its task is what ``doctor`` tells.
     """
-    import pandas as pd
-
-    from benchmark.scores.predictions import schema
-
     tables = []
     for entry in entries:
-        table = load_predictions(entry, limits)
-        frame = pd.DataFrame(
-            {
-                "simulator": submission.name,
-                "seed": entry.seed,
-                "session_id": table["session_id"].to_pylist(),
-                "attention": _arrays(table["attention"]),
-                "probabilities": _arrays(table["probabilities"]),
-                "answer": pd.array(table["answer"].to_pylist(), dtype="Int64"),
-                "target": submission.target,
-            }
-        )
-        tables.append(frame[schema().names])
+        rows = load_predictions(entry, limits)
+        keys = {"simulator": submission.name, "seed": entry.seed, "target": submission.target}
+        tables.append(predictions.table({**keys, "session_id": rows["session_id"]}, predictions.cells_of(rows)))
     if not tables:
         raise InputError(f"{submission.folder} has no such predictions. Name a task and a split that it covers.")
-    joined: pd.DataFrame = pd.concat(tables, ignore_index=True)
-    return joined
-
-
-def _arrays(column: pa.ChunkedArray) -> list[np.ndarray | None]:
-    """Return a column of lists as arrays; one whose sum is 0 is missing (PROTOCOL section 6)."""
-    found: list[np.ndarray | None] = []
-    for cell in column:
-        values = None if not cell.is_valid else np.asarray(cell.values.to_numpy(zero_copy_only=False), dtype=np.float64)
-        found.append(None if values is None or not values.any() else values)
-    return found
+    return predictions.joined(tables)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark.files.printable import shown
 from submissions import json_schema, strict_yaml
 from submissions.folder import File, contents, files
 from submissions.format import (
@@ -23,7 +24,7 @@ from submissions.format import (
     predictions_folder,
 )
 from submissions.limits import DEFAULT, Limits
-from submissions.problems import Findings, shown
+from submissions.problems import Findings
 from submissions.writing import PLACEHOLDER_AUTHOR, PLACEHOLDER_CONTACT
 from tasks.errors import InputError
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from benchmark.parts import part_names
 from submissions.format import METADATA_FILE, predictions_folder
 from tasks.storage import write_errors
 
 if TYPE_CHECKING:
-    from benchmark.simulator import Prediction
+    import pyarrow as pa
 
 PLACEHOLDER_AUTHOR = "anonymous"
 PLACEHOLDER_CONTACT = "nobody@example.invalid"
@@ -47,7 +46,7 @@ def write_predictions(
     folder: Path,
     key: str,
     seed: int,
-    predictions: Iterable[Prediction],
+    predictions: pa.Table,
     about: Mapping[str, str] | None = None,
     condition: str = "",
 ) -> Path:
@@ -57,7 +56,7 @@ def write_predictions(
         folder: The submission's folder.
         key: ``task@version/split``.
         seed: The seed.
-        predictions: One per session.
+        predictions: Columns session_id and parts, a row per session.
         about: What the file itself says of its data (key-value metadata), such as the simulated-data notice.
         condition: The stress condition; empty for the sessions as they were seen.
 
@@ -67,21 +66,12 @@ def write_predictions(
     Raises:
         InputError: The file cannot be written.
     """
-    import pyarrow as pa
-
     from benchmark.scores.predictions import write_table
 
-    rows = list(predictions)
-    columns: dict[str, pa.Array] = {"session_id": pa.array([row.session_id for row in rows], pa.string())}
-    for part in ("attention", "probabilities"):
-        cells = [getattr(row, part) for row in rows]
-        if any(cell is not None for cell in cells):
-            lists = [None if cell is None else np.asarray(cell, dtype=np.float64) for cell in cells]
-            columns[part] = pa.array(lists, pa.list_(pa.float64()))
-    if any(row.answer is not None for row in rows):
-        columns["answer"] = pa.array([row.answer for row in rows], pa.int64())
+    parts = [name for name in part_names() if name in predictions.column_names]
+    kept = [name for name in parts if predictions[name].null_count < len(predictions)]
     path = folder / predictions_folder(condition) / key / f"seed-{seed}.parquet"
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_table(pa.table(columns), path, about)
+        write_table(predictions.select(["session_id", *kept]), path, about)
     return path

@@ -34,6 +34,6 @@ def call(arguments: argparse.Namespace) -> int:
     for line in results.failures(scored.results):
         options.say(line)
     if arguments.out:
-        results.write(arguments.out, scored.results, scored.scores, scored.frame, table.page(scored.results))
+        results.write(arguments.out, scored.results, scored.scores, scored.predictions, table.page(scored.results))
     options.show(table.document(scored.results, families), "json" if arguments.json else "terminal")
     return 0

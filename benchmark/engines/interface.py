@@ -12,11 +12,11 @@ from benchmark.trials.trial import Trial
 from tasks.definition import Progress
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
     from tasks.task import Task
 
-    Score = Callable[[Task, Trial, pd.DataFrame], float]
+    Score = Callable[[Task, Trial, pa.Table], float]
 
 T = TypeVar("T")
 
@@ -29,13 +29,13 @@ class Outcome:
     """What a trial found.
 
     Attributes:
-        frame: The checked predictions (columns of ``predictions.schema``).
+        predictions: The checked predictions (columns of ``predictions.schema``).
         cost: What it took: ``seconds``, ``seconds_fit``, ``seconds_simulate``, ``peak_memory_bytes``, and the counts
             of a simulator that reports them (tokens, estimated FLOPs).
         environment: Where it ran and with what: host, engine, threads, package versions, device.
     """
 
-    frame: pd.DataFrame
+    predictions: pa.Table
     cost: Mapping[str, object]
     environment: Mapping[str, object]
 

@@ -12,6 +12,7 @@ from benchmark.engines.environment import Place, environment
 from benchmark.engines.interface import Failure, Outcome
 from benchmark.engines.resources import peak_memory, threads
 from benchmark.scores import predictions
+from benchmark.scores.checking import simulated
 from benchmark.simulator import AttendsToLabel, Prediction, ReportsCost, Simulator, UsesWorkspace, Workspace
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.trial import Trial
@@ -19,12 +20,12 @@ from tasks.errors import InputError
 from tasks.types import Session, Stimulus
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
     from tasks.task import Task
 
 
-def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> tuple[pd.DataFrame, dict[str, object]]:
+def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> tuple[pa.Table, dict[str, object]]:
     """Run one trial: a pure function of the trial and the task's sessions.
 
     Args:
@@ -53,9 +54,9 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
         # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
         shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
         found = simulator.simulate(cast("list[Stimulus]", shown))
-        rows = _checked(trial.simulator, found, sessions)
+        made = [_checked(trial, found, sessions)]
         if trial.label and isinstance(simulator, AttendsToLabel):
-            rows += _checked(trial.simulator, simulator.attend_to_label(sessions), sessions)
+            made.append(_checked(trial, simulator.attend_to_label(sessions), sessions))
     end = time.perf_counter()
     cost: dict[str, object] = {} if trial.material else {"tokens": 0, "flops_estimated": 0}
     if peak.bytes is not None:
@@ -67,18 +68,18 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
         "seconds_fit": round(fitted - start, 3),
         "seconds_simulate": round(end - fitted, 3),
     }
-    return predictions.to_frame(rows, trial.simulator, trial.seed), cost
+    return predictions.joined(made), cost
 
 
-def _checked(simulator: str, found: Sequence[Prediction], sessions: Sequence[Session]) -> list[Prediction]:
-    """Return the predictions in the order of the sessions, each checked."""
-    where = f"simulator '{simulator}'"
+def _checked(trial: Trial, found: Sequence[Prediction], sessions: Sequence[Session]) -> pa.Table:
+    """Return the predictions in the order of the sessions, checked."""
+    where = f"simulator '{trial.simulator}'"
     if [p.session_id for p in found] != [s.session_id for s in sessions]:
         raise InputError(
             f"{where} returned {len(found)} predictions for {len(sessions)} sessions or in another order; "
             "simulate() must return one prediction per session, in order."
         )
-    return [predictions.checked(p, len(s.slots), where) for p, s in zip(found, sessions, strict=True)]
+    return simulated(found, sessions, trial.simulator, trial.seed, where)
 
 
 def attempt(trial: Trial, task: Task, workspace: Workspace, place: Place) -> Outcome | Failure:
@@ -96,14 +97,14 @@ def attempt(trial: Trial, task: Task, workspace: Workspace, place: Place) -> Out
     """
     try:
         with threads(place.threads):
-            frame, cost = run_trial(trial, task, workspace)
+            found, cost = run_trial(trial, task, workspace)
     except ModuleNotFoundError:
         raise
     except Exception as error:  # a trial may fail with anything at all
         if _disk_full(error):
             raise
         return failure(error)
-    return Outcome(frame, cost, environment(place, trial.parallel))
+    return Outcome(found, cost, environment(place, trial.parallel))
 
 
 def failure(error: BaseException) -> Failure:

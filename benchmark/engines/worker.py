@@ -153,7 +153,7 @@ def carry_out(index: int, parcel: Parcel) -> float | None:
     score = None
     if parcel.score is not None and not isinstance(found, Failure):
         try:
-            score = parcel.score(unpacked(parcel), trial, found.frame)
+            score = parcel.score(unpacked(parcel), trial, found.predictions)
             ray.get(parcel.inbox.note.remote(index, score))
         except Exception as error:  # as in ``perform``
             found = failure(error)

@@ -6,11 +6,14 @@ then run along whole vectors of sessions, several times faster than along rows o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmark.parts.ragged import Bools, Ragged
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,6 +37,12 @@ class Scores:
 
     given: Floats
     share: Floats
+
+    @classmethod
+    def of(cls, rows: Floats) -> Scores:
+        """Return the scores of sessions, shape (n, K); every row has a positive sum."""
+        given = np.ascontiguousarray(rows.T)
+        return cls(given, given / given.sum(axis=0))
 
     @cached_property
     def _ascending(self) -> Floats:
@@ -61,7 +70,7 @@ class Scores:
         return chosen
 
     def rank(self, slot: Ints) -> Rank:
-        """Return where one slot per session stands; ``slot`` has shape (n,)."""
+        """Return where one slot per session ranks; ``slot`` has shape (n,)."""
         value = self.given[slot, np.arange(slot.size)]
         tied = self.given == value
         later = np.arange(len(self.given))[:, None] > slot
@@ -99,30 +108,46 @@ class Block:
     Attributes:
         gaze: Human dwell times; ``gaze.share`` is g.
         click: The clicked slot, shape (n,).
-        attention: The simulator's attention; ``attention.share`` is a.
-        probabilities: Its click probabilities; ``probabilities.share`` is p.
-        answer: The slot it answered with, shape (n,); -1 where it gave none.
+        cells: Part -> cells of predictions, of which ``rows`` are about these sessions.
+        rows: The row of each session's prediction, -1 where it has none, shape (n,).
         ties: One of ``TIES``.
     """
 
     gaze: Scores
     click: Ints
-    attention: Scores
-    probabilities: Scores
-    answer: Ints
+    cells: Mapping[str, Ragged]
+    rows: Ints
     ties: str
 
     @cached_property
+    def attention(self) -> Scores:
+        """The simulator's attention; ``attention.share`` is a."""
+        return self._per_slot("attention")
+
+    @cached_property
+    def probabilities(self) -> Scores:
+        """Its click probabilities; ``probabilities.share`` is p."""
+        return self._per_slot("probabilities")
+
+    @cached_property
+    def answer(self) -> Ints:
+        """The slot it answered with, shape (n,); -1 where it gave none."""
+        return self.cells["answer"].matrix(self.rows, 1, -1.0)[:, 0].astype(np.int64)
+
+    @cached_property
     def attention_rank(self) -> Rank:
-        """Where the clicked slot stands by attention."""
+        """Where the clicked slot ranks by attention."""
         return self.attention.rank(self.click)
 
     @cached_property
     def probability_rank(self) -> Rank:
-        """Where the clicked slot stands by probability."""
+        """Where the clicked slot ranks by probability."""
         return self.probabilities.rank(self.click)
 
+    def _per_slot(self, part: str) -> Scores:
+        return Scores.of(self.cells[part].matrix(self.rows, len(self.gaze.given), 1.0))
 
-def _count(slots: NDArray[np.bool_]) -> Floats:
+
+def _count(slots: Bools) -> Floats:
     count: Floats = np.count_nonzero(slots, axis=0).astype(np.float64)
     return count

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmark.metrics.block import Floats, Ints, Scores
-from benchmark.parts.part import SUM_TOLERANCE
+from benchmark.parts import answer, attention
+from benchmark.parts.checking import FEWEST, check
+from benchmark.parts.part import Expected, Part
+from benchmark.parts.ragged import Ints, Ragged, ragged
 from tasks.errors import InputError
 
 NUMERIC = "biuf"
+
+GAZE = replace(attention.PART, name="gaze", noun="gaze")
+CLICK = replace(answer.PART, name="click", noun="click")
+"""What a person did, read and checked as the part of a prediction that has the same form."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,183 +32,107 @@ class Names:
         return f"session {self.ids[position] if position < len(self.ids) else position}"
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Numbers per slot for every session, as supplied: gaze, attention or probabilities.
-
-    Attributes:
-        name: ``gaze``, ``attention`` or ``probabilities``.
-        present: Whether a session has the part, shape (n,).
-        lengths: How many numbers each session has, 0 where the part is missing, shape (n,).
-        rows: A numeric array of shape (n, K), or one array (or None) per session.
-        names: How to name a session.
-    """
-
-    name: str
-    present: NDArray[np.bool_]
-    lengths: Ints
-    rows: NDArray[Any] | list[Any]
-    names: Names
-
-    def scores(self, sessions: Ints, slots: int) -> Scores:
-        """Return the checked numbers of some sessions that all have ``slots`` slots.
-
-        Sessions without the part get the constant 1, which is measured and then blanked.
-
-        Raises:
-            InputError: A number is NaN, infinite or negative, or the sum is 0 or, for probabilities, not 1.
-        """
-        if not self.present[sessions].any():
-            values: NDArray[Any] = np.ones((len(sessions), slots))
-        elif isinstance(self.rows, np.ndarray):
-            values = self.rows[sessions]
-        else:
-            values = self._stack(self.rows, sessions, slots)
-        given: Floats = np.ascontiguousarray(values.T, dtype=np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = given.sum(axis=0)
-            usable = np.isfinite(total) & (total > 0)
-        # one comparison over everything is the whole price of checking good input; NaN compares as false
-        if not ((given >= 0).all() and usable.all()):
-            self._refuse(given, total, sessions)
-        if self.name == "probabilities":
-            missing = ~self.present[sessions]
-            off = ~missing & (np.abs(total - 1.0) > SUM_TOLERANCE)
-            if off.any():
-                first = int(np.argmax(off))
-                raise InputError(
-                    f"{self.names(int(sessions[first]))}: probabilities sum to {total[first]:.6g}, "
-                    f"expected 1 within {SUM_TOLERANCE}. Normalise them over the session's slots."
-                )
-        return Scores(given, given / total)
-
-    def _stack(self, rows: list[Any], sessions: Ints, slots: int) -> NDArray[Any]:
-        filler = np.ones(slots)
-        chosen = [rows[i] if self.present[i] else filler for i in sessions.tolist()]
-        try:
-            stacked = np.asarray(chosen)
-        except (ValueError, TypeError):
-            stacked = np.asarray(None)
-        if stacked.shape == (len(chosen), slots) and stacked.dtype.kind in NUMERIC:
-            return stacked
-        for i, row in zip(sessions.tolist(), chosen, strict=True):
-            try:
-                array = np.asarray(row)
-            except (ValueError, TypeError):
-                array = np.asarray(None)
-            if array.ndim != 1 or array.dtype.kind not in NUMERIC:
-                raise InputError(
-                    f"{self.names(i)}: {self.name} is not a flat list of numbers. Give {slots} numbers, one per slot."
-                )
-        return np.stack([np.asarray(row, dtype=np.float64) for row in chosen])
-
-    def _refuse(self, given: Floats, total: Floats, sessions: Ints) -> None:
-        for column, position in enumerate(sessions.tolist()):
-            values, where = given[:, column], f"{self.names(position)}: {self.name}"
-            if not np.isfinite(values).all():
-                raise InputError(f"{where} holds NaN or an infinite number. Give finite numbers, or None for no part.")
-            if (values < 0).any():
-                raise InputError(f"{where} holds the negative number {values.min():.6g}. Give numbers of 0 or more.")
-            if not total[column] > 0:
-                raise InputError(f"{where} is 0 on every slot. Give a positive sum, or drop the session.")
-            if not np.isfinite(total[column]):
-                raise InputError(f"{where} has a sum too large for a float. Scale the numbers down.")
-
-
-def read_part(name: str, values: Any, sessions: int | None, names: Names) -> Part:
-    """Take in one part.
+def read_cells(part: Part, values: Any, sessions: int | None, names: Names) -> Ragged:
+    """Take in the cells of one part, of whatever length.
 
     Args:
-        name: What to call it in messages.
-        values: None, a 2-D array, or a sequence of 1-D arrays and None.
+        part: The part.
+        values: None, an array with one row per session, or a sequence of lists and None; for a part of depth 0 a
+            sequence of whole numbers, -1 or None where there is none.
         sessions: How many sessions there must be; None means that ``values`` decides.
         names: How to name a session.
 
     Raises:
-        InputError: It is no sequence, has the wrong length, or an entry is no array.
+        InputError: It is not a sequence, has the wrong length, or an entry is not numbers.
     """
     if values is None:
-        count = sessions or 0
-        return Part(name, np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64), [None] * count, names)
-    values = _unwrap(values, name)
-    _check_count(name, len(values), sessions)
-    if isinstance(values, np.ndarray) and values.ndim == 2 and values.dtype.kind in NUMERIC:
-        lengths = np.full(len(values), values.shape[1], dtype=np.int64)
-        return Part(name, np.ones(len(values), dtype=bool), lengths, values, names)
+        return ragged([None] * (sessions or 0))
+    values = _unwrap(values, part.name)
+    if sessions is not None and len(values) != sessions:
+        raise InputError(f"{part.name} has {len(values)} entries for {sessions} sessions. Give one entry per session.")
+    if part.depth == 0:
+        return _single(part, values, names)
     rows = list(values)
-    present = np.fromiter((row is not None for row in rows), dtype=bool, count=len(rows))
+    kept = [row for row in rows if row is not None]
+    matrix = _numbers(values if len(kept) == len(rows) else kept, 1 + part.depth)
+    if matrix is not None and len(kept) == len(rows):
+        starts = np.arange(len(rows) + 1) * (matrix.size // max(1, len(rows)))
+        lists = np.full(len(rows), 1 if part.depth == 1 else matrix.shape[1])
+        return Ragged(matrix.ravel(), starts, np.ones(len(rows), dtype=bool), lists)
+    found = [None if row is None else _numbers(row, part.depth) for row in rows]
+    for position, (row, numbers) in enumerate(zip(rows, found, strict=True)):
+        if row is not None and numbers is None:
+            raise InputError(f"{names(position)}: {part.name} is not a flat list of numbers. Give one number per slot.")
+    return ragged(found)
+
+
+def _single(part: Part, values: Any, names: Names) -> Ragged:
+    """Return one number per session; what is not a number is refused."""
+    numbers = np.empty(len(values), dtype=np.float64)
+    for i, value in enumerate(values.tolist() if isinstance(values, np.ndarray) else values):
+        if value is None:
+            numbers[i] = -1
+        elif isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+            numbers[i] = min(max(value, -(2**53)), 2**53)  # beyond any slot, but never beyond a float
+        else:
+            raise InputError(f"{names(i)}: {part.name} {value!r} is not a slot number. Give a slot number.")
+    return Ragged(numbers, np.arange(len(numbers) + 1), numbers != -1, np.ones(len(numbers), dtype=np.int64))
+
+
+def _numbers(values: Any, depth: int) -> np.ndarray[Any, Any] | None:
+    """Return values as a float64 array of so many dimensions, None if they are not that."""
     try:
-        lengths = np.fromiter((0 if row is None else len(row) for row in rows), dtype=np.int64, count=len(rows))
-    except TypeError:
-        first = next(i for i, row in enumerate(rows) if row is not None and not _has_length(row))
-        raise InputError(f"{names(first)}: {name} is not a list of numbers. Give one number per slot.") from None
-    return Part(name, present, lengths, rows, names)
+        found = np.asarray(values)
+    except (ValueError, TypeError):
+        return None
+    return found.astype(np.float64) if found.ndim == depth and found.dtype.kind in NUMERIC else None
 
 
-def check_slots(gaze: Part, others: Iterable[Part]) -> None:
-    """Check that every session has gaze on two slots or more, and as many numbers in every other part.
+def require(part: Part, cells: Ragged, slots: Ints, names: Names) -> None:
+    """Refuse the first session whose cell cannot be measured.
+
+    Args:
+        part: The part.
+        cells: Its cells.
+        slots: K of every session, shape (n,).
+        names: How to name a session.
 
     Raises:
-        InputError: Naming the first session that does not fit.
+        InputError: A cell breaks a rule of the part, or counts as missing for what it holds.
     """
-    if not gaze.present.all():
-        raise InputError(f"{gaze.names(int(np.argmin(gaze.present)))}: gaze is missing. Every session needs it.")
-    few = gaze.lengths < 2
+    ones = np.ones_like(slots)
+    shape = (cells.lists, cells.widths) if part.depth > 1 else (ones, ones if part.depth == 0 else slots)
+    _, faults = check(part, cells, np.ones(len(cells), dtype=bool), Expected(slots, *shape), 0)
+    for fault in faults:
+        raise InputError(f"{names(int(fault.rows[0]))}: {' '.join(fault.words(int(fault.rows[0])))}")
+    blank = part.blank(cells)
+    if blank.any():
+        raise InputError(
+            f"{names(int(np.argmax(blank)))}: {part.name} is 0 on every slot. Give a positive sum, or None."
+        )
+
+
+def human(gaze: Any, click: Any, names: Names) -> tuple[Ragged, Ints]:
+    """Take in what people did: their gaze on two slots or more in every session, and the slot each clicked, (n,).
+
+    Raises:
+        InputError: Naming the first session in which one of them is missing or cannot be.
+    """
+    dwell = read_cells(GAZE, gaze, None, names)
+    missing, few = ~dwell.present, dwell.lengths < FEWEST
+    if missing.any():
+        raise InputError(f"{names(int(np.argmax(missing)))}: gaze is missing. Every session needs it.")
     if few.any():
         first = int(np.argmax(few))
         raise InputError(
-            f"{gaze.names(first)}: gaze has {gaze.lengths[first]} slot(s), at least 2 are needed. Drop the session."
+            f"{names(first)}: gaze has {dwell.lengths[first]} slot(s), at least 2 are needed. Drop the session."
         )
-    for part in others:
-        wrong = part.present & (part.lengths != gaze.lengths)
-        if wrong.any():
-            first = int(np.argmax(wrong))
-            raise InputError(
-                f"{part.names(first)}: {part.name} has {part.lengths[first]} numbers, gaze has {gaze.lengths[first]}. "
-                "Give one number per slot."
-            )
-
-
-def read_indices(name: str, values: Any, slots: Ints, names: Names, *, optional: bool) -> Ints:
-    """Take in one slot number per session.
-
-    Args:
-        name: ``click`` or ``answer``.
-        values: None, or a sequence of integers; whole floats pass.
-        slots: K of every session, shape (n,).
-        names: How to name a session.
-        optional: Whether an entry may be missing: None or -1.
-
-    Returns:
-        Shape (n,); -1 where missing.
-
-    Raises:
-        InputError: The length is wrong, or an entry is no whole number or no slot of its session.
-    """
-    if values is None and optional:
-        return np.full(len(slots), -1, dtype=np.int64)
-    values = _unwrap(values, name)
-    _check_count(name, len(values), len(slots))
-    advice = "Give a slot number" + (", or -1 or None for no answer." if optional else ".")
-    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iuf":
-        numbers = values
-    else:
-        numbers = np.empty(len(slots), dtype=np.float64)
-        for i, value in enumerate(values):
-            if value is None and optional:
-                numbers[i] = -1
-            elif isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-                numbers[i] = min(max(value, -2), 2**53)  # beyond any slot, but never beyond a float
-            else:
-                raise InputError(f"{names(i)}: {name} {value!r} is not a slot number. {advice}")
-    with np.errstate(invalid="ignore"):
-        good = (numbers >= (-1 if optional else 0)) & (numbers < slots) & (numbers == np.floor(numbers))
-    if not good.all():
-        first = int(np.argmin(good))
-        raise InputError(
-            f"{names(first)}: {name} {values[first]!s:.40} is not one of its slots 0..{slots[first] - 1}. {advice}"
-        )
-    return numbers.astype(np.int64)
+    require(GAZE, dwell, dwell.lengths, names)
+    clicks = read_cells(CLICK, click, len(dwell), names)
+    if not clicks.present.all():
+        raise InputError(f"{names(int(np.argmin(clicks.present)))}: click is missing. Every session has one.")
+    require(CLICK, clicks, dwell.lengths, names)
+    return dwell, clicks.values.astype(np.int64)
 
 
 def _unwrap(values: Any, name: str) -> Any:
@@ -214,16 +143,3 @@ def _unwrap(values: Any, name: str) -> Any:
     if isinstance(values, (str, bytes, dict, np.ndarray)) or not isinstance(values, Iterable):
         raise InputError(f"{name} is not a sequence. Give one entry per session.")
     return list(values)
-
-
-def _check_count(name: str, count: int, sessions: int | None) -> None:
-    if sessions is not None and count != sessions:
-        raise InputError(f"{name} has {count} entries for {sessions} sessions. Give one entry per session.")
-
-
-def _has_length(row: Any) -> bool:
-    try:
-        len(row)
-    except TypeError:
-        return False
-    return True

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.metrics.block import TIES, Block
-from benchmark.metrics.inputs import Names, check_slots, read_indices, read_part
-from benchmark.metrics.registry import all_metrics, get
+from benchmark.metrics.block import TIES, Block, Scores
+from benchmark.metrics.inputs import Names, human, read_cells, require
+from benchmark.metrics.registry import Metric, all_metrics, get
+from benchmark.parts import PARTS, part_names
+from benchmark.parts.ragged import Floats, Ints, Ragged
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def evaluate_sessions(
     session_ids: Sequence[Any] | None = None,
     *,
     metrics: Sequence[str] | None = None,
+    **later: Any,
 ) -> pd.DataFrame:
     """Compute the metrics of PROTOCOL section 5 for every session.
 
@@ -46,6 +49,7 @@ def evaluate_sessions(
             where the last slot goes first in CSH, TGO and Accuracy (AUC counts ties one half in both).
         session_ids: Names of the sessions, for messages and for the index.
         metrics: Names of the metrics to compute; all by default.
+        later: Parts that are newer than these three, by name.
 
     Returns:
         One row per session in the order given, one float64 column per metric in the registry's order (KL, JS,
@@ -65,35 +69,58 @@ def evaluate_sessions(
     names = Names(() if session_ids is None else list(session_ids))
     if gaze is None:
         raise InputError("gaze is missing. Give one array of dwell times per session.")
-    human = read_part("gaze", gaze, None, names)
-    count = len(human.lengths)
+    dwell, clicks = human(gaze, click, names)
+    count = len(dwell)
     if session_ids is not None and len(names.ids) != count:
         raise InputError(f"session_ids has {len(names.ids)} entries for {count} sessions. Give one per session.")
-    seen = read_part("attention", attention, count, names)
-    odds = read_part("probabilities", probabilities, count, names)
-    check_slots(human, (seen, odds))
-    clicks = read_indices("click", click, human.lengths, names, optional=False)
-    answers = read_indices("answer", answer, human.lengths, names, optional=True)
-    present = {"attention": seen.present, "probabilities": odds.present, "answer": answers >= 0}
-
-    values = np.full((len(chosen), count), np.nan)
-    for slots in np.unique(human.lengths).tolist():
-        group = np.flatnonzero(human.lengths == slots)
-        step = max(1, BLOCK_NUMBERS // slots)
-        for start in range(0, len(group), step):
-            rows = group[start : start + step]
-            block = Block(
-                gaze=human.scores(rows, slots),
-                click=clicks[rows],
-                attention=seen.scores(rows, slots),
-                probabilities=odds.scores(rows, slots),
-                answer=answers[rows],
-                ties=ties,
-            )
-            for column, metric in enumerate(chosen):
-                measured = np.logical_or.reduce([present[need][rows] for need in metric.needs])
-                if measured.any():
-                    values[column, rows] = np.where(measured, metric.function(block), np.nan)
+    given = {**dict(zip(part_names(), (attention, probabilities, answer), strict=False)), **later}
+    cells = {}
+    for part in PARTS:
+        cells[part.name] = read_cells(part, given.get(part.name), count, names)
+        require(part, cells[part.name], dwell.lengths, names)
+    every = np.arange(count)
+    values = measure(chosen, dwell, clicks, cells, every, every, ties)
     index = None if session_ids is None else pd.Index(names.ids, name="session_id")
     table: pd.DataFrame = pd.DataFrame(values.T, columns=[metric.name for metric in chosen], index=index)
     return table
+
+
+def measure(
+    metrics: Sequence[Metric],
+    dwell: Ragged,
+    clicks: Ints,
+    cells: Mapping[str, Ragged],
+    sessions: Ints,
+    rows: Ints,
+    ties: str = TIES[0],
+) -> Floats:
+    """Compute metrics of predictions that were checked.
+
+    Args:
+        metrics: Which.
+        dwell: Human dwell times per session.
+        clicks: The clicked slot per session.
+        cells: Part -> its cells, one per prediction.
+        sessions: Which session is measured, shape (n,); a session may be measured many times.
+        rows: The prediction that it is measured with, -1 where there is none, shape (n,).
+        ties: One of ``TIES``.
+
+    Returns:
+        Shape (metrics, n); NaN where the prediction has none of the parts that a metric needs.
+    """
+    values = np.full((len(metrics), len(rows)), np.nan)
+    there = {name: (rows >= 0) & found.present[rows] for name, found in cells.items() if found.present.any()}
+    asked = [(i, m, [there[need] for need in m.needs if need in there]) for i, m in enumerate(metrics)]
+    lengths = dwell.lengths[sessions]
+    for slots in np.unique(lengths).tolist():
+        group = np.flatnonzero(lengths == slots)
+        step = max(1, BLOCK_NUMBERS // slots)
+        for start in range(0, len(group), step):
+            some = group[start : start + step]
+            gaze = Scores.of(dwell.matrix(sessions[some], slots, 1.0))
+            block = Block(gaze, clicks[sessions[some]], cells, rows[some], ties)
+            for column, metric, needs in asked:
+                measured = np.logical_or.reduce([need[some] for need in needs]) if needs else np.False_
+                if measured.any():
+                    values[column, some] = np.where(measured, metric.function(block), np.nan)
+    return values

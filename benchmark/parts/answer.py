@@ -10,8 +10,32 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmark.parts.part import Broken, Expected, Part
-from benchmark.parts.ragged import Ragged
+from benchmark.parts.ragged import Floats, Ragged
 from tasks.types import Session
+
+
+def choice(answer: int | None, probabilities: Floats | None, k: int) -> Floats | None:
+    """Return the chance that each slot is the answer, shape (K,): the answer itself, else the largest probability.
+
+    Args:
+        answer: Slot, or None.
+        probabilities: Shape (K,), or None.
+        k: K.
+    """
+    if answer is None:
+        return largest(probabilities)
+    found: Floats = np.zeros(k)
+    found[answer] = 1.0
+    return found
+
+
+def largest(values: Floats | None) -> Floats | None:
+    """Return 1 on the largest of some numbers, shared out evenly where several are; None where there are none."""
+    if values is None:
+        return None
+    top = values == values.max()
+    found: Floats = top / top.sum()
+    return found
 
 
 def shape(session: Session) -> tuple[int, int]:

@@ -80,6 +80,8 @@ class Ragged:
 
     def any(self, flags: Bools) -> Bools:
         """Return per row whether any of its numbers is flagged; ``flags`` has the shape of ``values``."""
+        if not flags.any():
+            return np.zeros(len(self), dtype=bool)
         counts = np.concatenate([[0], np.cumsum(flags)])
         found: Bools = counts[self.starts[1:]] > counts[self.starts[:-1]]
         return found

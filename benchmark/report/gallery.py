@@ -14,9 +14,9 @@ from benchmark import statistics
 from benchmark.metrics import get
 from benchmark.metrics.families import family
 from benchmark.output import drawing
-from benchmark.report import reading
 from benchmark.report.reading import Run
-from benchmark.scores import scoring
+from benchmark.scores import predictions
+from benchmark.scores import reading as scored
 from benchmark.simulator import Floats
 from tasks.errors import InputError, unknown_name
 
@@ -139,18 +139,14 @@ def _attention(run: Run, session_ids: Sequence[str], simulators: Sequence[str]) 
         InputError: The predictions are missing or damaged.
     """
     path = run.folder / "predictions.parquet"
-    frame = reading.read_table(path)
-    missing = {"simulator", "target", "session_id", "attention"} - set(frame.columns)
-    if missing:
-        raise InputError(f"{path} is damaged (it has no column {', '.join(sorted(missing))}); run again.")
-    frame = frame[frame["session_id"].isin(list(session_ids)) & frame["attention"].notna()]
-    shown = [scoring.shown_name(s, t) for s, t in zip(frame["simulator"], frame["target"], strict=True)]
-    found: dict[str, dict[str, Floats]] = {}
-    for (session_id, name), rows in frame.assign(simulator=shown).groupby(["session_id", "simulator"], sort=False):
-        values = np.stack([np.asarray(a, dtype=np.float64) / np.sum(a) for a in rows["attention"]])
-        found.setdefault(str(session_id), {})[str(name)] = values.mean(axis=0)
+    try:
+        found = predictions.drawn(scored.stored(path))
+    except InputError as error:
+        raise InputError(f"{path} is missing or damaged ({error}); run again.") from error
     return {
-        session: {name: by_name[name] for name in simulators if name in by_name} for session, by_name in found.items()
+        session: {name: found[session][name] for name in simulators if name in found[session]}
+        for session in session_ids
+        if session in found
     }
 
 

@@ -17,6 +17,7 @@ from benchmark.trials.trial import Trial, expand
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from tasks.task import Task
 
@@ -135,7 +136,7 @@ class Found:
     group: Group
     results: Results
     scores: pd.DataFrame
-    predictions: pd.DataFrame
+    predictions: pa.Table
     identities: Mapping[str, tuple[str, ...]]
     deterministic: frozenset[str] = frozenset()
     data_notice: str = ""

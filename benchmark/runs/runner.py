@@ -13,7 +13,7 @@ from benchmark.engines.tally import Standing, Tally
 from benchmark.engines.trial import run_trial
 from benchmark.metrics import get
 from benchmark.runs.planning import FILE as PLAN
-from benchmark.scores import results, scoring, summary, table
+from benchmark.scores import predictions, results, scoring, summary, table
 from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue
 from benchmark.trials.configuration import RunConfig
@@ -24,6 +24,7 @@ from tasks.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from tasks.task import Task
 
@@ -250,24 +251,22 @@ def run(
 
 def assemble(
     config: RunConfig, task: Task, catalogue: Catalogue, trials: Sequence[Trial], store: TrialStore
-) -> tuple[Results, pd.DataFrame, pd.DataFrame]:
+) -> tuple[Results, pd.DataFrame, pa.Table]:
     """Score the simulators of ``config``, all of whose trials are finished.
 
     Returns:
         The results, the scores per session, and the predictions.
     """
-    import pandas as pd
-
     mine = [trial for trial in trials if trial.simulator in config.simulators]
-    frame = pd.concat([store.get(trial) for trial in mine], ignore_index=True)
-    scores = scoring.score(task, config.split, frame)
+    said = predictions.joined(store.get(trial) for trial in mine)
+    scores = scoring.score(task, config.split, said)
     entries = {name: catalogue.entry(name) for name in config.simulators}
     settings = {trial.simulator: trial.settings for trial in mine}
     notices = [trial.notice for trial in mine]
     notices += [f"computed with {trial.parallel}" for trial in mine if trial.parallel]
     made_from = {name: [t.identity() for t in mine if t.simulator == name] for name in config.simulators}
     found = summary.build(config, task, scores, entries, settings, notices, made_from)
-    return found, scores, frame
+    return found, scores, said
 
 
 def _scored(
@@ -280,8 +279,8 @@ def _scored(
     report: Report,
 ) -> Results:
     """Score what is finished and write the results."""
-    found, scores, frame = assemble(config, task, catalogue, trials, store)
+    found, scores, said = assemble(config, task, catalogue, trials, store)
     for line in results.failures(found):
         report(line)
-    results.write(out, found, scores, frame, table.page(found))
+    results.write(out, found, scores, said, table.page(found))
     return found

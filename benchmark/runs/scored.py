@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from benchmark.engines.trial import run_trial
 from benchmark.metrics.families import FAMILIES
-from benchmark.scores import predictions, results, scoring, summary
+from benchmark.parts.checking import claimed
+from benchmark.scores import checking, predictions, reading, results, scoring, summary, tested
 from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue, Entry
 from benchmark.trials.configuration import RunConfig
@@ -17,6 +18,7 @@ from benchmark.trials.trial import expand
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from tasks.task import Task
 
@@ -28,13 +30,13 @@ class Scored:
     Attributes:
         results: The results; comparisons are with the first prior.
         scores: Scores per session.
-        frame: The predictions, those of the added priors included.
+        predictions: The predictions, those of the added priors included.
         added: Priors that were not among the predictions.
     """
 
     results: Results
     scores: pd.DataFrame
-    frame: pd.DataFrame
+    predictions: pa.Table
     added: tuple[str, ...]
 
 
@@ -64,27 +66,25 @@ def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: s
     Raises:
         InputError: The file cannot be read, or a prediction in it is not valid.
     """
-    import pandas as pd
-
-    frame = predictions.read(path, scoring.test_slots(task, split))
-    names = tuple(dict.fromkeys(frame["simulator"]))
-    priors = tuple(dict.fromkeys(one.prior for one in FAMILIES if any(frame[part].notna().any() for part in one.parts)))
+    said = checking.table(reading.read_file(path), tested.of_task(task, split), path.name)
+    names, claims = tuple(said["simulator"].unique().to_pylist()), claimed(predictions.cells_of(said))
+    priors = tuple(dict.fromkeys(one.prior for one in FAMILIES if set(one.parts) & set(claims)))
     added = tuple(name for name in priors if name not in names)
     config = RunConfig(
         task=task.name,
         data=data,
         split=split,
         simulators=(*added, *names),
-        seeds=tuple(sorted({int(seed) for seed in frame["seed"]})),
+        seeds=tuple(sorted(said["seed"].unique().to_pylist())),
         reference=priors[0] if priors else names[0],
     )
     if added:
         trials = expand(RunConfig(task.name, data, split, added, reference=added[0]), task, catalogue)
-        frame = pd.concat([*(run_trial(trial, task)[0] for trial in trials), frame], ignore_index=True)
+        said = predictions.joined([*(run_trial(trial, task)[0] for trial in trials), said])
     entries: dict[str, Entry] = {name: catalogue.entry(name) for name in catalogue.names() if name in config.simulators}
     entries |= {name: _Oracle(name) for name in _oracles(path) if name not in entries}
-    scores = scoring.score(task, split, frame)
-    return Scored(summary.build(config, task, scores, entries), scores, frame, added)
+    scores = scoring.score(task, split, said)
+    return Scored(summary.build(config, task, scores, entries), scores, said, added)
 
 
 def _oracles(path: Path) -> Sequence[str]:

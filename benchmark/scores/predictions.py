@@ -1,234 +1,193 @@
-"""Predictions as a table: checked, stored as parquet, read back as data and never as code."""
+"""Predictions as an Arrow table, one row per simulator, seed and session: how they travel and are stored."""
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.parts.part import SUM_TOLERANCE
-from benchmark.simulator import Floats, Prediction
-from tasks.errors import InputError
+from benchmark.parts import PARTS
+from benchmark.parts.columns import column_type, from_column, to_column
+from benchmark.parts.ragged import Floats, Ragged, ragged
+from benchmark.scores.raw import RawPredictions
+from benchmark.simulator import Prediction
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
+
+KEYS = ("simulator", "seed", "session_id", "target")
+"""The columns that say whose prediction a row is, and what its attention was computed for."""
 
 TARGETS = ("none", "free", "label")
 
-_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
-"""Columns that pandas may add to a parquet file for the index of a table with left-out rows; they say nothing."""
-
 
 def schema() -> pa.Schema:
-    """Return the columns of a predictions file."""
+    """Return the columns of a table of predictions."""
     import pyarrow as pa
 
-    return pa.schema(
-        [
-            ("simulator", pa.string()),
-            ("seed", pa.int64()),
-            ("session_id", pa.string()),
-            ("attention", pa.list_(pa.float64())),
-            ("probabilities", pa.list_(pa.float64())),
-            ("answer", pa.int64()),
-            ("target", pa.string()),
-        ]
-    )
+    def columns(later: bool) -> list[tuple[str, pa.DataType]]:
+        return [(part.name, column_type(part)) for part in PARTS if part.later is later]
+
+    whose = [("simulator", pa.string()), ("seed", pa.int64()), ("session_id", pa.string())]
+    return pa.schema([*whose, *columns(False), ("target", pa.string()), *columns(True)])
 
 
-def checked(prediction: Prediction, k: int, where: str) -> Prediction:
-    """Return a prediction in float64, or refuse it.
+def first_columns() -> list[str]:
+    """Return the columns that every stored table of predictions has had from the first version on."""
+    return [*KEYS, *(part.name for part in PARTS if not part.later)]
+
+
+def table(keys: Mapping[str, Any], cells: Mapping[str, Ragged]) -> pa.Table:
+    """Return predictions as a table.
 
     Args:
-        prediction: What a simulator or a file said.
-        k: Number of slots of its session.
-        where: Simulator or file and row, for the message.
-
-    Returns:
-        The prediction; attention whose sum is 0 has become None (PROTOCOL section 6: it is missing).
-
-    Raises:
-        InputError: A wrong length, a negative or non-finite number, probabilities that do not sum to 1, an
-            answer that is no slot, an unknown target.
+        keys: Columns other than parts; one value stands for all rows.
+        cells: Part -> its cells; a part that is not named is blank.
     """
-    place = f"{where}, session '{prediction.session_id}'"
-    attention = _vector(prediction.attention, k, f"{place}: attention")
-    probabilities = _vector(prediction.probabilities, k, f"{place}: probabilities")
-    if attention is not None and attention.sum() == 0:
-        attention = None
-    if probabilities is not None and abs(float(probabilities.sum()) - 1) > SUM_TOLERANCE:
-        raise InputError(f"{place}: probabilities sum to {float(probabilities.sum()):.6g}; normalise them to 1.")
-    answer = prediction.answer
-    if answer is not None:
-        if isinstance(answer, bool) or int(answer) != answer or not 0 <= int(answer) < k:
-            raise InputError(f"{place}: answer {answer!r} is not a slot index 0..{k - 1}.")
-        answer = int(answer)
-    if prediction.target not in TARGETS:
-        raise InputError(f"{place}: target '{prediction.target}' is none of {', '.join(TARGETS)}.")
-    return Prediction(prediction.session_id, attention, probabilities, answer, prediction.target)
+    import pyarrow as pa
+
+    rows = len(next(iter(cells.values())))
+    columns = {}
+    for field in schema():
+        if field.name in cells:
+            part = next(part for part in PARTS if part.name == field.name)
+            columns[field.name] = to_column(part, cells[field.name])
+        elif field.name in keys:
+            given = keys[field.name]
+            single = isinstance(given, str | int)
+            columns[field.name] = pa.repeat(pa.scalar(given, field.type), rows) if single else given
+        else:
+            columns[field.name] = pa.nulls(rows, field.type)
+    return pa.table(columns, schema=schema())
 
 
-def _vector(values: object, k: int, where: str) -> Floats | None:
-    """Return ``values`` as K finite non-negative float64 numbers, or None if there are none."""
-    if values is None:
-        return None
-    try:
-        vector = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where} is not a list of numbers.") from error
-    if vector.shape != (k,):
-        raise InputError(f"{where} has shape {vector.shape}; the session has {k} slots.")
-    if not np.isfinite(vector).all():
-        raise InputError(f"{where} holds NaN or infinity.")
-    if (vector < 0).any():
-        raise InputError(f"{where} holds a negative number.")
-    return vector
+def of_rows(predictions: Iterable[Prediction], simulator: str, seed: int) -> pa.Table:
+    """Return predictions whose parts are numbers as a table; nothing is checked."""
+    rows = list(predictions)
+    cells = {part.name: ragged(_array(getattr(row, part.name)) for row in rows) for part in PARTS}
+    keys = {"session_id": [row.session_id for row in rows], "target": [row.target for row in rows]}
+    return table({"simulator": simulator, "seed": seed, **keys}, cells)
 
 
-def to_frame(predictions: Iterable[Prediction], simulator: str, seed: int) -> pd.DataFrame:
-    """Return predictions as a table with the columns of ``schema``; missing parts are None."""
-    import pandas as pd
-
-    rows = [
-        {
-            "simulator": simulator,
-            "seed": seed,
-            "session_id": p.session_id,
-            "attention": p.attention,
-            "probabilities": p.probabilities,
-            "answer": p.answer,
-            "target": p.target,
-        }
-        for p in predictions
-    ]
-    frame: pd.DataFrame = pd.DataFrame(rows, columns=schema().names)
-    frame["answer"] = frame["answer"].astype("Int64")
-    return frame
+def _array(value: Any) -> np.ndarray[Any, Any] | None:
+    return None if value is None else np.atleast_1d(np.asarray(value, dtype=np.float64))
 
 
-def write(frame: pd.DataFrame, path: Path, about: Mapping[str, str] | None = None) -> None:
-    """Write a predictions table as parquet.
+def cells_of(found: pa.Table) -> dict[str, Ragged]:
+    """Return part -> its cells, every part; one that the table has no column of is blank."""
+    import pyarrow as pa
+
+    blank = pa.nulls(len(found))
+    names = set(found.column_names)
+    return {part.name: from_column(part, found[part.name] if part.name in names else blank) for part in PARTS}
+
+
+def raw(found: pa.Table) -> RawPredictions:
+    """Return a table as predictions that are still to be checked."""
+    keys = {name: found[name].combine_chunks() for name in KEYS}
+    return RawPredictions(np.arange(1, len(found) + 1), keys, cells_of(found), np.zeros(len(found), dtype=bool), ())
+
+
+def rows_of(found: pa.Table) -> Iterator[Prediction]:
+    """Yield the predictions of a table, row by row."""
+    cells = cells_of(found)
+    targets = found["target"].to_pylist() if "target" in found.column_names else ["none"] * len(found)
+    for row, (session_id, target) in enumerate(zip(found["session_id"].to_pylist(), targets, strict=True)):
+        parts: dict[str, Any] = {part.name: cells[part.name].cell(row) for part in PARTS}
+        for part in PARTS:
+            if part.depth == 0 and parts[part.name] is not None:
+                parts[part.name] = int(parts[part.name][0])
+        yield Prediction(session_id, **parts, target=target)
+
+
+def by_session(found: pa.Table) -> dict[tuple[int, str], Prediction]:
+    """Return seed and session id -> prediction."""
+    return {(seed, p.session_id): p for seed, p in zip(found["seed"].to_pylist(), rows_of(found), strict=True)}
+
+
+def drawn(found: pa.Table) -> dict[str, dict[str, Floats]]:
+    """Return session id -> name of the results row -> what is drawn of its predictions, the mean over seeds."""
+    part = next(part for part in PARTS if part.drawn is not None)
+    assert part.drawn is not None
+    cells = cells_of(found)[part.name]
+    several: dict[tuple[str, str], list[Floats]] = defaultdict(list)
+    names = zip(*(found[name].to_pylist() for name in ("session_id", "simulator", "target")), strict=True)
+    for row, (session_id, simulator, target) in enumerate(names):
+        if cells.present[row]:
+            several[session_id, shown_name(simulator, target)].append(part.drawn(cells.row(row)))
+    means: dict[str, dict[str, Floats]] = defaultdict(dict)
+    for (session_id, name), each in several.items():
+        means[session_id][name] = np.stack(each).mean(axis=0)
+    return dict(means)
+
+
+def shown_name(simulator: str, target: str) -> str:
+    """Return the name of a results row; attention computed for the true click has a row of its own."""
+    return f"{simulator} [label]" if target == "label" else simulator
+
+
+def joined(tables: Iterable[pa.Table]) -> pa.Table:
+    """Return tables of predictions as one."""
+    import pyarrow as pa
+
+    return pa.concat_tables(tables).combine_chunks()
+
+
+def chosen(found: pa.Table, **keys: str | int) -> pa.Table:
+    """Return the rows whose columns have the values given, such as ``simulator="fixate", seed=1``."""
+    import pyarrow.compute as pc
+
+    for name, value in keys.items():
+        found = found.filter(pc.equal(found[name], value))
+    return found
+
+
+def renamed(found: pa.Table, **keys: Any) -> pa.Table:
+    """Return the table with other values in some columns of ``KEYS``, one per row or one for all."""
+    import pyarrow as pa
+
+    for name, value in keys.items():
+        field = found.schema.field(name)
+        single = isinstance(value, str | int)
+        column = pa.repeat(pa.scalar(value, field.type), len(found)) if single else pa.array(value, field.type)
+        found = found.set_column(found.schema.get_field_index(name), field, column)
+    return found
+
+
+def without(found: pa.Table, parts: Sequence[str], rows: np.ndarray[Any, Any]) -> pa.Table:
+    """Return the table with some parts blank in the rows flagged."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name in parts:
+        field = found.schema.field(name)
+        kept = pc.if_else(pa.array(rows), pa.scalar(None, field.type), found[name])
+        found = found.set_column(found.schema.get_field_index(name), field, kept)
+    return found
+
+
+def write(found: pa.Table, path: Path, about: Mapping[str, str] | None = None) -> None:
+    """Write a table of predictions as parquet.
 
     Args:
-        frame: Columns of ``schema``.
+        found: Columns of ``schema``; a part that came later and is blank throughout is left out.
         path: The file.
         about: What the file itself says of its data (key-value metadata): task, digest, the simulated-data notice.
     """
-    import pyarrow as pa
-
-    write_table(pa.Table.from_pandas(frame, schema=schema(), preserve_index=False), path, about)
+    write_table(stored_columns(found), path, about)
 
 
-def write_table(table: pa.Table, path: Path, about: Mapping[str, str] | None = None) -> None:
+def stored_columns(found: pa.Table) -> pa.Table:
+    """Return a table without the later parts that are blank throughout, as files without them have always been."""
+    later = [part.name for part in PARTS if part.later and part.name in found.column_names]
+    return found.drop_columns([name for name in later if found[name].null_count == len(found)])
+
+
+def write_table(found: pa.Table, path: Path, about: Mapping[str, str] | None = None) -> None:
     """Write an Arrow table as parquet with key-value metadata instead of pandas' own."""
     import pyarrow.parquet as pq
 
-    pq.write_table(table.replace_schema_metadata(dict(about or {})), path, compression="zstd")
-
-
-def read(path: Path, slots: Mapping[str, int]) -> pd.DataFrame:
-    """Read and check a predictions file (.parquet or .jsonl).
-
-    Args:
-        path: The file; ``session_id`` is required, ``simulator`` (default: the file's name) and ``seed``
-            (default 0) are optional, as is each of attention, probabilities, answer and target.
-        slots: session_id -> K of the sessions that may be predicted.
-
-    Returns:
-        A table with the columns of ``schema``.
-
-    Raises:
-        InputError: The file cannot be read, lacks a column, or a row is refused; the row is named.
-    """
-    import pandas as pd
-
-    if path.suffix not in (".parquet", ".jsonl"):
-        raise InputError(f"{path}: a predictions file ends in .parquet or .jsonl.")
-    if not path.is_file():
-        raise InputError(f"there is no predictions file {path}.")
-    records = _parquet_records(path) if path.suffix == ".parquet" else _jsonl_records(path)
-    if not records:
-        raise InputError(f"{path} holds no predictions.")
-    rows: dict[tuple[str, int], list[Prediction]] = {}
-    seen: set[tuple[str, int, str, str]] = set()
-    for number, record in records:
-        where = f"{path.name}, row {number}"
-        session_id, simulator, seed, prediction = _prediction(record, where, path.stem)
-        if session_id not in slots:
-            raise InputError(f"{where}: session '{session_id}' is not among the test sessions of this task and split.")
-        key = (simulator, seed, session_id, prediction.target)
-        if key in seen:
-            raise InputError(f"{where}: session '{session_id}' is predicted twice by '{simulator}' with seed {seed}.")
-        seen.add(key)
-        rows.setdefault((simulator, seed), []).append(checked(prediction, slots[session_id], where))
-    tables = [to_frame(found, simulator, seed) for (simulator, seed), found in rows.items()]
-    frame: pd.DataFrame = pd.concat(tables, ignore_index=True)
-    return frame
-
-
-def _prediction(record: Mapping[str, object], where: str, stem: str) -> tuple[str, str, int, Prediction]:
-    """Return the session, simulator, seed and (unchecked) prediction of one row."""
-    unknown = {name for name in record if not _PANDAS_INDEX.fullmatch(name)} - set(schema().names)
-    if unknown:
-        raise InputError(f"{where}: unknown column '{sorted(unknown)[0]}'. Known: {', '.join(schema().names)}.")
-    session_id, simulator, seed = record.get("session_id"), record.get("simulator"), record.get("seed")
-    if not isinstance(session_id, str) or not session_id:
-        raise InputError(f"{where}: session_id is missing or not text.")
-    if simulator is not None and not isinstance(simulator, str):
-        raise InputError(f"{where}: simulator is not text.")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise InputError(f"{where}: seed is not a whole number.")
-    answer, target = record.get("answer"), record.get("target")
-    if isinstance(answer, float):
-        # A column of whole numbers with a blank is a column of floats to most tools.
-        answer = None if math.isnan(answer) else int(answer) if answer.is_integer() else answer
-    if answer is not None and (isinstance(answer, bool) or not isinstance(answer, int)):
-        raise InputError(f"{where}: answer is not a whole number.")
-    prediction = Prediction(
-        session_id,
-        record.get("attention"),  # type: ignore[arg-type]  # checked() decides
-        record.get("probabilities"),  # type: ignore[arg-type]
-        answer,
-        "none" if target is None else str(target),
-    )
-    return session_id, simulator or stem, seed or 0, prediction
-
-
-def _parquet_records(path: Path) -> Sequence[tuple[int, dict[str, object]]]:
-    """Return the rows of a parquet file with their numbers, counted from 1."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is not a readable parquet file: {str(error).splitlines()[0]}.") from error
-    if "session_id" not in table.column_names:
-        raise InputError(f"{path} has no column 'session_id'. Columns: {', '.join(table.column_names)}.")
-    return list(enumerate(table.to_pylist(), start=1))
-
-
-def _jsonl_records(path: Path) -> Sequence[tuple[int, dict[str, object]]]:
-    """Return the objects of a JSON-lines file with their line numbers."""
-    records = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a readable text file: {error}.") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path.name}, row {number}: not JSON: {error}.") from error
-        if not isinstance(record, dict):
-            raise InputError(f"{path.name}, row {number}: not a JSON object.")
-        records.append((number, record))
-    return records
+    pq.write_table(found.replace_schema_metadata(dict(about or {})), path, compression="zstd")

@@ -16,6 +16,7 @@ from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from tasks.task import Task
 
@@ -214,14 +215,14 @@ def read(run: Path) -> Results:
         raise InputError(str(error).replace(".tests.", ".p_")) from error  # as the file has it
 
 
-def write(out: Path, results: Results, scores: pd.DataFrame, frame: pd.DataFrame, page: str) -> None:
+def write(out: Path, results: Results, scores: pd.DataFrame, said: pa.Table, page: str) -> None:
     """Write the files of a run; ``results.json`` comes last, so that it is there only if the others are.
 
     Args:
         out: The run's folder.
         results: Its results.
         scores: Its score table.
-        frame: Its predictions.
+        said: Its predictions.
         page: The text of ``table.md``.
     """
     import pyarrow as pa
@@ -232,7 +233,7 @@ def write(out: Path, results: Results, scores: pd.DataFrame, frame: pd.DataFrame
     about = {"task": results.task, "split": results.split, "digest": results.digest, "notice": results.notice}
     table = pa.Table.from_pandas(scores, preserve_index=False)
     make_folder(out)
-    replace_file(out / "predictions.parquet", lambda path: predictions.write(frame, path, about))
+    replace_file(out / "predictions.parquet", lambda path: predictions.write(said, path, about))
     replace_file(out / "scores.parquet", lambda path: predictions.write_table(table, path, about))
     replace_file(out / "table.md", lambda path: path.write_text(page, encoding="utf-8"))
     replace_file(out / "results.json", lambda path: path.write_text(to_json(results), encoding="utf-8"))
@@ -275,21 +276,15 @@ def attention_of(run: Path, session_id: str, simulators: Sequence[str] | None) -
     Raises:
         InputError: The run does not cover the session, or a simulator gave no attention for it.
     """
-    import numpy as np
-    import pandas as pd
+    from benchmark.scores import predictions, reading
 
-    from benchmark.scores.scoring import shown_name
-
-    frame = pd.read_parquet(run / "predictions.parquet")
-    frame = frame[frame["session_id"] == session_id]
-    if frame.empty:
+    try:
+        said = predictions.chosen(reading.stored(run / "predictions.parquet"), session_id=session_id)
+    except InputError as error:
+        raise InputError(f"{run / 'predictions.parquet'} is missing or damaged ({error}); run again.") from error
+    if not len(said):
         raise InputError(f"session '{session_id}' is not among the test sessions of {run}.")
-    frame = frame[frame["attention"].notna()]
-    found: dict[str, Floats] = {}
-    shown = [shown_name(s, t) for s, t in zip(frame["simulator"], frame["target"], strict=True)]
-    for name, rows in frame.assign(simulator=shown).groupby("simulator", sort=False):
-        values = np.stack([np.asarray(a, dtype=np.float64) / np.sum(a) for a in rows["attention"]])
-        found[str(name)] = values.mean(axis=0)
+    found = predictions.drawn(said).get(session_id, {})
     if simulators is None:
         # The paper's figure: the frozen model beside the tuned one; otherwise what there is.
         simulators = [name for name in ("backbone", "fixate") if name in found] or list(found)[:4]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from benchmark.metrics import all_metrics, evaluate_sessions
+import numpy as np
+
+from benchmark.metrics import all_metrics, measure
+from benchmark.parts.ragged import Ints
+from benchmark.scores import tested
+from benchmark.scores.predictions import cells_of, shown_name
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from tasks.task import Task
 
@@ -18,29 +23,20 @@ KEYS = ("simulator", "seed", "fold", "session_id", "user", "failed")
 
 def test_slots(task: Task, split: str) -> dict[str, int]:
     """Return session_id -> K of every test session of a split, fold by fold."""
-    found = {}
-    for _, test in task.split(split).folds:
-        for session in task.sessions_at(test):
-            found[session.session_id] = len(session.slots)
-    return found
+    found = tested.of_task(task, split)
+    return dict(zip(found.ids, found.slots.tolist(), strict=True))
 
 
-def shown_name(simulator: str, target: str) -> str:
-    """Return the name of a results row; attention computed for the true click has a row of its own."""
-    return f"{simulator} [label]" if target == "label" else simulator
-
-
-def score(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame:
+def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     """Score predictions (PROTOCOL section 5).
 
-    A part (attention, probabilities, answer) that a simulator gives for no session at all is not claimed: its
-    metrics are blank. A session without a part that the simulator claims counts with the worst value of each
-    metric of that part.
+    A part that a simulator gives for no session at all is not claimed: its metrics are blank. A session without a part
+    that the simulator claims counts with the worst value of each metric of that part.
 
     Args:
         task: The task the predictions are about.
         split: Name of the split.
-        frame: Predictions, columns of ``predictions.schema``, checked.
+        found: Predictions, columns of ``predictions.schema``, checked.
 
     Returns:
         A table with the columns ``KEYS`` and one column per metric. ``failed`` counts the claimed metrics that a
@@ -49,58 +45,62 @@ def score(task: Task, split: str, frame: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    sessions = [(fold, s) for fold, (_, test) in enumerate(task.split(split).folds) for s in task.sessions_at(test)]
-    named = frame.assign(simulator=[shown_name(s, t) for s, t in zip(frame["simulator"], frame["target"], strict=True)])
-    tables = []
-    for simulator, of_simulator in named.groupby("simulator", sort=False):
-        claims = {part: bool(of_simulator[part].notna().any()) for part in ("attention", "probabilities", "answer")}
-        for seed, rows in of_simulator.groupby("seed", sort=False):
-            by_session = {row.session_id: row for row in rows.itertuples(index=False)}
-            found = [by_session.get(session.session_id) for _, session in sessions]
-            parts = {
-                part: [_value(row, part) for row in found] if claimed else None for part, claimed in claims.items()
-            }
-            values = evaluate_sessions(
-                [s.gaze_ms for _, s in sessions],
-                [s.click for _, s in sessions],
-                parts["attention"],
-                parts["probabilities"],
-                parts["answer"],
-                session_ids=[s.session_id for _, s in sessions],
-            ).reset_index(drop=True)
-            failed = _fill_worst(values, claims)
-            keys = pd.DataFrame(
-                {
-                    "simulator": simulator,
-                    "seed": seed,
-                    "fold": [fold for fold, _ in sessions],
-                    "session_id": [s.session_id for _, s in sessions],
-                    "user": [s.user for _, s in sessions],
-                    "failed": failed,
-                }
-            )
-            tables.append(pd.concat([keys, values], axis=1))
-    table: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    sessions = tested.of_task(task, split)
+    count = len(sessions.sessions)
+    cells = cells_of(found)
+    names, of_row = _shown_names(found)
+    seeds = found["seed"].to_numpy()
+    group, first = _in_order(np.stack([of_row, seeds], axis=1))
+    order = np.argsort(of_row[first], kind="stable")  # simulator by simulator, each with its seeds as they come
+    first, group = first[order], np.argsort(order)[group]
+    places = sessions.places(found["session_id"].combine_chunks())
+    rows = np.full(len(first) * count, -1, dtype=np.int64)
+    known = np.flatnonzero(places >= 0)
+    rows[group[known] * count + places[known]] = known
+    session, simulator = np.tile(np.arange(count), len(first)), np.repeat(of_row[first], count)
+
+    metrics = all_metrics()
+    values = measure(metrics, sessions.dwell, sessions.click, cells, session, rows)
+    claimed = {name: np.bincount(of_row[c.present], minlength=len(names)) > 0 for name, c in cells.items()}
+    failed = np.zeros(len(rows), dtype=np.int64)
+    for metric, measured in zip(metrics, values, strict=True):
+        asked = np.logical_or.reduce([claimed[need] for need in metric.needs])
+        blank = asked[simulator] & np.isnan(measured)
+        measured[blank] = metric.worst
+        failed += blank
+    columns = {
+        "simulator": pd.array(names, dtype="str").take(simulator),
+        "seed": np.repeat(seeds[first], count),
+        "fold": sessions.folds[session],
+        "session_id": pd.array(sessions.ids, dtype="str").take(session),
+        "user": pd.array([s.user for s in sessions.sessions], dtype="str").take(session),
+        "failed": failed,
+    }
+    table: pd.DataFrame = pd.DataFrame(
+        {**columns, **{m.name: measured for m, measured in zip(metrics, values, strict=True)}}, copy=False
+    )
     return table
 
 
-def _value(row: object, part: str) -> Any:
-    """Return a part of a prediction row, None where it is missing."""
-    value = getattr(row, part, None)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    import pandas as pd
+def _shown_names(found: pa.Table) -> tuple[list[str], Ints]:
+    """Return the names of results rows, in the order in which they come, and which of them each prediction is of."""
+    simulators, targets = (found[name].combine_chunks().dictionary_encode() for name in ("simulator", "target"))
+    pairs = np.stack([column.indices.to_numpy().astype(np.int64) for column in (simulators, targets)], axis=1)
+    which, first = _in_order(pairs)
+    shown = [shown_name(simulators[int(row)].as_py(), targets[int(row)].as_py()) for row in first]
+    names = list(dict.fromkeys(shown))
+    return names, np.array([names.index(name) for name in shown], dtype=np.int64)[which]
 
-    return None if value is pd.NA else value
 
+def _in_order(rows: Ints) -> tuple[Ints, Ints]:
+    """Number rows by their values in the order in which these come, from 0.
 
-def _fill_worst(values: pd.DataFrame, claims: dict[str, bool]) -> list[int]:
-    """Put the worst value where a claimed metric is blank; return how many were blank per session."""
-    parts = {part for part, claimed in claims.items() if claimed}
-    failed = [0] * len(values)
-    for metric in all_metrics():
-        if metric.claimed(parts):
-            blank = values[metric.name].isna()
-            values.loc[blank, metric.name] = metric.worst
-            failed = [n + int(b) for n, b in zip(failed, blank, strict=True)]
-    return failed
+    Args:
+        rows: Shape (rows, columns).
+
+    Returns:
+        The number of each row, and the first row of each number.
+    """
+    _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return np.argsort(order)[which.ravel()], first[order]

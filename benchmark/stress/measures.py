@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.simulator import Floats
+from benchmark.parts.answer import choice, largest
+from benchmark.simulator import Floats, Prediction
 from benchmark.statistics import bootstrap_interval, paired_comparison
 from tasks.altered.types import NOWHERE, Altered
 
@@ -35,38 +36,13 @@ OFFERED = "top_offered"
 """Column: chance that the largest attention is on the slot whose label was offered."""
 
 
-def choice(answer: Any, probabilities: Any) -> Floats | None:
-    """Return the chance that each slot is the answer, shape (K,): the answer itself, else the largest probability.
-
-    Args:
-        answer: Slot, or None.
-        probabilities: Shape (K,), or None; without it the result is as long as the answer needs.
-    """
-    import pandas as pd
-
-    if answer is not None and not pd.isna(answer):
-        length = int(answer) + 1 if probabilities is None else len(probabilities)
-        found: Floats = np.zeros(length)
-        found[int(answer)] = 1.0
-        return found
-    return largest(probabilities)
-
-
-def largest(values: Any) -> Floats | None:
-    """Return 1 on the largest of some numbers, shared out evenly where several are; None where there are none."""
-    if values is None:
-        return None
-    array = np.asarray(values, dtype=np.float64)
-    top = array == array.max()
-    found: Floats = top / top.sum()
-    return found
-
-
-def following(own: Any, other: Any, altered: Altered, labels: tuple[Sequence[str], Sequence[str]]) -> dict[str, float]:
+def following(
+    own: Prediction, other: Prediction, altered: Altered, labels: tuple[Sequence[str], Sequence[str]]
+) -> dict[str, float]:
     """Return what a prediction goes with once items, places and labels have been taken apart, for one session.
 
     Args:
-        own: Prediction on the unaltered stimulus, with attributes attention, probabilities and answer.
+        own: Prediction on the unaltered stimulus.
         other: Prediction on the altered one.
         altered: What was altered.
         labels: By what the simulator names each slot, before and after.
@@ -81,7 +57,7 @@ def following(own: Any, other: Any, altered: Altered, labels: tuple[Sequence[str
     bears = {label: slot for slot, label in enumerate(labels[0])}
     label = np.array([bears.get(name, NOWHERE) for name in labels[1]])
     same = (item == place) & (item == label)
-    before, after = (_of_length(choice(row.answer, row.probabilities), k) for row in (own, other))
+    before, after = (choice(row.answer, row.probabilities, k) for row in (own, other))
     if before is not None and after is not None and not before[item[same]].any():
         found[ITEM] = _share(before, after, item)
         found[PLACE] = _share(before, after, place)
@@ -90,7 +66,7 @@ def following(own: Any, other: Any, altered: Altered, labels: tuple[Sequence[str
         gone = [1.0 - sum({int(w): before[w] for w in ways[:, j] if w != NOWHERE}.values()) for j in range(k)]
         found[NEITHER] = float(after @ np.array(gone))
         found[CHANCE] = 1.0 / k
-    first, second = (_of_length(_attention(row), k) for row in (own, other))
+    first, second = own.attention, other.attention
     if first is None or second is None:
         return found
     top = largest(first), largest(second)
@@ -108,14 +84,6 @@ def offered(attention: Any, slot: int) -> float:
     """Return the chance that the largest attention is on ``slot``; NaN without attention."""
     top = largest(attention)
     return math.nan if top is None else float(top[slot])
-
-
-def _attention(row: Any) -> Floats | None:
-    return None if row.attention is None else np.asarray(row.attention, dtype=np.float64)
-
-
-def _of_length(values: Floats | None, k: int) -> Floats | None:
-    return None if values is None else np.pad(values, (0, k - len(values)))
 
 
 def _share(before: Floats, after: Floats, comes_from: np.ndarray[Any, Any]) -> float:

@@ -11,7 +11,9 @@ import pandas as pd
 from benchmark.metrics import get
 from benchmark.metrics.families import main_metrics
 from benchmark.output.numbers import p_text
-from benchmark.scores import scoring
+from benchmark.parts import part_names
+from benchmark.parts.ragged import apart as differences
+from benchmark.scores import predictions, scoring
 from benchmark.stress import conditions as c
 from benchmark.stress import measures as m
 from benchmark.stress.measures import Estimate, estimate
@@ -20,6 +22,8 @@ from tasks.altered.types import Altered
 from tasks.types import Session
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tasks.task import Task
 
 OWN = "own"
@@ -37,7 +41,7 @@ def not_applicable(test: str, simulator: str, why: str) -> StressRow:
     return StressRow(test, simulator, NOT_APPLICABLE, None, None, None, None, 0, why)
 
 
-def scored(task: Task, split: str, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def scored(task: Task, split: str, frames: Mapping[str, pa.Table]) -> pd.DataFrame:
     """Return the metrics of predictions under several conditions, one row per condition, seed and session.
 
     Args:
@@ -45,9 +49,8 @@ def scored(task: Task, split: str, frames: Mapping[str, pd.DataFrame]) -> pd.Dat
         split: Its split.
         frames: Condition -> predictions; attention for an offered label counts as attention.
     """
-    joined = [frame.assign(simulator=name, target="none") for name, frame in frames.items()]
-    found: pd.DataFrame = scoring.score(task, split, pd.concat(joined, ignore_index=True))
-    return found
+    named = [predictions.renamed(found, simulator=name, target="none") for name, found in frames.items()]
+    return scoring.score(task, split, predictions.joined(named))
 
 
 def side_by_side(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -68,8 +71,8 @@ def side_by_side(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def followed(
-    own: pd.DataFrame,
-    other: pd.DataFrame,
+    own: pa.Table,
+    other: pa.Table,
     altered: Mapping[str, Altered],
     users: Mapping[str, str],
     labels: Labels,
@@ -83,11 +86,10 @@ def followed(
         users: Session id -> user.
         labels: Labels before and after.
     """
-    before = {(row.seed, row.session_id): row for row in own.itertuples(index=False)}
+    before = predictions.by_session(own)
     found = []
-    for row in other.itertuples(index=False):
-        session, seed = str(row.session_id), int(str(row.seed))
-        values = m.following(before[row.seed, row.session_id], row, altered[session], labels(seed, session))
+    for (seed, session), row in predictions.by_session(other).items():
+        values = m.following(before[seed, session], row, altered[session], labels(seed, session))
         found.append({"seed": seed, "session_id": session, "user": users[session], **values})
     table: pd.DataFrame = pd.DataFrame(found)
     return table
@@ -246,9 +248,7 @@ def _said(told: _Told) -> str:
     return " and ".join([", ".join(each[:-1]), each[-1]] if len(each) > 1 else each)
 
 
-def on_offered(
-    frames: Mapping[str, pd.DataFrame], sessions: Sequence[Session], wrong: Mapping[str, int]
-) -> pd.DataFrame:
+def on_offered(frames: Mapping[str, pa.Table], sessions: Sequence[Session], wrong: Mapping[str, int]) -> pd.DataFrame:
     """Return how often the largest attention is on the slot whose label was offered.
 
     Args:
@@ -262,13 +262,14 @@ def on_offered(
     about = {s.session_id: s for s in sessions}
     found = []
     for condition in (c.TRUE_LABEL, c.WRONG_LABEL):
-        for row in frames[condition].itertuples(index=False) if condition in frames else ():
-            session = about[str(row.session_id)]
+        rows = predictions.by_session(frames[condition]) if condition in frames else {}
+        for (seed, session_id), row in rows.items():
+            session = about[session_id]
             slot = session.click if condition == c.TRUE_LABEL else wrong[session.session_id]
             found.append(
                 {
                     "condition": condition,
-                    "seed": row.seed,
+                    "seed": seed,
                     "session_id": session.session_id,
                     "user": session.user,
                     m.OFFERED: m.offered(row.attention, slot),
@@ -433,22 +434,13 @@ def _transfers_on_all(found: Mapping[str, Estimate], other: str) -> str:
     return f"Beside {other}: {'; '.join(parts)}."
 
 
-def same_predictions(own: pd.DataFrame, other: pd.DataFrame) -> bool:
+def same_predictions(own: pa.Table, other: pa.Table) -> bool:
     """Return whether two tables hold the same predictions, session by session, to the last digit."""
-    key = ["seed", "session_id"]
-    for a, b in zip(
-        own.sort_values(key).itertuples(index=False), other.sort_values(key).itertuples(index=False), strict=True
-    ):
-        if (a.seed, a.session_id) != (b.seed, b.session_id):
-            return False
-        answers = [None if pd.isna(x.answer) else int(x.answer) for x in (a, b)]
-        if answers[0] != answers[1]:
-            return False
-        for part in ("attention", "probabilities"):
-            x, y = getattr(a, part), getattr(b, part)
-            if (x is None) != (y is None) or (x is not None and list(x) != list(y)):
-                return False
-    return True
+    a, b = (found.sort_by([("seed", "ascending"), ("session_id", "ascending")]) for found in (own, other))
+    if not all(a[key].equals(b[key]) for key in ("seed", "session_id")):
+        return False
+    first, second = predictions.cells_of(a), predictions.cells_of(b)
+    return all(not differences(first[name], second[name]).any() for name in part_names())
 
 
 def _row(test: str, name: str, measure: str, found: Estimate, reading: str) -> StressRow:

@@ -12,13 +12,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from benchmark.engines.resources import threads
 from benchmark.files.replacing import replace_file
-from benchmark.scores import predictions
+from benchmark.parts import PARTS
+from benchmark.parts.ragged import apart
+from benchmark.scores import predictions, reading
+from benchmark.scores.checking import simulated
 from benchmark.simulator import AttendsToLabel, Prediction, Simulator
 from benchmark.stress.conditions import SEED, TRUE_LABEL, VERSION, WRONG_LABEL, shown, wrong_label
 from benchmark.stress.sources import Source, as_left
@@ -29,7 +30,7 @@ from tasks.storage import write_errors
 from tasks.types import Session, Stimulus
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
     from tasks.task import Task
 
@@ -38,20 +39,15 @@ TOLERANCE = 1e-9
 """Predictions on unaltered stimuli may differ by this much from the stored ones; on one machine they are equal."""
 
 
-def read_part(path: Path, report: Callable[[str], None]) -> pd.DataFrame | None:
+def read_part(path: Path, report: Callable[[str], None]) -> pa.Table | None:
     """Return the predictions in a file, None if it is not there, or is damaged, which is reported."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     if not path.is_file():
         return None
     try:
-        frame: pd.DataFrame = pq.read_table(path, schema=predictions.schema()).to_pandas()
-    except (pa.ArrowException, OSError) as error:
-        report(f"{path} is damaged ({str(error).splitlines()[0]}) and is made again.")
+        return reading.stored(path)
+    except InputError as error:
+        report(f"{path} is damaged ({error}) and is made again.")
         return None
-    frame["answer"] = frame["answer"].astype("Int64")
-    return frame
 
 
 @dataclass(slots=True)
@@ -103,17 +99,17 @@ class Bench:
         name = hashlib.sha256(json.dumps(made_from).encode("ascii")).hexdigest()[:24]
         return self.folder / "parts" / f"{name}.parquet"
 
-    def read(self, source: Source, condition: str) -> pd.DataFrame | None:
+    def read(self, source: Source, condition: str) -> pa.Table | None:
         """Return the predictions of a part, None if it is not there, or is damaged and will be made again."""
         return read_part(self.part(source, condition), self.report)
 
-    def keep(self, source: Source, condition: str, frame: pd.DataFrame) -> None:
+    def keep(self, source: Source, condition: str, made: pa.Table) -> None:
         """Write a part in one step."""
         path = self.part(source, condition)
         with write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         about = {"condition": condition, "trial": source.identity, "digest": self.digest, "seed": str(self.seed)}
-        replace_file(path, lambda partial: predictions.write(frame, partial, {**about, "notice": self.task.notice}))
+        replace_file(path, lambda partial: predictions.write(made, partial, {**about, "notice": self.task.notice}))
 
 
 def predict(bench: Bench, trials: Mapping[str, Sequence[Source]], wanted: Mapping[str, Sequence[str]]) -> None:
@@ -136,13 +132,13 @@ def predict(bench: Bench, trials: Mapping[str, Sequence[Source]], wanted: Mappin
     for number, (source, condition) in enumerate(steps, start=1):
         where = f"{source.simulator}, seed {source.seed}, fold {source.fold}"
         bench.report(f"{number} of {len(steps)}: {where}: {condition}")
-        frame = _part(bench, source, condition)
+        made = _part(bench, source, condition)
         if condition == UNALTERED:
-            require_same(source, frame)
-        bench.keep(source, condition, frame)
+            require_same(source, made)
+        bench.keep(source, condition, made)
 
 
-def _part(bench: Bench, source: Source, condition: str) -> pd.DataFrame:
+def _part(bench: Bench, source: Source, condition: str) -> pa.Table:
     """Return the predictions of a trial's test sessions under a condition, from a simulator of its own."""
     train, test = bench.fold(source.fold)
     with (
@@ -157,11 +153,7 @@ def _part(bench: Bench, source: Source, condition: str) -> pd.DataFrame:
             rows = simulator.simulate(list(stimuli(bench, test, condition)))
     if [row.session_id for row in rows] != [s.session_id for s in test]:
         raise InputError(f"{source.where} returned predictions for other sessions than it was shown ({condition}).")
-    checked = [
-        predictions.checked(row, len(s.slots), f"{source.simulator}, {condition}")
-        for row, s in zip(rows, test, strict=True)
-    ]
-    return predictions.to_frame(checked, source.simulator, source.seed)
+    return simulated(rows, test, source.simulator, source.seed, f"{source.simulator}, {condition}")
 
 
 def stimuli(bench: Bench, test: Sequence[Session], condition: str) -> tuple[Stimulus, ...]:
@@ -177,52 +169,36 @@ def _attended(bench: Bench, simulator: Simulator, test: Sequence[Session], condi
     return simulator.attend_to_label(test)
 
 
-def stored_predictions(source: Source) -> pd.DataFrame:
+def stored_predictions(source: Source) -> pa.Table:
     """Return what a trial predicted; attention for the true click is left out.
 
     Raises:
         InputError: The file is missing or damaged.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow.compute as pc
 
     try:
-        table = pq.read_table(source.folder / "predictions.parquet")
-        stored: pd.DataFrame = table.cast(predictions.schema()).to_pandas()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"the predictions of {source.where} are damaged ({reason}); run again.") from error
-    own: pd.DataFrame = stored[stored["target"] != "label"].reset_index(drop=True)
-    return own
+        stored = reading.stored(source.folder / "predictions.parquet")
+    except InputError as error:
+        raise InputError(f"the predictions of {source.where} are damaged ({error}); run again.") from error
+    return stored.filter(pc.not_equal(stored["target"], "label"))
 
 
-def require_same(source: Source, frame: pd.DataFrame) -> None:
+def require_same(source: Source, made: pa.Table) -> None:
     """Refuse a simulator that does not predict again what its trial predicted.
 
     Raises:
-        InputError: An answer differs, or a number by more than ``TOLERANCE``.
+        InputError: A number differs by more than ``TOLERANCE``.
     """
-    import pandas as pd
-
     stored = stored_predictions(source)
-    if stored["session_id"].tolist() != frame["session_id"].tolist():
+    if stored["session_id"].to_pylist() != made["session_id"].to_pylist():
         raise InputError(f"the trial of {source.where} predicted other sessions than the data given has; run again.")
-    worst = 0.0
-    for part in ("attention", "probabilities"):
-        for a, b in zip(stored[part], frame[part], strict=True):
-            worst = max(worst, _apart(a, b))
-    answers = [[None if pd.isna(v) else int(v) for v in table["answer"]] for table in (stored, frame)]
-    if answers[0] != answers[1] or worst > TOLERANCE:
-        how = "other answers" if answers[0] != answers[1] else f"numbers up to {worst:.2g} apart"
-        raise InputError(
-            f"{source.where} does not predict again what its trial predicted ({how}); run it again with this version "
-            "on this machine, or leave it out with --simulators."
-        )
-
-
-def _apart(a: Any, b: Any) -> float:
-    """Return the largest difference of two parts of a prediction, infinite where one of them is missing."""
-    if a is None or b is None:
-        return 0.0 if a is None and b is None else np.inf
-    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    return float(np.abs(x - y).max(initial=0.0)) if x.shape == y.shape else np.inf
+    before, now = predictions.cells_of(stored), predictions.cells_of(made)
+    for part in PARTS:
+        worst = float(apart(before[part.name], now[part.name]).max(initial=0.0))
+        if worst > TOLERANCE:
+            how = f"{part.verb} up to {worst:.2g} apart" if part.depth else f"other {part.title}"
+            raise InputError(
+                f"{source.where} does not predict again what its trial predicted ({how}); run it again with this "
+                "version on this machine, or leave it out with --simulators."
+            )

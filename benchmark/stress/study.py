@@ -28,6 +28,8 @@ from tasks.storage import write_errors
 from tasks.types import Session
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tasks.task import Task
 
 BESIDE = ("shared-prompt", "backbone", "position-prior")
@@ -53,7 +55,7 @@ class Study:
     bench: Bench
     trials: Mapping[str, Sequence[Source]]
     sessions: list[Session]
-    _frames: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
+    _frames: dict[tuple[str, str], pa.Table] = field(default_factory=dict)
 
     @classmethod
     def of(cls, run: Path, bench: Bench, simulators: Sequence[str] | None = None) -> Study:
@@ -156,12 +158,12 @@ class Study:
                 return f"It cannot be done on {self.found.task}: {error}"
         return ""
 
-    def _frame(self, name: str, condition: str) -> pd.DataFrame:
+    def _frame(self, name: str, condition: str) -> pa.Table:
         """Return a simulator's predictions under a condition, all seeds and folds."""
         key = (name, condition)
         if key not in self._frames:
             parts = [self.bench.read(source, condition) for source in self.trials[name]]
-            self._frames[key] = pd.concat([part for part in parts if part is not None], ignore_index=True)
+            self._frames[key] = predictions.joined(part for part in parts if part is not None)
         return self._frames[key]
 
     def _rows(self, test: str, name: str) -> list[StressRow]:
@@ -185,7 +187,7 @@ class Study:
         there = rows.on_offered(frames, self.sessions, wrong)
         return rows.label_leak(name, self._scored(frames), there)
 
-    def _scored(self, frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    def _scored(self, frames: Mapping[str, pa.Table]) -> pd.DataFrame:
         return rows.scored(self.bench.task, self.bench.split, frames)
 
     def _altered(self, condition: str) -> dict[str, Altered]:
@@ -253,7 +255,7 @@ class Study:
                 "seed": str(self.bench.seed),
                 "trials": json.dumps(identities),
             }
-            write_predictions(self.bench.folder / condition, pd.concat(frames, ignore_index=True), about)
+            write_predictions(self.bench.folder / condition, predictions.joined(frames), about)
 
 
 def slot_labels(sessions: Sequence[Session], altered: Mapping[str, Altered]) -> rows.Labels:
@@ -268,8 +270,8 @@ def slot_labels(sessions: Sequence[Session], altered: Mapping[str, Altered]) -> 
     return lambda seed, session_id: found[session_id]
 
 
-def write_predictions(folder: Path, frame: pd.DataFrame, about: Mapping[str, str]) -> None:
+def write_predictions(folder: Path, made: pa.Table, about: Mapping[str, str]) -> None:
     """Write ``predictions.parquet`` into a folder, which is made if it is not there."""
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / "predictions.parquet", lambda path: predictions.write(frame, path, about))
+    replace_file(folder / "predictions.parquet", lambda path: predictions.write(made, path, about))

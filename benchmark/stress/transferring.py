@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -22,7 +21,8 @@ from benchmark.files.replacing import replace_file
 from benchmark.metrics import names as metric_names
 from benchmark.naming import TRANSFER, joined, transfer_test
 from benchmark.scores import predictions, scoring
-from benchmark.simulator import Prediction, Restorable, Simulator
+from benchmark.scores.checking import simulated
+from benchmark.simulator import Restorable, Simulator
 from benchmark.stress import rows
 from benchmark.stress.conditions import VERSION
 from benchmark.stress.records import StressRow
@@ -86,7 +86,7 @@ def transferred(
         for against in (x for x in BESIDE if x in bench.catalogue.names()):
             jobs += _beside(bench, against, name, first)
         made = [_frame(bench, job, other) for job in jobs]
-        scores = scoring.score(task, split, pd.concat(made, ignore_index=True).assign(target="none"))
+        scores = scoring.score(task, split, predictions.renamed(predictions.joined(made), target="none"))
         beside = [x for x in dict.fromkeys(job.name for job in jobs) if x != name]
         said = rows.transfer(test, name, scores, metric_names(), beside, bench.task.name)
         found += [replace(row, notice=task.notice) for row in said]
@@ -118,7 +118,7 @@ def _first(several: Sequence[Source]) -> list[Source]:
 
 def _write(bench: Bench, every: Mapping[str, Sequence[Source]], other: _Other) -> None:
     """Write one predictions file of all simulators whose trials have all been taken to the other task."""
-    frames: list[pd.DataFrame] = []
+    frames: list[pa.Table] = []
     identities = {}
     for name, several in every.items():
         first = _first(several)
@@ -140,7 +140,7 @@ def _write(bench: Bench, every: Mapping[str, Sequence[Source]], other: _Other) -
     }
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    whole = pd.concat(frames, ignore_index=True)
+    whole = predictions.joined(frames)
     replace_file(folder / "predictions.parquet", lambda path: predictions.write(whole, path, about))
 
 
@@ -155,7 +155,7 @@ def _beside(bench: Bench, against: str, name: str, first: Sequence[Source]) -> l
     return [_Job(against, source, settings) for source in (first if entry.stochastic else first[:1])]
 
 
-def _frame(bench: Bench, job: _Job, other: _Other) -> pd.DataFrame:
+def _frame(bench: Bench, job: _Job, other: _Other) -> pa.Table:
     """Return a job's predictions, made now unless they are there."""
     kept = read_part(_part(bench, job, other), bench.report)
     if kept is not None:
@@ -166,25 +166,22 @@ def _frame(bench: Bench, job: _Job, other: _Other) -> pd.DataFrame:
     with threads(job.source.threads):
         if job.settings is None:
             with as_left(job.source, bench.catalogue, train, report=bench.report) as simulator:
-                found = _simulated(simulator, other.sessions)
+                made = _simulated(simulator, job, other)
         else:
             simulator = bench.catalogue.build(job.name, job.settings)
             simulator.fit(train, job.source.seed)
-            found = _simulated(simulator, other.sessions)
-    frame = predictions.to_frame(found, job.name, job.source.seed)
+            made = _simulated(simulator, job, other)
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     about = {"notice": joined([other.task.notice, job.source.notice])}
-    replace_file(path, lambda partial: predictions.write(frame, partial, about))
-    return frame
+    replace_file(path, lambda partial: predictions.write(made, partial, about))
+    return made
 
 
-def _simulated(simulator: Simulator, sessions: Sequence[Session]) -> list[Prediction]:
-    shown = [s.stimulus() for s in sessions]
-    return [
-        predictions.checked(row, len(s.slots), f"transfer, {type(simulator).__name__}")
-        for row, s in zip(simulator.simulate(shown), sessions, strict=True)
-    ]
+def _simulated(simulator: Simulator, job: _Job, other: _Other) -> pa.Table:
+    rows = simulator.simulate([s.stimulus() for s in other.sessions])
+    where = f"transfer, {type(simulator).__name__}"
+    return simulated(rows, other.sessions, job.name, job.source.seed, where)
 
 
 def _part(bench: Bench, job: _Job, other: _Other) -> Path:

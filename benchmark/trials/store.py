@@ -17,14 +17,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from benchmark.files.replacing import replace_file
-from benchmark.scores import predictions
+from benchmark.scores import predictions, reading
 from benchmark.trials.records import TrialFile, read_trial
 from benchmark.trials.trial import Trial
 from tasks.errors import InputError
 from tasks.storage import staged, write_errors
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
     from benchmark.engines.interface import Failure, Files, Outcome
 
@@ -109,7 +109,7 @@ class TrialStore:
         """
         working = self.working(trial)
         with staged(self.folder(trial), replace=True) as folder, write_errors(folder):
-            predictions.write(outcome.frame, folder / "predictions.parquet")
+            predictions.write(outcome.predictions, folder / "predictions.parquet")
             if artifacts:
                 write_files(folder / "artifacts", artifacts)
             elif artifacts is None and (working / "artifacts").is_dir() and any((working / "artifacts").iterdir()):
@@ -130,25 +130,19 @@ class TrialStore:
         """Remove what attempts at a trial have left, checkpoints included; a finished trial stays."""
         shutil.rmtree(self.working(trial), ignore_errors=True)
 
-    def get(self, trial: Trial) -> pd.DataFrame:
+    def get(self, trial: Trial) -> pa.Table:
         """Return the predictions of a finished trial.
 
         Raises:
             InputError: The stored file is damaged.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        path = self.folder(trial) / "predictions.parquet"
         try:
-            frame: pd.DataFrame = pq.read_table(path, schema=predictions.schema()).to_pandas()
-        except (pa.ArrowException, OSError) as error:
+            return reading.stored(self.folder(trial) / "predictions.parquet")
+        except InputError as error:
             raise InputError(
-                f"the stored trial {self.folder(trial)} is damaged ({str(error).splitlines()[0]}); "
+                f"the stored trial {self.folder(trial)} is damaged ({error}); "
                 f"remove it ('runs rm {trial.identity()} --in {self.root.parent}') and run again."
             ) from error
-        frame["answer"] = frame["answer"].astype("Int64")
-        return frame
 
     def seconds(self, trial: Trial) -> float | None:
         """Return how long a finished trial took, None where that is not known."""

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from benchmark.audit import Finding, Setting, audit, from_values
-from submissions.at_hand import AtHand
+from benchmark.files.printable import shown
+from benchmark.scores.tested import Tested
 from submissions.format import METADATA_FILE, Submission
-from submissions.problems import Findings, shown
+from submissions.problems import Findings
 from tasks.errors import InputError
 
 MOST = 200
@@ -23,12 +24,12 @@ _OF_COUNTS = ("grim", "grimmer", "one-run")
 """Checks that rest on the number of test sessions and seeds."""
 
 
-def check(submission: Submission, at_hand: Mapping[tuple[str, str], AtHand], found: Findings) -> None:
+def check(submission: Submission, tested: Mapping[tuple[str, str], Tested], found: Findings) -> None:
     """Audit the reported numbers: what is impossible is an error, what is unlikely or worse than chance a warning.
 
     Args:
         submission: Its ``reported`` numbers, taken together by task, split and source.
-        at_hand: (task, split) -> its test sessions, where the data are at hand: then the LogLoss of chance is known
+        tested: (task, split) -> its test sessions, where they are known: then the LogLoss of chance is known
             and, unless they are a sample, n, so that granularity can be checked.
         found: Takes the findings.
     """
@@ -36,7 +37,7 @@ def check(submission: Submission, at_hand: Mapping[tuple[str, str], AtHand], fou
     for number in submission.reported:
         groups[number.task, number.split, number.source].append((number.metric, number.value))
     for (task, split, _), values in groups.items():
-        setting = _setting(submission, at_hand.get((task, split)))
+        setting = _setting(submission, tested.get((task, split)))
         try:
             findings = audit(from_values(values[:MOST], task=shown(task), setting=setting))
         except InputError as error:
@@ -67,15 +68,15 @@ def _words(finding: Finding, setting: Setting) -> tuple[str, str]:
     return f"reported {shown(finding.metric)}: {what} [{shown(finding.arithmetic, 300)}]", mend
 
 
-def _setting(submission: Submission, at_hand: AtHand | None) -> Setting:
+def _setting(submission: Submission, tested: Tested | None) -> Setting:
     """Return what is known of how the numbers came about; averages and ties are theirs, and not known.
 
     They are taken to be of the sessions at hand and of as many seeds as were submitted, which is why a granularity
     that does not fit is a warning. A sample's sessions are nobody else's: there the granularity is not known at all.
     """
-    if at_hand is None or not len(at_hand.slots):
+    if tested is None or not len(tested.slots):
         return Setting()
-    uniform = float(np.log(at_hand.slots).mean())
-    if at_hand.notice:
+    uniform = float(np.log(tested.slots).mean())
+    if tested.notice:
         return Setting(uniform_logloss=uniform)
-    return Setting(n_sessions=len(at_hand.ids), n_seeds=len(submission.seeds) or None, uniform_logloss=uniform)
+    return Setting(n_sessions=len(tested.ids), n_seeds=len(submission.seeds) or None, uniform_logloss=uniform)

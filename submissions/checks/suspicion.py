@@ -10,9 +10,13 @@ import hashlib
 
 import numpy as np
 
-from submissions.at_hand import AtHand
+from benchmark.parts import PARTS
+from benchmark.parts.part import SUM_TOLERANCE, Part
+from benchmark.parts.ragged import Bools, Floats, Ints, Ragged
+from benchmark.scores.checking import Checked
+from benchmark.scores.raw import RawPredictions
+from benchmark.scores.tested import Tested
 from submissions.problems import Findings
-from submissions.rows import Bools, Floats, Ints, Ragged, Rows
 
 MOST_DRAWS = 100
 """Multiples of 1/n up to this n look counted or rounded."""
@@ -26,45 +30,74 @@ ORDER_SHARE = 0.5
 FEW = 5
 """Fewer rows than this say nothing of a pattern."""
 
-_NAMED = {"attention": "attention is", "probabilities": "probabilities are"}
-_LARGEST = {"attention": "the largest attention", "probabilities": "the largest probability"}
-
 LEAK_MEND = (
     "A simulator must not see the recording it is scored on. If it is an oracle, say so (kind oracle, inputs gaze-test "
     "or cursor-test); otherwise find the leak."
 )
 
 
-def check_pattern(rows: Rows, part: str, good: Bools, name: str, found: Findings) -> None:
-    """Note ties at the top, predictions that never change, and suspicious granularity.
+def check(
+    raw: RawPredictions, checked: Checked, tested: Tested | None, name: str, found: Findings, *, oracle: bool
+) -> None:
+    """Note everything that looks odd about a file.
 
     Args:
-        rows: The file.
-        part: ``attention`` or ``probabilities``.
+        raw: The file.
+        checked: The same, checked.
+        tested: The sessions it predicts; None if they are not known.
+        name: The file, for the messages.
+        found: Where problems go.
+        oracle: It says that it has seen the recordings, and so may be equal to them.
+    """
+    known = None if oracle else tested
+    for part in PARTS:
+        good = checked.usable[part.name]
+        if part.depth == 1:
+            check_pattern(raw, part, good, name, found)
+            if known is not None:
+                check_leak(raw, part, good & (checked.places >= 0), checked.places, known, name, found)
+        elif part.depth == 0:
+            check_slots(raw, part, good, checked.usable[part.instead], name, found)
+            if known is not None:
+                check_clicks(raw, part, good & (checked.places >= 0), checked.places, known, name, found)
+
+
+def check_pattern(raw: RawPredictions, part: Part, good: Bools, name: str, found: Findings) -> None:
+    """Note sums other than 1, ties at the top, predictions that never change, and suspicious granularity.
+
+    Args:
+        raw: The file.
+        part: A part with one number per slot.
         good: Per row whether its numbers can be used, shape (rows,).
         name: The file, for the messages.
         found: Where problems go.
     """
-    cells = rows.parts[part]
-    chosen = np.flatnonzero(good & (cells.sums() > 0))
+    cells = raw.cells[part.name]
+    sums = cells.sums()
+    chosen = np.flatnonzero(good & (sums > 0))
     if not len(chosen):
         return
+    off = chosen[np.abs(sums[chosen] - 1) > SUM_TOLERANCE]
+    if len(off):
+        what = f"{part.name} sums to {sums[off[0]]:.6g} here and is not normalised in {len(off)} of {len(raw)} rows."
+        mend = "It is divided by its sum; normalise it to 1 to be sure that this is meant."
+        found.warning("normalised", name, int(raw.numbers[off[0]]), what, mend)
     tied = _tied(cells)[chosen]
     if tied.any():
-        row = int(rows.numbers[chosen[int(tied.argmax())]])
-        what = f"{_LARGEST[part]} is shared by several slots here and in {int(tied.sum()) - 1} other rows."
+        row = int(raw.numbers[chosen[int(tied.argmax())]])
+        what = f"the largest {part.noun} is shared by several slots here and in {int(tied.sum()) - 1} other rows."
         mend = "Ties count by chance; store full precision if they come from rounding."
         found.warning("ties", name, row, what, mend)
     if len(chosen) < FEW:
         return
     if _constant(cells, chosen):
-        what = f"{_NAMED[part]} the same in all rows with as many slots."
+        what = f"{part.verb} the same in all rows with as many slots."
         found.warning("constant", name, None, what, "If that is meant, say so in the description.")
         return
     n = granularity(np.concatenate([cells.row(int(i)) / cells.row(int(i)).sum() for i in chosen]))
     if n is not None:
         pattern = "0 or 1" if n == 1 else f"a multiple of 1/{n}"
-        what = f"every number of {part} is {pattern}, as if it were rounded or counted from {n} draws."
+        what = f"every number of {part.name} is {pattern}, as if it were rounded or counted from {n} draws."
         mend = "Store full precision, or say in the description how the numbers came about."
         found.warning("granularity", name, None, what, mend)
 
@@ -102,52 +135,54 @@ def granularity(values: Floats) -> int | None:
     return next((n for n in range(1, MOST_DRAWS + 1) if fits(values[:200], n) and fits(values, n)), None)
 
 
-def check_answers(rows: Rows, answers: Bools, probabilities: Bools | None, name: str, found: Findings) -> None:
-    """Note answers that never change, and answers that are not the largest probability.
+def check_slots(raw: RawPredictions, part: Part, good: Bools, others: Bools, name: str, found: Findings) -> None:
+    """Note slots that never change, and slots that are not the largest number of the part that may stand in for them.
 
     Args:
-        rows: The file.
-        answers: Per row whether its answer can be used, shape (rows,).
-        probabilities: Likewise for its probabilities; None if the file has none.
+        raw: The file.
+        part: A part that is the number of a slot.
+        good: Per row whether it can be used, shape (rows,).
+        others: The same for the part that may stand in for it.
         name: The file, for the messages.
         found: Where problems go.
     """
-    assert rows.answer is not None
-    chosen = np.flatnonzero(answers)
-    if len(chosen) >= FEW and len(np.unique(rows.answer[chosen])) == 1:
-        what = f"every answer is {rows.answer[chosen[0]]:.0f}."
+    chosen = np.flatnonzero(good)
+    slots = raw.cells[part.name].maxima()
+    if len(chosen) >= FEW and len(np.unique(slots[chosen])) == 1:
+        what = f"every {part.name} is {slots[chosen[0]]:.0f}."
         found.warning("constant", name, None, what, "If that is meant, say so in the description.")
-    if probabilities is None:
-        return
-    cells = rows.parts["probabilities"]
-    both = np.flatnonzero(answers & probabilities)
+    cells = raw.cells[part.instead]
+    both = np.flatnonzero(good & others)
     largest = cells.maxima()
-    lower = [i for i in both if cells.row(int(i))[int(rows.answer[i])] < largest[i]]
-    if lower:
-        what = f"the answer is not the largest probability here and in {len(lower) - 1} other rows of {len(both)}."
-        mend = "Accuracy counts the answer, LogLoss and AUC the probabilities: check that they belong together."
-        found.warning("answer", name, int(rows.numbers[lower[0]]), what, mend)
+    lower = both[cells.values[cells.starts[both] + slots[both].astype(np.int64)] < largest[both]]
+    if len(lower):
+        noun = next(other.noun for other in PARTS if other.name == part.instead)
+        what = f"the {part.name} is not the largest {noun} here and in {len(lower) - 1} other rows of {len(both)}."
+        mend = f"Accuracy counts the {part.name}, LogLoss and AUC the {part.instead}: check that they belong together."
+        found.warning(part.name, name, int(raw.numbers[lower[0]]), what, mend)
 
 
-def check_leak(rows: Rows, part: str, good: Bools, places: Ints, at_hand: AtHand, name: str, found: Findings) -> None:
-    """Note attention or probabilities that are the recording of the session they are scored on.
+def check_leak(
+    raw: RawPredictions, part: Part, good: Bools, places: Ints, tested: Tested, name: str, found: Findings
+) -> None:
+    """Note numbers that are the recording of the session they are scored on.
 
     Three signs count: a row equal to the recording; more than one row in twenty within 0.005 of it on every slot; and
     more than every second row that orders the slots looked at exactly as the recording does, whatever was done to the
     numbers. Only rows with three slots or more in the recording count, for the order five.
 
     Args:
-        rows: The file.
-        part: ``attention`` or ``probabilities``.
+        raw: The file.
+        part: A part with one number per slot.
         good: Per row whether its numbers can be used, shape (rows,).
-        places: Place of each row's session in ``at_hand``, shape (rows,).
-        at_hand: The recordings.
+        places: Place of each row's session in ``tested``, shape (rows,).
+        tested: The recordings.
         name: The file, for the messages.
         found: Where problems go.
     """
-    cells = rows.parts[part]
-    chosen = np.flatnonzero(good & (cells.sums() > 0) & (places >= 0))
-    for recording, shares in (("gaze", at_hand.gaze), ("cursor", at_hand.cursor)):
+    cells = raw.cells[part.name]
+    chosen = np.flatnonzero(good & (cells.sums() > 0))
+    for recording, shares in tested.recordings.items():
         exact, close, ordered, ranked, eligible = [], 0, 0, 0, 0
         for index in chosen:
             human = shares[int(places[index])]
@@ -164,32 +199,34 @@ def check_leak(rows: Rows, part: str, good: Bools, places: Ints, at_hand: AtHand
                 ranked += 1
                 ordered += bool((np.diff(values[seen][np.argsort(human[seen])]) > 0).all())
         if exact:
-            what = f"{_NAMED[part]} the human {recording} here and in {len(exact) - 1} other rows of {eligible}."
-            found.error("leak", name, int(rows.numbers[exact[0]]), what, LEAK_MEND)
+            what = f"{part.verb} the human {recording} here and in {len(exact) - 1} other rows of {eligible}."
+            found.error("leak", name, int(raw.numbers[exact[0]]), what, LEAK_MEND)
         elif close > max(2, CLOSE_SHARE * eligible):
-            what = f"{_NAMED[part]} within {CLOSE} of the human {recording} on all slots in {close} of {eligible} rows."
+            what = f"{part.verb} within {CLOSE} of the human {recording} on all slots in {close} of {eligible} rows."
             found.error("leak", name, None, what, LEAK_MEND)
         elif ranked >= FEW and ordered > ORDER_SHARE * ranked:
-            what = f"{_NAMED[part]} in the exact order of the human {recording} in {ordered} of {ranked} rows."
+            what = f"{part.verb} in the exact order of the human {recording} in {ordered} of {ranked} rows."
             found.error("leak", name, None, what, LEAK_MEND)
 
 
-def check_clicks(rows: Rows, answers: Bools, places: Ints, at_hand: AtHand, name: str, found: Findings) -> None:
-    """Note answers that are right without exception, which nobody's choices are."""
-    assert rows.answer is not None
-    chosen = np.flatnonzero(answers & (places >= 0))
-    if len(chosen) >= 20 and bool((rows.answer[chosen] == at_hand.click[places[chosen]]).all()):
-        what = f"the answer is the true click in all {len(chosen)} rows."
+def check_clicks(
+    raw: RawPredictions, part: Part, good: Bools, places: Ints, tested: Tested, name: str, found: Findings
+) -> None:
+    """Note slots that are right without exception, which nobody's choices are."""
+    chosen = np.flatnonzero(good)
+    if len(chosen) >= 20 and bool((raw.cells[part.name].maxima()[chosen] == tested.click[places[chosen]]).all()):
+        what = f"the {part.name} is the true click in all {len(chosen)} rows."
         found.warning("leak", name, None, what, "Make sure that the simulator does not see the click.")
 
 
-def content_key(rows: Rows) -> str:
+def content_key(raw: RawPredictions) -> str:
     """Return a digest of what a file says, whatever the order of its rows; two seeds with one digest are one seed."""
     digest = hashlib.sha256()
-    for index in sorted(range(len(rows)), key=lambda i: rows.session_ids[i] or ""):
-        digest.update(repr(rows.session_ids[index]).encode("utf-8", "backslashreplace"))
-        for part in sorted(rows.parts):
-            digest.update(part.encode() + (rows.parts[part].row(index) + 0.0).tobytes() + b"|")
-        if rows.answer is not None:
-            digest.update(b"answer" + (rows.answer[index : index + 1] + 0.0).tobytes())
+    ids = raw.keys["session_id"].to_pylist()
+    for index in sorted(range(len(raw)), key=lambda i: ids[i] or ""):
+        digest.update(repr(ids[index]).encode("utf-8"))
+        for part in PARTS:
+            cells = raw.cells[part.name]
+            if cells.present[index]:
+                digest.update(part.name.encode() + (cells.row(index) + 0.0).tobytes() + b"|")
     return digest.hexdigest()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import tasks
+from benchmark.parts import part_names
+from benchmark.scores.predictions import of_rows
 from benchmark.simulator import Prediction
 from submissions.format import FORMAT, PREDICTIONS_FOLDER
 from submissions.template.simulator import MySimulator
@@ -75,24 +78,19 @@ def predictions(train: Sequence[Session], test: Sequence[Session], seed: int) ->
 
 def _with_faults(rows: Sequence[Prediction], sessions: Sequence[Session]) -> list[Prediction]:
     """Return rows with the faults of ``FAULTS`` that rows can have, one row each."""
-
-    def changed(row: Prediction, **parts: Any) -> Prediction:
-        values = {"attention": row.attention, "probabilities": row.probabilities, "answer": row.answer, **parts}
-        return Prediction(parts.get("session_id", row.session_id), *(values[key] for key in list(values)[:3]))
-
     found = list(rows[:-1])  # missing
     a, p = found[2].attention, found[2].probabilities
     assert a is not None and p is not None, "the example gives both"
-    found[1] = changed(
+    found[1] = replace(
         found[1], session_id=found[1].session_id.replace("K", "\u041a").replace("U", "\u054d")
     )  # unknown
-    found[2] = changed(found[2], attention=np.append(a, 0.0))  # length
-    found[3] = changed(found[3], attention=np.append(a[:-1], np.nan))  # nan
-    found[4] = changed(found[4], probabilities=np.append(p[:-2], [-0.1, p[-2:].sum() + 0.1]))  # negative
-    found[5] = changed(found[5], probabilities=p * 1.3)  # normalised
-    found[6] = changed(found[6], answer=len(a))  # answer
+    found[2] = replace(found[2], attention=np.append(a, 0.0))  # length
+    found[3] = replace(found[3], attention=np.append(a[:-1], np.nan))  # nan
+    found[4] = replace(found[4], probabilities=np.append(p[:-2], [-0.1, p[-2:].sum() + 0.1]))  # negative
+    found[5] = replace(found[5], probabilities=p * 1.3)  # normalised
+    found[6] = replace(found[6], answer=len(a))  # answer
     dwelt = next(i for i in range(7, len(found)) if (sessions[i].gaze > 0).sum() >= 3)
-    found[dwelt] = changed(found[dwelt], attention=sessions[dwelt].gaze)  # leak
+    found[dwelt] = replace(found[dwelt], attention=sessions[dwelt].gaze)  # leak
     return [*found, found[0]]  # twice
 
 
@@ -104,7 +102,7 @@ def _write(
     about = {"task": task.name, "split": SPLIT, "digest": task.digests[SPLIT], "notice": task.notice}
     for seed, rows in runs.items():
         if seed == SEEDS[0]:
-            write_predictions(out, key, seed, rows, about)
+            write_predictions(out, key, seed, of_rows(rows, name, seed), about)
         else:
             path = out / PREDICTIONS_FOLDER / key / f"seed-{seed}.jsonl"
             path.write_text("".join(_line(row) for row in rows), encoding="utf-8")
@@ -135,15 +133,12 @@ def _write(
 
 def _line(row: Prediction) -> str:
     """Return a prediction as a line of JSON."""
-    record = {
-        "session_id": row.session_id,
-        "attention": _numbers(row.attention),
-        "probabilities": _numbers(row.probabilities),
-        "answer": row.answer,
-    }
+    record = {"session_id": row.session_id, **{name: _numbers(getattr(row, name)) for name in part_names()}}
     return json.dumps(record, allow_nan=False) + "\n"
 
 
-def _numbers(values: Any) -> list[float | None] | None:
-    """Return numbers as JSON has them: a blank for NaN."""
-    return None if values is None else [None if np.isnan(v) else round(float(v), 9) for v in values]
+def _numbers(values: Any) -> Any:
+    """Return a part as JSON has it: a blank for NaN."""
+    if values is None or isinstance(values, int):
+        return values
+    return [None if np.isnan(v) else round(float(v), 9) for v in values]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from benchmark.scores import scoring
+from benchmark.scores import predictions, scoring
+from benchmark.simulator import Prediction
 from leaderboard.entries import Metadata
 from leaderboard.submitting import NewResult
 from tasks.task import Task
@@ -36,6 +41,20 @@ def frame(
     return pd.DataFrame(rows)
 
 
+def table(given: pd.DataFrame) -> pa.Table:
+    """A frame as predictions; a condition that is not there is ``own``."""
+    rows = [
+        Prediction(**{f.name: _known(row.get(f.name)) for f in fields(Prediction)}) for row in given.to_dict("records")
+    ]
+    conditions = given["condition"] if "condition" in given else ["own"] * len(given)
+    found = predictions.of_rows([replace(row, target=row.target or "none") for row in rows], "own", 0)
+    return predictions.renamed(found, simulator=list(conditions), seed=given["seed"].tolist())
+
+
+def _known(value: object) -> Any:
+    return None if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)) else value
+
+
 def candidate(name: str, task: Task, split: str = "loo", *, version: str = "1", **options: object) -> NewResult:
     """A toy submission; fields of ``Metadata`` and options of :func:`frame` may be given."""
     said = {key: options.pop(key) for key in list(options) if key in Metadata.__dataclass_fields__}
@@ -44,4 +63,4 @@ def candidate(name: str, task: Task, split: str = "loo", *, version: str = "1", 
         version=version,
         **{"kind": "other", "inputs": ("image", "profile"), "attention_target": "free", **said},  # type: ignore[arg-type]
     )
-    return NewResult(metadata, task, split, frame(task, split, **options))  # type: ignore[arg-type]
+    return NewResult(metadata, task, split, table(frame(task, split, **options)))  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from baselines import registry
+from benchmark.scores import predictions
 from leaderboard.board_files import Board
 from leaderboard.columns import RankedTable
 from leaderboard.columns import views as views_of
@@ -39,14 +40,13 @@ def stocked(mini, tmp_path_factory) -> Board:
         inputs=(SCRIPT, "image"),
     )
     personal = candidate("personal", mini, knows=0.8, random_state=11)
-    shared = candidate("personal", mini, knows=0.4, random_state=12).predictions.assign(condition="shared")
-    swapped = candidate("personal", mini, knows=0.4, random_state=13).predictions.assign(condition="swapped")
+    shared = candidate("personal", mini, knows=0.4, random_state=12).predictions
+    swapped = candidate("personal", mini, knows=0.4, random_state=13).predictions
     import dataclasses
 
-    import pandas as pd
-
-    frames = [personal.predictions.assign(condition="own"), shared, swapped]
-    personal = dataclasses.replace(personal, predictions=pd.concat(frames, ignore_index=True))
+    several = {"own": personal.predictions, "shared": shared, "swapped": swapped}
+    joined = predictions.joined(predictions.renamed(said, simulator=name) for name, said in several.items())
+    personal = dataclasses.replace(personal, predictions=joined)
     stated = ReportedRecord(SCRIPT, SCRIPT, "javascript:alert(1)", "mini", "loo", 0, {"KL": 0.1, SCRIPT: 1.0}, SCRIPT)
     for one in (own, labelled, oracle, hostile, personal):
         submit(root, [one], registry, now=AT)

@@ -7,9 +7,11 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from baselines import registry
+from benchmark.scores import predictions
 from benchmark.stress import conditions as published
 from leaderboard import board_scores, board_stress, board_table
 from leaderboard.board_files import Board
@@ -19,7 +21,7 @@ from leaderboard.site import build
 from leaderboard.submitting import prepare, submit
 from leaderboard.verifying import verify
 from tasks.errors import InputError
-from tests.leaderboard.boards import AT, candidate, frame
+from tests.leaderboard.boards import AT, candidate, frame, table
 from tests.leaderboard.conftest import SCRIPT
 
 
@@ -54,7 +56,7 @@ def stressed(task, split="loo", name="stressed"):
         sure(task, split, WRONG_LABEL, lambda s: published.wrong_label(s, digest)),
     ]
     made = candidate(name, task, split)
-    return dataclasses.replace(made, predictions=pd.concat(frames, ignore_index=True))
+    return dataclasses.replace(made, predictions=table(pd.concat(frames, ignore_index=True)))
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,7 @@ def test_a_result_without_conditions_is_stored_as_before(board, mini):
 
 def test_conditions_do_not_touch_the_ranking(mini):
     whole = stressed(mini)
-    own = dataclasses.replace(whole, predictions=whole.predictions.query("condition == 'own'"))
+    own = dataclasses.replace(whole, predictions=predictions.chosen(whole.predictions, simulator="own"))
     a, b = (prepare(one).scores.to_pandas().query("condition == 'own'") for one in (whole, own))
     assert a[list(b.columns)].reset_index(drop=True).equals(b.reset_index(drop=True))
 
@@ -159,17 +161,20 @@ def test_the_page_shows_what_it_rests_on(board, mini, tmp_path):
 
 
 def test_a_condition_needs_predictions_to_compare_with(mini):
-    predictions = pd.concat(
+    frames = pd.concat(
         [frame(mini, seeds=(1,)).assign(condition=OWN), sure(mini, "loo", LAYOUT, lambda s: 0, seeds=(2,))],
         ignore_index=True,
     )
     with pytest.raises(InputError, match="under 'layout' with seed 2 and not as it was seen"):
-        prepare(dataclasses.replace(candidate("x", mini), predictions=predictions))
+        prepare(dataclasses.replace(candidate("x", mini), predictions=table(frames)))
 
 
 def test_swapped_users_alone_are_shown_too(mini, tmp_path):
     whole = stressed(mini)
-    swapped = dataclasses.replace(whole, predictions=whole.predictions.query("condition in ('own', 'swapped')"))
+    swapped = dataclasses.replace(
+        whole,
+        predictions=whole.predictions.filter(pc.is_in(whole.predictions["simulator"], pa.array(["own", "swapped"]))),
+    )
     submit(tmp_path / "board", [swapped], registry, now=AT)
     board = Board.open(tmp_path / "board")
     found = board_stress.stress_rows("x", row(board, "stressed").stress, board.context(mini.digests["loo"]))

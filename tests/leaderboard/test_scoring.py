@@ -2,25 +2,26 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from benchmark.metrics import names
 from benchmark.scores import scoring as benchmark_scoring
 from leaderboard import scoring
 from tasks.errors import InputError
-from tests.leaderboard.boards import frame
+from tests.leaderboard.boards import frame, table
 
 METRICS = list(names())
 
 
-def canonical(given: pd.DataFrame, task) -> pd.DataFrame:
-    return scoring.canonical_predictions(given, task, "loo", "toy")
+def canonical(given: pd.DataFrame, task) -> pa.Table:
+    return scoring.canonical_predictions(table(given), task, "loo", "toy")
 
 
 def test_scores_are_those_of_the_benchmark(mini):
     given = frame(mini)
     ours = scoring.score(mini, "loo", canonical(given, mini))
-    theirs = benchmark_scoring.score(mini, "loo", given.assign(simulator="own"))
+    theirs = benchmark_scoring.score(mini, "loo", table(given))
     keys = ["seed", "session_id"]
     pd.testing.assert_frame_equal(
         ours.sort_values(keys)[METRICS].reset_index(drop=True), theirs.sort_values(keys)[METRICS].reset_index(drop=True)
@@ -33,7 +34,7 @@ def test_the_order_of_rows_and_of_a_tables_blanks_does_not_change_the_digest(min
     shuffled = given.sample(frac=1, random_state=0)
     shuffled["probabilities"] = np.nan
     assert scoring.predictions_digest(canonical(shuffled, mini)) == digest
-    stored = scoring.predictions_frame(scoring.predictions_table(canonical(given, mini), {}))
+    stored = scoring.stored_predictions(scoring.predictions_table(canonical(given, mini), {}))
     assert scoring.predictions_digest(stored) == digest
     changed = given.copy()
     changed.at[0, "attention"] = given.at[0, "attention"] * [1 + 1e-15, 1, 1, 1]
@@ -69,18 +70,18 @@ def with_row(given: pd.DataFrame, **values: object) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"session_id": "u0-9"}, "session 'u0-9' is no test session"),
-        ({"session_id": "\uff550-0"}, r"session '\\uff550-0' is no test session"),
-        ({"session_id": None}, "is no test session"),
-        ({"attention": [0.5, 0.5]}, "has shape"),
-        ({"attention": [1.0, 0.0, 0.0, 0.0, 0.0]}, "has shape"),
-        ({"attention": [np.nan, 1, 1, 1]}, "NaN or infinity"),
-        ({"attention": [np.inf, 1, 1, 1]}, "NaN or infinity"),
+        ({"session_id": "u0-9"}, "session 'u0-9' is not among the test sessions"),
+        ({"session_id": "\uff550-0"}, r"session '\\uff550-0' is not among the test sessions"),
+        ({"session_id": None}, "session_id is blank"),
+        ({"attention": [0.5, 0.5]}, "has 2 numbers; the session has 4 slots"),
+        ({"attention": [1.0, 0.0, 0.0, 0.0, 0.0]}, "has 5 numbers; the session has 4 slots"),
+        ({"attention": [np.nan, 1, 1, 1]}, "NaN or a blank"),
+        ({"attention": [np.inf, 1, 1, 1]}, "holds infinity"),
         ({"attention": [-1e-12, 1, 1, 1]}, "negative number"),
         ({"probabilities": [0.5, 0.2, 0.2, 0.2]}, "sum to 1.1"),
-        ({"answer": 4}, "not a slot index"),
-        ({"answer": -1}, "not a slot index"),
-        ({"target": "best"}, "target 'best' is none of"),
+        ({"answer": 4}, "answer 4 is not a slot"),
+        ({"answer": -1}, "answer -1 is not a slot"),
+        ({"target": "best"}, "target 'best' is not one of"),
         ({"condition": "better"}, "condition 'better' is none of"),
     ],
 )
@@ -92,7 +93,7 @@ def test_predictions_that_cannot_be_scored_are_refused_with_their_row(mini, valu
 
 def test_a_session_twice_is_refused(mini):
     given = frame(mini)
-    with pytest.raises(InputError, match="is predicted twice with seed 1"):
+    with pytest.raises(InputError, match="is in row 1 already"):
         canonical(pd.concat([given, given.head(1)]), mini)
 
 

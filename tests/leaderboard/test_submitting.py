@@ -14,7 +14,7 @@ from leaderboard.columns import views as views_of
 from leaderboard.entries import ReportedRecord
 from leaderboard.submitting import submit, supersede, withdraw
 from tasks.errors import InputError
-from tests.leaderboard.boards import AT, candidate
+from tests.leaderboard.boards import AT, candidate, frame, table
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def test_a_name_and_version_is_taken_once(mini, board):
 
 def test_nothing_is_written_when_one_of_several_splits_is_wrong(mini, tmp_path):
     good = candidate("x", mini)
-    bad = dataclasses.replace(good, split="kfold", predictions=good.predictions.iloc[[0, 0]])
+    bad = dataclasses.replace(good, split="kfold", predictions=good.predictions.take([0, 0]))
     with pytest.raises(InputError, match="twice"):
         submit(tmp_path / "board", [good, bad], registry)
     assert not (tmp_path / "board").exists()
@@ -183,10 +183,11 @@ def test_a_board_holds_no_recorded_gaze(mini, board):
 def test_tricks_gain_nothing(mini, board):
     """Scaling attention, writing zeros as -0.0 and splitting ties changes no score."""
     plain = candidate("plain", mini, knows=0.5)
-    scaled = candidate("scaled", mini, knows=0.5)
-    scaled.predictions["attention"] = [a * 1e12 for a in scaled.predictions["attention"]]
-    flat = candidate("flat", mini)
-    flat.predictions["attention"] = [a * 0 + 1 for a in flat.predictions["attention"]]
+    given = frame(mini, knows=0.5)
+    scaled, flat = (
+        dataclasses.replace(candidate(name, mini), predictions=table(given.assign(attention=attention)))
+        for name, attention in (("scaled", given["attention"] * 1e12), ("flat", given["attention"] * 0 + 1))
+    )
     for one in (plain, scaled, flat):
         submit(board.root, [one], registry, now=LATER)
     (loo,) = views_of(board)

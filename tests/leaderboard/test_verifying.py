@@ -5,12 +5,12 @@ import json
 import shutil
 from pathlib import Path
 
-import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from baselines import registry
+from benchmark.scores import predictions
 from leaderboard import scoring
 from leaderboard.board_files import Board
 from leaderboard.entries import Event, Metadata, ResultRecord, to_json
@@ -181,9 +181,9 @@ def test_a_changed_context_is_reported(board, mini):
 def test_predictions_of_another_task_on_an_older_board_are_ignored_with_a_note(board, mini):
     name = result_of(board, "sim-0.1")
     record = board.result(name)
-    frame = scoring.predictions_frame(board.table("predictions", record.predictions))
-    away = frame.head(2).assign(condition="transfer-adserp@1", session_id=["their-0", "their-1"])
-    whole = pd.concat([frame, away], ignore_index=True)
+    said = scoring.stored_predictions(board.table("predictions", record.predictions))
+    away = predictions.renamed(said.slice(0, 2), simulator="transfer-adserp@1", session_id=["their-0", "their-1"])
+    whole = predictions.joined([said, away])
     older = dataclasses.replace(
         record,
         conditions=(*record.conditions, "transfer-adserp@1"),

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 import submissions
 from benchmark.metrics import names
 from benchmark.scores import scoring
+from benchmark.scores.predictions import schema
 from submissions.problems import Problem
 from tasks.task import Task
 from tests.submissions import mutations
@@ -124,7 +126,7 @@ class BoardCase:
         submission = submissions.read(folder)
         expected = {}
         for entry in (*submission.entries, *submission.stress):
-            scores = scoring.score(self.task, entry.split, submissions.prediction_frame(submission, [entry]))
+            scores = scoring.score(self.task, entry.split, submissions.prediction_table(submission, [entry]))
             expected[entry.condition or "own", entry.split, entry.seed] = scores
         for path in added:
             for (condition, seed), rows in pq.read_table(self.board / path).to_pandas().groupby(["condition", "seed"]):
@@ -161,15 +163,15 @@ def check_scores(folder: Path, task: Task) -> None:
     for entry in submission.entries:
         groups.setdefault(entry.split, []).append(entry)
     for split, entries in groups.items():
-        found = scoring.score(task, split, submissions.prediction_frame(submission, entries))
-        plain = pd.concat([_plain(submission, entry) for entry in entries], ignore_index=True)
+        found = scoring.score(task, split, submissions.prediction_table(submission, entries))
+        plain = pa.concat_tables(_plain(submission, entry) for entry in entries)
         expected = scoring.score(task, split, plain)
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
         metrics = found.drop(columns=list(scoring.KEYS)).to_numpy(dtype=np.float64)
         assert not np.isinf(metrics).any()
 
 
-def _plain(submission: submissions.Submission, entry: submissions.Entry) -> pd.DataFrame:
+def _plain(submission: submissions.Submission, entry: submissions.Entry) -> pa.Table:
     if entry.path.suffix == ".parquet":
         table: list[dict[str, Any]] = pq.read_table(entry.path).to_pylist()
     else:
@@ -183,12 +185,10 @@ def _plain(submission: submissions.Submission, entry: submissions.Entry) -> pd.D
                 "simulator": submission.name,
                 "seed": entry.seed,
                 "session_id": row["session_id"],
-                "attention": None if attention is None or not any(attention) else np.array(attention, dtype=np.float64),
-                "probabilities": None if row.get("probabilities") is None else np.array(row["probabilities"], float),
+                "attention": None if attention is None or not any(attention) else attention,
+                "probabilities": row.get("probabilities"),
                 "answer": None if answer is None or math.isnan(answer) else int(answer),
                 "target": submission.target,
             }
         )
-    frame = pd.DataFrame(rows)
-    frame["answer"] = frame["answer"].astype("Int64")
-    return frame
+    return pa.Table.from_pylist(rows, schema=schema())

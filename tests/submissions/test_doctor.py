@@ -78,20 +78,20 @@ def test_numbers_that_cannot_be_scored(tmp_path, mini, suffix, row, part, values
 @pytest.mark.parametrize(
     ("cell", "what"),
     [
-        ({"attention": "abc"}, "attention is the text 'abc', no list."),
-        ({"attention": [0.1, "x", 0.3, 0.4]}, "attention holds the text 'x', which is no number."),
-        ({"attention": [[0.1], 0.2, 0.3, 0.4]}, "attention holds a list, which is no number."),
-        ({"attention": {"0": 1}}, "attention is an object, no list."),
+        ({"attention": "abc"}, "attention is the text 'abc', not a list."),
+        ({"attention": [0.1, "x", 0.3, 0.4]}, "attention holds the text 'x', which is not a number."),
+        ({"attention": [[0.1], 0.2, 0.3, 0.4]}, "attention holds a list, which is not a number."),
+        ({"attention": {"0": 1}}, "attention is an object, not a list."),
         ({"attention": [True, 0.2, 0.3, 0.4]}, "attention holds a truth value"),
         ({"attention": [10**400, 0.2, 0.3, 0.4]}, "attention holds a number too large for a float."),
         ({"attention": [0.0] * 1001}, "attention has 1,001 numbers"),
-        ({"answer": "B"}, "answer is the text 'B', which is no number."),
+        ({"answer": "B"}, "answer is the text 'B', which is not a number."),
         ({"answer": True}, "answer is a truth value"),
         ({"answer": 1.5}, "answer 1.5 is not a slot"),
         ({"seed": 1}, "the field 'seed' is not of the format."),
-        ({"session_id": 7}, "session_id is blank, no text or too long."),
-        ({"session_id": "x" * 201}, "session_id is blank, no text or too long."),
-        ({"session_id": None}, "session_id is blank, no text or too long."),
+        ({"session_id": 7}, "session_id is blank, not text or too long."),
+        ({"session_id": "x" * 201}, "session_id is blank, not text or too long."),
+        ({"session_id": None}, "session_id is blank, not text or too long."),
     ],
 )
 def test_json_lines_with_values_of_another_kind(tmp_path, mini, cell, what):
@@ -104,11 +104,11 @@ def test_json_lines_with_values_of_another_kind(tmp_path, mini, cell, what):
     ("line", "what"),
     [
         (b"{not json", "the line is not JSON"),
-        (b"[1, 2]", "the line is no JSON object"),
+        (b"[1, 2]", "the line is not a JSON object"),
         (b"\xff\xfe", "the line is not UTF-8"),
         (b"[" * 100_000, "the line is not JSON"),
         (b'{"answer": ' + b"9" * 5000 + b"}", "the line is not JSON"),
-        (b'{"session_id": "a", "session_id": "b"}', "a field stands twice in the line"),
+        (b'{"session_id": "a", "session_id": "b"}', "a field is in the line twice"),
         (b'{"session_id": "' + b"x" * 200_000 + b'"}', "the line has 200,018 bytes; 131,072 are allowed."),
     ],
 )
@@ -139,7 +139,7 @@ def test_coverage(tmp_path, mini):
 
     found = {p.kind: p for p in of_rows(tmp_path, mini, change)}
     assert set(found) == {"twice", "missing", "unknown"}
-    assert (found["twice"].row, found["twice"].what) == (2, "session 'u0-0' stands in row 1 already.")
+    assert (found["twice"].row, found["twice"].what) == (2, "session 'u0-0' is in row 1 already.")
     assert found["missing"].what.startswith("2 of 21 test sessions are missing: '")
     unknown = [p for p in of_rows(tmp_path / "again", mini, change) if p.kind == "unknown"]
     assert [p.row for p in unknown] == [21, 22] and "'u0\\u20110'" in unknown[1].what
@@ -203,7 +203,7 @@ def test_seeds_that_are_one_seed(tmp_path, mini):
         ({"notice": None}, "warning", "'notice' is blank"),
         ({"contact": "nobody@example.invalid"}, "warning", "still 'anonymous'"),
         ({"simulator": {"kind": "oracle", "inputs": []}}, "error", "belong together"),
-        ({"digests": {"mini@1/kfold": "0" * 64}}, "error", "has digest 000000000000...; the data at hand has"),
+        ({"digests": {"mini@1/kfold": "0" * 64}}, "error", "has digest 000000000000...; the data found has"),
         ({"digests": {}}, "error", "'digests' has no good entry for mini@1/kfold"),
     ],
 )
@@ -418,7 +418,7 @@ def recorded(mini):
     return replace(mini, notice="", simulated=False)
 
 
-def test_granularity_of_reported_numbers_is_held_against_recorded_sessions_at_hand(tmp_path, recorded):
+def test_granularity_of_reported_numbers_is_compared_with_recorded_sessions(tmp_path, recorded):
     """21 test sessions: an accuracy of one run is a multiple of 1/21, unless ties or users were averaged."""
     assert reporting(tmp_path / "fits", recorded, ("mini", "Accuracy", 0.2857)) == []
     found = reporting(tmp_path / "not", recorded, ("mini", "Accuracy", 0.2901))
@@ -449,6 +449,6 @@ def test_the_reported_entry_of_the_document_is_one(tmp_path, mini):
     assert problems(builder.write(tmp_path, mini, {1: builder.rows(mini)}, reported=entries), mini) == []
 
 
-def test_reported_numbers_of_a_task_that_is_not_at_hand_are_checked_for_what_they_are(tmp_path, mini):
+def test_reported_numbers_of_a_task_whose_data_is_missing_are_checked_for_what_they_are(tmp_path, mini):
     found = reporting(tmp_path, mini, ("elsewhere", "AUC", 1.5))
     assert [(p.severity, p.kind) for p in found] == [("error", "reported")]

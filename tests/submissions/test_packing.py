@@ -38,7 +38,7 @@ def test_a_packed_simulator_passes_and_scores_as_in_its_run(finished, mini, tmp_
     assert submission.seeds == ((1, 2) if simulator == "noisy" else (1,))
     assert submission.failures == (5 if simulator == "faint" else 0)  # once in each of five folds
     assert submission.cost["seconds"] > 0 and "CPU cores" in submission.hardware
-    scores = scoring.score(mini, "kfold", submissions.prediction_frame(submission, submission.entries))
+    scores = scoring.score(mini, "kfold", submissions.prediction_table(submission, submission.entries))
     row = next(r for r in found.simulators if r.name == simulator)
     for metric, result in row.metrics.items():
         assert scores[metric].mean() == pytest.approx(result.mean, rel=1e-12), metric

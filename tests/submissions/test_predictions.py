@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import submissions
 from benchmark.scores import scoring
-from submissions.rows import ragged
 from tasks.errors import InputError
 from tests.submissions import builder
 
@@ -78,33 +76,23 @@ def test_a_row_that_cannot_be_read_is_named(tmp_path, mini):
     table = builder.rows(mini)
     table[4]["attention"] = "much"
     folder = builder.write(tmp_path, mini, {1: table}, suffix=".jsonl")
-    with pytest.raises(InputError, match=r"seed-1.jsonl, row 5: attention is the text 'much', no list"):
+    with pytest.raises(InputError, match=r"seed-1.jsonl, row 5: attention is the text 'much', not a list"):
         loaded(folder)
     table[4]["attention"], table[4]["answer"] = None, 0.5
     folder = builder.write(tmp_path, mini, {1: table}, suffix=".jsonl")
-    with pytest.raises(InputError, match=r"row 5: answer 0.5 is no whole number"):
+    with pytest.raises(InputError, match=r"row 5: answer 0.5 is not a slot"):
         loaded(folder)
 
 
-def test_the_frame_scores_as_the_predictions_do(tmp_path, mini):
+def test_the_table_scores_as_the_predictions_do(tmp_path, mini):
     table = builder.rows(mini)
     table[3]["attention"] = [0.0] * 4
     folder = builder.write(tmp_path, mini, {1: table}, attention={"source": "x", "target": "label"}, failures=1)
     found = submissions.read(folder)
-    frame = submissions.prediction_frame(found, found.entries)
-    assert frame.attention[3] is None and set(frame.target) == {"label"} and set(frame.simulator) == {"ours"}
-    scores = scoring.score(mini, "kfold", frame)
+    said = submissions.prediction_table(found, found.entries)
+    row = said.to_pylist()[3]
+    assert row["attention"] is None and row["target"] == "label" and row["simulator"] == "ours"
+    scores = scoring.score(mini, "kfold", said)
     assert set(scores.simulator) == {"ours [label]"} and scores.failed.tolist().count(0) == 20
     with pytest.raises(InputError, match="has no such predictions"):
-        submissions.prediction_frame(found, [])
-
-
-def test_ragged_rows_by_hand():
-    found = ragged([np.array([1.0, 3.0]), None, np.zeros(0), np.array([2.0, 2.0, 0.5])])
-    assert found.lengths.tolist() == [2, 0, 0, 3] and found.present.tolist() == [True, False, True, True]
-    assert found.sums().tolist() == [4.0, 0.0, 0.0, 4.5]
-    np.testing.assert_array_equal(found.maxima(), [3.0, np.nan, np.nan, 2.0])
-    assert found.any(found.values > 2.5).tolist() == [True, False, False, False]
-    assert found.row(3).tolist() == [2.0, 2.0, 0.5]
-    empty = ragged([None, None])
-    assert empty.sums().tolist() == [0.0, 0.0] and empty.any(empty.values > 0).tolist() == [False, False]
+        submissions.prediction_table(found, [])

@@ -145,7 +145,7 @@ def test_the_same_seed_in_two_files(tmp_path, mini):
 )
 def test_sizes_are_checked_before_anything_is_read(tmp_path, mini, limits, file, monkeypatch):
     folder = builder.write(tmp_path, mini)
-    monkeypatch.setattr("submissions.parquet_rows.read", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr("benchmark.scores.parquet.read", lambda *_: pytest.fail("it was read"))
     assert kinds(folder, mini, **limits) == [("error", "size", file)]
 
 

@@ -92,7 +92,7 @@ def test_good_rows_pass(mini, tmp_path):
     ("change", "told"),
     [
         (lambda t: t[:-1], "1 of 21 test sessions are missing"),
-        (lambda t: [*t, t[0]], "stands in row 1 already"),
+        (lambda t: [*t, t[0]], "is in row 1 already"),
         (lambda t: [{**t[0], "session_id": "nobody"}, *t[1:]], "is not among the test sessions"),
         (lambda t: [{**t[0], "attention": [0.5, 0.5]}, *t[1:]], "has 2 numbers; the session has 4 slots"),
         (lambda t: [{**t[0], "probabilities": [1.0, 1.0, 1.0, 1.0]}, *t[1:]], "sum to 4"),

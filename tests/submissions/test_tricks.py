@@ -16,7 +16,7 @@ def outcome(folder, task):
     if submissions.errors(submissions.doctor(folder, {task.name: task})):
         return None
     found = submissions.read(folder)
-    scores = scoring.score(task, "kfold", submissions.prediction_frame(found, found.entries))
+    scores = scoring.score(task, "kfold", submissions.prediction_table(found, found.entries))
     return scores[[m.name for m in all_metrics() if m.name in scores]].mean()
 
 
@@ -212,7 +212,7 @@ def test_failures_that_are_owned_up_to_never_better_a_mean(tmp_path, mini):
     sessions = builder.sessions(mini)
     table = builder.rows(mini)
     found = submissions.read(builder.write(tmp_path / "a", mini, {1: table}))
-    scores = scoring.score(mini, "kfold", submissions.prediction_frame(found, found.entries))
+    scores = scoring.score(mini, "kfold", submissions.prediction_table(found, found.entries))
     for metric in all_metrics():
         worst = scores[metric.name].to_numpy() * (-1 if metric.higher_is_better else 1)
         chosen = np.argsort(worst)[-3:]

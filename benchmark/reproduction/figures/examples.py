@@ -16,6 +16,7 @@ from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Found, Missing
 from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice
 from benchmark.reproduction.section import Text
+from benchmark.scores import predictions
 from benchmark.simulator import Floats
 from tasks.errors import InputError, unknown_name
 
@@ -195,20 +196,17 @@ def _both(views: Mapping[str, Mapping[str, View]]) -> list[str]:
 
 def _views(found: Found, simulator: str) -> dict[str, View]:
     """Return session -> attention under the first seed; sessions without attention are left out."""
-    rows = found.predictions
-    rows = rows[(rows["simulator"] == simulator) & (rows["target"] != "label")]
-    seed = found.results.seeds[0] if simulator not in found.deterministic else rows["seed"].iloc[0]
+    said = predictions.chosen(found.predictions, simulator=simulator)
+    seed = found.results.seeds[0] if simulator not in found.deterministic else said["seed"][0].as_py()
     scores = found.scores
     scores = scores[(scores["simulator"] == simulator) & (scores["seed"] == seed)]
     kl = dict(zip(scores["session_id"], scores["KL"], strict=True))
-    views = {}
-    for row in rows[rows["seed"] == seed].itertuples(index=False):
-        attention: Any = row.attention
-        if attention is not None and np.ndim(attention):
-            shares = np.asarray(attention, dtype=np.float64)
-            name = str(row.session_id)
-            views[name] = View(simulator, shares / shares.sum(), float(kl[name]))
-    return views
+    shares = predictions.drawn(predictions.chosen(said, seed=seed))
+    return {
+        session_id: View(simulator, each[simulator], float(kl[session_id]))
+        for session_id, each in shares.items()
+        if simulator in each
+    }
 
 
 @dataclass(frozen=True, slots=True)

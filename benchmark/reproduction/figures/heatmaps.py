@@ -13,16 +13,17 @@ from msgspec import Meta
 from benchmark.metrics import evaluate_sessions
 from benchmark.output import figure_style as style
 from benchmark.output.numbers import number
+from benchmark.parts.answer import choice
 from benchmark.reproduction.checkpoints import is_stand_in
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Found, Missing
 from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice
 from benchmark.reproduction.section import Rows, Text
-from benchmark.simulator import Floats
+from benchmark.scores import predictions
+from benchmark.simulator import Floats, Prediction
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure as Canvas
 
     from tasks.task import Task
@@ -81,10 +82,9 @@ class Heatmaps(FigureLayout):
         people = np.bincount([s.click for s in sessions], minlength=k) / len(sessions)
         maps = [Clicks(HUMANS, self.humans, people, len(sessions), len(sessions))]
         for simulator, label in self.rows.items():
-            rows = found.predictions[
-                (found.predictions["simulator"] == simulator) & (found.predictions["target"] != "label")
-            ]
-            if len(rows):
+            said = predictions.chosen(found.predictions, simulator=simulator)
+            rows = [row for row in predictions.rows_of(said) if row.target != "label"]
+            if rows:
                 maps.append(_clicks(simulator, label, rows, k, found.identities.get(simulator, ())))
         distances = [divergence(one.shares, people) for one in maps]
         rest = [f"{one.label}: {one.asked - one.answered} of {one.asked} without an answer." for one in maps[1:]]
@@ -157,18 +157,14 @@ class Heatmaps(FigureLayout):
         return k
 
 
-def _clicks(simulator: str, label: str, rows: pd.DataFrame, k: int, trials: tuple[str, ...]) -> Clicks:
+def _clicks(simulator: str, label: str, rows: Sequence[Prediction], k: int, trials: tuple[str, ...]) -> Clicks:
     """Count what a simulator clicks: its answers, and where it gives none its likeliest slots, ties in equal parts."""
     counts, answered = np.zeros(k), 0
-    for answer, probabilities in zip(rows["answer"], rows["probabilities"], strict=True):
-        if isinstance(answer, int | np.integer):
-            counts[int(answer)] += 1
-        elif probabilities is not None and np.ndim(probabilities):
-            best = np.asarray(probabilities) == np.max(probabilities)
-            counts += best / best.sum()
-        else:
-            continue
-        answered += 1
+    for row in rows:
+        chosen = choice(row.answer, row.probabilities, k)
+        if chosen is not None:
+            counts += chosen
+            answered += 1
     return Clicks(simulator, label, counts / max(1, answered), answered, len(rows), trials)
 
 

@@ -28,7 +28,7 @@ from tasks.errors import InputError
 from tasks.splits import Split
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
     from tasks.task import Task
 
@@ -184,14 +184,14 @@ class Judge:
 
     metrics: tuple[str, ...]
 
-    def __call__(self, task: Task, trial: Trial, frame: pd.DataFrame) -> float:
+    def __call__(self, task: Task, trial: Trial, found: pa.Table) -> float:
         """Return the mean over users of the mean over their held-out sessions; the lower the better.
 
         Raises:
             InputError: The simulator does not give what a metric needs.
         """
         fold = Split(SPLIT, [task.split(trial.split).folds[trial.fold]])
-        scores = scoring.score(cast("Task", _OneFold(task, fold)), SPLIT, frame)
+        scores = scoring.score(cast("Task", _OneFold(task, fold)), SPLIT, found)
         total = None
         for name in self.metrics:
             column = scores[name] if not get(name).higher_is_better else -scores[name]
@@ -202,12 +202,16 @@ class Judge:
         return float(total.groupby(scores["user"]).mean().mean())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _OneFold:
     """A task with one fold of its split."""
 
     task: Task
     fold: Split
+
+    @property
+    def notice(self) -> str:
+        return self.task.notice
 
     def split(self, name: str) -> Split:
         return self.fold

@@ -205,8 +205,8 @@ def test_a_trial_never_reads_the_recording_of_a_test_session(name, folder, tmp_p
         assert task.asked == [task.split("loo").folds[0][0]]
 
     monkeypatch.setattr(simulator_class(entry.factory), "fit", fits_first)
-    frame, _ = run_trial(trial, task, workspace(tmp_path, []))
-    assert frame["session_id"].tolist() == [session.session_id for session in unseen()]
+    made, _ = run_trial(trial, task, workspace(tmp_path, []))
+    assert made["session_id"].to_pylist() == [session.session_id for session in unseen()]
 
 
 def test_a_trial_that_asks_for_label_attention_reads_the_click_of_a_test_session(folder, tmp_path):

@@ -120,19 +120,19 @@ def test_input_is_left_as_it_was():
 
 BAD_NUMBERS = [
     ([0.2, np.nan, 0.8], "NaN"),
-    ([0.2, np.inf, 0.8], "infinite"),
-    ([0.2, -np.inf, 0.8], "infinite"),
+    ([0.2, np.inf, 0.8], "infinity"),
+    ([0.2, -np.inf, 0.8], "infinity"),
     ([1.2, -0.1, -0.1], "negative"),
-    ([0.5, 0.5], "has 2 numbers, gaze has 3"),
-    ([0.25, 0.25, 0.25, 0.25], "has 4 numbers, gaze has 3"),
-    ([], "has 0 numbers, gaze has 3"),
+    ([0.5, 0.5], "has 2 numbers; the session has 3 slots"),
+    ([0.25, 0.25, 0.25, 0.25], "has 4 numbers; the session has 3 slots"),
+    ([], "has 0 numbers; the session has 3 slots"),
     (["0.5", "0.25", "0.25"], "not a flat list of numbers"),
     ([0.5, None, 0.5], "not a flat list of numbers"),
     ([[0.5], [0.25], [0.25]], "not a flat list of numbers"),
     ([[0.5], [0.25, 0.25], []], "not a flat list of numbers"),
     ([0.5, 0.5j, 0.0], "not a flat list of numbers"),
     ("abc", "not a flat list of numbers"),
-    (0.5, "not a list of numbers"),
+    (0.5, "not a flat list of numbers"),
 ]
 
 
@@ -148,7 +148,7 @@ def test_bad_part_names_session_and_part(part, bad, words):
         evaluate_sessions(**data)
 
 
-@pytest.mark.parametrize("bad, words", [pair for pair in BAD_NUMBERS if "gaze has" not in pair[1]])
+@pytest.mark.parametrize("bad, words", [pair for pair in BAD_NUMBERS if "the session has" not in pair[1]])
 def test_bad_gaze_names_the_session(bad, words):
     data = good()
     data["gaze"][2] = bad
@@ -165,7 +165,7 @@ def test_bad_number_in_a_matrix_names_the_session(part, bad):
         evaluate_sessions(click=np.zeros(5000, dtype=int), **data)
 
 
-@pytest.mark.parametrize("part", ["gaze", "attention", "probabilities"])
+@pytest.mark.parametrize("part", ["gaze", "attention"])
 def test_zero_mass(part):
     data = good()
     data[part][0] = [0.0, 0.0, 0.0]
@@ -187,7 +187,7 @@ def test_probabilities_must_sum_to_one(bad, accepted):
     if accepted:
         assert evaluate_sessions(**data)["Accuracy"].tolist() == [1, 0, 1]
     else:
-        with pytest.raises(InputError, match=f"^session KINIT_1-9: probabilities sum to {bad + 0.5:.6g}, expected 1"):
+        with pytest.raises(InputError, match=f"^session KINIT_1-9: probabilities sum to {bad + 0.5:.6g}. Normalise"):
             evaluate_sessions(**data)
 
 
@@ -213,7 +213,7 @@ def test_gaze_of_every_session_is_needed():
 def test_a_slot_number_must_be_one_of_the_sessions_slots(part, bad):
     data = good()
     data[part][0] = bad
-    with pytest.raises(InputError, match=f"^session KINIT_1-4: {part} .* Give a slot number"):
+    with pytest.raises(InputError, match=f"^session KINIT_1-4: {part} .* is not a slot"):
         evaluate_sessions(**data)
 
 
@@ -221,14 +221,14 @@ def test_a_slot_number_must_be_one_of_the_sessions_slots(part, bad):
 def test_every_session_has_a_click(bad):
     data = good()
     data["click"][2] = bad
-    with pytest.raises(InputError, match=r"^session UvA_3-7: click (-1|None) is not"):
+    with pytest.raises(InputError, match=r"^session UvA_3-7: click is missing"):
         evaluate_sessions(**data)
 
 
 def test_the_number_of_slots_that_counts_is_the_sessions_own():
     data = good()
     data["click"] = np.array([2, 2, 1])
-    with pytest.raises(InputError, match=r"^session KINIT_1-9: click 2 is not one of its slots 0\.\.1"):
+    with pytest.raises(InputError, match=r"^session KINIT_1-9: click 2 is not a slot 0\.\.1"):
         evaluate_sessions(**data)
 
 

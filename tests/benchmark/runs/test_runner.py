@@ -233,13 +233,13 @@ def test_a_trial_that_cannot_be_written_leaves_nothing(mini, tmp_path, monkeypat
 
 
 def test_label_attention_has_a_row_of_its_own(mini):
-    from benchmark.scores.predictions import to_frame
+    from benchmark.scores.predictions import of_rows
     from benchmark.simulator import Prediction
 
     sessions = [mini.find(name) for name in scoring.test_slots(mini, "loo")]
     free = [Prediction(s.session_id, np.ones(4), target="free") for s in sessions]
     label = [Prediction(s.session_id, s.gaze, target="label") for s in sessions]
-    scores = scoring.score(mini, "loo", to_frame([*free, *label], "x", 0))
+    scores = scoring.score(mini, "loo", of_rows([*free, *label], "x", 0))
     assert set(scores.simulator) == {"x", "x [label]"}
     assert scores[scores.simulator == "x [label]"].KL.max() < 1e-9 < scores[scores.simulator == "x"].KL.min()
 

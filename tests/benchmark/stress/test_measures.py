@@ -79,7 +79,7 @@ def test_where_nothing_takes_a_place_only_content_is_told():
 
 
 def test_offered():
-    assert m.offered([0.5, 0.5, 0], 0) == 0.5 and m.offered([0.5, 0.5, 0], 2) == 0
+    assert m.offered(np.array([0.5, 0.5, 0]), 0) == 0.5 and m.offered(np.array([0.5, 0.5, 0]), 2) == 0
     assert math.isnan(m.offered(None, 0))
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 
-import pandas as pd
 import pytest
 
 from benchmark.engines import Failure, Outcome
@@ -22,7 +21,7 @@ def trial(mini):
 
 
 def outcome():
-    return Outcome(pd.DataFrame(columns=schema().names), {"seconds": 1.5, "tokens": 7}, {"where": "here"})
+    return Outcome(schema().empty_table(), {"seconds": 1.5, "tokens": 7}, {"where": "here"})
 
 
 def test_a_finished_trial_keeps_what_there_is_to_know(mini, tmp_path):

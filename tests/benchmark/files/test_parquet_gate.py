@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import submissions
-from submissions import parquet_gate
-from submissions.compact import Damaged, Reader
+from benchmark.files import parquet_gate
+from benchmark.files.thrift import Damaged, Reader
 from submissions.limits import DEFAULT, Limits
 from tasks.errors import InputError
 from tests.submissions import builder
@@ -135,7 +135,7 @@ def test_a_page_header_that_claims_more_than_the_footer():
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1PAR1PAR1", b"x" * 100, b"PAR1" + b"\xff" * 50 + b"PAR1"])
 def test_bytes_that_are_no_parquet(data):
-    assert "no sound parquet file" in refused(data) or "its footer has" in refused(data)
+    assert "not a sound parquet file" in refused(data) or "its footer has" in refused(data)
 
 
 @pytest.mark.parametrize("cut", [4, 50, 300])

@@ -12,8 +12,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from submissions.compact import Damaged, Reader
-from submissions.limits import Limits
+from benchmark.files.limits import TableLimits
+from benchmark.files.thrift import Damaged, Reader
 from tasks.errors import InputError
 
 _MAGIC = b"PAR1"
@@ -24,10 +24,10 @@ _PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY, _BYTE_STREAM_SPLIT = 0, 2, 8, 9
 _ENCODINGS = {_PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY, _BYTE_STREAM_SPLIT}
 """Encodings whose values take no more memory than their pages say; the delta encodings do not."""
 _BYTE_ARRAY = 6
-_MEND = "Write it anew with pandas or pyarrow and their defaults."
+_MEND = "Write it again with pandas or pyarrow and their defaults."
 
 
-def check(data: bytes, limits: Limits) -> set[bytes]:
+def check(data: bytes, limits: TableLimits) -> set[bytes]:
     """Refuse a parquet file that is damaged or would unpack to more than the limits allow.
 
     Args:
@@ -45,10 +45,10 @@ def check(data: bytes, limits: Limits) -> set[bytes]:
     except (Damaged, KeyError, TypeError, AttributeError, IndexError) as error:
         # A footer that lacks a field, or has another kind of value in it, fails where the field is used.
         reason = str(error) if isinstance(error, Damaged) else "a field is missing or of another kind"
-        raise InputError(f"it is no sound parquet file: {reason}. {_MEND}") from error
+        raise InputError(f"it is not a sound parquet file: {reason}. {_MEND}") from error
 
 
-def _check(data: bytes, limits: Limits) -> set[bytes]:
+def _check(data: bytes, limits: TableLimits) -> set[bytes]:
     footer = _footer(data, limits)
     rows, groups = footer[3], footer[4]
     if 8 in footer:
@@ -83,7 +83,7 @@ def _check(data: bytes, limits: Limits) -> set[bytes]:
     return flat
 
 
-def _footer(data: bytes, limits: Limits) -> Mapping[int, Any]:
+def _footer(data: bytes, limits: TableLimits) -> Mapping[int, Any]:
     """Return the file's metadata."""
     if len(data) < 12 or data[:4] != _MAGIC or data[-4:] != _MAGIC:
         raise Damaged("it does not begin and end as one")
@@ -95,7 +95,7 @@ def _footer(data: bytes, limits: Limits) -> Mapping[int, Any]:
     return Reader(data, len(data) - 8 - length, len(data) - 8).struct()
 
 
-def _chunk(data: bytes, meta: Mapping[int, Any], limits: Limits, left: int) -> int:
+def _chunk(data: bytes, meta: Mapping[int, Any], limits: TableLimits, left: int) -> int:
     """Walk through the pages of one column chunk; return the bytes they unpack to.
 
     Args:

@@ -1,18 +1,14 @@
-"""The recorded sessions that predictions are held against: a split of a task whose data is at hand."""
+"""Finds the recorded sessions that a submission predicts."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from benchmark.scores.tested import Tested, of_task
 from submissions.format import METADATA_FILE
 from submissions.problems import Findings
-from submissions.rows import Floats, Ints
 from tasks import registry
 from tasks.errors import InputError
 
@@ -23,55 +19,16 @@ Data = Mapping[str, "str | Path | Task"]
 """Task -> its folder, ``sample``, or the task itself where it is loaded already."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AtHand:
-    """The test sessions of one split.
-
-    Attributes:
-        notice: What every output on the data must say; empty for recorded data.
-        ids: Session ids.
-        slots: K per session, shape (sessions,).
-        gaze: Human attention per session, each of shape (K,), sum 1.
-        cursor: Cursor dwell per session, each of shape (K,), sum 1 or all 0.
-        click: Clicked slot per session, shape (sessions,).
-    """
-
-    notice: str
-    ids: list[str]
-    slots: Ints
-    gaze: list[Floats]
-    cursor: list[Floats]
-    click: Ints
-
-
-@functools.lru_cache(maxsize=16)
-def of_task(task: Task, split: str) -> AtHand:
-    """Return the test sessions of a split, fold by fold.
-
-    Raises:
-        InputError: The task has no such split.
-    """
-    sessions = [s for _, test in task.split(split).folds for s in task.sessions_at(test)]
-    return AtHand(
-        notice=task.notice,
-        ids=[s.session_id for s in sessions],
-        slots=np.array([len(s.slots) for s in sessions], dtype=np.int64),
-        gaze=[s.gaze for s in sessions],
-        cursor=[s.cursor_ms / max(float(s.cursor_ms.sum()), 1e-12) for s in sessions],
-        click=np.array([s.click for s in sessions], dtype=np.int64),
-    )
-
-
 def find(
     task: str, version: str, split: str, digest: str | None, place: str, data: Data | None, found: Findings
-) -> AtHand | None:
-    """Return the split that predictions say they were made for, or None after noting why it is not at hand.
+) -> Tested | None:
+    """Return the test sessions that predictions say they were made for, or None after noting why they are not there.
 
     Args:
         task: Task name.
         version: Task version that the predictions name.
         split: Split name.
-        digest: Digest that ``submission.yaml`` names, None if it names none; the first data at hand is taken then.
+        digest: Digest that ``submission.yaml`` names, None if it names none; the first data found is taken then.
         place: Folder of the predictions, for the messages.
         data: Where data is; for a task that is not in it the configured data, then the sample.
         found: Where problems go.
@@ -92,9 +49,8 @@ def find(
             if loaded.version == version and digest in (None, loaded.digests[split]):
                 if digest is None:
                     what = f"'digests' has no good entry for {task}@{version}/{split}."
-                    mend = (
-                        f"If you predicted the data at hand, add '{task}@{version}/{split}: {loaded.digests[split]}'."
-                    )
+                    entry = f"{task}@{version}/{split}: {loaded.digests[split]}"
+                    mend = f"If you predicted the data that was found, add '{entry}'."
                     found.error("digest", METADATA_FILE, None, what, mend)
                 return of_task(loaded, split)
             digests.append(loaded.digests[split])
@@ -102,7 +58,7 @@ def find(
         found.error("digest", place, None, str(error), "")
         return None
     said = "no digest" if digest is None else f"digest {digest[:12]}..."
-    what = f"{task}@{version}/{split} has {said}; the data at hand has {digests[0][:12]}...."
+    what = f"{task}@{version}/{split} has {said}; the data found has {digests[0][:12]}...."
     mend = f"Predict these sessions, or give the data that was predicted: --data {task}=DIR."
     found.error("digest", METADATA_FILE, None, what, mend)
     return None

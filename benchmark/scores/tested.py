@@ -1,0 +1,103 @@
+"""The test sessions of a split as columns: what predictions are checked against and measured on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmark.parts import PARTS
+from benchmark.parts.part import Expected, Part
+from benchmark.parts.ragged import Floats, Ints, Ragged, ragged
+from tasks.types import Session
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tasks.task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """Some test sessions, fold by fold.
+
+    Attributes:
+        sessions: The sessions.
+        folds: The fold of each, shape (sessions,).
+        notice: What every output on the data must say; empty for recorded data.
+    """
+
+    sessions: Sequence[Session]
+    folds: Ints
+    notice: str = ""
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Session ids."""
+        return [s.session_id for s in self.sessions]
+
+    @cached_property
+    def slots(self) -> Ints:
+        """K per session, shape (sessions,)."""
+        return np.array([len(s.slots) for s in self.sessions], dtype=np.int64)
+
+    @cached_property
+    def click(self) -> Ints:
+        """Clicked slot per session, shape (sessions,)."""
+        return np.array([s.click for s in self.sessions], dtype=np.int64)
+
+    @cached_property
+    def dwell(self) -> Ragged:
+        """Human dwell times per session, K each, in milliseconds."""
+        return ragged(s.gaze_ms for s in self.sessions)
+
+    @cached_property
+    def recordings(self) -> dict[str, list[Floats]]:
+        """``gaze`` and ``cursor``: shares of dwell per session, each of shape (K,); a cursor may be 0 everywhere."""
+        return {
+            "gaze": [s.gaze for s in self.sessions],
+            "cursor": [s.cursor_ms / max(float(s.cursor_ms.sum()), 1e-12) for s in self.sessions],
+        }
+
+    @cached_property
+    def _shapes(self) -> dict[str, Ints]:
+        """Part -> lists and numbers in each, shape (sessions, 2)."""
+        return {
+            part.name: np.array([part.shape(s) for s in self.sessions], dtype=np.int64).reshape(-1, 2) for part in PARTS
+        }
+
+    def places(self, session_ids: pa.Array) -> Ints:
+        """Return where among the sessions each id is, -1 where it is not, shape (rows,).
+
+        Ids are compared character by character: one that only looks like a session's is another id.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = pc.index_in(session_ids, value_set=pa.array(self.ids, pa.string()))
+        return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+    def expected(self, part: Part, places: Ints) -> Expected:
+        """Return what the sessions at some places ask of a part; nothing where a place is -1."""
+        known = places >= 0
+        if not len(self.sessions):
+            zero = np.zeros(len(places), dtype=np.int64)
+            return Expected(zero, zero, zero)
+        shapes = np.where(known[:, None], self._shapes[part.name][places], 0)
+        return Expected(np.where(known, self.slots[places], 0), shapes[:, 0], shapes[:, 1])
+
+
+@functools.lru_cache(maxsize=16)
+def of_task(task: Task, split: str) -> Tested:
+    """Return the test sessions of a split.
+
+    Raises:
+        InputError: The task has no such split.
+    """
+    folds = [task.sessions_at(test) for _, test in task.split(split).folds]
+    numbers = np.repeat(np.arange(len(folds)), [len(sessions) for sessions in folds])
+    return Tested([s for sessions in folds for s in sessions], numbers, task.notice)

@@ -75,6 +75,7 @@ class ReadOptions:
         work: An existing empty folder for files that the sessions refer to (drawn screens).
         simulated: The raw folder is this project's simulation.
         truth: Version of the ground truth, for tasks that have several; None for the task's own.
+        check: Open every picture, and draw nothing (``prepare --check``).
     """
 
     layout: str | None = None
@@ -85,6 +86,7 @@ class ReadOptions:
     work: Path | None = None
     simulated: bool = False
     truth: int | None = None
+    check: bool = False
 
 
 @dataclass(slots=True)

@@ -72,12 +72,15 @@ def _eight_bits(picture: Image) -> Image:
     return PilImage.fromarray(np.clip(np.rint(values * (255.0 / full)), 0, 255).astype(np.uint8))
 
 
+COLOURS = ("blank", "black", "single-coloured")
+
+
 def one_colour(picture: Image) -> str:
-    """Return ``blank``, ``black`` or ``of one colour`` for an RGB picture that shows nothing else, or an empty text."""
+    """Return which of ``COLOURS`` an RGB picture is that shows one colour alone, or an empty text."""
     bands = picture.getextrema()
     ranges = [(float(low), float(high)) for low, high in bands]  # type: ignore[misc]
     if any(high - low > _EVEN for low, high in ranges):
         return ""
     if all(low >= 255 - _EVEN for low, _ in ranges):
-        return "blank"
-    return "black" if all(high <= _EVEN for _, high in ranges) else "of one colour"
+        return COLOURS[0]
+    return COLOURS[1] if all(high <= _EVEN for _, high in ranges) else COLOURS[2]

@@ -88,7 +88,7 @@ class Summary:
         """Return the summary as lines of text that fit one screen."""
         lines = [self.notice] if self.notice else []
         lines += [f"{self.task}: {self.read} sessions read, {self.kept} kept, {self.read - self.kept} dropped"]
-        lines += [f"  dropped {n:>6}  {reason}" for reason, n in _by_count(self.dropped) if n]
+        lines += [f"  dropped {n:>6}  {reason}" for reason, n in by_count(self.dropped) if n]
         lines += [f"  note: {note}" for note in self.notes]
         for name, digest in self.digests.items():
             counts = ", ".join(f"{part}: {n}" for part, n in self.counts[name].items())
@@ -124,7 +124,7 @@ def prepare(
     raw, out = absolute(raw), absolute(out)
     options = options or ReadOptions()
     report = report or _log.info
-    layout = _layout(definition, raw, options.layout)
+    layout = choose_layout(definition, raw, options.layout)
     _check_target(definition, raw, out, options)
     options = replace(options, layout=layout, simulated=options.simulated or (raw / SIMULATED_MARK).is_file())
     info = definition.with_truth(options.truth)
@@ -135,7 +135,7 @@ def prepare(
         report(f"reading {raw} as {info.name}, layout {layout}")
         with read_errors(raw, folder, out):
             reading = definition.read(raw, replace(options, work=screens), progress)
-        _check(definition, raw, reading)
+        check_reading(definition, raw, reading)
         notice = definition.sample_notice if options.simulated else ""
         manifest = _write(info, reading, options, notice, folder, progress, out)
     return Summary(
@@ -182,7 +182,7 @@ def features() -> Features:
     )
 
 
-def _layout(definition: TaskDefinition, raw: Path, chosen: str | None) -> str:
+def choose_layout(definition: TaskDefinition, raw: Path, chosen: str | None) -> str:
     """Return the layout to read ``raw`` with."""
     if chosen is not None and chosen not in definition.layouts:
         raise unknown_name("layout", chosen, definition.layouts)
@@ -225,11 +225,11 @@ def _check_target(definition: TaskDefinition, raw: Path, out: Path, options: Rea
             raise InputError(f"cannot write {out}: the input {source} lies inside it. Choose a new folder.")
 
 
-def _check(definition: TaskDefinition, raw: Path, reading: Reading) -> None:
+def check_reading(definition: TaskDefinition, raw: Path, reading: Reading) -> None:
     """Refuse a reading without sessions, with an id that occurs twice or with fixations that are not the gaze."""
     if not reading.sessions:
         dropped = {reason: n for reason, n in reading.dropped.items() if n}
-        reasons = "; ".join(f"{n} {reason}" for reason, n in _by_count(dropped)) or "the files hold none"
+        reasons = "; ".join(f"{n} {reason}" for reason, n in by_count(dropped)) or "the files hold none"
         name = definition.info.name
         raise InputError(
             f"no session of {raw} can be used for {name} ({reading.read} read): {reasons}. Check the files."
@@ -388,5 +388,6 @@ def _row(session: Session, name: str | None, splits: Mapping[str, str | int]) ->
     }
 
 
-def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+def by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return names and counts, the largest first."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

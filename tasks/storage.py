@@ -7,12 +7,19 @@ import errno
 import os
 import secrets
 import shutil
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.errors import InputError
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def file_name(text: str) -> str:
+    """Return an id as the name of a file: letters, digits and ``._-`` as they are, everything else as ``%XX``."""
+    name = urllib.parse.quote(text, safe="")
+    return f"%2E{name[1:]}" if name.startswith(".") else name
 
 
 def absolute(path: str | Path) -> Path:
@@ -31,7 +38,7 @@ def cache_root() -> Path:
 
 @contextlib.contextmanager
 def staged(target: Path, *, replace: bool) -> Iterator[Path]:
-    """Give an empty folder beside ``target`` that takes its place when the block ends without an error.
+    """Give an empty folder next to ``target`` that takes its place when the block ends without an error.
 
     An exception of any kind, an interrupt included, removes the folder and leaves ``target`` as it
     was. A process killed outright leaves a hidden ``.<name>.partial-*`` folder, never a partial
@@ -39,7 +46,7 @@ def staged(target: Path, *, replace: bool) -> Iterator[Path]:
 
     Args:
         target: Where the folder shall appear. An empty folder there counts as none.
-        replace: What happens to a folder that stands there at the end: True replaces it, False keeps
+        replace: What happens to a folder that is there at the end: True replaces it, False keeps
             it and discards the new one (another process was quicker).
 
     Raises:

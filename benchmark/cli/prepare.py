@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.checking import Checked
+    from tasks.prepare import Summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,7 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--task", required=True, help="task name (list tasks)")
     parser.add_argument("--raw", required=True, type=Path, metavar="DIR", help="folder with the raw files as published")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write; replaced as a whole")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write; replaced as a whole")
+    parser.add_argument("--check", action="store_true", help="report all that would be refused or noted; write nothing")
     parser.add_argument("--layout", help="layout of the raw folder (adserp: replay or raw; default: recognised)")
     parser.add_argument("--posters", type=Path, metavar="DIR", help="folder with film posters (recgaze)")
     parser.add_argument("--size", metavar="WxH", help="screen size in pixels, such as 1100x600 or 480x288")
@@ -40,10 +46,8 @@ def size(text: str | None) -> tuple[int, int] | None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Prepare and print the summary."""
-    import json
-    import sys
-
     from benchmark.cli import options
+    from tasks.checking import check
     from tasks.definition import ReadOptions
     from tasks.errors import InputError, unknown_name
     from tasks.prepare import prepare
@@ -62,9 +66,21 @@ def call(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         truth=arguments.truth,
     )
+    if arguments.check:
+        found = check(task, arguments.raw, reading, progress=options.bar)
+        _print(found, arguments.json)
+        return 2 if found.refused else 0
+    if arguments.out is None:
+        raise InputError("where to? Give --out DIR, or --check to write nothing.")
     summary = prepare(task, arguments.raw, arguments.out, reading, progress=options.bar, report=options.say)
-    if arguments.json:
-        sys.stdout.write(json.dumps(summary.record(), indent=1) + "\n")
-    else:
-        sys.stdout.write("\n".join(summary.lines()) + "\n")
+    _print(summary, arguments.json)
     return 0
+
+
+def _print(found: Checked | Summary, as_json: bool) -> None:
+    """Print what was found or done."""
+    import json
+    import sys
+
+    text = json.dumps(found.record(), indent=1) if as_json else "\n".join(found.lines())
+    sys.stdout.write(text + "\n")

@@ -25,6 +25,7 @@ def call(arguments: argparse.Namespace) -> int:
     from benchmark.output import drawing
     from benchmark.scores import results
     from tasks.errors import InputError
+    from tasks.storage import file_name
 
     name, data, attention = arguments.task, arguments.data, []
     found = results.read(arguments.run) if arguments.run else None
@@ -39,7 +40,7 @@ def call(arguments: argparse.Namespace) -> int:
         attention = results.attention_of(arguments.run, arguments.session, chosen)
     session = task.find(arguments.session)
     picture = drawing.draw_session(session, drawing.panels_of(session, attention), task.notice)
-    out = arguments.out or Path(f"{arguments.session}.png")
+    out = arguments.out or Path(f"{file_name(arguments.session)}.png")
     if out.suffix.lower() != ".png":
         raise InputError(f"--out must name a .png file, not '{out}'.")
     picture.save(out)

@@ -8,10 +8,8 @@ screenshot (``tasks.adserp.organic``). PROTOCOL section 3.
 from __future__ import annotations
 
 import csv
-import io
-import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.parsers import expat
@@ -20,8 +18,10 @@ from tasks.adserp.reading import (
     MouseEvents,
     boxes_of,
     check_durations,
+    check_times,
     check_trial_id,
     column,
+    json_object,
     parse_number,
     read_bytes,
     read_text,
@@ -31,7 +31,9 @@ from tasks.adserp.reading import (
 from tasks.adserp.screen import check_width
 from tasks.adserp.trial import AD_KINDS, SCREEN_WIDTH, Area, Box, Fixations, Trial, named, page_order
 from tasks.adserp.trial import search_query as query_of
-from tasks.errors import InputError
+from tasks.errors import InputError, clean
+from tasks.findings import recovered, refuse
+from tasks.pictures import one_colour
 from tasks.types import ScreenImage
 
 if TYPE_CHECKING:
@@ -64,8 +66,8 @@ def raw_trials(folder: Path) -> list[str]:
     return sorted({path.stem for name in names for path in (folder / name).glob(f"*{FOLDERS[name]}")})
 
 
-def read_raw(trial_id: str, folder: Path, find: Finder | None = None) -> Trial:
-    """Read the five files of one trial.
+def read_raw(trial_id: str, folder: Path, find: Finder | None = None) -> Trial | None:
+    """Read the five files of one trial; None if findings are gathered and a file cannot be used.
 
     Args:
         trial_id: Such as ``p004-b1-t3``.
@@ -78,20 +80,30 @@ def read_raw(trial_id: str, folder: Path, find: Finder | None = None) -> Trial:
     """
     files = {name: folder / name / f"{trial_id}{suffix}" for name, suffix in FOLDERS.items()}
     check_trial_id(trial_id, files["mouse-movement-data"])
-    for path in files.values():
-        if not path.is_file():
-            raise InputError(f"{path}: is missing, though trial {trial_id} has other files. Complete the folder.")
-    query, (width, height) = _metadata(files["trial-metadata"])
-    scale = SCREEN_WIDTH / width
-    start, mouse = _mouse(files["mouse-movement-data"], scale)
+    missing = [path for path in files.values() if not path.is_file()]
+    for path in missing:
+        refuse(f"{path}: is missing, though trial {trial_id} has other files. Complete the folder.")
+    if missing:
+        return None
+    metadata = recovered(lambda: _metadata(files["trial-metadata"]))
+    scale = SCREEN_WIDTH / metadata[1][0] if metadata else 1.0
+    timed = recovered(lambda: _mouse(files["mouse-movement-data"], scale))
+    fixations = recovered(lambda: _fixations(files["fixation-data"], timed[0] if timed else 0.0))
     screenshot = ScreenImage(path=files["full-page-screenshots"])
-    page = screenshot.open()
-    check_width(page, files["full-page-screenshots"])
+    page = recovered(lambda: _page(screenshot))
+    ads = recovered(lambda: _ads(files["ad-boundary-data"]))
+    if not metadata or not timed or not fixations or not page or ads is None:
+        return None
+    query, (_, height) = metadata
+    mouse = timed[1]
+    check_times(fixations, mouse, files["fixation-data"], files["mouse-movement-data"])
+    areas, notes = _areas(ads, page, find)
+    colour = one_colour(page)
     return Trial(
         trial_id=trial_id,
         query=query,
-        areas=_areas(files["ad-boundary-data"], page, find),
-        fixations=_fixations(files["fixation-data"], start),
+        areas=areas,
+        fixations=fixations,
         cursor=mouse.cursor,
         scrolls=mouse.scrolls,
         clicks=mouse.clicks,
@@ -100,31 +112,49 @@ def read_raw(trial_id: str, folder: Path, find: Finder | None = None) -> Trial:
         page=page,
         source=files["mouse-movement-data"],
         buttons=mouse.buttons,
-        notes=mouse.notes,
+        notes=(*mouse.notes, *notes, *([f"{colour} screenshot"] if colour else [])),
     )
 
 
+def _page(screenshot: ScreenImage) -> Image:
+    """Return the decoded full page."""
+    page = screenshot.open()
+    check_width(page, screenshot.path)
+    return page
+
+
 def _table(path: Path, columns: Sequence[str]) -> tuple[list[list[str]], Callable[[int], str]]:
-    """Return the named columns of a CSV file as lists of texts, and what names a row in a message."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""))
-    header = [name.strip() for name in next(reader, [])]
+    """Return the named columns of a CSV file as lists of texts, and what names a row in a message.
+
+    Strict: no field of these files holds a line break.
+    """
+    lines = read_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    header = [clean(name) for name in _fields(path, 1, lines[0])]
     missing = [name for name in columns if name not in header]
     if missing:
         raise InputError(f"{path}: missing column {', '.join(missing)}. Found: {', '.join(header) or 'nothing'}.")
     places = [header.index(name) for name in columns]
-    needed = max(places) + 1
-    rows: list[list[str]] = []
-    lines: list[int] = []
+    found: list[list[str]] = []
+    numbers: list[int] = []
+    for number, line in enumerate(lines[1:], start=2):
+        fields = _fields(path, number, line)
+        # An XPath may hold commas that are not quoted; it is the last column and is not read.
+        if len(fields) == len(header) or (len(fields) > len(header) and header[-1] == "xpath"):
+            found.append(fields)
+            numbers.append(number)
+        elif fields:
+            refuse(f"{path}: row {number} has {len(fields)} fields, expected {len(header)}.")
+    return [[fields[place] for fields in found] for place in places], lambda index: f"{path}: row {numbers[index]}"
+
+
+def _fields(path: Path, number: int, line: str) -> list[str]:
+    """Return the fields of one line; a quote that does not end in it would swallow the lines below."""
+    if '"' not in line:
+        return line.split(",") if line else []
     try:
-        for row in reader:
-            if len(row) >= needed:
-                rows.append(row)
-                lines.append(reader.line_num)
-            elif row:
-                raise InputError(f"{path}: row {reader.line_num} has {len(row)} fields, expected {len(header)}.")
+        return next(csv.reader([line], strict=True))
     except csv.Error as error:
-        raise InputError(f"{path}: row {reader.line_num} is not valid CSV ({error}).") from error
-    return [[row[place] for row in rows] for place in places], lambda index: f"{path}: row {lines[index]}"
+        raise InputError(f"{path}: row {number} is not valid CSV ({error}). Correct its quotes.") from error
 
 
 def _fixations(path: Path, start: float) -> Fixations:
@@ -147,20 +177,21 @@ def _mouse(path: Path, scale: float) -> tuple[float, MouseEvents]:
     return start, split_events(t - start, x * scale, y * scale, texts[3])
 
 
-def _areas(path: Path, page: Image, find: Finder | None) -> tuple[Area, ...]:
-    try:
-        document = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        raise InputError(f"{path}: is not valid JSON ({where}). Replace the file.") from error
-    if not isinstance(document, dict):
-        raise InputError(f"{path}: expected a JSON object with {', '.join(AD_KINDS)}.")
-    areas = [area for kind in AD_KINDS for area in named(kind, boxes_of(document.get(kind), kind, path))]
+def _ads(path: Path) -> dict[str, list[Box]]:
+    """Return the boxes of the ads by kind."""
+    document = json_object(path, f"expected a JSON object with {', '.join(AD_KINDS)}")
+    return {kind: boxes_of(document.get(kind), kind, path) for kind in AD_KINDS}
+
+
+def _areas(ads: Mapping[str, list[Box]], page: Image, find: Finder | None) -> tuple[tuple[Area, ...], tuple[str, ...]]:
+    """Return the slots in order, and what was left out."""
     if find is None:
         from tasks.adserp.organic import find_organic
 
         find = find_organic
-    return page_order([*areas, *named("organic_result", find(page, [area.box for area in page_order(areas)]))])
+    areas, notes = named({kind: (boxes, ()) for kind, boxes in ads.items()}, page.height)
+    organic, _ = named({"organic_result": (find(page, [area.box for area in page_order(areas)]), ())}, page.height)
+    return page_order([*areas, *organic]), notes
 
 
 def _metadata(path: Path) -> tuple[str, tuple[int, int]]:

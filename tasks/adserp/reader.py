@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -16,17 +16,24 @@ from tasks.adserp.sessions import Rules, build_session
 from tasks.adserp.trial import Trial
 from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions
 from tasks.errors import InputError, unknown_name
+from tasks.findings import recovered, refuse
+from tasks.pictures import COLOURS
+from tasks.plausible import one_person
 from tasks.types import Session
 
 LAYOUTS = ("replay", "raw")
 PUBLISHED_TRIALS = 2776
+_COLOURS = {f"{colour.replace(' ', '-')}-page": f"{colour} screenshot" for colour in COLOURS}
+"""Flag of a session whose page shows nothing -> note."""
+
+_Task = Callable[[], Trial | None]
 
 
 class _Outcome(NamedTuple):
-    trial_id: str
-    source: Path
-    notes: tuple[str, ...]
-    session: Session | str
+    """A trial and its session, or the reason why it is dropped; None for what cannot be read (findings)."""
+
+    trial: Trial | None
+    session: Session | str | None
 
 
 def detect(path: Path) -> str | None:
@@ -64,8 +71,8 @@ def read(
     """
     layout = _layout(path, options.layout)
     truth = truth if options.truth is None else options.truth
-    rules = Rules(whole_page, options.images, options.size, options.work, truth)
-    tasks: list[Callable[[], Trial]]
+    rules = Rules(whole_page, options.images, options.size, options.work, truth, options.check)
+    tasks: list[_Task]
     if layout == "replay":
         tasks = [partial(read_replay, file, path) for file in replay_files(path)]
     else:
@@ -73,24 +80,33 @@ def read(
     if not tasks:
         raise InputError(f"{path}: holds no trials. Give the folder that holds the {layout} layout's files.")
 
-    def outcome(task: Callable[[], Trial]) -> _Outcome:
-        trial = task()
-        return _Outcome(trial.trial_id, trial.source, trial.notes, build_session(trial, rules))
+    def outcome(task: _Task) -> _Outcome:
+        trial = recovered(task)
+        return _Outcome(trial, None if trial is None else recovered(lambda: build_session(trial, rules)))
 
     sessions: list[Session] = []
     dropped: Counter[str] = Counter()
-    oddities: Counter[str] = Counter()
+    oddities: dict[str, list[str]] = {}
     sources: dict[str, Path] = {}
-    for result in progress(_in_threads(outcome, tasks, options.workers), total=len(tasks), desc="AdSERP trials"):
-        if result.trial_id in sources:
-            first = sources[result.trial_id].name
-            raise InputError(f"{result.source}: trial {result.trial_id} is also in {first}. Remove one of the two.")
-        sources[result.trial_id] = result.source
-        oddities.update(result.notes)
-        if isinstance(result.session, Session):
-            sessions.append(result.session)
-        else:
-            dropped[result.session] += 1
+    for trial, session in progress(
+        _in_threads(outcome, tasks, options.workers), total=len(tasks), desc="AdSERP trials"
+    ):
+        if trial is None:
+            continue
+        if trial.trial_id in sources:
+            first = sources[trial.trial_id].name
+            raise InputError(f"{trial.source}: trial {trial.trial_id} is also in {first}. Remove one of the two.")
+        sources[trial.trial_id] = trial.source
+        for note in trial.notes:
+            oddities.setdefault(note, []).append(trial.trial_id)
+        if isinstance(session, Session):
+            sessions.append(session)
+            if trial.page is None and (colour := next((flag for flag in session.flags if flag in _COLOURS), "")):
+                oddities.setdefault(_COLOURS[colour], []).append(trial.trial_id)
+        elif session is not None:
+            dropped[session] += 1
+    if same := one_person(trial_id.split("-", 1)[0] for trial_id in sources):
+        refuse(f"{path}: users {same[0]} and {same[1]} are one person under two spellings. Rename the trials of one.")
     sessions.sort(key=lambda session: session.session_id)
     return Reading(sessions, len(tasks), dict(dropped), _notes(path, layout, len(tasks), oddities))
 
@@ -112,9 +128,7 @@ def _layout(path: Path, wanted: str | None) -> str:
     return wanted or found
 
 
-def _in_threads(
-    work: Callable[[Callable[[], Trial]], _Outcome], tasks: Iterable[Callable[[], Trial]], workers: int
-) -> Iterator[_Outcome]:
+def _in_threads(work: Callable[[_Task], _Outcome], tasks: Iterable[_Task], workers: int) -> Iterator[_Outcome]:
     """Yield ``work(task)`` in order, a few tasks ahead; decoding and encoding images release the interpreter lock."""
     if workers <= 1:
         yield from map(work, tasks)
@@ -130,12 +144,14 @@ def _in_threads(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _notes(path: Path, layout: str, read_trials: int, oddities: Counter[str]) -> list[str]:
+def _notes(path: Path, layout: str, read_trials: int, oddities: Mapping[str, list[str]]) -> list[str]:
     simulated = (path / SIMULATED_MARK).exists()
     notes = [f"{read_trials} trials in the {layout} layout"]
     if not simulated:
         notes[0] += f"; the published data set holds {PUBLISHED_TRIALS}"
     origin = "taken from the trial files" if layout == "replay" else "found in the screenshots, they are not published"
     notes.append(f"boxes of organic results: {origin}")
-    notes.extend(f"{what}, left out: in {count} trials" for what, count in sorted(oddities.items()))
+    for what, trials in sorted(oddities.items()):
+        listed = ", ".join(sorted(trials)[:3]) + (", ..." if len(trials) > 3 else "")
+        notes.append(f"{what}: in {len(trials)} {'trials' if len(trials) > 1 else 'trial'} ({listed})")
     return notes

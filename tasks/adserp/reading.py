@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tasks.adserp.trial import Box, Buttons, Floats, Points
+from tasks.adserp.trial import Box, Buttons, Fixations, Floats, Points
 from tasks.errors import InputError
+from tasks.findings import refuse
+from tasks.plausible import Kind, clock_fault
 
 _BUTTONS = ("mousedown", "mouseup")
 _USED_EVENTS = ("mousemove", "click", "scroll", *_BUTTONS)
@@ -77,24 +82,57 @@ def column(values: Sequence[object], to_number: Callable[..., float], name: str,
     numbers = np.array([to_number(value) for value in values], dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size:
-        raise InputError(f"{where(int(bad[0]))}: {name} is {values[bad[0]]!r}, expected a number.")
-    return numbers
+        refuse(f"{where(int(bad[0]))}: {name} is {values[bad[0]]!r}, expected a number{_further(bad, where)}.")
+    return np.nan_to_num(numbers)
+
+
+def _further(bad: NDArray[np.int64], where: Callable[[int], str]) -> str:
+    """Return how many further rows are as bad as the first one, and which."""
+    if bad.size == 1:
+        return ""
+    listed = ", ".join(re.split(r"[ \[]", where(int(index)).rstrip("]"))[-1] for index in bad[1:6])
+    return f" (and {bad.size - 1} more: {listed}{', ...' if bad.size > 6 else ''})"
 
 
 def check_durations(durations: Floats, name: str, where: Callable[[int], str]) -> None:
     """Refuse negative durations, naming the first."""
     bad = np.flatnonzero(durations < 0)
     if bad.size:
-        raise InputError(f"{where(int(bad[0]))}: {name} is {durations[bad[0]]:g}, a duration cannot be negative.")
+        said = f"{name} is {durations[bad[0]]:g}, a duration cannot be negative{_further(bad, where)}."
+        refuse(f"{where(int(bad[0]))}: {said}")
 
 
 def refuse_duplicates(columns: Sequence[Floats], what: str, where: Callable[[int], str]) -> None:
     """Refuse rows that repeat an earlier row in every column: counted twice they would falsify dwell times."""
     seen: set[tuple[float, ...]] = set()
+    again = []
     for index, row in enumerate(zip(*(values.tolist() for values in columns), strict=True)):
         if row in seen:
-            raise InputError(f"{where(index)}: {what} is there twice. Remove the duplicate row.")
+            again.append(index)
         seen.add(row)
+    if again:
+        more = _further(np.array(again), where)
+        refuse(f"{where(again[0])}: {what} is there twice{more}. Remove the duplicate row.")
+
+
+def json_object(path: Path, expected: str) -> dict[str, Any]:
+    """Return the content of a JSON file that holds an object.
+
+    Args:
+        path: The file.
+        expected: What else to expect, for the message.
+
+    Raises:
+        InputError: It holds something else.
+    """
+    try:
+        document = json.loads(read_text(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        raise InputError(f"{path}: is not valid JSON ({where}). Replace the file.") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: {expected}.")
+    return document
 
 
 def boxes_of(entries: object, name: str, source: Path) -> list[Box]:
@@ -156,6 +194,47 @@ def split_events(t: Floats, x: Floats, y: Floats, events: Sequence[str]) -> Mous
         return Points(values[:, 0], values[:, 1], values[:, 2])
 
     moved = [row for row in used if row[3] not in _BUTTONS]  # a button event that is there twice changes nothing
-    notes = ("repeated mouse rows",) if len(set(moved)) < len(moved) else ()
+    notes = ("repeated mouse rows, left out",) if len(set(moved)) < len(moved) else ()
     buttons = Buttons(points("mousedown").t, points("mouseup").t)
     return MouseEvents(points("mousemove", "click"), points("scroll"), points("click"), buttons, notes)
+
+
+_FIXATIONS = Kind("fixations", ("duration", "milliseconds"), ("timestamp", "milliseconds"), shortest_ms=10.0)
+_FEW = 5
+_APART = 50.0
+"""Both clocks run from the load to the end of the trial: one that is this many times as far is in another unit."""
+
+
+def check_times(fixations: Fixations, mouse: MouseEvents, gaze_file: object, mouse_file: object) -> None:
+    """Refuse times that cannot be true: clocks without resolution, durations that do not fit, two clocks that differ.
+
+    Args:
+        fixations: Of a trial.
+        mouse: Of the same trial.
+        gaze_file: The file of the fixations, for the message.
+        mouse_file: The file of the mouse events.
+    """
+    moved = mouse.cursor.t
+    still = {}
+    if fault := clock_fault(fixations.end, "fixations"):
+        still[gaze_file] = fault
+    if fault := clock_fault(moved, "mouse events"):
+        still[mouse_file] = f"{still[gaze_file]}; {fault}" if gaze_file == mouse_file and still else fault
+    if still:
+        refuse(f"{'; '.join(f'{file}: {fault}' for file, fault in still.items())}. Use the published files.")
+        return
+    if not len(fixations):
+        return
+    first, last = float(fixations.end.min()), float(fixations.end.max())
+    fault = _FIXATIONS.fault(fixations.end, fixations.duration, first, last)
+    if not fault and len(fixations) >= _FEW:
+        total = float(fixations.duration.sum())
+        fault = _FIXATIONS.fault_of_all(fixations.duration, np.array([total]), np.array([last - first]))
+    if fault:
+        refuse(f"{gaze_file}: {fault}. Use the published file.")
+    elif min(len(moved), len(fixations)) >= _FEW and not 1 / _APART < last / max(float(moved.max()), 1.0) < _APART:
+        refuse(
+            f"{gaze_file} and {mouse_file}: the last fixation is {last / 1000:.6g} s and the last mouse event "
+            f"{float(moved.max()) / 1000:.6g} s after the load; one clock is in another unit or of another trial. "
+            "Use the published files."
+        )

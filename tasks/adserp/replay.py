@@ -6,7 +6,7 @@ screenshot pixels and rounded; cursor and scroll y are CSS pixels (PROTOCOL sect
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from tasks.adserp.reading import (
     as_number,
     boxes_of,
     check_durations,
+    check_times,
     check_trial_id,
     column,
-    read_text,
+    json_object,
     refuse_duplicates,
     split_events,
 )
@@ -35,6 +36,7 @@ from tasks.adserp.trial import (
     search_query,
 )
 from tasks.errors import InputError
+from tasks.findings import recovered
 from tasks.types import ScreenImage
 
 _FIELDS = ("trial_id", "screenshot", "win_width", "bboxes", "cursor", "fixations")
@@ -45,8 +47,8 @@ def replay_files(folder: Path) -> list[Path]:
     return sorted((folder / "trials").glob("*.json"))
 
 
-def read_replay(path: Path, folder: Path) -> Trial:
-    """Read one ``trials/*.json``.
+def read_replay(path: Path, folder: Path) -> Trial | None:
+    """Read one ``trials/*.json``; None if findings are gathered and a part of it cannot be used.
 
     Args:
         path: The trial's file.
@@ -64,30 +66,31 @@ def read_replay(path: Path, folder: Path) -> Trial:
     if not width > 0:
         raise InputError(f"{path}: win_width is {document['win_width']!r}, expected the window's width in pixels.")
     scale = SCREEN_WIDTH / width
-    mouse = _events(document["cursor"], scale, path)
+    height = as_number(document.get("doc_height")) * scale
+    found = recovered(lambda: _areas(document["bboxes"], path, math.ceil(height) if height > 0 else math.inf))
+    fixations = recovered(lambda: _fixations(document["fixations"], path))
+    mouse = recovered(lambda: _events(document["cursor"], scale, path))
+    if found is None or fixations is None or mouse is None:
+        return None
+    check_times(fixations, mouse, f"{path}: fixations", f"{path}: cursor")
+    areas, notes = found
     return Trial(
         trial_id=trial_id,
         query=query,
-        areas=_areas(document["bboxes"], path),
-        fixations=_fixations(document["fixations"], path),
+        areas=areas,
+        fixations=fixations,
         cursor=mouse.cursor,
         scrolls=mouse.scrolls,
         clicks=mouse.clicks,
         viewport=(SCREEN_WIDTH, VIEWPORT_HEIGHT),
         screenshot=ScreenImage(path=_screenshot(document["screenshot"], folder, path)),
         source=path,
-        notes=mouse.notes,
+        notes=(*mouse.notes, *notes),
     )
 
 
 def _document(path: Path) -> Mapping[str, Any]:
-    try:
-        document = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        raise InputError(f"{path}: is not valid JSON ({where}). Replace the file.") from error
-    if not isinstance(document, dict):
-        raise InputError(f"{path}: is not a trial: expected a JSON object.")
+    document = json_object(path, "is not a trial: expected a JSON object")
     missing = [name for name in _FIELDS if name not in document]
     if missing:
         raise InputError(f"{path}: missing {', '.join(missing)}. Is this a trial of the replay layout?")
@@ -103,16 +106,18 @@ def _screenshot(name: object, folder: Path, path: Path) -> Path:
     return screenshot
 
 
-def _areas(bboxes: object, path: Path) -> tuple[Area, ...]:
+def _areas(bboxes: object, path: Path, height: float) -> tuple[tuple[Area, ...], tuple[str, ...]]:
+    """Return the slots in order, and what was left out."""
     if not isinstance(bboxes, Mapping):
         raise InputError(f"{path}: bboxes is not an object of box lists.")
-    areas: list[Area] = []
+    found = {}
     for kind in SLOT_KINDS:
         entries = bboxes.get(kind, [] if kind != "organic_result" else None)
         boxes = boxes_of(entries, f"bboxes.{kind}", path)
         titles = [entry.get("title") for entry in entries] if isinstance(entries, list) else []
-        areas.extend(named(kind, boxes, [title if isinstance(title, str) else None for title in titles]))
-    return page_order(areas)
+        found[kind] = (boxes, [title if isinstance(title, str) else None for title in titles])
+    areas, notes = named(found, height)
+    return page_order(areas), notes
 
 
 _Where = Callable[[int], str]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 JPEG_QUALITY = 90
+JPEG_LIMIT = 65_500
+"""Most pixels to a side."""
 _FONT_SIZE = 28
 _SMALLEST_FONT = 13
 _GAP, _BAR = 4, 4
@@ -149,7 +151,10 @@ def number_areas(
 
 
 def encode(image: Image) -> bytes:
-    """Return the image as JPEG."""
+    """Return the image as JPEG, or as PNG if it is taller than JPEG allows."""
     buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=JPEG_QUALITY)
+    if max(image.size) > JPEG_LIMIT:
+        image.save(buffer, format="PNG", compress_level=6)
+    else:
+        image.save(buffer, format="JPEG", quality=JPEG_QUALITY)
     return buffer.getvalue()

@@ -13,10 +13,12 @@ from tasks.adserp import screen
 from tasks.adserp.dialogs import presses
 from tasks.adserp.trial import Box, Fixations, Floats, Points, Trial
 from tasks.errors import InputError
+from tasks.pictures import one_colour
 from tasks.types import Fixation, ScreenImage, Session, Slot
 
 NEAR_PX = 10.0
 PAUSE_MS = 400.0
+_JPEG = b"\xff\xd8"
 
 Parts = tuple[NDArray[np.int64], Floats, Floats]
 """Parts of intervals in order of time: the interval that each belongs to, its start, and its duration, ms."""
@@ -38,6 +40,7 @@ class Rules:
         size: Width and height that the screen has to fit in, or None for native pixels.
         folder: Existing folder for the drawn screens, or None to keep them in memory.
         truth: Version of the ground truth, 2 or 1 (PROTOCOL section 3).
+        check: Open the screenshot, and draw nothing.
     """
 
     whole_page: bool = False
@@ -45,6 +48,7 @@ class Rules:
     size: tuple[int, int] | None = None
     folder: Path | None = None
     truth: int = 2
+    check: bool = False
 
 
 def slot_of_points(boxes: Floats, x: Floats, y: Floats) -> NDArray[np.int64]:
@@ -205,7 +209,9 @@ def build_session(trial: Trial, rules: Rules) -> Session | str:
         return NO_GAZE
 
     labels = [str(number) for number in range(1, len(order) + 1)]
-    image, drawn = _screen(trial, rules, [trial.areas[index].box for index in order], labels, top)
+    image, drawn, colour = _screen(trial, rules, [trial.areas[index].box for index in order], labels, top)
+    if colour:
+        flags.append(f"{colour.replace(' ', '-')}-page")
     slots = tuple(
         Slot(label, trial.areas[index].kind, trial.areas[index].text, box)
         for label, index, box in zip(labels, order, drawn, strict=True)
@@ -238,21 +244,24 @@ def _choice(trial: Trial, truth: int) -> tuple[int, float, list[tuple[float, flo
 
 def _screen(
     trial: Trial, rules: Rules, boxes: Sequence[Box], labels: Sequence[str], top: int
-) -> tuple[ScreenImage | None, list[Box]]:
-    """Return the drawn screen, if wanted, and the boxes in its pixels.
+) -> tuple[ScreenImage | None, list[Box], str]:
+    """Return the drawn screen, if wanted, the boxes in its pixels, and the page's colour if it shows nothing else.
 
     Without images the boxes are those of the viewport or of the page in native pixels.
     """
     if not rules.whole_page:
         boxes = screen.boxes_in_view(boxes, top, trial.viewport)
     if not rules.images:
-        return None, list(boxes)
+        return None, list(boxes), ""
     from PIL import Image as PilImage
 
     page = trial.page
     if page is None:
         page = trial.screenshot.open()
         screen.check_width(page, trial.screenshot.path)
+    colour = one_colour(page)
+    if rules.check:
+        return None, list(boxes), colour
     image = page if rules.whole_page else screen.cut(page, top, trial.viewport)
     factor = screen.fit_factor(image.size, rules.size)
     if factor < 1.0:
@@ -262,10 +271,10 @@ def _screen(
         image = image.resize(size, PilImage.Resampling.LANCZOS, reducing_gap=3.0)
     encoded = screen.encode(screen.draw_numbers(image, boxes, labels, factor))
     if rules.folder is None:
-        return ScreenImage(data=encoded), list(boxes)
-    path = rules.folder / f"{trial.trial_id}.jpg"
+        return ScreenImage(data=encoded), list(boxes), colour
+    path = rules.folder / f"{trial.trial_id}.{'jpg' if encoded[:2] == _JPEG else 'png'}"
     try:
         path.write_bytes(encoded)
     except OSError as error:
         raise InputError(f"cannot write the screen {path}: {error.strerror}.") from error
-    return ScreenImage(path=path), list(boxes)
+    return ScreenImage(path=path), list(boxes), colour

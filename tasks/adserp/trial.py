@@ -7,7 +7,8 @@ milliseconds since the page was loaded, that is, since the first mouse event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.errors import clean
 from tasks.types import ScreenImage
 
 if TYPE_CHECKING:
@@ -145,22 +147,40 @@ class Trial:
         return self.trial_id.split("-", 1)[0]
 
 
-def named(kind: str, boxes: Sequence[Box], titles: Sequence[str | None] | None = None) -> list[Area]:
-    """Return the areas of one kind, those without a title numbered from 1 in the order given."""
-    titles = titles if titles is not None else [None] * len(boxes)
-    return [
-        Area(kind, box, title or f"{_WORDS[kind]} {number}")
-        for number, (box, title) in enumerate(zip(boxes, titles, strict=True), start=1)
-    ]
+def named(
+    boxes_of: Mapping[str, tuple[Sequence[Box], Sequence[str | None]]], height: float = math.inf
+) -> tuple[list[Area], tuple[str, ...]]:
+    """Return the areas of some kinds, those without a title numbered from 1 per kind in the order given.
+
+    Equal boxes of one kind are one area; a box without area on the page is none.
+
+    Args:
+        boxes_of: Kind -> boxes and their titles (none, or as many).
+        height: Height of the page.
+
+    Returns:
+        The areas, and what was left out, in words.
+    """
+    areas: list[Area] = []
+    notes = []
+    for kind, (boxes, titles) in boxes_of.items():
+        kept: dict[Box, str | None] = {}
+        for number, box in enumerate(boxes):
+            if box in kept:
+                notes.append("repeated boxes, left out")
+            elif min(box[2], SCREEN_WIDTH) <= max(box[0], 0) or min(box[3], height) <= max(box[1], 0):
+                notes.append("boxes without area on the page, left out")
+            else:
+                kept[box] = titles[number] if titles else None
+        areas += [
+            Area(kind, box, title or f"{_WORDS[kind]} {number}") for number, (box, title) in enumerate(kept.items(), 1)
+        ]
+    return areas, tuple(dict.fromkeys(notes))
 
 
 def page_order(areas: Iterable[Area]) -> tuple[Area, ...]:
-    """Return the areas in slot order: top to bottom, left to right where level, the right-hand ads last.
-
-    An area without width or height was not to be seen and is no slot.
-    """
-    visible = [area for area in areas if area.box[2] > area.box[0] and area.box[3] > area.box[1]]
-    return tuple(sorted(visible, key=lambda area: (area.kind == "dd_right", area.box[1], area.box[0])))
+    """Return the areas in slot order: top to bottom, left to right where level, the right-hand ads last."""
+    return tuple(sorted(areas, key=lambda area: (area.kind == "dd_right", area.box[1], area.box[0])))
 
 
 def search_query(url: str, task: str) -> str:
@@ -170,4 +190,4 @@ def search_query(url: str, task: str) -> str:
     give ``buy airex balance beam``.
     """
     asked = parse_qs(urlsplit(url.strip()).query).get("q", [""])[0]
-    return " ".join((asked or task.rpartition("|")[2]).replace("-", " ").split())
+    return " ".join(clean(asked or task.rpartition("|")[2]).replace("-", " ").split())

@@ -1,6 +1,6 @@
 """The event file ``summary_feedback.csv`` as typed columns, read in one vectorised pass.
 
-Every check runs on whole columns; only when one fails is the file walked line by line to name the
+Every check runs on whole columns; only when one fails is the file read record by record to name the
 row, so that good input never pays for the messages of bad input.
 """
 
@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import InputError
+from tasks.errors import InputError, clean
+from tasks.findings import gathers, refuse
+from tasks.findings import rows as rows_in_words
+from tasks.plausible import one_person
 from tasks.recgaze.files import (
     EMPTY,
     N_CAROUSELS,
     N_POSITIONS,
     N_TASKS,
+    check_swallowed,
     is_empty,
     read_header,
     require_columns,
@@ -120,12 +125,13 @@ def read_events(path: Path) -> EventTable:
     if table.num_rows == 0:
         raise InputError(f"{path} holds a header but no events. Copy the published file again.")
     user, users = _text_column(path, table, "UserID")
+    if same := one_person(users):
+        row = row_number(path, int(np.argmax(user == users.index(same[1]))))
+        refuse(f"{path} row {row}: users {same[0]} and {same[1]} are one person under two spellings. Use one of them.")
     task, tasks = _text_column(path, table, "TaskID")
     click_type, click_types = _text_column(path, table, "Click_AOI_type", needed=False)
-    number_of = np.array([whole_number(text, N_TASKS) or 0 for text in tasks], dtype=np.int64)
-    if (number_of == 0).any():
-        row = int(np.argmax(number_of[task] == 0))
-        raise _field_error(path, row, "TaskID", tasks[task[row]], f"a whole number 1..{N_TASKS}")
+    number_of = np.array([whole_number(text, N_TASKS) or 0 for text in tasks] + [-1], dtype=np.int64)
+    _check(path, number_of[task] == 0, "TaskID", lambda row: tasks[task[row]], f"a whole number 1..{N_TASKS}")
     types = sorted({name.lower() for name in click_types})
     type_code = np.array([types.index(name.lower()) for name in click_types] + [-1], dtype=np.int64)
     numbers = {name: _number_column(path, table, name) for name in NUMBER_COLUMNS}
@@ -137,7 +143,6 @@ def read_events(path: Path) -> EventTable:
 
     with np.errstate(over="ignore"):
         numbers["Fixation_Duration"] = np.rint(numbers["Fixation_Duration"] * _GRID) / _GRID
-
     events = EventTable(
         path=path,
         users=users,
@@ -153,8 +158,8 @@ def read_events(path: Path) -> EventTable:
         cursor=pointings("Cursor"),
     )
     clicked = (events.click_type >= 0) | (events.click.carousel > 0) | (events.click.position > 0)
-    if (timeless := clicked & np.isnan(events.time)).any():
-        raise _field_error(path, int(np.argmax(timeless)), "Timestamp", "", "the time of the click in seconds")
+    timeless = clicked & np.isnan(events.time)
+    _check(path, timeless, "Timestamp", lambda row: "", "the time of the click in seconds")
     rows = _possible_repeats(user * len(tasks) + task, events.time)
     whole: list[NDArray[np.integer[Any]]] = [user, task, click_type, *places.values()]
     codes = [column[rows] for column in whole]
@@ -163,11 +168,15 @@ def read_events(path: Path) -> EventTable:
 
 
 def row_number(path: Path, index: int) -> int:
-    """Return the line in the file (the header is line 1) of the event with this index."""
-    for event, (line, _) in enumerate(_lines(path)):
-        if event == index:
-            return line
-    raise IndexError(index)
+    """Return the line in the file (the header is line 1) in which the event with this index begins."""
+    return next(iter(_row_numbers(path, [index])))
+
+
+def _row_numbers(path: Path, indices: Iterable[int]) -> Iterator[int]:
+    """Yield the lines in which the events with these ascending indices begin."""
+    events = enumerate(_event_lines(path))
+    for wanted in indices:
+        yield next(line for event, (line, _) in events if event == wanted)
 
 
 def _parse(path: Path) -> pa.Table:
@@ -178,8 +187,10 @@ def _parse(path: Path) -> pa.Table:
     types |= dict.fromkeys(NUMBER_COLUMNS, pa.float64())
     types |= dict.fromkeys(PLACE_COLUMNS, pa.float32())  # small whole numbers that may be written "3.0"
     convert = arrow_csv.ConvertOptions(include_columns=list(COLUMNS), column_types=types, null_values=sorted(EMPTY))
+    _refuse_swallowed_rows(path)
     try:
-        return arrow_csv.read_csv(path, convert_options=convert)
+        # A field may hold a line break, and a record then several lines.
+        return arrow_csv.read_csv(path, None, arrow_csv.ParseOptions(newlines_in_values=True), convert)
     except OSError as error:
         raise unreadable(path, error) from error
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
@@ -188,50 +199,95 @@ def _parse(path: Path) -> pa.Table:
 
 
 def _explain(path: Path) -> None:
-    """Find the row that stopped the parser and raise the error that names it."""
+    """Find the rows that stopped the parser and raise the error that names them."""
     header = read_header(path)
     numbers = [(name, header.index(name)) for name in (*NUMBER_COLUMNS, *PLACE_COLUMNS)]
-    for line, content in _lines(path):
-        try:
-            fields = next(csv.reader([content.decode()]))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"{path} row {line} is not UTF-8 CSV text: {error}. Correct the row.") from error
-        if len(fields) != len(header):
-            raise InputError(
-                f"{path} row {line} has {len(fields)} fields, the header has {len(header)}. Correct the row."
-            )
-        for name, column in numbers:
-            text = fields[column]
-            if text not in EMPTY and not _NUMBER.fullmatch(text):
-                raise InputError(f"{path} row {line}: {name} is '{text}', expected a number. Correct it.")
+    found: dict[str, tuple[str, list[int]]] = {}
+    for line, content in _event_lines(path):
+        for kind, said in _faults(content, header, numbers):
+            found.setdefault(kind, (said, []))[1].append(line)
+            if not gathers():
+                raise InputError(f"{path} row {line}{said} Correct it.")
+    *others, last = [f"{path} {rows_in_words(at, len(at))}{said} Correct it." for said, at in found.values()] or [""]
+    for message in others:
+        refuse(message)
+    if last:
+        raise InputError(last)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (line number, content) of every event: the lines after the header that are not blank."""
+def _faults(content: bytes, header: Sequence[str], numbers: Sequence[tuple[str, int]]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with an event: what kind of fault it is, and how a message goes on after the row."""
+    try:
+        fields = next(csv.reader([content.decode()], strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        yield "csv", f" is not UTF-8 CSV text: {error}."
+        return
+    if len(fields) != len(header):
+        yield "fields", f" has {len(fields)} fields, the header has {len(header)}."
+        return
+    for name, column in numbers:
+        if fields[column] not in EMPTY and not _NUMBER.fullmatch(fields[column]):
+            yield name, f": {name} is '{fields[column]}', expected a number."
+
+
+def _refuse_swallowed_rows(path: Path) -> None:
+    """Refuse a quote that was never meant: the rows up to the next one would become part of its field."""
+    with path.open("rb") as file:
+        if not any(b'"' in block for block in iter(partial(file.read, 1 << 20), b"")):
+            return
+    columns = len(read_header(path))
+    for line, content in _event_lines(path):
+        if b"\n" in content or b"\r" in content:
+            text = content.decode(errors="replace")
+            try:
+                fields = next(csv.reader([text], strict=True))
+            except csv.Error as error:
+                raise InputError(f"{path} row {line} has a quote that is not closed ({error}). Correct it.") from error
+            check_swallowed(path, line, fields, columns)
+
+
+def _event_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (first line, content) of every event: the records after the header that are not blank.
+
+    A line break inside quotes belongs to its record.
+    """
     with path.open("rb") as file:
         header_seen = False
+        record, start = b"", 0
         for number, line in enumerate(file, start=1):
-            content = line.rstrip(b"\r\n")
-            if content and header_seen:
-                yield number, content
-            header_seen = header_seen or bool(content)
+            record, start = record + line, start or number
+            if record.count(b'"') % 2:
+                continue
+            if content := record.rstrip(b"\r\n"):
+                if header_seen:
+                    yield start, content
+                header_seen = True
+            record, start = b"", 0
+        if record:
+            yield start, record
 
 
-def _field_error(path: Path, index: int, name: str, value: str, expected: str) -> InputError:
-    shown = f"is '{value}'" if value else "is empty"
-    return InputError(f"{path} row {row_number(path, index)}: {name} {shown}, expected {expected}. Correct it.")
+def _check(path: Path, wrong: Bools, name: str, shown: Callable[[int], str], expected: str) -> None:
+    """Refuse the rows of a column that are wrong, naming the first one's value."""
+    if not wrong.any():
+        return
+    indices = np.flatnonzero(wrong)
+    value = shown(int(indices[0]))
+    few = _row_numbers(path, indices.tolist()) if gathers() else [row_number(path, int(indices[0]))]
+    said = f"is '{value}'" if value else "is empty"
+    refuse(f"{path} {rows_in_words(few, len(indices))}: {name} {said}, expected {expected}. Correct it.")
 
 
 def _text_column(path: Path, table: pa.Table, name: str, needed: bool = True) -> tuple[Ints, tuple[str, ...]]:
-    """Return (index per row, values without blanks around them) of a text column; index -1 is empty."""
+    """Return (index per row, values without invisible characters) of a text column; index -1 is empty."""
     column = table.column(name).unify_dictionaries()
     codes = np.concatenate([chunk.indices.to_numpy() for chunk in column.chunks])
-    written = [value.strip() for value in column.chunk(0).dictionary.to_pylist()]
+    written = [clean(value) for value in column.chunk(0).dictionary.to_pylist()]
     values = tuple(dict.fromkeys(value for value in written if not is_empty(value)))
     place = {value: index for index, value in enumerate(values)}
     index = np.array([place.get(value, -1) for value in written], dtype=np.int64)[codes]
-    if needed and (index < 0).any():
-        raise _field_error(path, int(np.argmax(index < 0)), name, "", "a value in every row")
+    if needed:
+        _check(path, index < 0, name, lambda row: "", "a value in every row")
     return index, values
 
 
@@ -249,27 +305,26 @@ def _place_column(path: Path, table: pa.Table, name: str, limit: int) -> NDArray
     if not fits:
         values: Floats = column.to_numpy()
         empty = pc.is_null(column).to_numpy()
-        row = int(np.argmax(~empty & ~(np.isin(values, np.arange(1, limit + 1)))))
-        raise _field_error(path, row, name, f"{values[row]:g}", f"a whole number 1..{limit}")
+        wrong = ~empty & ~np.isin(values, np.arange(1, limit + 1))
+        _check(path, wrong, name, lambda row: f"{values[row]:g}", f"a whole number 1..{limit}")
+        places = np.where(empty | wrong, 0, values).astype(np.int8)
     return places
 
 
 def _number_column(path: Path, table: pa.Table, name: str) -> Floats:
     """Return a number column, NaN where it is empty; durations are checked."""
     values: Floats = table.column(name).to_numpy()
-    if (wrong := np.isinf(values)).any():
-        row = int(np.argmax(wrong))
-        raise _field_error(path, row, name, str(values[row]), "a finite number")
-    if name.endswith("_Duration") and (wrong := values < 0).any():
-        row = int(np.argmax(wrong))
-        raise _field_error(path, row, name, f"{values[row]:g}", "no negative duration")
-    return values
+    infinite = np.isinf(values)
+    _check(path, infinite, name, lambda row: str(values[row]), "a finite number")
+    negative = (values < 0) & ~infinite if name.endswith("_Duration") else np.zeros_like(infinite)
+    _check(path, negative, name, lambda row: f"{values[row]:g}", "no negative duration")
+    return np.where(infinite | negative, np.nan, values)
 
 
 def _possible_repeats(session: Ints, time: Floats) -> Ints:
     """Return the rows that can repeat another one.
 
-    Where every session stands in one piece and in order of time, as recorded, a repeated row has the same time as
+    Where every session is in one piece and in order of time, as recorded, a repeated row has the same time as
     its neighbour; in any other file it can be every row.
     """
     same = session[1:] == session[:-1]
@@ -309,6 +364,12 @@ def _refuse_repeated_rows(
         return
     suspects = set(rows[np.isin(mix, shared)].tolist())
     first: dict[bytes, int] = {}
-    for row, (line, content) in enumerate(_lines(path)):
+    repeats = []
+    for row, (line, content) in enumerate(_event_lines(path)):
         if row in suspects and first.setdefault(content, line) != line:
-            raise InputError(f"{path} row {line} repeats row {first[content]} in every field. Remove one of them.")
+            repeats.append((line, first[content]))
+            if not gathers():
+                break
+    if repeats:
+        where = rows_in_words((line for line, _ in repeats), len(repeats))
+        refuse(f"{path} {where} repeats row {repeats[0][1]} in every field. Remove one of them.")

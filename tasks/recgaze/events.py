@@ -14,11 +14,12 @@ Conventions where the page leaves room:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.plausible import folded
 from tasks.recgaze.event_table import Bools, EventTable, Floats, Ints, Pointings
 from tasks.types import Fixation
 
@@ -35,7 +36,10 @@ NO_PLACE = "the last click is on a film without a position"
 NO_DWELL = "no dwell on the first five films of the first three carousels"
 CLICK_BELOW = "the clicked film is in a carousel below the third"
 NO_VISIBLE_DWELL = "no dwell on the films visible at the click"
-REASONS = (DIRECT_SEARCH, NO_FIXATION, BELOW, NO_CLICK, NOT_A_FILM, NO_PLACE, NO_DWELL, CLICK_BELOW, NO_VISIBLE_DWELL)
+ACCIDENT = "by the user's word, nothing was selected or by accident"
+OURS = (NO_VISIBLE_DWELL, ACCIDENT)
+"""For which only ``recgaze-visible`` drops sessions."""
+REASONS = (DIRECT_SEARCH, NO_FIXATION, BELOW, NO_CLICK, NOT_A_FILM, NO_PLACE, NO_DWELL, CLICK_BELOW, *OURS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,15 +87,18 @@ class Selection:
     rule_users: tuple[str, ...]
 
 
-def select_sessions(events: EventTable, visible: bool = False) -> Selection:
+def select_sessions(
+    events: EventTable, visible: bool = False, accidents: Collection[tuple[str, int]] = frozenset()
+) -> Selection:
     """Apply the session rule of PROTOCOL section 2.
 
     Args:
         events: The event file.
         visible: Count dwell on the films visible at the click (``recgaze-visible``) instead of on
-            films 1 to 5 of each carousel.
+            films 1 to 5 of each carousel, and drop accidents.
+        accidents: Sessions whose selection was none or an accident (``files.read_accidents``).
     """
-    session, first_row = _group(events)
+    session, first_row = group(events)
     n = len(first_row)
 
     def has(rows: Bools) -> Bools:
@@ -105,6 +112,9 @@ def select_sessions(events: EventTable, visible: bool = False) -> Selection:
     pages, swiped = _replay(events, session, n)
     mismatch = _show_clicked_film(pages, carousel, position)
 
+    people = [folded(user) for user in events.users]
+    places = zip(events.user[first_row].tolist(), events.task_number[first_row].tolist(), strict=True)
+    accident = np.array([(people[user], task) in accidents for user, task in places], dtype=np.bool_)
     first_pages = np.zeros_like(pages)
     rule_dwell = _dwell(events.fixation, session, first_pages)
     gaze = _dwell(events.fixation, session, pages) if visible else rule_dwell
@@ -120,17 +130,18 @@ def select_sessions(events: EventTable, visible: bool = False) -> Selection:
         NO_DWELL: rule_dwell.sum(axis=1) <= 0,
         CLICK_BELOW: carousel > ROWS,
         NO_VISIBLE_DWELL: gaze.sum(axis=1) <= 0,
+        ACCIDENT: accident & visible,
     }
     tests = np.stack([failures[reason] for reason in REASONS])
     failed: Bools = np.any(tests, axis=0)
     reason_of = tests.argmax(axis=0)
     counts = np.bincount(reason_of[failed], minlength=len(REASONS))
-    by_rule: Bools = ~np.any(tests[:-1], axis=0)
+    by_rule: Bools = ~np.any(tests[: -len(OURS)], axis=0)
 
     users, tasks = events.user[first_row], events.task[first_row]
     order = sorted(np.flatnonzero(by_rule).tolist(), key=lambda s: (events.users[users[s]], events.tasks[tasks[s]]))
     film_clicks = np.bincount(session[click_film], minlength=n)
-    flags = {"swiped": swiped, "several-film-clicks": film_clicks > 1, "page-mismatch": mismatch}
+    flags = {"swiped": swiped, "several-film-clicks": film_clicks > 1, "page-mismatch": mismatch, "accident": accident}
     looks = _fixations(events, session, first_pages if not visible else pages, n)
     recordings = tuple(
         Recording(
@@ -151,7 +162,7 @@ def select_sessions(events: EventTable, visible: bool = False) -> Selection:
     return Selection(recordings, n, dropped, tuple(events.users[users[s]] for s in order))
 
 
-def _group(events: EventTable) -> tuple[Ints, Ints]:
+def group(events: EventTable) -> tuple[Ints, Ints]:
     """Return (session index per row, first row per session); sessions are (user, TaskID as a number)."""
     span = int(events.task_number.max()) + 1
     key = events.user * span + events.task_number

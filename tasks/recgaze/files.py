@@ -1,4 +1,4 @@
-"""The published RecGaze folder: recognising it, and its two small tables, films and users.
+"""The published RecGaze folder: recognising it, and its small tables: films, users and what they said of their clicks.
 
 Format: PROTOCOL section 2 and the description published with the data set. The large table, the
 events, is read by ``tasks.recgaze.event_table``.
@@ -14,7 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.errors import InputError
+from tasks.errors import InputError, clean
+from tasks.findings import refuse
+from tasks.plausible import folded, one_person
 
 if TYPE_CHECKING:
     from tasks.recgaze.render import Film
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 EVENTS = "summary_feedback.csv"
 ITEMS = "item_features.csv"
 USERS = "user_features.csv"
+CLICKS = "click_feedback.csv"
 
 N_TASKS, N_CAROUSELS, N_POSITIONS = 40, 10, 15
 EMPTY = frozenset({"", "NA", "N/A", "NaN", "nan", "None", "null", "<NA>"})
@@ -29,6 +32,10 @@ EMPTY = frozenset({"", "NA", "N/A", "NaN", "nan", "None", "null", "<NA>"})
 ITEM_KEY = ("TaskID", "Carousel_position", "Movie_position_in_carousel")
 ITEM_COLUMNS = (*ITEM_KEY, "Carousel_genre", "MovieID", "TMDB_title", "TMDB_genres", "TMDB_poster_path")
 USER_COLUMNS = ("UserID", "Top_genre", "Preferred_genres")
+CLICK_COLUMNS = ("UserID", "TaskID", "Movie_Familiarity", "Why_Selected")
+
+_ROW_START = re.compile(r"[\r\n][^\s,]{1,40},[^\s]")
+"""A line that begins like a row and not like prose: no blank before or after its first comma."""
 
 # What betrays the other task's folders, so that the message can name the mistake.
 _ADSERP_SIGNS = ("ad-boundary-data", "fixation-data", "full-page-screenshots", "trials")
@@ -103,9 +110,11 @@ def require_columns(path: Path, header: Sequence[str], needed: Sequence[str]) ->
         InputError: Naming every column that is missing, or one that occurs twice.
     """
     if missing := [name for name in needed if name not in header]:
+        hidden = [name for name in header if name not in needed and clean(name) in missing]
+        hint = f" It has '{hidden[0]}': remove what is not visible in it." if hidden else ""
         raise InputError(
-            f"{path} row 1 lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}. "
-            "Use the published file with its header line."
+            f"{path} row 1 lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}."
+            f"{hint or ' Use the published file with its header line.'}"
         )
     if twice := [name for name in needed if list(header).count(name) > 1]:
         raise InputError(f"{path} row 1 has the column {twice[0]} twice. Use the published file.")
@@ -122,6 +131,20 @@ def unreadable(path: Path, error: Exception) -> InputError:
 def is_empty(text: str) -> bool:
     """Say whether a field holds nothing: blank or one of the usual marks such as NA."""
     return text.strip() in EMPTY
+
+
+def check_swallowed(path: Path, row: int, fields: Sequence[str], columns: int) -> None:
+    """Refuse a field that holds line breaks and as many commas as a whole row: a quote has swallowed rows.
+
+    Raises:
+        InputError: Naming the row in which the record begins.
+    """
+    for field in fields:
+        if ("\n" in field or "\r" in field) and field.count(",") >= columns - 1 and _ROW_START.search(field):
+            raise InputError(
+                f"{path} row {row}: a quote joins it with the rows below it ({field.splitlines()[0]!r:.60}...). "
+                "Remove the quote."
+            )
 
 
 @lru_cache(maxsize=4096)  # thousands of fields write a few dozen numbers
@@ -165,13 +188,13 @@ def read_catalogue(raw: Path) -> Catalogue:
                 f"{row_of[where]}. Remove one of them."
             )
         row_of[where] = row
-        genre = record["Carousel_genre"].strip()
+        genre = clean(record["Carousel_genre"])
         if genres.setdefault((task, carousel), genre) != genre:
             raise InputError(
                 f"{path} row {row} calls carousel {carousel} of TaskID {task} '{genre}', an earlier row "
                 f"'{genres[task, carousel]}'. Correct one of them."
             )
-        title = record["TMDB_title"].strip()
+        title = clean(record["TMDB_title"])
         if not title:
             raise InputError(f"{path} row {row} has an empty TMDB_title. Fill it in.")
         films[where] = Film(
@@ -198,7 +221,7 @@ def read_profiles(raw: Path) -> dict[str, str]:
     profiles: dict[str, str] = {}
     row_of: dict[str, int] = {}
     for row, record in _records(path, USER_COLUMNS):
-        user = record["UserID"].strip()
+        user = clean(record["UserID"])
         if is_empty(user):
             raise InputError(f"{path} row {row} has an empty UserID. Fill it in or remove the row.")
         if user in row_of:
@@ -206,11 +229,38 @@ def read_profiles(raw: Path) -> dict[str, str]:
         row_of[user] = row
         parts = []
         if not is_empty(record["Top_genre"]):
-            parts.append(f"Top_genre: {record['Top_genre'].strip()}")
+            parts.append(f"Top_genre: {clean(record['Top_genre'])}")
         if preferred := comma_list(record["Preferred_genres"]):
             parts.append(f"Preferred_genres: {', '.join(preferred)}")
         profiles[user] = ", ".join(parts)
+    if same := one_person(profiles):
+        rows = f"rows {row_of[same[0]]} and {row_of[same[1]]}"
+        refuse(f"{path} {rows}: users {same[0]} and {same[1]} are one person under two spellings. Use one of them.")
     return profiles
+
+
+def read_accidents(raw: Path) -> set[tuple[str, int]] | None:
+    """Read from ``click_feedback.csv`` which sessions ended in a selection that was none or an accident.
+
+    Returns:
+        (what all spellings of the user's id have in common, TaskID), or None if there is no such file.
+
+    Raises:
+        InputError: Missing columns, an empty user id, or a TaskID out of range.
+    """
+    path = raw / CLICKS
+    if not path.is_file():
+        return None
+    found = set()
+    for row, record in _records(path, CLICK_COLUMNS):
+        user = clean(record["UserID"])
+        if is_empty(user):
+            raise InputError(f"{path} row {row} has an empty UserID. Fill it in or remove the row.")
+        task = _key_number(path, row, "TaskID", record["TaskID"], N_TASKS)
+        said = f"{record['Movie_Familiarity']} {record['Why_Selected']}".casefold()
+        if "by accident" in said or "did not select" in said:
+            found.add((folded(user), task))
+    return found
 
 
 @lru_cache(maxsize=4096)
@@ -218,7 +268,7 @@ def comma_list(text: str) -> tuple[str, ...]:
     """Split ``Action, Comedy`` (also ``['Action', 'Comedy']``) into its names."""
     if is_empty(text):
         return ()
-    names = (name.strip(" \t[]'\"") for name in text.split(","))
+    names = (name.strip(" \t[]'\"") for name in clean(text).split(","))
     return tuple(name for name in names if not is_empty(name))
 
 
@@ -238,6 +288,7 @@ def _records(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str,
                             f"{path} row {start} has {len(record)} fields, the header has {len(header)}. "
                             "Correct the row."
                         )
+                    check_swallowed(path, start, record, len(header))
                     yield start, dict(zip(header, record, strict=True))
                 start = reader.line_num + 1
     except (OSError, UnicodeDecodeError, csv.Error) as error:

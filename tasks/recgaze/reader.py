@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,21 @@ import numpy as np
 
 from tasks.definition import Progress, Reading, ReadOptions
 from tasks.errors import InputError, unknown_name
+from tasks.findings import recovered, refuse
+from tasks.plausible import folded
 from tasks.recgaze.event_table import EventTable, read_events, row_number
+from tasks.recgaze.event_times import check_times
 from tasks.recgaze.events import COLUMNS, N_SLOTS, ROWS, Recording, Selection, select_sessions
-from tasks.recgaze.files import EVENTS, USERS, Catalogue, check_folder, read_catalogue, read_profiles
+from tasks.recgaze.files import (
+    CLICKS,
+    EVENTS,
+    USERS,
+    Catalogue,
+    check_folder,
+    read_accidents,
+    read_catalogue,
+    read_profiles,
+)
 from tasks.types import ScreenImage, Session, Slot
 
 if TYPE_CHECKING:
@@ -52,19 +65,28 @@ def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool =
     if options.images and options.work is None:
         raise ValueError("drawing screens needs ReadOptions.work, a folder to write them to")
     check_folder(raw)
-    catalogue = read_catalogue(raw)
-    profiles = read_profiles(raw)
-    events = read_events(raw / EVENTS)
+    catalogue = recovered(lambda: read_catalogue(raw))
+    profiles = recovered(lambda: read_profiles(raw))
+    accidents = recovered(lambda: read_accidents(raw))
+    events = recovered(lambda: read_events(raw / EVENTS))
+    if catalogue is None or profiles is None or events is None:
+        return Reading([], 0)  # all that can be found is found
     profile_of = _profiles_of_events(events, profiles, raw / USERS)
-    selection = select_sessions(events, visible)
+    check_times(events)
+    selection = select_sessions(events, visible, accidents or set())
     size = options.size or (SAMPLE_SIZE if options.simulated else PUBLISHED_SIZE)
     states: dict[Screen, ScreenState] = {}
     for recording in selection.recordings:
         if _screen(recording) not in states:
-            states[_screen(recording)] = screen_state(recording, catalogue)
+            state = recovered(partial(screen_state, recording, catalogue))
+            if state is not None:
+                states[_screen(recording)] = state
     images = _draw(states, size, options, progress)
-    sessions = _sessions(selection.recordings, states, images, profile_of, size)
-    notes = [] if options.simulated else [published_counts_note(selection.rule_users), *_unit_notes(events)]
+    recordings = [recording for recording in selection.recordings if _screen(recording) in states]
+    sessions = _sessions(recordings, states, images, profile_of, size)
+    notes = [] if options.simulated else [published_counts_note(selection.rule_users)]
+    if accidents is None:
+        notes.append(f"selections by accident are not known: there is no {CLICKS}")
     notes += _recording_notes(events, selection) + [_poster_note(states.values(), options)]
     return Reading(sessions=sessions, read=selection.read, dropped=dict(selection.dropped), notes=notes)
 
@@ -115,14 +137,14 @@ def published_counts_note(users: Sequence[str]) -> str:
 
 def _profiles_of_events(events: EventTable, profiles: Mapping[str, str], path: Path) -> dict[str, str]:
     """Return user -> profile for the users of the events; ids may differ in case (KInIT_1, KINIT_1)."""
-    folded: dict[str, str] = {user.casefold(): profile for user, profile in profiles.items()}
+    by_person = {folded(user): profile for user, profile in profiles.items()}
     found: dict[str, str] = {}
     for code, user in enumerate(events.users):
-        profile = profiles.get(user, folded.get(user.casefold()))
+        profile = profiles.get(user, by_person.get(folded(user)))
         if profile is None:
             row = row_number(events.path, int(np.argmax(events.user == code)))
-            raise InputError(f"{events.path} row {row}: user {user} has no row in {path.name}. Add the row.")
-        found[user] = profile
+            refuse(f"{events.path} row {row}: user {user} has no row in {path.name}. Add the row.")
+        found[user] = profile or ""
     return found
 
 
@@ -176,6 +198,9 @@ def _draw(
     """Draw every distinct state once; return the image of each screen, nothing where none are asked for."""
     if not options.images:
         return {}
+    if options.check:
+        _open_posters(states.values(), options)
+        return {}
     from tasks.recgaze.render import draw_screens, state_digest
 
     assert options.work is not None
@@ -184,6 +209,16 @@ def _draw(
     files = draw_screens(distinct, options.work, size, options.posters, options.workers, progress)
     image_of = {digest: ScreenImage(path=path) for digest, path in files.items()}
     return {screen: image_of[digest] for screen, digest in digest_of.items()}
+
+
+def _open_posters(states: Iterable[ScreenState], options: ReadOptions) -> None:
+    """Open every poster file that the screens show."""
+    from tasks.recgaze.posters import open_poster
+
+    names = sorted({film.poster for state in states for _, films in state.rows for film in films if film.poster})
+    for name in names:
+        if options.posters is not None and (options.posters / name).is_file():
+            recovered(partial(open_poster, options.posters / name, (8, 8)))
 
 
 def _recording_notes(events: EventTable, selection: Selection) -> list[str]:
@@ -195,20 +230,12 @@ def _recording_notes(events: EventTable, selection: Selection) -> list[str]:
             f"sessions that clicked a film on another page than their swipes give: {count} (flag page-mismatch; the "
             "clicked film's page is shown)"
         )
+    if count := flags["accident"]:
+        notes.append(f"sessions whose selection was none or an accident by the user's word: {count} (flag accident)")
     assert events.fixation.duration is not None
     if count := int(((events.fixation.position > 0) & np.isnan(events.fixation.duration)).sum()):
         notes.append(f"fixations on films without a duration: {count} (they add nothing to the dwell times)")
     return notes
-
-
-def _unit_notes(events: EventTable) -> list[str]:
-    """Warn where fixations last so briefly that the file may hold seconds; PROTOCOL reads milliseconds."""
-    durations = events.fixation.duration
-    assert durations is not None
-    durations = durations[durations > 0]
-    if len(durations) and (median := float(np.median(durations))) < 10:
-        return [f"the median Fixation_Duration is {median:.3g}: read as milliseconds, but it looks like seconds"]
-    return []
 
 
 def _poster_note(states: Iterable[ScreenState], options: ReadOptions) -> str:

@@ -7,6 +7,16 @@ from pathlib import Path
 
 import pytest
 
+DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "adserp"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The recorded trials of AdSERP, outside the project."""
+    if not (DATA / "replay" / "slots.parquet").is_file():
+        pytest.skip("the recorded AdSERP trials (shared/data/adserp) are not here")
+    return DATA
+
 
 @pytest.fixture
 def fake(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from tasks.adserp import screen
 from tasks.adserp.organic import find_organic
 from tasks.adserp.raw import read_raw
 from tasks.adserp.reading import boxes_of
-from tasks.adserp.sessions import Rules, gaze_per_slot, last_pause, nearest_slot, slot_of_points
+from tasks.adserp.sessions import Rules, last_pause, nearest_slot, slot_of_points, time_per_slot, whole_fixations
 from tasks.adserp.trial import SCREEN_WIDTH, Area, Points, Trial, named, page_order
 from tasks.types import Session
 from tests.performance.deviations.material import Material, kept
@@ -146,7 +146,7 @@ def found_boxes(trial: Trial) -> Trial:
     """Replace the organic boxes of the file by those found in the screenshot."""
     ads = [area for area in trial.areas if area.kind != "organic_result"]
     found = find_organic(trial.screenshot.open(), [area.box for area in ads])
-    return dataclasses.replace(trial, areas=page_order([*ads, *named("organic_result", found)]))
+    return dataclasses.replace(trial, areas=page_order([*ads, *named({"organic_result": (found, ())})[0]]))
 
 
 def organic(material: Material) -> list[Effect]:
@@ -285,13 +285,15 @@ def with_widgets(trial: Trial) -> Trial:
     """Make slots of widgets too."""
     boxes = json.loads(trial.source.read_text(encoding="utf-8"))["bboxes"].get("widget", [])
     widgets = [Area("widget", box, "widget") for box in boxes_of(boxes, "bboxes.widget", trial.source)]
+    widgets = [area for area in widgets if area.box[2] > area.box[0] and area.box[3] > area.box[1]]
     return dataclasses.replace(trial, areas=page_order([*trial.areas, *widgets]))
 
 
 def widget_share(trial: Trial) -> float:
     """Return the share of the gaze on slots until the click that falls on widgets."""
     boxes = np.array([area.box for area in trial.areas])
-    gaze = gaze_per_slot(trial, boxes, 0.0, float(trial.clicks.t[0]))
+    rows, _, durations = whole_fixations(trial.fixations, 0.0, float(trial.clicks.t[0]))
+    gaze = time_per_slot(slot_of_points(boxes, trial.fixations.x[rows], trial.fixations.y[rows]), durations, len(boxes))
     return float(sum(ms for area, ms in zip(trial.areas, gaze, strict=True) if area.kind == "widget") / gaze.sum())
 
 

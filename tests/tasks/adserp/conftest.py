@@ -11,16 +11,6 @@ from PIL import Image
 from tasks.adserp.trial import Area, Buttons, Fixations, Points, Trial
 from tasks.types import ScreenImage
 
-DATA = Path(__file__).parents[3] / ".." / "shared" / "data" / "adserp"
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    """The recorded trials, outside the project."""
-    if not (DATA / "replay" / "slots.parquet").is_file():
-        pytest.skip("the recorded AdSERP trials (shared/data/adserp) are not here")
-    return DATA
-
 
 def _columns(rows: list[tuple[float, ...]], width: int) -> list[np.ndarray]:
     return list(np.array(rows, dtype=np.float64).reshape(len(rows), width).T)

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -130,6 +134,88 @@ def test_a_trial_without_click_is_dropped_with_its_reason(raw_folder):
     assert (reading.sessions, reading.dropped) == ([], {"no click": 1})
     (raw_folder / MOUSE).write_text("timestamp,xpos,ypos,event,xpath\n", encoding="utf-8")
     assert read_folder(raw_folder).dropped == {"no click": 1}
+
+
+@pytest.fixture
+def recorded(real_data, tmp_path):
+    """A folder with one recorded trial of the raw layout."""
+
+    def copy(trial):
+        for path in (real_data / "raw").glob(f"*/{trial}.*"):
+            (tmp_path / "one" / path.parent.name).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, tmp_path / "one" / path.parent.name / path.name)
+        return tmp_path / "one"
+
+    return copy
+
+
+CASES = Path(__file__).parents[3] / ".." / "shared" / "cases"
+
+
+@pytest.mark.parametrize("case", ["one-quote", "two-quotes"])
+def test_a_stray_quote_swallows_no_rows(recorded, case):
+    folder = recorded("p004-b1-t3")
+    shutil.copyfile(CASES / "10" / f"{case}.csv", folder / "mouse-movement-data" / "p004-b1-t3.csv")
+    with pytest.raises(InputError, match=r"p004-b1-t3.csv: row 11 is not valid CSV .* Correct its quotes"):
+        read(folder, ReadOptions(images=False), quiet)
+
+
+def test_a_clock_as_a_spreadsheet_saves_it(recorded):
+    folder = recorded("p014-b4-t5")
+    for name, file in (("fixation-data", "fixations"), ("mouse-movement-data", "mouse")):
+        shutil.copyfile(CASES / "11" / f"{file}.csv", folder / name / "p014-b4-t5.csv")
+    with pytest.raises(InputError, match="share their timestamps, of which 1 differ: the clock lost its") as caught:
+        read(folder, ReadOptions(images=False), quiet)
+    assert "fixation-data/p014-b4-t5.csv" in str(caught.value) and "mouse-movement-data/p014" in str(caught.value)
+
+
+def test_equal_boxes_are_one_slot(recorded):
+    folder = recorded("p014-b4-t5")
+    before = read(folder, ReadOptions(images=False), quiet, whole_page=True)
+    path = folder / "ad-boundary-data" / "p014-b4-t5.json"
+    ads = json.loads(path.read_text())
+    path.write_text(json.dumps({kind: [*boxes, *boxes] for kind, boxes in ads.items()}))
+    after = read(folder, ReadOptions(images=False), quiet, whole_page=True)
+    assert after.sessions[0].slots == before.sessions[0].slots
+    assert "repeated boxes, left out: in 1 trial (p014-b4-t5)" in after.notes
+
+
+def rescaled(folder, name, column, factor):
+    """Multiply a column of a recorded file."""
+    path = folder / name / "p014-b4-t5.csv"
+    header, *lines = path.read_text().splitlines()
+    rows = [line.split(",") for line in lines]
+    for row in rows:
+        row[column] = repr(float(row[column]) * factor)
+    path.write_text("\n".join([header, *(",".join(row) for row in rows)]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "factor", "message"),
+    [
+        ("fixation-data", 3, 0.001, "the median duration is 0.*looks like seconds"),
+        ("fixation-data", 3, 1000, "s in all, in .* looks like microseconds"),
+        ("fixation-data", 0, 0.001, "timestamp looks like seconds"),
+        ("fixation-data", 0, 1000, "timestamp looks like microseconds"),
+        ("mouse-movement-data", 0, 0.001, "one clock is in another unit"),
+        ("mouse-movement-data", 0, 1000, "one clock is in another unit"),
+        ("mouse-movement-data", 0, 1e-5, "mouse events share their timestamps"),
+    ],
+)
+def test_times_in_another_unit(recorded, name, column, factor, message):
+    folder = recorded("p014-b4-t5")
+    if factor == 1e-5:  # a clock in steps of 100 s
+        for step in (1e-5, 1e5):
+            rescaled(folder, name, column, step)
+            path = folder / name / "p014-b4-t5.csv"
+            header, *lines = path.read_text().splitlines()
+            rows = [line.split(",") for line in lines]
+            path.write_text("\n".join([header, *(",".join([str(int(float(t))), *rest]) for t, *rest in rows)]) + "\n")
+    else:
+        rescaled(folder, name, column, factor)
+    with pytest.raises(InputError, match=message) as caught:
+        read(folder, ReadOptions(images=False), quiet)
+    assert name in str(caught.value)
 
 
 def test_raw_and_replay_agree_on_the_trial_that_both_hold(real_data):

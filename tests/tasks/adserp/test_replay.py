@@ -51,7 +51,7 @@ def test_repeated_mouse_rows_are_left_out_and_noted(replay_document, replay_fold
     replay_document["cursor"].append(dict(replay_document["cursor"][-1]))
     reading = ADSERP_PAGE.read(replay_folder(replay_document), NO_IMAGES, quiet)
     assert reading.sessions[0].flags == ()
-    assert "repeated mouse rows, left out: in 1 trials" in reading.notes
+    assert "repeated mouse rows, left out: in 1 trial (p001-b1-t1)" in reading.notes
 
 
 def drop(document, *path):

@@ -95,3 +95,12 @@ def test_a_screenshot_of_another_width_is_refused(make_trial, tmp_path):
     Image.new("RGB", (1000, 2400)).save(trial.screenshot.path)
     with pytest.raises(InputError, match=r"page.png: the screenshot is 1000 pixels wide, expected 1280"):
         build_session(trial, Rules(whole_page=True))
+
+
+def test_a_page_taller_than_jpeg_allows_is_kept_as_png(make_trial, tmp_path):
+    trial = make_trial(AREAS, [(900, 200, 350, 60)], clicks=[(1000, 200, 350)])
+    Image.new("L", (1280, 66_000), 200).save(trial.screenshot.path, compress_level=1)
+    session = build_session(trial, Rules(whole_page=True, folder=tmp_path))
+    assert session.image.path == tmp_path / "p001-b1-t1.png"
+    assert session.image.open().size == (1280, 66_000)
+    assert session.flags == ("single-coloured-page",)

@@ -22,10 +22,17 @@ def test_slots_run_top_to_bottom_with_the_right_hand_ads_last():
     assert [area.text for area in page_order([right, low, level, high])] == ["high", "level", "low", "r"]
 
 
-def test_an_area_without_height_is_no_slot():
-    assert page_order([Area("native_ad", (162, 100, 702, 100), "flat")]) == ()
+def test_equal_boxes_of_one_kind_are_one_and_boxes_without_area_on_the_page_are_none():
+    inside, flat, below, left, half = (0, 0, 9, 9), (0, 5, 9, 5), (0, 50, 9, 60), (-9, 0, 0, 9), (0, 45, 9, 60)
+    areas, notes = named({"native_ad": ([inside, flat, inside, below, left, half], ()), "dd_top": ([inside], ())}, 50)
+    assert [(area.kind, area.box, area.text) for area in areas] == [
+        ("native_ad", inside, "text ad 1"),
+        ("native_ad", half, "text ad 2"),
+        ("dd_top", inside, "product ads at the top 1"),
+    ]
+    assert notes == ("boxes without area on the page, left out", "repeated boxes, left out")
 
 
 def test_a_title_is_the_text_and_without_one_the_kind_is_numbered():
-    first, second = named("organic_result", [(0, 0, 1, 1), (0, 2, 1, 3)], ["Tea kettles", None])
-    assert (first.text, second.text) == ("Tea kettles", "organic result 2")
+    (first, second), notes = named({"organic_result": ([(0, 0, 1, 1), (0, 2, 1, 3)], ["Tea kettles", None])})
+    assert (first.text, second.text, notes) == ("Tea kettles", "organic result 2", ())

@@ -8,6 +8,7 @@ import pytest
 from tasks.definition import Reading, ReadOptions, quiet
 from tasks.recgaze import RECGAZE, RECGAZE_VISIBLE
 from tasks.recgaze.reader import published_counts_note
+from tasks.visits import visits
 from tests.tasks.recgaze.raw_folder import (
     aoi,
     click,
@@ -16,6 +17,7 @@ from tests.tasks.recgaze.raw_folder import (
     fixation,
     items,
     swipe,
+    write_csv,
     write_folder,
 )
 
@@ -267,11 +269,47 @@ def test_the_published_counts_match_when_they_do():
     assert "differs: 574 sessions" in published_counts_note(users[:-1])
 
 
-def test_durations_that_look_like_seconds_are_noted(tmp_path):
-    assert any(
-        "looks like seconds" in note for note in read(tmp_path, [GOOD | {"Fixation_Duration": 0.2}, PLAIN[1]]).notes
-    )
-    assert not any("looks like seconds" in note for note in read(tmp_path, PLAIN).notes)
+CLICK_HEADER = ["UserID", "TaskID", "Movie_Familiarity", "Why_Selected"]
+ACCIDENT, NOTHING = "I selected a movie by accident", "I did not select a movie"
+
+
+@pytest.mark.parametrize("said", [("I have seen it", ACCIDENT), (NOTHING, NOTHING), (ACCIDENT.upper(), "")])
+def test_accidents_are_flagged_and_dropped_where_the_task_is_ours(tmp_path, said):
+    second = [row | {"UserID": "UvA_2"} for row in PLAIN]
+    rows = [["KINIT_1", "1.0", *said], ["UvA_2", 1, "I have seen it", "Because of the poster"]]
+    write_csv(tmp_path / "click_feedback.csv", CLICK_HEADER, rows)
+    reading = read(tmp_path, [*PLAIN, *second])
+    assert [session.flags for session in reading.sessions] == [("accident",), ()]
+    assert any("an accident by the user's word: 1 (flag accident)" in note for note in reading.notes)
+    visible = read(tmp_path, [*PLAIN, *second], definition=RECGAZE_VISIBLE)
+    assert [session.user for session in visible.sessions] == ["UvA_2"]
+    assert visible.dropped == {"by the user's word, nothing was selected or by accident": 1}
+
+
+def test_accidents_are_not_known_without_the_file(tmp_path):
+    assert "selections by accident are not known: there is no click_feedback.csv" in read(tmp_path, PLAIN).notes
+
+
+def test_fixations_come_in_time_order_with_those_on_no_slot(tmp_path):
+    events = [
+        event("KINIT_1", 1, 0.5, Fixation_AOI_type="Background", Fixation_Duration=70),
+        fixation("KINIT_1", 1, 4.0, 30, 1, 7),  # on a page that was not shown at first: no slot
+        fixation("KINIT_1", 1, 3.0, 0.1, 2, 3),
+        fixation("KINIT_1", 1, 2.0, 0.2, 2, 3),
+        fixation("KINIT_1", 1, 1.0, 200, 1, 1),
+        fixation("KINIT_1", 1, "", 60, 1, 1),
+        fixation("KINIT_1", 1, 5.0, 0.6, 2, 3),
+        fixation("KINIT_1", 1, 6.0, 110, 1, 1),
+        fixation("KINIT_1", 1, 7.0, 110, 1, 2),
+        click("KINIT_1", 1, 9.0, 1, 1),
+    ]
+    session = only(read(tmp_path, events))
+    assert [(f.slot, f.start_ms) for f in session.fixations] == [
+        *((-1, 0), (0, 500), (7, 1500), (7, 2500), (-1, 3500), (7, 4500), (0, 5500), (1, 6500)),
+        (0, 8500),  # without a time: last
+    ]
+    assert [visit.slot for visit in visits(session)] == [0, 7, 0, 1, 0]
+    assert sum(visit.ms for visit in visits(session) if visit.slot == 7) == session.gaze_ms[7]
 
 
 def test_screens_are_drawn_once_per_state_and_posters_are_named_in_a_note(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tasks.definition import ReadOptions, quiet
@@ -271,3 +273,83 @@ def test_a_folder_without_a_usable_session_is_read_and_says_why(tmp_path):
     reading = RECGAZE.read(write_folder(tmp_path, [PLAIN[0], event("UvA_2", 1, 1)]), ReadOptions(images=False), quiet)
     assert (reading.sessions, reading.read) == ([], 2)
     assert reading.dropped == {"no fixation recorded": 1, "no click recorded": 1}
+
+
+def session(user: str, scale: float = 1.0, cursor_scale: float = 1.0, clock=float) -> list[dict[str, object]]:
+    """Twenty fixations of some 250 ms and ten stays of the cursor of some half a second in ten seconds."""
+    rows = [fixation(user, 1, clock(i / 2), (250 + i) * scale, 1, 1 + i % 5) for i in range(20)]
+    rows += [cursor(user, 1, clock(i + 0.25), (0.5 + i / 100) * cursor_scale, 1, 1) for i in range(10)]
+    return [*rows, click(user, 1, clock(10.0), 1, 1)]
+
+
+IMPLAUSIBLE = {
+    "fixations in seconds": ({"scale": 0.001}, "the median Fixation_Duration is 0.2595, .*looks like seconds"),
+    "fixations in microseconds": ({"scale": 1000}, "last 5190 s in all, in 10 s .*looks like microseconds"),
+    "cursor in milliseconds": ({"cursor_scale": 1000}, "stays of the cursor last 5450 s.*looks like milliseconds"),
+    "cursor too small": ({"cursor_scale": 0.001}, "the median Cursor_Duration is 0.000545, .*thousands of seconds"),
+    "clock in thousands of seconds": ({"clock": lambda t: t / 1000}, "in 0.01 s .*Timestamp looks like thousands"),
+    "clock in milliseconds": ({"clock": lambda t: t * 1000}, "in 20000 s .*Timestamp looks like milliseconds"),
+    "whole seconds": ({"clock": lambda t: t // 1}, "20 of 20 fixations share their timestamps, of which 10 differ"),
+    "a clock that stands still": ({"clock": lambda t: 1.6e12}, "share their timestamps, of which 1 differ"),
+}
+
+
+@pytest.mark.parametrize("problem", IMPLAUSIBLE)
+def test_times_that_cannot_be_true(tmp_path, problem):
+    change, message = IMPLAUSIBLE[problem]
+    write_folder(tmp_path, [*session("KINIT_1"), *session("UvA_2")])
+    assert len(RECGAZE.read(tmp_path, ReadOptions(images=False), quiet).sessions) == 2
+    write_folder(tmp_path, [*session("KINIT_1", **change), *session("UvA_2", **change)])
+    assert re.search(message, refused(tmp_path, "summary_feedback.csv"))
+
+
+def test_one_session_in_another_unit_is_enough(tmp_path):
+    write_folder(tmp_path, [*session("KINIT_1"), *session("UvA_2", scale=0.001)])
+    refused(tmp_path, "summary_feedback.csv row 33: session UvA_2-1: the median Fixation_Duration is 0.2595")
+
+
+@pytest.mark.parametrize(
+    ("first", "other"), [("KINIT_1", "KInIT_1"), ("Z\u00f6_1", "Zo\u0308_1"), ("Ma\u00df", "MASS")]
+)
+def test_one_person_under_two_spellings(tmp_path, first, other):
+    users = [[first, "x", "x", "x"], ["UvA_2", "x", "x", "x"]]
+    rows = [PLAIN[0] | {"UserID": first}, PLAIN[1], PLAIN[2] | {"UserID": other}]
+    refused(write_folder(tmp_path, rows, users=users), "summary_feedback.csv row 4", first, other, "one person")
+    folder = write_folder(tmp_path, rows[:2], users=[*users, [other, "x", "x", "x"]])
+    refused(folder, "user_features.csv rows 2 and 4", first, other, "one person")
+
+
+def test_invisible_characters_in_ids_are_dropped_and_in_messages_shown(tmp_path):
+    rows = [*PLAIN[:2], PLAIN[2] | {"UserID": "\ufeffKINIT_1\u200b"}]
+    session = RECGAZE.read(write_folder(tmp_path, rows), ReadOptions(images=False), quiet).sessions[0]
+    assert session.session_id == "KINIT_1-1"
+    rows[0] = rows[0] | {"Fixation_Duration": "\ufeff200"}
+    refused(write_folder(tmp_path, rows), "summary_feedback.csv row 2", r"Fixation_Duration is '\ufeff200'")
+    path = tmp_path / "summary_feedback.csv"
+    write_folder(tmp_path, PLAIN)
+    path.write_text(path.read_text().replace("Timestamp", "Time\u200bstamp", 1))
+    refused(tmp_path, "lacks the column Timestamp", r"It has 'Time\u200bstamp'")
+
+
+def test_a_record_may_take_several_lines_and_rows_are_counted_by_lines(tmp_path):
+    rows = [row | {"StimulusID": "one\ntwo"} for row in (*PLAIN, PLAIN[0] | {"Timestamp": 3.0})]
+    many = [fixation("KINIT_1", 1, 10 + i, 200, 1, 1) | {"StimulusID": "one\ntwo"} for i in range(30_000)]
+    write_folder(tmp_path, [*rows, *many])
+    assert len(RECGAZE.read(tmp_path, ReadOptions(images=False), quiet).sessions) == 1
+    refused(write_folder(tmp_path, [*rows, rows[0]]), "summary_feedback.csv row 10 repeats row 2")
+    refused(write_folder(tmp_path, [*rows, rows[0] | {"Timestamp": "x"}]), "summary_feedback.csv row 10", "'x'")
+
+
+@pytest.mark.parametrize("closing", [3, None])
+def test_rows_that_a_quote_swallows(tmp_path, closing):
+    """A quote before a field of row 2, closed in a row below it or nowhere."""
+    write_folder(tmp_path, [*PLAIN, *session("UvA_2")])
+    path = tmp_path / "summary_feedback.csv"
+    lines = path.read_text().splitlines()
+    lines[1] = lines[1].replace("v.mp4", '"v.mp4')
+    if closing is not None:
+        lines[closing] = lines[closing].replace("v.mp4", 'v.mp4"')
+    path.write_text("\n".join(lines) + "\n")
+    refused(
+        tmp_path, "summary_feedback.csv row 2", "quote" if closing is None else "a quote joins it with the rows below"
+    )

@@ -219,6 +219,8 @@ class Board:
                 if size > 8 * MAX_PARQUET_BYTES:
                     raise InputError(f"{path} unpacks to {size} bytes; restore the file.")
                 return file.read(columns=None if columns is None else list(columns), use_threads=False)
+        except InputError:
+            raise
         except FileNotFoundError:
             raise InputError(f"{path} is missing; the board is not complete. Restore the file.") from None
         except (pa.ArrowException, OSError, ValueError) as error:

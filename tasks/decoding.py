@@ -85,6 +85,8 @@ def load_json(path: Path, mend: str = RESTORE, *, limit: int | None = None) -> o
         if limit is not None and path.stat().st_size > limit:
             raise InputError(f"{path} has more than {limit:,} bytes; {mend}.")
         return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; {mend}.") from error
     except UnicodeDecodeError as error:

@@ -54,6 +54,8 @@ def load(
     try:
         _check_events(text, depth, values, aliases)
         return yaml.load(text, Loader=_loader(as_text))  # noqa: S506  # a SafeLoader that refuses double keys
+    except InputError:
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}: " if mark is not None else ""

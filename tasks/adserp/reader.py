@@ -88,9 +88,8 @@ def read(
     dropped: Counter[str] = Counter()
     oddities: dict[str, list[str]] = {}
     sources: dict[str, Path] = {}
-    for trial, session in progress(
-        _in_threads(outcome, tasks, options.workers), total=len(tasks), desc="AdSERP trials"
-    ):
+    outcomes = _in_threads(outcome, tasks, options.workers)
+    for trial, session in progress(outcomes, total=len(tasks), desc="AdSERP trials"):
         if trial is None:
             continue
         if trial.trial_id in sources:

@@ -30,7 +30,7 @@ _LICENCE = (
     "prepared data must not be passed on without the authors' consent"
 )
 _SOURCE = (
-    "summary_feedback.csv, item_features.csv and user_features.csv of the RecGaze data set "
+    "summary_feedback.csv, item_features.csv, user_features.csv and click_feedback.csv of the RecGaze data set "
     "(description: https://github.com/santideleon/RecGaze_Dataset; files: Zenodo, access on request)"
 )
 _SCREEN = (
@@ -48,6 +48,9 @@ _SHARED_DEVIATIONS = (
     "Where the swipes on record leave the clicked film out of sight, its carousel is shown on the clicked film's page "
     "and the session is flagged page-mismatch.",
     "Where no poster folder is given, posters are drawn from title, year and genre.",
+    "Sessions whose user said afterwards that the selection was none or an accident (click_feedback.csv) are flagged "
+    "accident; recgaze keeps them, as the paper does, and recgaze-visible drops them.",
+    "A file whose durations cannot fit into the time that passed, or whose clock has lost its resolution, is refused.",
 )
 _NOTICE = "simulated sample, not RecGaze"
 
@@ -140,7 +143,7 @@ RECGAZE_VISIBLE = TaskDefinition(
         deviations=_SHARED_DEVIATIONS
         + (
             "The whole task is ours: dwell counts the films visible at the click instead of films 1 to 5; sessions of "
-            "recgaze whose visible films got no dwell are dropped.",
+            "recgaze whose visible films got no dwell, and accidents, are dropped.",
         ),
     ),
     layouts=("raw",),

@@ -20,6 +20,8 @@ def load_json(text: str) -> object:
     """
     try:
         return json.loads(text, parse_float=str, parse_constant=_refuse, object_pairs_hook=_once)
+    except InputError:
+        raise
     except json.JSONDecodeError as error:
         raise InputError(f"line {error.lineno}: it is not JSON: {error.msg}. Mend that line.") from error
     except (ValueError, RecursionError) as error:

@@ -58,6 +58,8 @@ def from_json(values: Mapping[str, Any], source: str, originals: Originals | Non
         raise InputError(f"an older version wrote this table, without its test sessions. {_AGAIN}")
     try:
         return _reported(values, source, originals)
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"this table of 'reproduce' is damaged ({error!r}). {_AGAIN}") from error
 

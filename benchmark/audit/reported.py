@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Annotated
+
+from msgspec import Meta
 
 from benchmark.audit.printed import Printed
+from tasks.decoding import one_of
 from tasks.errors import unknown_name
 
-Average = Literal["sessions", "users"]
-Ties = Literal["broken", "expected"]
-Deviation = Literal["sample", "population"]
-Gain = Literal["gain", "change"]
+Average = Annotated[str, one_of("sessions", "users")]
+Ties = Annotated[str, one_of("broken", "expected")]
+Deviation = Annotated[str, one_of("sample", "population")]
+Gain = Annotated[str, one_of("gain", "change")]
+Slots = Annotated[int, Meta(ge=2, le=10_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,12 @@ class Setting:
             one. None lets both pass.
     """
 
-    n_sessions: int | None = None
+    n_sessions: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
     n_sessions_inferred: bool = False
-    n_seeds: int | None = None
-    n_slots: int | None = None
-    most_slots: int | None = None
-    uniform_logloss: float | None = None
+    n_seeds: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    n_slots: Slots | None = None
+    most_slots: Slots | None = None
+    uniform_logloss: Annotated[float, Meta(gt=0)] | None = None
     average: Average | None = None
     ties: Ties | None = None
     sd: Deviation | None = None

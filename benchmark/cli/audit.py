@@ -45,7 +45,7 @@ def call(arguments: argparse.Namespace) -> int:
     names = {"n_sessions": "sessions", "n_seeds": "seeds", "n_slots": "slots"}
     given = {name: getattr(arguments, names.get(name, name)) for name in (*names, "average", "ties", "sd")}
     known = {name: value for name, value in given.items() if value is not None}
-    setting_of(known, "the options")
+    setting_of(known, "the options", "'audit --help' describes them")
     reported = published.load() if arguments.file == PUBLISHED else audit.read(arguments.file, published.originals)
     reported = amended(reported, known, arguments.baseline, arguments.deterministic)
     outcomes = audit.examine(reported)

@@ -48,7 +48,7 @@ def read(path: str | Path, originals: Originals | None = None) -> Reported:
         else:
             found = _of_document(_READERS[kind](text), file, originals)
     except InputError as error:
-        raise InputError(f"{file}: {error}") from error
+        raise error if str(error).startswith(str(file)) else InputError(f"{file}: {error}") from error
     return _checked(found, file)
 
 
@@ -106,8 +106,8 @@ def _of_document(values: object, file: Path, originals: Originals | None) -> Rep
     if reproduced.is_figure(values):
         raise InputError("it is a figure of 'reproduce'; tables are audited. Give its folder, or a table's .json.")
     if "reported" in values and "rows" not in values:
-        return mapping.from_submission(values, file.name)
-    return mapping.from_mapping(values, file.name)
+        return mapping.from_submission(values, file.name, file)
+    return mapping.from_mapping(values, file.name, file)
 
 
 def from_values(

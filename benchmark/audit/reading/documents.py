@@ -23,7 +23,7 @@ def load_json(text: str) -> object:
     except InputError:
         raise
     except json.JSONDecodeError as error:
-        raise InputError(f"line {error.lineno}: it is not JSON: {error.msg}. Mend that line.") from error
+        raise InputError(f"line {error.lineno}: it is not JSON: {error.msg}. Fix that line.") from error
     except (ValueError, RecursionError) as error:
         raise InputError("it is not JSON that can be read: too deep, or a number is too long.") from error
 
@@ -37,7 +37,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"the key '{twice[:40]}' stands twice. Keep one.")
+        raise InputError(f"the key '{twice[:40]}' appears twice. Keep one.")
     return found
 
 

@@ -41,6 +41,8 @@ def from_results(values: Mapping[str, Any], source: str) -> Reported:
             if row["name"] == UNIFORM and "LogLoss" in cells and setting.uniform_logloss is None:
                 setting = replace(setting, uniform_logloss=float(cells["LogLoss"].mean))
         notice = str(values.get("notice") or "")
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"these results of a run are damaged ({error!r}). Run again.") from error
     return Reported(source, tuple(rows), {str(values["task"]): setting}, notes=(notice,) if notice else ())

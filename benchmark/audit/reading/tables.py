@@ -41,7 +41,7 @@ _IMPROVEMENT = re.compile(r"(rel(ative|\.)? )?(improvement|improv\.?|impr\.?|gai
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """A table of text: its name, header, lines, and where in the file each line stands."""
+    """A table of text: its name, header, lines, and where in the file each line is."""
 
     name: str
     header: list[str]
@@ -112,7 +112,7 @@ def _reported(grids: Sequence[_Grid], source: str) -> Reported:
         names = [name.strip().lower() for name in grid.header]
         twice = next((name for name in names if name and names.count(name) > 1), None)
         if twice is not None:
-            raise InputError(f"the column '{twice[:40]}' stands twice. Keep one.")
+            raise InputError(f"the column '{twice[:40]}' appears twice. Keep one.")
         _check_lengths(grid)
         if names[0] == "simulator" and any(name.endswith(("\u2191", "\u2193")) for name in names):
             raise InputError("this suite printed that table, and * marks the best value in it. Give the run's folder.")
@@ -131,7 +131,7 @@ def _reported(grids: Sequence[_Grid], source: str) -> Reported:
 def _check_lengths(grid: _Grid) -> None:
     for line, number in zip(grid.lines, grid.numbers, strict=True):
         if len(line) != len(grid.header):
-            raise InputError(f"line {number} has {len(line)} cells, the header {len(grid.header)}. Mend that line.")
+            raise InputError(f"line {number} has {len(line)} cells, the header {len(grid.header)}. Fix that line.")
 
 
 def _long(grid: _Grid, names: list[str]) -> list[Row]:
@@ -158,7 +158,7 @@ def _long(grid: _Grid, names: list[str]) -> list[Row]:
         row = found.setdefault(key, {})
         metric = metric_name(given["metric"])
         if metric in row:
-            raise InputError(f"line {number}: {metric} of the same row stands a second time. Keep one.")
+            raise InputError(f"line {number}: {metric} of the same row appears a second time. Keep one.")
         row[metric] = cell
     return [
         Row(table, task, backbone, operator, method, False, cells)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +56,7 @@ def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: s
     """Score a predictions file; the prior of each family is fitted on the training sessions and added if it is missing.
 
     Args:
-        path: The file. If it is that of a run, oracles are those of the run, else those of the catalogue.
+        path: The file. If it is that of a run, the run says what is an oracle, and what must be said of its simulators.
         task: The task.
         split: Name of the split.
         catalogue: Where the priors are found.
@@ -74,21 +73,24 @@ def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: s
         task=task.name,
         data=data,
         split=split,
-        simulators=(*added, *names),
+        simulators=(*names, *added),
         seeds=tuple(sorted(said["seed"].unique().to_pylist())),
         reference=priors[0] if priors else names[0],
     )
     if added:
         trials = expand(RunConfig(task.name, data, split, added, reference=added[0]), task, catalogue)
-        said = predictions.joined([*(run_trial(trial, task)[0] for trial in trials), said])
+        said = predictions.joined([said, *(run_trial(trial, task)[0] for trial in trials)])
     entries: dict[str, Entry] = {name: catalogue.entry(name) for name in catalogue.names() if name in config.simulators}
-    entries |= {name: _Oracle(name) for name in _oracles(path) if name not in entries}
+    known = _run_of(path)
+    oracles = [row.name for row in known.simulators if not row.ranked and row.name == row.base] if known else []
+    entries |= {name: _Oracle(name) for name in oracles if name not in entries}
+    notices = known.notice.split("; ") if known else ()
     scores = scoring.score(task, split, said)
-    return Scored(summary.build(config, task, scores, entries), scores, said, added)
+    return Scored(summary.build(config, task, scores, entries, notices=notices), scores, said, added)
 
 
-def _oracles(path: Path) -> Sequence[str]:
-    """Return the oracles of the run that a predictions file belongs to, none if it belongs to none."""
+def _run_of(path: Path) -> Results | None:
+    """Return the run that a predictions file belongs to, None if it belongs to none."""
     if path.name != "predictions.parquet" or not (path.parent / "results.json").is_file():
-        return ()
-    return [row.base for row in results.read(path.parent).simulators if not row.ranked and row.name == row.base]
+        return None
+    return results.read(path.parent)

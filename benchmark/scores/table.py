@@ -178,7 +178,7 @@ def comparison_cells(c: ComparisonResult) -> list[str]:
 def _legend(results: Results) -> list[str]:
     """Return what the marks mean, as far as they occur."""
     lines = [f"Mean over users. ↑ higher is better, ↓ lower is better; {BEST} best of a column."]
-    if results.comparisons:
+    if any(c.p_holm is not None for c in results.comparisons):
         lines[0] += (
             f" {SIGNIFICANT} differs from {results.reference} on {', '.join(results.family)}:"
             f" paired t-test over users, Holm-corrected, p <= {results.alpha:g}."

@@ -139,7 +139,28 @@ def test_score_counts_sessions_that_are_missing_with_the_worst_value(finished, c
     argv = ["score", str(tmp_path / "mine.parquet"), "--task", "adserp", "--data", "sample", "--split", "kfold"]
     assert main([*argv, "--json"]) == 0
     said = capsys.readouterr()
-    assert "in 1 session; it counts" in said.err and json.loads(said.out)["simulators"][0]["failed"] == 1
+    assert "in 1 session; that session gets" in said.err and json.loads(said.out)["simulators"][0]["failed"] == 1
+
+
+def test_score_shows_the_prior_and_never_ranks_an_oracle(finished, capsys, tmp_path):
+    frame = pd.read_parquet(finished / "predictions.parquet")
+    oracle = frame[frame.simulator == "gaze-oracle"]
+    oracle.to_parquet(tmp_path / "oracle.parquet")
+    rest = ["--task", "adserp", "--data", "sample", "--split", "kfold"]
+    assert main(["score", str(tmp_path / "oracle.parquet"), *rest, "--families", "attention"]) == 0
+    said = capsys.readouterr()
+    assert "position-prior is added for comparison" in said.err
+    rows = {line.split()[0]: line for line in said.out.splitlines() if line.strip()}
+    assert {"(gaze-oracle)", "position-prior"} <= set(rows) and "gaze-oracle" not in rows
+    assert "*" not in rows["position-prior"] and "LogLoss↓" not in said.out  # compared with nothing; one family
+    # The prior is that of a run, and where it is among the predictions nothing is added.
+    assert main(["score", str(finished / "predictions.parquet"), *rest, "--json"]) == 0
+    said = capsys.readouterr()
+    run = {row["name"]: row for row in json.loads((finished / "results.json").read_text())["simulators"]}
+    for row in json.loads(said.out)["simulators"]:
+        assert (row["ranked"], row["metrics"]) == (run[row["name"]]["ranked"], run[row["name"]]["metrics"])
+    printed = f"{run['position-prior']['metrics']['KL']['mean']:.3f}"
+    assert "added" not in said.err and printed in rows["position-prior"]
 
 
 def test_show_draws_gaze_and_attention(finished, capsys, tmp_path):

@@ -40,7 +40,7 @@ class SimulatorEntry:
     behaviour: str = "1"
 
 
-_TRAIN = ("train gaze", "train clicks")
+_TRAIN = ("gaze-train", "clicks-train")
 
 _SCREEN = ("image", "profile")
 _TUNED = (*_SCREEN, *_TRAIN)
@@ -67,7 +67,7 @@ _MODELS = (
         "gaze-heads",
         f"{_FOLDER}.gaze_heads:GazeHeads",
         "its heads that look where people look",
-        (*_SCREEN, "train gaze"),
+        (*_SCREEN, "gaze-train"),
     ),
     SimulatorEntry("random-prompt", f"{_PROMPTED}:RandomPrompt", "an untrained soft prompt", _SCREEN, stochastic=True),
     SimulatorEntry(
@@ -86,11 +86,11 @@ _MODELS = (
         "fixate-no-attention",
         f"{_PROMPTED}:FixateNoAttention",
         "FixATE on clicks alone",
-        (*_SCREEN, "train clicks"),
+        (*_SCREEN, "clicks-train"),
         stochastic=True,
     ),
     SimulatorEntry(
-        "fixate-no-ntp", f"{_PROMPTED}:FixateNoNTP", "FixATE on gaze alone", (*_SCREEN, "train gaze"), stochastic=True
+        "fixate-no-ntp", f"{_PROMPTED}:FixateNoNTP", "FixATE on gaze alone", (*_SCREEN, "gaze-train"), stochastic=True
     ),
 )
 
@@ -121,13 +121,13 @@ SIMULATORS = (
         stochastic=True,
     ),
     SimulatorEntry(
-        "gaze-oracle", f"{_FOLDER}.oracles:GazeOracle", "the human gaze itself", ("test gaze",), oracle=True
+        "gaze-oracle", f"{_FOLDER}.oracles:GazeOracle", "the human gaze itself", ("gaze-test",), oracle=True
     ),
     SimulatorEntry(
         "cursor-oracle",
         f"{_FOLDER}.oracles:CursorOracle",
         "the human cursor itself",
-        ("test cursor",),
+        ("cursor-test",),
         oracle=True,
     ),
 )

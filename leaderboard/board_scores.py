@@ -11,9 +11,10 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from benchmark.metrics import names as metric_names
+from benchmark.naming import LAYOUT, RELABEL, TRUE_LABEL, WRONG_LABEL
 from benchmark.stress import measures
 from leaderboard.board_files import Board
-from leaderboard.entries import LAYOUT, RELABEL, TRUE_LABEL, WRONG_LABEL, ResultRecord
+from leaderboard.entries import ResultRecord
 from tasks.errors import InputError
 
 if TYPE_CHECKING:

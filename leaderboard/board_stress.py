@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from benchmark.metrics import names as metric_names
+from benchmark.naming import LAYOUT, OWN, RELABEL, TRUE_LABEL, WRONG_LABEL
 from benchmark.scores import predictions, tested
 from benchmark.simulator import Prediction
 from benchmark.stress import conditions as published
 from benchmark.stress import measures, rows
 from benchmark.stress.records import StressRow
 from leaderboard.board_scores import MEASURED, PREFIX, STRESS_COLUMNS
-from leaderboard.entries import LAYOUT, OWN, RELABEL, SWAPPED, TRUE_LABEL, WRONG_LABEL
+from leaderboard.entries import SWAPPED
 from tasks.errors import InputError
 
 if TYPE_CHECKING:

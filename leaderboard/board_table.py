@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.metrics import Metric, all_metrics
+from benchmark.naming import LABEL, OWN, SHARED, TEST_INPUTS
 from leaderboard import board_scores
 from leaderboard.board_files import Board, BoardStanding
 from leaderboard.context import TaskContext
-from leaderboard.entries import CONDITIONS, OWN, SHARED, SWAPPED, ReportedRecord, ResultRecord
+from leaderboard.entries import CONDITIONS, SWAPPED, ReportedRecord, ResultRecord
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-LABEL = " [label]"
 STRESS = tuple(condition for condition in CONDITIONS if condition not in (OWN, SHARED))
-ORACLE_INPUTS = ("gaze-test", "cursor-test")
 UNSCORED = "not scored yet: run 'leaderboard rescore'"
 """Why a metric is blank that the suite learned after a result was submitted."""
 
@@ -233,7 +232,7 @@ def digests(results: Mapping[str, ResultRecord], standing: BoardStanding) -> lis
 def _apart(record: ResultRecord, condition: str) -> str:
     if record.kind == "reference":
         return "reference"
-    if record.metadata.kind == "oracle" or any(seen in ORACLE_INPUTS for seen in record.metadata.inputs):
+    if record.metadata.kind == "oracle" or any(seen in TEST_INPUTS for seen in record.metadata.inputs):
         return "oracle"
     return "label" if condition.endswith(LABEL) else ""
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.naming import SHARED
 from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.t_interval import t_limits
 from leaderboard.board_table import UNSCORED, BoardTable
-from leaderboard.entries import SHARED, SWAPPED
+from leaderboard.entries import SWAPPED
 from leaderboard.references import PRIOR
 
 Floats = NDArray[np.float64]

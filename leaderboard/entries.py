@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from benchmark.naming import LAYOUT, ON_BOARDS, OWN, RELABEL, SHARED, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
 from benchmark.output.text import plain
 from tasks.decoding import Count, Sha256, Time, decode, one_of
 from tasks.errors import InputError
@@ -30,11 +31,9 @@ KINDS = ("submission", "baseline", "reference")
 
 EVENTS = ("submit", "withdraw", "supersede")
 
-OWN, SHARED, SWAPPED = "own", "shared", "swapped"
-RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL = "relabel", "layout", "true-label", "wrong-label"
+SWAPPED = ON_BOARDS[SWAP_USERS]
 CONDITIONS = (OWN, SHARED, SWAPPED, RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL)
-"""Predictions under the user's own prompt, one prompt for all users, and another user's prompt (the control); and those
-of the stress tests: labels shuffled, columns mirrored, attention for the true click and for a wrong one."""
+"""What a board takes predictions under, see ``benchmark.naming``."""
 
 _OLD_TRANSFER = r"transfer-[a-z0-9][a-z0-9-]{0,59}@[0-9A-Za-z][0-9A-Za-z.+_-]{0,29}"
 """Conditions of older records: predictions of another task's test sessions."""

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.metrics import get
 from benchmark.metrics.families import family
+from benchmark.naming import LABEL
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
 from benchmark.output.numbers import interval, number
 from benchmark.output.text import plain
 from benchmark.output.units import counted
 from leaderboard import columns as registry
-from leaderboard.board_table import APART, LABEL, UNSCORED
+from leaderboard.board_table import APART, UNSCORED
 from leaderboard.columns import GROUPS, HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
 from leaderboard.safe_text import beyond
 from tasks.errors import InputError, unknown_name

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmark.naming import OWN, input_word
 from benchmark.scores.predictions import of_rows
 from benchmark.simulator import Floats, Prediction
 from benchmark.trials.configuration import ORACLES, PRIORS
-from leaderboard.entries import OWN, Metadata
+from leaderboard.entries import Metadata
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,15 +43,6 @@ MIN_OVERLAP = 0.5
 
 SMOOTHING = 1.0
 """The mean gaze of the others is drawn toward uniform with the weight of this many sessions, as the position prior."""
-
-
-_INPUTS = {
-    "train gaze": "gaze-train",
-    "train clicks": "clicks-train",
-    "test gaze": "gaze-test",
-    "test cursor": "cursor-test",
-}
-"""What the catalogue calls an input -> what submissions call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +90,7 @@ def compute(task: Task, split: str, catalogue: Catalogue, chosen: Sequence[str])
             licence="MIT",
             description=entry.summary,
             kind="oracle" if entry.oracle else "prior",
-            inputs=tuple(_INPUTS.get(seen, seen) for seen in entry.sees),
+            inputs=tuple(map(input_word, entry.sees)),
             attention_target="none",
         )
         kind = "reference" if entry.oracle else "baseline"

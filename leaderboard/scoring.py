@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from tasks.task import Task
 
-LABEL = " [label]"
-"""Ends the condition of a score row whose attention was computed for the true click."""
 
 KEYS = ("simulator", "seed", "session_id")
 """What says whose a prediction is; on a board the simulator is the condition it was asked under, called so in files."""

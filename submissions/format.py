@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmark.naming import LAYOUT, RELABEL, SWAP_USERS, TEST_INPUTS, TRUE_LABEL, WRONG_LABEL
+
 FORMAT = 1
 """Version of the format; it changes when an older submission would be read differently."""
 
 METADATA_FILE = "submission.yaml"
 PREDICTIONS_FOLDER = "predictions"
 STRESS_FOLDER = "stress"
-CONDITIONS = ("relabel", "swap-users", "true-label", "wrong-label", "layout")
+CONDITIONS = (RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL, LAYOUT)
 """What the simulator was shown in place of the sessions as they were seen, under ``STRESS_FOLDER``."""
 
 _TASK = r"[a-z0-9][a-z0-9-]{0,59}"
@@ -182,7 +184,7 @@ class Submission:
         reasons = []
         if self.target == "label":
             reasons.append("attention was computed for the true click")
-        if self.kind == "oracle" or {"gaze-test", "cursor-test"} & set(self.inputs):
+        if self.kind == "oracle" or set(TEST_INPUTS) & set(self.inputs):
             reasons.append("it sees recordings of the sessions it is scored on")
         if not self.entries:
             reasons.append("its numbers are self-reported, without predictions")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.naming import INPUTS, input_word, labelled
 from benchmark.parts.checking import claimed, missing
 from benchmark.runs import kept as records
 from benchmark.scores import predictions, reading, results
@@ -29,19 +30,8 @@ if TYPE_CHECKING:
 ABOUT_FILE = "about.yaml"
 """Fields of ``submission.yaml`` that a run does not know; the template puts one beside the simulator."""
 
-SEEN = {
-    "item texts": "text",
-    "item places": "text",
-    "text": "text",
-    "image": "image",
-    "profile": "profile",
-    "train gaze": "gaze-train",
-    "train clicks": "clicks-train",
-    "cursor": "cursor",
-    "test gaze": "gaze-test",
-    "test cursor": "cursor-test",
-}
-"""What a catalogue says that a simulator sees -> the format's word for it."""
+TEXTS = ("item texts", "item places")
+"""What the format calls ``text``."""
 
 _COST = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
@@ -52,7 +42,7 @@ class Facts:
 
     Attributes:
         summary: One line.
-        sees: Keys of ``SEEN``, or the format's own words.
+        sees: What it sees, in words of ``benchmark.naming.INPUTS`` or of the catalogue.
         kind: As in the format.
         parameters: Number of parameters of its backbone, None if unknown or without one.
         about: Fields of ``submission.yaml`` that win over what the run says.
@@ -134,7 +124,7 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
 
 def _row(found: Results, simulator: str, run: Path, label: bool) -> SimulatorResult:
     """Return the simulator's row of the results."""
-    wanted = f"{simulator} [label]" if label else simulator
+    wanted = labelled(simulator, "label" if label else "free")
     for row in found.simulators:
         if row.name == wanted:
             return row
@@ -274,11 +264,11 @@ def _metadata(
 
 def _inputs(sees: Sequence[str]) -> list[str]:
     """Return what a simulator sees in the format's words."""
-    known = {**SEEN, **{word: word for word in SEEN.values()}}
-    for word in sees:
-        if word not in known:
-            raise unknown_name("input that the simulator sees:", word, known)
-    return list(dict.fromkeys(known[word] for word in sees))
+    found = ["text" if said in TEXTS else input_word(said) for said in sees]
+    for said in found:
+        if said not in INPUTS:
+            raise unknown_name("input that the simulator sees:", said, INPUTS)
+    return list(dict.fromkeys(found))
 
 
 def _cost(trials: Sequence[Mapping[str, Any]]) -> dict[str, float]:

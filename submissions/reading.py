@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.files.printable import shown
+from benchmark.naming import TEST_INPUTS
 from submissions import json_schema, strict_yaml
 from submissions.folder import File, contents, files
 from submissions.format import (
@@ -190,7 +191,7 @@ def _check_promises(submission: Submission, faulty: set[str], found: Findings) -
     if PLACEHOLDER_AUTHOR in submission.authors or submission.contact == PLACEHOLDER_CONTACT:
         what = f"'authors' or 'contact' is still '{PLACEHOLDER_AUTHOR}' or '{PLACEHOLDER_CONTACT}'."
         found.warning("placeholder", METADATA_FILE, None, what, "Put in who made it and where questions go.")
-    oracle = {"gaze-test", "cursor-test"} & set(submission.inputs)
+    oracle = set(TEST_INPUTS) & set(submission.inputs)
     if (submission.kind == "oracle") != bool(oracle) and "simulator" not in faulty:
         what = "'simulator.kind' oracle and the inputs gaze-test or cursor-test belong together; only one is there."
         found.error("schema", METADATA_FILE, None, what, "Name both, or neither.")

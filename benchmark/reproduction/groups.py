@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmark.engines import Engine
+from benchmark.naming import LABEL
 from benchmark.reproduction.checkpoints import Checkpoint, called, check_architecture, is_stand_in
 from benchmark.runs.runner import FailedTrial, assemble, run_missing
-from benchmark.scores.results import LABEL, Results
+from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue
 from benchmark.trials.configuration import CONFIGS, RunConfig, read_config
 from benchmark.trials.store import TrialStore

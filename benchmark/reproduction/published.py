@@ -7,10 +7,9 @@ from dataclasses import replace
 from benchmark import published
 from benchmark.audit.reported import Row as PaperRow
 from benchmark.metrics import get
+from benchmark.naming import LABEL
 from benchmark.reproduction.layout import Layout
 from benchmark.reproduction.table import Cell, Row, Table
-
-LABEL = " (label)"
 
 
 def add_published(table: Table, layout: Layout) -> Table:
@@ -42,7 +41,7 @@ def add_published(table: Table, layout: Layout) -> Table:
     source = published.load().source.partition(", tables")[0]
     captions = (
         f"paper: table {layout.published} of {source}; other test sessions, and attention for the true click.",
-        "ours - paper: of attention metrics from our (label) row, of the others from the row above it."
+        "ours - paper: of attention metrics from our [label] row, of the others from the row above it."
         if labelled
         else "ours - paper: our attention is for the model's own answer; --label measures it as the paper did.",
         *stars,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from benchmark.metrics import get
+from benchmark.naming import LABEL
 from benchmark.output.units import counted
 from benchmark.published import SIMULATORS
 from benchmark.reproduction.checkpoints import called
@@ -15,7 +16,7 @@ from benchmark.reproduction.groups import Found, Missing
 from benchmark.reproduction.intervals import within_range
 from benchmark.reproduction.layout import Layout
 from benchmark.reproduction.provenance import checkpoints, data_of, notes, settings_of, short_notice
-from benchmark.scores.results import LABEL, ComparisonResult, MetricResult, SimulatorResult
+from benchmark.scores.results import ComparisonResult, MetricResult, SimulatorResult
 from benchmark.statistics import PaperComparison, paper_mode, under_every_seed
 
 RowKind = Literal["value", "improvement", "paper", "difference"]
@@ -57,7 +58,7 @@ class Row:
     Attributes:
         backbone: As the layout names it.
         operator: As the layout names it.
-        method: Label of the simulator; with ``(label)`` where attention was computed for the true click.
+        method: Label of the simulator; with ``[label]`` where attention was computed for the true click.
         kind: ``value``, ``improvement`` in percent, ``paper``'s value, or ``difference`` of ours from the paper's.
         cells: Metric -> cell; metrics that are not claimed or not published are missing.
         ranked: False for attention computed for the true click.
@@ -184,7 +185,7 @@ def _values(layout: Layout, found: Found) -> list[Row]:
     rows = []
     by_name = {row.name: row for row in found.results.simulators}
     for simulator, label in layout.rows.items():
-        for name, shown in ((simulator, label), (f"{simulator}{LABEL}", f"{label} (label)")):
+        for name, shown in ((simulator, label), (simulator + LABEL, label + LABEL)):
             if (row := by_name.get(name)) is None:
                 continue
             cells = {m: _cell(m, row.metrics[m]) for m in layout.metrics if m in row.metrics}
@@ -305,7 +306,7 @@ def _explanations(layout: Layout, found: Sequence[Found], rows: Sequence[Row]) -
     labelled = any(not row.ranked for row in rows)
     lines.append(
         "Attention is that for the model's own answer"
-        + ("; (label): for the true click, never ranked." if labelled else ".")
+        + ("; [label]: for the true click, never ranked." if labelled else ".")
     )
     return lines
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmark.naming import labelled
 from benchmark.parts import PARTS
 from benchmark.parts.columns import column_type, from_column, to_column
 from benchmark.parts.ragged import Floats, Ragged, ragged
@@ -117,16 +118,11 @@ def drawn(found: pa.Table) -> dict[str, dict[str, Floats]]:
     names = zip(*(found[name].to_pylist() for name in ("session_id", "simulator", "target")), strict=True)
     for row, (session_id, simulator, target) in enumerate(names):
         if cells.present[row]:
-            several[session_id, shown_name(simulator, target)].append(part.drawn(cells.row(row)))
+            several[session_id, labelled(simulator, target)].append(part.drawn(cells.row(row)))
     means: dict[str, dict[str, Floats]] = defaultdict(dict)
     for (session_id, name), each in several.items():
         means[session_id][name] = np.stack(each).mean(axis=0)
     return dict(means)
-
-
-def shown_name(simulator: str, target: str) -> str:
-    """Return the name of a results row; attention computed for the true click has a row of its own."""
-    return f"{simulator} [label]" if target == "label" else simulator
 
 
 def joined(tables: Iterable[pa.Table]) -> pa.Table:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.naming import LABEL, input_word
 from benchmark.output.units import counted
 from benchmark.simulator import Floats
 from tasks.decoding import decode, load_json
@@ -24,9 +25,6 @@ SCHEMA_VERSION = 1
 
 Limits = tuple[float | None, float | None]
 """Lower and upper limit of an interval."""
-
-LABEL = " [label]"
-"""What the name of a row ends in whose attention was computed for the true click."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +69,9 @@ class SimulatorResult:
     failed: int
     metrics: Mapping[str, MetricResult]
     trials: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sees", tuple(map(input_word, self.sees)))
 
     @property
     def base(self) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.metrics import all_metrics, measure
+from benchmark.naming import labelled
 from benchmark.parts.ragged import Ints
 from benchmark.scores import tested
-from benchmark.scores.predictions import cells_of, shown_name
+from benchmark.scores.predictions import cells_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     Returns:
         A table with the columns ``KEYS`` and one column per metric. ``failed`` counts the claimed metrics that a
         session has for want of a part and that count with their worst value. Rows of attention computed for the
-        true click carry a name of their own, ``shown_name``.
+        true click carry a name of their own, ``labelled``.
     """
     import pandas as pd
 
@@ -87,7 +88,7 @@ def _shown_names(found: pa.Table) -> tuple[list[str], Ints]:
     simulators, targets = (found[name].combine_chunks().dictionary_encode() for name in ("simulator", "target"))
     pairs = np.stack([column.indices.to_numpy().astype(np.int64) for column in (simulators, targets)], axis=1)
     which, first = _in_order(pairs)
-    shown = [shown_name(simulators[int(row)].as_py(), targets[int(row)].as_py()) for row in first]
+    shown = [labelled(simulators[int(row)].as_py(), targets[int(row)].as_py()) for row in first]
     names = list(dict.fromkeys(shown))
     return names, np.array([names.index(name) for name in shown], dtype=np.int64)[which]
 

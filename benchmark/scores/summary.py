@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from benchmark import statistics
 from benchmark.metrics import all_metrics
+from benchmark.naming import LABEL
 from benchmark.scores.results import (
-    LABEL,
     SCHEMA_VERSION,
     ComparisonResult,
     Limits,

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from benchmark.naming import LAYOUT, RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
 from tasks.altered import SEED, Altered, derangement, generator, mirrored, relabelled
 from tasks.definition import LabelDrawing
 from tasks.errors import InputError
 from tasks.types import Session, Stimulus
 
-RELABEL, SWAP_USERS, LABEL_LEAK, LAYOUT = "relabel", "swap-users", "label-leak", "layout"
+LABEL_LEAK = "label-leak"
 TESTS = (RELABEL, SWAP_USERS, LABEL_LEAK, LAYOUT)
 """The tests that need nothing but the run."""
 
-TRUE_LABEL, WRONG_LABEL = "true-label", "wrong-label"
 CONDITIONS = {
     RELABEL: (RELABEL,),
     SWAP_USERS: (SWAP_USERS,),
@@ -26,7 +26,19 @@ CONDITIONS = {
 VERSION = 1
 """Changes whenever a condition shows simulators something else than before; earlier predictions are then void."""
 
-__all__ = ["CONDITIONS", "SEED", "TESTS", "alter", "swapped_users", "wrong_label"]
+__all__ = [
+    "CONDITIONS",
+    "LAYOUT",
+    "RELABEL",
+    "SEED",
+    "SWAP_USERS",
+    "TESTS",
+    "TRUE_LABEL",
+    "WRONG_LABEL",
+    "alter",
+    "swapped_users",
+    "wrong_label",
+]
 
 
 def alter(

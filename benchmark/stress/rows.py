@@ -10,6 +10,7 @@ import pandas as pd
 
 from benchmark.metrics import get
 from benchmark.metrics.families import main_metrics
+from benchmark.naming import OWN
 from benchmark.output.numbers import p_text
 from benchmark.parts import part_names
 from benchmark.parts.ragged import apart as differences
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from tasks.task import Task
 
-OWN = "own"
 LEVEL = 0.05
 FEW = 4
 """Metrics without a difference are counted instead of named where there are more."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.engines.resources import threads
 from benchmark.files.replacing import replace_file
+from benchmark.naming import OWN
 from benchmark.parts import PARTS
 from benchmark.parts.ragged import apart
 from benchmark.scores import predictions, reading
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 
     from tasks.task import Task
 
-UNALTERED = "unaltered"
+STORED_OWN = "unaltered"
+"""What the names of kept parts call ``OWN``; parts that were made before stay valid."""
+
 TOLERANCE = 1e-9
 """Predictions on unaltered stimuli may differ by this much from the stored ones; on one machine they are equal."""
 
@@ -95,7 +98,8 @@ class Bench:
 
     def part(self, source: Source, condition: str) -> Path:
         """Return where the predictions of a trial under a condition are, or will be."""
-        made_from = [VERSION, source.identity, condition, self.digest, 0 if condition == UNALTERED else self.seed]
+        stored, seed = (STORED_OWN, 0) if condition == OWN else (condition, self.seed)
+        made_from = [VERSION, source.identity, stored, self.digest, seed]
         name = hashlib.sha256(json.dumps(made_from).encode("ascii")).hexdigest()[:24]
         return self.folder / "parts" / f"{name}.parquet"
 
@@ -126,14 +130,14 @@ def predict(bench: Bench, trials: Mapping[str, Sequence[Source]], wanted: Mappin
     asked = [(source, wanted[name]) for name, found in trials.items() for source in found if wanted[name]]
     for source, _ in asked:
         stored_predictions(source)  # first: a damaged file is told before anything is computed
-    steps = [(s, c) for s, conditions in asked for c in (UNALTERED, *conditions) if bench.read(s, c) is None]
+    steps = [(s, c) for s, conditions in asked for c in (OWN, *conditions) if bench.read(s, c) is None]
     if len(steps) < sum(1 + len(conditions) for _, conditions in asked):
         bench.report("what was predicted before under the same conditions is kept.")
     for number, (source, condition) in enumerate(steps, start=1):
         where = f"{source.simulator}, seed {source.seed}, fold {source.fold}"
         bench.report(f"{number} of {len(steps)}: {where}: {condition}")
         made = _part(bench, source, condition)
-        if condition == UNALTERED:
+        if condition == OWN:
             require_same(source, made)
         bench.keep(source, condition, made)
 
@@ -147,7 +151,7 @@ def _part(bench: Bench, source: Source, condition: str) -> pa.Table:
     ):
         if condition in (TRUE_LABEL, WRONG_LABEL):
             rows = _attended(bench, simulator, test, condition)
-        elif condition == UNALTERED:
+        elif condition == OWN:
             rows = simulator.simulate([s.stimulus() for s in test])
         else:
             rows = simulator.simulate(list(stimuli(bench, test, condition)))

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from benchmark.files.replacing import replace_file
-from benchmark.naming import joined, transfer_test
+from benchmark.naming import OWN, joined, transfer_test
 from benchmark.scores import predictions, results
 from benchmark.scores.results import Results
 from benchmark.simulator import AttendsToLabel, LabelsItems
 from benchmark.stress import conditions as c
 from benchmark.stress import records, rows
 from benchmark.stress.records import StressResults, StressRow
-from benchmark.stress.running import UNALTERED, Bench, predict
+from benchmark.stress.running import Bench, predict
 from benchmark.stress.sources import Source, as_left, sources
 from benchmark.stress.transferring import is_of, transferred
 from benchmark.trials.content import made_from
@@ -124,8 +124,7 @@ class Study:
             return []
         every = sources(self.run, self.found)
         there = {
-            name: all(self.bench.read(source, UNALTERED) is not None for source in several)
-            for name, several in every.items()
+            name: all(self.bench.read(source, OWN) is not None for source in several) for name, several in every.items()
         }
         applies = {row.simulator for row in before.rows if row.value is not None}
 
@@ -167,13 +166,13 @@ class Study:
         return self._frames[key]
 
     def _rows(self, test: str, name: str) -> list[StressRow]:
-        frames = {rows.OWN: self._frame(name, UNALTERED)}
+        frames = {OWN: self._frame(name, OWN)}
         frames |= {condition: self._frame(name, condition) for condition in c.CONDITIONS[test]}
         users = {s.session_id: s.user for s in self.sessions}
         if test in (c.RELABEL, c.LAYOUT):
             altered = self._altered(test)
             labels = self._labels(name, altered) if test == c.RELABEL else slot_labels(self.sessions, altered)
-            following = rows.followed(frames[rows.OWN], frames[test], altered, users, labels)
+            following = rows.followed(frames[OWN], frames[test], altered, users, labels)
             if test == c.LAYOUT:
                 row = next(row for row in self.found.simulators if row.name == name)
                 sees = not row.sees or any(word in _SCREEN_INPUTS for word in row.sees)
@@ -181,7 +180,7 @@ class Study:
             drawn = self.bench.task.answer_format
             return rows.relabel(name, following, self._scored(frames), drawn)
         if test == c.SWAP_USERS:
-            unchanged = rows.same_predictions(frames[rows.OWN], frames[test])
+            unchanged = rows.same_predictions(frames[OWN], frames[test])
             return rows.swap_users(name, self._scored(frames), self._beside(name), unchanged=unchanged)
         wrong = {s.session_id: c.wrong_label(s, self.bench.digest, self.bench.seed) for s in self.sessions}
         there = rows.on_offered(frames, self.sessions, wrong)

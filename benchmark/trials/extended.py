@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from benchmark.naming import input_word
 from benchmark.simulator import Simulator
 from benchmark.trials import own_files
 from benchmark.trials.catalogue import Catalogue, Entry
@@ -61,7 +62,7 @@ class FileEntry:
             .lower(),
             factory=f"{own_files.path_of(factory).resolve()}:{loaded.__name__}",
             summary=summary,
-            sees=sees,
+            sees=tuple(map(input_word, sees)),
             stochastic=bool(getattr(loaded, "stochastic", True)),
         )
 

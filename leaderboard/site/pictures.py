@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.naming import OWN
 from benchmark.output.text import plain
 from leaderboard.board_files import Board
 from leaderboard.board_table import BoardRow
 from leaderboard.columns import RankedTable
-from leaderboard.entries import OWN
 from leaderboard.site.figures import session_figure
 from leaderboard.site.submissions import SessionFigure, extreme_sessions
 from leaderboard.site.tables import SiteTable

@@ -12,9 +12,10 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
+from benchmark.naming import LABEL
 from benchmark.output.numbers import number
 from benchmark.output.text import plain
-from leaderboard.board_table import LABEL, BoardRow
+from leaderboard.board_table import BoardRow
 from leaderboard.columns import HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
 from leaderboard.context import TaskContext
 from leaderboard.printing import default_metric, order

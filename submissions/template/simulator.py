@@ -26,8 +26,8 @@ class MySimulator:
 
     own: float = 0.3
 
-    # What it uses: "train gaze", "train clicks", "image", "profile", "text" (see docs/submitting.md).
-    sees: ClassVar[tuple[str, ...]] = ("train gaze",)
+    # What it uses: "gaze-train", "clicks-train", "image", "profile", "text" (see docs/submitting.md).
+    sees: ClassVar[tuple[str, ...]] = ("gaze-train",)
     # False: the seed changes nothing, so one seed is run. Set it to True if you draw random numbers.
     stochastic: ClassVar[bool] = False
 

@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 import pytest
 
 from baselines import registry
+from benchmark.naming import LAYOUT, OWN, RELABEL, TRUE_LABEL, WRONG_LABEL
 from benchmark.scores import predictions
 from benchmark.stress import conditions as published
 from leaderboard import board_scores, board_stress, board_table
 from leaderboard.board_files import Board
 from leaderboard.columns import view
-from leaderboard.entries import LAYOUT, OWN, RELABEL, SWAPPED, TRUE_LABEL, WRONG_LABEL
+from leaderboard.entries import SWAPPED
 from leaderboard.site import build
 from leaderboard.submitting import prepare, submit
 from leaderboard.verifying import verify

@@ -15,13 +15,11 @@ from benchmark.audit.known import known
 from benchmark.audit.printed import Printed, computed, printed
 from benchmark.audit.reading.runs import interval_of, setting_of
 from benchmark.audit.reported import Cell, Quoted, Reported, Row, Setting
+from benchmark.naming import LABEL
 from tasks.errors import InputError
 
 Originals = Callable[[str, str, str, str], Sequence[Row]]
 """Task, backbone and operator as layouts name them, and method -> the rows of the paper about that."""
-
-LABEL = " (label)"
-"""What the method of a row ends in whose attention was computed for the true click."""
 
 KINDS = ("value", "improvement", "paper", "difference")
 """What the numbers of a row are; a difference comes after the published value that it starts from."""
@@ -93,12 +91,17 @@ def _reported(values: Mapping[str, Any], source: str, originals: Originals | Non
 
 def _key(row: Mapping[str, Any], method: str) -> _Key:
     """Return block and method of a row, or of the row that it belongs to: blocks are named as in the layout."""
-    return str(row[method]), str(row["backbone"]), str(row["operator"])
+    return _method(row[method]), str(row["backbone"]), str(row["operator"])
+
+
+def _method(said: object) -> str:
+    """Return a row's method as it is printed today; older tables have ``(label)`` where attention is for the click."""
+    return str(said).replace(" (label)", LABEL)
 
 
 def _row(row: Mapping[str, Any], table: Mapping[str, Any], cells: Mapping[str, Cell]) -> Row:
     seeds, data = len(row["seeds"]), table["data"].get(table["task"])
-    used, method = str(row["used_backbone"]), str(row["method"])
+    used, method = str(row["used_backbone"]), _method(row["method"])
     return Row(
         table=str(table["name"]),
         task=str(table["task"]),

@@ -356,7 +356,7 @@ def test_the_papers_values_stand_below_ours_with_the_difference(found):
     main = next(layout for layout in layouts() if layout.name == "main")
     cells = {"KL": Cell(1.0), "Accuracy": Cell(0.25)}
     ours = Row("qwen3-vl", "glimpse", "FixATE", "value", cells)
-    label = Row("qwen3-vl", "glimpse", "FixATE (label)", "value", {"KL": Cell(0.9)}, ranked=False)
+    label = Row("qwen3-vl", "glimpse", "FixATE [label]", "value", {"KL": Cell(0.9)}, ranked=False)
     table = Table("main", "values", "t", (), main.metrics, (ours,))
     with_paper = add_published(table, main)
     assert [row.kind for row in with_paper.rows] == ["value", "paper", "difference"]

@@ -73,3 +73,8 @@ def test_each_row_has_its_own_notice_and_one_of_an_older_file_that_of_the_file(t
 
 def test_notices_are_joined_and_each_part_is_said_once():
     assert naming.joined(["a; b", "", "b; c", "a"]) == "a; b; c" and naming.joined([]) == ""
+
+
+def test_older_words_for_inputs_are_read():
+    old = ("train gaze", "test cursor", "gaze-train", "cursor", "item texts", "something else")
+    assert tuple(map(naming.input_word, old)) == ("gaze-train", "cursor-test", *old[2:])

@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from baselines import probing  # noqa: E402
+from baselines.probing import registry as probing  # noqa: E402
 from benchmark.metrics import Metric, all_metrics, evaluate_sessions  # noqa: E402
 from benchmark.metrics.families import family  # noqa: E402
 from benchmark.metrics.registry import MODULES  # noqa: E402

@@ -76,19 +76,19 @@ def test_the_simulator_runs(example, mini, tmp_path):
 
 @pytest.mark.slow
 def test_the_operator_probes_a_backbone(example, monkeypatch):
-    from baselines import probing
-    from baselines.backbones import load_backbone
+    from baselines.backbones.loading import load_backbone
     from baselines.probing import registry
-    from baselines.probing.slots import overlap_matrix, read_slots
+    from baselines.probing.slots import overlap_matrix
+    from baselines.tuning.reading import read_sessions
     from tests.baselines.backbones import tiny
 
     entry = example("example_operator", "class LastLayer").ENTRY
     entry = dataclasses.replace(entry, factory="example_operator:LastLayer")
     monkeypatch.setitem(registry._BY_NAME, entry.name, entry)
-    assert probing.names()[-1] == "last-layer"
+    assert registry.names()[-1] == "last-layer"
     backbone = load_backbone("pocket-qwen3vl", device="cpu", features=None)
     session = tiny.session(width=480, height=288)
-    [reading] = read_slots(backbone, [session], "last-layer")
+    [(attention, _)] = read_sessions(backbone, [session], registry.create("last-layer"))
     # The same from the whole model with eager attention.
     inputs = backbone.build(session)
     decoder = backbone.model.get_decoder()
@@ -96,7 +96,7 @@ def test_the_operator_probes_a_backbone(example, monkeypatch):
     weights = decoder(**inputs.arguments(), use_cache=False, output_attentions=True).attentions[-1]
     row = weights[0, :, -1].mean(0)[inputs.image_index[0]].detach().numpy()
     sums = row @ overlap_matrix(inputs.patch_boxes[0], session.slots)
-    np.testing.assert_allclose(reading.attention.numpy(), sums / sums.sum(), atol=1e-5)
+    np.testing.assert_allclose(attention, sums / sums.sum(), atol=1e-5)
 
 
 @pytest.mark.slow
@@ -105,8 +105,10 @@ def test_the_backbone_is_loaded_and_read(example, monkeypatch, tmp_path):
     import torch
     import transformers
 
-    from baselines.backbones import load_backbone, registry
-    from baselines.probing.slots import read_slots
+    from baselines.backbones import registry
+    from baselines.backbones.loading import load_backbone
+    from baselines.probing.registry import create
+    from baselines.tuning.reading import read_sessions
     from tests.baselines.backbones import tiny
 
     example("example_backbone", "class Qwen25VL")
@@ -138,8 +140,8 @@ def test_the_backbone_is_loaded_and_read(example, monkeypatch, tmp_path):
     with torch.no_grad():
         expected = model(input_ids=whole, mm_token_type_ids=marked, **pixels).logits[:, -1]
         torch.testing.assert_close(backbone.logits(inputs), expected, atol=1e-5, rtol=1e-5)
-    [reading] = read_slots(backbone, [session], "glimpse")
-    assert reading.attention.shape == (len(session.slots),) and float(reading.attention.sum()) == pytest.approx(1)
+    [(attention, _)] = read_sessions(backbone, [session], create("glimpse"))
+    assert attention.shape == (len(session.slots),) and attention.sum() == pytest.approx(1)
 
 
 @pytest.mark.slow

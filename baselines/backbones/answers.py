@@ -106,45 +106,6 @@ def candidate_log_probabilities(
     return found
 
 
-def answer_log_likelihood(
-    decoder: Any, head: Any, embedding: Any, inputs: ModelInput, answer_ids: Sequence[Sequence[int]]
-) -> Tensor:
-    """Return per row sum_i log p(token i | prompt, tokens before i) over the whole vocabulary, shape (B,).
-
-    Tokens behind the first are read behind the cached prompt, shorter answers filled up on the right, where causality
-    keeps the filling from what is read.
-
-    Args:
-        decoder: Text decoder.
-        head: Output layer.
-        embedding: Input embedding of token ids.
-        inputs: A batch of B rows.
-        answer_ids: Per row the answer's token ids.
-
-    Raises:
-        InputError: An answer has no tokens, or their number is not B.
-    """
-    from transformers import DynamicCache
-
-    if len(answer_ids) != len(inputs) or not all(answer_ids):
-        raise InputError(
-            f"{len(answer_ids)} answers for {len(inputs)} sessions; every session needs one of at least 1 token."
-        )
-    longest = max(map(len, answer_ids))
-    cache = DynamicCache() if longest > 1 else None
-    hidden = decoder(**inputs.arguments(), past_key_values=cache, use_cache=longest > 1).last_hidden_state[:, -1:]
-    device = inputs.inputs_embeds.device
-    ids = torch.tensor([[*row, *[row[-1]] * (longest - len(row))] for row in answer_ids], device=device)
-    real = torch.tensor([[i < len(row) for i in range(longest)] for row in answer_ids], device=device)
-    if longest > 1:
-        more = _behind(decoder, embedding, inputs, ids[:, :-1], cache)
-        hidden = torch.cat([hidden, more], dim=1)
-    logits = head(hidden)
-    logs = torch.log_softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)), dim=-1)
-    chosen = logs.gather(-1, ids[..., None])[..., 0]
-    return chosen.where(real, torch.zeros_like(chosen)).sum(1)
-
-
 def _behind(decoder: Any, embedding: Any, inputs: ModelInput, ids: Tensor, cache: Any) -> Tensor:
     """Run tokens of shape (B, n) behind the cached batch; return their hidden states, shape (B, n, D)."""
     rows, n = ids.shape

@@ -1,20 +1,17 @@
-"""What every backbone offers, and the plain values that pass between backbones, probing and tuning."""
+"""The plain values that pass between backbones, probing and tuning."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import InputError
-from tasks.types import ScreenImage, Session, Stimulus
 
 if TYPE_CHECKING:
-    import torch
-    from PIL.Image import Image
     from torch import Tensor
 
 Floats = NDArray[np.float64]
@@ -97,103 +94,6 @@ class ModelInput:
             found["visual_pos_masks"] = self.visual_pos_masks
             found["deepstack_visual_embeds"] = list(self.deepstack)
         return found
-
-
-class Backbone(Protocol):
-    """A frozen vision-language model that reads a screen and answers with a slot's label."""
-
-    @property
-    def name(self) -> str:
-        """Registry name, or the folder or hub name it was loaded from."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes with the checkpoint and with how sessions are put to it."""
-        ...
-
-    @property
-    def notice(self) -> str:
-        """What every output made with this checkpoint must say, such as that it is a stand-in; empty for none."""
-        ...
-
-    @property
-    def model(self) -> Any:
-        """The transformers model, in evaluation mode, its parameters frozen."""
-        ...
-
-    @property
-    def processor(self) -> Any:
-        """Tokenizer and image processor."""
-        ...
-
-    @property
-    def width(self) -> int:
-        """Width D of the input embeddings, which a soft prompt shares."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model runs."""
-        ...
-
-    def encode_screen(self, image: ScreenImage | Image) -> ScreenFeatures:
-        """Return the features of a screen; the vision tower runs once per distinct screen.
-
-        Raises:
-            InputError: The image does not open or is smaller than a patch, or the features are not finite.
-        """
-        ...
-
-    def build(
-        self, session: Stimulus | Session, prompt: Tensor | None = None, placement: Placement = "prefix"
-    ) -> ModelInput:
-        """Return the model input of one session, B = 1.
-
-        Args:
-            session: The session; its click and gaze, if it has any, are not looked at.
-            prompt: Soft prompt of shape (N, D), differentiable; None and N = 0 are the same.
-            placement: ``prefix`` puts the prompt before everything, ``suffix`` between image and question.
-
-        Raises:
-            InputError: The session has no image, or the prompt has the wrong width or is not finite.
-        """
-        ...
-
-    def answer_tokens(self, session: Stimulus | Session) -> Candidates:
-        """Return the token ids of every slot's answer.
-
-        Raises:
-            InputError: Two slots answer alike, or the tokenizer has no tokens for a label.
-        """
-        ...
-
-    def logits(self, inputs: ModelInput) -> Tensor:
-        """Return the logits at src, shape (B, V), differentiable in ``inputs`` where gradients are on."""
-        ...
-
-    def answer_log_likelihood(self, inputs: ModelInput, answer_ids: Sequence[Sequence[int]]) -> Tensor:
-        """Return per row the log-likelihood of an answer's tokens under teacher forcing, shape (B,).
-
-        Unlike ``log_probabilities`` it competes with the whole vocabulary: its negative is L_NTP (PROTOCOL section 7).
-        """
-        ...
-
-    def log_probabilities(self, inputs: ModelInput, candidates: Sequence[Candidates]) -> list[Tensor]:
-        """Return per row log p over its K slots, differentiable in ``inputs`` where gradients are on.
-
-        See ``answers.candidate_log_probabilities``.
-        """
-        ...
-
-    def token_scores(
-        self,
-        sessions: Sequence[Stimulus | Session],
-        prompts: Sequence[Tensor | None] | None = None,
-        placement: Placement = "prefix",
-    ) -> list[Floats]:
-        """Return per session the click probabilities p over its K slots, sum 1, without gradients."""
-        ...
 
 
 def collate(inputs: Sequence[ModelInput]) -> ModelInput:

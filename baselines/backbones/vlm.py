@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -22,9 +22,6 @@ from baselines.backbones.interface import Candidates, Floats, ModelInput, Placem
 from baselines.backbones.settings import Settings
 from tasks.errors import InputError
 from tasks.types import ScreenImage, Session, Stimulus
-
-if TYPE_CHECKING:
-    from baselines.backbones.interface import Backbone
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +55,13 @@ class ScreenPixels:
 
 
 class VisionLanguageModel(ABC):
-    """A frozen transformers model behind the ``Backbone`` interface; an architecture fills in the abstract methods.
+    """A frozen model that reads a screen and answers with a slot's label; an architecture adds the abstract methods.
 
     Attributes:
         transformers_class: Name of the model's class in transformers.
+        model: The transformers model, in evaluation mode, its parameters frozen.
+        name: Registry name, or the folder or hub name it was loaded from.
+        fingerprint: Changes with the checkpoint and with how sessions are put to it.
     """
 
     transformers_class: ClassVar[str]
@@ -149,7 +149,11 @@ class VisionLanguageModel(ABC):
         return None if self.processor.tokenizer.eos_token_id is None else int(self.processor.tokenizer.eos_token_id)
 
     def encode_screen(self, image: ScreenImage | Image.Image) -> ScreenFeatures:
-        """See ``Backbone``."""
+        """Return the features of a screen; the vision tower runs once per distinct screen.
+
+        Raises:
+            InputError: The image does not open or is smaller than a patch, or the features are not finite.
+        """
         if isinstance(image, ScreenImage):
             digest = image.digest()
             return self.store.get(digest, lambda: self._encode(image.open(), digest))
@@ -160,7 +164,16 @@ class VisionLanguageModel(ABC):
     def build(
         self, session: Stimulus | Session, prompt: Tensor | None = None, placement: Placement = "prefix"
     ) -> ModelInput:
-        """See ``Backbone``."""
+        """Return the model input of one session, B = 1.
+
+        Args:
+            session: The session; its click and gaze, if it has any, are not looked at.
+            prompt: Soft prompt of shape (N, D), differentiable; None and N = 0 are the same.
+            placement: ``prefix`` puts the prompt before everything, ``suffix`` between image and question.
+
+        Raises:
+            InputError: The session has no image, or the prompt has the wrong width or is not finite.
+        """
         if session.image is None:
             raise InputError(
                 f"session {session.session_id} has no image; prepare the task with images to use {self.name}."
@@ -206,7 +219,7 @@ class VisionLanguageModel(ABC):
         )
 
     def answer_tokens(self, session: Stimulus | Session) -> Candidates:
-        """See ``Backbone``."""
+        """Return the token ids of every slot's answer; see ``answers.answer_tokens``."""
         return answers.answer_tokens(self.processor.tokenizer, session)
 
     def logits(self, inputs: ModelInput) -> Tensor:
@@ -215,12 +228,11 @@ class VisionLanguageModel(ABC):
         found: Tensor = self._head(hidden[:, -1])
         return found
 
-    def answer_log_likelihood(self, inputs: ModelInput, answer_ids: Sequence[Sequence[int]]) -> Tensor:
-        """See ``Backbone``."""
-        return answers.answer_log_likelihood(self._decoder, self._head, self._embedding, inputs, answer_ids)
-
     def log_probabilities(self, inputs: ModelInput, candidates: Sequence[Candidates]) -> list[Tensor]:
-        """See ``Backbone``."""
+        """Return per row log p over its K slots, differentiable in ``inputs`` where gradients are on.
+
+        See ``answers.candidate_log_probabilities``.
+        """
         logits = answers.node_logits(self._decoder, self._head, self._embedding, inputs, candidates)
         return answers.candidate_log_probabilities(logits, candidates, self.end_token)
 
@@ -230,7 +242,7 @@ class VisionLanguageModel(ABC):
         prompts: Sequence[Tensor | None] | None = None,
         placement: Placement = "prefix",
     ) -> list[Floats]:
-        """See ``Backbone``."""
+        """Return per session the click probabilities p over its K slots, sum 1, without gradients."""
         chosen = [None] * len(sessions) if prompts is None else prompts
         with torch.no_grad():
             inputs = collate([self.build(s, p, placement) for s, p in zip(sessions, chosen, strict=True)])
@@ -275,12 +287,6 @@ class VisionLanguageModel(ABC):
         if not bool(torch.isfinite(prompt.detach()).all()):
             raise InputError("the soft prompt holds NaN or Inf; lower the learning rate.")
         return prompt.to(self.device, self.dtype)
-
-
-if TYPE_CHECKING:
-
-    def _is_a_backbone(model: VisionLanguageModel) -> Backbone:
-        return model
 
 
 def has_image_settings(folder: Path) -> bool:

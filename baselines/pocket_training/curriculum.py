@@ -29,7 +29,6 @@ from baselines.pocket_training.population import Expected, Habits, Profiles
 from baselines.pocket_training.screens import TRAIN_FILMS, FilmStock, Integers
 from baselines.pocket_training.sequences import Batch, Seen, Sequences, Soft
 from baselines.pocket_training.vocabulary import GROUNDING, PERSONA, PERSONA_FILLER
-from baselines.probing.targets import PerSequence, Target
 from tasks.recgaze.sample_films import invent_name
 
 _LOG = logging.getLogger(__name__)
@@ -239,8 +238,7 @@ class Curriculum:
             return {"answers": _answer_loss(answer[:, self._sequences.letters], expected)}
         # Simulators tune prompts with the true answer as target and are measured with their own: both are shaped.
         drawn = self._sequences.letters[torch.from_numpy(population.draw(expected.clicks, rng))]
-        target: Target = "free" if free else PerSequence(drawn.tolist())
-        answer, relevance = self._sequences.relevance(batch, target)
+        answer, relevance = self._sequences.relevance(batch, None if free else drawn)
         gaze = torch.from_numpy(expected.gaze).float()
         divergence = (gaze * (gaze.log() - relevance.log())).sum(1).mean()
         answers = _answer_loss(answer[:, self._sequences.letters], expected)

@@ -123,20 +123,20 @@ def held_out(sequences: Sequences, screens: int = SCREENS, seed: int = SEED) -> 
 
 def on_task(vlm: VisionLanguageModel, task: Task, sessions: Sequence[int] | None = None, batch: int = 16) -> OnTask:
     """Measure a stand-in on a task's sessions, by default all, without any tuning."""
-    from baselines.probing.slots import read_slots
+    from baselines.probing.registry import create
+    from baselines.tuning.reading import read_sessions
 
     chosen = task.sessions_at(range(len(task)) if sessions is None else sessions)
     hits, logs, divergences, missing = 0, 0.0, [], 0
     for start in range(0, len(chosen), batch):
         part: list[Session] = chosen[start : start + batch]
-        for session, found in zip(part, read_slots(vlm, part, OPERATOR), strict=True):
-            chances = found.log_probabilities.double().numpy()
+        for session, (attention, chances) in zip(part, read_sessions(vlm, part, create(OPERATOR)), strict=True):
             hits += int(chances.argmax() == session.click)
-            logs -= float(chances[session.click])
-            if found.attention is None:
+            logs -= float(np.log(chances[session.click]))
+            if attention is None:
                 missing += 1
             else:
-                divergences.append(divergence(session.gaze[None], found.attention.double().numpy()[None]))
+                divergences.append(divergence(session.gaze[None], attention[None]))
     sizes = np.array([len(session.slots) for session in chosen])
     uniform = [divergence(s.gaze[None], np.full((1, len(s.slots)), 1 / len(s.slots))) for s in chosen]
     return OnTask(

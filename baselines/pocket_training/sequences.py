@@ -22,10 +22,9 @@ from baselines.backbones.vlm import VisionLanguageModel
 from baselines.pocket_training.architecture import SCREEN
 from baselines.pocket_training.screens import Pixels, slots
 from baselines.pocket_training.vocabulary import LETTERS
-from baselines.probing import token_relevance
 from baselines.probing.inputs import DecoderInputs
+from baselines.probing.relevance import token_relevance
 from baselines.probing.slots import overlap_matrix
-from baselines.probing.targets import Target
 from tasks.recgaze.posters import GENRES
 from tasks.recgaze.render import COLUMNS, ROWS
 from tasks.types import ScreenImage, Stimulus
@@ -180,26 +179,24 @@ class Sequences:
         image = head(hidden[:, batch.image_start : batch.image_start + len(self.slot_of_token)])
         return head(hidden[:, -1]).log_softmax(-1), image
 
-    def relevance(self, batch: Batch, target: Target = "free") -> tuple[Tensor, Tensor]:
+    def relevance(self, batch: Batch, target: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return log probabilities at src, shape (B, V), and relevance of the slots, shape (B, 15), rows of sum 1.
 
         With gradients, where they are on.
 
         Args:
             batch: Decoder inputs.
-            target: The answer that ``OPERATOR`` differentiates: ``free``, the best of the fifteen letters, or a token
-                id per row.
+            target: The answers that ``OPERATOR`` differentiates, a token id per row; None for the best letters.
         """
+
+        def answer(logits: Tensor) -> Tensor:
+            if target is None:
+                return logits[:, self.letters].max(1).values
+            return logits.gather(1, target[:, None])[:, 0]
+
         kept = torch.is_grad_enabled()
         with torch.enable_grad():  # the operator differentiates inside, also where nothing is kept
-            found = token_relevance(
-                self.model,
-                OPERATOR,
-                **batch.inputs.arguments(),
-                target=target,
-                candidates=self.letters.tolist(),
-                create_graph=kept,
-            )
+            found = token_relevance(self.model, OPERATOR, **batch.inputs.arguments(), target=answer, create_graph=kept)
         image = found.tokens[:, batch.image_start : batch.image_start + len(self.onto_slots)].abs()
         shares = image @ self.onto_slots.to(image.dtype) + 1e-6
         return found.logits.log_softmax(-1), shares / shares.sum(1, keepdim=True)

@@ -19,7 +19,6 @@ from baselines.pocket_training.evaluation import divergence, see
 from baselines.pocket_training.population import Floats
 from baselines.pocket_training.screens import TEST_FILMS, FilmStock
 from baselines.pocket_training.sequences import Seen, Sequences, Soft
-from baselines.probing import PerSequence
 
 SHIFT = (0.6, -0.45)  # steeper by row, and rightwards: unlike the training population
 _USERS, _TRAIN, _TEST, _SCREENS = 60, 8, 4, 60
@@ -106,7 +105,7 @@ def _probe(
         None if prompt is None else Soft(prompt),
     )
     letters = sequences.letters
-    target = PerSequence(letters[part.click[rows]].tolist()) if train else "free"
+    target = letters[part.click[rows]] if train else None
     with torch.set_grad_enabled(train):
         logs, shares = sequences.relevance(batch, target)
     return shares, logs[:, letters].log_softmax(-1)

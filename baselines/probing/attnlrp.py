@@ -18,7 +18,7 @@ from torch import Tensor
 from baselines.probing.answer_token import answer_rows
 from baselines.probing.hook import Decoder
 from baselines.probing.inputs import DecoderInputs
-from baselines.probing.targets import Candidates, Target, answer_logit
+from baselines.probing.operator import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class AttnLRP:
     eps: float = 1e-4
 
     def relevance(
-        self, decoder: Decoder, inputs: DecoderInputs, target: Target, candidates: Candidates, create_graph: bool
+        self, decoder: Decoder, inputs: DecoderInputs, target: Target, create_graph: bool
     ) -> tuple[Tensor, Tensor]:
         """Return row src of R, shape (B, S), signed, and the logits at src."""
         rows, logits = answer_rows(decoder, inputs, differentiable=True, create_graph=create_graph)
         with torch.enable_grad():  # the caller may have switched gradients off: they are taken inside all the same
-            y = answer_logit(logits, target, candidates).sum()
+            y = target(logits).sum()
         gradients = torch.autograd.grad(y, rows, create_graph=create_graph)
         return self.combine(rows, gradients), logits
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from baselines.probing.answer_token import answer_rows
 from baselines.probing.hook import Decoder
 from baselines.probing.inputs import DecoderInputs
-from baselines.probing.targets import Candidates, Target
+from baselines.probing.operator import Target
 from tasks.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -111,7 +111,7 @@ class GazeHeads:
     heads: tuple[Head, ...]
 
     def relevance(
-        self, decoder: Decoder, inputs: DecoderInputs, target: Target, candidates: Candidates, create_graph: bool
+        self, decoder: Decoder, inputs: DecoderInputs, target: Target, create_graph: bool
     ) -> tuple[Tensor, Tensor]:
         """Return the mean row, shape (B, S), and the logits at src; the target plays no part."""
         rows, logits = answer_rows(decoder, inputs, differentiable=False, create_graph=create_graph)

@@ -22,8 +22,8 @@ from baselines.probing.blocks import accumulator, check_causal
 from baselines.probing.glimpse_layer import LayerSettings, gradient_mass, push_row
 from baselines.probing.hook import Decoder, SequenceProbe, in_order
 from baselines.probing.inputs import DecoderInputs
+from baselines.probing.operator import Target
 from baselines.probing.silu import recomputed_silu, twice_differentiable_silu
-from baselines.probing.targets import Candidates, Target, answer_logit
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Glimpse:
     eps: float = 1e-8
 
     def relevance(
-        self, decoder: Decoder, inputs: DecoderInputs, target: Target, candidates: Candidates, create_graph: bool
+        self, decoder: Decoder, inputs: DecoderInputs, target: Target, create_graph: bool
     ) -> tuple[Tensor, Tensor]:
         """Return row src of R, shape (B, S), and the logits at src."""
         exact = create_graph and not self.constant_gradients
@@ -53,7 +53,7 @@ class Glimpse:
             with twice_differentiable_silu(decoder.module) if exact else recomputed_silu(decoder.module):
                 layers, logits = decoder.run_sequence(inputs, probe)
             check_causal(layer.mask for layer in layers)
-            y = answer_logit(logits, target, candidates).sum()
+            y = target(logits).sum()
             seen = in_order(probe.seen_outputs, decoder)
             gradients = torch.autograd.grad(
                 y, [layer.output for layer in seen], create_graph=exact, retain_graph=create_graph

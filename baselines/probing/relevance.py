@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,8 +10,8 @@ from torch import Tensor
 from baselines.probing.answer_token import answer_rows
 from baselines.probing.hook import Decoder
 from baselines.probing.inputs import DecoderInputs
+from baselines.probing.operator import Operator, Target
 from baselines.probing.registry import create
-from baselines.probing.targets import Candidates, Target
 
 
 class Relevance(NamedTuple):
@@ -21,17 +21,9 @@ class Relevance(NamedTuple):
     logits: Tensor
 
 
-class Operator(Protocol):
-    """A probing operator (registry.py lists them); its settings are its fields."""
-
-    def relevance(
-        self, decoder: Decoder, inputs: DecoderInputs, target: Target, candidates: Candidates, create_graph: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Return row src of R, shape (B, S), in float32 or wider, and the logits at src, shape (B, V).
-
-        With ``create_graph`` both are differentiable in ``inputs``; otherwise nothing they hold outlives the call.
-        """
-        ...
+def best_token(logits: Tensor) -> Tensor:
+    """Return the logit of the likeliest token, shape (B,)."""
+    return logits.max(1).values
 
 
 def token_relevance(
@@ -41,12 +33,11 @@ def token_relevance(
     inputs_embeds: Tensor,
     position_ids: Tensor | None = None,
     attention_mask: Tensor | None = None,
-    target: Target = "free",
-    candidates: Candidates = None,
+    target: Target = best_token,
     create_graph: bool = False,
     **decoder_arguments: Any,
 ) -> Relevance:
-    """Return how much the answer at the last position rests on each token, and the logits, from one pass.
+    """Return how much the answer at the last position depends on each token, and the logits, from one pass.
 
     Works on any transformers decoder whose attention goes through the standard attention interface. The model is left
     as it was found.
@@ -57,8 +48,7 @@ def token_relevance(
         inputs_embeds: Embedded sequences, shape (B, S, D), padded on the left; src is position S - 1.
         position_ids: Shape (B, S), or (3 or 4, B, S) for M-RoPE; counted from the mask if None (text only).
         attention_mask: Shape (B, S), non-zero on real tokens; all real if None.
-        target: See ``targets.answer_logit``; gradient operators differentiate this logit.
-        candidates: What ``free`` chooses among, see there.
+        target: The answer's logit, which gradient operators differentiate.
         create_graph: Keep relevance and logits in the graph of ``inputs_embeds`` (training); else both are detached.
         **decoder_arguments: For the decoder: ``visual_pos_masks`` (B, S) and ``deepstack_visual_embeds`` are cut as the
             operator needs; anything else is passed as it is.
@@ -75,9 +65,9 @@ def token_relevance(
     decoder = Decoder.of(model)
     inputs = DecoderInputs.check(inputs_embeds, position_ids, attention_mask, **decoder_arguments)
     if create_graph:
-        tokens, logits = chosen.relevance(decoder, inputs, target, candidates, True)
+        tokens, logits = chosen.relevance(decoder, inputs, target, True)
         return Relevance(tokens, logits)
-    tokens, logits = chosen.relevance(decoder, inputs.detached(), target, candidates, False)
+    tokens, logits = chosen.relevance(decoder, inputs.detached(), target, False)
     return Relevance(tokens.detach(), logits.detach())
 
 

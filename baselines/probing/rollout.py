@@ -17,9 +17,9 @@ from torch import Tensor
 from baselines.probing.blocks import check_causal
 from baselines.probing.hook import Decoder, SequenceProbe
 from baselines.probing.inputs import DecoderInputs
+from baselines.probing.operator import Target
 from baselines.probing.recompute import recomputed_layers
 from baselines.probing.rollout_chain import RowChain, push_down
-from baselines.probing.targets import Candidates, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Rollout:
     recompute: bool = True
 
     def relevance(
-        self, decoder: Decoder, inputs: DecoderInputs, target: Target, candidates: Candidates, create_graph: bool
+        self, decoder: Decoder, inputs: DecoderInputs, target: Target, create_graph: bool
     ) -> tuple[Tensor, Tensor]:
         """Return row src of R, shape (B, S), and the logits at src; the target plays no part."""
         if not create_graph:

@@ -27,7 +27,7 @@ class GazeHeads(OnScreen):
 
     def material(self) -> Mapping[str, str]:
         """Return what the backbone contributes, and the version of the operator."""
-        from baselines.probing import info
+        from baselines.probing.registry import info
 
         return {**super().material(), "probing": f"gaze-heads {info('gaze-heads').behaviour}"}
 
@@ -68,7 +68,7 @@ class GazeHeads(OnScreen):
         """Return every head's row-src attention over the slots of each session, shape (L, H, K), summing to 1."""
         import torch
 
-        from baselines.probing import head_attention
+        from baselines.probing.relevance import head_attention
         from baselines.tuning.examples import Batch
 
         batch = Batch.of([self._store.get(session) for session in sessions])

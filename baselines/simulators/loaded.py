@@ -46,7 +46,7 @@ def load(name: str, dtype: str = "auto") -> Any:
     Raises:
         InputError: See ``backbones.load_backbone``.
     """
-    from baselines.backbones import load_backbone
+    from baselines.backbones.loading import load_backbone
     from baselines.tuning.memory import small
 
     key = (name, device_name(), number_format(dtype))
@@ -79,7 +79,7 @@ def notice(name: str) -> str:
     Raises:
         InputError: See ``backbones.describe``.
     """
-    from baselines.backbones import describe
+    from baselines.backbones.checkpoint import describe
 
     return describe(name).notice
 
@@ -90,7 +90,7 @@ def material(name: str, dtype: str = "auto") -> dict[str, str]:
     Raises:
         InputError: See ``backbones.describe``.
     """
-    from baselines.backbones import describe
+    from baselines.backbones.checkpoint import describe
     from baselines.backbones.registry import ARCHITECTURES
     from baselines.backbones.settings import read_settings
 

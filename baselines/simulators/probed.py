@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from baselines.simulators import loaded
 from baselines.tuning.settings import Placement
 from benchmark.simulator import Prediction, Workspace
@@ -121,17 +119,11 @@ class OnScreen:
         predictions = []
         for row, session in enumerate(sessions):
             k = len(session.slots)
-            attention = None
-            if found.attention is not None and found.found is not None and bool(found.found[row]):
-                attention = found.attention[row, :k].double().cpu().numpy()
-                attention /= attention.sum()
-            probabilities = answer = None
-            if target == "free":
-                assert found.log_probabilities is not None
-                probabilities = np.exp(found.log_probabilities[row, :k].double().cpu().numpy())
-                probabilities /= probabilities.sum()
-                answer = int(probabilities.argmax())
-            predictions.append(Prediction(session.session_id, attention, probabilities, answer, kind))
+            probabilities = found.probabilities_of(row, k) if target == "free" else None
+            answer = None if probabilities is None else int(probabilities.argmax())
+            predictions.append(
+                Prediction(session.session_id, found.attention_of(row, k), probabilities, answer, target=kind)
+            )
         return predictions
 
     def _count(self, name: str, value: float) -> None:
@@ -169,7 +161,7 @@ class Probed(OnScreen):
     operator: str = "attnlrp-stable"
 
     def __post_init__(self) -> None:
-        from baselines.probing import info
+        from baselines.probing.registry import info
 
         super().__post_init__()
         if self.operator == "gaze-heads":
@@ -180,12 +172,12 @@ class Probed(OnScreen):
 
     def material(self) -> Mapping[str, str]:
         """Return what the backbone contributes, and the version of the operator."""
-        from baselines.probing import info
+        from baselines.probing.registry import info
 
         return {**super().material(), "probing": f"{self.operator} {info(self.operator).behaviour}"}
 
     def _prepare(self, tokens: int, placement: Placement = "prefix") -> None:
-        from baselines.probing import create
+        from baselines.probing.registry import create
 
         super()._prepare(tokens, placement)
         self._probe = create(self.operator)

@@ -58,7 +58,7 @@ class ExampleStore:
     """Builds examples for one backbone and one kind of prompt, and keeps those of known sessions.
 
     Attributes:
-        backbone: A ``Backbone``.
+        backbone: A ``VisionLanguageModel``.
         tokens: Prompt tokens N; 0 for none.
         placement: Where the prompt goes.
         limit: Bytes kept.

@@ -11,11 +11,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
 from baselines.probing.hook import Decoder
-from baselines.probing.relevance import Operator, token_relevance
-from baselines.probing.slots import rectifier
-from baselines.tuning.examples import Batch, slot_attention, slot_log_probabilities
+from baselines.probing.operator import Operator
+from baselines.probing.relevance import token_relevance
+from baselines.probing.slots import Floats, rectifier
+from baselines.tuning.examples import Batch, ExampleStore, slot_attention, slot_log_probabilities
 from baselines.tuning.prefix_cache import cache_of
 from baselines.tuning.suffix_pass import OPERATORS, SuffixPass
+from tasks.types import Session, Stimulus
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +37,39 @@ class Reading:
     found: Tensor | None
     logits: Tensor
 
+    def attention_of(self, row: int, slots: int) -> Floats | None:
+        """Return a row's attention over its ``slots`` slots, shape (K,), sum 1; None if it is missing."""
+        if self.attention is None or self.found is None or not bool(self.found[row]):
+            return None
+        values: Floats = self.attention[row, :slots].detach().double().cpu().numpy()
+        shares: Floats = values / values.sum()
+        return shares
+
+    def probabilities_of(self, row: int, slots: int) -> Floats:
+        """Return a row's probabilities over its ``slots`` slots, shape (K,), sum 1."""
+        assert self.log_probabilities is not None, "probabilities were asked for"
+        values: Floats = self.log_probabilities[row, :slots].detach().double().exp().cpu().numpy()
+        shares: Floats = values / values.sum()
+        return shares
+
+
+def read_sessions(
+    backbone: Any, sessions: Sequence[Session | Stimulus], operator: Operator, clicks: Sequence[int] | None = None
+) -> list[tuple[Floats | None, Floats]]:
+    """Return attention (None if no slot has relevance) and click probabilities of sessions without a soft prompt.
+
+    Args:
+        backbone: A ``VisionLanguageModel``.
+        sessions: Read as one batch.
+        operator: The probing operator.
+        clicks: Per session the answer that a gradient operator is applied to; None for the model's own best.
+    """
+    store = ExampleStore(backbone, 0, "prefix")
+    batch = Batch.of([store.get(session) for session in sessions])
+    found = read(backbone, batch, None, operator, clicks)
+    sizes = [len(session.slots) for session in sessions]
+    return [(found.attention_of(row, k), found.probabilities_of(row, k)) for row, k in enumerate(sizes)]
+
 
 def read(
     backbone: Any,
@@ -49,7 +84,7 @@ def read(
     """Run a batch once; where answers have several tokens that share their first, probabilities cost more passes.
 
     Args:
-        backbone: A ``Backbone``.
+        backbone: A ``VisionLanguageModel``.
         batch: The sessions.
         prompts: Soft prompts, shape (B, N, D), or None.
         operator: What probes attention, or None.
@@ -111,7 +146,7 @@ def answer_loss(backbone: Any, batch: Batch, prompts: Tensor | None, slots: Sequ
     Where every answer is one token, the logits at src give it; otherwise the answers' tokens run behind the sequence.
 
     Args:
-        backbone: A ``Backbone``.
+        backbone: A ``VisionLanguageModel``.
         batch: The sessions.
         prompts: Soft prompts, shape (B, N, D), or None.
         slots: The true clicks.

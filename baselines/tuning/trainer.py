@@ -28,7 +28,7 @@ from baselines.backbones.batching import is_out_of_memory
 from baselines.distributed.group import Group, current, in_shares, total
 from baselines.distributed.optimiser import ShardedOptimiser
 from baselines.distributed.partition import word_embeddings
-from baselines.probing import create
+from baselines.probing.registry import create
 from baselines.tuning import curves, state
 from baselines.tuning.examples import Batch, ExampleStore
 from baselines.tuning.memory import peak_memory, small
@@ -58,7 +58,7 @@ class Trainer:
     """One training.
 
     Attributes:
-        backbone: A ``Backbone``.
+        backbone: A ``VisionLanguageModel``.
         store: Examples of this backbone and placement.
         settings: How to train.
         train: The training sessions of the fold; no other session is ever read.

@@ -20,14 +20,14 @@ def call(arguments: argparse.Namespace) -> int:
     import json
     import sys
 
-    from baselines import backbones
+    from baselines.backbones.checkpoint import describe
     from benchmark.cli import options
     from benchmark.output.document import Document, Grid
     from tasks.errors import unknown_name
 
     if arguments.action not in ACTIONS:
         raise unknown_name("action", arguments.action, ACTIONS)
-    found = dataclasses.asdict(backbones.describe(arguments.backbone))
+    found = dataclasses.asdict(describe(arguments.backbone))
     if arguments.json:
         sys.stdout.write(json.dumps(found, indent=1, default=str) + "\n")
     else:

@@ -46,7 +46,7 @@ def rows(subject: str) -> list[dict[str, str]]:
 
         return [{"backbone": b.name, "checkpoint": b.checkpoint, "what": b.summary} for b in backbones.BACKBONES]
     if subject == "operators":
-        from baselines import probing
+        from baselines.probing import registry as probing
 
         operators = [probing.info(name) for name in probing.names()]
         return [

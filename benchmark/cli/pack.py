@@ -80,12 +80,12 @@ def _facts(run: Path, simulator: str, about: Path | None) -> Facts:
 
 def _parameters(backbone: object) -> float | None:
     """Return how many parameters a backbone has, None if that cannot be told here."""
-    from baselines import backbones
+    from baselines.backbones.checkpoint import describe
     from tasks.errors import InputError
 
     if not isinstance(backbone, str) or not backbone:
         return None
     try:
-        return float(backbones.describe(backbone).parameters)
+        return float(describe(backbone).parameters)
     except InputError:
         return None

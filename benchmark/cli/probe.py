@@ -26,8 +26,9 @@ def call(arguments: argparse.Namespace) -> int:
     import json
     import sys
 
-    from baselines import backbones
-    from baselines.probing import info
+    from baselines.backbones.loading import load_backbone
+    from baselines.probing.registry import create, info
+    from baselines.tuning.reading import read_sessions
     from benchmark.cli import options
     from benchmark.files.replacing import replace_file
     from benchmark.output import drawing
@@ -44,13 +45,10 @@ def call(arguments: argparse.Namespace) -> int:
         raise InputError(f"--out must name a .png file, not '{out}'.")
     task = options.load_task(arguments.task, arguments.data)
     session = task.find(arguments.session)
-    backbone = backbones.load_backbone(arguments.backbone)
+    backbone = load_backbone(arguments.backbone)
 
-    from baselines.probing.slots import read_slots
-
-    [reading] = read_slots(backbone, [session], operator.name, target=arguments.target)
-    probabilities = reading.log_probabilities.detach().double().exp().cpu().numpy()
-    attention = None if reading.attention is None else reading.attention.detach().double().cpu().numpy()
+    clicks = [session.click] if arguments.target == "label" else None
+    [(attention, probabilities)] = read_sessions(backbone, [session], create(operator.name), clicks)
     named = [] if attention is None else [(f"{backbone.name}, {operator.name}, {arguments.target}", attention)]
     notice = ". ".join(line for line in (task.notice, backbone.notice) if line)
     picture = drawing.draw_session(session, drawing.panels_of(session, named), notice)

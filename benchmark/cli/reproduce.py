@@ -43,7 +43,7 @@ def call(arguments: argparse.Namespace) -> int:
     import functools
 
     from baselines import registry
-    from baselines.backbones import describe
+    from baselines.backbones.checkpoint import describe
     from benchmark.cli import options
     from benchmark.output.rendering import check_format
     from benchmark.reproduction import Choice, build, document, groups_of, layouts, run_groups, trials_of, write

@@ -32,7 +32,8 @@ from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from baselines.probing import create, token_relevance  # noqa: E402
+from baselines.probing.registry import create  # noqa: E402
+from baselines.probing.relevance import token_relevance  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("literal", ROOT / "tests" / "baselines" / "probing" / "literal.py")
 assert _spec and _spec.loader
@@ -128,11 +129,13 @@ class Bench:
     def probed(self, operator: str, create_graph: bool) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         name, settings = OPERATORS[operator]
         built = create(name, **settings)
-        target = list(range(SLOTS))
+
+        def target(logits: Tensor) -> Tensor:
+            return logits[:, :SLOTS].max(1).values
 
         def run(embeds: Tensor) -> tuple[Tensor, Tensor]:
             return token_relevance(
-                self.model, built, inputs_embeds=embeds, candidates=target, create_graph=create_graph, **self.arguments
+                self.model, built, inputs_embeds=embeds, target=target, create_graph=create_graph, **self.arguments
             )
 
         return run

@@ -21,13 +21,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from baselines.backbones import load_backbone  # noqa: E402
+from baselines.backbones.loading import load_backbone  # noqa: E402
 from baselines.backbones.settings import Settings  # noqa: E402
 from baselines.pocket_training.architecture import SCREEN, new_model  # noqa: E402
 from baselines.pocket_training.checkpoint import write_checkpoint  # noqa: E402
 from baselines.pocket_training.screens import slots  # noqa: E402
 from baselines.pocket_training.vocabulary import build_tokenizer  # noqa: E402
-from baselines.probing import create  # noqa: E402
+from baselines.probing.registry import create  # noqa: E402
 from baselines.tuning.examples import ExampleStore  # noqa: E402
 from baselines.tuning.prompt import PromptBank  # noqa: E402
 from baselines.tuning.settings import TuningSettings  # noqa: E402

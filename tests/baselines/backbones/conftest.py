@@ -26,6 +26,6 @@ def folder(kind, checkpoints):
 
 @pytest.fixture
 def backbone(folder):
-    from baselines.backbones import load_backbone
+    from baselines.backbones.loading import load_backbone
 
     return load_backbone(folder, device="cpu", features=None)

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.backbones import answers, collate
+from baselines.backbones import answers
+from baselines.backbones.interface import collate
 from tasks.errors import InputError
 from tests.baselines.backbones import tiny
 from tests.baselines.backbones.test_sequences import ids_of
@@ -155,28 +156,6 @@ def test_log_probabilities_of_numbers_are_differentiable(backbone):
     with torch.no_grad():
         slope = (log_p(prompt + step) - log_p(prompt - step)) / 2e-2
     assert float(slope) == pytest.approx(float(prompt.grad[0, 3]), rel=2e-2, abs=1e-4)
-
-
-def test_answer_log_likelihood_equals_one_pass_over_prompt_and_answer(backbone):
-    sessions = [tiny.session(TWELVE), tiny.session("AB", seed=1, profile=""), tiny.session(["7", "123"], seed=2)]
-    ids = [backbone.answer_tokens(session)[-1] for session in sessions]
-    assert [len(row) for row in ids] == [2, 1, 3]
-    prompt = torch.full((2, 32), 0.1, requires_grad=True)
-    batch = collate([backbone.build(session, prompt, "suffix") for session in sessions])
-    found = backbone.answer_log_likelihood(batch, ids)
-    for b, (session, answer) in enumerate(zip(sessions, ids, strict=True)):
-        total = 0.0
-        for i, token in enumerate(answer):
-            total += float(
-                torch.log_softmax(after(backbone, backbone.build(session, prompt, "suffix"), answer[:i]), 0)[token]
-            )
-        assert float(found[b].detach()) == pytest.approx(total, rel=1e-4, abs=1e-4)
-    found.sum().backward()
-    assert float(prompt.grad.abs().sum()) > 0
-    with pytest.raises(InputError, match="1 answers for 3 sessions"):
-        backbone.answer_log_likelihood(batch, [[1]])
-    with pytest.raises(InputError, match="at least 1 token"):
-        backbone.answer_log_likelihood(batch, [[1], [], [2]])
 
 
 def test_more_slots_than_candidate_tokens(backbone):

@@ -14,8 +14,8 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-import baselines.backbones as backbones
-from baselines.backbones import checkpoint, load_backbone, memory, registry
+from baselines.backbones import checkpoint, memory, registry
+from baselines.backbones.loading import load_backbone
 from baselines.backbones.qwen3vl import Qwen3VL
 from tasks.errors import InputError
 from tests.baselines.backbones import tiny
@@ -81,7 +81,7 @@ def test_a_gpu_that_is_not_there(checkpoints, monkeypatch):
 
 
 def test_names_and_nearest_name():
-    assert backbones.names() == ["pocket-qwen3vl", "pocket-internvl", "qwen3-vl", "internvl3.5"]
+    assert registry.names() == ["pocket-qwen3vl", "pocket-internvl", "qwen3-vl", "internvl3.5"]
     assert registry.checkpoint_of("qwen3-vl") == "Qwen/Qwen3-VL-4B-Instruct"
     assert registry.checkpoint_of("internvl3.5") == "OpenGVLab/InternVL3_5-4B-HF"
     assert registry.checkpoint_of("someone/some-model") == "someone/some-model"
@@ -96,19 +96,19 @@ def test_shipped_checkpoints_are_found_below_the_package(checkpoints, monkeypatc
     monkeypatch.setattr(registry, "SHIPPED", folder.parent)
     monkeypatch.setattr(registry, "BACKBONES", (registry.BackboneEntry("toy", f"shipped:{folder.name}", "a toy"),))
     assert isinstance(load_backbone("toy", features=None), Qwen3VL)
-    assert backbones.describe("toy").name == "toy"
+    assert checkpoint.describe("toy").name == "toy"
 
 
 def test_describe_reads_no_weights(kind, folder, monkeypatch):
     monkeypatch.setattr(transformers.PreTrainedModel, "from_pretrained", None)
-    info = backbones.describe(folder)
+    info = checkpoint.describe(folder)
     assert (info.model_type, info.layers, info.width, info.vision_layers, info.patch) == (kind, 2, 32, 2, 4)
     assert info.parameters == sum(t.numel() for t in load_file(folder / "model.safetensors").values())
     assert info.dtypes == ("F32",) and len(info.fingerprint) == 64
 
 
 def test_importing_the_package_loads_no_torch():
-    code = "import sys, baselines, baselines.backbones as b; b.names(); sys.exit('torch' in sys.modules)"
+    code = "import sys; from baselines.backbones import registry; registry.names(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

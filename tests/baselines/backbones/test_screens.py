@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from baselines.backbones import load_backbone
 from baselines.backbones.features import FeatureStore
 from baselines.backbones.geometry import tiling, token_boxes
+from baselines.backbones.loading import load_backbone
 from baselines.probing.slots import overlap_matrix
 from tasks.errors import InputError
 from tasks.types import ScreenImage

@@ -7,7 +7,8 @@ import json
 import pytest
 import torch
 
-from baselines.backbones import collate, load_backbone
+from baselines.backbones.interface import collate
+from baselines.backbones.loading import load_backbone
 from tasks.errors import InputError
 from tests.baselines.backbones import tiny
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from baselines.backbones import load_backbone
+from baselines.backbones.loading import load_backbone
 from baselines.backbones.pocket import NAMES, WEIGHTS
 from baselines.pocket_training import population
 from baselines.pocket_training.__main__ import main
@@ -22,7 +22,8 @@ from baselines.pocket_training.screens import TEST_FILMS, TRAIN_FILMS, FilmStock
 from baselines.pocket_training.sequences import Seen, Sequences, Soft
 from baselines.pocket_training.training import train
 from baselines.pocket_training.vocabulary import GROUNDING, LARGEST_NUMBER, LETTERS, PERSONA, build_tokenizer
-from baselines.probing.slots import slot_attention
+from baselines.probing.registry import create
+from baselines.tuning.reading import read_sessions
 from tasks.errors import InputError
 from tasks.recgaze import sample
 from tasks.recgaze.posters import GENRES
@@ -243,7 +244,7 @@ def test_numbers_are_answered_on_another_screen_size(backbone):
     shown = session(pixels, "Search query: buy orvane o107 tea kettle", places)
     [found] = backbone.token_scores([shown])
     assert found.shape == (12,) and found.sum() == pytest.approx(1.0)
-    attention = slot_attention(backbone, shown, "attnlrp-stable")
+    [(attention, _)] = read_sessions(backbone, [shown], create("attnlrp-stable"))
     assert attention is not None and attention.shape == (12,) and (attention > 0).all()
 
 

@@ -98,3 +98,13 @@ def batch(name, dtype=torch.float32, padded=True, size=2, length=13, seed=3):
         arguments["visual_pos_masks"] = visual
         arguments["deepstack_visual_embeds"] = [torch.randn(4 * size, 32, generator=generator).to(dtype)]
     return arguments
+
+
+def answers(*ids):
+    """Return a target: the logits of one answer's tokens, summed, an answer per row or one for all rows."""
+
+    def target(logits):
+        rows = ids if len(ids) == len(logits) else [ids[0]] * len(logits)
+        return torch.stack([row[torch.tensor(own)].sum() for row, own in zip(logits, rows, strict=True)])
+
+    return target

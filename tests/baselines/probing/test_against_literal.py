@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from baselines.probing import PerSequence, create, head_attention, token_relevance
+from baselines.probing.registry import create
+from baselines.probing.relevance import head_attention, token_relevance
 
 
 def _load(name):
@@ -23,6 +24,7 @@ TOLERANCE = 1e-5
 OPERATORS = ("rollout", "attnlrp", "attnlrp-stable", "glimpse", "glimpse, constant gradients")
 PARTS = ("tokens", "slots", "logits", "gradient")
 ANSWER = [5, 9]
+TARGET = decoders.answers(ANSWER)
 
 
 def build(operator):
@@ -58,7 +60,7 @@ def both_ways(name, operator, padded, answers=None, dtype=torch.float32, seed=3)
                 operator.split(",")[0], attentions, y, mask, True, "constant" in operator, windows
             )
         else:
-            target = PerSequence(answers)
+            target = decoders.answers(*answers)
             tokens, logits = token_relevance(
                 model, build(operator), inputs_embeds=embeds, target=target, create_graph=True, **arguments
             )
@@ -144,14 +146,13 @@ def test_rows_and_their_gradients_equal_full_eager(name):
     from baselines.probing.answer_token import answer_rows
     from baselines.probing.hook import Decoder
     from baselines.probing.inputs import DecoderInputs
-    from baselines.probing.targets import answer_logit
 
     model, arguments = decoders.build(name), decoders.batch(name)
     arguments["inputs_embeds"].requires_grad_()
     attentions, _, y = literal.run(model, arguments, lambda _: [ANSWER, ANSWER])
     gradients = literal.gradients(attentions, y, True)
     rows, logits = answer_rows(Decoder.of(model), DecoderInputs.check(**arguments), True, True)
-    found = torch.autograd.grad(answer_logit(logits, ANSWER).sum(), rows, create_graph=True)
+    found = torch.autograd.grad(decoders.answers(ANSWER, ANSWER)(logits).sum(), rows, create_graph=True)
     real = arguments["attention_mask"][:, None]
     for layer, (row, gradient) in enumerate(zip(rows, found, strict=True)):
         assert relative(attentions[layer][:, :, -1], row) < TOLERANCE
@@ -167,9 +168,9 @@ def test_rows_and_their_gradients_equal_full_eager(name):
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_evaluation_gives_the_same_numbers_without_a_graph(operator):
     model, arguments = decoders.build("qwen3_vl"), decoders.batch("qwen3_vl")
-    trained = token_relevance(model, build(operator), target=ANSWER, create_graph=True, **arguments)
+    trained = token_relevance(model, build(operator), target=TARGET, create_graph=True, **arguments)
     arguments["inputs_embeds"].requires_grad_()
-    evaluated = token_relevance(model, build(operator), target=ANSWER, **arguments)
+    evaluated = token_relevance(model, build(operator), target=TARGET, **arguments)
     assert not evaluated.tokens.requires_grad and not evaluated.logits.requires_grad
     assert relative(trained.tokens.detach(), evaluated.tokens) < TOLERANCE
     assert relative(trained.logits.detach(), evaluated.logits) < TOLERANCE
@@ -178,9 +179,9 @@ def test_evaluation_gives_the_same_numbers_without_a_graph(operator):
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_a_caller_may_have_switched_gradients_off(operator):
     model, arguments = decoders.build("qwen3"), decoders.batch("qwen3")
-    expected = token_relevance(model, build(operator), target=ANSWER, **arguments)
+    expected = token_relevance(model, build(operator), target=TARGET, **arguments)
     with torch.no_grad():
-        found = token_relevance(model, build(operator), target=ANSWER, **arguments)
+        found = token_relevance(model, build(operator), target=TARGET, **arguments)
     assert torch.equal(expected.tokens, found.tokens)
 
 
@@ -188,11 +189,11 @@ def test_a_caller_may_have_switched_gradients_off(operator):
 def test_left_padding_changes_nothing(operator):
     """A sequence alone and the same sequence padded beside a longer one."""
     model, arguments = decoders.build("llama"), decoders.batch("llama")
-    together = token_relevance(model, build(operator), target=ANSWER, **arguments)
+    together = token_relevance(model, build(operator), target=TARGET, **arguments)
     alone = token_relevance(
         model,
         build(operator),
-        target=ANSWER,
+        target=TARGET,
         inputs_embeds=arguments["inputs_embeds"][:1, 4:],
         position_ids=arguments["position_ids"][:1, 4:],
     )
@@ -229,7 +230,7 @@ def test_half_precision_stays_near_single(operator):
     for dtype in (torch.float32, torch.bfloat16):
         model, arguments = decoders.build("qwen3_vl", dtype), decoders.batch("qwen3_vl", dtype)
         arguments["inputs_embeds"].requires_grad_()
-        tokens, logits = token_relevance(model, operator, target=ANSWER, create_graph=True, **arguments)
+        tokens, logits = token_relevance(model, operator, target=TARGET, create_graph=True, **arguments)
         assert tokens.dtype == torch.float32
         slot_loss(tokens, logits.float(), arguments["attention_mask"])[0].backward()
         results.append((tokens.detach(), arguments["inputs_embeds"].grad.float()))

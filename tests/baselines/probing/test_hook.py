@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from baselines.probing import create, token_relevance
 from baselines.probing.hook import HOOKED, Decoder, RowProbe, SequenceProbe, hooked
 from baselines.probing.inputs import DecoderInputs
+from baselines.probing.registry import create
+from baselines.probing.relevance import token_relevance
 from tasks.errors import InputError
 
 

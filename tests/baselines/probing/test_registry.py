@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from baselines import probing
+from baselines.probing import registry as probing
+from baselines.probing.relevance import token_relevance
 from tasks.errors import InputError
 
 _spec = importlib.util.spec_from_file_location("decoders", Path(__file__).with_name("decoders.py"))
@@ -33,7 +34,8 @@ def test_what_needs_no_gradient_does_not_depend_on_the_target():
     model, arguments = decoders.build("qwen3"), decoders.batch("qwen3")
     for name in probing.names():
         operator = probing.create(name, **({"heads": ((0, 0),)} if name == "gaze-heads" else {}))
-        first, second = (probing.token_relevance(model, operator, target=t, **arguments).tokens for t in (3, 4))
+        targets = (decoders.answers([token]) for token in (3, 4))
+        first, second = (token_relevance(model, operator, target=t, **arguments).tokens for t in targets)
         assert torch.equal(first, second) != probing.info(name).needs_gradient
 
 
@@ -47,7 +49,7 @@ def test_mistyped_and_incomplete_operators_are_named():
 
 
 def test_listing_operators_needs_no_torch():
-    code = "import sys; from baselines import probing; probing.names(); assert 'torch' not in sys.modules"
+    code = "import sys; from baselines.probing import registry; registry.names(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
 
 
@@ -67,21 +69,21 @@ def test_listing_operators_needs_no_torch():
 def test_inputs_that_do_not_fit_are_named(change, message):
     model, arguments = decoders.build("qwen3_vl"), decoders.batch("qwen3_vl")
     with pytest.raises(InputError, match=message):
-        probing.token_relevance(model, "rollout", **{**arguments, **change})
+        token_relevance(model, "rollout", **{**arguments, **change})
 
 
 def test_missing_positions_and_mask_are_those_of_plain_text():
     model, arguments = decoders.build("llama"), decoders.batch("llama")
-    given = probing.token_relevance(model, "rollout", **arguments)
+    given = token_relevance(model, "rollout", **arguments)
     del arguments["position_ids"]
-    assert torch.equal(given.tokens, probing.token_relevance(model, "rollout", **arguments).tokens)
+    assert torch.equal(given.tokens, token_relevance(model, "rollout", **arguments).tokens)
     whole = decoders.batch("llama", padded=False)
-    expected = probing.token_relevance(model, "glimpse", **whole)
-    found = probing.token_relevance(model, "glimpse", inputs_embeds=whole["inputs_embeds"])
+    expected = token_relevance(model, "glimpse", **whole)
+    found = token_relevance(model, "glimpse", inputs_embeds=whole["inputs_embeds"])
     assert torch.equal(expected.tokens, found.tokens)
 
 
 def test_a_model_without_output_layer_is_named():
     model = decoders.build("qwen3")
     with pytest.raises(InputError, match="no language-model head"):
-        probing.token_relevance(model.model, "rollout", **decoders.batch("qwen3"))
+        token_relevance(model.model, "rollout", **decoders.batch("qwen3"))

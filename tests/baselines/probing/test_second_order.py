@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from baselines.probing import create, token_relevance
 from baselines.probing.double_attention import double_attention
+from baselines.probing.registry import create
+from baselines.probing.relevance import token_relevance
 from baselines.probing.silu import double_silu, recomputed_silu
 
 _spec = importlib.util.spec_from_file_location("decoders", Path(__file__).with_name("decoders.py"))

@@ -261,11 +261,11 @@ def test_the_material_changes_with_the_model_and_the_number_format(folder, tmp_p
 @pytest.fixture
 def loads(monkeypatch):
     """The backbones that are loaded, in order; nothing is loaded before."""
-    from baselines import backbones
+    from baselines.backbones import loading
 
     loaded.forget()
-    found, load = [], backbones.load_backbone
-    monkeypatch.setattr(backbones, "load_backbone", lambda name, *rest: found.append(name) or load(name, *rest))
+    found, load = [], loading.load_backbone
+    monkeypatch.setattr(loading, "load_backbone", lambda name, *rest: found.append(name) or load(name, *rest))
     yield found
     loaded.forget()
 

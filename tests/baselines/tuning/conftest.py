@@ -18,6 +18,6 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def backbone(folder):
-    from baselines.backbones import load_backbone
+    from baselines.backbones.loading import load_backbone
 
     return load_backbone(folder, device="cpu", dtype="float32", features=None)

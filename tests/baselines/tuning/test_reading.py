@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.probing import create
 from baselines.probing.gaze_heads import GazeHeads
+from baselines.probing.registry import create
+from baselines.probing.relevance import token_relevance
+from baselines.probing.slots import rectifier
 from baselines.tuning.examples import Batch, ExampleStore
 from baselines.tuning.prefix_cache import cache_of
-from baselines.tuning.reading import answer_loss, read
-from tasks.types import Session
+from baselines.tuning.reading import answer_loss, read, read_sessions
+from tasks.types import Session, Slot
 from tests.baselines.backbones import tiny
 from tests.baselines.tuning.people import sessions
 
@@ -37,20 +39,61 @@ def batch_of(backbone, found, tokens, placement):
     return Batch.of([store.get(session) for session in found])
 
 
+def literally(backbone, session, operator, prompt=None, placement="prefix", slot=None):
+    """Attention over slots by loops over tokens and slots, and log p; the whole sequence runs, without a batch."""
+    inputs = backbone.build(session, prompt, placement)
+    candidates = backbone.answer_tokens(session)
+    [log_probabilities] = backbone.log_probabilities(inputs, [candidates])
+    ids = torch.tensor(candidates[int(log_probabilities.argmax()) if slot is None else slot])
+    answer = dict(target=lambda logits: logits[:, ids].sum(1))
+    relevance = token_relevance(backbone.model, operator, **inputs.arguments(), **answer).tokens[0]
+    sums = torch.zeros(len(session.slots))
+    for position, box in zip(inputs.image_index[0].tolist(), inputs.patch_boxes[0], strict=True):
+        value = float(relevance[position])
+        value = {"abs": abs(value), "relu": max(value, 0.0), "none": value}[rectifier(operator)]
+        for k, other in enumerate(session.slots):
+            w = max(0.0, min(box[2], other.box[2]) - max(box[0], other.box[0]))
+            h = max(0.0, min(box[3], other.box[3]) - max(box[1], other.box[1]))
+            area = (box[2] - box[0]) * (box[3] - box[1])
+            sums[k] += value * w * h / area if area else 0.0
+    return sums / sums.sum(), log_probabilities.detach()
+
+
+def gapped(labels):
+    """A session whose slots leave gaps, so that some relevance belongs to no slot."""
+    shown = tiny.session(labels)
+    slots = tuple(
+        Slot(s.label, s.kind, s.text, (s.box[0] + 1, s.box[1] + 2, s.box[2] - 3, s.box[3] - 1)) for s in shown.slots
+    )
+    return Session("s", "u", "0", shown.image, shown.profile, slots, np.ones(len(slots)), np.ones(len(slots)), 1)
+
+
+@pytest.mark.parametrize("operator", [*OPERATORS, "gaze-heads"])
+@pytest.mark.parametrize("labels", ["ABCDEF", [str(n) for n in range(1, 13)]], ids=["letters", "numbers"])
+def test_attention_equals_the_literal_definition(backbone, operator, labels):
+    session = gapped(labels)
+    operator = create(operator, **({"heads": ((0, 1), (1, 3))} if operator == "gaze-heads" else {}))
+    found = read(backbone, batch_of(backbone, [session], 0, "prefix"), None, operator)
+    expected, log_probabilities = literally(backbone, session, operator)
+    attention = found.attention_of(0, len(labels))
+    assert attention.dtype == np.float64 and attention.sum() == pytest.approx(1.0) and (attention >= 0).all()
+    np.testing.assert_allclose(attention, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found.probabilities_of(0, len(labels)), log_probabilities.exp(), rtol=1e-4)
+    label, _ = literally(backbone, session, operator, slot=1)
+    [(attention, _)] = read_sessions(backbone, [session], operator, [1])
+    np.testing.assert_allclose(attention, label, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("placement", ["prefix", "suffix"])
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_a_batch_equals_probing_each_session_by_itself(backbone, operator, placement):
-    from baselines.probing.slots import read_slots
-
     found, soft = mixed(), prompts(backbone, 3)
     reading = read(backbone, batch_of(backbone, found, 5, placement), soft, create(operator))
     for row, session in enumerate(found):
-        [alone] = read_slots(backbone, [session], operator, prompts=[soft[row]], placement=placement, create_graph=True)
         k = len(session.slots)
-        torch.testing.assert_close(reading.attention[row, :k], alone.attention.detach(), rtol=1e-3, atol=1e-5)
-        torch.testing.assert_close(
-            reading.log_probabilities[row, :k], alone.log_probabilities.detach(), rtol=1e-4, atol=1e-4
-        )
+        attention, log_probabilities = literally(backbone, session, operator, soft[row], placement)
+        torch.testing.assert_close(reading.attention[row, :k], attention, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(reading.log_probabilities[row, :k], log_probabilities, rtol=1e-4, atol=1e-4)
         assert bool(reading.found[row]) and float(reading.attention[row, k:].abs().sum()) == 0
 
 
@@ -93,7 +136,7 @@ def test_gaze_heads_read_the_same_from_kept_keys_and_values(backbone):
 
 
 def test_a_prefix_is_computed_once_per_screen_and_shared_by_users(folder):
-    from baselines.backbones import load_backbone
+    from baselines.backbones.loading import load_backbone
 
     own = load_backbone(folder, device="cpu", dtype="float32", features=None)
     found = sessions(users=3, each=4)

@@ -69,7 +69,7 @@ def test_the_same_seed_gives_the_same_prompt_and_another_seed_another(backbone, 
 
 @pytest.mark.parametrize("placement", ["prefix", "suffix"])
 def test_a_training_stopped_and_resumed_ends_bit_for_bit_like_one_that_was_not(backbone, folder, tmp_path, placement):
-    from baselines.backbones import load_backbone
+    from baselines.backbones.loading import load_backbone
 
     settings = dataclasses.replace(QUICK, epochs=4, placement=placement)
     whole, epochs, best = trainer(backbone, settings).run()
@@ -137,18 +137,19 @@ def test_training_stops_when_validation_has_not_improved(backbone):
 
 
 def test_the_validation_score_is_logloss_plus_kl_for_the_models_own_answer(backbone):
-    from baselines.probing.slots import read_slots
+    from baselines.probing.registry import create
+    from baselines.tuning.examples import Batch
+    from baselines.tuning.reading import read
 
     job = trainer(backbone, dataclasses.replace(QUICK, epochs=1, validation=0.3))
     bank, epochs, best = job.run()
     total = []
     for session in job._held:
-        [found] = read_slots(
-            backbone, [session], QUICK.operator, prompts=[bank([session.user])[0].detach()], create_graph=True
-        )
-        attention = found.attention.detach().double().numpy()
+        batch = Batch.of([job.store.get(session)])
+        found = read(backbone, batch, bank([session.user]).detach(), create(QUICK.operator))
+        attention = found.attention_of(0, len(session.slots))
         kl = np.sum(session.gaze * np.log((session.gaze + 1e-8) / (attention + 1e-8)))
-        total.append(kl - float(found.log_probabilities[session.click].detach()))
+        total.append(kl - float(found.log_probabilities[0, session.click]))
     assert len(total) == 4 and epochs[best].valid_score == pytest.approx(np.mean(total), rel=1e-4)
 
 

@@ -66,7 +66,7 @@ def test_the_checkpoints_of_all_groups_are_looked_at():
 
 
 def test_the_stand_ins_are_of_the_published_architectures():
-    from baselines.backbones import describe
+    from baselines.backbones.checkpoint import describe
 
     assert {name: describe(one.stand_in).model_type for name, one in PUBLISHED.items()} == {
         name: one.model_type for name, one in PUBLISHED.items()

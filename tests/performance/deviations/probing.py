@@ -164,14 +164,18 @@ def vocabulary(material: Material) -> list[Effect]:
     """Let the clicked answer compete with the whole vocabulary there, with the other answers here."""
     import torch
 
+    from baselines.tuning.examples import Batch, ExampleStore
+    from baselines.tuning.reading import answer_loss
+
     backbone = material.backbone
     here = material.frozen("attnlrp-stable")
     scores = here.scores()
-    losses = []
+    losses, store = [], ExampleStore(backbone, 0, "prefix")
     for session in here.sessions:
         with torch.no_grad():
-            ids = [backbone.answer_tokens(session)[session.click]]
-            losses.append(-float(backbone.answer_log_likelihood(backbone.build(session), ids)[0]))
+            batch = Batch.of([store.get(session)])
+            logits = backbone.logits(batch.inputs(None))
+            losses.append(float(answer_loss(backbone, batch, None, [session.click], logits)[0]))
     scores["whole"] = losses
     there = over_users(scores, "whole")
     return [Effect(f"LogLoss of {FROZEN}", there, over_users(scores, "LogLoss"), len(losses), ON_STAND_IN, digits=4)]

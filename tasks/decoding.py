@@ -13,7 +13,8 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -82,15 +83,16 @@ def load_json(path: Path, mend: str = RESTORE, *, limit: int | None = None) -> o
         InputError: It cannot be read, is too large, or is not JSON.
     """
     try:
-        if limit is not None and path.stat().st_size > limit:
-            raise InputError(f"{path} has more than {limit:,} bytes; {mend}.")
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
-    except InputError:
-        raise
+        too_large = limit is not None and path.stat().st_size > limit
+        text = "" if too_large else path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; {mend}.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not text in UTF-8 (byte {error.start}); {mend}.") from error
+    if too_large:
+        raise InputError(f"{path} has more than {limit:,} bytes; {mend}.")
+    try:
+        return json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: line {error.lineno} is not JSON ({error.msg}); {mend}.") from error
     except (ValueError, RecursionError) as error:
@@ -140,7 +142,7 @@ def decode(
         found = msgspec.convert(values, kind)
         _check(values, found, at, mend)
     except msgspec.ValidationError as error:
-        raise InputError(f"{where}: {_explained(error, kind, values, at)}; {mend}.") from error
+        raise InputError(f"{where}: {_explained(error, kind, values, at, mend)}") from error
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     except (RecursionError, OverflowError) as error:
@@ -166,19 +168,22 @@ def _check(values: Any, found: object, at: Place, mend: str) -> None:
             _check(values[i], value, (*at, i), mend)
 
 
-def _explained(error: msgspec.ValidationError, kind: Any, values: object, at: Place) -> str:
-    """Return what msgspec says in words, with the exact place."""
+def _explained(error: msgspec.ValidationError, kind: Any, values: object, at: Place, mend: str) -> str:
+    """Return what msgspec or the dataclass itself says, in words and with the exact place."""
     said, _, path = str(error).partition(" - at ")
     place = _place(path, kind, values)
     value, written = _at(values, place), _written((*at, *place))
+    if isinstance(error.__cause__, InputError):
+        return f"'{written}': {error.__cause__}" if written else str(error.__cause__)
     subject = f"'{written}'" if written else "the content"
     if said.startswith("Object missing"):
         name = said.split("`")[1]
         near = difflib.get_close_matches(name, map(str, value), n=1) if isinstance(value, dict) else []
-        return f"{subject} lacks '{name}'" + (f" (is '{near[0]}' meant to be it?)" if near else "")
+        return f"{subject} lacks '{name}'" + (f" (is '{near[0]}' meant to be it?)" if near else "") + f"; {mend}."
     if path.startswith("`key`"):
-        return f"a key of {subject} must be {_expected(said)}"
-    return f"{subject} must be {_expected(said)}, not {_shown(value)}"
+        return f"a key of {subject} must be {_expected(said)}; {mend}."
+    expected = f"one of {', '.join(_choices(kind, place))}" if said.startswith("Invalid enum") else _expected(said)
+    return f"{subject} must be {expected}, not {_shown(value)}; {mend}."
 
 
 def _expected(said: str) -> str:
@@ -194,6 +199,19 @@ def _expected(said: str) -> str:
     if words is not None:
         return f"one of {words[1].replace('|', ', ')}"
     return " or ".join(_KINDS.get(name, name) for name in match[1].split(" | ")) + rest
+
+
+def _choices(kind: Any, place: Place) -> Iterator[str]:
+    """Yield the values that a Literal at a place allows."""
+    for step in place:
+        kind = next((one for one in get_args(kind) if one is not NoneType), kind) if _is_union(kind) else kind
+        hints = {} if get_origin(kind) else get_type_hints(kind)
+        kind = hints[str(step)] if hints else get_args(kind)[-1 if isinstance(step, str) else 0]
+    return (str(one) for one in get_args(kind))
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (Union, UnionType)
 
 
 def _place(path: str, kind: Any, values: object) -> Place:
@@ -233,8 +251,6 @@ def _fails(kind: Any, values: object) -> bool:
         msgspec.convert(values, kind)
     except msgspec.ValidationError:
         return True
-    except InputError:
-        return False
     return False
 
 

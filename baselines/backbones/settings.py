@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tasks.errors import InputError, unknown_name
+from tasks.decoding import read_json
 
 FILE = "gazebench.json"
 """An optional file in a checkpoint folder whose keys are fields of ``Settings``."""
@@ -40,13 +38,6 @@ class Settings:
     fit: Literal["tile", "letterbox"] = "tile"
     notice: str = ""
 
-    def __post_init__(self) -> None:
-        for name, allowed in (("order", ("image-first", "profile-first")), ("fit", ("tile", "letterbox"))):
-            if getattr(self, name) not in allowed:
-                raise InputError(
-                    f"the backbone setting {name} is {getattr(self, name)!r}; give {' or '.join(allowed)}."
-                )
-
     def shaping(self) -> tuple[str, ...]:
         """Return what can change a prediction: everything but the notice."""
         return (self.letters, self.numbers, self.order, self.fit)
@@ -56,21 +47,7 @@ def read_settings(folder: Path) -> Settings:
     """Return the settings of a checkpoint folder: the defaults where it has no ``gazebench.json``.
 
     Raises:
-        InputError: The file is not JSON, or holds an unknown key or a value that is not text.
+        InputError: The file is not JSON, or holds an unknown key or a value that makes no sense.
     """
     path = folder / FILE
-    if not path.is_file():
-        return Settings()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not readable JSON: {error}.") from error
-    known = [field.name for field in dataclasses.fields(Settings)]
-    if not isinstance(found, dict):
-        raise InputError(f"{path} must hold one JSON object with keys among {', '.join(known)}.")
-    for key, value in found.items():
-        if key not in known:
-            raise unknown_name(f"key in {path}:", key, known)
-        if not isinstance(value, str):
-            raise InputError(f"{path}: {key} must be text, not {value!r}.")
-    return Settings(**found)
+    return read_json(Settings, path, "correct it") if path.is_file() else Settings()

@@ -8,16 +8,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+
+from msgspec import Meta
 
 from benchmark.trials.configuration import CONFIGS
+from tasks.decoding import decode, load_json
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from benchmark.trials.trial import Trial
 
 FOLDER = CONFIGS / "deepspeed"
-STAGES = (2, 3)
 BEHAVIOUR = "1"
 """Version of how work is shared out; see ``baselines.registry.SimulatorEntry``."""
 _OWNED = (
@@ -31,7 +33,36 @@ _OWNED = (
 """What the simulator's settings decide, which are part of a trial's identity."""
 MODELS = ("backbone", "language_model")
 """Settings that name a model: trials whose material they are can be shared out."""
-_FORMATS = ("bf16", "fp16")
+_Number = Annotated[float, Meta(ge=0)]
+
+
+class _Format(TypedDict, total=False):
+    enabled: Literal["auto"] | bool
+
+
+class _Offload(TypedDict, total=False):
+    device: Literal["none", "cpu"]
+
+
+class _Stage(TypedDict):
+    stage: Literal[2, 3]
+
+
+class _Zero(_Stage, total=False):
+    offload_param: _Offload | None
+    stage3_param_persistence_threshold: _Number
+    stage3_max_live_parameters: _Number
+
+
+class _Sharing(TypedDict):
+    zero_optimization: _Zero
+
+
+class _File(_Sharing, total=False):
+    """What is read of the file; the rest is for DeepSpeed."""
+
+    bf16: _Format
+    fp16: _Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,36 +153,18 @@ def read(name: str) -> ZeroSettings:
     path = FOLDER / f"{name}.json" if name in names() else Path(name)
     if path.suffix != ".json":
         raise unknown_name("DeepSpeed configuration", name, names())
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"the DeepSpeed configuration {path} is not readable JSON: {error}.") from error
-    zero = values.get("zero_optimization") if isinstance(values, dict) else None
-    if not isinstance(zero, dict):
-        raise InputError(f"{path} has no object 'zero_optimization'; see {FOLDER.name}/zero2.json for one that works.")
-    if zero.get("stage") not in STAGES:
-        raise InputError(f"{path}: zero_optimization.stage is {zero.get('stage')!r}; give 2 or 3.")
+    values: Any = load_json(path, "correct it")
+    found = decode(_File, values, path, "correct it")
     for key in _OWNED:
         if key in values:
             raise InputError(f"{path}: leave out {key}; it is a setting of the simulator (--set), not of DeepSpeed.")
-    for key in _FORMATS:
-        if values.get(key, {}).get("enabled", "auto") not in ("auto", False):
+    for form, asked in (("bf16", found.get("bf16", {})), ("fp16", found.get("fp16", {}))):
+        if asked.get("enabled") is True:
             raise InputError(
-                f'{path}: {key}.enabled must be "auto" or false; the number format is the simulator\'s setting dtype.'
+                f'{path}: {form}.enabled must be "auto" or false; the number format is the simulator\'s setting dtype.'
             )
     values.pop("fp16", None)
-    place = (zero.get("offload_param") or {}).get("device", "none")
-    if place not in ("none", "cpu"):
-        raise InputError(f"{path}: zero_optimization.offload_param.device is {place!r}; give cpu or none.")
-    whole, live = (
-        _count(path, zero, key, default)
-        for key, default in (("stage3_param_persistence_threshold", 1000), ("stage3_max_live_parameters", 0))
-    )
-    return ZeroSettings(name, int(zero["stage"]), place == "cpu", whole, live, values)
-
-
-def _count(path: Path, zero: Mapping[str, Any], key: str, default: int) -> int:
-    value = zero.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise InputError(f"{path}: zero_optimization.{key} is {value!r}; give a number of at least 0.")
-    return int(value)
+    zero = found["zero_optimization"]
+    offload = (zero.get("offload_param") or {}).get("device") == "cpu"
+    whole, live = zero.get("stage3_param_persistence_threshold", 1000), zero.get("stage3_max_live_parameters", 0)
+    return ZeroSettings(name, zero["stage"], offload, int(whole), int(live), values)

@@ -58,7 +58,7 @@ class Section:
         known: Any = self.run.get("simulators", ())
         for name in simulators:
             if name not in known:
-                raise unknown_name("simulator in 'layout':", name, known)
+                raise unknown_name("simulator in 'layout' (it must be one of 'simulators'):", name, known)
         for metric in metrics:
             get(metric)
 

@@ -53,7 +53,7 @@ class RunConfig:
     task: str
     data: str | None = None
     split: str = "loo"
-    simulators: tuple[str, ...] = PRIORS + ORACLES
+    simulators: Annotated[tuple[str, ...], Meta(min_length=1)] = PRIORS + ORACLES
     seeds: Seeds = SEEDS
     settings: Mapping[str, object] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)

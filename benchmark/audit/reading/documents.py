@@ -6,7 +6,7 @@ Numbers with a point come back as text. Keys that stand twice, aliases, tags and
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 
 from benchmark.files import plain_yaml
 from tasks.errors import InputError
@@ -19,17 +19,13 @@ def load_json(text: str) -> object:
         InputError: It is not JSON.
     """
     try:
-        return json.loads(text, parse_float=str, parse_constant=_refuse, object_pairs_hook=_once)
-    except InputError:
-        raise
+        return json.loads(text, parse_float=str, parse_constant=str, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
         raise InputError(f"line {error.lineno}: it is not JSON: {error.msg}. Fix that line.") from error
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError("it is not JSON that can be read: too deep, or a number is too long.") from error
-
-
-def _refuse(name: str) -> NoReturn:
-    raise InputError(f"{name} is no number. Leave the value out.")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

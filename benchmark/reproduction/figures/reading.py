@@ -35,6 +35,7 @@ def read_figure_layout(path: Path) -> FigureLayout:
         InputError: The file is not a run configuration, or its ``layout`` section lacks or misnames something.
     """
     values = read_section(path)
-    if (kind := values.pop("kind", None)) not in KINDS:
-        raise unknown_name(f"kind of figure in {path}:", str(kind), KINDS)
+    kind = str(values.pop("kind", ""))
+    if kind not in KINDS:
+        raise unknown_name(f"kind of figure in 'layout' of {path}:", kind[:40], KINDS)
     return layout_of(KINDS[kind], {**values, "published": str(values.get("published", ""))}, path)

@@ -199,7 +199,7 @@ def test_the_results_of_a_run_say_how_many_slots_there_were(tmp_path):
         ("a.json", "{", "line 1: it is not JSON"),
         ("a.json", "[1]", "must hold keys and values"),
         ("a.json", "[" * 100_000, "it is not JSON that can be read"),
-        ("a.json", '{"rows": [{"values": {"KL": NaN}}]}', "NaN is no number"),
+        ("a.json", '{"rows": [{"values": {"KL": NaN}}]}', "row 1, KL: 'NaN' is no number"),
         ("a.json", '{"rows": [], "rows": []}', "the key 'rows' appears twice"),
         ("a.json", '{"rows": []}', "'rows' must be a list of length >= 1"),
         ("a.json", '{"rwos": []}', "lacks 'rows' (is 'rwos' meant to be it?)"),

@@ -460,7 +460,7 @@ def test_nothing_is_drawn_of_nothing(kind, figures, mini):
             "must be one of all, test, not 'tests'",
         ),
         ("heatmaps", "columns: 2", "columns: two", "'layout.columns' must be a whole number, not 'two'"),
-        ("heatmaps", "silent: Silent", "silence: Silent", "unknown simulator in 'layout': 'silence'"),
+        ("heatmaps", "silent: Silent", "silence: Silent", "unknown simulator in 'layout' .*: 'silence'"),
         ("heatmaps", "backbones: [qwen3-vl]", "backbones: []", "lacks backbones or operators"),
         ("sensitivity", "metrics: [KL, Accuracy]", "metrics: [KL, Acuracy]", "Did you mean 'Accuracy'"),
         ("sensitivity", "simulator: moving", "simulator: moved", "Did you mean 'moving'"),

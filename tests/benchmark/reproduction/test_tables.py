@@ -327,7 +327,7 @@ def test_improvement_is_positive_where_it_is_better_and_undefined_from_zero():
         ("  title: Two toys\n", "", "'layout' lacks 'title'"),
         ("  part: main", "  parts: main", "'layout' lacks 'part' .is 'parts' meant"),
         ("{still: Still, moving: Moving}", "[still]", "'layout.rows' must be a mapping, not a list of 1"),
-        ("moving: Moving}", "moved: Moving}", "unknown simulator in 'layout': 'moved'"),
+        ("moving: Moving}", "moved: Moving}", "unknown simulator in 'layout' .*: 'moved'"),
         ("[moving, still]", "[moving]", "'layout.improvement' must be a list of length 2, not a list of 1"),
         ("[KL, Accuracy, CSH@1]", "[KL, Acuracy]", "Did you mean 'Accuracy'"),
         (

@@ -156,7 +156,8 @@ def metric_page(module: str) -> str:
         summary.partition(": ")[2][:1].upper() + summary.partition(": ")[2][1:],
         *(p for p in paragraphs if not p.startswith("Beware: ")),
         _table(["column", "better", "range", "a failed session counts", "unit", "definition"], facts),
-        f"It judges {' or '.join(first.needs)} against the human {first.against}.",
+        f"Family {first.family}: it compares the {' or the '.join(first.needs)} of a simulator with the human "
+        f"{first.against}. On the leaderboard's normalised scale 0 is `{first.prior}`, 1 is `{first.human_reference}`.",
         "## Beware",
         *(p[8].upper() + p[9:] for p in paragraphs if p.startswith("Beware: ")),
         "## Example",
@@ -287,7 +288,9 @@ def index() -> str:
     guides = [f"- [{_title(files[stem])}]({stem}.md)" for stem in order]
     infos = [tasks_registry.definition(name).info for name in tasks_registry.names()]
     home = {m.name: name for name in MODULES for m in _metrics(name)}
-    metrics = [[f"[{m.name}](metrics/{home[m.name]}.md)", m.arrow, m.definition] for m in all_metrics()]
+    metrics = [
+        [f"[{m.name}](metrics/{home[m.name]}.md)", family(m.family).title, m.arrow, m.definition] for m in all_metrics()
+    ]
     operators = [probing.info(name) for name in probing.names()]
     return _page(
         "Documentation",
@@ -300,7 +303,7 @@ def index() -> str:
             ["task", "answer", "what"], [[f"[{i.name}](tasks/{i.name}.md)", i.answer_format, i.title] for i in infos]
         ),
         "## Metrics",
-        _table(["metric", "better", "definition"], metrics),
+        _table(["metric", "family", "better", "definition"], metrics),
         "## Operators",
         _table(
             ["operator", "gradients", "what"],

@@ -1,7 +1,7 @@
 """Do reported numbers fit together? Checks of any table of results, from what is printed alone.
 
 ``audit(reported)`` returns what is found, ``examine(reported)`` also what was looked at. ``read(path)`` takes in a
-file, ``from_values`` numbers that are at hand. No data and no model is needed.
+file, ``from_values`` numbers that you have. No data and no model is needed.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ class Finding:
         check: Which check found it, such as ``grim``.
         where: The row, or the rows.
         metric: The metric, or the metrics.
-        what: What is found, and what it rests on.
-        arithmetic: The reckoning, so that it can be done again by hand.
+        what: What is found, and what it depends on.
+        arithmetic: The calculation, so that it can be repeated by hand.
     """
 
     severity: Severity

@@ -76,7 +76,7 @@ def whole(setting: Setting) -> bool:
 
 
 def declared(setting: Setting) -> bool:
-    """Return whether the report itself says what the grid rests on."""
+    """Return whether the report itself says what the grid depends on."""
     return setting.average == "sessions" and setting.ties == "broken"
 
 
@@ -93,6 +93,6 @@ def fits(mean: Printed, most: int) -> bool:
     return len(totals(mean.low, mean.high, most)) > 0
 
 
-def tells(mean: Printed, most: int) -> bool:
+def decides(mean: Printed, most: int) -> bool:
     """Return whether the digits are enough for the test to fail at all: the grid is wider than the last digit."""
     return 2 * mean.half * most < 1

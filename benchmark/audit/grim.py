@@ -25,7 +25,7 @@ SHOWN = 3
 
 
 def check(reported: Reported) -> Outcome:
-    """Hold every count metric against its grid."""
+    """Compare every count metric with its grid."""
     found: list[Finding] = []
     by_ties: dict[str, list[_Between]] = {}
     checked = left = 0
@@ -41,7 +41,7 @@ def check(reported: Reported) -> Outcome:
             by_ties.setdefault(row.task, []).extend([between] if between else [])
             continue
         one_run, seeds = granularity.counts(metric, setting), reported.seeds(row)
-        if one_run is None or seeds is None or not granularity.tells(cell.mean, one_run * seeds):
+        if one_run is None or seeds is None or not granularity.decides(cell.mean, one_run * seeds):
             left += 1
             continue
         checked += 1
@@ -80,7 +80,7 @@ class _Between:
 def _with_ties(
     row: Row, metric: str, mean: Printed, setting: Setting, seeds: int | None, per_session: int
 ) -> tuple[bool, Finding | None, _Between | None]:
-    """Hold a mean in which ties count with their chance against the whole counts and against all shares of them.
+    """Compare a mean in which ties count with their chance with the whole counts and with all shares of them.
 
     Returns:
         Whether it could be looked at; what is wrong with it, or None; the mean, if it needs a tie to come about.
@@ -89,9 +89,9 @@ def _with_ties(
         return False, None, None
     most = setting.n_sessions * per_session * seeds
     parts = granularity.shares(metric, setting)
-    by_shares = parts is not None and granularity.tells(mean, parts * seeds)
+    by_shares = parts is not None and granularity.decides(mean, parts * seeds)
     same_slots = per_session == 1 or setting.n_slots is not None or setting.most_slots is None
-    by_counts = same_slots and granularity.tells(mean, most)
+    by_counts = same_slots and granularity.decides(mean, most)
     if by_shares and parts is not None and not granularity.fits(mean, parts * seeds):
         slots = setting.most_slots or setting.n_slots
         what = f"no mean over {most // per_session} sessions and seeds, with whatever ties among {slots} slots."
@@ -160,7 +160,7 @@ def _inferred(reported: Reported) -> list[Finding]:
         if given or not granularity.whole(setting) or len(means) < SMALLEST_FROM:
             continue
         n = smallest_n(list(values))
-        if n is None or not all(granularity.tells(mean, n * most) for mean, most in values):
+        if n is None or not all(granularity.decides(mean, n * most) for mean, most in values):
             continue
         listed = ", ".join(
             f"{mean} = {round(mean.value * n * most)}/{n * most}" for mean, most in sorted(values, key=str)

@@ -1,4 +1,4 @@
-"""GRIMMER: can this SD over seeds stand beside this mean of whole counts?
+"""GRIMMER: can this SD over seeds belong to this mean of whole counts?
 
 The s counts behind a mean are whole numbers c_1 .. c_s with a known total T. Their sum of squares Q is whole too, is
 odd or even as T is, and the SD is a function of T and Q alone. Where no Q in the interval that the printed SD leaves
@@ -31,7 +31,7 @@ NEAR = 200
 
 
 def check(reported: Reported) -> Outcome:
-    """Hold every SD over seeds of a count metric against its mean."""
+    """Compare every SD over seeds of a count metric with its mean."""
     found: list[Finding] = []
     fitting: dict[str, list[tuple[Row, str, Cell, list[str]]]] = {}
     checked = left = 0

@@ -1,4 +1,4 @@
-"""Means against their intervals."""
+"""Means and their intervals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from benchmark.audit.reported import Cell, Interval, Reported, Row
 
 
 def check(reported: Reported) -> Outcome:
-    """Find means that lie outside of their interval, or beside the middle of one that is symmetric about its mean."""
+    """Find means that lie outside of their interval, or off the middle of one that is symmetric about its mean."""
     found: list[Finding] = []
     checked = 0
     for row, metric, cell in reported.cells():

@@ -66,7 +66,7 @@ def check(reported: Reported) -> Outcome:
 
 
 def _count_metrics(reported: Reported, task: str) -> tuple[str, list[_Value], int]:
-    """Return the means over seeds of count metrics, and how many cannot be told from one run's."""
+    """Return the means over seeds of count metrics, and how many cannot be distinguished from those of one run."""
     values, left = [], 0
     for row, metric, cell in reported.subjects():
         setting, seeds = reported.setting(row), reported.seeds(row)
@@ -74,7 +74,7 @@ def _count_metrics(reported: Reported, task: str) -> tuple[str, list[_Value], in
         if row.task != task or not counts or row.deterministic or seeds == 1:
             continue
         most = granularity.counts(metric, setting)
-        if most is None or seeds is None or not granularity.tells(cell.mean, most * seeds):
+        if most is None or seeds is None or not granularity.decides(cell.mean, most * seeds):
             left += 1
             continue
         values.append(_value(row, metric, cell, most, seeds))
@@ -96,7 +96,7 @@ def _auc(reported: Reported, task: str) -> tuple[str, list[_Value], int]:
         if setting.n_sessions is None or setting.n_slots is None or seeds is None or seeds == 1:
             continue
         most = setting.n_sessions * (setting.n_slots - 1)
-        if granularity.tells(cell.mean, most * seeds):
+        if granularity.decides(cell.mean, most * seeds):
             values.append(_value(row, metric, cell, most, seeds))
     return "AUC", values, 0
 

@@ -1,4 +1,4 @@
-"""Numbers as they are printed: a few digits that stand for an interval."""
+"""Numbers as they are printed: a few digits that cover an interval."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ def printed(text: str, decimals: int | None = None, *, percent: bool = False) ->
         percent: The number is in percent; 52.7 is returned as 0.527 with a step of 0.001.
 
     Raises:
-        InputError: It is no number, or has more digits than ``decimals``.
+        InputError: It is not a number, or has more digits than ``decimals``.
     """
     found = text.strip().replace("\N{MINUS SIGN}", "-")
     if not _NUMBER.fullmatch(found):
-        raise InputError(f"'{found[:40]}' is no number. Give one such as 0.1447.")
+        raise InputError(f"'{found[:40]}' is not a number. Give one such as 0.1447.")
     mantissa, _, exponent = found.lower().partition("e")
     own = len(mantissa.partition(".")[2]) - int(exponent or 0)
     if decimals is not None and own > decimals:
@@ -93,5 +93,5 @@ def computed(value: float) -> Printed:
         InputError: It is not finite, or larger than any number that is printed.
     """
     if not abs(value) <= LARGEST:
-        raise InputError(f"{value} is no number. Give a finite one of at most {LARGEST:g}.")
+        raise InputError(f"{value} is not a number. Give a finite one of at most {LARGEST:g}.")
     return Printed(Fraction(value), COMPUTED)

@@ -135,7 +135,7 @@ class Row:
 
     @property
     def subject(self) -> tuple[str, str, str, str]:
-        """What the numbers are about, in whichever table they stand."""
+        """What the numbers are about, in whichever table they are."""
         return self.task, self.backbone, self.operator, self.method
 
     @property
@@ -150,7 +150,7 @@ class Reported:
     """Reported results.
 
     Attributes:
-        source: Where they stand.
+        source: Where they are printed.
         rows: The rows.
         settings: Task -> how its numbers came about.
         baseline: Method that improvements and stars refer to; empty if there is none.
@@ -215,7 +215,7 @@ def amended(
         reported: The report.
         known: Field of ``Setting`` -> value, for every task.
         baseline: Method that improvements and stars refer to; None leaves it.
-        deterministic: Methods whose numbers are the same under every seed, beside those that are marked.
+        deterministic: Methods whose numbers are the same under every seed, in addition to those that are marked.
 
     Raises:
         InputError: A method does not occur.

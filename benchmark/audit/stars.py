@@ -1,7 +1,7 @@
-"""Stars against mean, SD and number of seeds.
+"""Stars compared with mean, SD and number of seeds.
 
 Stars come from paired t-tests over s seeds: t = d / (sd_d / sqrt(s)) with s - 1 degrees of freedom, two-sided, where d
-is the difference of two means and sd_d the SD of the s differences. sd_d is hardly ever reported. It hangs on both
+is the difference of two means and sd_d the SD of the s differences. sd_d is hardly ever reported. It depends on both
 SDs and on the correlation r between the two simulators over seeds:
 
     sd_d^2 = sd_a^2 + sd_b^2 - 2 r sd_a sd_b.
@@ -31,7 +31,7 @@ NOTED = 0.05
 
 @dataclass(frozen=True, slots=True)
 class _Test:
-    """One starred value beside its baseline.
+    """One starred value and its baseline.
 
     Attributes:
         row: Its row.
@@ -64,7 +64,7 @@ class _Test:
 
 
 def check(reported: Reported) -> Outcome:
-    """Hold every starred value against its mean, SD and the number of seeds."""
+    """Compare every starred value with its mean, SD and the number of seeds."""
     found: list[Finding] = []
     fixed: list[_Test] = []
     checked = left = 0

@@ -3,7 +3,7 @@
 Cosine = a.g / (|a| |g| + eps) with eps = 1e-8, both normalised to sum 1. It is driven by the slots with the
 largest values and forgives small misplaced weight that KL punishes.
 
-Beware: nothing is centred, so this is no correlation (the CC of the saliency literature): two vectors of
+Beware: nothing is centred, so this is not a correlation (the CC of the saliency literature): two vectors of
 non-negative numbers are never below 0, and uniform attention already scores high against spread-out gaze.
 Because of eps a perfect a scores a shade below 1.
 """

@@ -1,7 +1,7 @@
 """The metrics as Hugging Face ``evaluate`` metrics: thin shells over ``evaluate_sessions``, usable offline.
 
 ``load("KL")`` returns an ``evaluate.Metric``; its ``compute`` gives ``{"KL": mean over sessions}``. There are
-three feature schemas, told apart by what a prediction and a reference are:
+three feature schemas, which differ in what a prediction and a reference are:
 
 - ``attention-gaze`` (KL, JS, Cosine, TGO@k): prediction = attention per slot, reference = gaze per slot;
 - ``attention-click`` (CSH@k): prediction = attention per slot, reference = clicked slot;
@@ -61,7 +61,7 @@ class SessionMetric(evaluate.Metric):  # type: ignore[misc]
 
     Args:
         metric_name: The metric's name in the registry.
-        options: Options of ``evaluate.Metric``. Unless told otherwise every instance gets an
+        options: Options of ``evaluate.Metric``. By default every instance gets an
             ``experiment_id`` of its own, since parallel runs would wait for each other's lock files, and
             keeps its data in memory.
     """

@@ -4,7 +4,7 @@ KL = sum over slots of g log((g + eps) / (a + eps)), natural logarithm, eps = 1e
 take a for g: slots that a person looked at and the simulator did not weigh heavily.
 
 Beware: in the saliency literature the arguments and the place of eps vary; here gaze comes first. Because
-eps stands in both terms but not in the weight, a perfect a is 0 exactly, while values below 0 by up to
+eps is in both terms but not in the weight, a perfect a is 0 exactly, while values below 0 by up to
 0.4 K eps are possible where g is itself of the size of eps.
 """
 

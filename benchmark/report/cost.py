@@ -14,7 +14,7 @@ _TOKENS = ("tokens_trained", "tokens_simulated")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One simulator; None where no trial tells.
+    """One simulator; None where no trial says so.
 
     Attributes:
         simulator: Name.

@@ -88,7 +88,7 @@ def gallery(run: Run, task: Task | None, reason: str, simulators: Sequence[str] 
 
     Args:
         run: The run.
-        task: Its task, with the sessions; None if the data is not at hand.
+        task: Its task, with the sessions; None if the data is not available.
         reason: Why it is not.
         simulators: Whose attention is drawn; None stands for the best simulator and, of fixate, the frozen backbone
             and the reference, the first other one that gives attention.

@@ -50,7 +50,7 @@ def build(
         scores: Output of ``scoring.score``.
         entries: Simulator name -> catalogue entry, for what it sees and whether it is an oracle.
         settings: Simulator name -> its settings.
-        notices: What every output must say of the simulators, beside what it must say of the data.
+        notices: What every output must say of the simulators, in addition to what it must say of the data.
         trials: Simulator name -> identities of its trials.
 
     Returns:

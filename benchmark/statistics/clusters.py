@@ -59,7 +59,7 @@ def claimed_scores(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     try:
         table["value"] = scores[metric].to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise InputError(f"the column {metric} of the score table holds something that is no number.") from error
+        raise InputError(f"the column {metric} of the score table holds something that is not a number.") from error
     blank_value = table["value"].isna()
     if blank_value.any():
         claims = (~blank_value).groupby(table["simulator"]).transform("any")
@@ -133,8 +133,8 @@ def _reject(rows: pd.DataFrame, problem: str, metric: str) -> None:
     """Raise for the first of ``rows``, if there is one."""
     if len(rows):
         row = rows.iloc[0]
-        told = problem.format(metric=metric, session_id=row["session_id"], seed=row["seed"])
-        raise InputError(f"simulator {row['simulator']} {told}; score it again.")
+        what = problem.format(metric=metric, session_id=row["session_id"], seed=row["seed"])
+        raise InputError(f"simulator {row['simulator']} {what}; score it again.")
 
 
 def _check_users(table: pd.DataFrame) -> None:

@@ -14,7 +14,7 @@ def holm_adjust(p_values: ArrayLike) -> Floats:
     """Adjust p values for multiplicity by Holm's step-down method along the last axis.
 
     Sorted p(1) <= ... <= p(m) become max over j <= i of (m - j + 1) p(j), at most 1 (Holm, 1979). The chance of any
-    false rejection among the m is at most alpha, whatever their dependence. NaN is no test: it is left out of m and
+    false rejection among the m is at most alpha, whatever their dependence. NaN means no test: it is left out of m and
     stays NaN.
 
     Args:

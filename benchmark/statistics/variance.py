@@ -10,13 +10,13 @@ I users, J seeds and h = mean(1 / n_u)
 
     Var(mean) = (v_users + h (v_sessions + v_residual / J)) / I + v_seeds / J.
 
-The variances are estimated by the method of moments, from the very quantities that the tables rest on, an analysis of
+The variances are estimated by the method of moments, from the very quantities that the tables depend on, an analysis of
 unweighted means: the variance between user means V has expectation v_users + h (v_sessions + v_residual / J); the
 pooled variance of session means within users v_sessions + v_residual / J; the variance over seeds of the reported mean
 v_seeds + v_residual h / I; the mean square of the interaction of session and seed v_residual. With equal numbers of
 sessions these are the estimates of the textbook's nested analysis of variance. V / I is the squared standard error of
 the t interval over users, so what is predicted here for the present design is what the tables print, plus the seeds'
-part, which a test over users alone leaves out: it speaks of the seeds at hand.
+part, which a test over users alone leaves out: it speaks of these seeds only.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Part:
 
     Attributes:
         name: One of ``PARTS``.
-        shown: What it is called in print; says so where two sources cannot be told apart.
+        shown: What it is called in print; says so where two sources cannot be separated.
         estimate: The unbiased estimate of its variance, squared unit of the metric; it may be negative.
         variance: The same, 0 where the estimate is negative.
         of_mean: What it adds to the variance of the mean.
@@ -78,11 +78,11 @@ class Decomposition:
         mean: The mean over users.
         between_users: Variance of the user means (ddof = 1), seeds averaged.
         inverse_sessions: Mean over users of 1 / sessions.
-        parts: The sources that can be told apart. Their ``of_mean`` add up to the squared standard error. Where an
+        parts: The sources that can be separated. Their ``of_mean`` add up to the squared standard error. Where an
             estimate was negative and counts as 0, those of users, sessions and residual are scaled down together, so
             that they still add up to the observed ``between_users / n_users``.
         seeds_known: False with one seed of something that depends on it: what seeds add is not known.
-        notes: What could not be told apart.
+        notes: What could not be separated.
     """
 
     n_users: int
@@ -108,7 +108,7 @@ class Decomposition:
 
     @property
     def sessions_known(self) -> bool:
-        """Whether users and their sessions can be told apart."""
+        """Whether users and their sessions can be separated."""
         return any(part.name == SESSIONS for part in self.parts)
 
     def standard_error(self, *, seeds: float = 1, sessions: float = 1, users: float = 1) -> float:
@@ -120,7 +120,7 @@ class Decomposition:
             users: How many times as many users, with sessions like those of the present ones.
 
         Returns:
-            In the metric's unit. NaN where it cannot be told: more sessions of users who have one each, more seeds
+            In the metric's unit. NaN where it is not known: more sessions of users who have one each, more seeds
             than one.
         """
         if (sessions != 1 and not self.sessions_known) or (seeds != 1 and not self.seeds_known):
@@ -342,18 +342,18 @@ def advised(found: Decomposition) -> Advice | None:
 
 def advice(found: Decomposition) -> str:
     """Return one sentence: what makes the variance, whether more seeds can help, and what helps most."""
-    told = advised(found)
-    if told is None:
+    answer = advised(found)
+    if answer is None:
         return "there is no spread to be shrunk."
-    makes = f"{told.top.shown} {verb(told.top)} {100 * told.share:.0f} % of the variance of the mean"
+    makes = f"{answer.top.shown} {verb(answer.top)} {100 * answer.share:.0f} % of the variance of the mean"
     lead = {
         UNKNOWN: f"{makes}; with one seed it is not known what seeds add",
         NONE: f"seeds play no part: {makes}",
         NO_HELP: f"more seeds cannot help: {makes}",
-        SOME: f"{makes}; more seeds alone bring resolves to {_number(told.all_seeds)} at best",
-    }[told.seeds]
-    best = ", ".join(f"twice the {name} ({_number(value)})" for name, value in told.best)
-    return f"{lead}; resolves {_number(told.now)} now; what helps most: {best}."
+        SOME: f"{makes}; more seeds alone bring resolves to {_number(answer.all_seeds)} at best",
+    }[answer.seeds]
+    best = ", ".join(f"twice the {name} ({_number(value)})" for name, value in answer.best)
+    return f"{lead}; resolves {_number(answer.now)} now; what helps most: {best}."
 
 
 def verb(part: Part) -> str:
@@ -367,7 +367,7 @@ def _users(wide: pd.DataFrame) -> list[str]:
 
 
 def _shown(several_sessions: bool, several_seeds: bool, depends_on_seed: bool) -> dict[str, str]:
-    """Return part -> what it is called; sources that cannot be told apart share a name."""
+    """Return part -> what it is called; sources that cannot be separated share a name."""
     shown = dict(_SHOWN)
     if not several_sessions:
         shown[USERS] = "users (with their session)"
@@ -380,10 +380,10 @@ def _shown(several_sessions: bool, several_seeds: bool, depends_on_seed: bool) -
 
 
 def _notes(several_sessions: bool, several_seeds: bool, depends_on_seed: bool) -> list[str]:
-    """Return what could not be told apart."""
+    """Return what could not be separated."""
     notes = []
     if not several_sessions:
-        notes.append("one session per user: what is the user's and what the session's cannot be told apart")
+        notes.append("one session per user: what is the user's and what the session's cannot be separated")
     if not several_seeds:
         notes.append("one seed: what seeds add is not known" if depends_on_seed else SAME)
     return notes

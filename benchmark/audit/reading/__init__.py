@@ -26,7 +26,7 @@ def read(path: str | Path, originals: Originals | None = None) -> Reported:
     """Read reported results.
 
     Args:
-        path: A file, told apart by its name (``.json``, ``.yaml``, ``.csv``, ``.tsv``, ``.md``), the folder of a
+        path: A file, known by its name (``.json``, ``.yaml``, ``.csv``, ``.tsv``, ``.md``), the folder of a
             finished run, or one that ``reproduce`` wrote: then every table in it.
         originals: Finds what the paper prints, for published values in tables of ``reproduce``.
 
@@ -40,7 +40,7 @@ def read(path: str | Path, originals: Originals | None = None) -> Reported:
     kind = file.suffix.lower()
     if file.exists() and kind not in _READERS and kind not in _TABLES:
         known = ", ".join([*_READERS, *_TABLES])
-        raise InputError(f"{file} is no table that can be read: its name must end in one of {known}.")
+        raise InputError(f"{file} is not a table that can be read: its name must end in one of {known}.")
     text = _text(file)
     try:
         if kind in _TABLES:
@@ -96,7 +96,7 @@ def _text(file: Path) -> str:
 
 
 def _of_document(values: object, file: Path, originals: Originals | None) -> Reported:
-    """Return what a JSON or YAML document holds, told apart by its keys."""
+    """Return what a JSON or YAML document holds, known by its keys."""
     if not isinstance(values, dict):
         raise InputError("it must hold keys and values, with 'rows' (docs/audit.md shows the format).")
     if "simulators" in values and "schema_version" in values:
@@ -118,25 +118,25 @@ def from_values(
     setting: Setting | None = None,
     source: str = "",
 ) -> Reported:
-    """Return reported results of one row from numbers at hand.
+    """Return reported results of one row from numbers that you have.
 
     Args:
-        values: Metric -> number, or pairs of these, where a metric may stand twice. A float is taken to be printed
+        values: Metric -> number, or pairs of these, where a metric may appear twice. A float is taken to be printed
             with the digits that it shows; give text (``"0.50"``) to keep trailing zeros.
         task: What it was measured on.
         method: What was measured.
         setting: How the numbers came about, as far as it is known.
-        source: Where they stand.
+        source: Where they are printed.
 
     Raises:
-        InputError: A value is no number.
+        InputError: A value is not a number.
     """
     pairs = list(values.items() if isinstance(values, Mapping) else values)
     rows: list[dict[str, Cell]] = [{}]
     for metric, value in pairs:
         text = value if isinstance(value, str) else repr(float(value))
         name = mapping.metric_name(metric)
-        # a metric that stands a second time opens a second row: the check of repeats compares the two
+        # a metric that appears a second time opens a second row: the check of repeats compares the two
         target = next((row for row in rows if name not in row), None)
         if target is None:
             rows.append(target := {})

@@ -1,6 +1,6 @@
 """JSON and YAML whose numbers keep the digits that they were written with.
 
-Numbers with a point come back as text. Keys that stand twice, aliases, tags and endless nesting are refused.
+Numbers with a point come back as text. Keys that appear twice, aliases, tags and endless nesting are refused.
 """
 
 from __future__ import annotations

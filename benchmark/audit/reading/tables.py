@@ -53,7 +53,7 @@ def from_csv(text: str, source: str) -> Reported:
     """Read CSV whose columns are parted by commas, semicolons or tabs.
 
     Raises:
-        InputError: It is no table; the line is named.
+        InputError: It is not a table; the line is named.
     """
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
@@ -167,7 +167,7 @@ def _long(grid: _Grid, names: list[str]) -> list[Row]:
 
 
 def _wide(grid: _Grid, names: list[str], notes: list[str]) -> list[Row]:
-    """Return the rows of a table with a method a line; what is no metric and no label is noted."""
+    """Return the rows of a table with a method a line; what is neither a metric nor a label is noted."""
     metrics = {i: metric for i, name in enumerate(grid.header) if (metric := known_metric(name))}
     if not metrics:
         return []
@@ -218,7 +218,7 @@ def _label(cell: str) -> str:
 
 
 def _cell(text: str, where: str) -> Cell | None:
-    """Return the number of a cell with what is printed beside it, or None for a blank one."""
+    """Return the number of a cell with what is printed next to it, or None for a blank one."""
     plain = text.strip().replace("\N{MINUS SIGN}", "-").replace("$", "").replace(r"\*", "*").strip()
     if plain.lower() in _BLANK:
         return None
@@ -226,7 +226,7 @@ def _cell(text: str, where: str) -> Cell | None:
     plain = bold[1] + bold[2] if bold else plain
     match = _CELL.fullmatch(plain.strip())
     if match is None:
-        raise InputError(f"{where}: '{text.strip()[:40]}' is no number. Give one such as 0.1447 or 0.1447 +/- 0.012.")
+        raise InputError(f"{where}: '{text.strip()[:40]}' is not a number. Give one, such as 0.1447 +/- 0.012.")
     percent = bool(match["percent"]) or plain.rstrip("*) ").endswith("%")
     sd = match["sd"] or match["bracket"]
     stars = len(match["before"] + match["after"])
@@ -251,4 +251,4 @@ def _stars(text: str, where: str) -> int:
         return len(plain)
     if re.fullmatch(r"\d", plain):
         return int(plain)
-    raise InputError(f"{where}: '{text[:20]}' is no number of stars. Give 0, 1, 2 or *, **.")
+    raise InputError(f"{where}: '{text[:20]}' is not a number of stars. Give 0, 1, 2 or *, **.")

@@ -1,5 +1,5 @@
 "use strict";
-// Orders the lines of the main table by a column; without this script the table stands as it was measured.
+// Orders the lines of the main table by a column; without this script the table is in the order it was measured.
 (() => {
   const table = document.getElementById("main");
   const body = table.tBodies[0];

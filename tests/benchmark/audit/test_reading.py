@@ -136,7 +136,7 @@ def test_numbers_at_hand():
     assert [(f.check, f.severity) for f in found] == [("grim", "impossible")]
     twice = from_values([("KL", 1.25), ("KL", 1.75)])
     assert [f.check for f in audit(twice)] == ["repeat"]
-    with pytest.raises(InputError, match="KL: 'nan' is no number"):
+    with pytest.raises(InputError, match="KL: 'nan' is not a number"):
         from_values({"KL": float("nan")})
 
 
@@ -199,12 +199,12 @@ def test_the_results_of_a_run_say_how_many_slots_there_were(tmp_path):
         ("a.json", "{", "line 1: it is not JSON"),
         ("a.json", "[1]", "must hold keys and values"),
         ("a.json", "[" * 100_000, "it is not JSON that can be read"),
-        ("a.json", '{"rows": [{"values": {"KL": NaN}}]}', "row 1, KL: 'NaN' is no number"),
+        ("a.json", '{"rows": [{"values": {"KL": NaN}}]}', "row 1, KL: 'NaN' is not a number"),
         ("a.json", '{"rows": [], "rows": []}', "the key 'rows' appears twice"),
         ("a.json", '{"rows": []}', "'rows' must be a list of length >= 1"),
         ("a.json", '{"rwos": []}', "lacks 'rows' (is 'rwos' meant to be it?)"),
         ("a.json", '{"format": 2, "rows": [{"values": {}}]}', "'format' must be a whole number <= 1, not 2"),
-        ("a.json", '{"rows": [{"values": {"KL": "many"}}]}', "row 1, KL: 'many' is no number"),
+        ("a.json", '{"rows": [{"values": {"KL": "many"}}]}', "row 1, KL: 'many' is not a number"),
         ("a.json", '{"rows": [{"values": {"KL": true}}]}', "'rows[0].values.KL' must be a whole number or text"),
         ("a.json", '{"rows": [{"values": {"KL": 1.0, "kl": 1.0}}]}', "row 1: KL appears twice"),
         (
@@ -258,7 +258,7 @@ def test_the_results_of_a_run_say_how_many_slots_there_were(tmp_path):
         ("a.yaml", "reported:\n- {metric: KL, value: 1}\n- {metric: KL, value: 2}\n", "reported 2"),
         ("a.csv", "", "there is no table"),
         ("a.csv", "method,CSH@1\nm,0.1,3\n", "line 2 has 3 cells, the header 2"),
-        ("a.csv", "method,CSH@1\nm,about 0.1\n", "line 2, CSH@1: 'about 0.1' is no number"),
+        ("a.csv", "method,CSH@1\nm,about 0.1\n", "line 2, CSH@1: 'about 0.1' is not a number"),
         ("a.csv", "method,CSH@1,csh@1\nm,1,1\n", "the column 'csh@1' appears twice"),
         ("a.csv", "method,acc,Accuracy\nm,1,1\n", "two columns mean the same metric"),
         ("a.csv", "method,metric\nm,KL\n", "needs a column 'mean' or 'value'"),

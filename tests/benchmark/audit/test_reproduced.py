@@ -246,7 +246,7 @@ def test_the_command_line(tables, tmp_path, capsys):
         (lambda t: t.replace('"kind": "improvement"', '"kind": "imprvement"'), "damaged"),
         (lambda t: t.replace('"data"', '"dta"'), "an older version wrote this table"),
         (lambda t: t.replace('"value": 0.25,', '"value": "many",'), "damaged"),
-        (lambda t: t.replace('"value": 0.25,', '"value": 1e308,'), "1e+308 is no number"),
+        (lambda t: t.replace('"value": 0.25,', '"value": 1e308,'), "1e+308 is not a number"),
         (lambda t: t.replace('"n_slots": 4', '"n_slots": 1'), "'n_slots' must be a whole number >= 2"),
         (lambda t: t.replace('"of": "FixATE"', '"of": "FixAT"'), "appears without FixAT"),
         (lambda t: t.replace('"method": "Flat"', '"method": "Backbone"'), "appears twice"),

@@ -92,7 +92,7 @@ def test_metric_names_are_the_columns_that_identify_nothing(table):
         (lambda t: pd.concat([t, t.tail(1)]), r"simulator a has session u2-3 \(seed 0\) twice"),
         (lambda t: t.assign(user=["u3", *t["user"][1:]]), r"session u1-0 belongs to several users: u1, u3"),
         (lambda t: t.assign(user=[None, *t["user"][1:]]), r"row 0 .* blank user"),
-        (lambda t: t.assign(KL="high"), r"KL .* no number"),
+        (lambda t: t.assign(KL="high"), r"KL .* not a number"),
         (lambda t: t.drop(columns=["user", "seed"]), r"no column seed, user"),
         (lambda t: t.rename(columns={"KL": "kl2"}), r"unknown metric 'KL'.*kl2"),
     ],

@@ -153,7 +153,7 @@ def test_one_session_per_user_is_said():
     assert named(found)["users"].estimate == pytest.approx(
         values.mean(axis=1).var(ddof=1) - named(found)["residual"].estimate / 3
     )
-    assert "cannot be told apart" in found.notes[0]
+    assert "cannot be separated" in found.notes[0]
     told = advice(found)
     assert (
         told.startswith("more seeds cannot help: users (with their session) make 100 %")

@@ -11,6 +11,8 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from benchmark.simulator import Simulator
 from benchmark.trials.catalogue import Entry, setting_names, simulator_class
 from tasks.errors import InputError, unknown_name
@@ -178,38 +180,12 @@ def construct(found: Entry, settings: Mapping[str, object]) -> Simulator:
         if key not in known:
             raise unknown_name(f"setting of {name}:", key, known)
         try:
-            values[key] = _converted(value, hints[key])
-        except TypeError:
+            values[key] = msgspec.convert(value, hints[key])
+        except msgspec.ValidationError:
             raise InputError(
                 f"the setting {key} of {name} is {value!r}; it must be {_described(hints[key])}."
             ) from None
     return typing.cast(Simulator, cls(**values))
-
-
-def _converted(value: object, hint: object) -> object:
-    """Return ``value`` as the type ``hint``, or raise TypeError."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        for arm in arguments:
-            try:
-                return _converted(value, arm)
-            except TypeError:
-                continue
-    elif origin is typing.Literal:
-        if any(value == choice and type(value) is type(choice) for choice in arguments):
-            return value
-    elif origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
-        if isinstance(value, list | tuple):
-            return tuple(_converted(item, arguments[0]) for item in value)
-    elif hint is float:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-    elif hint is int:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    elif isinstance(hint, type) and isinstance(value, hint):
-        return value
-    raise TypeError
 
 
 def _described(hint: object) -> str:

@@ -39,17 +39,19 @@ class _Keep(DynamicLayer):  # type: ignore[misc]
         return int(self.keys.shape[-2]) if self.is_initialized else 0
 
 
-class _Behind(DynamicLayer):  # type: ignore[misc]
-    """Cache of one layer that only says how long the prefix is; the probe holds its keys and values."""
+class KnownLength(DynamicLayer):  # type: ignore[misc]
+    """Cache of one layer that only says how long the sequence before src is; the probe holds its keys and values."""
 
     def __init__(self, length: int) -> None:
         super().__init__()
         self.length = length
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Keep nothing."""
         return key_states, value_states
 
     def get_seq_length(self) -> int:
+        """Return the length."""
         return self.length
 
 
@@ -79,7 +81,7 @@ def answer_rows(
         raise InputError(
             f"{type(decoder.module).__name__} did not fill its cache of {decoder.layers} layers; it cannot be probed."
         )
-    seen = Cache(layers=[_Behind(inputs.inputs_embeds.shape[1] - 1) for _ in cache.layers])
+    seen = Cache(layers=[KnownLength(inputs.inputs_embeds.shape[1] - 1) for _ in cache.layers])
     probe = RowProbe([(layer.keys, layer.values) for layer in cache.layers], differentiable)
     with torch.set_grad_enabled(differentiable or create_graph), hooked(decoder.module):
         hidden = decoder.run(inputs.src_arguments(), probe, past_key_values=seen, use_cache=True).last_hidden_state

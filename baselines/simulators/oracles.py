@@ -12,75 +12,70 @@ from tasks.types import Session, Stimulus
 
 
 @dataclass
-class GazeOracle:
-    """Attention is the human gaze itself: how well would a perfect gaze predictor guess the click?
+class Oracle:
+    """Base of the oracles; a subclass says which share of the recording it uses.
 
     Attributes:
         smoothing: Share of the uniform distribution mixed into the click probabilities, 0..1; attention stays as it
-            is. At 0, the protocol's p = g, a click on a slot never fixated costs -log(eps) = 18.4 in LogLoss: that mean
-            then tells how many there were. 0.05 gives a LogLoss to compare with.
+            is. At 0, the protocol's p = g, a click on a slot never fixated costs -log(eps) = 18.4 in LogLoss, so the
+            mean shows how many there were. 0.05 gives a LogLoss that can be compared.
     """
 
     smoothing: float = 0.0
-    reads: tuple[str, ...] = field(default=("gaze_ms",), init=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_share(self.smoothing)
+        if not 0 <= self.smoothing <= 1:
+            raise InputError(f"the setting smoothing is {self.smoothing}; it must lie between 0 and 1.")
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Learn nothing."""
 
     def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
-        """Return the gaze shares of each session.
+        """Return the recorded shares of each session as attention and, mixed with 1/K, as click probabilities.
 
         Args:
             sessions: Full sessions.
         """
-        return [_prediction(s, _recorded(s).gaze, self.smoothing) for s in sessions]
+        found: list[Prediction] = []
+        for given in sessions:
+            session = _recorded(given)
+            share = self.share(session)
+            probabilities = (1 - self.smoothing) * share + self.smoothing / len(share)
+            found.append(Prediction(session.session_id, share, probabilities, likeliest(share)))
+        return found
 
-
-@dataclass
-class CursorOracle:
-    """Attention is where the cursor dwelt, uniform if it dwelt on no slot.
-
-    Beware: in the last pause the cursor ends on the target, so its dwell all but gives the click away.
-
-    Attributes:
-        smoothing: As for the gaze oracle.
-    """
-
-    smoothing: float = 0.0
-    reads: tuple[str, ...] = field(default=("cursor_ms",), init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        _check_share(self.smoothing)
-
-    def fit(self, train: Sequence[Session], seed: int) -> None:
-        """Learn nothing."""
-
-    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
-        """Return the cursor shares of each session.
-
-        Args:
-            sessions: Full sessions.
-        """
-        return [_prediction(s, normalised(_recorded(s).cursor_ms), self.smoothing) for s in sessions]
+    def share(self, session: Session) -> Floats:
+        """Return the share of each slot, shape (K,), sum 1."""
+        raise NotImplementedError
 
 
 def _recorded(session: Stimulus | Session) -> Session:
-    """Return the session with its recording, which the caller must have handed over."""
+    """Return the session with its recording, which an oracle is given."""
     if not isinstance(session, Session):
         raise TypeError("an oracle needs full sessions, not stimuli")
     return session
 
 
-def _prediction(session: Stimulus, share: Floats, smoothing: float) -> Prediction:
-    """Return ``share`` as attention and, mixed with the uniform distribution, as click probabilities."""
-    probabilities = (1 - smoothing) * share + smoothing / len(share)
-    return Prediction(session.session_id, share, probabilities, likeliest(share))
+@dataclass
+class GazeOracle(Oracle):
+    """Attention is the human gaze itself: how well would a perfect gaze predictor guess the click?"""
+
+    reads: tuple[str, ...] = field(default=("gaze_ms",), init=False, repr=False)
+
+    def share(self, session: Session) -> Floats:
+        """Return the gaze."""
+        return session.gaze
 
 
-def _check_share(smoothing: float) -> None:
-    """Refuse a smoothing that is no share."""
-    if not 0 <= smoothing <= 1:
-        raise InputError(f"the setting smoothing is {smoothing}; it must lie between 0 and 1.")
+@dataclass
+class CursorOracle(Oracle):
+    """Attention is where the cursor dwelt, uniform if it dwelt on no slot.
+
+    In the last pause the cursor ends on the target, so its dwell nearly gives the click away.
+    """
+
+    reads: tuple[str, ...] = field(default=("cursor_ms",), init=False, repr=False)
+
+    def share(self, session: Session) -> Floats:
+        """Return the cursor's dwell."""
+        return normalised(session.cursor_ms)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers.cache_utils import Cache, DynamicLayer
 
+from baselines.probing.answer_token import KnownLength
 from baselines.probing.attnlrp import AttnLRP
 from baselines.probing.gaze_heads import GazeHeads, relevance
 from baselines.probing.hook import Decoder, RowProbe, hooked, in_order
@@ -38,20 +39,6 @@ class _Given(DynamicLayer):  # type: ignore[misc]
 
     def get_seq_length(self) -> int:
         return int(self.keys.shape[2])
-
-
-class _Length(DynamicLayer):  # type: ignore[misc]
-    """Cache of one layer that only says how long the sequence before src is; the probe holds its keys and values."""
-
-    def __init__(self, length: int) -> None:
-        super().__init__()
-        self.length = length
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        return key_states, value_states
-
-    def get_seq_length(self) -> int:
-        return self.length
 
 
 class SuffixPass:
@@ -113,7 +100,7 @@ class SuffixPass:
                 past_key_values=cache,
                 use_cache=True,
             )
-        seen = Cache(layers=[_Length(self.mask.shape[1] - 1) for _ in layers])
+        seen = Cache(layers=[KnownLength(self.mask.shape[1] - 1) for _ in layers])
         probe = RowProbe([(layer.keys, layer.values) for layer in layers], differentiable)
         with torch.set_grad_enabled(differentiable or create_graph), hooked(self.decoder.module):
             hidden = self.decoder.run(

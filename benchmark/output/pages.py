@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+SHARED = Path(__file__).parent / "templates"
+"""What several pages have in common."""
+
 
 def environment(templates: Path, finalize: Callable[[object], object] | None = None) -> Environment:
     """Return a template environment that always escapes and refuses undefined names.
 
     Args:
-        templates: Folder of the templates.
+        templates: Folder of the templates; those in ``SHARED`` are found too.
         finalize: What every value goes through before it is written.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
-        loader=FileSystemLoader(templates),
+        loader=FileSystemLoader([templates, SHARED]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -24,7 +24,7 @@ from leaderboard.site.environment import ASSETS, embedded, environment
 from leaderboard.site.figures import heatmap
 from leaderboard.site.pictures import Pictures
 from leaderboard.site.submissions import SitePage, attention_words, cost_words, kind_words, part_of, size_words
-from leaderboard.site.tables import SiteTable, slug
+from leaderboard.site.tables import SiteTable, families_of, slug
 from tasks.errors import InputError
 from tasks.storage import absolute, staged
 
@@ -128,16 +128,17 @@ class _Writer:
     def write(self) -> None:
         """Write every page."""
         everything = list(dict.fromkeys(line for t in self._site.tables for line in notices(t.view)))
-        self._page("index.html", "index.html", "", everything)
-        self._page("compare.html", "compare.html", "", everything, index=embedded(_index(self._site)))
+        self._page("index.html", "index.html", "", everything, families=())
+        self._page("compare.html", "compare.html", "", everything, families=(), index=embedded(_index(self._site)))
         for t in self._site.tables:
             said = notices(t.view)
-            self._page("table.html", t.table_page, "../", said, t=t)
+            self._page("table.html", t.table_page, "../", said, t=t, families=t.families)
             shown = _TaskPage(t, _bounds(t))
-            self._page("task.html", t.task_page, "../", [t.context.notice] if t.context.notice else [], t=shown)
+            about = [t.context.notice] if t.context.notice else []
+            self._page("task.html", t.task_page, "../", about, t=shown, families=families_of(t.view.table.metrics))
             self._data(t)
         for page in self._submissions():
-            self._page("submission.html", page.page, "../", page.notices, s=page)
+            self._page("submission.html", page.page, "../", page.notices, s=page, families=page.families)
 
     def _page(self, template: str, path: str, root: str, said: Sequence[str], **values: Any) -> None:
         made = self._templates.get_template(template).render(

@@ -12,8 +12,8 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from benchmark.metrics import Metric
-from benchmark.metrics.families import headlines
+from benchmark.metrics import Metric, get
+from benchmark.metrics.families import Family, headlines
 from benchmark.output import units
 from benchmark.output.numbers import number, p_value
 from benchmark.output.text import plain
@@ -25,7 +25,7 @@ from leaderboard.derived import UserEstimate, differences, personal_gain
 from leaderboard.entries import Metadata
 from leaderboard.safe_text import beyond
 from leaderboard.site.figures import bar, estimate, spread
-from leaderboard.site.tables import SiteTable, prior_index
+from leaderboard.site.tables import SiteTable, families_of, prior_index
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +46,7 @@ class GainLine:
     """Personal gain on one metric."""
 
     name: str
+    family: str
     own: BoardCell
     swapped: BoardCell
     apart: BoardCell
@@ -73,13 +74,14 @@ class TablePart:
     """A submission on one table."""
 
     t: SiteTable
+    index: int
     row: BoardRow
     apart: str
     data: str
     baselines: list[str]
     metrics: list[Markup]
     gains: list[GainLine]
-    spread: list[Markup]
+    spread: list[tuple[str, Markup]]
     stress: list[StressLine] = field(default_factory=list)
     sessions: list[SessionFigure] = field(default_factory=list)
     sessions_by: str = ""
@@ -97,6 +99,16 @@ class SitePage:
     size: str
     cost: str
     parts: list[TablePart]
+
+    @property
+    def families(self) -> list[Family]:
+        """The families of the metrics that it claims on any table."""
+        return families_of(
+            metric
+            for part in self.parts
+            for metric, mean in zip(part.t.view.table.metrics, part.t.view.ranking.mean[part.index], strict=True)
+            if not math.isnan(mean)
+        )
 
     @property
     def notices(self) -> list[str]:
@@ -162,7 +174,8 @@ def part_of(t: SiteTable, index: int, data: str) -> TablePart:
         # Written here and not in the template: there are thousands of them, and nothing in them is a stranger's.
         lines.append(
             Markup(
-                f'<tr><th scope="row" title="{escape(metric.definition)}">{metric.name}{metric.arrow}</th>'
+                f'<tr data-family="{metric.family}"><th scope="row" title="{escape(metric.definition)}">'
+                f"{metric.name}{metric.arrow}</th>"
                 f'<td>{estimate(cell)} {bar(cell, t.spans[j])}</td><td class="n">{tier or ""}</td>'
                 f'<td class="n">{place}</td><td class="n">{"" if math.isnan(sd) else number(sd)}</td>'
                 f"<td>{estimate(_normalised(t, index, j))}</td>{apart}</tr>"
@@ -170,6 +183,7 @@ def part_of(t: SiteTable, index: int, data: str) -> TablePart:
         )
     return TablePart(
         t=t,
+        index=index,
         row=row,
         apart=APART.get(row.apart, ""),
         data=data,
@@ -211,7 +225,7 @@ def _gains(t: SiteTable, index: int) -> list[GainLine]:
         gain = personal_gain(t.view.table, index, t.view.table.metric_index(name))
         if gain is not None and not math.isnan(gain.own_over_shared.mean if gain else math.nan):
             three = (gain.own_over_shared, gain.swapped_over_shared, gain.own_over_swapped)
-            found.append(GainLine(name, *map(_cell, three)))
+            found.append(GainLine(name, get(name).family, *map(_cell, three)))
     return found
 
 
@@ -241,7 +255,7 @@ def _cell(found: UserEstimate) -> BoardCell:
     return BoardCell(_signed(found.mean), found.mean, found.low, found.high)
 
 
-def _spreads(t: SiteTable, index: int) -> list[Markup]:
+def _spreads(t: SiteTable, index: int) -> list[tuple[str, Markup]]:
     """Return the spread over users of the headline metrics, with that of the position prior."""
     table = t.view.table
     prior = prior_index(t)
@@ -256,7 +270,8 @@ def _spreads(t: SiteTable, index: int) -> list[Markup]:
             other = None
         every = own if other is None else np.concatenate([own, other])
         ends = float(every.min()), float(every.max())
-        drawn.append(spread(f"{name}{table.metrics[j].arrow}", own, other, ends))
+        figure = spread(f"{name}{table.metrics[j].arrow}", own, other, ends)
+        drawn.append((table.metrics[j].family, figure))
     return drawn
 
 

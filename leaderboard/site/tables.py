@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,8 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
+from benchmark.metrics import Metric, get
+from benchmark.metrics.families import FAMILIES, Family
 from benchmark.naming import LABEL
 from benchmark.output.numbers import number
 from benchmark.output.text import plain
@@ -134,6 +137,11 @@ class SiteTable:
         """Words for the inputs of ranked lines, for the filters."""
         return sorted({word for row in self.rows if row.ranked for word in _inputs(row)})
 
+    @cached_property
+    def families(self) -> list[Family]:
+        """The families of the metrics that have something to say."""
+        return families_of(get(c.column.metric) for c in self.columns if c.column.metric)
+
     @property
     def ranked(self) -> list[Markup]:
         """The ranked lines in order."""
@@ -197,7 +205,8 @@ class SiteTable:
     def _column(self, column: BoardColumn) -> SiteColumn:
         name = slug(column.key)
         head = " h" if column.key in HEADLINE else ""
-        classes = f"v g-{column.group}{head} k-{name}"
+        family = f" of-family of-{get(column.metric).family}" if column.metric else ""
+        classes = f"v g-{column.group}{head} k-{name}{family}"
         span, resolved = None, ""
         if column.group == "metrics":
             j = self.view.table.metric_index(column.metric)
@@ -258,6 +267,12 @@ def _cell(cell: BoardCell, column: SiteColumn) -> str:
     ends = f"[{number(cell.low)}, {number(cell.high)}]" if math.isfinite(cell.low) else ""
     title = f' title="{ends}"' if ends else ""
     return f'<td class="{column.classes}" data-v="{cell.value:.9g}"{tier}{title}{style}>{cell.text}</td>'
+
+
+def families_of(metrics: Iterable[Metric]) -> list[Family]:
+    """Return the families of some metrics, in their order."""
+    there = {metric.family for metric in metrics}
+    return [family for family in FAMILIES if family.name in there]
 
 
 def slug(text: str) -> str:

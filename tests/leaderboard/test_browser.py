@@ -317,3 +317,24 @@ def test_a_long_table_shows_its_first_lines_until_asked(site, browse):
     browser.run("const f = document.getElementById('find'); f.value = ''; f.dispatchEvent(new Event('input'))")
     browser.click("#more")
     assert browser.run(count) > 300
+
+
+RIGHT = "\ue014"
+
+
+def test_one_family_of_metrics_at_a_time_with_the_keyboard(site, table):
+    heads = """return [...document.querySelectorAll("#board thead th.v")].filter(h => h.offsetParent !== null)
+        .map(h => h.dataset.name)"""
+    assert {"KL", "LogLoss"} <= set(table.run(heads))
+    table.run("document.getElementById('family-all').focus()")
+    table.press(RIGHT, RIGHT)
+    assert table.run(heads) == ["Accuracy", "LogLoss", "AUC"]
+    assert table.run("return document.querySelector('th[aria-sort]').dataset.name") == "LogLoss"
+    shown = """return [...document.querySelectorAll("tr[data-family]")].filter(r => r.offsetParent !== null)
+        .map(r => r.dataset.family)"""
+    for pattern in ("tasks/mini-loo-*.html", "submissions/personal-*.html"):
+        table.open(page(site, pattern).as_uri())
+        assert set(table.run(shown)) == {"attention", "click"}  # without a choice, and without any script
+        table.click("#family-attention")
+        assert set(table.run(shown)) == {"attention"}
+    quiet(table)

@@ -104,6 +104,12 @@
   });
   sort.addEventListener("change", function () { order(sort.value, null); });
   group.addEventListener("change", columns);
+  Array.prototype.forEach.call(document.getElementsByName("family"), function (choice) {
+    choice.addEventListener("change", function () {
+      var headline = heads.find(function (head) { return head.dataset.name === choice.dataset.order; });
+      order(headline ? headline.dataset.k : table.dataset.sort, null);
+    });
+  });
   more.addEventListener("click", function () {
     table.classList.remove("few");
     more.hidden = true;

@@ -50,6 +50,7 @@ def sections(info: TaskInfo, manifest: Manifest) -> dict[str, list[str]]:
         "Contents": _contents(manifest),
         "Columns": [f"- `{name}`: {meaning}" for name, meaning in _COLUMNS.items()],
         "Provenance": _provenance(info, manifest),
+        **({"Ground truth": _bullets(info.truth)} if info.truth else {}),
         "Splits": _splits(manifest),
         "Known leaks": _bullets(info.leaks),
         "Deviations from the paper": _bullets(info.deviations),

@@ -47,6 +47,7 @@ class TaskInfo:
         answer_format: ``letter`` or ``number``: what a slot's label is.
         leaks: Known ways in which an input gives the answer away, for the card.
         deviations: Where the task deliberately differs from the paper, for the card.
+        truth: What must be known about the ground truth, for the card.
     """
 
     name: str
@@ -59,6 +60,7 @@ class TaskInfo:
     answer_format: str
     leaks: tuple[str, ...] = ()
     deviations: tuple[str, ...] = ()
+    truth: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,11 +46,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What ``prepare`` did.
+    """What ``prepare`` did, or found.
 
     Attributes:
         task: Name of the task.
-        out: The prepared folder.
+        out: The prepared folder, or None where nothing was to be written.
         read: Candidate sessions in the raw files.
         kept: Sessions kept; ``read`` = ``kept`` + sum of ``dropped``.
         dropped: Reason -> sessions dropped for it.
@@ -58,10 +58,11 @@ class Summary:
         digests: Split -> SHA-256.
         counts: Split -> part -> number of sessions.
         notice: The simulated-data notice, or empty.
+        refused: What would be refused, where nothing was to be written (``prepare --check``).
     """
 
     task: str
-    out: Path
+    out: Path | None
     read: int
     kept: int
     dropped: Mapping[str, int]
@@ -69,12 +70,13 @@ class Summary:
     digests: Mapping[str, str]
     counts: Mapping[str, Mapping[str, int]]
     notice: str = ""
+    refused: Sequence[str] = ()
 
     def record(self) -> dict[str, object]:
         """Return the summary as JSON values."""
         return {
             "task": self.task,
-            "out": str(self.out),
+            "out": None if self.out is None else str(self.out),
             "notice": self.notice,
             "read": self.read,
             "kept": self.kept,
@@ -82,17 +84,22 @@ class Summary:
             "notes": list(self.notes),
             "digests": dict(self.digests),
             "counts": {name: dict(parts) for name, parts in self.counts.items()},
+            "refused": list(self.refused),
         }
 
     def lines(self) -> list[str]:
         """Return the summary as lines of text that fit one screen."""
         lines = [self.notice] if self.notice else []
         lines += [f"{self.task}: {self.read} sessions read, {self.kept} kept, {self.read - self.kept} dropped"]
+        lines += [f"  refused: {line}" for line in self.refused]
         lines += [f"  dropped {n:>6}  {reason}" for reason, n in by_count(self.dropped) if n]
         lines += [f"  note: {note}" for note in self.notes]
         for name, digest in self.digests.items():
             counts = ", ".join(f"{part}: {n}" for part, n in self.counts[name].items())
             lines.append(f"  split {name:<14} {counts}  (sha256 {digest[:12]})")
+        if self.out is None:
+            many = f"{len(self.refused)} findings" if len(self.refused) != 1 else "1 finding"
+            return [*lines, f"  checked only: {many + ' would be refused' if self.refused else 'nothing to refuse'}"]
         return [*lines, f"  written to {self.out}"]
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tasks.checking import Checked
     from tasks.prepare import Summary
 
 
@@ -77,7 +76,7 @@ def call(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print(found: Checked | Summary, as_json: bool) -> None:
+def _print(found: Summary, as_json: bool) -> None:
     """Print what was found or done."""
     import json
     import sys

@@ -60,8 +60,12 @@ _DIALOG = (
 )
 """The finding and the rule, for the card."""
 
-_CHOICE = {
-    1: ("The first click counts; trials with several clicks are kept and flagged several-clicks.",),
+_RULE = {
+    1: (
+        "Version 1: the first click is the choice (several clicks: flag several-clicks); fixations count whole if they "
+        "ended by the logged click. It is kept for comparison with published numbers: the click is the dismissal of a "
+        "dialog that people looked at for 1 to 3 s, and version 2 takes that out.",
+    ),
     2: _DIALOG,
 }
 
@@ -137,7 +141,8 @@ def _view(truth: int) -> TaskInfo:
             "although most of it is hidden is flagged clicked-slot-mostly-hidden and is the clicked one.",
             *_SHARED_LEAKS,
         ),
-        deviations=(*_CHOICE[truth], before_pause[truth], *_SHARED_DEVIATIONS),
+        deviations=(before_pause[truth], *_SHARED_DEVIATIONS),
+        truth=_RULE[truth],
     )
 
 
@@ -161,16 +166,16 @@ def _page(truth: int) -> TaskInfo:
             *_SHARED_LEAKS,
         ),
         deviations=(
-            *_CHOICE[truth],
             "The whole task is ours: the paper shows the viewport at the click and counts the last pause only.",
             "Nobody saw the page as one image; results further down were seen late or never.",
             *_SHARED_DEVIATIONS,
         ),
+        truth=_RULE[truth],
     )
 
 
 def _definition(info: Callable[[int], TaskInfo], whole_page: bool, size: tuple[int, int]) -> TaskDefinition:
-    truths = {truth: info(truth) for truth in _CHOICE}
+    truths = {truth: info(truth) for truth in _RULE}
     return TaskDefinition(
         info=truths[TRUTH],
         layouts=LAYOUTS,

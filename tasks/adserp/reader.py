@@ -15,7 +15,7 @@ from tasks.adserp.replay import read_replay, replay_files
 from tasks.adserp.sessions import Rules, build_session
 from tasks.adserp.trial import Trial
 from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError
 from tasks.findings import recovered, refuse
 from tasks.pictures import COLOURS
 from tasks.plausible import one_person
@@ -69,7 +69,12 @@ def read(
     Raises:
         InputError: The folder is missing, empty or of another layout, or a file in it is malformed.
     """
-    layout = _layout(path, options.layout)
+    layout = options.layout or detect(path) or LAYOUTS[0]
+    if not _has(path, layout):
+        raise InputError(
+            f"{path}: is not an AdSERP folder of the layout {layout}. Expected trials/*.json and png/ (replay), or "
+            "fixation-data/, mouse-movement-data/, ad-boundary-data/, trial-metadata/ and full-page-screenshots/ (raw)."
+        )
     truth = truth if options.truth is None else options.truth
     rules = Rules(whole_page, options.images, options.size, options.work, truth, options.check)
     tasks: list[_Task]
@@ -108,23 +113,6 @@ def read(
         refuse(f"{path}: users {same[0]} and {same[1]} are one person under two spellings. Rename the trials of one.")
     sessions.sort(key=lambda session: session.session_id)
     return Reading(sessions, len(tasks), dict(dropped), _notes(path, layout, len(tasks), oddities))
-
-
-def _layout(path: Path, wanted: str | None) -> str:
-    if wanted is not None and wanted not in LAYOUTS:
-        raise unknown_name("AdSERP layout", wanted, LAYOUTS)
-    if not path.is_dir():
-        raise InputError(f"{path}: is not a folder. Give the folder that holds the AdSERP files.")
-    found = detect(path)
-    if found is None:
-        what = "is empty" if not any(path.iterdir()) else "is not an AdSERP folder"
-        raise InputError(
-            f"{path}: {what}. Expected trials/*.json and png/ (replay), or fixation-data/, mouse-movement-data/, "
-            "ad-boundary-data/, trial-metadata/ and full-page-screenshots/ (raw)."
-        )
-    if wanted is not None and not _has(path, wanted):
-        raise InputError(f"{path}: has the {found} layout, not {wanted}. Ask for the layout {found}.")
-    return wanted or found
 
 
 def _in_threads(work: Callable[[_Task], _Outcome], tasks: Iterable[_Task], workers: int) -> Iterator[_Outcome]:

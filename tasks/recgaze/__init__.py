@@ -6,6 +6,7 @@ Importing this package reads nothing and loads no data library; the readers are 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,32 +56,23 @@ _SHARED_DEVIATIONS = (
 _NOTICE = "simulated sample, not RecGaze"
 
 
-def detect(path: Path) -> str | None:
+def _detect(path: Path) -> str | None:
     """Return ``raw`` if ``path`` is a folder with RecGaze's event file, else None."""
-    from tasks.recgaze.files import detect as detect_files
-
-    return detect_files(path)
+    return "raw" if (path / "summary_feedback.csv").is_file() else None
 
 
-def read(raw: Path, options: ReadOptions, progress: Progress) -> Reading:
-    """Read the sessions of ``recgaze``; see ``tasks.recgaze.reader.read``."""
-    from tasks.recgaze.reader import read as read_folder
+def _read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool) -> Reading:
+    """Read the sessions of a task; see ``tasks.recgaze.reader.read``."""
+    from tasks.recgaze.reader import read
 
-    return read_folder(raw, options, progress)
-
-
-def read_visible(raw: Path, options: ReadOptions, progress: Progress) -> Reading:
-    """Read the sessions of ``recgaze-visible``; see ``tasks.recgaze.reader.read``."""
-    from tasks.recgaze.reader import read as read_folder
-
-    return read_folder(raw, options, progress, visible=True)
+    return read(raw, options, progress, visible=visible)
 
 
-def write_sample(out: Path) -> None:
+def _write_sample(out: Path) -> None:
     """Write the simulated folder in the published format; see ``tasks.recgaze.sample.write_sample``."""
-    from tasks.recgaze.sample import write_sample as write
+    from tasks.recgaze.sample import write_sample
 
-    write(out)
+    write_sample(out)
 
 
 def _label_areas(size: tuple[int, int], slots: Sequence[Slot]) -> list[tuple[int, int, int, int]]:
@@ -97,60 +89,51 @@ def _draw_labels(image: Image, slots: Sequence[Slot]) -> None:
     draw_letters(image, [slot.label for slot in slots])
 
 
-_LABELS = LabelDrawing(_label_areas, _draw_labels)
-
-RECGAZE = TaskDefinition(
-    info=TaskInfo(
-        name="recgaze",
-        version="1.0",
-        title="RecGaze: film choice on a carousel page",
-        description=_SCREEN
-        + "Dwell counts fixations on films 1 to 5 of each carousel, as in the paper, also after a swipe has moved them "
-        "out of sight.",
-        citation=_CITATION,
-        licence=_LICENCE,
-        source=_SOURCE,
-        answer_format="letter",
-        leaks=_LEAKS,
-        deviations=_SHARED_DEVIATIONS
-        + (
-            "The screen and the slots' texts are those of the click; after a swipe they are not the films 1 to 5 that "
-            "dwell counts (sessions flagged swiped). recgaze-visible counts what the screen shows.",
+def _definition(name: str, title: str, dwell: str, ours: tuple[str, ...], *, visible: bool) -> TaskDefinition:
+    """Return one of the two tasks: its name and title, what its dwell counts, and its own deviations."""
+    return TaskDefinition(
+        info=TaskInfo(
+            name=name,
+            version="1.0",
+            title=title,
+            description=_SCREEN + dwell,
+            citation=_CITATION,
+            licence=_LICENCE,
+            source=_SOURCE,
+            answer_format="letter",
+            leaks=_LEAKS,
+            deviations=_SHARED_DEVIATIONS + ours,
         ),
+        layouts=("raw",),
+        detect=_detect,
+        read=partial(_read, visible=visible),
+        write_sample=_write_sample,
+        sample_notice=_NOTICE,
+        sample_size=(480, 288),
+        labels=LabelDrawing(_label_areas, _draw_labels),
+    )
+
+
+RECGAZE = _definition(
+    "recgaze",
+    "RecGaze: film choice on a carousel page",
+    "Dwell counts fixations on films 1 to 5 of each carousel, as in the paper, also after a swipe has moved them "
+    "out of sight.",
+    (
+        "The screen and the slots' texts are those of the click; after a swipe they are not the films 1 to 5 that "
+        "dwell counts (sessions flagged swiped). recgaze-visible counts what the screen shows.",
     ),
-    layouts=("raw",),
-    detect=detect,
-    read=read,
-    write_sample=write_sample,
-    sample_notice=_NOTICE,
-    sample_size=(480, 288),
-    labels=_LABELS,
+    visible=False,
 )
 
-RECGAZE_VISIBLE = TaskDefinition(
-    info=TaskInfo(
-        name="recgaze-visible",
-        version="1.0",
-        title="RecGaze: film choice on a carousel page, dwell on the visible films",
-        description=_SCREEN
-        + "Dwell counts fixations on the films that are visible at the click, so that gaze, click and screen speak of "
-        "the same 15 films; otherwise as recgaze.",
-        citation=_CITATION,
-        licence=_LICENCE,
-        source=_SOURCE,
-        answer_format="letter",
-        leaks=_LEAKS,
-        deviations=_SHARED_DEVIATIONS
-        + (
-            "The whole task is ours: dwell counts the films visible at the click instead of films 1 to 5; sessions of "
-            "recgaze whose visible films got no dwell, and accidents, are dropped.",
-        ),
+RECGAZE_VISIBLE = _definition(
+    "recgaze-visible",
+    "RecGaze: film choice on a carousel page, dwell on the visible films",
+    "Dwell counts fixations on the films that are visible at the click, so that gaze, click and screen speak of the "
+    "same 15 films; otherwise as recgaze.",
+    (
+        "The whole task is ours: dwell counts the films visible at the click instead of films 1 to 5; sessions of "
+        "recgaze whose visible films got no dwell, and accidents, are dropped.",
     ),
-    layouts=("raw",),
-    detect=detect,
-    read=read_visible,
-    write_sample=write_sample,
-    sample_notice=_NOTICE,
-    sample_size=(480, 288),
-    labels=_LABELS,
+    visible=True,
 )

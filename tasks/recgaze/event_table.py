@@ -6,11 +6,8 @@ row, so that good input never pays for the messages of bad input.
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +18,12 @@ from tasks.errors import InputError, clean
 from tasks.findings import gathers, refuse
 from tasks.findings import rows as rows_in_words
 from tasks.plausible import one_person
+from tasks.recgaze.event_records import event_records, explain, refuse_swallowed_rows, row_number, row_numbers
 from tasks.recgaze.files import (
     EMPTY,
     N_CAROUSELS,
     N_POSITIONS,
     N_TASKS,
-    check_swallowed,
     is_empty,
     read_header,
     require_columns,
@@ -51,9 +48,6 @@ COLUMNS = (*TEXT_COLUMNS, *NUMBER_COLUMNS, *PLACE_COLUMNS)
 
 _GRID = 2.0**30
 """Fixations are kept to 1 / _GRID ms: sums of such numbers are exact, in whatever order they are taken."""
-
-# What the CSV parser takes for a number; Python's float would also take 1_000 and digits of other scripts.
-_NUMBER = re.compile(r"[ \t]*[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf(inity)?)[ \t]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,18 +161,6 @@ def read_events(path: Path) -> EventTable:
     return events
 
 
-def row_number(path: Path, index: int) -> int:
-    """Return the line in the file (the header is line 1) in which the event with this index begins."""
-    return next(iter(_row_numbers(path, [index])))
-
-
-def _row_numbers(path: Path, indices: Iterable[int]) -> Iterator[int]:
-    """Yield the lines in which the events with these ascending indices begin."""
-    events = enumerate(_event_lines(path))
-    for wanted in indices:
-        yield next(line for event, (line, _) in events if event == wanted)
-
-
 def _parse(path: Path) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -187,84 +169,15 @@ def _parse(path: Path) -> pa.Table:
     types |= dict.fromkeys(NUMBER_COLUMNS, pa.float64())
     types |= dict.fromkeys(PLACE_COLUMNS, pa.float32())  # small whole numbers that may be written "3.0"
     convert = arrow_csv.ConvertOptions(include_columns=list(COLUMNS), column_types=types, null_values=sorted(EMPTY))
-    _refuse_swallowed_rows(path)
+    refuse_swallowed_rows(path)
     try:
         # A field may hold a line break, and a record then several lines.
         return arrow_csv.read_csv(path, None, arrow_csv.ParseOptions(newlines_in_values=True), convert)
     except OSError as error:
         raise unreadable(path, error) from error
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        _explain(path)
+        explain(path, (*NUMBER_COLUMNS, *PLACE_COLUMNS))
         raise unreadable(path, error) from error
-
-
-def _explain(path: Path) -> None:
-    """Find the rows that stopped the parser and raise the error that names them."""
-    header = read_header(path)
-    numbers = [(name, header.index(name)) for name in (*NUMBER_COLUMNS, *PLACE_COLUMNS)]
-    found: dict[str, tuple[str, list[int]]] = {}
-    for line, content in _event_lines(path):
-        for kind, said in _faults(content, header, numbers):
-            found.setdefault(kind, (said, []))[1].append(line)
-            if not gathers():
-                raise InputError(f"{path} row {line}{said} Correct it.")
-    *others, last = [f"{path} {rows_in_words(at, len(at))}{said} Correct it." for said, at in found.values()] or [""]
-    for message in others:
-        refuse(message)
-    if last:
-        raise InputError(last)
-
-
-def _faults(content: bytes, header: Sequence[str], numbers: Sequence[tuple[str, int]]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with an event: what kind of fault it is, and how a message goes on after the row."""
-    try:
-        fields = next(csv.reader([content.decode()], strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        yield "csv", f" is not UTF-8 CSV text: {error}."
-        return
-    if len(fields) != len(header):
-        yield "fields", f" has {len(fields)} fields, the header has {len(header)}."
-        return
-    for name, column in numbers:
-        if fields[column] not in EMPTY and not _NUMBER.fullmatch(fields[column]):
-            yield name, f": {name} is '{fields[column]}', expected a number."
-
-
-def _refuse_swallowed_rows(path: Path) -> None:
-    """Refuse a quote that was never meant: the rows up to the next one would become part of its field."""
-    with path.open("rb") as file:
-        if not any(b'"' in block for block in iter(partial(file.read, 1 << 20), b"")):
-            return
-    columns = len(read_header(path))
-    for line, content in _event_lines(path):
-        if b"\n" in content or b"\r" in content:
-            text = content.decode(errors="replace")
-            try:
-                fields = next(csv.reader([text], strict=True))
-            except csv.Error as error:
-                raise InputError(f"{path} row {line} has a quote that is not closed ({error}). Correct it.") from error
-            check_swallowed(path, line, fields, columns)
-
-
-def _event_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (first line, content) of every event: the records after the header that are not blank.
-
-    A line break inside quotes belongs to its record.
-    """
-    with path.open("rb") as file:
-        header_seen = False
-        record, start = b"", 0
-        for number, line in enumerate(file, start=1):
-            record, start = record + line, start or number
-            if record.count(b'"') % 2:
-                continue
-            if content := record.rstrip(b"\r\n"):
-                if header_seen:
-                    yield start, content
-                header_seen = True
-            record, start = b"", 0
-        if record:
-            yield start, record
 
 
 def _check(path: Path, wrong: Bools, name: str, shown: Callable[[int], str], expected: str) -> None:
@@ -273,7 +186,7 @@ def _check(path: Path, wrong: Bools, name: str, shown: Callable[[int], str], exp
         return
     indices = np.flatnonzero(wrong)
     value = shown(int(indices[0]))
-    few = _row_numbers(path, indices.tolist()) if gathers() else [row_number(path, int(indices[0]))]
+    few = row_numbers(path, indices.tolist()) if gathers() else [row_number(path, int(indices[0]))]
     said = f"is '{value}'" if value else "is empty"
     refuse(f"{path} {rows_in_words(few, len(indices))}: {name} {said}, expected {expected}. Correct it.")
 
@@ -365,7 +278,7 @@ def _refuse_repeated_rows(
     suspects = set(rows[np.isin(mix, shared)].tolist())
     first: dict[bytes, int] = {}
     repeats = []
-    for row, (line, content) in enumerate(_event_lines(path)):
+    for row, (line, content) in enumerate(event_records(path)):
         if row in suspects and first.setdefault(content, line) != line:
             repeats.append((line, first[content]))
             if not gathers():

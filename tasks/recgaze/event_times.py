@@ -6,7 +6,8 @@ import numpy as np
 
 from tasks.findings import refuse
 from tasks.plausible import Kind
-from tasks.recgaze.event_table import EventTable, row_number
+from tasks.recgaze.event_records import row_number
+from tasks.recgaze.event_table import EventTable
 from tasks.recgaze.events import group
 
 _TIME = ("Timestamp", "seconds")

@@ -37,9 +37,6 @@ CLICK_COLUMNS = ("UserID", "TaskID", "Movie_Familiarity", "Why_Selected")
 _ROW_START = re.compile(r"[\r\n][^\s,]{1,40},[^\s]")
 """A line that begins like a row and not like prose: no blank before or after its first comma."""
 
-# What betrays the other task's folders, so that the message can name the mistake.
-_ADSERP_SIGNS = ("ad-boundary-data", "fixation-data", "full-page-screenshots", "trials")
-
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -56,35 +53,16 @@ class Catalogue:
     genres: Mapping[tuple[int, int], str]
 
 
-def detect(path: Path) -> str | None:
-    """Return ``raw`` if ``path`` is a folder with the published event file, else None."""
-    return "raw" if (path / EVENTS).is_file() else None
-
-
 def check_folder(raw: Path) -> None:
     """Check that ``raw`` holds the three files that are read.
 
     Raises:
-        InputError: The folder is missing, empty, of another data set, or lacks one of the files.
+        InputError: It lacks one of them.
     """
-    wanted = f"Give the RecGaze folder with {EVENTS}, {ITEMS} and {USERS}."
-    if not raw.exists():
-        raise InputError(f"{raw} does not exist. {wanted}")
-    if not raw.is_dir():
-        raise InputError(f"{raw} is not a folder. {wanted}")
-    try:
-        present = {entry.name for entry in raw.iterdir()}
-    except OSError as error:
-        raise InputError(f"cannot list the folder {raw}: {error.strerror}.") from error
-    if not present:
-        raise InputError(f"the folder {raw} is empty. {wanted}")
-    if EVENTS not in present:
-        if found := sorted(present.intersection(_ADSERP_SIGNS)):
-            raise InputError(f"{raw} looks like an AdSERP folder (it holds {found[0]}), not RecGaze. {wanted}")
-        if inside := sorted(raw.glob(f"*/{EVENTS}")):
-            raise InputError(f"{raw} has no {EVENTS}, but {inside[0].parent} has: give that folder.")
     if missing := [name for name in (EVENTS, ITEMS, USERS) if not (raw / name).is_file()]:
-        raise InputError(f"{raw} lacks {', '.join(missing)}. {wanted}")
+        raise InputError(
+            f"{raw} lacks {', '.join(missing)}. Give the RecGaze folder with {EVENTS}, {ITEMS} and {USERS}."
+        )
 
 
 def read_header(path: Path) -> list[str]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.definition import Progress, Reading, ReadOptions
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError
 from tasks.findings import recovered, refuse
 from tasks.plausible import folded
-from tasks.recgaze.event_table import EventTable, read_events, row_number
+from tasks.recgaze.event_records import row_number
+from tasks.recgaze.event_table import EventTable, read_events
 from tasks.recgaze.event_times import check_times
 from tasks.recgaze.events import COLUMNS, N_SLOTS, ROWS, Recording, Selection, select_sessions
 from tasks.recgaze.files import (
@@ -32,7 +33,6 @@ from tasks.types import ScreenImage, Session, Slot
 if TYPE_CHECKING:
     from tasks.recgaze.render import ScreenState
 
-LAYOUTS = ("raw",)
 LABELS = "ABCDEFGHIJKLMNO"
 PUBLISHED_SIZE = (1100, 600)
 SAMPLE_SIZE = (480, 288)
@@ -58,8 +58,6 @@ def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool =
     Raises:
         InputError: The folder or one of its files cannot be used; the message names file and row.
     """
-    if options.layout is not None and options.layout not in LAYOUTS:
-        raise unknown_name("layout of recgaze", options.layout, LAYOUTS)
     if options.posters is not None and not options.posters.is_dir():
         raise InputError(f"the poster folder {options.posters} does not exist. Give an existing folder or none.")
     if options.images and options.work is None:

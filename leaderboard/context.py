@@ -98,6 +98,10 @@ class TaskContext:
     slots: SlotShares
     overlap: int
 
+    def __post_init__(self) -> None:
+        if len(self.users) != len(self.sessions):
+            raise InputError("'users' must name one user for each of 'sessions'.")
+
     @property
     def n_users(self) -> int:
         """Number of test users."""

@@ -9,10 +9,11 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from baselines.backbones.registry import ARCHITECTURES, checkpoint_of
 from baselines.backbones.settings import read_settings
+from tasks.decoding import Count, decode, load_json, read_json
 from tasks.errors import InputError
 
 _WHOLE = 64 * 2**20
@@ -123,6 +124,20 @@ def find_folder(name_or_path: str | Path) -> Path:
         ) from error
 
 
+class _Model(TypedDict):
+    model_type: str
+
+
+class _Tensor(TypedDict):
+    dtype: str
+    shape: list[Count]
+    data_offsets: tuple[Count, Count]
+
+
+class _Index(TypedDict):
+    weight_map: dict[str, str]
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """Return config.json.
 
@@ -132,11 +147,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
         raise InputError(f"{folder} holds no config.json; give the folder of a checkpoint written by save_pretrained.")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        model_type = config["model_type"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not the configuration of a model: {error}.") from error
+    config: Any = load_json(path, "fetch it again")
+    model_type = decode(_Model, config, path, "fetch it again")["model_type"]
     known = ", ".join(ARCHITECTURES)
     if model_type == "internvl_chat":
         raise InputError(
@@ -162,10 +174,7 @@ def read_weights(folder: Path) -> Weights:
     files = sorted(folder.glob("*.safetensors"))
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        try:
-            named = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise InputError(f"{index} is not a weight index: {error}.") from error
+        named = sorted(set(read_json(_Index, index, "fetch it again")["weight_map"].values()))
         missing = [name for name in named if not (folder / name).is_file()]
         if missing:
             raise InputError(
@@ -178,14 +187,13 @@ def read_weights(folder: Path) -> Weights:
     dtypes = set()
     for path in files:
         header = json.loads(_header(path))
+        header.pop("__metadata__", None)
         end = 0
-        for name, tensor in header.items():
-            if name == "__metadata__":
-                continue
+        for tensor in decode(dict[str, _Tensor], header, path, "fetch it again").values():
             parameters += math.prod(tensor["shape"])
             tensors += 1
-            dtypes.add(str(tensor["dtype"]))
-            end = max(end, int(tensor["data_offsets"][1]))
+            dtypes.add(tensor["dtype"])
+            end = max(end, tensor["data_offsets"][1])
         if path.stat().st_size < 8 + len(_header(path)) + end:
             raise InputError(f"the weight file {path} is cut short; fetch it again.")
     return Weights(tuple(files), parameters, tensors, tuple(sorted(dtypes)))
@@ -230,7 +238,8 @@ def _header(path: Path) -> bytes:
             if length > path.stat().st_size:
                 raise ValueError("its header is longer than the file")
             header = file.read(length)
-            json.loads(header)
+            if not isinstance(json.loads(header), dict):
+                raise ValueError("its header is not a JSON object")
             return header
-    except (OSError, ValueError, struct.error) as error:
+    except (OSError, ValueError, struct.error, RecursionError) as error:
         raise InputError(f"the weight file {path} is not safetensors: {error}. Fetch it again.") from error

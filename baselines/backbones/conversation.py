@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from baselines.backbones.settings import Settings
+from tasks.decoding import read_json
 from tasks.errors import InputError
 from tasks.types import Session, Stimulus
 
@@ -133,6 +133,10 @@ class Conversation:
         return text.strip()
 
 
+class _Template(TypedDict):
+    chat_template: str
+
+
 def give_template(tokenizer: Any, folder: Path) -> None:
     """Give a tokenizer the chat template that lies beside it, where it was saved with the processor instead.
 
@@ -142,13 +146,13 @@ def give_template(tokenizer: Any, folder: Path) -> None:
     if tokenizer.chat_template:
         return
     jinja, legacy = folder / "chat_template.jinja", folder / "chat_template.json"
+    if legacy.is_file() and not jinja.is_file():
+        tokenizer.chat_template = read_json(_Template, legacy, "fetch it again")["chat_template"]
     try:
         if jinja.is_file():
             tokenizer.chat_template = jinja.read_text(encoding="utf-8")
-        elif legacy.is_file():
-            tokenizer.chat_template = json.loads(legacy.read_text(encoding="utf-8"))["chat_template"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"the chat template in {folder} is unreadable: {error}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the chat template {jinja} is unreadable: {error}.") from error
 
 
 def _text(text: str) -> dict[str, str]:

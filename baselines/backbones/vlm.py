@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from baselines.backbones.conversation import Conversation
 from baselines.backbones.features import FeatureStore
 from baselines.backbones.interface import Candidates, Floats, ModelInput, Placement, ScreenFeatures, collate
 from baselines.backbones.settings import Settings
+from tasks.decoding import read_json
 from tasks.errors import InputError
 from tasks.types import ScreenImage, Session, Stimulus
 
@@ -294,10 +294,7 @@ def has_image_settings(folder: Path) -> bool:
     if (folder / "preprocessor_config.json").is_file():
         return True
     joint = folder / "processor_config.json"
-    try:
-        return joint.is_file() and "image_processor" in json.loads(joint.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{joint} is not readable JSON: {error}.") from error
+    return joint.is_file() and "image_processor" in read_json(dict[str, Any], joint, "fetch it again")
 
 
 def check_size(size: tuple[int, int], patch: int) -> None:

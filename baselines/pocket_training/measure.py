@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from baselines.pocket_training.evaluation import HeldOut, OnTask, Reading, held_
 from baselines.pocket_training.sequences import Sequences
 from baselines.pocket_training.steering import Steered, steer
 from baselines.pocket_training.training import RECORD
+from tasks.decoding import read_json
 from tasks.errors import InputError
 
 TASKS = ("recgaze", "adserp")
@@ -96,10 +96,5 @@ def repetition(folder: Path, again: Path) -> str:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{folder} is not the folder of a pocket stand-in: no {RECORD} reads there ({error})."
-        ) from error
-    return found
+    """Return what the making of a pocket stand-in wrote down."""
+    return read_json(dict[str, Any], folder / RECORD, "give the folder of a pocket stand-in")

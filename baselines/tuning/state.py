@@ -121,7 +121,7 @@ def load(folder: Path, identity: str) -> State | None:
             groups[group][rest] = tensor
         epochs = [Epoch(**epoch) for epoch in about["epochs"]]
         return State(groups["now"], groups["best"], groups["moments"], epochs, int(about["best_epoch"]))
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         raise InputError(
             f"the training state {path} is damaged ({error}); delete it to train from the start."
         ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from benchmark.simulator import Workspace
+from benchmark.trials.records import TrialFile
 from benchmark.trials.trial import Trial
 from tasks.definition import Progress
 
@@ -66,7 +67,7 @@ class Ledger(Protocol):
         """Is told lines for the person at the terminal that belong to no trial."""
         ...
 
-    def records(self) -> Sequence[Mapping[str, object]]:
+    def records(self) -> Sequence[TrialFile]:
         """Return what the store keeps of its finished trials: settings, cost, environment."""
         ...
 

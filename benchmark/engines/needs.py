@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmark.trials.records import TrialFile
 from benchmark.trials.trial import Trial
 
 MARGIN = 1.25
@@ -18,9 +19,6 @@ _SHARES = 8
 """A GPU is dealt out in so many parts."""
 _STEP = 64 * 2**20
 """Memory is asked for in multiples of so many bytes."""
-
-Record = Mapping[str, object]
-"""What the store keeps of a finished trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class Needs:
 
 def needs(
     trials: Sequence[Trial],
-    records: Iterable[Record],
+    records: Iterable[TrialFile],
     asked: Needs,
     *,
     gpu_bytes: int | None = None,
@@ -109,7 +107,7 @@ def _rounded_memory(peak: float, limit: int | None) -> int:
     return wanted if limit is None else min(wanted, limit)
 
 
-def _like(trial: Trial, records: Sequence[Record]) -> list[Record]:
+def _like(trial: Trial, records: Sequence[TrialFile]) -> list[TrialFile]:
     """Return the records of the trial's simulator on the same material; if there are some, those of its settings."""
     found = [
         record
@@ -119,33 +117,22 @@ def _like(trial: Trial, records: Sequence[Record]) -> list[Record]:
         and record.get("parallel", "") == trial.parallel
     ]
     own = _settings(trial.settings, trial)
-    return [record for record in found if _settings(record.get("settings"), trial) == own] or found
+    return [record for record in found if _settings(record.get("settings", {}), trial) == own] or found
 
 
-def _settings(values: object, trial: Trial) -> str:
+def _settings(values: Mapping[str, object], trial: Trial) -> str:
     """Return settings without those that only say where material lies, in a form that can be compared."""
-    found = values if isinstance(values, Mapping) else {}
-    return json.dumps({key: found[key] for key in sorted(found) if key not in trial.material}, default=str)
+    return json.dumps({key: values[key] for key in sorted(values) if key not in trial.material}, default=str)
 
 
-def _on_gpu(record: Record) -> float | None:
-    """Return the highest use of a GPU's memory that a record tells of."""
-    environment, cost = _mapping(record, "environment"), _mapping(record, "cost")
-    if not environment.get("gpu") or str(environment.get("device", "")).startswith("cpu"):
+def _on_gpu(record: TrialFile) -> float | None:
+    """Return the highest use of a GPU's memory that a record holds, None if the trial used no GPU."""
+    environment = record.get("environment", {})
+    if not environment.get("gpu") or environment.get("device", "").startswith("cpu"):
         return None
-    return _bytes(cost.get("peak_memory_bytes"))
+    return record.get("cost", {}).get("peak_memory_bytes") or None
 
 
-def _resident(record: Record) -> float | None:
-    """Return the highest use of main memory that a record tells of."""
-    return _bytes(_mapping(record, "cost").get("peak_resident_bytes"))
-
-
-def _mapping(record: Record, key: str) -> Mapping[str, object]:
-    found = record.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _bytes(value: object) -> float | None:
-    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
-    return float(value) if known else None  # type: ignore[arg-type]
+def _resident(record: TrialFile) -> float | None:
+    """Return the highest use of main memory that a record holds."""
+    return record.get("cost", {}).get("peak_resident_bytes") or None

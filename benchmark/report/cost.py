@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmark.report.reading import given
 from benchmark.runs.kept import TrialRecord
-
-_TOKENS = ("tokens_trained", "tokens_simulated")
+from benchmark.trials.records import Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +59,18 @@ def costs(trials: Sequence[TrialRecord]) -> list[Cost]:
     found = []
     for name in dict.fromkeys(record.text("simulator") for record in trials):
         mine = [record for record in trials if record.text("simulator") == name]
-        spent = [record.values.get("cost") for record in mine]
-        memory = [value for one in spent if (value := given(one, "peak_memory_bytes", float)) is not None]
+        spent = [record.values.get("cost", {}) for record in mine]
+        memory = [one["peak_memory_bytes"] for one in spent if "peak_memory_bytes" in one]
         found.append(
             Cost(
                 name,
                 len(mine),
-                _sum([given(one, "seconds_fit", float) for one in spent]),
-                _sum([given(one, "seconds_simulate", float) for one in spent]),
+                _sum([one.get("seconds_fit") for one in spent]),
+                _sum([one.get("seconds_simulate") for one in spent]),
                 _sum([_tokens(one) for one in spent]),
-                _sum([given(one, "flops_estimated", float) for one in spent]),
+                _sum([one.get("flops_estimated") for one in spent]),
                 max(memory, default=None),
-                sum((given(record.values, "attempts", int) or 1) > 1 for record in mine),
+                sum(record.values.get("attempts", 1) > 1 for record in mine),
             )
         )
     return found
@@ -82,14 +80,12 @@ def places(trials: Sequence[TrialRecord]) -> list[Place]:
     """Return where the trials ran, the place of most trials first."""
     groups: dict[str, list[TrialRecord]] = {}
     for record in trials:
-        environment = record.values.get("environment")
-        shared = {k: v for k, v in environment.items() if k != "where"} if isinstance(environment, Mapping) else {}
+        shared = {k: v for k, v in record.values.get("environment", {}).items() if k != "where"}
         groups.setdefault(json.dumps(shared, sort_keys=True, default=str), []).append(record)
     found = []
     for text, mine in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
         shared = json.loads(text)
-        packages = shared.pop("packages", None)
-        versions = packages if isinstance(packages, dict) else {}
+        versions = shared.pop("packages", {})
         found.append(
             Place(
                 tuple((str(k).replace("_", " "), _text(v)) for k, v in shared.items()),
@@ -102,10 +98,10 @@ def places(trials: Sequence[TrialRecord]) -> list[Place]:
     return found
 
 
-def _tokens(cost: object) -> float | None:
+def _tokens(cost: Spent) -> float | None:
     """Return the tokens of a trial: as one count, or of training and simulating together."""
-    whole = given(cost, "tokens", float)
-    return whole if whole is not None else _sum([given(cost, name, float) for name in _TOKENS])
+    whole = cost.get("tokens")
+    return whole if whole is not None else _sum([cost.get("tokens_trained"), cost.get("tokens_simulated")])
 
 
 def _sum(values: Sequence[float | None]) -> float | None:

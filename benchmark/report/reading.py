@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from benchmark.runs import kept as records
 from benchmark.runs.kept import TrialRecord
@@ -15,9 +14,6 @@ from tasks.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-T = TypeVar("T", int, float, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +90,3 @@ def read_table(path: Path) -> pd.DataFrame:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} is missing or damaged ({reason}); run again.") from error
     return frame
-
-
-def given(values: object, key: str, kind: type[T]) -> T | None:
-    """Return a value of a JSON object if it is of the kind; a whole number is a number too."""
-    value = values.get(key) if isinstance(values, Mapping) else None
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return kind(value)
-    return value if isinstance(value, kind) and not isinstance(value, bool) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from benchmark.scores import predictions, results, scoring, summary, table
 from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue
 from benchmark.trials.configuration import RunConfig
+from benchmark.trials.records import TrialFile
 from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import Trial, expand
 from tasks.definition import Progress, quiet
@@ -100,7 +101,7 @@ class StoreLedger:
         """Return the checkpoint that an earlier attempt left."""
         return self.store.state(trial)
 
-    def records(self) -> Sequence[Mapping[str, object]]:
+    def records(self) -> Sequence[TrialFile]:
         """Return what the store keeps of its finished trials."""
         return self.store.records()
 

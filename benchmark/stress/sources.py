@@ -77,21 +77,19 @@ def sources(run: Path, found: Results, simulators: Sequence[str] | None = None) 
 
 
 def _source(record: records.TrialRecord, name: str) -> Source:
-    seed, fold, settings = (record.values.get(key) for key in ("seed", "fold", "settings"))
-    if not isinstance(seed, int) or not isinstance(fold, int) or not isinstance(settings, dict):
-        raise InputError(f"{record.folder / 'trial.json'} is damaged; run again.")
-    environment = record.values.get("environment")
-    threads = environment.get("threads", 1) if isinstance(environment, dict) else 1
+    values = record.values
+    if not {"seed", "fold", "settings"} <= values.keys():
+        raise InputError(f"{record.folder / 'trial.json'} lacks seed, fold or settings; run again.")
     return Source(
         identity=record.identity,
         simulator=name,
-        settings=settings,
-        seed=seed,
-        fold=fold,
+        settings=values["settings"],
+        seed=values["seed"],
+        fold=values["fold"],
         folder=record.folder,
-        oracle=record.values.get("oracle") is True,
-        record=record.values,
-        threads=threads if isinstance(threads, int) and threads > 0 else 1,
+        oracle=values.get("oracle", False),
+        record=values,
+        threads=max(1, values.get("environment", {}).get("threads", 1)),
         notice=record.text("notice"),
     )
 

@@ -18,7 +18,7 @@ class Environment(TypedDict, total=False):
     packages: dict[str, str]
 
 
-class Cost(TypedDict, total=False):
+class Spent(TypedDict, total=False):
     """What ``trial.json`` says of what a trial took, as far as it is read again."""
 
     seconds: float
@@ -50,7 +50,7 @@ class TrialFile(TypedDict, total=False):
     parallel: str
     notice: str
     attempts: int
-    cost: Cost
+    cost: Spent
     environment: Environment
     where: str
     began: str

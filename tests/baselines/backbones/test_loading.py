@@ -188,7 +188,7 @@ def test_damaged_files(copy):
     (copy / "tokenizer.json").write_text("{}")
     refused(copy, "the tokenizer in .* does not load")
     (copy / "config.json").write_text("{")
-    refused(copy, "is not the configuration of a model")
+    refused(copy, "config.json: line 1 is not JSON")
 
 
 def test_a_text_only_model(tmp_path):
@@ -279,13 +279,13 @@ def test_bad_settings(copy):
     path.write_text('{"lettres": "x"}')
     refused(copy, "'lettres'. Did you mean 'letters'")
     path.write_text('{"order": "screen-first"}')
-    refused(copy, "setting order is 'screen-first'; give image-first or profile-first")
+    refused(copy, "'order' must be one of image-first, profile-first, not 'screen-first'")
     path.write_text('{"letters": 3}')
-    refused(copy, "letters must be text, not 3")
+    refused(copy, "'letters' must be text, not 3")
     path.write_text("[")
-    refused(copy, "not readable JSON")
+    refused(copy, "line 1 is not JSON")
     path.write_text("[]")
-    refused(copy, "one JSON object")
+    refused(copy, "must be a mapping, not a list of 0")
 
 
 def test_without_image_settings_those_of_the_released_models_apply(kind, copy):

@@ -60,9 +60,7 @@ def test_a_share_is_asked_for_where_the_same_was_measured_on_a_gpu(trial):
         {"material": {"model": "0ther"}},
         {"environment": {"gpu": None}},
         {"environment": {"gpu": "A GPU", "device": "cpu"}},
-        {"environment": "damaged"},
         {"cost": {}},
-        {"cost": {"peak_memory_bytes": True}},
         {"parallel": "DeepSpeed zero3 x2, configuration 0"},
     ],
 )

@@ -71,20 +71,21 @@ def read_json(
     return decode(kind, load_json(path, mend, limit=limit), path, mend, version=version)
 
 
-def load_json(path: Path, mend: str = RESTORE, *, limit: int | None = None) -> object:
+def load_json(path: Path, mend: str = RESTORE, *, limit: int | None = None, as_text: bool = False) -> object:
     """Return the plain values of a JSON file; a key that appears twice in an object is refused.
 
     Args:
         path: The file.
         mend: What to do about a damaged file, for the message.
         limit: Most bytes of a file that others may have written.
+        as_text: Numbers with a point stay text, with the digits that they were written with.
 
     Raises:
         InputError: It cannot be read, is too large, or is not JSON.
     """
     try:
         too_large = limit is not None and path.stat().st_size > limit
-        text = "" if too_large else path.read_text(encoding="utf-8")
+        text = "" if too_large else path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; {mend}.") from error
     except UnicodeDecodeError as error:
@@ -92,7 +93,8 @@ def load_json(path: Path, mend: str = RESTORE, *, limit: int | None = None) -> o
     if too_large:
         raise InputError(f"{path} has more than {limit:,} bytes; {mend}.")
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        number = str if as_text else None
+        return json.loads(text, object_pairs_hook=_once, parse_float=number, parse_constant=number)
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: line {error.lineno} is not JSON ({error.msg}); {mend}.") from error
     except (ValueError, RecursionError) as error:

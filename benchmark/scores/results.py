@@ -207,7 +207,15 @@ def read(run: Path) -> Results:
     path = run / "results.json"
     if not path.is_file():
         raise InputError(f"{run} holds no finished run (no results.json); give the folder that 'run' wrote to.")
-    raw = load_json(path, "run again")
+    return decoded(load_json(path, "run again"), path)
+
+
+def decoded(raw: object, path: Path) -> Results:
+    """Return the values of a ``results.json``, or of what ``table --format json`` prints, as results.
+
+    Raises:
+        InputError: They are damaged, or of another schema version.
+    """
     if isinstance(raw, dict) and isinstance(raw.get("comparisons"), list):
         raw["comparisons"] = [_nested(one) if isinstance(one, dict) else one for one in raw["comparisons"]]
     try:

@@ -6,20 +6,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benchmark.audit.printed import printed
-from benchmark.audit.reading import documents, mapping, reproduced, runs, tables
+from benchmark.audit.reading import mapping, reproduced, runs, tables
 from benchmark.audit.reading.reproduced import Originals
 from benchmark.audit.reported import Cell, Reported, Row, Setting
+from benchmark.files import plain_yaml
+from benchmark.scores import results
+from tasks.decoding import load_json
 from tasks.errors import InputError
 
+FILE = "results.json"
 MOST_BYTES = 5_000_000
 MOST_CELLS = 50_000
 
-_READERS = {
-    ".json": documents.load_json,
-    ".yaml": documents.load_yaml,
-    ".yml": documents.load_yaml,
-}
 _TABLES = {".csv": tables.from_csv, ".tsv": tables.from_csv, ".md": tables.from_markdown}
+_KINDS = (".json", ".yaml", ".yml", *_TABLES)
+_GIVE = "give a table of results, a run's folder, one that 'reproduce' wrote, or 'published'"
 
 
 def read(path: str | Path, originals: Originals | None = None) -> Reported:
@@ -33,22 +34,24 @@ def read(path: str | Path, originals: Originals | None = None) -> Reported:
     Raises:
         InputError: It cannot be read, is too large, or is not of a kind that is known; the place is named.
     """
-    given = Path(path)
-    if given.is_dir() and not (given / runs.FILE).exists():
-        return _checked(_of_folder(given, originals), given)
-    file = given / runs.FILE if given.is_dir() else given
+    file = Path(path)
+    if file.is_dir():
+        run = file / FILE
+        if run.exists():
+            return _checked(runs.from_results(results.read(file), str(run)), file)
+        return _checked(_of_folder(file, originals), file)
     kind = file.suffix.lower()
-    if file.exists() and kind not in _READERS and kind not in _TABLES:
-        known = ", ".join([*_READERS, *_TABLES])
-        raise InputError(f"{file} is not a table that can be read: its name must end in one of {known}.")
-    text = _text(file)
+    if file.exists() and kind not in _KINDS:
+        raise InputError(f"{file} is not a table that can be read: its name must end in one of {', '.join(_KINDS)}.")
     try:
-        if kind in _TABLES:
-            found = _TABLES[kind](text, file.name)
+        if kind == ".json":
+            found = _of_json(file, originals)
+        elif kind in _TABLES:
+            found = _TABLES[kind](_text(file), file.name)
         else:
-            found = _of_document(_READERS[kind](text), file, originals)
+            found = _of_document(plain_yaml.load(_text(file), as_text=("float", "timestamp", "binary")), file)
     except InputError as error:
-        raise error if str(error).startswith(str(file)) else InputError(f"{file}: {error}") from error
+        raise error if str(file) in str(error) else InputError(f"{file}: {error}") from error
     return _checked(found, file)
 
 
@@ -64,47 +67,43 @@ def _of_folder(folder: Path, originals: Originals | None) -> Reported:
     """Return all tables of a folder that ``reproduce`` wrote, from their JSON. What has a picture is a figure."""
     tables = []
     for file in sorted(folder.glob("*.json")):
-        if file.with_suffix(".svg").is_file():
-            continue
-        try:
-            values = documents.load_json(_text(file))
+        if not file.with_suffix(".svg").is_file():
+            values = load_json(file, _GIVE, limit=MOST_BYTES)
             if isinstance(values, dict) and reproduced.is_table(values):
-                tables.append(reproduced.from_json(values, str(file), originals))
-        except InputError as error:
-            raise error if str(error).startswith(str(file)) else InputError(f"{file}: {error}") from error
+                tables.append(reproduced.from_json(values, file, originals))
     if not tables:
-        raise InputError(
-            f"there is no file {folder / runs.FILE}, and no table of 'reproduce' in {folder}. Give a table of results, "
-            "a run's folder, or one that 'reproduce' wrote."
-        )
+        raise InputError(f"there is no file {folder / FILE}, and no table of 'reproduce' in {folder}; {_GIVE}.")
     return reproduced.merged(str(folder), tables)
 
 
 def _text(file: Path) -> str:
     try:
         if file.stat().st_size > MOST_BYTES:
-            raise InputError(f"{file} is larger than {MOST_BYTES // 10**6} MB. Give a table of results.")
+            raise InputError(f"{file} has more than {MOST_BYTES:,} bytes; {_GIVE}.")
         return file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputError(
-            f"there is no file {file}. Give a table of results, a run's folder, or 'published'."
-        ) from error
     except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror or error}.") from error
+        raise InputError(f"cannot read {file}: {error.strerror or error}; {_GIVE}.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
 
 
-def _of_document(values: object, file: Path, originals: Originals | None) -> Reported:
-    """Return what a JSON or YAML document holds, known by its keys."""
+def _of_json(file: Path, originals: Originals | None) -> Reported:
+    """Return what a JSON document holds, known by its keys."""
+    values = load_json(file, _GIVE, limit=MOST_BYTES)
+    keys = set(values) if isinstance(values, dict) else set()
+    if keys >= {"simulators", "schema_version"}:
+        return runs.from_results(results.decoded(values, file), str(file))
+    if isinstance(values, dict) and reproduced.is_table(values):
+        return reproduced.from_json(values, file, originals)
+    if keys >= reproduced.OF_FIGURE:
+        raise InputError("it is a figure of 'reproduce'; tables are audited. Give its folder, or a table's .json.")
+    return _of_document(load_json(file, _GIVE, limit=MOST_BYTES, as_text=True), file)
+
+
+def _of_document(values: object, file: Path) -> Reported:
+    """Return a reported table in our own schema, or the numbers that a submission reports."""
     if not isinstance(values, dict):
         raise InputError("it must hold keys and values, with 'rows' (docs/audit.md shows the format).")
-    if "simulators" in values and "schema_version" in values:
-        return runs.from_results(values, str(file))
-    if reproduced.is_table(values):
-        return reproduced.from_json(values, str(file), originals)
-    if reproduced.is_figure(values):
-        raise InputError("it is a figure of 'reproduce'; tables are audited. Give its folder, or a table's .json.")
     if "reported" in values and "rows" not in values:
         return mapping.from_submission(values, file.name, file)
     return mapping.from_mapping(values, file.name, file)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from benchmark.audit.known import known
@@ -25,7 +26,8 @@ KINDS = ("value", "improvement", "paper", "difference")
 """What the numbers of a row are; a difference comes after the published value that it starts from."""
 
 _OF_TABLE = {"captions", "metrics", "rows", "digests"}
-_OF_FIGURE = {"captions", "summary", "identities"}
+OF_FIGURE = {"captions", "summary", "identities"}
+"""Keys by which the JSON of a figure is known."""
 _AGAIN = "Make it again with 'reproduce'."
 
 _Key = tuple[str, str, str]
@@ -36,30 +38,25 @@ def is_table(values: Mapping[str, Any]) -> bool:
     return set(values) >= _OF_TABLE
 
 
-def is_figure(values: Mapping[str, Any]) -> bool:
-    """Return whether a document is a figure of ``reproduce``."""
-    return set(values) >= _OF_FIGURE
-
-
-def from_json(values: Mapping[str, Any], source: str, originals: Originals | None = None) -> Reported:
+def from_json(values: Mapping[str, Any], file: Path, originals: Originals | None = None) -> Reported:
     """Return a reproduced table.
 
     Args:
-        values: The document; numbers with a point may be text.
-        source: Where it was read from.
+        values: The document.
+        file: Where it was read from.
         originals: Finds what the paper prints, to compare published values with; None leaves these out.
 
     Raises:
         InputError: It is damaged, or was written by a version that did not say enough.
     """
     if "data" not in values or "reference" not in values:
-        raise InputError(f"an older version wrote this table, without its test sessions. {_AGAIN}")
+        raise InputError(f"{file}: an older version wrote this table, without its test sessions. {_AGAIN}")
     try:
-        return _reported(values, source, originals)
-    except InputError:
-        raise
+        return _reported(values, str(file), originals)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise InputError(f"this table of 'reproduce' is damaged ({error!r}). {_AGAIN}") from error
+        raise InputError(f"{file}: this table of 'reproduce' is damaged ({error!r}). {_AGAIN}") from error
 
 
 def merged(source: str, tables: Sequence[Reported]) -> Reported:

@@ -10,42 +10,33 @@ from benchmark.audit.known import known
 from benchmark.audit.printed import computed
 from benchmark.audit.reading import mapping
 from benchmark.audit.reported import Cell, Interval, Reported, Row, Setting
-from tasks.errors import InputError
-
-FILE = "results.json"
+from benchmark.scores.results import MetricResult, Results
 
 UNIFORM = "uniform"
 """The simulator whose LogLoss is that of uniform probabilities, wherever the number of slots varies."""
 
 
-def from_results(values: Mapping[str, Any], source: str) -> Reported:
+def from_results(found: Results, source: str) -> Reported:
     """Return the results of a run as a reported table.
 
     Means weigh users alike and count ties with their chance: a count has a grid only where every user has one
     session. There are no stars.
 
     Args:
-        values: The document.
-        source: Where it was read from.
-
-    Raises:
-        InputError: It is damaged.
+        found: The results.
+        source: Where they were read from.
     """
-    try:
-        rows = []
-        setting = setting_of(values, max(1, len(values["seeds"])))
-        for row in values["simulators"]:
-            cells = {str(name): _cell(str(name), value) for name, value in row["metrics"].items()}
-            fixed = all(cell.sd is None for cell in cells.values())
-            rows.append(Row("", str(values["task"]), "", "", str(row["name"]), fixed, cells))
-            if row["name"] == UNIFORM and "LogLoss" in cells and setting.uniform_logloss is None:
-                setting = replace(setting, uniform_logloss=float(cells["LogLoss"].mean))
-        notice = str(values.get("notice") or "")
-    except InputError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise InputError(f"these results of a run are damaged ({error!r}). Run again.") from error
-    return Reported(source, tuple(rows), {str(values["task"]): setting}, notes=(notice,) if notice else ())
+    data = {name: getattr(found, name) for name in ("n_sessions", "n_users", "slots", "uniform_logloss")}
+    setting = setting_of(data, max(1, len(found.seeds)))
+    rows = []
+    for row in found.simulators:
+        cells = {name: _cell(name, value) for name, value in row.metrics.items()}
+        fixed = all(cell.sd is None for cell in cells.values())
+        rows.append(Row("", found.task, "", "", row.name, fixed, cells))
+        if row.name == UNIFORM and "LogLoss" in cells and setting.uniform_logloss is None:
+            setting = replace(setting, uniform_logloss=float(cells["LogLoss"].mean))
+    notes = (found.notice,) if found.notice else ()
+    return Reported(source, tuple(rows), {found.task: setting}, notes=notes)
 
 
 def setting_of(data: Mapping[str, Any], seeds: int) -> Setting:
@@ -72,17 +63,15 @@ def setting_of(data: Mapping[str, Any], seeds: int) -> Setting:
     return mapping.setting_of(given, "its data")
 
 
-def interval_of(metric: str, low: object, high: object) -> Interval | None:
+def interval_of(metric: str, low: float | None, high: float | None) -> Interval | None:
     """Return a t interval, which lies symmetrically about its mean unless it was cut at the metric's range."""
     if low is None or high is None:
         return None
     found = known(metric)
-    ends = computed(float(str(low))), computed(float(str(high)))
-    cut = found is not None and (float(ends[0]) == found.range[0] or float(ends[1]) == found.range[1])
-    return Interval(*ends, symmetric=not cut)
+    cut = found is not None and (low == found.range[0] or high == found.range[1])
+    return Interval(computed(low), computed(high), symmetric=not cut)
 
 
-def _cell(metric: str, value: Mapping[str, Any]) -> Cell:
-    sd = None if value.get("seed_sd") is None else computed(float(value["seed_sd"]))
-    interval = interval_of(metric, value.get("low"), value.get("high"))
-    return Cell(computed(float(value["mean"])), sd, interval=interval)
+def _cell(metric: str, value: MetricResult) -> Cell:
+    sd = None if value.seed_sd is None else computed(value.seed_sd)
+    return Cell(computed(value.mean), sd, interval=interval_of(metric, value.low, value.high))

@@ -22,9 +22,10 @@ _LABELS = {**{label: label for label in LABELS}, "simulator": "method", "model":
 _MEAN = ("mean", "value")
 _SD = ("sd", "std", "seed_sd")
 _LONG = ("metric", *_MEAN, *_SD, "stars", "improvement")
-_SUITE = {"simulator", "metric", "mean", "n_users"}
-"""Columns by which the suite's own CSV is known: its means weigh users alike and count ties with their chance."""
-_COPY = {"table", "backbone", "operator", "method", "kind", "metric", "value"}
+_ARROWS = ("\u2191", "\u2193")
+_OF_RUN = {"simulator", "metric", "mean", "n_users"}
+"""Columns by which the CSV of a run is known."""
+_OF_TABLE = {"table", "backbone", "operator", "method", "kind", "metric", "value"}
 """Columns by which the CSV of a table of ``reproduce`` is known."""
 _REPRODUCED = re.compile(r"^- Made from \d+ trials?; .*[\w.-]+\.json\.?\s*$", re.MULTILINE)
 """A caption by which its Markdown is known."""
@@ -107,25 +108,18 @@ def _split(line: str) -> list[str]:
 def _reported(grids: Sequence[_Grid], source: str) -> Reported:
     rows: list[Row] = []
     notes: list[str] = []
-    suite = False
     for grid in grids:
         names = [name.strip().lower() for name in grid.header]
         twice = next((name for name in names if name and names.count(name) > 1), None)
         if twice is not None:
             raise InputError(f"the column '{twice[:40]}' appears twice. Keep one.")
         _check_lengths(grid)
-        if names[0] == "simulator" and any(name.endswith(("\u2191", "\u2193")) for name in names):
-            raise InputError("this suite printed that table, and * marks the best value in it. Give the run's folder.")
-        if set(names) >= _COPY:
+        if set(names) >= _OF_TABLE:
             raise InputError(_GIVE_JSON)
-        suite |= set(names) >= _SUITE
-        if any(
-            dict(zip(names, line, strict=True)).get("simulated", "").strip().lower() == "true" for line in grid.lines
-        ):
-            notes.append("from simulated data, not recorded")
+        if set(names) >= _OF_RUN or (names[0] == "simulator" and any(name.endswith(_ARROWS) for name in names)):
+            raise InputError("this suite printed that table of a run. Give the run's folder, which holds all of it.")
         rows += _long(grid, names) if "metric" in names else _wide(grid, names, notes)
-    own = Setting(average="users", ties="expected") if suite else Setting()
-    return Reported(source, tuple(rows), {row.task: own for row in rows}, notes=tuple(notes))
+    return Reported(source, tuple(rows), {row.task: Setting() for row in rows}, notes=tuple(notes))
 
 
 def _check_lengths(grid: _Grid) -> None:

@@ -82,7 +82,7 @@ def test_texts_of_others_stay_texts(tmp_path, capsys):
 
 def test_mistakes(table, capsys):
     assert "Did you mean 'terminal'?" in refused(capsys, table, "--format", "terminl")
-    assert "there is no file" in refused(capsys, "gone.csv")
+    assert "No such file" in refused(capsys, "gone.csv")
     assert "'n_sessions' must be a whole number" in refused(capsys, table, "--sessions", "0")
     assert "'average' must be one of sessions, users" in refused(capsys, table, "--average", "session")
     assert "unknown method 'bse'. Did you mean 'base'?" in refused(capsys, table, "--baseline", "bse")

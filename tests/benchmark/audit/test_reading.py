@@ -95,14 +95,6 @@ def test_long_csv(tmp_path):
     assert row.cells["KL"].stars == 0 and row.cells["KL"].sd is None
 
 
-def test_the_csv_of_a_run(tmp_path):
-    text = "task,simulated,simulator,metric,mean,seed_sd,n_users\ntoy,True,ours,CSH@1,0.123456789,0.01,7\n"
-    found = read(write(tmp_path, "a.csv", text))
-    assert found.notes == ("from simulated data, not recorded",)
-    assert found.settings["toy"] == Setting(average="users", ties="expected")
-    assert read(write(tmp_path, "a.csv", text.replace("True", "False"))).notes == ()
-
-
 def test_markdown_tables_are_numbered(tmp_path):
     text = (
         "# Results\n\n| method | CSH@1 | CSH@3 |\n|:--|--:|--:|\n| **ours** | **0.25** | 0.2\\* |\n\nwords\n\n"
@@ -149,16 +141,31 @@ def test_options_are_laid_over_the_file():
         amended(found, {}, deterministic=["n"])
 
 
+def mean(value, sd=None, low=None, high=None):
+    return {"mean": value, "low": low, "high": high, "seed_sd": sd, "n_users": 20}
+
+
+def row(name, **metrics):
+    return {"name": name, "ranked": True, "sees": [], "settings": {}, "failed": 0, "metrics": metrics}
+
+
+OURS = row("ours", **{"LogLoss": mean(1.9, 0.1, 1.7, 2.1), "CSH@1": mean(0.123, 0.0)})
 RUN = {
     "schema_version": 1,
+    **dict.fromkeys(("version", "title", "split", "digest", "reference"), "x"),
     "task": "toy",
     "notice": "simulated sample, not recorded",
     "n_sessions": 40,
+    "n_users": 20,
+    "n_train": [80],
     "seeds": [42, 123],
-    "simulators": [
-        {"name": "uniform", "metrics": {"LogLoss": {"mean": 1.8, "seed_sd": None}}},
-        {"name": "ours", "metrics": {"LogLoss": {"mean": 1.9, "seed_sd": 0.1}, "CSH@1": {"mean": 0.123, "seed_sd": 0}}},
-    ],
+    "data": None,
+    "family": ["LogLoss"],
+    "alpha": 0.05,
+    "packages": {},
+    "resolution": {},
+    "simulators": [row("uniform", LogLoss=mean(1.8)), OURS],
+    "comparisons": [],
 }
 
 
@@ -168,15 +175,14 @@ def test_the_results_of_a_run(tmp_path):
         found = read(path)
         assert found.notes == ("simulated sample, not recorded",)
         assert [row.deterministic for row in found.rows] == [True, False]
-        # how many users there are is not said, who weigh alike: CSH@1 has no grid
+        # users weigh alike and have two sessions each: CSH@1 has no grid
         (finding,) = audit(found)
         assert (finding.check, finding.where) == ("uniform", "toy, ours")
 
 
 def test_the_results_of_a_run_say_how_many_slots_there_were(tmp_path):
-    """Without them LogLoss can only be held against a row of uniform probabilities; with them no such row is needed."""
-    ours = {"LogLoss": {"mean": 1.9, "low": 1.7, "high": 2.1, "seed_sd": 0.1}, "CSH@1": {"mean": 0.123, "seed_sd": 0}}
-    run = {**RUN, "simulators": [{"name": "ours", "metrics": ours}]}
+    """Without them LogLoss is only compared with a row of uniform probabilities; with them no such row is needed."""
+    run = {**RUN, "simulators": [OURS]}
     write(tmp_path, "results.json", run)
     assert audit(read(tmp_path)) == []
     write(tmp_path, "results.json", {**run, "n_users": 40, "slots": [6], "uniform_logloss": 1.7918})
@@ -196,9 +202,9 @@ def test_the_results_of_a_run_say_how_many_slots_there_were(tmp_path):
     ("name", "text", "said"),
     [
         ("a.txt", "x", "its name must end in one of .json"),
-        ("a.json", "{", "line 1: it is not JSON"),
+        ("a.json", "{", "line 1 is not JSON"),
         ("a.json", "[1]", "must hold keys and values"),
-        ("a.json", "[" * 100_000, "it is not JSON that can be read"),
+        ("a.json", "[" * 100_000, "is not JSON that can be read"),
         ("a.json", '{"rows": [{"values": {"KL": NaN}}]}', "row 1, KL: 'NaN' is not a number"),
         ("a.json", '{"rows": [], "rows": []}', "the key 'rows' appears twice"),
         ("a.json", '{"rows": []}', "'rows' must be a list of length >= 1"),
@@ -248,7 +254,7 @@ def test_the_results_of_a_run_say_how_many_slots_there_were(tmp_path):
             "'decimals.mean' must be a whole number <= 15",
         ),
         ("a.json", '{"decimals": {"mean": 2}, "rows": [{"values": {"KL": 0.125}}]}', "more than 2 digits"),
-        ("a.json", '{"schema_version": 1, "simulators": [1]}', "damaged"),
+        ("a.json", '{"schema_version": 1, "simulators": [1]}', "'simulators[0]' must be a mapping"),
         ("a.yaml", "a: [", "line 1"),
         ("a.yaml", "rows: &a [*a]\n", "aliases"),
         ("a.yaml", "rows: !!python/object:os.system {}\n", "line 1: the tag tag:yaml.org,2002:python/object"),
@@ -266,6 +272,7 @@ def test_the_results_of_a_run_say_how_many_slots_there_were(tmp_path):
         ("a.csv", "metric,mean,stars\nKL,1,many\n", "line 2, stars: 'many'"),
         ("a.csv", "method,CSH@1\nimprovement,3\n", "no row above"),
         ("a.csv", "method,NDCG\nm,0.3\n", "holds no number of a metric"),
+        ("a.csv", "simulator,metric,mean,n_users\nours,KL,1,7\n", "Give the run's folder"),
         ("a.md", "no table\n", "no pipe table"),
         ("a.md", "| simulator | KL\u2193 |\n|---|---|\n| uniform | 0.1*\u2020 |\n", "Give the run's folder"),
     ],
@@ -277,9 +284,9 @@ def test_one_line_for_every_mistake(tmp_path, name, text, said):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(InputError, match="there is no file"):
+    with pytest.raises(InputError, match="cannot read .*gone.json: No such file"):
         read(tmp_path / "gone.json")
-    with pytest.raises(InputError, match="there is no file publishd.* or 'published'"):
+    with pytest.raises(InputError, match="cannot read publishd: No such file.* or 'published'"):
         read("publishd")
     with pytest.raises(InputError, match="there is no file .*results.json"):
         read(tmp_path)
@@ -287,7 +294,7 @@ def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match="not UTF-8"):
         read(tmp_path / "a.csv")
     (tmp_path / "b.json").write_text(" " * 5_000_001)
-    with pytest.raises(InputError, match="larger than 5 MB"):
+    with pytest.raises(InputError, match="more than 5,000,000 bytes"):
         read(tmp_path / "b.json")
 
 

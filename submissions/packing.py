@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,9 @@ from benchmark.naming import INPUTS, input_word, labelled
 from benchmark.parts.checking import claimed, missing
 from benchmark.runs import kept as records
 from benchmark.scores import predictions, reading, results
-from submissions import json_schema, strict_yaml
-from submissions.folder import contents
+from submissions import json_schema
+from submissions.facts import Facts
 from submissions.format import CONDITIONS, FORMAT, PREDICTIONS_FOLDER, entry_of
-from submissions.limits import DEFAULT
 from submissions.writing import PLACEHOLDER_AUTHOR, PLACEHOLDER_CONTACT, write_metadata, write_predictions
 from tasks.errors import InputError, unknown_name
 from tasks.storage import staged
@@ -27,57 +25,10 @@ if TYPE_CHECKING:
 
     from benchmark.scores.results import Results, SimulatorResult
 
-ABOUT_FILE = "about.yaml"
-"""Fields of ``submission.yaml`` that a run does not know; the template puts one beside the simulator."""
-
 TEXTS = ("item texts", "item places")
 """What the format calls ``text``."""
 
 _COST = re.compile(r"[a-z][a-z0-9_]{0,59}")
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a simulator beside its run.
-
-    Attributes:
-        summary: One line.
-        sees: What it sees, in words of ``benchmark.naming.INPUTS`` or of the catalogue.
-        kind: As in the format.
-        parameters: Number of parameters of its backbone, None if unknown or without one.
-        about: Fields of ``submission.yaml`` that win over what the run says.
-        own_labels: It names the slots by labels of its own, not by those on the screen.
-    """
-
-    summary: str = ""
-    sees: tuple[str, ...] = ()
-    kind: str = "other"
-    parameters: float | None = None
-    about: Mapping[str, Any] | None = None
-    own_labels: bool = False
-
-
-def read_about(path: Path) -> dict[str, Any]:
-    """Read a file with some fields of ``submission.yaml``.
-
-    Raises:
-        InputError: It is missing, no plain YAML mapping, or a field is not of the format.
-    """
-    try:
-        values = strict_yaml.load(contents(path, DEFAULT.metadata_bytes), DEFAULT)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{path} must hold fields of submission.yaml, such as 'authors: [Ada Example]'.")
-    for where, what, mend in json_schema.faults(values, _optional(json_schema.schema())):
-        raise InputError(f"{path}: '{where}' {what}. {mend}")
-    return values
-
-
-def _optional(rules: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema with every field of the file and of ``simulator`` optional."""
-    simulator = {**rules["properties"]["simulator"], "required": []}
-    return {**rules, "required": [], "properties": {**rules["properties"], "simulator": simulator}}
 
 
 def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = False) -> None:

@@ -36,8 +36,8 @@ from leaderboard.context import TaskContext
 from leaderboard.entries import Event, ReportedRecord, ResultRecord
 from leaderboard.submitting import submit
 from submissions import reading as submissions
+from submissions.facts import read_about
 from submissions.limits import DEFAULT
-from submissions.packing import read_about
 from submissions.problems import Findings
 from tasks.errors import InputError
 from tasks.manifest import _digest, read_manifest

@@ -11,7 +11,8 @@ from benchmark.cli import main
 from benchmark.runs.runner import run
 from benchmark.scores import scoring
 from benchmark.trials.configuration import RunConfig
-from submissions.packing import Facts, pack
+from submissions.facts import Facts
+from submissions.packing import pack
 from tasks.errors import InputError
 from tests.benchmark.toys import Toys
 

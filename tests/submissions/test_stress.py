@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import submissions
-from submissions.packing import Facts, pack, under_stress
+from submissions.facts import Facts
+from submissions.packing import pack, under_stress
 from tasks.errors import InputError
 from tests.benchmark.stress.conftest import finished, study
 from tests.submissions.builder import rows, write, write_rows

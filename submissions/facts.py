@@ -1,0 +1,103 @@
+"""What is known of a simulator and not in its run: from the catalogue, from its own file, and from its makers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.scores import results
+from benchmark.trials import own_files
+from benchmark.trials.catalogue import simulator_class
+from benchmark.trials.extended import FileEntry
+from submissions import json_schema, strict_yaml
+from submissions.folder import contents
+from submissions.limits import DEFAULT
+from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.trials.catalogue import Catalogue
+
+ABOUT_FILE = "about.yaml"
+"""Fields of ``submission.yaml`` that a run does not know; the template puts one beside the simulator."""
+
+KINDS = {"priors": "prior", "click_model": "click-model", "oracles": "oracle", "text": "language-model"}
+"""Last part of a simulator's module -> what the format calls its kind; others are vision-language models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a simulator beside its run.
+
+    Attributes:
+        summary: One line.
+        sees: What it sees, in words of ``benchmark.naming.INPUTS`` or of the catalogue.
+        kind: As in the format.
+        parameters: Number of parameters of its backbone, None if unknown or without one.
+        about: Fields of ``submission.yaml`` that win over what the run says.
+        own_labels: It names the slots by labels of its own, not by those on the screen.
+    """
+
+    summary: str = ""
+    sees: tuple[str, ...] = ()
+    kind: str = "other"
+    parameters: float | None = None
+    about: Mapping[str, Any] | None = None
+    own_labels: bool = False
+
+
+def facts_of(
+    run: Path, simulator: str, about: Path | None, catalogue: Catalogue, parameters: Callable[[str], float | None]
+) -> Facts:
+    """Return what the catalogue, the simulator's own file and its makers say.
+
+    Args:
+        run: Folder of a finished run.
+        simulator: Its name in the run.
+        about: A file with fields of ``submission.yaml``; by default the one next to a simulator of one's own.
+        catalogue: The catalogue of simulators.
+        parameters: Returns how many parameters a backbone has, None if that is not known.
+
+    Raises:
+        InputError: There is no such run, or a file is damaged.
+    """
+    row = next((row for row in results.read(run).simulators if row.name == simulator), None)
+    factory = own_files.factory_in(run, simulator)
+    beside = own_files.path_of(factory).parent / ABOUT_FILE if factory else None
+    if about is None and beside is not None and beside.is_file():
+        about = beside
+    said = read_about(about) if about is not None else {}
+    if factory:
+        own = FileEntry.of(factory)
+        return Facts(own.summary, own.sees, "other", None, said, hasattr(simulator_class(factory), "labels"))
+    if simulator not in catalogue.names():
+        return Facts(sees=row.sees if row is not None else (), about=said)
+    entry = catalogue.entry(simulator)
+    kind = KINDS.get(entry.factory.partition(":")[0].rsplit(".", 1)[-1], "vision-language-model")
+    backbone = str(row.settings.get("backbone") or "") if row is not None else ""
+    own_labels = hasattr(simulator_class(entry.factory), "labels")
+    return Facts(entry.summary, entry.sees, kind, parameters(backbone) if backbone else None, said, own_labels)
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """Read a file with some fields of ``submission.yaml``.
+
+    Raises:
+        InputError: It is missing, no plain YAML mapping, or a field is not of the format.
+    """
+    try:
+        values = strict_yaml.load(contents(path, DEFAULT.metadata_bytes), DEFAULT)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path} must hold fields of submission.yaml, such as 'authors: [Ada Example]'.")
+    for where, what, mend in json_schema.faults(values, _optional(json_schema.schema())):
+        raise InputError(f"{path}: '{where}' {what}. {mend}")
+    return values
+
+
+def _optional(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema with every field of the file and of ``simulator`` optional."""
+    simulator = {**rules["properties"]["simulator"], "required": []}
+    return {**rules, "required": [], "properties": {**rules["properties"], "simulator": simulator}}

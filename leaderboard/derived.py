@@ -13,7 +13,6 @@ from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.t_interval import t_limits
 from leaderboard.board_table import UNSCORED, BoardTable
 from leaderboard.entries import SWAPPED
-from leaderboard.references import PRIOR
 
 Floats = NDArray[np.float64]
 
@@ -68,12 +67,13 @@ def scale(table: BoardTable, metric: int) -> tuple[float, float, str]:
     """Return what counts as 0 and as 1 on a metric.
 
     Returns:
-        Mean of the position prior, mean of the human reference, and why there is none (then they are NaN).
+        Mean of the prior of its family, mean of the human reference, and why there is none (then they are NaN).
     """
-    prior, human = table.find(PRIOR), table.find(table.metrics[metric].human_reference)
-    name = table.metrics[metric].human_reference
+    ends = table.metrics[metric].prior, table.metrics[metric].human_reference
+    prior, human = map(table.find, ends)
+    name = ends[1]
     if prior is None:
-        return math.nan, math.nan, f"the board does not hold the {PRIOR}"
+        return math.nan, math.nan, f"the board does not hold the {ends[0]}"
     if human is None:
         return math.nan, math.nan, f"no human reference: too few screens were seen by enough users ({name})"
     zero, one = (float(table.by_user[i][:, metric].mean()) for i in (prior, human))
@@ -81,13 +81,13 @@ def scale(table: BoardTable, metric: int) -> tuple[float, float, str]:
         return math.nan, math.nan, UNSCORED
     better = one > zero if table.metrics[metric].higher_is_better else one < zero
     if not better:
-        return math.nan, math.nan, f"the human reference ({name}) does not beat the {PRIOR} here"
+        return math.nan, math.nan, f"the human reference ({name}) does not beat the {ends[0]} here"
     return zero, one, ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Normalised:
-    """Scores between the position prior (0) and the human reference (1).
+    """Scores between the prior of a metric's family (0) and the human reference (1).
 
     (score - prior) / (human - prior); above 1 and below 0 are possible. The interval is that of the paired difference
     from the prior, with the two ends of the scale taken as fixed.
@@ -110,8 +110,8 @@ def normalise(table: BoardTable) -> Normalised:
     shape = (len(table.rows), len(table.metrics))
     mean, low, high = (np.full(shape, np.nan) for _ in range(3))
     reasons = []
-    prior = table.find(PRIOR)
-    for j in range(len(table.metrics)):
+    for j, metric in enumerate(table.metrics):
+        prior = table.find(metric.prior)
         zero, one, reason = scale(table, j)
         reasons.append(reason)
         if not reason and prior is not None:

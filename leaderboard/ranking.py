@@ -20,7 +20,6 @@ from benchmark.statistics.paired_t import paired_t
 from benchmark.statistics.power import smallest_resolvable_difference
 from benchmark.statistics.t_interval import t_limits
 from leaderboard.board_table import BoardTable
-from leaderboard.references import PRIOR
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -76,8 +75,8 @@ def rank(table: BoardTable, alpha: float = ALPHA) -> Ranking:
     p_leader, resolves = np.full(shape, np.nan), np.full(shape[1], np.nan)
     n_ranked = np.zeros(shape[1], dtype=np.int64)
     ranked = np.array([row.ranked for row in table.rows], dtype=bool)
-    prior = table.find(PRIOR)
     for j, metric in enumerate(table.metrics):
+        prior = table.find(metric.prior)
         chosen = np.flatnonzero(ranked & ~np.isnan(mean[:, j])) if len(table.rows) else np.zeros(0, dtype=np.int64)
         n_ranked[j] = len(chosen)
         if not len(chosen):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.metrics import all_metrics
 from benchmark.naming import INPUTS, input_word, labelled
 from benchmark.parts.checking import claimed, missing
 from benchmark.runs import kept as records
@@ -182,6 +183,7 @@ def _metadata(
     operator = row.settings.get("operator")
     source = f"{operator} on {backbone}" if operator and backbone else facts.summary or f"computed by {name}"
     settings = ", ".join(f"{k}={v}" for k, v in row.settings.items() if v != "")
+    attends = any(metric.name in row.metrics and "attention" in metric.needs for metric in all_metrics())
     values: dict[str, Any] = {
         "format": FORMAT,
         "name": name,
@@ -197,7 +199,7 @@ def _metadata(
             "backbone": {"name": str(backbone), "parameters": facts.parameters} if backbone else None,
             "training_data": None,
         },
-        "attention": {"source": source, "target": "label" if label else "free"} if "KL" in row.metrics else None,
+        "attention": {"source": source, "target": "label" if label else "free"} if attends else None,
         "seeds": seeds,
         "digests": digests,
         "failures": failures,
@@ -208,7 +210,7 @@ def _metadata(
     for field, value in (facts.about or {}).items():
         nested = isinstance(value, dict) and isinstance(values.get(field), dict)
         values[field] = {**values[field], **value} if nested else value
-    if values["attention"] is not None and "KL" not in row.metrics:
+    if values["attention"] is not None and not attends:
         values["attention"] = None
     return values
 

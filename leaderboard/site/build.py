@@ -19,7 +19,6 @@ from leaderboard.columns import HEADLINE, BoardCell, RankedTable
 from leaderboard.derived import scale
 from leaderboard.entries import values_of
 from leaderboard.printing import notices, order
-from leaderboard.references import PRIOR
 from leaderboard.site.environment import ASSETS, embedded, environment
 from leaderboard.site.figures import heatmap
 from leaderboard.site.pictures import Pictures
@@ -237,7 +236,7 @@ def _bounds(t: SiteTable) -> list[MetricBounds]:
             MetricBounds(
                 metric=metric,
                 uniform=cell(table.find("uniform"), j),
-                prior=cell(table.find(PRIOR), j),
+                prior=cell(table.find(metric.prior), j),
                 best=cell(best, j),
                 best_name="" if best is None else t.rows[best].name,
                 best_page="" if best is None else t.pages[t.rows[best].id],

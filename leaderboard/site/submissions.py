@@ -25,7 +25,7 @@ from leaderboard.derived import UserEstimate, differences, personal_gain
 from leaderboard.entries import Metadata
 from leaderboard.safe_text import beyond
 from leaderboard.site.figures import bar, estimate, spread
-from leaderboard.site.tables import SiteTable, families_of, prior_index
+from leaderboard.site.tables import SiteTable, families_of
 
 Floats = NDArray[np.float64]
 
@@ -256,13 +256,12 @@ def _cell(found: UserEstimate) -> BoardCell:
 
 
 def _spreads(t: SiteTable, index: int) -> list[tuple[str, Markup]]:
-    """Return the spread over users of the headline metrics, with that of the position prior."""
+    """Return the spread over users of the headline metrics, with that of each one's prior."""
     table = t.view.table
-    prior = prior_index(t)
     drawn = []
     for name in HEADLINE:
         j = table.metric_index(name)
-        own = table.by_user[index][:, j]
+        own, prior = table.by_user[index][:, j], table.find(table.metrics[j].prior)
         if np.isnan(own).any():
             continue
         other = None if prior is None or prior == index else table.by_user[prior][:, j]

@@ -22,7 +22,6 @@ from leaderboard.board_table import BoardRow
 from leaderboard.columns import HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
 from leaderboard.context import TaskContext
 from leaderboard.printing import default_metric, order
-from leaderboard.references import PRIOR
 from leaderboard.site.figures import Span
 
 GROUP_NAMES = {"normalised": "normalised scores", "gain": "personal gain", "about": "what it is"}
@@ -282,8 +281,3 @@ def slug(text: str) -> str:
 
 def _inputs(row: BoardRow) -> list[str]:
     return [slug(word) for word in row.record.metadata.inputs[:12]]
-
-
-def prior_index(table: SiteTable) -> int | None:
-    """Return the line of the position prior."""
-    return table.view.table.find(PRIOR)

@@ -79,7 +79,7 @@ _MODELS = (
         "fixate", f"{_PROMPTED}:Fixate", "FixATE: a personal prompt tuned on gaze and clicks", _TUNED, stochastic=True
     ),
     SimulatorEntry(
-        "fixate-suffix", f"{_PROMPTED}:FixateSuffix", "FixATE, prompt behind the image", _TUNED, stochastic=True
+        "fixate-suffix", f"{_PROMPTED}:FixateSuffix", "FixATE, prompt after the image", _TUNED, stochastic=True
     ),
     SimulatorEntry(
         "fixate-no-weights", f"{_PROMPTED}:FixateNoWeights", "FixATE, all slots weigh alike", _TUNED, stochastic=True
@@ -144,7 +144,7 @@ def entry(name: str) -> SimulatorEntry:
     """Return the entry of a simulator.
 
     Raises:
-        InputError: There is none of this name; the nearest is suggested.
+        InputError: Unknown name; the nearest is suggested.
     """
     for candidate in SIMULATORS:
         if candidate.name == name:
@@ -157,8 +157,8 @@ def build(name: str, settings: Mapping[str, object]) -> Simulator:
 
     Args:
         name: Registry name.
-        settings: Field of the simulator's dataclass -> value. A whole number will do for a number field, a list for a
-            tuple.
+        settings: Field of the simulator's dataclass -> value. A whole number is accepted for a number field, a list
+            for a tuple.
 
     Raises:
         InputError: Unknown simulator or setting (the nearest is suggested), or a value of the wrong type or range.

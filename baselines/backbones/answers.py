@@ -4,7 +4,7 @@ Candidates form a trie. At every node with several continuations the model's pro
 continuations, and an answer's probability is the product along its path: exact decoding constrained to the candidates,
 so the K probabilities sum to 1. Where one answer begins another ("1", "12"), ending the turn is a continuation too.
 Where all answers are one token this is the softmax over their logits at src, and src's logits suffice; otherwise each
-further branching node costs one token behind the cached sequence.
+further branching node costs one token after the cached sequence.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def branches(candidates: Candidates) -> dict[Path, list[Path]]:
 
 
 def single_pass(candidates: Candidates) -> bool:
-    """Return whether src's logits alone decide: no branching behind the first token."""
+    """Return whether src's logits alone decide: no branching after the first token."""
     return all(not path for path in branches(candidates))
 
 
@@ -86,7 +86,7 @@ def candidate_log_probabilities(
         for path, continuations in nodes.items():
             if end is None and () in continuations:
                 raise InputError(
-                    "the tokenizer has no end token, which tells an answer from a longer one that it begins."
+                    "the tokenizer has no end token, needed to tell an answer from a longer one that starts with it."
                 )
             ids = torch.tensor([step[0] if step else end for step in continuations], device=row[path].device)
             scores = row[path][ids]
@@ -107,7 +107,7 @@ def candidate_log_probabilities(
 
 
 def _behind(decoder: Any, embedding: Any, inputs: ModelInput, ids: Tensor, cache: Any) -> Tensor:
-    """Run tokens of shape (B, n) behind the cached batch; return their hidden states, shape (B, n, D)."""
+    """Run tokens of shape (B, n) after the cached batch; return their hidden states, shape (B, n, D)."""
     rows, n = ids.shape
     steps = torch.arange(1, n + 1, device=ids.device)
     seen = inputs.attention_mask
@@ -126,7 +126,7 @@ def node_logits(
 ) -> list[dict[Path, Tensor]]:
     """Run the decoder; return per row the logits at every branching node of its trie, and at the root.
 
-    The sequence runs once. Deeper nodes run their few tokens behind its cache, all rows of a batch together.
+    The sequence runs once. Deeper nodes run their few tokens after its cache, all rows of a batch together.
 
     Args:
         decoder: Text decoder.

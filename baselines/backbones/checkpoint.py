@@ -101,7 +101,7 @@ def find_folder(name_or_path: str | Path) -> Path:
     """Return the local folder of a checkpoint; a hub name is fetched, or found in the hub's cache.
 
     Raises:
-        InputError: There is no such folder, or the hub does not give it.
+        InputError: There is no such folder, or the hub does not provide it.
     """
     found = checkpoint_of(name_or_path)
     if isinstance(found, Path):

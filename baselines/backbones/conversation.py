@@ -138,7 +138,7 @@ class _Template(TypedDict):
 
 
 def give_template(tokenizer: Any, folder: Path) -> None:
-    """Give a tokenizer the chat template that lies beside it, where it was saved with the processor instead.
+    """Give a tokenizer the chat template in the same folder, if it was saved with the processor instead.
 
     Raises:
         InputError: The file is unreadable.

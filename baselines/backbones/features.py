@@ -89,7 +89,7 @@ class FeatureStore:
                     digest=digest,
                 )
         except (OSError, SafetensorError, IndexError) as error:
-            _LOG.warning("the kept screen features %s are unreadable (%s); they are computed anew.", path, error)
+            _LOG.warning("the kept screen features %s are unreadable (%s); they are computed again.", path, error)
             return None
 
     def _write(self, features: ScreenFeatures) -> None:

@@ -1,4 +1,4 @@
-"""Where image tokens lie on the screen, in pixels of the original image.
+"""Where image tokens are on the screen, in pixels of the original image.
 
 Resizing is per axis and linear, so a token's area maps back exactly: no rounding enters the boxes.
 """

@@ -28,7 +28,7 @@ class ScreenFeatures:
         embeds: Image-token embeddings, shape (T, D), in sequence order, on the CPU.
         deepstack: Per injecting decoder layer the features added there, each of shape (T, D); empty if there are none.
         grid: ``(n, rows, columns)``: n pictures (tiles) of rows x columns tokens each; T = n rows columns.
-        patch_boxes: ``(x0, y0, x1, y1)`` per token in pixels of the original screen, shape (T, 4); a token that lies
+        patch_boxes: ``(x0, y0, x1, y1)`` per token in pixels of the original screen, shape (T, 4); a token
             outside the picture (a letterbox bar) has an empty box, x1 = x0 or y1 = y0.
         size: Width and height of the original screen, pixels.
         digest: Identifies the screen.
@@ -106,7 +106,7 @@ def collate(inputs: Sequence[ModelInput]) -> ModelInput:
     from torch.nn.functional import pad
 
     if not inputs:
-        raise InputError("there is no session to put into a batch.")
+        raise InputError("a batch needs at least one session.")
     if len(inputs) == 1:
         return inputs[0]
     length = max(item.inputs_embeds.shape[1] for item in inputs)

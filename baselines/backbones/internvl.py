@@ -18,7 +18,7 @@ from tasks.errors import InputError
 
 
 class InternVL(VisionLanguageModel):
-    """InternVL behind the ``Backbone`` interface.
+    """InternVL as a backbone.
 
     A screen becomes square pictures, as ``Settings.fit`` says; each is ``(image_size / patch_size * downsample)^2``
     tokens, row by row.

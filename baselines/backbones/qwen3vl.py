@@ -17,7 +17,7 @@ from tasks.errors import InputError
 
 
 class Qwen3VL(VisionLanguageModel):
-    """Qwen3-VL behind the ``Backbone`` interface.
+    """Qwen3-VL as a backbone.
 
     The screen is resized, each axis by itself, to multiples of an image token (patch times merge, 32 pixels), so every
     token covers the same share of the screen.
@@ -85,7 +85,7 @@ class Qwen3VL(VisionLanguageModel):
         """Return M-RoPE positions (time, row, column), shape (3, 1, S).
 
         Text counts on all three axes alike. The image starts at the next number p, its time stays p, its rows and
-        columns count from p; text goes on behind the larger of the two. A soft prompt counts as text.
+        columns count from p; text continues after the larger of the two. A soft prompt counts as text.
         """
         _, rows, columns = grid
         row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from baselines.backbones.vlm import VisionLanguageModel
 
 SHIPPED = Path(__file__).parent
-"""Checkpoints that start with ``shipped:`` lie below this folder."""
+"""Checkpoints that start with ``shipped:`` are below this folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def entry(name: str) -> BackboneEntry:
     """Return the entry of ``name``.
 
     Raises:
-        InputError: There is none of this name; the nearest is suggested.
+        InputError: Unknown name; the nearest is suggested.
     """
     for known in BACKBONES:
         if known.name == name:
@@ -88,10 +88,10 @@ def entry(name: str) -> BackboneEntry:
 
 
 def checkpoint_of(name_or_path: str | Path) -> str | Path:
-    """Return the folder or the hub name behind a registry name, a folder or a hub name.
+    """Return the folder or the hub name that a registry name, a folder or a hub name refers to.
 
     Raises:
-        InputError: It is none of the three.
+        InputError: It is not one of these.
     """
     text = str(name_or_path)
     for known in BACKBONES:

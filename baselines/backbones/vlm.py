@@ -82,7 +82,7 @@ class VisionLanguageModel(ABC):
             model: The transformers model; it is put in evaluation mode and frozen.
             processor: Its tokenizer and image processor.
             name: Registry name, folder or hub name.
-            checkpoint: Fingerprint of the checkpoint; empty for a model that lies in no folder.
+            checkpoint: Fingerprint of the checkpoint; empty for a model without a folder.
             settings: How sessions are put to it; the conversation's by default.
             store: Where screen features are kept; in memory only by default.
         """
@@ -298,7 +298,7 @@ def has_image_settings(folder: Path) -> bool:
 
 
 def check_size(size: tuple[int, int], patch: int) -> None:
-    """Hold a screen against the smallest that a vision tower can read.
+    """Check that a screen is large enough for a vision tower.
 
     Raises:
         InputError: A side is shorter than one image token.

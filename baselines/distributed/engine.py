@@ -28,7 +28,7 @@ class GroupEngine:
     """One trial after the other, each by the whole group.
 
     The first process keeps the store and calls ``run``; the others call ``follow`` meanwhile. The engine is a context;
-    when the first process leaves it, by whatever way, the others are told that there are no more trials.
+    when the first process leaves it, in whatever way, the others stop waiting for trials.
 
     Args:
         group: From ``session``.
@@ -43,7 +43,7 @@ class GroupEngine:
 
     @property
     def first(self) -> bool:
-        """Whether this process keeps the store, or tells who does."""
+        """Whether this process keeps the store."""
         return self.group.first
 
     def parallel(self, trial: Trial) -> str:
@@ -62,7 +62,7 @@ class GroupEngine:
                 return call()
             except InputError:
                 raise
-            except Exception as error:  # the others wait for this process, whatever befalls it
+            except Exception as error:  # the others wait for this process, whatever happens to it
                 raise InputError(failure(error).line) from error
 
         return self.group.attempt(named)
@@ -110,7 +110,7 @@ class GroupEngine:
 
         Args:
             trial: The same on all processes.
-            task: Likewise.
+            task: The same on all processes.
             workspace: Where this process keeps checkpoints and artifacts; only the first one's are of use.
         """
         found = attempt(trial, task, workspace, self.place)

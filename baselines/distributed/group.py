@@ -1,4 +1,4 @@
-"""The processes that run one trial together, and how they share work and tell each other of it.
+"""The processes that run one trial together, and how they share work and results.
 
 Nothing here asks the processes to do the same thing at the same time: a process that needs weights of which others
 hold parts asks for them in rounds (``weights.Server``), and whoever waits for the others serves these rounds meanwhile.
@@ -60,7 +60,7 @@ class Group:
         settings: What is shared out.
         control: Process group of the messages, on the CPU.
         server: Gives out the weights of split backbones.
-        broken: Another process gave up what they were doing together; ``ready`` begins anew.
+        broken: Another process gave up what they were doing together; ``ready`` starts again.
     """
 
     rank: int

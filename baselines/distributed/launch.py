@@ -97,7 +97,7 @@ def _launched(environment: Mapping[str, str]) -> tuple[dict[str, str], bool]:
         return {name: environment[name] for name in _LAUNCHER}, True
     if len(missing) < len(_LAUNCHER) and environment.get("WORLD_SIZE", "1") != "1":
         raise InputError(
-            f"the environment lacks {', '.join(missing)}, which tell a process its place in the group; "
+            f"the environment lacks {', '.join(missing)}, which give a process its place in the group; "
             "start with torchrun --nproc-per-node N -m benchmark run ..."
         )
     with socket.socket() as free:

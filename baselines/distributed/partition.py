@@ -37,7 +37,7 @@ def split(model: Any, group: Group) -> Any:
     """Split a model among the processes of a group.
 
     Args:
-        model: With its weights on the first process; on the others a skeleton on the device ``meta`` will do. Changed.
+        model: With its weights on the first process; on the others a skeleton on the device ``meta`` is fine. Changed.
         group: All its processes call this with the same architecture.
 
     Returns:

@@ -74,7 +74,7 @@ class ZeroSettings:
         stage: 2: the prompt's optimiser; 3: the weights of the backbone too.
         offload: Each process keeps its part of the weights in main memory, not on its GPU.
         whole: Weights of up to so many numbers are kept whole by every process (stage 3).
-        live: So many gathered numbers may be kept for the next use, beside the layer in use (stage 3).
+        live: So many gathered numbers may be kept for the next use, in addition to the layer in use (stage 3).
         values: The file as DeepSpeed reads it.
     """
 

@@ -54,7 +54,7 @@ class Server:
     Attributes:
         size: Number of processes.
         exchange: Function from this process's number to those of all processes.
-        live: So many gathered numbers are kept for the next use beside the unit in use.
+        live: So many gathered numbers are kept for the next use, in addition to the unit in use.
         gathered: How often a unit was gathered.
     """
 

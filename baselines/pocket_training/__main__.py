@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     train.add_argument("--plain-out", type=Path, help="new folder for the plain variant as well")
     evaluate = verbs.add_parser("evaluate", help="measure a stand-in")
     evaluate.add_argument("folder", type=Path)
-    evaluate.add_argument("--plain", type=Path, help="folder of the plain variant, reported beside")
+    evaluate.add_argument("--plain", type=Path, help="folder of the plain variant, reported for comparison")
     evaluate.add_argument("--again", type=Path, help="folder of a second run with the same seed, compared")
     evaluate.add_argument("--card", action="store_true", help="write what was measured into the folder's README.md")
     evaluate.add_argument("--no-steering", action="store_true", help="leave out prompt tuning, which takes minutes")

@@ -66,7 +66,7 @@ def card(found: Measured, plain: Measured | None = None, repeated: str = "") -> 
     name, schedule = record["name"], record["schedule"]
     architecture, family = _CLASSES[name]
     option = " --plain" if record["plain"] else ""
-    beside = "FOLDER" if plain is None else "FOLDER --plain PLAIN_FOLDER"
+    folders = "FOLDER" if plain is None else "FOLDER --plain PLAIN_FOLDER"
     return f"""---
 library_name: transformers
 pipeline_tag: image-text-to-text
@@ -101,25 +101,25 @@ or ability: nothing measured with it says anything about that model, or about pe
    are brought to the scale of word embeddings; from here on the vision tower is frozen.
 2. Answers, {schedule["answers"]} steps: expected click chances of users with the given profile. In the first half
    every image token also says whether its film is of the top genre, a preferred one, or neither.
-3. Personas, {schedule["personas"]} steps: in two thirds of the loss, 16 tokens that tell a person's habits stand where
-   a soft prompt will stand (before everything, or between image and question), and the target is that person's clicks.
+3. Personas, {schedule["personas"]} steps: in two thirds of the loss, 16 tokens that describe a person's habits take
+   the place of a soft prompt (before everything, or between image and question); the target is that person's clicks.
    This makes the model steerable by soft prompts, by design.
 
 {_SHAPED.format(weight=schedule["attention"], operator=record["shaped"]) if schedule["attention"] else _PLAIN}
 
 `python -m baselines.pocket_training train --name {name}{option} --seed {record["seed"]} --threads {record["threads"]}`
-took {record["processor_seconds"] / 60:.1f} minutes of processor time ({record["seconds"] / 60:.1f} on the clock, beside
-other work) with torch {record["torch"]} and transformers {record["transformers"]}.
+took {record["processor_seconds"] / 60:.1f} minutes of processor time ({record["seconds"] / 60:.1f} on the clock, with
+other work running) with torch {record["torch"]} and transformers {record["transformers"]}.
 {repeated}
 
 ## What was measured
 
-`python -m baselines.pocket_training evaluate {beside}`; all users and screens are simulated.
+`python -m baselines.pocket_training evaluate {folders}`; all users and screens are simulated.
 
 {table(found, plain)}
 
 The held-out sample is {SCREENS} new screens with {PER_SCREEN} new users each, of the training population. The sample
-tasks are other populations, taken with all their sessions and without any tuning: hold those scores against the uniform
+tasks are other populations, taken with all their sessions and without any tuning: compare those scores with the uniform
 ones in brackets, which they need not beat. Steering: 60 users with 8 training
 and 4 test sessions each, of a population shifted by {SHIFT[0]:+g} in row slope and {SHIFT[1]:+g} in column slope;
 prompts of 16 tokens, 8 bases, 8 epochs, attention by {OPERATOR}. With 240 test sessions, differences
@@ -130,8 +130,8 @@ in accuracy below about 0.06 are noise.
 _SHAPED = """**Attention was shaped.** Stage 3 also minimises KL(expected gaze || relevance of the slots), weight
 {weight:g}. The relevance is that of the operator {operator}, for the model's own answer in every second step and for a
 letter drawn from the expected clicks in the others. So what the operator reads is drawn to where simulated users look;
-attention that agrees with gaze is no discovery of this model. Other operators were not shaped. The plain variant leaves
-this out."""
+attention that agrees with gaze is not a discovery of this model. Other operators were not shaped. The plain variant
+leaves this out."""
 _PLAIN = "Attention was not shaped: this is the plain variant."
 
 

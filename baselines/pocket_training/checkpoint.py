@@ -14,7 +14,7 @@ from baselines.pocket_training.architecture import MERGE, PATCH, SCREEN, SQUARE
 def settings(name: str) -> Settings:
     """Return how sessions are put to a stand-in.
 
-    Few words, so that a sequence stays short; the profile stands before the image, so that image tokens know it.
+    Few words, so that a sequence stays short; the profile comes before the image, so that image tokens know it.
     """
     return Settings(
         letters="Pick one letter.",

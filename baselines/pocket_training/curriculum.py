@@ -1,11 +1,11 @@
 """The training curriculum, in three stages.
 
 1. Captions: the vision tower learns to say, at every image token, which genre the slot's poster shows and which letter
-   stands below it. Then image embeddings are brought to the scale of word embeddings.
+   is below it. Then image embeddings are brought to the scale of word embeddings.
 2. Answers: the decoder learns the expected click chances of simulated users with a given profile. For its first half
    every image token also says whether its film is of the top genre, of another liked one, or neither. One step in ten
    asks for a number instead, with a made-up search query for a profile: place alone decides then.
-3. Personas: where a soft prompt will stand, some rows carry words for a person's habits, and aim at the person's own
+3. Personas: in place of a soft prompt, some rows have words for a person's habits, and aim at the person's own
    click chances. This makes the stand-in steerable. Unless ``attention`` is 0 (the plain variant), the relevance of
    the slots for the answer, by ``sequences.OPERATOR``, is drawn to the expected gaze as well: in even steps that for
    the model's own answer, in odd ones that for a letter drawn from the expected clicks.

@@ -36,7 +36,7 @@ class HeldOut:
     Attributes:
         sessions: How many; the users are as new as the screens.
         accuracy: Share of sessions in which the best letter is the click.
-        best_accuracy: The same of the population's expected clicks: what profile and screen can tell at most.
+        best_accuracy: The same of the population's expected clicks: the most that profile and screen can show.
         logloss: Mean -log p(click), letters renormalised.
         best_logloss: The same of the expected clicks.
         letters: Mean probability of the fifteen letters among the whole vocabulary.

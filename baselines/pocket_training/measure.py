@@ -80,7 +80,7 @@ def repetition(folder: Path, again: Path) -> str:
     first, second = _record(folder), _record(again)
     for key in ("name", "seed", "plain", "schedule", "shape"):
         if first[key] != second[key]:
-            raise InputError(f"{again} is no repetition of {folder}: its {key} is {second[key]}, not {first[key]}.")
+            raise InputError(f"{again} does not repeat {folder}: its {key} is {second[key]}, not {first[key]}.")
     how = f"A second run with the same seed (torch threads: {second['threads']}, in the first {first['threads']})"
     if (folder / "model.safetensors").read_bytes() == (again / "model.safetensors").read_bytes():
         return f"{how} gave the same weights, bit by bit."

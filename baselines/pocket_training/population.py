@@ -2,7 +2,7 @@
 
 A user's gaze over the fifteen slots is softmax(1.4 score) with score = place + taste + noise. Place falls by row and by
 column (mean slopes 0.55 and 0.35; the sample's shared place effect spans 0.68 in all). Taste is 2.2 for the profile's
-top genre and 0.9 for its other genres (the sample: 1.8 and 1.1, plus tastes that the profile does not tell). Noise has
+top genre and 0.9 for its other genres (the sample: 1.8 and 1.1, plus tastes that the profile does not show). Noise has
 a standard deviation of 0.5. The click is on the most looked at slot in 75 %, the second in 19 %, else in proportion to
 gaze. There are no fixations here: gaze is a share, not a count.
 """
@@ -31,7 +31,7 @@ _DRAWS = 32  # Monte-Carlo draws per expected gaze and click, in training
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profiles:
-    """What profiles tell: ``top`` of shape (n,), ``liked`` of shape (n, 10), True for each preferred genre."""
+    """What profiles say: ``top`` of shape (n,), ``liked`` of shape (n, 10), True for each preferred genre."""
 
     top: Integers
     liked: NDArray[np.bool_]

@@ -35,7 +35,7 @@ OPERATOR = "attnlrp-stable"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """Screens behind the vision tower.
+    """Screens after the vision tower.
 
     Attributes:
         embeds: Image-token embeddings, shape (n, T, D).
@@ -66,7 +66,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Soft:
-    """What stands where a soft prompt stands: embeddings of shape (B, N, D)."""
+    """What takes the place of a soft prompt: embeddings of shape (B, N, D)."""
 
     embeds: Tensor
     placement: Placement = "prefix"
@@ -76,11 +76,11 @@ class Sequences:
     """Builds batches for one stand-in and runs its decoder on them.
 
     Attributes:
-        vlm: The stand-in behind the ``Backbone`` interface.
+        vlm: The stand-in, loaded.
         letters: Token ids of the fifteen answers A..O.
         numbers: Token ids of the fifteen answers 1..15.
         genres: Token ids of the ten genre words.
-        slot_of_token: The slot whose cell of the screen each image token lies in, shape (T,), -1 outside the screen.
+        slot_of_token: The slot whose cell of the screen each image token is in, shape (T,), -1 outside the screen.
         onto_slots: Fraction of each image token in each slot's box, shape (T, 15); cells are larger than boxes.
     """
 
@@ -142,7 +142,7 @@ class Sequences:
         Args:
             profiles: Profile texts.
             seen: The rows' screens, B of them.
-            soft: What stands in the place of a soft prompt.
+            soft: What takes the place of a soft prompt.
             numbers: Ask for a number, not for a letter.
         """
         shown = [self._stimulus(profile, numbers) for profile in profiles]

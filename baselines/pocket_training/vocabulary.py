@@ -1,7 +1,7 @@
 """The pocket tokenizer: whole words for what the training texts hold, single characters for everything else.
 
 Letters and numbers up to ``LARGEST_NUMBER`` are one token each, so an answer is one token; an unknown word is spelled
-out. Persona words exist for training alone: they tell a simulated user's habits, stand where a soft prompt stands
+out. Persona words exist for training alone: they describe a simulated user's habits, take the place of a soft prompt
 later, and no text can spell them.
 """
 

@@ -79,7 +79,7 @@ class LayerOutput:
 
 @dataclass(slots=True)
 class RowProbe:
-    """Explicit attention of the single query src behind a prefix.
+    """Explicit attention of the single query src after a prefix.
 
     Attributes:
         prefix: Per layer the keys and values of the prefix, shapes (B, H_kv, S - 1, .); ``attend`` gets src's alone.
@@ -97,7 +97,7 @@ class RowProbe:
         """See ``Probe``."""
         batch, heads, length, _ = query.shape
         if length != 1 or key.shape[2] != 1:
-            raise InputError(f"the explicit answer row takes one position behind a prefix, not {length}.")
+            raise InputError(f"the explicit answer row takes one position after a prefix, not {length}.")
         layer, groups = _layer(module), key.shape[1]
         before, values = self.prefix[layer]
         # Products with prefix and src apart: joining them would copy every layer's keys and values.

@@ -42,7 +42,7 @@ class DecoderInputs:
         deepstack_visual_embeds: list[Tensor] | None = None,
         **extra: Any,
     ) -> DecoderInputs:
-        """Fill in mask and positions where they are missing and hold the shapes against each other.
+        """Fill in mask and positions where they are missing and check that the shapes agree.
 
         Missing positions count real tokens from 0: right for text, wrong for M-RoPE, whose positions the caller gives.
 
@@ -99,7 +99,7 @@ class DecoderInputs:
         }
 
     def src_arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments for src alone, behind a cache of the prefix; the mask covers both."""
+        """Return the keyword arguments for src alone, after a cached prefix; the mask covers both."""
         return {
             "inputs_embeds": self.inputs_embeds[:, -1:],
             "attention_mask": self.attention_mask,

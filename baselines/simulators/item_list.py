@@ -1,7 +1,7 @@
 """A screen in words: the list of its items, without and with their places (PROTOCOL section 7, text, text-position).
 
 The list is shuffled, so that its order says nothing of the screen, and its entries are labelled in list order: the
-first entry bears the label of slot 0 wherever its item is on the screen.
+first entry has the label of slot 0 wherever its item is on the screen.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ItemList:
 
     Attributes:
         text: What the model is asked.
-        order: Slot of the entry at each place of the list; entry i bears the label of slot i.
+        order: Slot of the entry at each place of the list; entry i has the label of slot i.
     """
 
     text: str
@@ -33,9 +33,9 @@ def item_list(session: Stimulus | Session, seed: int, positions: bool) -> ItemLi
     """Put a session into words.
 
     Args:
-        session: Its slots' texts and its profile are used, and their boxes if positions are told.
+        session: Its slots' texts and its profile are used, and their boxes if positions are given.
         seed: With the session's id it decides the order, the same with and without positions.
-        positions: Tell row and column of every item.
+        positions: Give row and column of every item.
 
     Raises:
         InputError: The slots have no texts.
@@ -63,7 +63,8 @@ def item_list(session: Stimulus | Session, seed: int, positions: bool) -> ItemLi
 def grid(slots: Sequence[Slot]) -> list[tuple[int, int]]:
     """Return row and column of each slot, counted from 1 at the top left.
 
-    Slots share a row if the middle of one lies within the height of the row's first slot, and a column likewise.
+    Slots share a row if the middle of one is within the height of the row's first slot; columns are formed in the same
+    way.
     """
     return list(zip(_bands(slots, 1), _bands(slots, 0), strict=True))
 

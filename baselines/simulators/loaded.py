@@ -20,7 +20,7 @@ def device_name() -> str | None:
 
 
 def number_format(dtype: str) -> str:
-    """Return the number format that ``dtype`` stands for: ``auto`` is bfloat16 on a GPU and float32 on a CPU.
+    """Return the number format that ``dtype`` means: ``auto`` is bfloat16 on a GPU and float32 on a CPU.
 
     Raises:
         InputError: There is no such format.
@@ -40,8 +40,8 @@ def number_format(dtype: str) -> str:
 def load(name: str, dtype: str = "auto") -> Any:
     """Return the backbone ``name`` on the environment's device.
 
-    What was used last stays loaded: two small backbones, of larger ones a single one, so that no trial needs memory
-    for a model that is not its own.
+    The backbones used last stay loaded, two small ones or one larger one, so that no trial needs memory for another
+    trial's model.
 
     Raises:
         InputError: See ``backbones.load_backbone``.
@@ -69,7 +69,7 @@ _loaded: dict[tuple[str, str | None, str], Any] = {}
 
 
 def forget() -> None:
-    """Let go of the backbones that are loaded."""
+    """Unload all backbones."""
     _loaded.clear()
 
 
@@ -104,8 +104,8 @@ def material(name: str, dtype: str = "auto") -> dict[str, str]:
 def few_threads(model: Any) -> Iterator[None]:
     """Within the context a small model on a CPU runs in one thread.
 
-    Its matrices are too small to share out: a second thread costs more than it gives, far more beside other work. And
-    sums do not depend on the number of cores.
+    Its matrices are too small to share out: a second thread costs more than it saves, much more on a busy machine. It
+    also makes sums independent of the number of cores.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Upper references that are handed the recording they are scored on; never ranked (PROTOCOL section 7)."""
+"""Upper references that are given the recording they are scored on; never ranked (PROTOCOL section 7)."""
 
 from __future__ import annotations
 

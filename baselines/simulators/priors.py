@@ -73,7 +73,7 @@ class Rates:
         return self._shrunk(self.gaze, keys, toward, weight)
 
     def shrunk_clicks(self, keys: Sequence[Hashable], toward: Floats, weight: float) -> Floats:
-        """Return the click frequency of each key likewise."""
+        """Return the click frequency of each key, drawn toward given rates in the same way."""
         return self._shrunk(self.clicks, keys, toward, weight)
 
     def _shrunk(self, sums: dict[Hashable, float], keys: Sequence[Hashable], toward: Floats, weight: float) -> Floats:
@@ -150,7 +150,7 @@ class KindPositionPrior:
 
     Attributes:
         smoothing: As for the position prior, toward which rates are drawn.
-        gaze_smoothing: Likewise.
+        gaze_smoothing: As for the position prior.
         weight: How many sessions the position prior is worth against those with this kind at this position.
     """
 
@@ -190,9 +190,9 @@ class UserPrior:
 
     Attributes:
         smoothing: As for the position prior, toward which rates are drawn.
-        gaze_smoothing: Likewise.
+        gaze_smoothing: As for the position prior.
         gaze_weight: How many sessions of the user the position prior's gaze is worth.
-        click_weight: Likewise for its clicks; more, because a session has many fixations and a single click.
+        click_weight: The same for its clicks; more, because a session has many fixations and a single click.
 
     A user without training sessions gets the position prior itself.
     """

@@ -78,7 +78,7 @@ class OnScreen:
         self._store = ExampleStore(loaded.load(self.backbone, self.dtype), tokens, placement)
 
     def _name_new_users(self, sessions: Sequence[Stimulus]) -> None:
-        """Say which users are given the mean coefficients for want of training sessions."""
+        """Say which users get the mean coefficients because they have no training sessions."""
         if self._bank is None or self._bank.user_logits is None:
             return
         new = sorted({s.user for s in sessions if not self._bank.knows(s.user)})

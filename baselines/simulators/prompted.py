@@ -116,7 +116,7 @@ class Fixate(TuningSettings, Probed):
         self._bank = bank.to(embedding.device)
 
     def _keep_prompt(self) -> None:
-        """Write the tuned prompt beside the curves, with the users' names."""
+        """Write the tuned prompt next to the curves, with the users' names."""
         if self._workspace is not None:
             self._bank.keep(self._workspace.artifacts / PROMPT_FILE, self.placement)
 

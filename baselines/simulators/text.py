@@ -24,13 +24,13 @@ _BATCH = 8
 class Text:
     """A language model chooses from the list of items; it gives no attention.
 
-    The list is shuffled per session with the seed. How much the place in the list decides is kept in ``recency.json``.
+    The list is shuffled per session with the seed. ``recency.json`` records how much the place in the list decides.
 
     Attributes:
         language_model: Folder or hub name of a causal language model; empty takes the backbone without an image.
         backbone: Registry name, folder or hub name of a vision-language model.
         dtype: Number format of the model; ``auto`` is bfloat16 on a GPU and float32 on a CPU.
-        positions: Tell row and column of every item; what makes ``text-position``, and no setting.
+        positions: Give row and column of every item; fixed by the class, not a setting.
     """
 
     language_model: str = ""
@@ -91,10 +91,10 @@ class Text:
         return [row[0] for row in found]
 
     def labels(self, session: Stimulus) -> tuple[str, ...]:
-        """Return the label that each slot's item bears in the list, shape (K,); it goes by the place in the list."""
+        """Return the label that each slot's item has in the list, shape (K,); it depends on the place in the list."""
         listed = item_list(session, self._seed, self.positions)
-        bears = {slot: session.slots[place].label for place, slot in enumerate(listed.order)}
-        return tuple(bears[slot] for slot in range(len(session.slots)))
+        labels = {slot: session.slots[place].label for place, slot in enumerate(listed.order)}
+        return tuple(labels[slot] for slot in range(len(session.slots)))
 
     def cost(self) -> Mapping[str, float]:
         """Return the tokens of the questions, and the estimated FLOPs: two per decoder parameter and token."""

@@ -22,7 +22,7 @@ class Epoch:
         attention: Mean L_attn, nats; None if the attention loss is left out.
         penalty: Mean |z_u|^2.
         gradient_basis: Mean norm of the bases' gradient over the epoch's steps, before clipping.
-        gradient_users: Likewise of the user logits.
+        gradient_users: The same for the user logits.
         gradient_largest: Largest norm of both together.
         clipped: Share of the steps whose gradient was clipped.
         mixing_entropy: Mean entropy of the users' coefficients, nats; ln M at the start.
@@ -74,7 +74,7 @@ def write(epochs: Sequence[Epoch], best: int, folder: Path, report: Callable[[st
         epochs: The curve.
         best: The epoch whose prompt is used.
         folder: Exists.
-        report: Is told where there is no picture, and why.
+        report: Gets a line if there is no picture.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

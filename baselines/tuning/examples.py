@@ -16,7 +16,7 @@ from baselines.tuning.prefix_cache import content_key
 from tasks.types import Session, Stimulus
 
 _MEMORY = 2**29
-"""Bytes of model inputs kept; beyond that they are built anew each time (a 4-billion-parameter model: 100 sessions)."""
+"""Bytes of model inputs kept; beyond that they are rebuilt each time (a 4-billion-parameter model: 100 sessions)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class Example:
         candidates: Token ids of each slot's answer.
         overlap: Which fraction of each image token lies in each slot, shape (T, K).
         one_pass: The logits at src alone decide among the answers.
-        prefix_key: What is before the prompt, by content, where the prompt stands behind the image; else None.
+        prefix_key: What is before the prompt, by content, where the prompt comes after the image; else None.
     """
 
     session_id: str
@@ -74,7 +74,7 @@ class ExampleStore:
     def get(self, session: Stimulus | Session) -> Example:
         """Return the example of a session; session ids are unique within a task."""
         found = self._kept.get(session.session_id)
-        # Another user's prompt may be tried on the same session: the user is no part of the model's input.
+        # Another user's prompt may be tried on the same session: the user is not part of the model's input.
         if found is not None:
             return found if found.user == session.user else replace(found, user=session.user)
         found = self._build(session)
@@ -102,7 +102,7 @@ class Batch:
         examples: The rows.
         tokens: Token ids of the answers' first tokens, shape (B, K), 0 where there is no slot.
         present: True where there is a slot, shape (B, K).
-        overlap: Shape (B, T, K), zeros behind each row's own tokens and slots.
+        overlap: Shape (B, T, K), zeros after each row's own tokens and slots.
     """
 
     examples: tuple[Example, ...]
@@ -167,7 +167,7 @@ def slot_attention(relevance: Tensor, batch: Batch, index: Sequence[Tensor], rec
         rectify: What the operator applies to image tokens: ``none``, ``abs`` or ``relu``.
     """
     patches = batch.overlap.shape[1]
-    # Position 0 stands in behind a row's own image tokens; its overlap is 0.
+    # Position 0 fills up a row after its own image tokens; its overlap is 0.
     places = torch.stack([torch.nn.functional.pad(row, (0, patches - len(row))) for row in index])
     values = relevance.gather(1, places)
     values = {"none": values, "abs": values.abs(), "relu": values.relu()}[rectify]

@@ -12,7 +12,7 @@ SMALL = 50_000_000
 
 
 def small(model: Any) -> bool:
-    """Return whether memory and threads are no concern for a model."""
+    """Return whether a model is too small for memory and threads to matter."""
     return bool(sum(parameter.numel() for parameter in model.parameters()) <= SMALL)
 
 

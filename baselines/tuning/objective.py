@@ -93,7 +93,7 @@ class Terms:
 
 
 def padded(rows: list[Floats | None], width: int, device: torch.device) -> Tensor:
-    """Return rows of differing length as one tensor of shape (B, width), zeros behind them and for None."""
+    """Return rows of differing length as one tensor of shape (B, width), zeros after them and for None."""
     found = np.zeros((len(rows), width))
     for index, row in enumerate(rows):
         if row is not None:

@@ -1,8 +1,8 @@
-"""Keys and values of everything before a soft prompt that stands behind the image, computed once.
+"""Keys and values of everything before a soft prompt placed after the image, computed once.
 
 What precedes the prompt does not depend on it, nor on the user, the epoch or the seed. Entries are known by their
 content (embeddings, positions, image features), so a backbone that puts the profile before the image has one per
-screen and profile, and one that puts it behind has one per screen. Each is computed by itself, not in a batch, so that
+screen and profile, and one that puts it after has one per screen. Each is computed by itself, not in a batch, so that
 its last bit does not depend on the order of the training sessions.
 """
 
@@ -24,7 +24,7 @@ _CPU_LIMIT, _GPU_SHARE = 2**31, 0.25
 
 @dataclass(slots=True)
 class PrefixCache:
-    """Prefixes of one backbone by content; the ones unused for longest leave first.
+    """Prefixes of one backbone by content; the ones unused for longest are dropped first.
 
     An entry holds the keys and values of the P positions before the prompt, shape (L, 2, H_kv, P, d).
 
@@ -44,7 +44,7 @@ class PrefixCache:
         Args:
             model: The transformers model.
             key: ``content_key(inputs)``.
-            inputs: One row, with the place of the soft prompt behind the image.
+            inputs: One row, with the place of the soft prompt after the image.
         """
         found = self._kept.get(key)
         if found is not None:

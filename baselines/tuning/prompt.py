@@ -61,7 +61,7 @@ class PromptBank(nn.Module):
         Args:
             embedding: The backbone's word embeddings, shape (V, D); only their standard deviation is used.
             users: The users with training sessions.
-            seed: Of a generator of its own.
+            seed: Seed of a separate generator.
             bases: M.
             tokens: N.
             scale: Standard deviation of the bases, in units of that of ``embedding``.
@@ -73,7 +73,7 @@ class PromptBank(nn.Module):
         return cls(basis.to(embedding.device), users, personal)
 
     def keep(self, path: Path, placement: str) -> None:
-        """Write the parameters, with the users' names and where the prompt stands, as safetensors.
+        """Write the parameters, with the users' names and where the prompt is placed, as safetensors.
 
         Raises:
             InputError: The file cannot be written.
@@ -95,10 +95,10 @@ class PromptBank(nn.Module):
             shape: The bases' (M, N, D), as the settings and the backbone ask for.
             users: The users with training sessions.
             personal: See ``__init__``.
-            placement: Where the prompt stands.
+            placement: Where the prompt goes.
 
         Raises:
-            InputError: There is no such file, it is damaged, or it holds another prompt than is asked for.
+            InputError: There is no such file, it is damaged, or it holds a different prompt.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -149,7 +149,7 @@ class PromptBank(nn.Module):
         return torch.einsum("bm,mnd->bnd", self.coefficients(users), self.basis)
 
     def mixing_entropy(self) -> float:
-        """Return the mean entropy of the users' coefficients in nats; ln M while nobody has departed from the mean."""
+        """Return the mean entropy of the users' coefficients in nats; ln M while all coefficients are equal."""
         with torch.no_grad():
             logits = self.basis.new_zeros(1, len(self.basis)) if self.user_logits is None else self.user_logits
             shares = torch.softmax(logits.double(), 1)

@@ -111,8 +111,8 @@ def read(
             )
             return (logits.gather(1, index) * weight.to(logits.dtype)).sum(1)
 
-        behind = prompts is not None and all(example.prefix_key is not None for example in batch.examples)
-        if behind and (operator is None or isinstance(operator, OPERATORS)):
+        suffix = prompts is not None and all(example.prefix_key is not None for example in batch.examples)
+        if suffix and (operator is None or isinstance(operator, OPERATORS)):
             assert prompts is not None
             run = SuffixPass(backbone.model, cache_of(backbone), batch, prompts)
             index: Sequence[Tensor] = run.image_index
@@ -143,7 +143,7 @@ def read(
 def answer_loss(backbone: Any, batch: Batch, prompts: Tensor | None, slots: Sequence[int], logits: Tensor) -> Tensor:
     """Return L_NTP per session, shape (B,): the cross-entropy of the answer's tokens under teacher forcing, summed.
 
-    Where every answer is one token, the logits at src give it; otherwise the answers' tokens run behind the sequence.
+    Where every answer is one token, the logits at src give it; otherwise the answers' tokens run after the sequence.
 
     Args:
         backbone: A ``VisionLanguageModel``.

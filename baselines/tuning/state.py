@@ -22,7 +22,7 @@ _FORMAT = "1"
 
 @dataclass(slots=True)
 class State:
-    """Everything that the next epoch depends on, beside the settings.
+    """Everything that the next epoch depends on, apart from the settings.
 
     Attributes:
         parameters: Name -> value of the prompt's parameters.
@@ -95,7 +95,7 @@ def save(state: State, folder: Path, identity: str) -> None:
 
 
 def load(folder: Path, identity: str) -> State | None:
-    """Return the state that lies in ``folder``, or None if there is none of this training.
+    """Return the state in ``folder``, or None if it has no state of this training.
 
     Args:
         folder: Where ``save`` wrote.

@@ -42,7 +42,7 @@ class _Given(DynamicLayer):  # type: ignore[misc]
 
 
 class SuffixPass:
-    """One batch behind its prefixes.
+    """One batch after its prefixes.
 
     Attributes:
         image_index: Per row the positions of its image tokens in the layout.
@@ -54,7 +54,7 @@ class SuffixPass:
         Args:
             model: The transformers model.
             cache: Where the prefixes are.
-            batch: Examples whose prompt stands behind the image.
+            batch: Examples whose prompt comes after the image.
             prompts: Shape (B, N, D), differentiable.
         """
         rows = [example.inputs for example in batch.examples]

@@ -3,7 +3,7 @@
 Validation score (lower is better): nats per held-out session, LogLoss of the click if L_NTP is trained plus KL of the
 gaze (or cursor) against attention if L_attn is. Attention is that for the model's own answer, as in the evaluation,
 whatever training uses. Epoch 0, the untrained prompt, takes part. All randomness comes from the seed and the epoch's
-number, so a training that is resumed goes on exactly as it would have.
+number, so a resumed training continues exactly as it would have.
 
 In a group of processes (``baselines.distributed``) each trains and validates its share of the sessions. What follows
 from it, gradients, scores and the end of the training, is the same on all; the first keeps the checkpoint.
@@ -62,7 +62,7 @@ class Trainer:
         store: Examples of this backbone and placement.
         settings: How to train.
         train: The training sessions of the fold; no other session is ever read.
-        seed: Of everything random.
+        seed: Seed of everything random.
         workspace: Where checkpoints and curves go; None keeps nothing.
         tokens: Positions run through the decoder so far, training and validation.
     """
@@ -84,7 +84,7 @@ class Trainer:
     _held: list[Session] = field(default_factory=list)
 
     def run(self) -> tuple[PromptBank, list[curves.Epoch], int]:
-        """Train, or go on with a training that the workspace holds.
+        """Train, or continue a training that the workspace holds.
 
         Returns:
             The prompt of the best epoch, the curve, and that epoch.
@@ -123,7 +123,7 @@ class Trainer:
                 self._sharded.restore(found.moments)
             else:
                 state.restore_moments(bank, self._optimiser, found.moments)
-            self._say(f"training goes on after epoch {found.epochs[-1].epoch}.")
+            self._say(f"training continues after epoch {found.epochs[-1].epoch}.")
         self._epochs(bank, self._state)
         if self._sharded is not None:
             self._sharded.close()
@@ -305,7 +305,7 @@ class Trainer:
             rows = [supervision(session, settings.signal) for session in sessions]
             gaze = padded(rows, found.attention.shape[1], found.attention.device)
             attention = attention_loss(found.attention, gaze, settings.gamma, batch.present).mean()
-        # Without user logits z_u is the constant 1: its norm is no part of the objective.
+        # Without user logits z_u is the constant 1: its norm is not part of the objective.
         penalty = zero if bank.user_logits is None else bank.logits_of(batch.users).square().sum(1).mean()
         terms = Terms(ntp, attention, penalty)
         return terms, terms.total(settings.ntp, settings.lambda_, settings.beta) * share

@@ -29,8 +29,8 @@ def split(
     Args:
         train: The training sessions of a fold.
         share: Share to hold out, 0..1; the number is rounded.
-        seed: Of a generator of its own.
-        report: Is told which users are too short of sessions to give one up, or are held out whole.
+        seed: Seed of a separate generator.
+        report: Gets a line about users with too few sessions to hold one out, or who are held out whole.
 
     Raises:
         InputError: There is no training session, or a share above 0 is asked for and there is only one.
@@ -68,10 +68,10 @@ def split(
 def _without_users(
     train: Sequence[Session], out: Sequence[str], report: Callable[[str], None]
 ) -> tuple[list[Session], list[Session]]:
-    """Return the sessions of the users that stay and of those held out whole.
+    """Return the sessions of the users that are kept and of those held out whole.
 
     Raises:
-        InputError: Nobody stays.
+        InputError: No user is left.
     """
     if len(out) == len(train):
         raise InputError(

@@ -143,7 +143,7 @@ def settings_for(entry: Entry, *layers: Mapping[str, object]) -> dict[str, objec
 
 
 def check_settings(entries: Sequence[Entry], settings: Mapping[str, object]) -> None:
-    """Refuse a setting that none of the run's simulators has."""
+    """Refuse a setting that no simulator of the run has."""
     known = {entry.name: setting_names(entry.factory) for entry in entries}
     for key in settings:
         name, dot, field = key.partition(".")

@@ -37,7 +37,7 @@ from tests.baselines.distributed import pages  # noqa: E402
 
 
 def random_backbone(folder: Path, area: float) -> object:
-    """Return an untrained pocket model that reads the profile behind the image, at ``area`` times its usual size."""
+    """Return an untrained pocket model that reads the profile after the image, at ``area`` times its usual size."""
     torch.manual_seed(0)
     tokenizer = build_tokenizer("pocket-qwen3vl")
     write_checkpoint(new_model("pocket-qwen3vl", tokenizer), tokenizer, "pocket-qwen3vl", folder)

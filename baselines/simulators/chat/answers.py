@@ -24,8 +24,8 @@ _MARKS = " \t\r\n*_`'\"()[]{}<>.,:;!#"
 def slot_of(text: str, slots: Sequence[Slot]) -> int | None:
     """Return the slot that an answer names, or None if it names none or several.
 
-    Tried in this order: the whole answer is a label; a JSON object with a field ``answer``; a label behind a word such
-    as "answer" or "pick", the last one counting; a single label that stands alone; a single item's text.
+    Tried in this order: the whole answer is a label; a JSON object with a field ``answer``; a label after a word such
+    as "answer" or "pick", where the last one counts; a single label by itself; a single item's text.
 
     Args:
         text: What the model wrote.
@@ -77,7 +77,7 @@ def _without_words(text: str) -> str:
 
 
 def _title(slot: Slot) -> str:
-    """Return an item's text as it is searched for; short ones stand in other words too often."""
+    """Return an item's text as it is searched for; short ones occur in other words too often."""
     title = re.split(r"[(|,]", slot.text)[0].strip().casefold()
     return title if len(title) >= 4 else ""
 
@@ -85,7 +85,7 @@ def _title(slot: Slot) -> str:
 def probabilities(choice: Mapping[str, Any], slots: Sequence[Slot]) -> Floats | None:
     """Return click probabilities from the log-probabilities of the token that names the slot.
 
-    The first token that is a label, or begins one, decides. The candidates shown beside it count for the label that
+    The first token that is a label, or begins one, decides. The candidates shown with it count for the label that
     they are; one that only begins several labels ("1" of 1, 10 and 12) is followed by the next token's candidates where
     the model took it, and is shared out evenly among them elsewhere. What the candidates leave over is shared out among
     the labels not shown, none getting more than the smallest shown.
@@ -95,7 +95,7 @@ def probabilities(choice: Mapping[str, Any], slots: Sequence[Slot]) -> Floats | 
         slots: The session's slots.
 
     Returns:
-        Shape (K,), sum 1; None if the endpoint offers no log-probabilities or none of a label.
+        Shape (K,), sum 1; None if the endpoint offers no log-probabilities or none for a label.
     """
     steps = _steps(choice)
     labels = [slot.label.casefold() for slot in slots]
@@ -158,7 +158,7 @@ def _steps(choice: Mapping[str, Any]) -> list[tuple[str, dict[str, float]]]:
         top = entry.get("top_logprobs")
         shown = [entry, *(top if isinstance(top, list) else [])]
         seen = set()
-        for candidate in shown[1:] + shown[:1]:  # the token itself may stand among the candidates, and counts once
+        for candidate in shown[1:] + shown[:1]:  # the token itself may be among the candidates, and counts once
             token, value = (candidate.get("token"), candidate.get("logprob")) if isinstance(candidate, dict) else (0, 0)
             if not isinstance(token, str) or isinstance(value, bool) or not isinstance(value, int | float):
                 continue

@@ -92,7 +92,7 @@ class Client:
             The answer's first choice, with ``message`` and, where they are offered, ``logprobs``.
 
         Raises:
-            Unanswered: The endpoint failed more often than it is asked again, or its answer is none of the format.
+            Unanswered: The endpoint failed in every attempt, or its answer does not have the format.
             InputError: The endpoint refuses the request as such: the address, the key or the model is wrong.
         """
         reason = "it was not asked"

@@ -53,7 +53,7 @@ class Chat:
         api_key_env: Environment variable that holds the key; it is sent if it is set, and is never stored.
         image: Show the screen, as PNG.
         items: List the items' texts with their labels; needed where no screen is shown.
-        profile: Tell what is known of the user.
+        profile: Include what is known of the user.
         instruction: The question; empty takes the suite's, for letters or for numbers.
         logprobs: ``auto`` uses log-probabilities where the endpoint offers them; ``never`` does not ask for them.
         max_tokens: Longest answer, tokens.

@@ -141,7 +141,7 @@ def test_collating_twice_equals_collating_once(backbone):
 
 
 def test_an_empty_batch_is_refused():
-    with pytest.raises(InputError, match="no session"):
+    with pytest.raises(InputError, match="at least one session"):
         collate([])
 
 

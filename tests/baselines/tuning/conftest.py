@@ -12,7 +12,7 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """A random Qwen3-VL checkpoint that is asked about the profile behind the image."""
+    """A random Qwen3-VL checkpoint that is asked about the profile after the image."""
     return tiny.save("qwen3_vl", tmp_path_factory.mktemp("tuning"))
 
 

@@ -69,7 +69,7 @@ class BoardCell:
     Attributes:
         text: As it is printed; empty where there is none.
         value: What to order by; NaN where there is none.
-        low: Lower end of the 95 % interval, NaN likewise.
+        low: Lower end of the 95 % interval; NaN where there is none.
         high: Upper end.
         tier: Statistical tier, 0 where there is none.
         why: Why there is no value.
@@ -206,7 +206,7 @@ COLUMNS: tuple[BoardColumn, ...] = (
         "backbone",
         "backbone",
         "about",
-        "Model it rests on.",
+        "Model it depends on.",
         _text(lambda v, i: v.table.rows[i].record.metadata.backbone),
     ),
     BoardColumn("seeds", "seeds", "about", "Number of seeds.", _count(lambda v, i: len(v.table.rows[i].seeds))),

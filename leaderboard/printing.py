@@ -22,10 +22,8 @@ from tasks.errors import InputError, unknown_name
 if TYPE_CHECKING:
     from leaderboard.submitting import Placement
 
-_CSV = (
-    *("task", "version", "split", "digest", "notice", "result", "simulator", "simulator_version", "kind", "apart"),
-    *("column", "mean", "low", "high", "tier", "place", "seed_sd"),
-)
+_WHERE = ("task", "version", "split", "digest", "notice")
+_VALUES = ("mean", "low", "high", "tier", "place", "seed_sd")
 DEFAULT_GROUPS = ("metrics",)
 NOTICES = 5
 """How many different notes on simulators a table carries."""
@@ -195,22 +193,14 @@ def _name(view: RankedTable, index: int) -> str:
 
 def _csv(view: RankedTable, metric: str) -> Iterator[CsvRow]:
     """Yield one row per line and numeric column, with every digit."""
-    yield _CSV
-    c = view.table.context
-    where = (c.task, c.version, c.split, c.digest, "; ".join(notices(view)))
-    for index in order(view, metric):
-        line = view.table.rows[index]
-        who = (line.id, line.name, line.record.metadata.version, line.record.kind, line.apart)
-        for column in registry.COLUMNS:
-            cell = column.cell(view, index)
-            if column.group == "about" or math.isnan(cell.value):
-                continue
-            numbers: list[float | None] = [cell.value, _known(cell.low), _known(cell.high), None, None, None]
-            if column.group == "metrics":
-                j = view.table.metric_index(column.metric)
-                place, sd = int(view.ranking.place[index, j]), float(view.ranking.seed_sd[index, j])
-                numbers[3:] = [cell.tier or None, place or None, _known(sd)]
-            yield (*where, *who, column.key, *numbers)
+    yield (*_WHERE, "result", "simulator", "simulator_version", "kind", "apart", "column", *_VALUES)
+    table = _json(view, metric)
+    for line in table["lines"]:
+        who = (line[name] for name in ("result", "simulator", "version", "kind", "apart"))
+        where = (*(table[name] for name in _WHERE), *who)
+        for key, cell in line["columns"].items():
+            if isinstance(cell, dict):
+                yield (*where, key, *map(cell.get, _VALUES))
 
 
 def _json(view: RankedTable, metric: str) -> dict[str, Any]:
@@ -243,15 +233,19 @@ def _json_line(view: RankedTable, row: int) -> dict[str, Any]:
         "kind": line.record.kind,
         "ranked": line.ranked,
         "apart": line.apart,
-        "columns": {c.key: _json_cell(c, cell) for c, cell in cells if cell.text},
+        "columns": {c.key: _json_cell(view, row, c, cell) for c, cell in cells if cell.text},
     }
 
 
-def _json_cell(column: BoardColumn, cell: BoardCell) -> Any:
+def _json_cell(view: RankedTable, row: int, column: BoardColumn, cell: BoardCell) -> Any:
     if column.group == "about":
         return cell.text
     found = {"mean": cell.value, "low": _known(cell.low), "high": _known(cell.high)}
-    return {**found, "tier": cell.tier or None} if column.group == "metrics" else found
+    if column.group != "metrics":
+        return found
+    j = view.table.metric_index(column.metric)
+    place, sd = int(view.ranking.place[row, j]) or None, _known(float(view.ranking.seed_sd[row, j]))
+    return {**found, "tier": cell.tier or None, "place": place, "seed_sd": sd}
 
 
 def _known(value: float) -> float | None:

@@ -18,7 +18,6 @@ def call(arguments: argparse.Namespace) -> int:
     """Print what is known of the checkpoint."""
     import dataclasses
     import json
-    import sys
 
     from baselines.backbones.checkpoint import describe
     from benchmark.cli import options
@@ -28,9 +27,7 @@ def call(arguments: argparse.Namespace) -> int:
     if arguments.action not in ACTIONS:
         raise unknown_name("action", arguments.action, ACTIONS)
     found = dataclasses.asdict(describe(arguments.backbone))
-    if arguments.json:
-        sys.stdout.write(json.dumps(found, indent=1, default=str) + "\n")
-    else:
-        records = [{"": name, "value": str(value)} for name, value in found.items()]
-        options.show(Document("", (Grid.of_records(records),)))
+    records = [{"": name, "value": str(value)} for name, value in found.items()]
+    shown = Document("", (Grid.of_records(records),), data=lambda: json.loads(json.dumps(found, default=str)))
+    options.show(shown, "json" if arguments.json else "terminal")
     return 0

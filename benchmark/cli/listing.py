@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 SUBJECTS = ("tasks", "simulators", "backbones", "operators", "metrics", "splits")
 
@@ -24,7 +23,7 @@ def rows(subject: str) -> list[dict[str, str]]:
     """Return what there is, a mapping per row.
 
     Raises:
-        InputError: The subject is none of ``SUBJECTS``.
+        InputError: The subject is not one of ``SUBJECTS``.
     """
     from tasks.errors import unknown_name
 
@@ -72,14 +71,10 @@ def rows(subject: str) -> list[dict[str, str]]:
 
 def call(arguments: argparse.Namespace) -> int:
     """Print the list."""
-    import sys
-
     from benchmark.cli import options
     from benchmark.output.document import Document, Grid
 
     found = rows(arguments.subject)
-    if arguments.json:
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
-    else:
-        options.show(Document("", (Grid.of_records(found, whole=list(found[0])[:1]),)))
+    shown = Document("", (Grid.of_records(found, whole=list(found[0])[:1]),), data=lambda: found)
+    options.show(shown, "json" if arguments.json else "terminal")
     return 0

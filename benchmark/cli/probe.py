@@ -23,9 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Probe, draw and print the slots."""
-    import json
-    import sys
-
     from baselines.backbones.loading import load_backbone
     from baselines.probing.registry import create, info
     from baselines.tuning.reading import read_sessions
@@ -65,12 +62,11 @@ def call(arguments: argparse.Namespace) -> int:
         }
         for index, slot in enumerate(session.slots)
     ]
-    if arguments.json:
-        about = {"backbone": backbone.name, "fingerprint": backbone.fingerprint, "operator": operator.name}
-        record = {**about, "target": arguments.target, "notice": notice, "picture": str(out), "slots": rows}
-        sys.stdout.write(json.dumps(record, indent=1) + "\n")
-        return 0
+    about = {"backbone": backbone.name, "fingerprint": backbone.fingerprint, "operator": operator.name}
+    record = {**about, "target": arguments.target, "notice": notice, "picture": str(out), "slots": rows}
     table = [{**row, "clicked": "x" * row["clicked"], "answer": "x" * row["answer"]} for row in rows]  # type: ignore[operator]
     missing = ["No slot has relevance: the attention is missing."] if attention is None else []
-    options.show(Document("", (Grid.of_records(table),), (notice,) if notice else (), (*missing, str(out))))
+    notices = (notice,) if notice else ()
+    shown = Document("", (Grid.of_records(table),), notices, (*missing, str(out)), data=lambda: record)
+    options.show(shown, "json" if arguments.json else "terminal")
     return 0

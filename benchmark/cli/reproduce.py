@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", default="terminal", metavar="NAME", help="what is printed; all are written to --out"
     )
     parser.add_argument("--label", action="store_true", help="also attention for the true click, as in the paper")
-    parser.add_argument("--with-published", action="store_true", help="print the paper's values beside ours")
+    parser.add_argument("--with-published", action="store_true", help="print the paper's values next to ours")
     parser.add_argument("--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="as in run")
     parser.add_argument("--force", action="store_true", help="run finished trials again")
     add_plan_argument(parser)

@@ -68,23 +68,19 @@ def _row(record: TrialRecord) -> dict[str, object]:
 
 def _list(found: list[TrialRecord], as_json: bool) -> int:
     """Print a row per trial; of a failed one, the last line and where the log is."""
-    import json
-    import sys
-
     from benchmark.cli import options
     from benchmark.output.document import Document, Grid
 
     rows = [_row(record) for record in found]
-    if as_json:
-        lines = [{**row, "line": r.line, "log": str(r.log or "")} for row, r in zip(rows, found, strict=True)]
-        sys.stdout.write(json.dumps(lines, indent=1) + "\n")
-        return 0
-    if not found:
-        sys.stdout.write("no trials.\n")
-        return 0
-    shown = [{**row, "when": str(row["when"])[:16]} for row in rows]
+    shown = Grid.of_records([{**row, "when": str(row["when"])[:16]} for row in rows], digits=1, whole=("trial", "when"))
     failed = [f"{r.identity} failed: {r.line} [{r.log or r.folder}]" for r in found if r.state == "failed"]
-    options.show(Document("", (Grid.of_records(shown, digits=1, whole=("trial", "when")),), legend=tuple(failed)))
+    document = Document(
+        "" if found else "no trials.",
+        (shown,),
+        legend=tuple(failed),
+        data=lambda: [{**row, "line": r.line, "log": str(r.log or "")} for row, r in zip(rows, found, strict=True)],
+    )
+    options.show(document, "json" if as_json else "terminal")
     return 0
 
 
@@ -92,6 +88,8 @@ def _show(found: list[TrialRecord], as_json: bool) -> int:
     """Print everything that is kept of the trials."""
     import json
     import sys
+
+    import yaml
 
     shown = []
     for record in found:
@@ -103,20 +101,8 @@ def _show(found: list[TrialRecord], as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps(shown, indent=1) + "\n")
     else:
-        sys.stdout.write("\n".join(line for entry in shown for line in [*_lines(entry, ""), ""]))
+        sys.stdout.write("\n".join(yaml.safe_dump(entry, sort_keys=False, allow_unicode=True) for entry in shown))
     return 0
-
-
-def _lines(values: dict[str, object], indent: str) -> list[str]:
-    """Return values as indented lines."""
-    lines = []
-    for key, value in values.items():
-        if isinstance(value, dict):
-            lines += [f"{indent}{key}:", *_lines(value, indent + "  ")]
-        else:
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-            lines.append(f"{indent}{key}: {shown}")
-    return lines
 
 
 def _remove(found: list[TrialRecord]) -> int:

@@ -35,9 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Search, write the chosen settings and print how the candidates did."""
-    import json
-    import sys
-
     from baselines import registry as catalogue
     from benchmark.cli import options
     from benchmark.output.document import Document, Grid
@@ -85,19 +82,21 @@ def call(arguments: argparse.Namespace) -> int:
         )
     write_config(out / FILE, config, found, space)
     score = " + ".join(space.score)
-    if arguments.json:
-        sys.stdout.write(json.dumps({"notice": found.notice, **found.best.values}, indent=1) + "\n")
-    else:
-        rows = [
-            {
-                **candidate.values,
-                score: candidate.score if candidate.scores else None,
-                "folds": f"{len(candidate.scores)} of {candidate.expected}",
-                "chosen": "x" if candidate is found.best else "",
-            }
-            for candidate in found.candidates
-        ]
-        title = f"{arguments.simulator} on {config.task}, split {config.split}: candidates by {score}"
-        options.show(Document(title, (Grid.of_records(rows, digits=4),), (found.notice,) if found.notice else ()))
+    rows = [
+        {
+            **candidate.values,
+            score: candidate.score if candidate.scores else None,
+            "folds": f"{len(candidate.scores)} of {candidate.expected}",
+            "chosen": "x" if candidate is found.best else "",
+        }
+        for candidate in found.candidates
+    ]
+    shown = Document(
+        f"{arguments.simulator} on {config.task}, split {config.split}: candidates by {score}",
+        (Grid.of_records(rows, digits=4),),
+        (found.notice,) if found.notice else (),
+        data=lambda: {"notice": found.notice, **found.best.values},
+    )
+    options.show(shown, "json" if arguments.json else "terminal")
     options.say(f"written to {out / FILE}: python -m benchmark run --config {out / FILE}")
     return options.status(found.failed)

@@ -74,7 +74,7 @@ class Grid:
     Attributes:
         columns: The columns; none for a grid that is only notes.
         rows: The rows.
-        heading: What tells it from the other grids of its document.
+        heading: What distinguishes it from the other grids of its document.
         notes: Lines that follow it.
     """
 

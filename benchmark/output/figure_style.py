@@ -29,7 +29,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f
 """Okabe and Ito 2008, those with the best contrast on white first."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-"""A second sign beside the colour."""
+"""A second sign in addition to the colour."""
 
 SHARES = "cividis"
 """Colours of shares, even in lightness and the same for colour-blind readers."""
@@ -131,7 +131,7 @@ def _settle(canvas: Canvas) -> None:
 
 
 def wrap(text: str, width: float) -> list[str]:
-    """Break a text into lines no wider than ``width`` points; a longer word stands alone."""
+    """Break a text into lines no wider than ``width`` points; a longer word is a line of its own."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmark.metrics import get
 from benchmark.output.document import CsvRow, Document, Grid, GridColumn, row
@@ -61,8 +61,8 @@ def lines(
     Args:
         results: The run's results.
         scores: Its score table.
-        metrics: Which metrics; None stands for the family of the run.
-        simulators: Which simulators; None stands for the ranked ones.
+        metrics: Which metrics; None for the family of the run.
+        simulators: Which simulators; None for the ranked ones.
 
     Returns:
         For each metric and simulator the mean, and the difference where there is one.
@@ -266,25 +266,22 @@ def _record(one: Line) -> dict[str, object]:
 
 def _csv(results: Results, found: Sequence[Line]) -> Iterator[CsvRow]:
     """Yield one row per decomposition with unrounded numbers."""
-    parts = [f"{what}_{part}" for part in PARTS for what in ("variance", "of_mean")]
-    tail = ("standard_error", "resolves", "resolves_these_seeds", "twice_seeds", "twice_sessions", "twice_users")
+    parts = [(what, part) for part in PARTS for what in ("variance", "of_mean")]
+    counts = ("n_users", "n_sessions", "n_seeds")
+    more = ("twice_seeds", "twice_sessions", "twice_users")
+    resolves = ("resolves", "resolves_these_seeds", *more)
     where = ("task", "split", "simulated", "simulator", "metric", "reference")
-    yield (*where, "n_users", "n_sessions", "n_seeds", *parts, *tail)
+    yield (*where, *counts, *(f"{what}_{part}" for what, part in parts), "standard_error", *resolves)
     for one in found:
-        d = one.found
-        by_name = {part.name: part for part in d.parts}
-        values: list[float | None] = []
-        for name in PARTS:
-            part = by_name.get(name)
-            values += [None, None] if part is None else [part.variance, part.of_mean]
-        values.append(d.standard_error())
-        if one.reference:
-            values += [_known(d.resolves()), _known(d.resolves_with_these_seeds)]
-            values += [_known(d.resolves(**{more: 2})) for more in ("seeds", "sessions", "users")]
-        else:
-            values += [None] * 5
-        place = (results.task, results.split, bool(results.notice), one.simulator, one.metric, one.reference)
-        yield (*place, d.n_users, d.n_sessions, d.n_seeds, *values)
+        record: Any = _record(one)
+        known = {part["name"]: part for part in record["parts"]}
+        yield (
+            *(results.task, results.split, bool(results.notice), one.simulator, one.metric, one.reference),
+            *(record[name] for name in counts),
+            *(known.get(part, {}).get(what) for what, part in parts),
+            record["standard_error"]["now"],
+            *((record["resolves"] or {}).get(name) for name in ("now", "with_these_seeds", *more)),
+        )
 
 
 def _differs(found: Decomposition) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmark.reproduction.groups import Choice, Found, Group, Missing, Ran, groups_of, run_groups, trials_of
 from benchmark.reproduction.layout import Layout, layouts, read_layout
 from benchmark.reproduction.printing import document, write
-from benchmark.reproduction.table import Table, build
+from benchmark.reproduction.table import ReproducedTable, build
 
 __all__ = [
     "Choice",
@@ -14,7 +14,7 @@ __all__ = [
     "Layout",
     "Missing",
     "Ran",
-    "Table",
+    "ReproducedTable",
     "build",
     "document",
     "groups_of",

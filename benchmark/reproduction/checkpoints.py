@@ -1,4 +1,4 @@
-"""Which checkpoint stands behind a backbone of the paper, and whether it can be that backbone."""
+"""Which checkpoint is run for a backbone of the paper, and whether it can be that backbone."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def check_architecture(backbone: str, used: str, checkpoint: Checkpoint) -> None
 
     Args:
         backbone: As the layouts name it.
-        used: Name or folder that is to stand for it.
+        used: Name or folder of what is run for it.
         checkpoint: What that holds.
 
     Raises:

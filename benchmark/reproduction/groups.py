@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from benchmark.engines import Engine
 from benchmark.naming import LABEL
 from benchmark.reproduction.checkpoints import Checkpoint, called, check_architecture, is_stand_in
+from benchmark.reproduction.section import Section
 from benchmark.runs.runner import FailedTrial, assemble, run_missing
 from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue
@@ -32,7 +33,7 @@ QUICK_DEFAULTS: Mapping[str, object] = {"epochs": 2}
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the user chose beside the layout.
+    """What the user chose in addition to the layout.
 
     Attributes:
         backbones: Backbone of the layout -> registry name or folder to use; those that are missing are left out.
@@ -50,25 +51,6 @@ class Choice:
     data: str | None = None
     settings: Mapping[str, object] | None = None
     describe: Callable[[str], Checkpoint] | None = None
-
-
-class HasRuns(Protocol):
-    """The layout of a table or of a figure, as far as it says what is run."""
-
-    @property
-    def backbones(self) -> tuple[str, ...]:
-        """Registry names; stand-ins may take their place."""
-        ...
-
-    @property
-    def operators(self) -> tuple[str, ...]:
-        """Probing operators."""
-        ...
-
-    @property
-    def run(self) -> Mapping[str, object]:
-        """The run configuration, as ``read_config`` returns it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +165,7 @@ class Ran:
         return Ran(found, tuple(one for one in self.missing if id(one.group) in mine), self.failed)
 
 
-def groups_of(layout: HasRuns, choice: Choice, varied: Varied | None = None) -> list[Group]:
+def groups_of(layout: Section, choice: Choice, varied: Varied | None = None) -> list[Group]:
     """Return the runs of one table or figure.
 
     Args:
@@ -192,7 +174,7 @@ def groups_of(layout: HasRuns, choice: Choice, varied: Varied | None = None) -> 
         varied: A setting that wins over everything, the user's choice included.
 
     Raises:
-        InputError: A checkpoint cannot be read, or is of another architecture than the backbone it is to stand for.
+        InputError: A checkpoint cannot be read, or is of another architecture than the backbone it is run for.
     """
     found = []
     given = choice.settings or {}
@@ -211,7 +193,7 @@ def groups_of(layout: HasRuns, choice: Choice, varied: Varied | None = None) -> 
     return found
 
 
-def _config(layout: HasRuns, choice: Choice, used: str, operator: str, varied: Varied | None) -> RunConfig:
+def _config(layout: Section, choice: Choice, used: str, operator: str, varied: Varied | None) -> RunConfig:
     """Return the run of one group."""
     values: dict[str, Any] = {**layout.run, "data": choice.data, "label": choice.label}
     defaults: dict[str, object] = {}

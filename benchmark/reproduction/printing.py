@@ -11,14 +11,14 @@ from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColu
 from benchmark.output.numbers import number, p_text
 from benchmark.output.units import counted
 from benchmark.reproduction.formats import captioned, write_files
-from benchmark.reproduction.table import Cell, Row, Table
+from benchmark.reproduction.table import ReproducedCell, ReproducedRow, ReproducedTable
 from benchmark.scores.table import metric_column
 
 _WHERE = ("backbone", "operator", "used_backbone", "used_operator", "method", "of", "kind", "ranked")
 _KNOWN = ("value", "low", "high", "sd", "stars", "better", "difference", "p_users", "printed")
 
 
-def write(table: Table, out: Path) -> list[Path]:
+def write(table: ReproducedTable, out: Path) -> list[Path]:
     """Write a table in every format; return the files.
 
     Raises:
@@ -27,7 +27,7 @@ def write(table: Table, out: Path) -> list[Path]:
     return write_files(out, document(table))
 
 
-def document(table: Table) -> Document:
+def document(table: ReproducedTable) -> Document:
     """Return the table: a row per method, with the paper's values below ours where they were added."""
     columns = (
         *(GridColumn(name, "left", key=True, once=True) for name in ("backbone", "operator")),
@@ -57,8 +57,8 @@ def document(table: Table) -> Document:
     )
 
 
-def _csv(table: Table) -> Iterator[CsvRow]:
-    """Yield one line per row and metric; what is simulated or a stand-in is said shortly in every line."""
+def _csv(table: ReproducedTable) -> Iterator[CsvRow]:
+    """Yield one line per row and metric; every line says in a few words what is simulated or a stand-in."""
     yield ("table", *_WHERE, "metric", *_KNOWN, "trials", "notice")
     for line in table.rows:
         for metric, cell in line.cells.items():
@@ -66,7 +66,7 @@ def _csv(table: Table) -> Iterator[CsvRow]:
             yield (table.name, *where, metric, *known, " ".join(line.identities), line.notice)
 
 
-def _cell(table: Table, line: Row, cell: Cell | None) -> GridCell:
+def _cell(table: ReproducedTable, line: ReproducedRow, cell: ReproducedCell | None) -> GridCell:
     """Return one cell: in a table of tests with the SD over seeds, stars, and the test over users."""
     if cell is None:
         return GridCell("")
@@ -77,7 +77,7 @@ def _cell(table: Table, line: Row, cell: Cell | None) -> GridCell:
     return GridCell(text + ("" if cell.sd is None else f" ± {number(cell.sd)}"), stars, _tested(cell))
 
 
-def _number(table: Table, line: Row, cell: Cell) -> str:
+def _number(table: ReproducedTable, line: ReproducedRow, cell: ReproducedCell) -> str:
     """Return a value as it is printed; next to the paper's, ours has as many digits as theirs."""
     if line.kind == "improvement":
         return f"{cell.value:+.1f} %"
@@ -87,7 +87,7 @@ def _number(table: Table, line: Row, cell: Cell) -> str:
     return number(cell.value, digits, "+" if line.kind == "difference" else "")
 
 
-def _tested(cell: Cell) -> str:
+def _tested(cell: ReproducedCell) -> str:
     """Return the difference over users and its p in brackets, empty if there are none."""
     if cell.p_users is None:
         return ""

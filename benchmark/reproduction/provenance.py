@@ -20,10 +20,10 @@ def notes(
     *,
     operators: bool = True,
 ) -> list[str]:
-    """Return the captions that stand above the numbers, each a sentence behind ``NOTE:``.
+    """Return the captions that are printed above the numbers, each a sentence after ``NOTE:``.
 
     Args:
-        found: The groups behind the table or figure.
+        found: The groups of the table or figure.
         missing: What is left out of it.
         labels: Simulator -> what the table or figure calls it.
         operators: The operator matters for what is shown.
@@ -137,8 +137,8 @@ def _merged(found: Sequence[Found]) -> list[str]:
     lines = []
     for text, backbones in names.items():
         first, *others = dict.fromkeys(backbones)
-        likewise = f"; {' and '.join(others)} likewise" if others and "\0" in text else ""
-        lines.append(text.replace("\0", first).rstrip(".") + likewise)
+        also = f"; so {'is' if len(others) == 1 else 'are'} {' and '.join(others)}" if others and "\0" in text else ""
+        lines.append(text.replace("\0", first).rstrip(".") + also)
     return lines
 
 

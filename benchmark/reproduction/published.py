@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmark import published
-from benchmark.audit.reported import Row as PaperRow
+from benchmark.audit.reported import Row as AuditedRow
 from benchmark.metrics import get
 from benchmark.naming import LABEL
 from benchmark.reproduction.layout import Layout
-from benchmark.reproduction.table import Cell, Row, Table
+from benchmark.reproduction.table import ReproducedCell, ReproducedRow, ReproducedTable
 
 
-def add_published(table: Table, layout: Layout) -> Table:
+def add_published(table: ReproducedTable, layout: Layout) -> ReproducedTable:
     """Return the table with a row of the paper's values and one of differences below each of ours that it published.
 
     The paper probed attention for the true click. Where the table has such rows of ours, the differences of the
@@ -25,16 +25,16 @@ def add_published(table: Table, layout: Layout) -> Table:
     if layout.published is None:
         return table
     own = {(row.backbone, row.operator, row.method): row for row in table.rows if row.kind == "value"}
-    rows: list[Row] = []
-    waiting: list[Row] = []
+    rows: list[ReproducedRow] = []
+    waiting: list[ReproducedRow] = []
     for row in table.rows:
         probed = own.get((row.backbone, row.operator, row.method + LABEL))
-        beside = _beside(table, layout, row, probed) if row.kind == "value" and row.ranked else []
+        added = _added(table, layout, row, probed) if row.kind == "value" and row.ranked else []
         rows.append(row)
         if probed is not None:
-            waiting = beside  # until after the labelled row, which comes next and which they refer to
+            waiting = added  # until after the labelled row, which comes next and which they refer to
             continue
-        rows += waiting + beside
+        rows += waiting + added
         waiting = []
     labelled = any(not row.ranked for row in table.rows)
     stars = ["The paper's stars are as published."] if table.kind == "significance" else []
@@ -49,7 +49,9 @@ def add_published(table: Table, layout: Layout) -> Table:
     return replace(table, rows=tuple(rows), captions=(*table.captions, *captions))
 
 
-def _beside(table: Table, layout: Layout, row: Row, labelled: Row | None) -> list[Row]:
+def _added(
+    table: ReproducedTable, layout: Layout, row: ReproducedRow, labelled: ReproducedRow | None
+) -> list[ReproducedRow]:
     """Return the rows below one of ours: the paper's values and the differences; none if the paper has no such row.
 
     Args:
@@ -67,7 +69,7 @@ def _beside(table: Table, layout: Layout, row: Row, labelled: Row | None) -> lis
         source = labelled if labelled is not None and "attention" in get(metric).needs else row
         ours = source.cells.get(metric)
         if ours is not None:
-            differences[metric] = Cell(ours.value - cell.value)
+            differences[metric] = ReproducedCell(ours.value - cell.value)
     same = replace(row, of=row.method, identities=(), seeds=(), settings={})
     return [
         replace(same, method="paper", kind="paper", cells=printed, used_backbone="", used_operator="", notice=""),
@@ -75,15 +77,15 @@ def _beside(table: Table, layout: Layout, row: Row, labelled: Row | None) -> lis
     ]
 
 
-def _row(layout: Layout, row: Row) -> PaperRow | None:
-    """Return the row of the paper's table that stands for one of ours."""
+def _row(layout: Layout, row: ReproducedRow) -> AuditedRow | None:
+    """Return the row of the paper's table that one of ours reproduces."""
     found = published.originals(layout.task, row.backbone, row.operator, row.method)
     return next((paper for paper in found if paper.table == str(layout.published)), None)
 
 
-def _printed(paper: PaperRow, metric: str) -> Cell:
+def _printed(paper: AuditedRow, metric: str) -> ReproducedCell:
     cell = paper.cells[metric]
-    return Cell(
+    return ReproducedCell(
         value=float(cell.mean.value),
         sd=None if cell.sd is None else float(cell.sd.value),
         stars="*" * (cell.stars or 0),

@@ -1,4 +1,4 @@
-"""A reproduced table as values: what stands in which row, with the trials it was made from."""
+"""A reproduced table as values: what each row holds, with the trials it was made from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RowKind = Literal["value", "improvement", "paper", "difference"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ReproducedCell:
     """One number of a table with what is known about it.
 
     Attributes:
@@ -52,7 +52,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReproducedRow:
     """One line of a table.
 
     Attributes:
@@ -75,7 +75,7 @@ class Row:
     operator: str
     method: str
     kind: RowKind
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, ReproducedCell]
     ranked: bool = True
     identities: tuple[str, ...] = ()
     used_backbone: str = ""
@@ -92,7 +92,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReproducedTable:
     """A reproduced table.
 
     Attributes:
@@ -118,7 +118,7 @@ class Table:
     title: str
     captions: tuple[str, ...]
     metrics: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ReproducedRow, ...]
     digests: Mapping[str, str] = field(default_factory=dict)
     task: str = ""
     reference: str = ""
@@ -128,7 +128,7 @@ class Table:
     backbones: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
-def build(layout: Layout, found: Sequence[Found], missing: Sequence[Missing] = ()) -> Table:
+def build(layout: Layout, found: Sequence[Found], missing: Sequence[Missing] = ()) -> ReproducedTable:
     """Lay out one table.
 
     Args:
@@ -139,7 +139,7 @@ def build(layout: Layout, found: Sequence[Found], missing: Sequence[Missing] = (
     Returns:
         The table, without the paper's values; without rows if nothing of it is complete.
     """
-    rows: list[Row] = []
+    rows: list[ReproducedRow] = []
     for group in found:
         rows += _significance(layout, group) if layout.kind == "significance" else _values(layout, group)
     labels = {**SIMULATORS, **layout.rows}
@@ -147,7 +147,7 @@ def build(layout: Layout, found: Sequence[Found], missing: Sequence[Missing] = (
     needed = {*layout.rows, *([reference] if layout.kind == "significance" else [])}
     missing = [one for one in missing if one.simulator in needed]
     captions = [*notes(found, missing, labels), *_explanations(layout, found, rows), *checkpoints(found)]
-    return Table(
+    return ReproducedTable(
         name=layout.name,
         kind=layout.kind,
         title=layout.title,
@@ -170,7 +170,7 @@ def _reference(layout: Layout) -> str:
 
 
 def _backbone(found: Found) -> dict[str, object]:
-    """Return what stands for a backbone, as JSON values."""
+    """Return what was run for a backbone, as JSON values."""
     seen = found.group.checkpoint
     return {
         "used": found.group.used_backbone,
@@ -180,7 +180,7 @@ def _backbone(found: Found) -> dict[str, object]:
     }
 
 
-def _values(layout: Layout, found: Found) -> list[Row]:
+def _values(layout: Layout, found: Found) -> list[ReproducedRow]:
     """Return a row per simulator, and the improvement of one over another."""
     rows = []
     by_name = {row.name: row for row in found.results.simulators}
@@ -193,7 +193,7 @@ def _values(layout: Layout, found: Found) -> list[Row]:
     if layout.improvement is not None and all(name in by_name for name in layout.improvement):
         better, base = (by_name[name].metrics for name in layout.improvement)
         percent = {m: improvement(m, better[m].mean, base[m].mean) for m in layout.metrics if m in better and m in base}
-        cells = {m: Cell(value) for m, value in percent.items() if value is not None}
+        cells = {m: ReproducedCell(value) for m, value in percent.items() if value is not None}
         used = tuple(i for name in layout.improvement for i in found.identities.get(name, ()))
         whole = _row(found, by_name[layout.improvement[0]], "improvement", cells, used)
         of = layout.rows.get(layout.improvement[0], layout.improvement[0])
@@ -209,7 +209,7 @@ def improvement(metric: str, value: float, base: float) -> float | None:
     return sign * 100.0 * (value - base) / abs(base)
 
 
-def _significance(layout: Layout, found: Found) -> list[Row]:
+def _significance(layout: Layout, found: Found) -> list[ReproducedRow]:
     """Return mean, SD and stars over seeds, and the corrected p over users, of each row against the reference."""
     rows = []
     reference = found.results.reference
@@ -245,11 +245,11 @@ def _better(metric: str, paper: PaperComparison) -> bool | None:
 
 
 def _row(
-    found: Found, row: SimulatorResult, method: str, cells: Mapping[str, Cell], identities: tuple[str, ...]
-) -> Row:
+    found: Found, row: SimulatorResult, method: str, cells: Mapping[str, ReproducedCell], identities: tuple[str, ...]
+) -> ReproducedRow:
     """Return a row of our values."""
     group = found.group
-    return Row(
+    return ReproducedRow(
         backbone=group.backbone,
         operator=group.operator,
         method=method,
@@ -271,12 +271,12 @@ def _seeds(found: Found, simulator: str) -> tuple[int, ...]:
     return found.results.seeds[:1] if simulator in found.deterministic else found.results.seeds
 
 
-def _cell(metric: str, value: MetricResult) -> Cell:
+def _cell(metric: str, value: MetricResult) -> ReproducedCell:
     """Return our value of a metric."""
-    return Cell(value.mean, *within_range(metric, value.low, value.high), value.seed_sd)
+    return ReproducedCell(value.mean, *within_range(metric, value.low, value.high), value.seed_sd)
 
 
-def _explanations(layout: Layout, found: Sequence[Found], rows: Sequence[Row]) -> list[str]:
+def _explanations(layout: Layout, found: Sequence[Found], rows: Sequence[ReproducedRow]) -> list[str]:
     """Return how the numbers came about."""
     lines = []
     for task in dict.fromkeys(f.results.task for f in found):
@@ -302,7 +302,7 @@ def _explanations(layout: Layout, found: Sequence[Found], rows: Sequence[Row]) -
     if better:
         lines.append(f"improvement: of {better[0].of} over {base}, in percent of {base}; positive is better.")
     if any(_undefined(row, rows) for row in better):
-        lines.append(f"No improvement stands where {base} is 0.")
+        lines.append(f"No improvement is given where {base} is 0.")
     labelled = any(not row.ranked for row in rows)
     lines.append(
         "Attention is that for the model's own answer"
@@ -311,7 +311,7 @@ def _explanations(layout: Layout, found: Sequence[Found], rows: Sequence[Row]) -
     return lines
 
 
-def _undefined(row: Row, rows: Sequence[Row]) -> bool:
+def _undefined(row: ReproducedRow, rows: Sequence[ReproducedRow]) -> bool:
     """Tell whether a row of improvements lacks a metric that its method has."""
     block = (row.backbone, row.operator, row.of)
     own = next(one for one in rows if (one.backbone, one.operator, one.method) == block)

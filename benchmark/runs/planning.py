@@ -68,7 +68,7 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PlannedTrials:
     """What is known of the trials of one kind that take the same time.
 
     Attributes:
@@ -104,7 +104,7 @@ class Plan:
         notice: What every output must say.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[PlannedTrials, ...]
     timings: tuple[Timing, ...]
     notice: str
 
@@ -315,7 +315,7 @@ def _assembled(
     took: Mapping[str, Sequence[float]],
 ) -> Plan:
     """Return the plan as far as it is known; trials of a kind that is not timed yet are left out."""
-    counts: dict[Row, list[int]] = {}
+    counts: dict[PlannedTrials, list[int]] = {}
     used: dict[str, Timing] = {}
     for identity, trial in unique.items():
         before, timing, memory = took.get(_settled(trial)), timings.get(kind_of(trial)), None
@@ -327,7 +327,7 @@ def _assembled(
         else:
             continue
         operator = str(trial.settings.get("operator", ""))
-        row = Row(trial.task, trial.simulator, _model(trial), operator, 0, 0, seconds, memory, source)
+        row = PlannedTrials(trial.task, trial.simulator, _model(trial), operator, 0, 0, seconds, memory, source)
         counts.setdefault(row, [0, 0])[identity in finished] += 1
     rows = tuple(replace(row, trials=missing, finished=done) for row, (missing, done) in counts.items())
     notices = [*(task.notice for task in tasks.values()), *(trial.notice for trial in unique.values())]
@@ -342,7 +342,7 @@ def _spread(indices: NDArray[np.int64], count: int) -> list[int]:
 
 
 def _model(trial: Trial) -> str:
-    """Return the model that a trial rests on, as its settings name it."""
+    """Return the model that a trial depends on, as its settings name it."""
     return next((str(trial.settings[name]) for name in trial.material if trial.settings.get(name)), "")
 
 

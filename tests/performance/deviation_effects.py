@@ -20,12 +20,11 @@ import sys
 import time
 from pathlib import Path
 
-from tabulate import tabulate
-
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.performance import printing  # noqa: E402
 from tests.performance.deviations.document import cell, filled  # noqa: E402
 from tests.performance.deviations.listing import DEVIATIONS  # noqa: E402
 from tests.performance.deviations.material import Material  # noqa: E402
@@ -78,7 +77,7 @@ def main() -> None:
         if text is not None:
             measured[deviation.name] = text
         print(f"{time.perf_counter() - start:6.1f} s  {deviation.name}", file=sys.stderr)
-    print(tabulate(table, headers=HEADERS, disable_numparse=True))
+    print(printing.table(printing.rows(HEADERS, table)))
     if options.write:
         DOCUMENT.write_text(filled(DOCUMENT.read_text(encoding="utf-8"), measured), encoding="utf-8")
 

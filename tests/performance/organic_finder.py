@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
-from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tasks.adserp.organic import find_page_parts  # noqa: E402
+from tests.performance import printing  # noqa: E402
 
 Box = tuple[float, float, float, float]
 AD_KINDS = ("native_ad", "dd_top", "dd_right")
@@ -188,14 +188,15 @@ def main() -> int:
     table = [{"users": f"{name} half", **totals(scores[name])} for name in names]
     if len(names) > 1:
         table.append({"users": "all", **totals(everything)})
-    print(tabulate(table, "keys", floatfmt=".3f"))
+    print(printing.table(table))
     print()
     failing = [
         [s.trial, len(s.missed), len(s.wrong), "" if s.agrees else "differs", spans(s.missed), spans(s.wrong)]
         for s in everything
         if s.missed or s.wrong or not s.agrees
     ]
-    print(tabulate(failing, ["failing trial", "missed", "wrong", "click", "missed rows", "wrong rows"]))
+    head = ["failing trial", "missed", "wrong", "click", "missed rows", "wrong rows"]
+    print(printing.table(printing.rows(head, failing)))
     return 0
 
 

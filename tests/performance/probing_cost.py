@@ -25,7 +25,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from tabulate import tabulate
 from torch import Tensor
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
@@ -34,6 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 from baselines.probing.registry import create  # noqa: E402
 from baselines.probing.relevance import token_relevance  # noqa: E402
+from tests.performance import printing  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("literal", ROOT / "tests" / "baselines" / "probing" / "literal.py")
 assert _spec and _spec.loader
@@ -275,7 +275,7 @@ def table(bench: Bench, mode: str, options: argparse.Namespace, per_session: dic
     title = "training step" if mode == "train" else "evaluation"
     head = ["variant", "s", "x plain", "target", "tokens/s", "TFLOP/s", "+MiB", "eager s / s", "MiB / eager", "target"]
     print(f"\n{title}, batch {bench.batch}, S {bench.length}{', left padding' if options.padded else ''}")
-    print(tabulate(rows, headers=head, disable_numparse=True))
+    print(printing.table(printing.rows(head, rows)))
 
 
 def _rate(bench: Bench, mode: str, took: float, peak: float | None) -> str:
@@ -363,7 +363,7 @@ def main() -> None:
             if batch == high and (mode, name, low) in per_session
         ]
         print(f"\nseconds per session, batch {high} over batch {low}")
-        print(tabulate(rows, headers=["", "variant", "ratio"], disable_numparse=True))
+        print(printing.table(printing.rows(["", "variant", "ratio"], rows)))
 
 
 def _sections(head_dim: int) -> list[int]:

@@ -104,5 +104,5 @@ class FigureLayout(Section, ABC):
         return groups_of(self, choice)
 
     def named(self, *parts: str) -> str:
-        """Return the stem of a file: the layout's name and what tells its figures apart."""
+        """Return the stem of a file: the layout's name and what distinguishes its figures."""
         return "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-.") for part in (self.name, *parts) if part)

@@ -57,7 +57,7 @@ class Example:
     Attributes:
         session: What is shown.
         screen: Its decoded image.
-        quantile: Where its gain stands among all sessions; None where the layout names the session.
+        quantile: Where its gain ranks among all sessions; None where the layout names the session.
         views: Panels, from left to right.
     """
 
@@ -287,7 +287,7 @@ def _screen(axes: Any, example: Example, screen: Image, view: View, top: float) 
 
 
 def _middle(box: tuple[float, float, float, float], height: float, slot: int) -> tuple[float, float]:
-    """Return where a slot's number stands: beside that of the slot above where slots are flat, and on the screen."""
+    """Return where a slot's number is written: where slots are flat, next to that of the slot above."""
     x0, y0, x1, y1 = box
     aside = 0.5 if x1 - x0 < 4 * (y1 - y0) else (0.35, 0.65)[slot % 2]
     edge = 0.05 * height  # a slot may be cut by the screen's edge, its number must not

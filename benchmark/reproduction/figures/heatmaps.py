@@ -189,7 +189,7 @@ def uninformative(maps: Sequence[Clicks], noise: float, *, stand_in: bool) -> li
     if even:
         names, distances = " and ".join(label for label, _ in even), ", ".join(number(js) for _, js in even)
         of_stand_in = "; on a stand-in that says nothing of published models" if stand_in else ""
-        lines.append(f"{names}: not told apart from even clicks on all slots (JS {distances}){of_stand_in}.")
+        lines.append(f"{names}: not distinguishable from even clicks on all slots (JS {distances}){of_stand_in}.")
     for one, other in itertools.combinations(maps, 2):
         if np.array_equal(np.round(100 * one.shares), np.round(100 * other.shares)):
             lines.append(f"{one.label} and {other.label}: the same to the percent in every slot.")

@@ -55,7 +55,7 @@ def figure_document(figure: Figure) -> Document:
 
 
 def _csv(figure: Figure) -> Iterator[CsvRow]:
-    """Yield the data behind the picture, trials joined by spaces; each line says shortly what is simulated."""
+    """Yield the data behind the picture, trials joined by spaces; each line says in a few words what is simulated."""
     columns = list(figure.records[0]) if figure.records else ["trials"]
     yield ("figure", *columns, "notice")
     for record in figure.records:

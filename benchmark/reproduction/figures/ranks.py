@@ -1,4 +1,4 @@
-"""Figure 2b: how high the clicked item stands among all items by fixation and by cursor dwell."""
+"""Figure 2b: how high the clicked item ranks among all items by fixation and by cursor dwell."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOP = 2
 
 @dataclass(frozen=True, slots=True)
 class ClickRank:
-    """Where the clicked slot of one session stands by dwell.
+    """Where the clicked slot of one session ranks by dwell.
 
     Attributes:
         above: Slots with a longer dwell.
@@ -54,7 +54,7 @@ class ClickRank:
 
 
 def click_rank(dwell: Floats, click: int) -> ClickRank:
-    """Return where the clicked slot stands by dwell.
+    """Return where the clicked slot ranks by dwell.
 
     Args:
         dwell: Milliseconds per slot, shape (K,).
@@ -86,7 +86,7 @@ class Signal:
         return found
 
     def within(self, k: int) -> float:
-        """Return the share of sessions whose click stands among the first ``k`` ranks."""
+        """Return the share of sessions whose click is among the first ``k`` ranks."""
         return float(self.shares()[:k].sum())
 
 

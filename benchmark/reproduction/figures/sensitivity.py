@@ -176,7 +176,7 @@ class Sensitivity(FigureLayout):
             "from the default, paired over users, leaves 0 out (uncorrected); open: it does not, or it is the default.",
             *checkpoints(found),
         ]
-        curves = dict.fromkeys(_curve(point) for point in points)
+        curves = dict.fromkeys(point.shown for point in points)
         return [
             Figure(
                 name=self.named(),
@@ -260,7 +260,7 @@ class Curves:
     def draw(self, canvas: Canvas) -> None:
         """Draw a panel per metric and setting."""
         factors = list(dict.fromkeys(point.factor for point in self.points))
-        curves = list(dict.fromkeys(_curve(point) for point in self.points))
+        curves = list(dict.fromkeys(point.shown for point in self.points))
         panels = canvas.subplots(len(self.metrics), len(factors), sharey="row", sharex="col", squeeze=False)
         for row, metric in enumerate(self.metrics):
             for column, factor in enumerate(factors):
@@ -280,13 +280,13 @@ class Curves:
 
 
 def _panel(axes: Any, points: Sequence[Point], curves: Sequence[tuple[str, str]]) -> None:
-    """Draw the curves of one panel; values stand at equal steps, since they grow by factors."""
+    """Draw the curves of one panel; values are at equal steps, since they grow by factors."""
     values = sorted({point.value for point in points})
     for value in sorted({point.value for point in points if point.default}):
         axes.axvline(values.index(value), color="0.6", linestyle=":", linewidth=0.8, zorder=0)
     for index, curve in enumerate(curves):
-        mine = [point for point in points if _curve(point) == curve]
-        aside = 0.14 * (index - (len(curves) - 1) / 2)  # bars of two curves beside each other
+        mine = [point for point in points if point.shown == curve]
+        aside = 0.14 * (index - (len(curves) - 1) / 2)  # bars of two curves next to each other
         at = [values.index(point.value) + aside for point in mine]
         axes.plot(at, [point.mean for point in mine], color=_colour(index), zorder=2)
         for x, point in zip(at, mine, strict=True):
@@ -314,10 +314,6 @@ def _marker(index: int) -> str:
     return style.MARKERS[index % len(style.MARKERS)]
 
 
-def _curve(point: Point) -> tuple[str, str]:
-    return point.shown
-
-
 def _row(found: Found, simulator: str) -> SimulatorResult:
     return next(row for row in found.results.simulators if row.name == simulator)
 
@@ -331,40 +327,31 @@ def _named(found: Found, simulator: str) -> str:
 
 def _steps(points: Sequence[Point], curve: tuple[str, str]) -> list[tuple[Factor, float]]:
     """Return the settings and values of a curve, each once."""
-    return list(dict.fromkeys((p.factor, p.value) for p in points if _curve(p) == curve))
+    return list(dict.fromkeys((p.factor, p.value) for p in points if p.shown == curve))
 
 
 def _summary(
     points: Sequence[Point], curve: tuple[str, str], step: tuple[Factor, float], metrics: Sequence[str]
 ) -> tuple[str, ...]:
     """Return one line of the small table."""
-    mine = {p.metric: p for p in points if _curve(p) == curve and (p.factor, p.value) == step}
+    mine = {p.metric: p for p in points if p.shown == curve and (p.factor, p.value) == step}
     default = any(point.default for point in mine.values())
     cells = []
     for metric in metrics:
         point = mine.get(metric)
-        spread = "" if point is None or point.seed_sd is None else f" ± {point.seed_sd:.3f}"
+        spread = "" if point is None or point.seed_sd is None else f" ± {number(point.seed_sd)}"
         cells.append("" if point is None else f"{number(point.mean)}{spread}")
     return (*curve, step[0].label, f"{step[1]:g}{' (default)' if default else ''}", *cells)
 
 
+_WHERE = ("backbone", "operator", "used_backbone", "used_operator")
+_VALUES = (
+    *("value", "default", "metric", "mean", "low", "high", "seed_sd"),
+    *("difference", "difference_low", "difference_high", "trials"),
+)
+
+
 def _record(point: Point) -> Mapping[str, Any]:
     """Return a point as one row of data."""
-    return {
-        "backbone": point.backbone,
-        "operator": point.operator,
-        "used_backbone": point.used_backbone,
-        "used_operator": point.used_operator,
-        "setting": spelt(point.factor.setting),
-        "value": point.value,
-        "default": point.default,
-        "metric": point.metric,
-        "mean": point.mean,
-        "low": point.low,
-        "high": point.high,
-        "seed_sd": point.seed_sd,
-        "difference": point.difference,
-        "difference_low": point.difference_low,
-        "difference_high": point.difference_high,
-        "trials": point.trials,
-    }
+    where, values = ({name: getattr(point, name) for name in names} for names in (_WHERE, _VALUES))
+    return {**where, "setting": spelt(point.factor.setting), **values}

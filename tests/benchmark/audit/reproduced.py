@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmark.reproduction import Choice, build, groups_of, read_layout, run_groups
 from benchmark.reproduction.published import add_published
-from benchmark.reproduction.table import Table
+from benchmark.reproduction.table import ReproducedTable
 from benchmark.simulator import Prediction
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.store import TrialStore
@@ -118,7 +118,7 @@ def task(folder: Path) -> Task:
     return open_folder(definition, folder / "out")
 
 
-def tables(folder: Path, of: Task) -> dict[str, Table]:
+def tables(folder: Path, of: Task) -> dict[str, ReproducedTable]:
     """Return the value table, the same beside the paper's values, and the table of significance.
 
     Args:

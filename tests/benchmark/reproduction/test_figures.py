@@ -294,7 +294,7 @@ def test_maps_that_are_even_or_the_same_are_said_to_be():
             ("three", [0.7, 0.1, 0.1, 0.1]),
         )
     )
-    said = "One and Two: not told apart from even clicks on all slots (JS 0.000, 0.000)"
+    said = "One and Two: not distinguishable from even clicks on all slots (JS 0.000, 0.000)"
     alike = "One and Two: the same to the percent in every slot."
     assert uninformative([even, same, other], 0.01, stand_in=False) == [f"{said}.", alike]
     assert uninformative([even, same], 0.01, stand_in=True)[0].startswith(f"{said}; on a stand-in")

@@ -10,21 +10,24 @@ from benchmark.metrics import names
 from benchmark.output.rendering import render
 from benchmark.reproduction.figures import write_figure
 from benchmark.reproduction.printing import document
-from benchmark.reproduction.table import Cell, Row, Table
+from benchmark.reproduction.table import ReproducedCell, ReproducedRow, ReproducedTable
 from tests.benchmark.reproduction.test_figures import figures, folder  # noqa: F401
 from tests.latex import AWKWARD, compiles
 
 
 @pytest.fixture
 def table():
-    cells = {"KL": Cell(0.9, sd=0.01, stars="***", p_users=0.0001), "Accuracy": Cell(0.25, sd=0.0, p_users=0.5)}
+    cells = {
+        "KL": ReproducedCell(0.9, sd=0.01, stars="***", p_users=0.0001),
+        "Accuracy": ReproducedCell(0.25, sd=0.0, p_users=0.5),
+    }
     rows = (
-        Row("qwen3-vl", "glimpse", "FixATE", "value", cells),
-        Row("qwen3-vl", "glimpse", "Paper", "paper", {"KL": Cell(0.9986)}),
-        Row("qwen3-vl", "glimpse", "Difference", "difference", {"KL": Cell(-0.0986)}),
-        Row("qwen3-vl", "glimpse", AWKWARD, "improvement", {"KL": Cell(12.5)}),
+        ReproducedRow("qwen3-vl", "glimpse", "FixATE", "value", cells),
+        ReproducedRow("qwen3-vl", "glimpse", "Paper", "paper", {"KL": ReproducedCell(0.9986)}),
+        ReproducedRow("qwen3-vl", "glimpse", "Difference", "difference", {"KL": ReproducedCell(-0.0986)}),
+        ReproducedRow("qwen3-vl", "glimpse", AWKWARD, "improvement", {"KL": ReproducedCell(12.5)}),
     )
-    return Table("toys", "significance", AWKWARD, (f"NOTE: {AWKWARD}", AWKWARD), ("KL", "Accuracy"), rows)
+    return ReproducedTable("toys", "significance", AWKWARD, (f"NOTE: {AWKWARD}", AWKWARD), ("KL", "Accuracy"), rows)
 
 
 @pytest.mark.parametrize("kind", ["values", "significance"])
@@ -34,8 +37,8 @@ def test_a_table_compiles_whatever_stands_in_it(kind, table, tmp_path):
 
 @pytest.mark.parametrize("metrics", [2, 5, 12])
 def test_a_table_fits_the_page(metrics, table, tmp_path):
-    cells = dict.fromkeys(names()[:metrics], Cell(0.123, sd=0.01, stars="***", p_users=0.0001))
-    rows = tuple(Row("internvl3.5", "attnlrp", "FixATE", "value", cells) for _ in range(3))
+    cells = dict.fromkeys(names()[:metrics], ReproducedCell(0.123, sd=0.01, stars="***", p_users=0.0001))
+    rows = tuple(ReproducedRow("internvl3.5", "attnlrp", "FixATE", "value", cells) for _ in range(3))
     said = compiles(
         render(document(replace(table, title="t", captions=(), metrics=tuple(cells), rows=rows)), "latex"), tmp_path
     )

@@ -13,7 +13,7 @@ import scipy.stats
 from benchmark.output.rendering import render
 from benchmark.reproduction import Choice, build, document, groups_of, layouts, read_layout, run_groups, write
 from benchmark.reproduction.published import add_published
-from benchmark.reproduction.table import Cell, Row, Table, improvement
+from benchmark.reproduction.table import ReproducedCell, ReproducedRow, ReproducedTable, improvement
 from benchmark.scores.results import MetricResult
 from benchmark.simulator import Prediction
 from benchmark.trials.catalogue import simulator_class
@@ -224,7 +224,7 @@ def test_intervals_keep_within_the_metrics_range(layout, found):
 
 
 def test_where_there_is_no_improvement_the_caption_says_why(layout, found, table):
-    said = "No improvement stands where Still is 0."
+    said = "No improvement is given where Still is 0."
     assert said not in table.captions
     results = found[0].results
     zero = MetricResult(0.0, 0.0, 0.0, None, 7)
@@ -264,7 +264,7 @@ def test_stars_of_a_loss_are_marked_otherwise_than_those_of_a_gain(layout, found
         moved = scores.assign(KL=np.where(scores["simulator"] == "moving", factor * scores["KL"], scores["KL"]))
         cell = build(significance, [replace(found[0], scores=moved)]).rows[0].cells["KL"]
         assert cell.stars
-        table = replace(build(significance, found), rows=(Row("b", "o", "m", "value", {"KL": cell}),))
+        table = replace(build(significance, found), rows=(ReproducedRow("b", "o", "m", "value", {"KL": cell}),))
         printed = render(document(table), "terminal"), render(document(table), "latex")
         line, tex = (next(t for t in text.splitlines() if t.startswith("b ")) for text in printed)
         signs[factor] = cell.better, cell.stars in line, "°" in line, cell.stars in tex, "°" in tex
@@ -354,10 +354,10 @@ def test_a_faulty_layout_is_one_line(old, new, message, tmp_path):
 
 def test_the_papers_values_stand_below_ours_with_the_difference(found):
     main = next(layout for layout in layouts() if layout.name == "main")
-    cells = {"KL": Cell(1.0), "Accuracy": Cell(0.25)}
-    ours = Row("qwen3-vl", "glimpse", "FixATE", "value", cells)
-    label = Row("qwen3-vl", "glimpse", "FixATE [label]", "value", {"KL": Cell(0.9)}, ranked=False)
-    table = Table("main", "values", "t", (), main.metrics, (ours,))
+    cells = {"KL": ReproducedCell(1.0), "Accuracy": ReproducedCell(0.25)}
+    ours = ReproducedRow("qwen3-vl", "glimpse", "FixATE", "value", cells)
+    label = ReproducedRow("qwen3-vl", "glimpse", "FixATE [label]", "value", {"KL": ReproducedCell(0.9)}, ranked=False)
+    table = ReproducedTable("main", "values", "t", (), main.metrics, (ours,))
     with_paper = add_published(table, main)
     assert [row.kind for row in with_paper.rows] == ["value", "paper", "difference"]
     # Table 1 of the paper: KL .9986, accuracy .1974.
@@ -381,8 +381,10 @@ def test_the_papers_values_stand_below_ours_with_the_difference(found):
 
 def test_published_values_are_printed_as_published(found):
     main = next(layout for layout in layouts() if layout.name == "main")
-    row = Row("qwen3-vl", "attnlrp", "Backbone", "value", {"CSH@1": Cell(0.25)}, used_backbone="pocket-qwen3vl")
-    table = add_published(Table("main", "values", "t", (), ("CSH@1",), (row,)), main)
+    row = ReproducedRow(
+        "qwen3-vl", "attnlrp", "Backbone", "value", {"CSH@1": ReproducedCell(0.25)}, used_backbone="pocket-qwen3vl"
+    )
+    table = add_published(ReproducedTable("main", "values", "t", (), ("CSH@1",), (row,)), main)
     cell = table.rows[1].cells["CSH@1"]
     assert cell.printed == "0.0395"
     for form in ("terminal", "markdown", "latex"):
@@ -399,8 +401,8 @@ def test_every_row_of_the_shipped_tables_has_its_row_in_the_paper():
         for backbone in layout.backbones:
             for operator in layout.operators:
                 for label in layout.rows.values():
-                    row = Row(backbone, operator, label, "value", {})
-                    table = Table(layout.name, layout.kind, "t", (), layout.metrics, (row,))
+                    row = ReproducedRow(backbone, operator, label, "value", {})
+                    table = ReproducedTable(layout.name, layout.kind, "t", (), layout.metrics, (row,))
                     paper = add_published(table, layout).rows[1]
                     assert set(paper.cells) == set(layout.metrics)
                     assert (layout.kind == "significance") == any(c.sd is not None for c in paper.cells.values())

@@ -11,9 +11,9 @@ from benchmark.scores import results
 from benchmark.trials import own_files
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.extended import FileEntry
-from submissions import json_schema, strict_yaml
-from submissions.folder import contents
+from submissions import json_schema
 from submissions.limits import DEFAULT
+from submissions.reading import metadata_values
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def read_about(path: Path) -> dict[str, Any]:
         InputError: It is missing, no plain YAML mapping, or a field is not of the format.
     """
     try:
-        values = strict_yaml.load(contents(path, DEFAULT.metadata_bytes), DEFAULT)
+        values = metadata_values(path, DEFAULT)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if not isinstance(values, dict):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from benchmark.naming import LAYOUT, RELABEL, SWAP_USERS, TEST_INPUTS, TRUE_LABEL, WRONG_LABEL
 
 FORMAT = 1
@@ -66,7 +68,7 @@ def predictions_folder(condition: str = "") -> str:
 
 
 def entry_of(name: str, folder: Path) -> Entry | None:
-    """Return the entry whose path inside ``folder`` is ``name``, or None: it is no predictions file's path."""
+    """Return the entry whose path inside ``folder`` is ``name``, or None: it is not the path of a predictions file."""
     stress = _STRESS_PATH.fullmatch(name)
     condition = stress[1] if stress is not None else ""
     match = _PATH.fullmatch(f"{PREDICTIONS_FOLDER}/{stress[2]}" if stress is not None else name)
@@ -85,7 +87,7 @@ class Backbone:
     """
 
     name: str
-    parameters: float | None = None
+    parameters: int | float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Reported:
         split: Split.
         metric: Metric.
         value: The number.
-        source: Where it stands.
+        source: Where it is printed.
     """
 
     task: str
@@ -120,7 +122,7 @@ class Reported:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """What a submission says of itself, and which predictions it holds. Every text is the makers' own: escape it.
 
@@ -136,8 +138,8 @@ class Submission:
         kind: ``prior``, ``click-model``, ``language-model``, ``vision-language-model``, ``oracle`` or ``other``.
         inputs: What it sees: ``text``, ``image``, ``profile``, ``gaze-train``, ``clicks-train``, ``cursor``,
             ``gaze-test``, ``cursor-test``.
-        backbone: The model it rests on, or None.
-        training_data: What that was trained on beside the task, or None.
+        backbone: The model that it uses, or None.
+        training_data: What that was trained on apart from the task, or None.
         attention: Where attention comes from, or None.
         seeds: Every seed.
         digests: ``task@version/split`` -> digest of the split it was made for.
@@ -155,22 +157,22 @@ class Submission:
     version: str
     authors: tuple[str, ...]
     contact: str
-    link: str | None
+    link: str | None = None
     licence: str
     description: str
     kind: str
     inputs: tuple[str, ...]
-    backbone: Backbone | None
-    training_data: str | None
-    attention: Attention | None
+    backbone: Backbone | None = None
+    training_data: str | None = None
+    attention: Attention | None = None
     seeds: tuple[int, ...]
     digests: Mapping[str, str] = field(hash=False)
-    failures: int
-    hardware: str | None
-    cost: Mapping[str, float] = field(hash=False)
-    notice: str
-    reported: tuple[Reported, ...]
-    entries: tuple[Entry, ...]
+    failures: int = 0
+    hardware: str | None = None
+    cost: Mapping[str, float] = field(default_factory=dict, hash=False)
+    notice: str = ""
+    reported: tuple[Reported, ...] = ()
+    entries: tuple[Entry, ...] = ()
     stress: tuple[Entry, ...] = ()
 
     @property
@@ -229,29 +231,8 @@ class Submission:
 
 def from_record(values: Mapping[str, Any], folder: Path, entries: tuple[Entry, ...]) -> Submission:
     """Return the submission of a metadata mapping that the schema accepts."""
-    simulator, attention = values["simulator"], values.get("attention")
-    backbone = simulator.get("backbone")
-    return Submission(
-        folder=folder,
-        name=values["name"],
-        version=values["version"],
-        authors=tuple(values["authors"]),
-        contact=values["contact"],
-        link=values.get("link"),
-        licence=values["licence"],
-        description=values["description"],
-        kind=simulator["kind"],
-        inputs=tuple(simulator["inputs"]),
-        backbone=None if backbone is None else Backbone(backbone["name"], backbone.get("parameters")),
-        training_data=simulator.get("training_data"),
-        attention=None if attention is None else Attention(attention["source"], attention["target"]),
-        seeds=tuple(int(seed) for seed in values["seeds"]),
-        digests=dict(values["digests"]),
-        failures=int(values.get("failures", 0)),
-        hardware=values.get("hardware"),
-        cost={name: float(value) for name, value in values.get("cost", {}).items()},
-        notice=values.get("notice") or "",
-        reported=tuple(Reported(**{**r, "value": float(r["value"])}) for r in values.get("reported", [])),
-        entries=tuple(sorted(entry for entry in entries if not entry.condition)),
-        stress=tuple(sorted(entry for entry in entries if entry.condition)),
-    )
+    said = {**values, **values["simulator"], "notice": values.get("notice") or ""}
+    whole = {"seeds": [int(seed) for seed in values["seeds"]], "failures": int(values.get("failures", 0))}
+    plain = sorted(entry for entry in entries if not entry.condition)
+    stress = sorted(entry for entry in entries if entry.condition)
+    return msgspec.convert({**said, **whole, "folder": folder, "entries": plain, "stress": stress}, Submission)

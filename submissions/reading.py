@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark.files import plain_yaml
 from benchmark.files.printable import shown
 from benchmark.naming import TEST_INPUTS
-from submissions import json_schema, strict_yaml
+from submissions import json_schema
 from submissions.folder import File, contents, files
 from submissions.format import (
     CONDITIONS,
@@ -70,7 +71,7 @@ def inspect(folder: Path, found: Findings) -> Submission | None:
         The submission, or None if its metadata cannot be read. Fields that are wrong have a stand-in's value.
 
     Raises:
-        InputError: ``folder`` is no folder.
+        InputError: ``folder`` is not a folder.
     """
     listed = files(folder, found.limits, found)
     if listed is None:
@@ -100,14 +101,24 @@ _STAND_IN: dict[str, Any] = {
 """What takes the place of fields that are missing or wrong, so that the rest can be checked all the same."""
 
 
+def metadata_values(path: Path, limits: Limits) -> object:
+    """Return the plain values of a YAML file within limits.
+
+    Raises:
+        InputError: It is too large, cannot be read, or is not YAML of plain values; the line is named.
+    """
+    text = contents(path, limits.metadata_bytes)
+    return plain_yaml.load(text, depth=limits.metadata_depth, values=limits.metadata_values)
+
+
 def _metadata(folder: Path, listed: Sequence[File], found: Findings) -> tuple[dict[str, Any] | None, set[str]]:
-    """Return the values of ``submission.yaml`` and the fields in which faults were noted; None if it is no mapping."""
+    """Return the values of ``submission.yaml``, None if it is not a mapping, and the fields with noted faults."""
     if METADATA_FILE not in {file.name for file in listed}:
         mend = f"Write {METADATA_FILE}; docs/submitting.md lists its fields."
         found.error("schema", METADATA_FILE, None, "there is no such file.", mend)
         return None, set()
     try:
-        values = strict_yaml.load(contents(folder / METADATA_FILE, found.limits.metadata_bytes), found.limits)
+        values = metadata_values(folder / METADATA_FILE, found.limits)
     except InputError as error:
         found.error("schema", METADATA_FILE, None, str(error), "")
         return None, set()
@@ -155,7 +166,7 @@ def _entries(listed: Sequence[File], folder: Path, found: Findings) -> list[Entr
                 mend = f"Use {STRESS_PATTERN} with a condition of {', '.join(CONDITIONS)}."
                 found.error("schema", shown(file.name), None, "its path is not of the format.", mend)
             else:
-                found.warning("schema", shown(file.name), None, "it is no part of the format and is ignored.", "")
+                found.warning("schema", shown(file.name), None, "it is not part of the format and is ignored.", "")
         elif entry in entries:
             other = entries[entry].rsplit("/", 1)[-1]
             found.error("schema", file.name, None, f"the same seed is in {other}.", "Keep one of the two files.")

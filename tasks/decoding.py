@@ -6,6 +6,7 @@ refuses unknown keys and numbers that are not finite, and puts the messages in w
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
 import json
@@ -174,7 +175,10 @@ def _explained(error: msgspec.ValidationError, kind: Any, values: object, at: Pl
     """Return what msgspec or the dataclass itself says, in words and with the exact place."""
     said, _, path = str(error).partition(" - at ")
     place = _place(path, kind, values)
-    value, written = _at(values, place), _written((*at, *place))
+    value: Any = values
+    for step in place:
+        value = value[step]
+    written = _written((*at, *place))
     if isinstance(error.__cause__, InputError):
         return f"'{written}': {error.__cause__}" if written else str(error.__cause__)
     subject = f"'{written}'" if written else "the content"
@@ -206,54 +210,31 @@ def _expected(said: str) -> str:
 def _choices(kind: Any, place: Place) -> Iterator[str]:
     """Yield the values that a Literal at a place allows."""
     for step in place:
-        kind = next((one for one in get_args(kind) if one is not NoneType), kind) if _is_union(kind) else kind
+        if get_origin(kind) in (Union, UnionType):
+            kind = next(one for one in get_args(kind) if one is not NoneType)
         hints = {} if get_origin(kind) else get_type_hints(kind)
         kind = hints[str(step)] if hints else get_args(kind)[-1 if isinstance(step, str) else 0]
     return (str(one) for one in get_args(kind))
 
 
-def _is_union(kind: Any) -> bool:
-    return get_origin(kind) in (Union, UnionType)
-
-
 def _place(path: str, kind: Any, values: object) -> Place:
-    """Return where an error is; msgspec leaves out the keys of mappings, which are then tried one by one."""
+    """Return where an error is; msgspec leaves out the keys of mappings, which are then tried alone, one by one."""
+    whole = copy.deepcopy(values)
+    here: Any = whole
     place: Place = ()
     for name, index, some_key in _TOKEN.findall(path):
-        keys: Any = _keys_of(values, place) if some_key else (int(index) if index else name,)
-        failing = (key for key in keys if not some_key or _fails(kind, _with(values, place, key)))
-        place = (*place, next(failing, "..."))
-        if place[-1] == "...":
-            break
+        step: Any = int(index) if index else name
+        if some_key:
+            entries = dict(here)
+            for step in entries:  # noqa: B007  # the last one tried is the place
+                here.clear()
+                here[step] = entries[step]
+                try:
+                    msgspec.convert(whole, kind)
+                except msgspec.ValidationError:
+                    break
+        place, here = (*place, step), here[step]
     return place
-
-
-def _keys_of(values: object, place: Place) -> Iterator[str | int]:
-    found = _at(values, place)
-    return iter(found if isinstance(found, dict) else ())
-
-
-def _at(values: Any, place: Place) -> Any:
-    for step in place:
-        values = None if step == "..." else values[step]
-    return values
-
-
-def _with(values: Any, place: Place, key: str | int) -> Any:
-    """Return a copy in which the mapping at ``place`` holds one key alone."""
-    if not place:
-        return {key: values[key]}
-    copy: Any = dict(values) if isinstance(values, dict) else list(values)
-    copy[place[0]] = _with(values[place[0]], place[1:], key)
-    return copy
-
-
-def _fails(kind: Any, values: object) -> bool:
-    try:
-        msgspec.convert(values, kind)
-    except msgspec.ValidationError:
-        return True
-    return False
 
 
 def _written(place: Place) -> str:

@@ -6,9 +6,11 @@ shares out among several processes (``Trial.parallel``).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
 
 from benchmark.trials.configuration import ENGINE
 from tasks.decoding import decode
@@ -39,11 +41,11 @@ class EngineSettings:
 
     name: str = "local"
     address: str | None = None
-    workers: int | None = None
-    cpus: float = 1.0
-    gpus: float | None = None
+    workers: Annotated[int, Meta(ge=1)] | None = None
+    cpus: Annotated[float, Meta(gt=0)] = 1.0
+    gpus: Annotated[float, Meta(ge=0)] | None = None
     deepspeed: str | None = None
-    workers_per_trial: int | None = None
+    workers_per_trial: Annotated[int, Meta(ge=1)] | None = None
 
     def __post_init__(self) -> None:
         if self.name not in ENGINES:
@@ -57,12 +59,6 @@ class EngineSettings:
                 "an address that begins with ray:// is that of a Ray client; join the cluster with 'ray start "
                 "--address=HOST:6379' on this machine and give --address auto."
             )
-        if self.workers is not None and self.workers < 1:
-            raise InputError(f"workers is {self.workers}; it must be at least 1.")
-        if not 0 < self.cpus < math.inf:
-            raise InputError(f"cpus is {self.cpus}; it must be a number above 0.")
-        if self.gpus is not None and not 0 <= self.gpus < math.inf:
-            raise InputError(f"gpus is {self.gpus}; it must be a number of at least 0.")
         if self.gpus is not None and self.gpus > 1 and self.gpus != int(self.gpus):
             raise InputError(f"gpus is {self.gpus}; above 1 it must be a whole number.")
         self._check_sharing()
@@ -74,8 +70,6 @@ class EngineSettings:
             InputError: The settings do not go together.
         """
         given = self.workers_per_trial
-        if given is not None and given < 1:
-            raise InputError(f"workers_per_trial is {given}; it must be at least 1.")
         if given is not None and self.deepspeed is None:
             raise InputError(
                 f"workers_per_trial is {given}, but only DeepSpeed shares a trial out; give deepspeed too: zero3."

@@ -20,27 +20,23 @@ def read(path: Path, what: str) -> object:
         what: What it is, for the message: ``configuration``.
 
     Raises:
-        InputError: It cannot be read, or is no YAML of plain values.
+        InputError: It cannot be read, or is not YAML of plain values.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        return load(path.read_bytes(), aliases=True)
     except OSError as error:
         raise InputError(f"cannot read the {what} {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"cannot read the {what} {path}: byte {error.start} is not UTF-8.") from error
-    try:
-        return load(text, aliases=True)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
 def load(
-    text: str, *, depth: int = DEPTH, values: int = VALUES, aliases: bool = False, as_text: Sequence[str] = ()
+    text: str | bytes, *, depth: int = DEPTH, values: int = VALUES, aliases: bool = False, as_text: Sequence[str] = ()
 ) -> object:
     """Return the plain values of a YAML document.
 
     Args:
-        text: The document, of bounded size.
+        text: The document, of bounded size; as bytes, in UTF-8.
         depth: How deep values may be nested.
         values: How many values there may be; both are checked while the text is read, before a value is built.
         aliases: Anchors and aliases are allowed; only for files that nobody sent.
@@ -52,6 +48,10 @@ def load(
     import yaml
 
     try:
+        text = text.decode("utf-8") if isinstance(text, bytes) else text
+    except UnicodeDecodeError as error:
+        raise InputError(f"byte {error.start} is not UTF-8. Save the file as UTF-8.") from error
+    try:
         _check_events(text, depth, values, aliases)
         return yaml.load(text, Loader=_loader(as_text))  # noqa: S506  # a SafeLoader that refuses double keys
     except InputError:
@@ -60,10 +60,10 @@ def load(
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}: " if mark is not None else ""
         raise InputError(
-            f"{where}it is not YAML: {_one_line(error.problem or error.context)}. Mend that line."
+            f"{where}it is not YAML: {_one_line(error.problem or error.context)}. Fix that line."
         ) from error
     except yaml.YAMLError as error:
-        raise InputError(f"it is not YAML: {_one_line(error)}. Mend the file.") from error
+        raise InputError(f"it is not YAML: {_one_line(error)}. Fix the file.") from error
     except (ValueError, OverflowError, RecursionError) as error:
         # Dates such as 2020-99-99 and whole numbers of thousands of digits are YAML, but no values.
         raise InputError(f"a value cannot be read: {_one_line(error)}. Put text in quotes.") from error
@@ -99,7 +99,7 @@ def _check_events(text: str, most_depth: int, most_values: int, aliases: bool) -
 
 
 def _loader(as_text: Sequence[str]) -> Any:
-    """Return a SafeLoader that refuses a key that stands twice and keys that are mappings or lists."""
+    """Return a SafeLoader that refuses a key that appears twice and keys that are mappings or lists."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -109,7 +109,7 @@ def _loader(as_text: Sequence[str]) -> Any:
                 if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
                     raise yaml.constructor.ConstructorError(None, None, "a key is not plain text", key.start_mark)
                 if key.value in seen:
-                    problem = f"the key '{key.value[:40]}' stands twice"
+                    problem = f"the key '{key.value[:40]}' appears twice"
                     raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
                 seen.add(key.value)
             return dict(super().construct_mapping(node, deep=True))

@@ -9,7 +9,7 @@ import pytest
 
 import submissions
 import tasks
-from submissions import json_schema, strict_yaml
+from submissions import json_schema, reading
 from submissions.examples import FAULTY, FOLDER, GOOD
 from submissions.examples.generate import FAULTS, write
 
@@ -78,7 +78,7 @@ def test_they_say_that_their_data_are_simulated(folder, sample):
 
 def test_the_schema_accepts_the_good_one_and_refuses_the_other():
     def faults(folder: Path) -> list[str]:
-        values = strict_yaml.load((folder / "submission.yaml").read_bytes(), submissions.DEFAULT)
+        values = reading.metadata_values(folder / "submission.yaml", submissions.DEFAULT)
         return [where for where, _, _ in json_schema.faults(values, json_schema.schema())]
 
     assert faults(GOOD) == [] and sorted(faults(FAULTY)) == ["licence", "licens"]

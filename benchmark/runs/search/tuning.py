@@ -102,7 +102,7 @@ def tune(
         out: Folder of the search; trials in it are reused as those of a run are.
         engine: What carries the trials out. One that can race candidates stops the bad ones early.
         force: Run finished trials again.
-        display: Is shown where the search stands.
+        display: Is shown the state of the search.
         progress: Wraps the steps within a trial of this process.
         report: Called with lines for the person at the terminal.
 

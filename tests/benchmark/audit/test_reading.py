@@ -258,7 +258,7 @@ def test_the_results_of_a_run_say_how_many_slots_there_were(tmp_path):
         ("a.yaml", "a: [", "line 1"),
         ("a.yaml", "rows: &a [*a]\n", "aliases"),
         ("a.yaml", "rows: !!python/object:os.system {}\n", "line 1: the tag tag:yaml.org,2002:python/object"),
-        ("a.yaml", "rows: 1\nrows: 2\n", "the key 'rows' stands twice"),
+        ("a.yaml", "rows: 1\nrows: 2\n", "the key 'rows' appears twice"),
         ("a.yaml", "reported: 3\n", "'reported' must be a list"),
         ("a.yaml", "reported:\n- {task: t, metric: KL}\n", "'reported[0]' lacks 'value'"),
         ("a.yaml", "reported:\n- {metric: KL, value: 1}\n- {metric: KL, value: 2}\n", "reported 2"),

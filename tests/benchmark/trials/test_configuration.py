@@ -28,7 +28,7 @@ def test_the_shipped_configuration_is_the_default_run():
         ("- a", "must hold keys and values"),
         ("a: [", "is not YAML"),
         ("task: !!python/object/apply:os.system [ls]", "the tag .* is not allowed"),
-        ("task: a\ntask: b", "the key .task. stands twice"),
+        ("task: a\ntask: b", "the key .task. appears twice"),
     ],
 )
 def test_a_faulty_configuration_is_refused(tmp_path, text, message):

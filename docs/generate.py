@@ -110,8 +110,11 @@ def task_page(definition: TaskDefinition, manifest: Manifest, task: Task) -> str
     )
 
 
-GAZE, CLICK, ATTENTION, PROBABILITIES = [600, 300, 100, 0], 1, [0.4, 0.2, 0.2, 0.2], [0.5, 0.25, 0.25, 0.0]
-"""The session of the metrics' examples: four slots, the second clicked, ties in attention and probabilities."""
+GAZE, CLICK = [600, 300, 100, 0], 1
+"""The session of the metrics' examples: four slots, the second clicked."""
+
+EXAMPLES = {"attention": [0.4, 0.2, 0.2, 0.2], "probabilities": [0.5, 0.25, 0.25, 0.0]}
+"""Part -> what the examples say of that session, with ties."""
 
 EXAMPLE = """from benchmark.metrics import evaluate_sessions
 
@@ -136,7 +139,7 @@ def metric_page(module: str) -> str:
         gaze=GAZE,
         click=CLICK,
         part=part,
-        values=ATTENTION if part == "attention" else PROBABILITIES,
+        values=EXAMPLES[part],
         names=json.dumps([metric.name for metric in found]),
     )
     anchors = _anchors(found, part)
@@ -178,7 +181,7 @@ def _anchors(metrics: Sequence[Metric], part: str) -> str:
     human = "human gaze" if part == "attention" else "certain of the click"
     predictions = {
         human: GAZE if part == "attention" else clicked,
-        "the example": ATTENTION if part == "attention" else PROBABILITIES,
+        "the example": EXAMPLES[part],
         "uniform": [0.25] * 4,
         "all on the last slot": [0.0, 0.0, 0.0, 1.0],
     }

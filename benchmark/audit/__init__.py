@@ -7,7 +7,7 @@ file, ``from_values`` numbers that you have. No data and no model is needed.
 from __future__ import annotations
 
 from benchmark.audit import grim, grimmer, improvement, intervals, one_run, quotations, ranges, repeats, stars
-from benchmark.audit.findings import SEVERITIES, Finding, Outcome, Severity
+from benchmark.audit.findings import Finding, Outcome, Severity, in_order
 from benchmark.audit.printed import Printed
 from benchmark.audit.reading import from_values, read
 from benchmark.audit.reported import Cell, Reported, Row, Setting
@@ -46,8 +46,7 @@ def audit(reported: Reported) -> list[Finding]:
     Returns:
         The findings, the gravest first.
     """
-    found = [finding for outcome in examine(reported) for finding in outcome.findings]
-    return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+    return in_order(examine(reported))
 
 
 __all__ = [
@@ -62,5 +61,6 @@ __all__ = [
     "audit",
     "examine",
     "from_values",
+    "in_order",
     "read",
 ]

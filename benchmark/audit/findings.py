@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,3 +55,14 @@ class Outcome:
     checked: int
     findings: tuple[Finding, ...]
     reason: str = ""
+
+
+def left_out(count: int, why: str) -> str:
+    """Return the reason of an outcome that left values out, empty if it left out none."""
+    return f"{count} left out: {why}" if count else ""
+
+
+def in_order(outcomes: Sequence[Outcome]) -> list[Finding]:
+    """Return all findings, the gravest first."""
+    found = [finding for outcome in outcomes for finding in outcome.findings]
+    return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from benchmark.audit import granularity
-from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.findings import Finding, Outcome, left_out
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Reported, Row, Setting
 
@@ -49,12 +49,8 @@ def check(reported: Reported) -> Outcome:
             found.append(_failed(row, metric, cell.mean, setting, seeds, one_run * seeds))
     found += [_only_ties(task, entries) for task, entries in by_ties.items() if entries]
     found.extend(_inferred(reported))
-    reason = (
-        f"{left} left out: sessions or seeds are not given, the digits are too few, or sessions do not count whole"
-        if left
-        else ""
-    )
-    return Outcome("grim", "means of count metrics", checked, tuple(found), reason)
+    why = "sessions or seeds are not given, the digits are too few, or sessions do not count whole"
+    return Outcome("grim", "means of count metrics", checked, tuple(found), left_out(left, why))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from benchmark.audit import granularity
-from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.findings import Finding, Outcome, left_out
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Cell, Reported, Row, Setting
 
@@ -52,13 +52,8 @@ def check(reported: Reported) -> Outcome:
             fitting.setdefault(row.task, []).append((row, metric, cell, list(fit)))
     for task, entries in fitting.items():
         found.extend(_kind(reported, task, entries))
-    reason = (
-        f"{left} left out: sessions or seeds are not given, there is one seed, sessions do not count whole, or the "
-        "mean failed"
-        if left
-        else ""
-    )
-    return Outcome("grimmer", "SDs of count metrics", checked, tuple(found), reason)
+    why = "sessions or seeds are not given, there is one seed, sessions do not count whole, or the mean failed"
+    return Outcome("grimmer", "SDs of count metrics", checked, tuple(found), left_out(left, why))
 
 
 def possible(mean: Printed, sd: Printed, most: int, seeds: int, degrees: int) -> bool:

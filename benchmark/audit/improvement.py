@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.findings import Finding, Outcome, left_out
 from benchmark.audit.known import known
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Cell, Gain, Reported, Row
@@ -43,8 +43,13 @@ def check(reported: Reported) -> Outcome:
             continue
         checked += 1
         found.extend(_compare(row, metric, cell, cell.improvement, base[1].mean, reported.setting(row).improvement))
-    reason = f"{left} left out: the baseline's value is not there, or is not above 0" if left else ""
-    return Outcome("improvement", "improvement percentages", checked, tuple(found), reason)
+    return Outcome(
+        "improvement",
+        "improvement percentages",
+        checked,
+        tuple(found),
+        left_out(left, "the baseline's value is not there, or is not above 0"),
+    )
 
 
 def span(formula: _Formula, a: Printed, b: Printed) -> tuple[Fraction, Fraction]:

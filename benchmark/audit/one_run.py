@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmark.audit import granularity
-from benchmark.audit.findings import UNLIKELY, Finding, Outcome
+from benchmark.audit.findings import UNLIKELY, Finding, Outcome, left_out
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Cell, Reported, Row
 
@@ -57,12 +57,8 @@ def check(reported: Reported) -> Outcome:
             left += missing
             if values and _together(values) < UNLIKELY:
                 found.append(_finding(task, metrics, values, reported))
-    reason = (
-        f"{left} left out: sessions or seeds are not given, the digits are too few, or sessions do not count whole"
-        if left
-        else ""
-    )
-    return Outcome("one-run", "means over seeds", checked, tuple(found), reason)
+    why = "sessions or seeds are not given, the digits are too few, or sessions do not count whole"
+    return Outcome("one-run", "means over seeds", checked, tuple(found), left_out(left, why))
 
 
 def _count_metrics(reported: Reported, task: str) -> tuple[str, list[_Value], int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from benchmark.audit.findings import SEVERITIES, Finding, Outcome
+from benchmark.audit.findings import SEVERITIES, Finding, Outcome, in_order
 from benchmark.audit.reported import Reported
 from benchmark.output.document import Document, Grid, GridColumn, row
 
@@ -51,12 +51,6 @@ def document(reported: Reported, outcomes: Sequence[Outcome]) -> Document:
             ],
         },
     )
-
-
-def in_order(outcomes: Sequence[Outcome]) -> list[Finding]:
-    """Return all findings, the gravest first."""
-    found = [finding for outcome in outcomes for finding in outcome.findings]
-    return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def verdict(findings: Sequence[Finding]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.findings import Finding, Outcome, left_out
 from benchmark.audit.reported import Quoted, Reported, Row
 
 
@@ -17,8 +17,13 @@ def check(reported: Reported) -> Outcome:
         checked += bool(quoted.originals) + (quoted.difference is not None)
         left += not quoted.originals
         found += _misquoted(row, metric, quoted) + _wrong_difference(row, metric, quoted)
-    reason = f"{left} left out: the paper's value is not known" if left else ""
-    return Outcome("quoted", "quoted numbers and differences from them", checked, tuple(found), reason)
+    return Outcome(
+        "quoted",
+        "quoted numbers and differences from them",
+        checked,
+        tuple(found),
+        left_out(left, "the paper's value is not known"),
+    )
 
 
 def _misquoted(row: Row, metric: str, quoted: Quoted) -> list[Finding]:

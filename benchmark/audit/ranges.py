@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 from itertools import pairwise
 
-from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.findings import Finding, Outcome, left_out
 from benchmark.audit.known import hits_at, known
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Cell, Reported, Row, Setting
@@ -46,7 +46,7 @@ def check_range(reported: Reported) -> Outcome:
             found.extend(_spread(reported, row, metric, cell, low, high))
     what = "this suite does not know the metric: its range, direction and granularity are not checked."
     found += [Finding("note", "range", "the table", name, what, f"values: {count}") for name, count in unknown.items()]
-    reason = f"{sum(unknown.values())} left out: the metric is not known" if unknown else ""
+    reason = left_out(sum(unknown.values()), "the metric is not known")
     return Outcome("range", "values and SDs", checked, tuple(found), reason)
 
 
@@ -139,5 +139,5 @@ def check_uniform(reported: Reported) -> Outcome:
         ]
         where = ", ".join(filter(None, (task, method))) or "the table"
         found.append(Finding("note", "uniform", where, "LogLoss", what, "; ".join(listed)))
-    reason = f"{left} left out: the number of slots is not given" if left else ""
+    reason = left_out(left, "the number of slots is not given")
     return Outcome("uniform", "LogLoss", sum(map(len, groups.values())), tuple(found), reason)

@@ -173,10 +173,6 @@ class Reported:
         """Return how many runs differ in a row: 1 for a deterministic one, None if it is not known."""
         return 1 if row.deterministic else self.setting(row).n_seeds
 
-    def find(self, task: str, method: str, backbone: str = "", operator: str = "") -> Row | None:
-        """Return the first row about a subject, or None."""
-        return next((row for row in self.rows if row.subject == (task, backbone, operator, method)), None)
-
     def baseline_of(self, row: Row, metric: str) -> tuple[Row, Cell] | None:
         """Return the baseline's row and cell that a cell's improvement and stars refer to, or None.
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from benchmark.audit.findings import UNLIKELY, Finding, Outcome, Severity
+from benchmark.audit.findings import UNLIKELY, Finding, Outcome, Severity, left_out
 from benchmark.audit.known import known
 from benchmark.audit.reported import Cell, Reported, Row
 
@@ -89,8 +89,13 @@ def check(reported: Reported) -> Outcome:
             fixed.append(test)
     if fixed:
         found.append(_summary(fixed, reported))
-    reason = f"{left} left out: SD, seeds or the baseline's value are not there" if left else ""
-    return Outcome("stars", "values with stars", checked, tuple(found), reason)
+    return Outcome(
+        "stars",
+        "values with stars",
+        checked,
+        tuple(found),
+        left_out(left, "SD, seeds or the baseline's value are not there"),
+    )
 
 
 def _direction(row: Row, metric: str, cell: Cell, base: Cell) -> list[Finding]:

@@ -50,5 +50,5 @@ def call(arguments: argparse.Namespace) -> int:
     reported = amended(reported, known, arguments.baseline, arguments.deterministic)
     outcomes = audit.examine(reported)
     options.show(printing.document(reported, outcomes), format)
-    found = printing.in_order(outcomes)
+    found = audit.in_order(outcomes)
     return 1 if any(finding.severity == "impossible" for finding in found) else 0

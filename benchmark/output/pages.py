@@ -13,6 +13,11 @@ SHARED = Path(__file__).parent / "templates"
 """What several pages have in common."""
 
 
+def style() -> str:
+    """Return the style rules that all pages have in common."""
+    return (SHARED / "page.css").read_text(encoding="utf-8")
+
+
 def environment(templates: Path, finalize: Callable[[object], object] | None = None) -> Environment:
     """Return a template environment that always escapes and refuses undefined names.
 

@@ -19,6 +19,7 @@ from benchmark.metrics.families import FAMILIES
 from benchmark.output import units
 from benchmark.output.numbers import number
 from benchmark.output.pages import environment
+from benchmark.output.pages import style as common_style
 from benchmark.report import cost, gallery, reading, recipe, training, variance
 from benchmark.report.reading import Run
 from benchmark.scores import results
@@ -108,7 +109,7 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         "version": __version__,
         "script": script,
         "script_digest": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "style": style,
+        "style": Markup(common_style()) + style,
         "metrics": metrics,
         "families": [one for one in FAMILIES if any(m.family == one.name for m in metrics)],
         "family_of": lambda name: get(name).family,

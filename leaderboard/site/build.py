@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmark.output import pages
 from benchmark.output.numbers import number
 from leaderboard import board_table
 from leaderboard.board_files import Board
@@ -102,13 +103,14 @@ def build(
     out = absolute(out)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MARKER).is_file())):
         raise InputError(f"{out} exists and is no leaderboard site; choose another folder for --html.")
-    pages = _addresses(views)
-    tables = tuple(SiteTable(view, pages) for view in views)
+    addresses = _addresses(views)
+    tables = tuple(SiteTable(view, addresses) for view in views)
     site = SiteContents(tables, tuple(_history(board)), __version__)
     with staged(out, replace=True) as folder:
         (folder / MARKER).write_text("written by gazebench leaderboard\n", encoding="utf-8")
         for name in ("assets", "tables", "tasks", "submissions", "data"):
             (folder / name).mkdir()
+        (folder / "assets" / "page.css").write_text(pages.style(), encoding="utf-8")
         for asset in sorted(ASSETS.iterdir()):
             (folder / "assets" / asset.name).write_bytes(asset.read_bytes())
         _Writer(folder, site, Pictures(board, tasks or {}, folder)).write()

@@ -176,9 +176,20 @@ def test_everything_can_be_reached_and_worked_with_the_keyboard(site, browse):
         reached.append(
             browser.run("const e = document.activeElement; return e.id || e.dataset.k || e.className || e.textContent")
         )
-    assert reached[0] == "skip" and {"theme", "find", "sort", "group", "sees", "blind", "baselines"} <= set(reached)
+    assert reached[0] == "skip" and {
+        "theme",
+        "find",
+        "sort",
+        "group",
+        "sees",
+        "blind",
+        "baselines",
+        "family-all",
+    } <= set(reached)
     outline = """const s = getComputedStyle(document.activeElement);
         return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 1"""
+    browser.run("document.getElementById('theme').focus()")
+    browser.press(TAB)
     assert browser.run(outline)
     browser.run("document.querySelector(\"th[data-k='auc'] button\").focus()")
     browser.press(ENTER)

@@ -75,7 +75,8 @@ def from_column(part: Part, column: Any) -> Ragged:
     kept = [_lists(chunk, part.depth) for chunk in chunks if len(chunk)]
     if not kept:
         return Ragged(np.zeros(0), np.zeros(1, dtype=np.int64), np.zeros(0, dtype=bool), np.zeros(0, dtype=np.int64))
-    values, lengths, present, lists = (np.concatenate(arrays) for arrays in zip(*kept, strict=True))
+    # One chunk is the usual case and needs no copy.
+    values, lengths, present, lists = kept[0] if len(kept) == 1 else map(np.concatenate, zip(*kept, strict=True))
     return Ragged(values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), present, lists)
 
 

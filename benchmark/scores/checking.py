@@ -99,12 +99,13 @@ def _worded(what: Callable[[int], str], mend: str) -> Callable[[int], tuple[str,
 
 def _twice(raw: RawPredictions, once: Sequence[str]) -> Iterator[Fault]:
     """Yield rows that are about the same session of the same simulator and seed as an earlier one."""
-    ids = raw.keys["session_id"]
-    _, first, which = np.unique(
-        codes(raw.keys[name] for name in once if name in raw.keys), return_index=True, return_inverse=True
-    )
-    if len(first) == len(raw):
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids, same = raw.keys["session_id"], codes(raw.keys[name] for name in once if name in raw.keys)
+    if pc.count_distinct(pa.array(same)).as_py() == len(raw):
         return
+    _, first, which = np.unique(same, return_index=True, return_inverse=True)
     earlier = first[which]
     again = np.flatnonzero((earlier < np.arange(len(raw))) & ids.is_valid().to_numpy(zero_copy_only=False))
     if len(again):

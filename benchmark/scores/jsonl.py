@@ -10,32 +10,29 @@ import math
 import re
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from benchmark.files.limits import TableLimits
 from benchmark.files.printable import shown
 from benchmark.parts import PARTS, part_names
 from benchmark.parts.checking import Fault, whole
-from benchmark.parts.part import Part
 from benchmark.parts.ragged import UNEVEN, Ragged
 from benchmark.scores.raw import PANDAS_INDEX, TOO_MANY, RawPredictions, Unreadable, unknown_column
 
 _BOM = b"\xef\xbb\xbf"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a character, which no text may hold alone."""
-_WORDED = 8
-"""Faults of a kind whose words are kept; nobody shows more."""
 
 _CELLS = (
-    "Give the number of a slot, from 0.",
-    "Give a list with one number per slot.",
-    "Give a list of lists of numbers.",
+    ("answer", "Give the number of a slot, from 0."),
+    ("numbers", "Give a list with one number per slot."),
+    ("numbers", "Give a list of lists of numbers."),
 )
-"""Depth of a part -> what to give."""
+"""Depth of a part -> the kind of a cell that cannot be read, and what to give."""
 
 
 class _Refused(Exception):
@@ -64,74 +61,24 @@ def _lines(data: bytes) -> Iterator[bytes]:
         start = end + 1
 
 
-@dataclass(slots=True)
-class _Notes:
-    """What is wrong with some lines, by kind: the rows, and the words of the first of them."""
-
-    rows: list[int] = field(default_factory=list)
-    words: dict[int, tuple[str, str]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class _Cells:
-    """The cells of one part, as far as they were read."""
+    """The cells of one part that were read so far."""
 
-    part: Part
-    values: array[float] = field(default_factory=lambda: array("d"))
-    ends: array[int] = field(default_factory=lambda: array("q", [0]))
-    lists: array[int] = field(default_factory=lambda: array("q"))
-    present: bytearray = field(default_factory=bytearray)
+    def __init__(self) -> None:
+        self.values, self.ends, self.lists, self.present = array("d"), array("q", [0]), array("q"), bytearray()
 
-    def add(self, value: Any, limits: TableLimits) -> None:
-        """Take in a cell.
-
-        Raises:
-            _Refused: It is no such cell; a blank one has been taken in its place.
-        """
-        lists, there = 1, 0
-        try:
-            if self.part.depth == 0:
-                there = int(self._number(value))
-            elif value is not None:
-                nested = [value] if self.part.depth == 1 else _list(value, limits)
-                for numbers in nested:
-                    self._extend(_list(numbers, limits))
-                there = 1
-                lists = len(nested) if len({len(numbers) for numbers in nested}) < 2 else UNEVEN
-        finally:
-            if not there:
-                del self.values[self.ends[-1] :]
-            self.ends.append(len(self.values))
-            self.lists.append(lists if there else 1)
-            self.present.append(there)
-
-    def _number(self, value: Any) -> bool:
-        """Take in one number; return whether there is one."""
-        if value is None:
-            return False
-        self._extend([value], "is")
-        return not math.isnan(self.values[-1])
-
-    def _extend(self, numbers: list[Any], verb: str = "holds") -> None:
-        """Take in numbers; a blank one is NaN."""
-        if not set(map(type, numbers)) <= {float, int}:
-            for item in numbers:
-                if item is not None and type(item) not in (float, int):
-                    raise _Refused(f"{verb} {_kind(item)}, which is not a number.")
-            numbers = [math.nan if item is None else item for item in numbers]
-        try:
+    def add(self, numbers: array[float] | None, lists: int = 1) -> None:
+        """Take in a cell, or none."""
+        if numbers is not None:
             self.values.extend(numbers)
-        except OverflowError as error:
-            raise _Refused("is too large." if verb == "is" else "holds a number too large for a float.") from error
+        self.ends.append(len(self.values))
+        self.lists.append(lists)
+        self.present.append(numbers is not None)
 
     def found(self) -> Ragged:
         """Return the cells."""
-        return Ragged(
-            np.frombuffer(self.values, dtype=np.float64) if self.values else np.zeros(0),
-            np.frombuffer(self.ends, dtype=np.int64),
-            np.frombuffer(self.present, dtype=bool) if self.present else np.zeros(0, dtype=bool),
-            np.frombuffer(self.lists, dtype=np.int64) if self.lists else np.zeros(0, dtype=np.int64),
-        )
+        values, ends, lists = np.array(self.values), np.array(self.ends), np.array(self.lists, dtype=np.int64)
+        return Ragged(values, ends, np.array(self.present, dtype=bool), lists)
 
 
 class _Rows:
@@ -146,11 +93,10 @@ class _Rows:
         self._known = (*columns, *part_names())
         self._fields = frozenset(self._known)
         self._limits = limits
-        self._numbers = array("q")
-        self._broken = bytearray()
+        self._numbers, self._broken = array("q"), bytearray()
         self._keys: dict[str, list[Any]] = {column: [] for column in columns}
-        self._cells = [_Cells(part) for part in PARTS]
-        self._notes: dict[str, _Notes] = defaultdict(_Notes)
+        self._cells = {part.name: _Cells() for part in PARTS}
+        self._notes: dict[str, dict[int, tuple[str, str]]] = defaultdict(dict)
 
     def add(self, number: int, line: bytes) -> None:
         """Take in a line; what is wrong with it is noted.
@@ -168,18 +114,19 @@ class _Rows:
             record = _record(line, limits)
         except _Refused as error:
             self._note("schema", str(error), "Give a JSON object per line.")
-        if not self._fields.issuperset(record):
-            for name in record:
-                if name not in self._fields and not PANDAS_INDEX.fullmatch(name):
-                    self._note("schema", *unknown_column("field", shown(name, 40), self._known), broken=False)
+        for name in record.keys() - self._fields:
+            if not PANDAS_INDEX.fullmatch(name):
+                self._note("schema", *unknown_column("field", shown(name, 40), self._known), broken=False)
         for column, values in self._keys.items():
             values.append(self._key(column, record.get(column)))
-        for cells in self._cells:
-            part = cells.part
+        for part in PARTS:
+            cells = self._cells[part.name]
             try:
-                cells.add(record.get(part.name), limits)
+                cells.add(*_cell(record.get(part.name), part.depth, limits))
             except _Refused as error:
-                self._note("answer" if part.depth == 0 else "numbers", f"{part.name} {error}", _CELLS[part.depth])
+                cells.add(None)
+                kind, mend = _CELLS[part.depth]
+                self._note(kind, f"{part.name} {error}", mend)
             if len(cells.values) > limits.numbers:
                 raise Unreadable(whole("size", f"{part.name} has more than {limits.numbers:,} numbers.", TOO_MANY))
 
@@ -187,21 +134,16 @@ class _Rows:
         """Return a value of a key column, None if there is none."""
         if column == "seed":
             if value is None or (type(value) is int and abs(value) < 2**63):
-                return value or 0
+                return value
             self._note("schema", "seed is not a whole number.", "Give the seed of the run.")
-            return 0
-        if isinstance(value, str) and 0 < len(value) <= self._limits.id_characters and not _SURROGATE.search(value):
+        elif isinstance(value, str) and 0 < len(value) <= self._limits.id_characters and not _SURROGATE.search(value):
             return value
-        if value is not None and column != "session_id":
+        elif value is not None and column != "session_id":
             self._note("schema", f"{column} is not text.", f"Give the {column} as a text.")
         return None
 
     def _note(self, kind: str, what: str, mend: str, *, broken: bool = True) -> None:
-        row = len(self._numbers) - 1
-        notes = self._notes[kind]
-        notes.rows.append(row)
-        if len(notes.words) < _WORDED:
-            notes.words.setdefault(row, (what, mend))
+        self._notes[kind].setdefault(len(self._numbers) - 1, (what, mend))
         self._broken[-1] = self._broken[-1] or broken
 
     def found(self) -> RawPredictions:
@@ -212,20 +154,19 @@ class _Rows:
         return RawPredictions(
             numbers=np.array(self._numbers, dtype=np.int64),
             keys={name: pa.array(values, kinds.get(name, pa.string())) for name, values in self._keys.items()},
-            cells={cells.part.name: cells.found() for cells in self._cells},
+            cells={name: cells.found() for name, cells in self._cells.items()},
             broken=np.array(self._broken, dtype=bool),
-            faults=[Fault(kind, np.array(notes.rows), _words(notes)) for kind, notes in self._notes.items()],
+            faults=[Fault(kind, np.array(list(rows)), rows.__getitem__) for kind, rows in self._notes.items()],
         )
-
-
-def _words(notes: _Notes) -> Callable[[int], tuple[str, str]]:
-    return lambda row: notes.words[row]
 
 
 def _record(line: bytes, limits: TableLimits) -> dict[str, Any]:
     """Return the object of one line."""
     if len(line) > limits.line_bytes:
         raise _Refused(f"the line has {len(line):,} bytes; {limits.line_bytes:,} are allowed.")
+    plain = _plain(line)
+    if plain is not None:
+        return plain
     try:
         value = json.loads(line.decode("utf-8"), object_pairs_hook=_pairs)
     except UnicodeDecodeError as error:
@@ -237,6 +178,22 @@ def _record(line: bytes, limits: TableLimits) -> dict[str, Any]:
     return value
 
 
+def _plain(line: bytes) -> dict[str, Any] | None:
+    """Return the object of a line read by a faster library, None if there may be anything odd about it.
+
+    That library takes the last of two fields of one name. Where nothing is escaped and no object is nested, every text
+    is a field's name or its value, so that quotes tell how many fields there are.
+    """
+    try:
+        value = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if type(value) is not dict or b"\\" in line:
+        return None
+    texts = sum(type(each) is str for each in value.values())
+    return value if line.count(b'"') == 2 * (len(value) + texts) else None
+
+
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object's fields; one that is there twice would be read differently by different tools."""
     found = dict(pairs)
@@ -245,12 +202,36 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _cell(value: Any, depth: int, limits: TableLimits) -> tuple[array[float] | None, int]:
+    """Return the numbers of a cell, NaN where one is blank, and in how many lists they are; None for no cell."""
+    if value is None:
+        return None, 1
+    if depth == 0:
+        number = _numbers([value], "is")
+        return (None if math.isnan(number[0]) else number), 1
+    lists = [_numbers(_list(each, limits)) for each in ([value] if depth == 1 else _list(value, limits))]
+    even = len({len(each) for each in lists}) < 2
+    return sum(lists[1:], lists[0]) if lists else array("d"), len(lists) if even else UNEVEN
+
+
 def _list(value: Any, limits: TableLimits) -> list[Any]:
     if not isinstance(value, list):
         raise _Refused(f"is {_kind(value)}, not a list.")
     if len(value) > limits.slots:
         raise _Refused(f"has {len(value):,} numbers; {limits.slots:,} are allowed.")
     return value
+
+
+def _numbers(values: list[Any], verb: str = "holds") -> array[float]:
+    if not set(map(type, values)) <= {float, int}:
+        for item in values:
+            if item is not None and type(item) not in (float, int):
+                raise _Refused(f"{verb} {_kind(item)}, which is not a number.")
+        values = [math.nan if item is None else item for item in values]
+    try:
+        return array("d", values)
+    except OverflowError as error:
+        raise _Refused(f"{verb} a number too large for a float.") from error
 
 
 def _kind(value: object) -> str:

@@ -10,6 +10,7 @@ from benchmark.metrics import all_metrics, measure
 from benchmark.naming import labelled
 from benchmark.parts.ragged import Ints
 from benchmark.scores import tested
+from benchmark.scores.checking import codes
 from benchmark.scores.predictions import cells_of
 
 if TYPE_CHECKING:
@@ -45,13 +46,15 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
         true click carry a name of their own, ``labelled``.
     """
     import pandas as pd
+    import pyarrow as pa
 
     sessions = tested.of_task(task, split)
     count = len(sessions.sessions)
     cells = cells_of(found)
     names, of_row = _shown_names(found)
-    seeds = found["seed"].to_numpy()
-    group, first = _in_order(np.stack([of_row, seeds], axis=1))
+    group, pairs = pd.factorize(codes([pa.array(of_row), found["seed"].combine_chunks()]))
+    first = np.full(len(pairs), len(found))
+    np.minimum.at(first, group, np.arange(len(found)))
     order = np.argsort(of_row[first], kind="stable")  # simulator by simulator, each with its seeds as they come
     first, group = first[order], np.argsort(order)[group]
     places = sessions.places(found["session_id"].combine_chunks())
@@ -71,7 +74,7 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
         failed += blank
     columns = {
         "simulator": pd.array(names, dtype="str").take(simulator),
-        "seed": np.repeat(seeds[first], count),
+        "seed": np.repeat(found["seed"].to_numpy()[first], count),
         "fold": sessions.folds[session],
         "session_id": pd.array(sessions.ids, dtype="str").take(session),
         "user": pd.array([s.user for s in sessions.sessions], dtype="str").take(session),
@@ -85,23 +88,11 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
 
 def _shown_names(found: pa.Table) -> tuple[list[str], Ints]:
     """Return the names of results rows, in the order in which they come, and which of them each prediction is of."""
-    simulators, targets = (found[name].combine_chunks().dictionary_encode() for name in ("simulator", "target"))
-    pairs = np.stack([column.indices.to_numpy().astype(np.int64) for column in (simulators, targets)], axis=1)
-    which, first = _in_order(pairs)
-    shown = [labelled(simulators[int(row)].as_py(), targets[int(row)].as_py()) for row in first]
-    names = list(dict.fromkeys(shown))
-    return names, np.array([names.index(name) for name in shown], dtype=np.int64)[which]
+    import pandas as pd
 
-
-def _in_order(rows: Ints) -> tuple[Ints, Ints]:
-    """Number rows by their values in the order in which these come, from 0.
-
-    Args:
-        rows: Shape (rows, columns).
-
-    Returns:
-        The number of each row, and the first row of each number.
-    """
-    _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    return np.argsort(order)[which.ravel()], first[order]
+    columns = [found[name].combine_chunks().dictionary_encode() for name in ("simulator", "target")]
+    simulators, targets = ([value.as_py() for value in column.dictionary] for column in columns)
+    which, pairs = pd.factorize(columns[0].indices.to_numpy() * len(targets) + columns[1].indices.to_numpy())
+    shown = [labelled(simulators[pair // len(targets)], targets[pair % len(targets)]) for pair in pairs.tolist()]
+    of_pair, names = pd.factorize(np.array(shown, dtype=object))
+    return names.tolist(), of_pair[which]

@@ -65,10 +65,12 @@ class Tested:
 
     @cached_property
     def _shapes(self) -> dict[str, Ints]:
-        """Part -> lists and numbers in each, shape (sessions, 2)."""
-        return {
-            part.name: np.array([part.shape(s) for s in self.sessions], dtype=np.int64).reshape(-1, 2) for part in PARTS
-        }
+        """Part -> K, lists and numbers in each, shape (3, sessions + 1); the last is of no session, all 0."""
+        found = {}
+        for part in PARTS:
+            each = [(len(s.slots), *part.shape(s)) for s in self.sessions]
+            found[part.name] = np.array([*each, (0, 0, 0)], dtype=np.int64).T.copy()
+        return found
 
     def places(self, session_ids: pa.Array) -> Ints:
         """Return where among the sessions each id is, -1 where it is not, shape (rows,).
@@ -83,12 +85,7 @@ class Tested:
 
     def expected(self, part: Part, places: Ints) -> Expected:
         """Return what the sessions at some places ask of a part; nothing where a place is -1."""
-        known = places >= 0
-        if not len(self.sessions):
-            zero = np.zeros(len(places), dtype=np.int64)
-            return Expected(zero, zero, zero)
-        shapes = np.where(known[:, None], self._shapes[part.name][places], 0)
-        return Expected(np.where(known, self.slots[places], 0), shapes[:, 0], shapes[:, 1])
+        return Expected(*(asked[places] for asked in self._shapes[part.name]))
 
 
 @functools.lru_cache(maxsize=16)

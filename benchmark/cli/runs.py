@@ -72,7 +72,9 @@ def _list(found: list[TrialRecord], as_json: bool) -> int:
     from benchmark.output.document import Document, Grid
 
     rows = [_row(record) for record in found]
-    shown = Grid.of_records([{**row, "when": str(row["when"])[:16]} for row in rows], digits=1, whole=("trial", "when"))
+    # The first digits name a trial just as well, and a day and a minute suffice here.
+    short = [{**row, "trial": str(row["trial"])[:12], "when": str(row["when"])[:16].replace("T", " ")} for row in rows]
+    shown = Grid.of_records(short, digits=1, whole=("trial", "state"))
     failed = [f"{r.identity} failed: {r.line} [{r.log or r.folder}]" for r in found if r.state == "failed"]
     document = Document(
         "" if found else "no trials.",

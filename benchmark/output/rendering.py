@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import textwrap
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
@@ -21,7 +20,7 @@ WIDTH = 100
 
 _GAP = 2
 _RULES = {"left": ":{}", "right": "{}:"}
-_LEAST = 12
+_LEAST = 6
 """Characters below which a column of text is not narrowed."""
 
 
@@ -195,9 +194,14 @@ def _lines(grid: Grid, room: int) -> list[str]:
     cells, widths = _texts(grid, _line, once=True)
     text = [i for i, column in enumerate(grid.columns) if column.wraps] or [grid.names]
     whole = list(widths)
+    words = [max(map(len, " ".join(column).replace("-", " ").split())) for column in zip(*cells, strict=True)]
+
+    def cost(i: int) -> tuple[bool, bool, float]:
+        # Words are broken last; widths end up with the square roots of the lengths, so that long cells get more room.
+        return widths[i] <= _LEAST, widths[i] <= words[i], whole[i] / widths[i] ** 2
+
     for _ in range(sum(widths) + _GAP * (len(widths) - 1) - room):
-        # So that widths end up with the square roots of the lengths: long cells get more room, short ones some.
-        narrow = min(text, key=lambda i: whole[i] / widths[i] ** 2 if widths[i] > _LEAST else math.inf)
+        narrow = min(text, key=cost)
         widths[narrow] -= widths[narrow] > _LEAST
     found = []
     for row in cells:

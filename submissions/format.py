@@ -197,37 +197,6 @@ class Submission:
         """Whether its place in the table counts."""
         return not self.unranked
 
-    def record(self) -> dict[str, Any]:
-        """Return the fields of ``submission.yaml`` as plain values, in the order of the format."""
-        attention, backbone = self.attention, self.backbone
-        return {
-            "format": FORMAT,
-            "name": self.name,
-            "version": self.version,
-            "authors": list(self.authors),
-            "contact": self.contact,
-            "link": self.link,
-            "licence": self.licence,
-            "description": self.description,
-            "simulator": {
-                "kind": self.kind,
-                "inputs": list(self.inputs),
-                "backbone": None if backbone is None else {"name": backbone.name, "parameters": backbone.parameters},
-                "training_data": self.training_data,
-            },
-            "attention": None if attention is None else {"source": attention.source, "target": attention.target},
-            "seeds": list(self.seeds),
-            "digests": dict(self.digests),
-            "failures": self.failures,
-            "hardware": self.hardware,
-            "cost": dict(self.cost),
-            "notice": self.notice or None,
-            "reported": [
-                {"task": r.task, "split": r.split, "metric": r.metric, "value": r.value, "source": r.source}
-                for r in self.reported
-            ],
-        }
-
 
 def from_record(values: Mapping[str, Any], folder: Path, entries: tuple[Entry, ...]) -> Submission:
     """Return the submission of a metadata mapping that the schema accepts."""

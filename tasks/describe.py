@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -65,10 +64,6 @@ class Statistics:
     click_kinds: dict[str, int]
     slot_kinds: dict[str, int]
     flags: dict[str, int]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the statistics as plain values for JSON."""
-        return asdict(self)
 
 
 def entropy_bits(gaze: Floats) -> float:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import TypedDict, TypeVar, cast
 
 from tasks.decoding import decode, load_json
+
+T = TypeVar("T")
 
 
 class Environment(TypedDict, total=False):
@@ -70,7 +72,7 @@ def read_trial(folder: Path) -> TrialFile:
     Raises:
         InputError: It is damaged.
     """
-    return cast("TrialFile", _checked(TrialFile, folder / "trial.json"))
+    return _checked(TrialFile, folder / "trial.json")
 
 
 def read_failure(folder: Path) -> FailureFile:
@@ -79,14 +81,14 @@ def read_failure(folder: Path) -> FailureFile:
     Raises:
         InputError: It is damaged.
     """
-    return cast("FailureFile", _checked(FailureFile, folder / "failure.json"))
+    return _checked(FailureFile, folder / "failure.json")
 
 
-def _checked(kind: type, path: Path) -> object:
-    """Return everything that a JSON file holds, once what ``kind`` names in it has been checked."""
+def _checked(kind: type[T], path: Path) -> T:
+    """Return all that a JSON file holds, empty if there is none, once what ``kind`` names in it has been checked."""
     if not path.is_file():
-        return {}
+        return kind()
     mend = f"remove the folder {path.parent.name} and run again"
     found = load_json(path, mend)
     decode(kind, found, path, mend)
-    return found
+    return cast("T", found)

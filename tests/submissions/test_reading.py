@@ -31,7 +31,7 @@ def test_what_is_read_is_what_was_written(tmp_path, mini):
         ("mini", "1", "kfold", 7),
     ]
     assert all(e.path.is_file() for e in found.entries) and found.entries[0].key == "mini@1/kfold"
-    assert found.record()["simulator"]["inputs"] == ["image"] and found.record()["cost"] == {"tokens": 3.0}
+    assert found.inputs == ("image",) and found.cost == {"tokens": 3.0}
 
 
 @pytest.mark.parametrize(

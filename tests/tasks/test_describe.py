@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_hand_worked():
 
 def test_through_json_and_back():
     found = describe(SESSIONS)
-    assert decode(Statistics, json.loads(json.dumps(found.as_dict())), "x") == found
+    assert decode(Statistics, json.loads(json.dumps(dataclasses.asdict(found))), "x") == found
 
 
 def test_entropy_of_one_slot_is_zero_and_not_minus_zero():

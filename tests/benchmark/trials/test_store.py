@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 
@@ -77,6 +78,17 @@ def hold(root, held, release):
     with TrialStore(root).lock():
         held.set()
         release.wait(30)
+
+
+def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch):
+    import filelock
+
+    def refuse(self, *arguments, **options):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    with TrialStore(tmp_path / "trials").lock():
+        assert (tmp_path / "trials" / ".lock").is_file()
 
 
 def test_two_runs_in_one_folder_are_refused_and_a_dead_one_holds_nothing(tmp_path):

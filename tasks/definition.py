@@ -130,7 +130,7 @@ class TaskDefinition:
     Attributes:
         info: Metadata.
         layouts: Raw layouts, the preferred one first.
-        detect: Returns the layout of a raw folder, or None if it is none of them.
+        detect: Returns the layout of a raw folder, or None if it has none of them.
         read: Reads a raw folder. Raises InputError naming file and row.
         write_sample: Writes the simulated raw folder (same format as the published files) into an empty folder; the
             file ``SIMULATED_MARK`` is added to it if it is not there.

@@ -57,7 +57,7 @@ def rows(numbers: Iterable[int], count: int, name: Callable[[int], str] = str) -
     """Return ``row 6``, or ``row 6 (and 2 more: 9, 12)``.
 
     Args:
-        numbers: What stands for the rows in question, in order, at least one.
+        numbers: Row numbers or what gives them, in order, at least one.
         count: How many there are.
         name: Turns one of them into what is printed.
     """

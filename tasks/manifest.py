@@ -33,7 +33,7 @@ class Manifest:
         read: Candidate sessions in the raw files.
         kept: Sessions kept.
         dropped: Reason -> sessions dropped for it.
-        notes: What the reader had to say.
+        notes: What the reader noted.
         counts: Split -> part -> number of sessions.
         digests: Split -> SHA-256 (PROTOCOL section 4).
         statistics: Descriptive statistics.

@@ -54,7 +54,7 @@ class Summary:
         read: Candidate sessions in the raw files.
         kept: Sessions kept; ``read`` = ``kept`` + sum of ``dropped``.
         dropped: Reason -> sessions dropped for it.
-        notes: What the reader had to say.
+        notes: What the reader noted.
         digests: Split -> SHA-256.
         counts: Split -> part -> number of sessions.
         notice: The simulated-data notice, or empty.
@@ -123,7 +123,7 @@ def prepare(
         out: Where to write; a folder prepared for the same task is replaced at the end.
         options: How to read; ``work`` is set here.
         progress: Shows progress.
-        report: Is told in one line what is going on; the log by default.
+        report: Called with one line that says what is going on; the log by default.
 
     Raises:
         InputError: Anything about ``raw``, ``out`` or the options that cannot be used, or no session kept.

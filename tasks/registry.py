@@ -74,7 +74,7 @@ def load(
             of the version that ``truth`` names if it names one.
         workers: Processes that draw screens when something is built, unless ``options`` says so.
         progress: Shows progress of a preparation.
-        report: Is told in one line where data is prepared; the log by default.
+        report: Called with one line that says where data is prepared; the log by default.
 
     Raises:
         InputError: An unknown name, or data that cannot be used.

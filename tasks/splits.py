@@ -125,7 +125,7 @@ def split_from_values(name: str, values: Sequence[Any]) -> Split:
     """Return the split whose column holds ``values`` (``train`` / ``test``, or fold numbers).
 
     Raises:
-        ValueError: A value is none of these.
+        ValueError: A value is something else.
     """
     if name == "kfold":
         folds = np.asarray(values)

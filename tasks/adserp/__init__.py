@@ -72,7 +72,7 @@ _RULE = {
 _SHARED_DEVIATIONS = (
     "Mouse positions are page-space CSS pixels times 1280 / window width on both axes; scroll is never added, unlike "
     "published code. A fixation's timestamp is taken as its END.",
-    "The slot numbers are drawn beside the boxes, so that an answer can name them.",
+    "The slot numbers are drawn next to the boxes, so that an answer can name them.",
     "Clicks within 10 px of a slot's edge count for it and are flagged click-beside-slot.",
     "Cursor positions are those of mousemove and click events, in both layouts.",
     "Widgets (related questions, image packs, pagination) are not slots, and gaze on them counts nowhere.",
@@ -125,7 +125,7 @@ def _view(truth: int) -> TaskInfo:
         title="AdSERP: result pages, the viewport at the click",
         description=(
             "People searched for a product to buy on a result page with organic results and advertisements and "
-            f"clicked one. Shown is the part of the page that was visible at the {end}, with a number beside each "
+            f"clicked one. Shown is the part of the page that was visible at the {end}, with a number next to each "
             "result; to be predicted are the number that was clicked and the share of the gaze that each result "
             f"received in the last pause of scrolling before the {end} (400 ms or more). Slots are the results and "
             "ads with at least half their height in view, and the clicked one."

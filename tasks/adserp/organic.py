@@ -66,7 +66,7 @@ class Piece:
         top: First row with ink.
         bottom: Row after the last one with ink.
         lines: Its text lines, top to bottom.
-        organic: A result stands in it.
+        organic: It holds a result.
         paging: It is the paging logo with its numbers.
     """
 
@@ -83,10 +83,10 @@ class Piece:
 
 
 def address_line(lines: Sequence[Line], index: int) -> Line | None:
-    """Return the address line of the title ``lines[index]``, or None if that line is no title of a result.
+    """Return the address line of the title ``lines[index]``, or None if that line is not a result's title.
 
     A title is a large line in the link colour, flush left or indented, directly below a smaller line that begins at
-    the same edge and is not a link. The second line of a wrapped title and links in running text are none.
+    the same edge and is not a link. The second line of a wrapped title and links in running text are not titles.
     """
     title = lines[index]
     if not (title.link and title.large and title.left <= TITLE_INDENTS[1]) or index == 0:
@@ -107,7 +107,7 @@ def cut_block(top: int, bottom: int, lines: Sequence[Line]) -> list[tuple[int, i
 
     Returns:
         ``(top, bottom, organic)`` of the pieces, top to bottom. An indented title continues the result above it in
-        its block. What stands above the first address belongs to it unless it holds text (a thumbnail's edge does not).
+        its block. What is above the first address belongs to it unless it holds text (a thumbnail's edge does not).
     """
     starts: list[tuple[int, bool]] = [(top, False)]
     for index, line in enumerate(lines):

@@ -41,7 +41,7 @@ LARGE_CORE = 10
 LINK_SHARE = 0.6
 """Share of a line's ink that is link-coloured in a title: near 1, blurred strokes aside; 0 in other text."""
 FOOTER_MARGIN = 100
-"""Width of the left margin that is white beside everything but the grey footer."""
+"""Width of the left margin that is white next to everything but the grey footer."""
 FOOTER_GREY = 250
 """The footer's background is (242, 242, 242); white after JPEG compression stays above this."""
 
@@ -104,7 +104,7 @@ def rows_of(mask: Mask) -> Mask:
 
 
 def footer_top(dark: Pixels) -> int:
-    """Return the row at which the grey footer begins, or the page's height where there is none.
+    """Return the row at which the grey footer begins, or the page's height if there is no footer.
 
     Args:
         dark: Darkest channel of the page's pixels, shape (H, W).
@@ -114,11 +114,11 @@ def footer_top(dark: Pixels) -> int:
 
 
 def read_page(rgb: Pixels, ads: Sequence[Box]) -> Page:
-    """Cut the main column out of a page and blank the ads that stand in it.
+    """Cut the main column out of a page and blank the ads in it.
 
     Args:
         rgb: The screenshot, shape (H, W, 3) with W at least ``COLUMN_RIGHT``.
-        ads: Boxes of all ads; those beside the column are left alone.
+        ads: Boxes of all ads; those next to the column are left alone.
     """
     dark = np.minimum(np.minimum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
     end = footer_top(dark)
@@ -165,7 +165,7 @@ def text_lines(page: Page) -> list[Line]:
 def blocks(page: Page) -> list[tuple[int, int]]:
     """Return the ``[top, bottom)`` rows of the column's blocks: ink with no gap of ``BLOCK_GAP`` rows or more.
 
-    Ads, being blanked, always stand between blocks.
+    Ads, being blanked, always separate blocks.
     """
     found: list[tuple[int, int]] = []
     for top, bottom in runs(rows_of(page.ink)):

@@ -174,7 +174,7 @@ def _mouse(path: Path, scale: float) -> tuple[float, MouseEvents]:
         column(values, parse_number, name, where) for name, values in zip(_MOUSE_COLUMNS[:3], texts[:3], strict=True)
     )
     start = float(t.min()) if t.size else 0.0
-    return start, split_events(t - start, x * scale, y * scale, texts[3])
+    return start, split_events(t - start, x * scale, y * scale, [clean(text) for text in texts[3]])
 
 
 def _ads(path: Path) -> dict[str, list[Box]]:

@@ -63,7 +63,7 @@ def parse_number(text: str) -> float:
 
 
 def as_number(value: object) -> float:
-    """Return the number that a JSON value is, or NaN if it is none; a text is not a number."""
+    """Return the number that a JSON value is, or NaN; a text is not a number."""
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
 
 
@@ -72,7 +72,7 @@ def column(values: Sequence[object], to_number: Callable[..., float], name: str,
 
     Args:
         values: The fields of the column.
-        to_number: Turns a field into a number, NaN where it is none.
+        to_number: Turns a field into a number, NaN where it holds none.
         name: The column, for the message.
         where: The file and row of a field's index, for the message.
 

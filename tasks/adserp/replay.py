@@ -35,7 +35,7 @@ from tasks.adserp.trial import (
     page_order,
     search_query,
 )
-from tasks.errors import InputError
+from tasks.errors import InputError, clean
 from tasks.findings import recovered
 from tasks.types import ScreenImage
 
@@ -115,7 +115,7 @@ def _areas(bboxes: object, path: Path, height: float) -> tuple[tuple[Area, ...],
         entries = bboxes.get(kind, [] if kind != "organic_result" else None)
         boxes = boxes_of(entries, f"bboxes.{kind}", path)
         titles = [entry.get("title") for entry in entries] if isinstance(entries, list) else []
-        found[kind] = (boxes, [title if isinstance(title, str) else None for title in titles])
+        found[kind] = (boxes, [clean(title) if isinstance(title, str) else None for title in titles])
     areas, notes = named(found, height)
     return page_order(areas), notes
 
@@ -154,4 +154,4 @@ def _events(entries: object, scale: float, path: Path) -> MouseEvents:
     bad = next((index for index, event in enumerate(events) if not isinstance(event, str)), None)
     if bad is not None:
         raise InputError(f"{where(bad)}: event is {events[bad]!r}, expected mousemove, click or scroll.")
-    return split_events(t, x, y * scale, events)
+    return split_events(t, x, y * scale, [clean(event) for event in events])

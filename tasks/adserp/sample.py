@@ -41,7 +41,7 @@ class Person:
         thoroughness: Mean number of fixations on a result that is read.
         pace: Mean fixation duration, milliseconds.
         taste: Weight of relevance in the liking.
-        follows: Chance that the cursor goes along with the reading.
+        follows: Chance that the cursor follows the reading.
     """
 
     top_bias: float

@@ -1,7 +1,7 @@
-"""Fictional result pages for the simulated sample: what is on them, where it stands, and how it is drawn.
+"""Fictional result pages for the simulated sample: what is on them, where it is, and how it is drawn.
 
 A page has the measures of the recorded ones (1280 pixels wide, results from x = 162 to 748), results whose
-titles tell how well they answer the query, and text or product ads that are marked as such. Engine, shops and
+titles show how well they answer the query, and text or product ads that are marked as such. Engine, shops and
 products are invented.
 """
 
@@ -50,7 +50,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A result page; ``items`` in slot order, ``widgets`` are boxes of parts that are no slots."""
+    """A result page; ``items`` in slot order, ``widgets`` are boxes of parts that are not slots."""
 
     name: str
     query: str

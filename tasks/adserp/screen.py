@@ -1,4 +1,4 @@
-"""Screens of AdSERP: the visible part of the page, or all of it, with the slot numbers beside the boxes."""
+"""Screens of AdSERP: the visible part of the page, or all of it, with the slot numbers next to the boxes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def fit_factor(size: tuple[int, int], within: tuple[int, int] | None) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Number:
-    """A label beside a box, in pixels: its plate and its bar (edges as Pillow takes them), and where the text goes."""
+    """A label next to a box, in pixels: its plate and its bar (edges as Pillow takes them), and where the text goes."""
 
     plate: Box
     bar: Box
@@ -141,7 +141,7 @@ def number_areas(
         Boxes (x0, y0, x1, y1) in pixels within the screen, ``x1`` and ``y1`` excluded: plates and bars.
     """
     width, height = size
-    rim = min(_RIM, _scaled(_GAP, factor))  # not into the box beside it
+    rim = min(_RIM, _scaled(_GAP, factor))  # not into the box next to it
     found = []
     for number in _numbers(size, boxes, labels, factor)[1]:
         for x0, y0, x1, y1 in (number.plate, number.bar):

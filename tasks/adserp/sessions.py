@@ -148,7 +148,7 @@ def whole_positions(cursor: Points, start: float, end: float) -> Parts:
 
 
 def time_per_slot(slots: NDArray[np.int64], durations: Floats, k: int) -> Floats:
-    """Return the summed durations per slot, shape (k,); slot -1 is none."""
+    """Return the summed durations per slot, shape (k,); slot -1 means no slot."""
     hit = slots >= 0
     total: Floats = np.bincount(slots[hit], weights=durations[hit], minlength=k).astype(np.float64)
     return total
@@ -162,7 +162,7 @@ def slots_in_view(boxes: Floats, top: float, height: float) -> NDArray[np.bool_]
 
 
 def build_session(trial: Trial, rules: Rules) -> Session | str:
-    """Return the session of a trial, or the reason why it is none.
+    """Return the session of a trial, or the reason why it gives none.
 
     Raises:
         InputError: The screenshot is missing, does not open or is not 1280 pixels wide, or the screen

@@ -152,7 +152,7 @@ def named(
 ) -> tuple[list[Area], tuple[str, ...]]:
     """Return the areas of some kinds, those without a title numbered from 1 per kind in the order given.
 
-    Equal boxes of one kind are one area; a box without area on the page is none.
+    Equal boxes of one kind are one area; a box without area on the page is not one.
 
     Args:
         boxes_of: Kind -> boxes and their titles (none, or as many).

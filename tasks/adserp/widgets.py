@@ -1,4 +1,4 @@
-"""What a part of a search result page that is no result and no ad is: related questions, images, places, paging, ..."""
+"""What the parts of a page are that are neither results nor ads: related questions, images, places, paging, ..."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ LEAST_RULES = 2
 PICTURE_ROWS = 50
 """Fewest rows of a row of pictures or of a map; lines of text and buttons are lower."""
 PICTURE_SHARE = 0.5
-"""Share of a row that pictures cover at least; thumbnails beside text cover a sixth."""
+"""Share of a row that pictures cover at least; thumbnails next to text cover a sixth."""
 MARGIN = 60
-"""The paging logo is centred: nothing stands in this width at the column's left edge."""
+"""The paging logo is centred: this width at the column's left edge is empty."""
 VIVID = 90
 """Least distance between the largest and the smallest channel of a coloured logo or marker."""
 MAP_REACH = (20, 40)
@@ -113,7 +113,7 @@ def widget_type(page: Page, top: int, bottom: int, lines: Sequence[Line]) -> str
 
 
 def right_panels(page: Page, taken: Sequence[Box]) -> list[Box]:
-    """Return the boxes of what stands in the right column and is not taken, such as the panel about an entity.
+    """Return the boxes of what is in the right column and not taken, such as the panel about an entity.
 
     Args:
         page: The page.

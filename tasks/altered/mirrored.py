@@ -1,9 +1,8 @@
 """The same screen with its columns mirrored: what was on the left is on the right.
 
 On a grid, where every slot has a slot of its size opposite, the items change places and the labels stay where they
-are. Elsewhere (results in one column) each item is moved across the screen and takes its label along; nothing comes to
-stand in another one's place, and the order from top to bottom is as before. What is no slot stays, so an item may come
-to cover it.
+are. Elsewhere (results in one column) each item is moved across the screen together with its label; no item takes
+another one's place, and the order from top to bottom is as before. What is not a slot stays, so an item may cover it.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def mirrored(stimulus: Stimulus, labels: LabelDrawing | None, *, draw: bool = Tr
 
     Args:
         stimulus: What is altered.
-        labels: How the task draws labels; needed for screens that are no grid.
+        labels: How the task draws labels; needed for screens that are not a grid.
         draw: Draw the screen; without it the altered stimulus has none.
 
     Raises:
@@ -65,7 +64,7 @@ def mirrored(stimulus: Stimulus, labels: LabelDrawing | None, *, draw: bool = Tr
 
 
 def _width(stimulus: Stimulus) -> float:
-    """Return the width of the screen; the slots' own extent stands in for one that is not there."""
+    """Return the width of the screen; without a screen, the slots' own extent."""
     if stimulus.image is None:
         return min(slot.box[0] for slot in stimulus.slots) + max(slot.box[2] for slot in stimulus.slots)
     return float(stimulus.image.open().width)
@@ -77,7 +76,7 @@ def _mirrored_box(box: Box, width: float) -> Box:
 
 
 def _opposites(slots: Sequence[Slot], boxes: Sequence[Box]) -> tuple[int, ...] | None:
-    """Return the slot that stands opposite each slot, or None if the slots are no grid with two columns or more."""
+    """Return the slot opposite each slot, or None if the slots are not a grid with two columns or more."""
     found = []
     for slot, box in zip(slots, boxes, strict=True):
         there = [j for j, other in enumerate(slots) if _shared(box, other.box) > _OVERLAP]

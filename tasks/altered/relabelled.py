@@ -1,4 +1,4 @@
-"""The same screen with its labels dealt anew: every item stays where it is and bears another one's label."""
+"""The same screen with its labels dealt again: every item stays where it is and gets another one's label."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.types import Stimulus
 def relabelled(
     stimulus: Stimulus, digest: str, labels: LabelDrawing | None, seed: int = SEED, *, draw: bool = True
 ) -> Altered:
-    """Return a stimulus whose slots bear each other's labels, none its own.
+    """Return a stimulus whose slots have each other's labels, none its own.
 
     Args:
         stimulus: What is altered.

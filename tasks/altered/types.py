@@ -11,10 +11,10 @@ import numpy as np
 from tasks.types import Stimulus
 
 SEED = 0
-"""Seed of the published conditions: what a submission's stress predictions are held against."""
+"""Seed of the published conditions: what a submission's stress predictions are compared with."""
 
 NOWHERE = -1
-"""In ``Altered.place``: the slot stands where no slot stood."""
+"""In ``Altered.place``: the slot is where no slot was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Altered:
     Attributes:
         stimulus: What a simulator is shown; id, user, screen and profile are the original's.
         item: Where the slot's item was, shape (K,).
-        place: Whose place it has, shape (K,); ``NOWHERE`` if no slot stood there.
-        label: Whose label it bears, shape (K,).
+        place: Whose place it has, shape (K,); ``NOWHERE`` if no slot was there.
+        label: Whose label it has, shape (K,).
     """
 
     stimulus: Stimulus

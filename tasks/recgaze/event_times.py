@@ -17,7 +17,7 @@ STAYS = Kind("stays of the cursor", ("Cursor_Duration", "seconds"), _TIME, short
 
 
 def check_times(events: EventTable) -> None:
-    """Refuse a file with a session whose durations cannot fit into the time that passed, or whose clock stands still.
+    """Refuse a file with a session whose durations cannot fit into the time that passed, or whose clock does not move.
 
     Raises:
         InputError: Naming the session, its first row, both numbers and the likely unit.

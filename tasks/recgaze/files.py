@@ -127,7 +127,7 @@ def check_swallowed(path: Path, row: int, fields: Sequence[str], columns: int) -
 
 @lru_cache(maxsize=4096)  # thousands of fields write a few dozen numbers
 def whole_number(text: str, limit: int) -> int | None:
-    """Return the number 1..limit that ``text`` writes (``3`` or ``3.0``), or None if it is none."""
+    """Return the number 1..limit that ``text`` writes (``3`` or ``3.0``), or None if it writes none."""
     try:
         value = float("" if "_" in text else text)  # Python alone reads 1_0 as a number
     except ValueError:
@@ -141,7 +141,7 @@ def read_catalogue(raw: Path) -> Catalogue:
     Rows without any of the three positions are films that were on no screen and are skipped.
 
     Raises:
-        InputError: Missing columns, a position that is no number or out of range, an empty title,
+        InputError: Missing columns, a position that is not a number or out of range, an empty title,
             two rows for one position, or two titles for one carousel.
     """
     from tasks.recgaze.render import Film
@@ -159,22 +159,20 @@ def read_catalogue(raw: Path) -> Catalogue:
             for name, text, limit in zip(ITEM_KEY, texts, (N_TASKS, N_CAROUSELS, N_POSITIONS), strict=True)
         ]
         task, carousel, position = key
+        if task is None or carousel is None or position is None:
+            continue
         where = (task, carousel, position)
         if where in row_of:
-            raise InputError(
-                f"{path} row {row} repeats TaskID {task}, carousel {carousel}, position {position} of row "
-                f"{row_of[where]}. Remove one of them."
-            )
+            said = f"repeats TaskID {task}, carousel {carousel}, position {position} of row {row_of[where]}"
+            refuse(f"{path} row {row} {said}. Remove one of them.")
         row_of[where] = row
         genre = clean(record["Carousel_genre"])
         if genres.setdefault((task, carousel), genre) != genre:
-            raise InputError(
-                f"{path} row {row} calls carousel {carousel} of TaskID {task} '{genre}', an earlier row "
-                f"'{genres[task, carousel]}'. Correct one of them."
-            )
+            said = f"calls carousel {carousel} of TaskID {task} '{genre}', an earlier row '{genres[task, carousel]}'"
+            refuse(f"{path} row {row} {said}. Correct one of them.")
         title = clean(record["TMDB_title"])
         if not title:
-            raise InputError(f"{path} row {row} has an empty TMDB_title. Fill it in.")
+            refuse(f"{path} row {row} has an empty TMDB_title. Fill it in.")
         films[where] = Film(
             movie_id=_plain_id(record["MovieID"]),
             title=title,
@@ -201,9 +199,9 @@ def read_profiles(raw: Path) -> dict[str, str]:
     for row, record in _records(path, USER_COLUMNS):
         user = clean(record["UserID"])
         if is_empty(user):
-            raise InputError(f"{path} row {row} has an empty UserID. Fill it in or remove the row.")
+            refuse(f"{path} row {row} has an empty UserID. Fill it in or remove the row.")
         if user in row_of:
-            raise InputError(f"{path} row {row} repeats user {user} of row {row_of[user]}. Remove one of them.")
+            refuse(f"{path} row {row} repeats user {user} of row {row_of[user]}. Remove one of them.")
         row_of[user] = row
         parts = []
         if not is_empty(record["Top_genre"]):
@@ -233,10 +231,10 @@ def read_accidents(raw: Path) -> set[tuple[str, int]] | None:
     for row, record in _records(path, CLICK_COLUMNS):
         user = clean(record["UserID"])
         if is_empty(user):
-            raise InputError(f"{path} row {row} has an empty UserID. Fill it in or remove the row.")
+            refuse(f"{path} row {row} has an empty UserID. Fill it in or remove the row.")
         task = _key_number(path, row, "TaskID", record["TaskID"], N_TASKS)
-        said = f"{record['Movie_Familiarity']} {record['Why_Selected']}".casefold()
-        if "by accident" in said or "did not select" in said:
+        said = clean(f"{record['Movie_Familiarity']} {record['Why_Selected']}").casefold()
+        if task is not None and ("by accident" in said or "did not select" in said):
             found.add((folded(user), task))
     return found
 
@@ -254,29 +252,30 @@ def _records(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str,
     """Yield (line number of the record's start, column -> text) for every record that is not blank."""
     header = read_header(path)
     require_columns(path, header, needed)
+    start = 0
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             next(reader)
             start = reader.line_num + 1
             for record in reader:
-                if record:
-                    if len(record) != len(header):
-                        raise InputError(
-                            f"{path} row {start} has {len(record)} fields, the header has {len(header)}. "
-                            "Correct the row."
-                        )
+                if record and len(record) != len(header):
+                    said = f"has {len(record)} fields, the header has {len(header)}"
+                    refuse(f"{path} row {start} {said}. Correct the row.")
+                elif record:
                     check_swallowed(path, start, record, len(header))
                     yield start, dict(zip(header, record, strict=True))
                 start = reader.line_num + 1
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
+        raise InputError(f"{path} row {start} is not valid CSV ({error}). Correct its quotes.") from error
+    except (OSError, UnicodeDecodeError) as error:
         raise unreadable(path, error) from error
 
 
-def _key_number(path: Path, row: int, name: str, text: str, limit: int) -> int:
-    number = whole_number(text, limit)
+def _key_number(path: Path, row: int, name: str, text: str, limit: int) -> int | None:
+    number = whole_number(clean(text), limit)
     if number is None:
-        raise InputError(f"{path} row {row}: {name} is '{text}', expected a whole number 1..{limit}.")
+        refuse(f"{path} row {row}: {name} is '{text}', expected a whole number 1..{limit}.")
     return number
 
 
@@ -291,7 +290,7 @@ def _year(date: str) -> str:
 
 
 def _file_name(path: str) -> str:
-    """Return the file name of a poster's address or path; empty if there is none."""
+    """Return the file name of a poster's address or path; empty if it has none."""
     if is_empty(path):
         return ""
     return re.split(r"[/\\]", path.strip().split("?", 1)[0])[-1]

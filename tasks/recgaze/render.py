@@ -173,7 +173,7 @@ def letter_areas(size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
     areas = []
     for row in _layout(size):
         bottom = row.top + row.poster[1]
-        end = min(size[1], round(2 * row.letter_y - bottom))  # the letter stands in the middle of its line
+        end = min(size[1], round(2 * row.letter_y - bottom))  # the letter is in the middle of its line
         areas += [(x, bottom, x + row.poster[0], end) for x in row.lefts]
     return areas
 
@@ -211,7 +211,7 @@ def draw_screens(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {out} for the screens: {error.strerror}.") from error
-    # States of one page lie side by side, so that their posters are drawn once and then cached.
+    # States of one page come one after the other, so that their posters are drawn once and then cached.
     order = sorted(states, key=lambda digest: [film.movie_id for _, films in states[digest].rows for film in films])
     jobs = [(states[digest], out / f"{digest}.png", size, posters) for digest in order]
     for _ in progress(_drawn(jobs, workers), total=len(jobs), desc="screens"):

@@ -1,6 +1,6 @@
 """Writes the simulated sample: a raw folder in the published file format with invented films and simulated users.
 
-It stands in for the restricted recordings wherever the suite has to run end to end. It is not RecGaze: the marker
+It replaces the restricted recordings wherever the suite has to run end to end. It is not RecGaze: the marker
 file ``SIMULATED`` and ``README.txt`` in the folder say so. The format's oddities are all there: rows out of time order,
 rows that carry several kinds of event, numbers written ``3`` and ``3.0``, background and unassigned fixations, swipes,
 missed swipes, slips, sessions without a click, without gaze, or with a click on no film.
@@ -83,7 +83,7 @@ def write_sample(
         out: Folder to write into; it is made if it is missing and must otherwise be empty.
         seed: Seed of the population, the films and all behaviour, 0 or larger.
         users: Number of users, 1 or larger.
-        habits: Strength of what is stable in a person and not told by the profile: places looked at, unstated tastes,
+        habits: Strength of what is stable in a person and not shown by the profile: places looked at, unstated tastes,
             pace, scrolling. 1 for the sample, 0 for none: then users of equal profile behave alike.
         every_page: Let every user work on all 35 browsing pages, about twice as many as in the sample: more sessions
             of the same people, to measure on. The sessions that the sample has are among them, unchanged.

@@ -126,7 +126,7 @@ class _Session:
         }
 
     def _place(self, carousel: int, position: int) -> float:
-        # Below the window the user has scrolled: the third row's habit stands for all of those rows.
+        # Below the window the user has scrolled: the third row's habit is used for all of those rows.
         return float(self._user.place[min(carousel, ROWS) - 1, (position - 1) % COLUMNS])
 
     def browse(self, target: Aim | None) -> None:

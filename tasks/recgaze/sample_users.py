@@ -4,7 +4,7 @@ A user's attention to a film is a score, the sum of
 
 - the population's F-shaped place effect (upper rows and left columns get more),
 - the user's own place effect (habit): tilt over rows and columns, centre or edge, favourite rows and columns,
-- the user's taste for the film's genres, most of which the profile tells (top genre, preferred genres) and part of
+- the user's taste for the film's genres, most of which the profile shows (top genre, preferred genres) and part of
   which only the user's other sessions can (habit),
 - noise of the session.
 

@@ -51,10 +51,11 @@ def test_everything_that_is_wrong_with_a_recgaze_folder_at_once(tmp_path):
         "summary_feedback.csv row 5: TaskID is '41'",
         "summary_feedback.csv row 7: Timestamp is empty",
         "summary_feedback.csv row 11 repeats row 2",
+        "summary_feedback.csv row 8: user UvA_9 has no row in user_features.csv",
     ):
         assert words in said
-    assert len(found.refused) == 6
-    assert found.lines()[-1] == "  checked only: 6 findings would be refused"
+    assert len(found.refused) == 7
+    assert found.lines()[-1] == "  checked only: 7 findings would be refused"
     assert before == sorted(path.name for path in tmp_path.iterdir())
 
 

@@ -325,7 +325,7 @@ class Stop(Exception):
     """Stands for a defect of the program."""
 
 
-STEPS = ("_check", "_keep_screens", "_write_shards", "describe", "card", "croissant", "_text", "assign")
+STEPS = ("check_reading", "_keep_screens", "_write_shards", "describe", "card", "croissant", "_text", "assign")
 
 
 @pytest.mark.slow
@@ -344,7 +344,7 @@ def test_stopped_at_any_step_nothing_is_left(fake, raw, out, tmp_path, monkeypat
         raise error
 
     monkeypatch.setattr(module, step, stops)
-    full = isinstance(error, OSError) and step not in ("_check", "describe", "assign")
+    full = isinstance(error, OSError) and step not in ("check_reading", "describe", "assign")
     expected = InputError if full else (type(error) if isinstance(error, OSError) else error)
     for target in (out, tmp_path / "new"):
         with pytest.raises(expected, match="disk is full" if full else None):

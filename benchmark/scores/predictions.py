@@ -15,6 +15,7 @@ from benchmark.parts.columns import column_type, from_column, to_column
 from benchmark.parts.ragged import Floats, Ragged, ragged
 from benchmark.scores.raw import RawPredictions
 from benchmark.simulator import Prediction
+from tasks.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,17 +111,24 @@ def by_session(found: pa.Table) -> dict[tuple[int, str], Prediction]:
 
 
 def drawn(found: pa.Table) -> dict[str, dict[str, Floats]]:
-    """Return session id -> name of the results row -> what is drawn of its predictions, the mean over seeds."""
+    """Return session id -> name of the results row -> what is drawn of its predictions, the mean over seeds.
+
+    Raises:
+        InputError: Seeds differ in how many numbers they have for a session.
+    """
     part = next(part for part in PARTS if part.drawn is not None)
     assert part.drawn is not None
     cells = cells_of(found)[part.name]
+    usable = cells.present & np.isfinite(cells.sums()) & ~part.blank(cells)
     several: dict[tuple[str, str], list[Floats]] = defaultdict(list)
     names = zip(*(found[name].to_pylist() for name in ("session_id", "simulator", "target")), strict=True)
     for row, (session_id, simulator, target) in enumerate(names):
-        if cells.present[row]:
+        if usable[row]:
             several[session_id, labelled(simulator, target)].append(part.drawn(cells.row(row)))
     means: dict[str, dict[str, Floats]] = defaultdict(dict)
     for (session_id, name), each in several.items():
+        if len({len(one) for one in each}) > 1:
+            raise InputError(f"{part.name} of session '{session_id}' differs in length between seeds.")
         means[session_id][name] = np.stack(each).mean(axis=0)
     return dict(means)
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from benchmark.naming import OWN
 from benchmark.output.text import plain
+from benchmark.scores import predictions
+from leaderboard import scoring
 from leaderboard.board_files import Board
 from leaderboard.board_table import BoardRow
 from leaderboard.columns import RankedTable
@@ -104,22 +106,18 @@ class Pictures:
         return self._sessions[key]
 
     def _attention(self, row: BoardRow, ids: list[str]) -> dict[str, Floats]:
-        """Return attention per session, each seed normalised, averaged over the seeds that have it."""
-        names = ["condition", "session_id", "attention"]
-        table = self._board.table("predictions", row.record.predictions, names)
-        wanted = set(ids)
-        conditions, sessions = table["condition"].to_pylist(), table["session_id"].to_pylist()
-        found: dict[str, list[Floats]] = {}
-        column = table["attention"].combine_chunks()
-        for i, (condition, session_id) in enumerate(zip(conditions, sessions, strict=True)):
-            if condition == OWN and session_id in wanted and column[i].is_valid:
-                values = np.asarray(column[i].values.to_numpy(zero_copy_only=False), dtype=np.float64)
-                if np.isfinite(values).all() and values.sum() > 0:
-                    found.setdefault(session_id, []).append(values / values.sum())
+        """Return what is drawn per session, the mean over seeds."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        said = scoring.stored_predictions(self._board.table("predictions", row.record.predictions))
+        said = predictions.chosen(said.filter(pc.is_in(said["session_id"], pa.array(ids, pa.string()))), simulator=OWN)
         try:
-            return {name: np.mean(values, axis=0) for name, values in found.items()}
-        except ValueError as error:
-            raise InputError(f"predictions of result {row.id[:12]} differ in length between seeds: {error}.") from error
+            return {
+                session_id: shares for session_id, each in predictions.drawn(said).items() for shares in each.values()
+            }
+        except InputError as error:
+            raise InputError(f"predictions of result {row.id[:12]}: {error}") from error
 
     def _screen(self, digest: str, session: Session) -> tuple[str | None, tuple[int, int]]:
         """Write a session's screen unless that was done; return its address from a submission's page, and its size."""

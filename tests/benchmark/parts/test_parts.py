@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +18,8 @@ from benchmark.parts.ragged import UNEVEN, apart, ragged
 from benchmark.simulator import Prediction
 from tasks.errors import InputError
 from tests.benchmark.parts.toys import NEXT
+
+ROOT = Path(__file__).parents[3]
 
 
 def cells(*rows):
@@ -39,6 +43,16 @@ def test_every_part_is_a_field_of_a_prediction():
     assert fields[1 : 1 + len(PARTS)] == list(part_names()) == ["attention", "probabilities", "answer"]
     with pytest.raises(InputError, match="unknown part 'atention'. Did you mean 'attention'"):
         part("atention")
+
+
+def test_nothing_lists_parts_but_the_registry():
+    names = "|".join(part_names())
+    listed = re.compile(rf"[\"']({names})[\"'],\s*[\"']({names})[\"']")
+    for folder in ("benchmark", "leaderboard", "submissions"):
+        for path in (ROOT / folder).rglob("*.py"):
+            # A metric and a family name the parts that they are computed from.
+            if "metrics" not in path.parts:
+                assert not listed.search(path.read_text(encoding="utf-8")), path
 
 
 def test_ragged_rows_by_hand():

@@ -129,7 +129,7 @@ def _tabular(grid: Grid) -> str:
 
     def spread(texts: Iterable[str]) -> str:
         cells = [rf"\multicolumn{{2}}{{r}}{{{t}}}" if m else t for t, m in zip(texts, marked, strict=True)]
-        return " & ".join(cells) + r" \\"
+        return _line(cells)
 
     lines = [rf"\begin{{tabular}}{{{spec}}}", r"\toprule", spread(_text(column.title) for column in columns)]
     above: list[str] | None = None
@@ -141,12 +141,17 @@ def _tabular(grid: Grid) -> str:
             text = f"({cell.text})" if i == grid.names and not line.ranked else cell.text
             text = "" if column.once and shared == above else _text(text, column.align == "right")
             texts.append(f"{text}&{'~' * cell.marks.startswith(' ')}{_text(cell.marks)}" if marked[i] else text)
-        lines.append(" & ".join(texts) + r" \\")
+        lines.append(_line(texts))
         if any(cell.detail for cell in line.cells):  # next to the values they would not fit the page
             lines.append(spread(_text(cell.detail, True) for cell in line.cells))
         above = shared
     scaled = r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{"
     return scaled + "\n".join([*lines, r"\bottomrule", r"\end{tabular}}"])
+
+
+def _line(cells: Sequence[str]) -> str:
+    """Return a row; a star or a bracket in front would be an argument of the rule or of the row before it."""
+    return "{}" * cells[0].startswith(("*", "[")) + " & ".join(cells) + r" \\"
 
 
 def _text(text: str, number: bool = False) -> str:

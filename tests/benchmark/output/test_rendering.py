@@ -123,8 +123,11 @@ def test_any_name_can_be_printed_in_any_format(name, width):
 @pytest.mark.parametrize("mode", ["twocolumn", "onecolumn"])
 def test_latex_compiles_and_fits_the_page(mode, tmp_path):
     many = tuple(row("1", f"{AWKWARD} {i}", *("0.500" for _ in range(20))) for i in range(90))
+    first = Grid((GridColumn("[name]", "left", key=True), GridColumn("x")), (row("[a]", "1"), row("*b", "2")))
     long = Grid((*KEYS, *(GridColumn(f"{AWKWARD[:9]}{i}") for i in range(20))), many, notes=(AWKWARD,))
-    said = compiles(render([document(), document(grids=(long,), title=AWKWARD, name="b")], "latex"), tmp_path, mode)
+    said = compiles(
+        render([document(), document(grids=(long, first), title=AWKWARD, name="b")], "latex"), tmp_path, mode
+    )
     assert "Overfull" not in said and "Float too large" not in said
 
 

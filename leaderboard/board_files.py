@@ -11,10 +11,10 @@
     reported/<id>.json             numbers stated elsewhere
     events/<id>.json               submit, withdraw, supersede
 
-A result counts from the moment its submit event stands, and the event is written last: a process killed at any
+A result counts as soon as its submit event exists, and the event is written last: a process killed at any
 moment leaves at most files that nothing points to. A file appears by renaming, after its content has reached the
-disk. No file is ever changed, so writers need no lock. What was withdrawn or superseded stays so, whatever order the
-entries of two merged boards came in; a simulator comes back under a new version.
+disk. No file is ever changed, so writers need no lock. What was withdrawn or superseded stays so, in whatever order
+the entries of two merged boards were made; a simulator comes back under a new version.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class BoardStanding:
     Attributes:
         submitted: Result -> when it was first submitted.
         withdrawn: Result -> the event that withdrew it.
-        superseded: Result -> the event that put another in its place.
+        superseded: Result -> the event that replaced it by another.
     """
 
     submitted: Mapping[str, str]
@@ -96,7 +96,7 @@ class Board:
         """Return the board at ``root``.
 
         Raises:
-            InputError: There is none.
+            InputError: There is no board.
         """
         board = cls(root)
         if not (board.root / MARKER).is_file():
@@ -105,10 +105,10 @@ class Board:
 
     @classmethod
     def create(cls, root: str | Path) -> Board:
-        """Return the board at ``root``, starting one where there is none.
+        """Return the board at ``root``, starting one if needed.
 
         Raises:
-            InputError: The folder holds something else, or cannot be written.
+            InputError: The folder contains something else, or cannot be written.
         """
         board = cls(root)
         board.check_place()
@@ -117,7 +117,7 @@ class Board:
         return board
 
     def check_place(self) -> None:
-        """Refuse a folder that holds something else than a board.
+        """Refuse a folder that contains something other than a board.
 
         Raises:
             InputError: It does.
@@ -133,10 +133,10 @@ class Board:
         return self.root / folder / f"{entries.check_sha(name, str(self.root))}{suffix}"
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the files in a folder, sorted; unfinished files are passed over.
+        """Return the names of the files in a folder, sorted; unfinished files are left out.
 
         Raises:
-            InputError: A file's name is no SHA-256.
+            InputError: A file's name is not a SHA-256.
         """
         place = self.root / folder
         return [entries.check_sha(name.split(".")[0], f"{place}/{name}") for name in sorted(_named(place))]
@@ -282,7 +282,7 @@ def _read(kind: type[T], path: Path) -> T:
 
 
 def _publish(path: Path, content: bytes) -> None:
-    """Let a file appear whole, on the disk and not only in memory; one that is there already stays as it is.
+    """Write a whole file that reaches the disk before it appears; one that exists stays as it is.
 
     Raises:
         InputError: It cannot be written.

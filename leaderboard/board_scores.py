@@ -29,7 +29,7 @@ MEASURED = (RELABEL, LAYOUT, TRUE_LABEL, WRONG_LABEL)
 
 PREFIX = "stress_"
 STRESS_COLUMNS = tuple(PREFIX + name for name in (*measures.FOLLOWING, measures.OFFERED))
-"""Columns that say what a prediction under a condition went with; NaN where they do not apply."""
+"""Columns that say what a prediction under a condition followed; NaN where they do not apply."""
 
 KEYS = ("condition", "seed", "session_id")
 """What identifies a row of scores."""

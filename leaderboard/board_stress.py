@@ -1,8 +1,8 @@
-"""What a submission's clicks and attention rest on: its predictions under the stress conditions, measured by the board.
+"""What a submission's clicks and attention depend on: its predictions under stress conditions, measured by the board.
 
 A condition is a function of the data and the session, with the published seed (``benchmark.stress``), so the board can
-tell what was altered without being told. Per session it stores, beside the metrics, what the answer and the attention
-went with; the page's numbers and readings are made from these columns alone.
+work out what was altered. Per session it stores, next to the metrics, what the answer and the attention
+followed; the page's numbers and readings are made from these columns alone.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _KEYS = ["condition", "seed", "session_id"]
 
 
 def measured(task: Task, split: str, found: pa.Table) -> pd.DataFrame | None:
-    """Return what predictions under the conditions went with, one row each; None without any.
+    """Return what predictions under the conditions followed, one row each; None without any.
 
     Args:
         task: The task.
@@ -82,7 +82,7 @@ def _values(condition: str, before: Prediction, after: Prediction, session: Sess
 
 
 def with_measures(task: Task, split: str, said: pa.Table, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return scores , with ``STRESS_COLUMNS`` where there are predictions under conditions."""
+    """Return scores, with ``STRESS_COLUMNS`` where there are predictions under conditions."""
     found = measured(task, split, said)
     if found is None:
         return scores

@@ -69,7 +69,7 @@ class BoardRow:
         seeds: Seeds, shape of the first axis of ``values``.
         values: Scores, shape (seeds, sessions, metrics), NaN where a metric is not claimed.
         failed: Sessions, over seeds, in which a claimed part was missing.
-        controls: ``shared`` and ``swapped`` -> scores likewise, where the submission gives them.
+        controls: ``shared`` and ``swapped`` -> scores of the same shape, where the submission gives them.
         unscored: Metrics that the suite learned after the result was scored.
         stress: The whole score table where the submission has predictions under stress conditions, else None.
     """
@@ -88,7 +88,7 @@ class BoardRow:
 
     @property
     def key(self) -> str:
-        """What tells lines apart: the result, and ``-label`` for its line of label-conditioned attention."""
+        """What identifies a line: the result, and ``-label`` for its line of label-conditioned attention."""
         return self.id + ("-label" if self.apart == "label" else "")
 
     @property
@@ -108,7 +108,7 @@ class BoardTable:
 
     Attributes:
         context: Facts about the split.
-        rows: Lines; those of the suite's own priors and references are in it once, whatever was merged.
+        rows: Lines; the suite's own priors and references appear once, whatever was merged.
         reported: Numbers stated elsewhere about this task and split.
         metrics: Every metric of the suite, in column order.
     """
@@ -159,7 +159,7 @@ class BoardTable:
         """Return the column of a metric.
 
         Raises:
-            InputError: There is none of that name.
+            InputError: The table has no metric of that name.
         """
         names = [metric.name for metric in self.metrics]
         if name not in names:

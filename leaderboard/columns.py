@@ -67,11 +67,11 @@ class BoardCell:
     """One value of one line.
 
     Attributes:
-        text: As it is printed; empty where there is none.
-        value: What to order by; NaN where there is none.
-        low: Lower end of the 95 % interval; NaN where there is none.
+        text: As it is printed; empty if there is no value.
+        value: What to order by; NaN if unknown.
+        low: Lower end of the 95 % interval; NaN if unknown.
         high: Upper end.
-        tier: Statistical tier, 0 where there is none.
+        tier: Statistical tier, 0 if it is not ranked.
         why: Why there is no value.
     """
 
@@ -94,7 +94,7 @@ class BoardColumn:
         help: One sentence.
         cell: Gives the cell of line ``row``.
         higher_is_better: Direction; None for text.
-        metric: The metric it is about; empty if it is about none.
+        metric: The metric it is about; empty if it is about no metric.
     """
 
     key: str
@@ -227,7 +227,7 @@ GROUPS = ("metrics", "normalised", "gain", "about")
 
 
 def claimed(view: RankedTable, groups: Sequence[str] = GROUPS) -> list[BoardColumn]:
-    """Return the columns of some groups that have something to say about this table."""
+    """Return the columns of some groups that have something to show for this table."""
     return [
         c for c in COLUMNS if c.group in groups and any(c.cell(view, row).text for row in range(len(view.table.rows)))
     ]

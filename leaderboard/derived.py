@@ -33,7 +33,7 @@ class UserEstimate:
 
 
 def unknown(reason: str) -> UserEstimate:
-    """Return an estimate that there is not."""
+    """Return a missing estimate."""
     return UserEstimate(math.nan, math.nan, math.nan, reason)
 
 
@@ -129,7 +129,7 @@ class PersonalGain:
         own_over_shared: Own prompt against one prompt for all: the personal gain.
         swapped_over_shared: Another user's prompt against the one for all, the control: a gain that is personal
             vanishes here. NaN if the submission gives no swapped predictions.
-        own_over_swapped: Own prompt against another user's; NaN likewise.
+        own_over_swapped: Own prompt against another user's; NaN for the same reason.
     """
 
     own_over_shared: UserEstimate

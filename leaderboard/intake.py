@@ -61,7 +61,7 @@ def take_in(
         swapped: The same simulator under another user's prompt.
         supersedes: ``NAME@VERSION`` of a submission that this one replaces.
         dry_run: Write nothing.
-        report: Told each problem, and what takes long.
+        report: Called with each problem, and with what takes long.
 
     Raises:
         InputError: The submission has an error, or the board does not take it.

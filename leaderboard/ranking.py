@@ -3,7 +3,7 @@
 The definition is that of :func:`benchmark.statistics.tiers`: all pairs of ranked simulators on a metric are one
 family, corrected after Holm; going down from the best, a simulator opens a new tier when it is significantly worse
 than the leader of the current one. Here the paired t-tests of all pairs come out of one matrix of cross products
-instead of one test at a time; tests hold the two against each other.
+instead of one test at a time; tests compare the two.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Ranking:
         high: Upper end.
         seed_sd: SD over seeds of the mean; NaN for one seed and for a deterministic simulator.
         tier: 1 is best; 0 for lines that are not ranked or do not claim the metric.
-        place: Place by mean, 1 is best, equal means share it; 0 likewise.
+        place: Place by mean, 1 is best, equal means share it; 0 as for ``tier``.
         p_leader: Corrected p against the leader of the tier; NaN for leaders and where there is no tier.
         resolves: Smallest difference from the position prior that the test set shows with 80 % power: the median
             over ranked lines, shape (metrics,); NaN where it is not known.
@@ -155,7 +155,7 @@ def _exact_p(a: Floats, b: Floats) -> Floats:
 
 
 def _resolution(values: Floats, prior: Floats) -> float:
-    """Return the median of what comparisons with the prior can resolve; those without any spread say nothing."""
+    """Return the median of what comparisons with the prior can resolve; those without any spread are left out."""
     differences = values - prior
     if differences.shape[1] < 2:
         return math.nan

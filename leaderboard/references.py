@@ -1,8 +1,8 @@
-"""What every table is read against: the suite's cheap priors, the oracles, and other people on the same screen.
+"""What every table is compared with: the suite's cheap priors, the oracles, and other people on the same screen.
 
 A normalised score puts 0 at the position prior and 1 at people. What people score depends on the metric: for those
-that hold a simulator against the click, it is the gaze of the very person (``gaze-oracle``); for those that hold it
-against gaze, it is where *other* users looked on the same screen (``other-users``, ours), the measure of how far gaze
+that compare a simulator with the click, it is the gaze of the same person (``gaze-oracle``); for those that compare it
+with gaze, it is where *other* users looked on the same screen (``other-users``, ours), the measure of how far gaze
 on a screen is shared at all (the inter-observer bound of the saliency literature). The latter exists where screens are
 seen by several users, which is so on RecGaze and not on AdSERP, where nearly every query was typed once.
 """
@@ -36,7 +36,7 @@ PRIOR = "position-prior"
 OTHERS = "other-users"
 
 MIN_OTHERS = 3
-"""Fewer other users on a screen do not stand for people."""
+"""Fewer other users on a screen are too few to represent people."""
 
 MIN_OVERLAP = 0.5
 """Share of test sessions with that many others from which on there is a reference for gaze metrics."""
@@ -119,8 +119,8 @@ def others_gaze(task: Task, split: str) -> dict[str, Floats | None]:
     """Return per test session where other users looked on the same screen.
 
     The same screen is one of the same name that shows the same items in the same slots; on ``recgaze-visible`` two
-    users who swiped differently did not see the same. Every other user weighs the same, whatever part of the split
-    their sessions belong to. The result speaks about people, so it is no simulator and is never ranked.
+    users who swiped differently did not see the same. Every other user has the same weight, whatever part of the split
+    their sessions belong to. The result describes people, so it is not a simulator and is never ranked.
 
     Returns:
         Session id -> K shares of sum 1: the mean over other users of their mean share of dwell, drawn toward uniform

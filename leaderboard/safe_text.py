@@ -16,7 +16,7 @@ def web_link(text: str) -> str | None:
     try:
         parts = urlsplit(address)
         host = parts.hostname
-        parts.port  # noqa: B018  # raises for a port that is none
+        parts.port  # noqa: B018  # raises for an invalid port
     except ValueError:
         return None
     return address if parts.scheme.lower() in ("http", "https") and host and "@" not in parts.netloc else None

@@ -1,4 +1,4 @@
-"""Taking results in: checked and scored first, stored only when everything of a submission has passed."""
+"""Adds results to a board: they are checked and scored first, and stored only if all of a submission has passed."""
 
 from __future__ import annotations
 
@@ -142,25 +142,25 @@ def submit(
     now: str | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> list[Placement]:
-    """Score the results of one submission and add them to a board, together with the references they are read against.
+    """Score the results of one submission and add them to a board, together with the references they are compared with.
 
     Nothing is written before everything has passed. A result that is on the board already is left as it is.
 
     Args:
-        root: Folder of the board; started where there is none.
+        root: Folder of the board; started if needed.
         candidates: The submission's results.
         catalogue: Where priors and oracles are found.
         reported: Numbers the submission states without predictions.
         supersedes: ``NAME@VERSION`` or the beginning of a result's identity, whose place the new results take.
         dry_run: Write nothing; the outcomes show the place that the results would take.
         now: UTC, ``2026-01-31T12:00:00Z``; the present by default.
-        report: Told what takes long.
+        report: Called with a line about what takes long.
 
     Returns:
         One outcome per candidate.
 
     Raises:
-        InputError: A candidate cannot be scored, was withdrawn before, or bears the name and version of another.
+        InputError: A candidate cannot be scored, was withdrawn before, or has the name and version of another.
     """
     if not candidates and not reported:
         raise InputError("the submission holds neither predictions nor reported numbers; there is nothing to submit.")
@@ -221,7 +221,7 @@ def store(board: Board, prepared: PreparedResult, standing: BoardStanding, at: s
 
 
 def withdraw(board: Board, who: str, reason: str, *, now: str | None = None) -> list[str]:
-    """Take results out of the ranking by an entry; they stay readable.
+    """Take results out of the ranking by adding an entry; they stay readable.
 
     Args:
         board: The board.
@@ -244,12 +244,12 @@ def withdraw(board: Board, who: str, reason: str, *, now: str | None = None) -> 
 
 
 def supersede(board: Board, old: str, new: str, *, reason: str = "", now: str | None = None) -> list[tuple[str, str]]:
-    """Put results in the place of others on the same splits, by entries.
+    """Replace results by others on the same splits, by adding entries.
 
     Args:
         board: The board.
         old: What is replaced, as for :func:`withdraw`.
-        new: What takes its place, likewise.
+        new: What takes its place, given in the same way.
         reason: Why; shown.
         now: As for :func:`submit`.
 
@@ -275,7 +275,7 @@ def matching(who: str, known: Mapping[str, ResultRecord], standing: BoardStandin
     """Return the active submissions that ``who`` names.
 
     Raises:
-        InputError: There is none.
+        InputError: The board has no such submission.
     """
     active = {n: r for n, r in known.items() if standing.active(n) and r.kind == "submission"}
     found = [n for n, r in active.items() if r.metadata.label == who or (len(who) >= 8 and n.startswith(who))]

@@ -80,7 +80,7 @@ def verify(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[
 
 
 def _namesakes(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFinding]:
-    """Note results that bear one name and version on a split: 'submit' refuses that, merging two boards does not."""
+    """Note results with the same name and version on a split, which 'submit' refuses and merging boards does not."""
     if not _sound(board):
         return
     standing = board.standing()
@@ -90,25 +90,25 @@ def _namesakes(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFi
             m = record.metadata
             other = first.setdefault((record.digest, folded(m.name), folded(m.version)), name)
             if other != name:
-                what = f"bears the name and version of {other[:12]} ({plain(m.label, 60)}); withdraw one of the two."
+                what = f"has the name and version of {other[:12]} ({plain(m.label, 60)}); withdraw one of the two."
                 yield _note(f"results/{name[:12]}", what)
 
 
 def _events(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFinding]:
-    """Check that events speak about results that are there, and that superseding comes to an end."""
+    """Check that events name results that exist, and that superseding does not run in a circle."""
     after: dict[str, str] = {}
     for name in _readable_names(board, "events"):
         try:
             event: Event = board.event(name)
         except InputError:
-            continue  # told before
+            continue  # reported above
         for result in filter(None, (event.result, event.by)):
             if result not in known:
                 yield _error(f"events/{name[:12]}", f"there is no result {result[:12]}; restore the file.")
         if event.kind == "supersede" and event.result in known and event.by in known:
             after[event.result] = event.by
             if known[event.result].digest != known[event.by].digest:
-                yield _error(f"events/{name[:12]}", "a result of another split is put in its place.")
+                yield _error(f"events/{name[:12]}", "it is replaced by a result of another split.")
     for start in after:
         seen, at = {start}, after[start]
         while at in after and at not in seen:
@@ -134,8 +134,8 @@ def _result(
         if _facts(board, record.digest) != _facts_of(task, record.split):
             yield _error(where, "the facts stored about its split are not those of the data; restore them.")
         if record.transfers:
-            told = ", ".join(record.transfers)
-            yield _note(where, f"{told}: boards no longer score predictions of another task's sessions.")
+            conditions = ", ".join(record.transfers)
+            yield _note(where, f"{conditions}: boards no longer score predictions of another task's sessions.")
         stored: pd.DataFrame = board_scores.read(board, name, record).to_pandas()
         unscored.update(column for column in board_scores.columns(record) if column not in stored)
         if record.kind != "reference":  # whose predictions are not stored
@@ -187,12 +187,12 @@ def _at(table: pd.DataFrame, row: int) -> str:
 def _reference(
     where: str, record: ResultRecord, task: Task, catalogue: Catalogue, stored: pd.DataFrame
 ) -> Iterator[BoardFinding]:
-    """Check that what calls itself a prior of the suite is that."""
+    """Check that a result that claims to be a prior of the suite is one."""
     from benchmark import __version__
 
     name = record.metadata.name
     if name not in references.names():
-        yield _error(where, f"calls itself a {record.kind} of the suite, which has none of that name.")
+        yield _error(where, f"claims to be a {record.kind} of the suite, which has none of that name.")
         return
     if record.metadata.version != __version__:
         by = f"was computed by version {plain(record.metadata.version)} of the suite, this is {__version__}"
@@ -206,7 +206,7 @@ def _reference(
 
 
 def _pointless(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFinding]:
-    """Note files that nothing points to: an interrupted writer leaves them, and they do no harm."""
+    """Note files that nothing refers to: an interrupted writer leaves them, and they do no harm."""
     submitted = set(board_table.records(board, board.standing())) if _sound(board) else set(known)
     for name in sorted(set(known) - submitted):
         yield _note(f"results/{name[:12]}", "was never submitted (a writer was interrupted); submit it again.")

@@ -1,6 +1,6 @@
 """The submission format, its checks and its examples: what a simulator's makers send in.
 
-``read`` takes in what a submission says of itself, ``load_predictions`` one of its files, ``doctor`` lists everything
+``read`` reads a submission's metadata, ``load_predictions`` one of its files, ``doctor`` lists everything
 that is wrong. All three treat a submission as hostile: nothing in it is run, and every limit is checked before what
 it bounds is read.
 """

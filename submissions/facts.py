@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchmark.trials.catalogue import Catalogue
 
 ABOUT_FILE = "about.yaml"
-"""Fields of ``submission.yaml`` that a run does not know; the template puts one beside the simulator."""
+"""Fields of ``submission.yaml`` that a run does not know; the template puts one next to the simulator."""
 
 KINDS = {"priors": "prior", "click_model": "click-model", "oracles": "oracle", "text": "language-model"}
 """Last part of a simulator's module -> what the format calls its kind; others are vision-language models."""
@@ -28,7 +28,7 @@ KINDS = {"priors": "prior", "click_model": "click-model", "oracles": "oracle", "
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a simulator beside its run.
+    """What is known of a simulator besides its run.
 
     Attributes:
         summary: One line.
@@ -64,9 +64,9 @@ def facts_of(
     """
     row = next((row for row in results.read(run).simulators if row.name == simulator), None)
     factory = own_files.factory_in(run, simulator)
-    beside = own_files.path_of(factory).parent / ABOUT_FILE if factory else None
-    if about is None and beside is not None and beside.is_file():
-        about = beside
+    nearby = own_files.path_of(factory).parent / ABOUT_FILE if factory else None
+    if about is None and nearby is not None and nearby.is_file():
+        about = nearby
     said = read_about(about) if about is not None else {}
     if factory:
         own = FileEntry.of(factory)
@@ -84,7 +84,7 @@ def read_about(path: Path) -> dict[str, Any]:
     """Read a file with some fields of ``submission.yaml``.
 
     Raises:
-        InputError: It is missing, no plain YAML mapping, or a field is not of the format.
+        InputError: It is missing, not a plain YAML mapping, or a field is not of the format.
     """
     try:
         values = metadata_values(path, DEFAULT)

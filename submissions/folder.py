@@ -39,7 +39,7 @@ def files(folder: Path, limits: Limits, found: Findings) -> list[File] | None:
     Symbolic links and special files (devices, pipes) are errors and are not returned; nothing is opened.
 
     Raises:
-        InputError: ``folder`` is no folder that can be read.
+        InputError: ``folder`` is not a folder that can be read.
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}. Give the folder that holds submission.yaml.")
@@ -58,7 +58,7 @@ def files(folder: Path, limits: Limits, found: Findings) -> list[File] | None:
                 listed.append(File(name, status.st_size))
                 total += status.st_size
             elif not stat.S_ISDIR(status.st_mode):
-                found.error("link", shown(name), None, "it is no regular file.", "Remove it.")
+                found.error("link", shown(name), None, "it is not a regular file.", "Remove it.")
     except OSError as error:
         raise InputError(f"cannot read {shown(error.filename or folder)}: {error.strerror or error}.") from error
     if total > limits.total_bytes:
@@ -86,18 +86,18 @@ def _walk(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_
 def contents(path: Path, limit: int) -> bytes:
     """Return the bytes of a regular file of at most ``limit`` bytes.
 
-    The size is taken from the opened file, so that a file swapped in the meantime cannot be larger.
+    The size is taken from the opened file, so that a file replaced in the meantime cannot be larger.
 
     Raises:
         TooLarge: It has more bytes.
-        InputError: It is a symbolic link, no regular file, or cannot be read.
+        InputError: It is a symbolic link, not a regular file, or cannot be read.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         with os.fdopen(os.open(path, flags), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise InputError("it is no regular file. Remove it.")
+                raise InputError("it is not a regular file. Remove it.")
             if status.st_size > limit:
                 raise TooLarge(f"it has {status.st_size:,} bytes; {limit:,} are allowed. Make it smaller.")
             return file.read(limit)

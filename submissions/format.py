@@ -79,7 +79,7 @@ def entry_of(name: str, folder: Path) -> Entry | None:
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """The pre-trained model that a simulator rests on.
+    """The pre-trained model that a simulator uses.
 
     Attributes:
         name: Its name.
@@ -124,7 +124,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What a submission says of itself, and which predictions it holds. Every text is the makers' own: escape it.
+    """A submission's metadata and its predictions files. Every text is the makers' own: escape it.
 
     Attributes:
         folder: Where it was read from.

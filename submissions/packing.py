@@ -140,7 +140,7 @@ def under_stress(run: Path, found: Results, simulator: str, own_labels: bool = F
 
 
 def _trials_of(about: Mapping[str, str], simulator: str, path: Path, run: Path) -> list[str] | None:
-    """Return the trials that a file of ``stress`` names for a simulator, None if it has none of it."""
+    """Return the trials that a file of ``stress`` names for a simulator, None if it has nothing of it."""
     try:
         trials = json.loads(about.get("trials", "{}"))
         found: list[str] | None = trials.get(simulator)

@@ -75,7 +75,7 @@ def prediction_table(submission: Submission, entries: Iterable[Entry], limits: L
         The columns of ``benchmark.scores.predictions.schema``; ``target`` is the submission's.
 
     Raises:
-        InputError: A file cannot be read. Whether it fits its task is what ``doctor`` tells.
+        InputError: A file cannot be read. ``doctor`` checks whether it fits its task.
     """
     tables = []
     for entry in entries:

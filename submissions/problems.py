@@ -44,7 +44,7 @@ class Problem:
 
 @dataclass(slots=True)
 class Findings:
-    """Collects problems; of many alike in one file the first few are listed and the rest is counted."""
+    """Collects problems; of many similar ones in a file the first few are listed and the rest are counted."""
 
     limits: Limits = DEFAULT
     _found: list[Problem] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Reads what a submission says of itself: the folder's layout and ``submission.yaml``. Predictions stay unread."""
+"""Reads the layout of a submission's folder and ``submission.yaml``; predictions are not opened."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from submissions.writing import PLACEHOLDER_AUTHOR, PLACEHOLDER_CONTACT
 from tasks.errors import InputError
 
 _ALONGSIDE = ("README.md", "README.txt", "LICENSE", "LICENCE", "LICENSE.txt", "LICENSE.md")
-"""Files that may lie beside the format's own; nothing reads them."""
+"""Files that may be next to the format's own; nothing reads them."""
 
 _OLD_TRANSFERS = f"{STRESS_FOLDER}/transfer-"
 """Begins the predictions of another task's sessions, which older versions packed."""
@@ -68,7 +68,7 @@ def inspect(folder: Path, found: Findings) -> Submission | None:
         found: Where problems go; its limits hold.
 
     Returns:
-        The submission, or None if its metadata cannot be read. Fields that are wrong have a stand-in's value.
+        The submission, or None if its metadata cannot be read. Fields that are wrong have a placeholder value.
 
     Raises:
         InputError: ``folder`` is not a folder.
@@ -143,14 +143,14 @@ def _field(where: str) -> str:
 
 
 def _unprintable(character: str) -> bool:
-    """Return whether a character controls, turns or hides the text around it, or is none."""
+    """Return whether a character controls, turns or hides the text around it, or is half a surrogate pair."""
     if character in "\n\t":
         return False
     return unicodedata.category(character) in ("Cc", "Cs") or character in _DIRECTIONS
 
 
 def _entries(listed: Sequence[File], folder: Path, found: Findings) -> list[Entry]:
-    """Return the predictions files; note what else lies in the folder."""
+    """Return the predictions files; note what else is in the folder."""
     entries: dict[Entry, str] = {}
     older: dict[str, None] = {}
     for file in listed:
@@ -179,7 +179,7 @@ def _entries(listed: Sequence[File], folder: Path, found: Findings) -> list[Entr
 
 
 def _check_promises(submission: Submission, faulty: set[str], found: Findings) -> None:
-    """Hold the metadata against the files that are there: seeds, digests, and that there is anything at all."""
+    """Check the metadata against the files: seeds, digests, and that there is anything at all."""
     if not submission.entries and not submission.reported:
         what, mend = "there are no predictions.", f"Put them at {PATH_PATTERN}."
         found.error("coverage", ".", None, what, mend)
@@ -209,7 +209,7 @@ def _check_promises(submission: Submission, faulty: set[str], found: Findings) -
 
 
 def _check_stress(submission: Submission, seeds: dict[str, set[int]], found: Findings) -> None:
-    """Hold the files under stress conditions against the predictions that they are compared with, seed by seed."""
+    """Check that files under stress conditions have the seeds of the predictions that they are compared with."""
     groups: dict[tuple[str, str], set[int]] = {}
     for entry in submission.stress:
         groups.setdefault((entry.condition, entry.key), set()).add(entry.seed)

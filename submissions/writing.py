@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PLACEHOLDER_AUTHOR = "anonymous"
 PLACEHOLDER_CONTACT = "nobody@example.invalid"
-"""What stands in ``submission.yaml`` until somebody has put their name to it; ``doctor`` asks for one."""
+"""What ``submission.yaml`` says until somebody has entered their name; ``doctor`` asks for it."""
 
 
 def write_metadata(folder: Path, values: Mapping[str, Any], comment: str = "") -> None:

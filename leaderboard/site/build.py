@@ -83,12 +83,12 @@ def build(
     """Write the site of a board.
 
     Args:
-        out: Folder of the site. It appears whole; a site that stands there is replaced, anything else is refused.
+        out: Folder of the site. It appears whole; an older site is replaced, anything else is refused.
         board: The board.
         views: Its tables.
         tasks: Digest -> loaded task, for the pictures of single sessions. They show recorded gaze and screens:
             leave a task out whose licence does not let you publish these.
-        report: Told what is missing.
+        report: Called with each line about what is missing.
 
     Returns:
         The address of the overview on the disk.
@@ -102,7 +102,7 @@ def build(
         raise InputError("the board holds no active result; 'submit DIR' adds one.")
     out = absolute(out)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MARKER).is_file())):
-        raise InputError(f"{out} exists and is no leaderboard site; choose another folder for --html.")
+        raise InputError(f"{out} exists and is not a leaderboard site; choose another folder for --html.")
     addresses = _addresses(views)
     tables = tuple(SiteTable(view, addresses) for view in views)
     site = SiteContents(tables, tuple(_history(board)), __version__)
@@ -170,7 +170,7 @@ class _Writer:
                 made = found.setdefault(page, SitePage(said, page, *words, []))
                 part = part_of(t, i, data_name(row.key))
                 if not self._pictures.available(t.context.digest):
-                    part.no_pictures = "Pictures of single sessions need the task's data, which was not at hand."
+                    part.no_pictures = "Pictures of single sessions need the task's data, which was not available."
                 else:
                     part.sessions_by, part.sessions = self._pictures.of(t, row)
                 made.parts.append(part)
@@ -252,7 +252,7 @@ def _bounds(t: SiteTable) -> list[MetricBounds]:
 
 
 def _index(site: SiteContents) -> dict[str, Any]:
-    """Return what the comparison knows before it loads two lines."""
+    """Return what the page of comparisons contains before it loads two lines."""
     from scipy.special import stdtrit
 
     return {

@@ -41,11 +41,11 @@ def link(text: str) -> Markup:
 
 
 def shown_number(value: float) -> str:
-    """Return three decimals, nothing for a number that there is not."""
+    """Return three decimals, nothing for a missing number."""
     return number(value) if math.isfinite(value) else ""
 
 
 def embedded(value: Any) -> Markup:
-    """Return JSON that can stand inside a script element: no character in it ends the element or is markup."""
+    """Return JSON for a script element: no character in it ends the element or is markup."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

@@ -41,12 +41,12 @@ class Span:
     zero: float | None = None
 
     def at(self, value: float) -> float:
-        """Return where a value is, percent of the width; outliers stand at the ends."""
+        """Return where a value is, percent of the width; outliers are at the ends."""
         return round(min(100.0, max(0.0, 100 * (value - self.low) / (self.high - self.low))), 1)
 
 
 def estimate(cell: BoardCell) -> Markup:
-    """Return a number with its interval, or a dash that says why there is none."""
+    """Return a number with its interval, or a dash that says why it is missing."""
     if not cell.text:
         why = escape(cell.why)
         return Markup(f'<span class="dim" title="{why}">–<span class="sr"> {why}</span></span>')
@@ -165,12 +165,12 @@ def heatmap(slots: SlotShares, kind: str, title: str) -> Markup:
 
 @lru_cache
 def _places(n: int) -> tuple[str, ...]:
-    """Return where the marks of n users stand, left to right."""
+    """Return the places of the marks of n users, left to right."""
     return tuple(f"{(i + 0.5) * 200 / n:.1f}" for i in range(n))
 
 
 def spread(title: str, values: Floats, others: Floats | None, range_: tuple[float, float]) -> Markup:
-    """Return one mark per user, sorted, with those of a baseline as a line behind.
+    """Return one mark per user, sorted, with those of a baseline as a line behind them.
 
     Args:
         title: Name of the metric.

@@ -38,7 +38,7 @@ def data_of(
     Args:
         views: The tables.
         load_task: Returns the data of a task.
-        report: Told what is missing, and what may only be published under a licence.
+        report: Called with each line about what is missing, and what may only be published under a licence.
     """
     found: dict[str, Task] = {}
     for context in (view.table.context for view in views):
@@ -75,7 +75,7 @@ class Pictures:
         self._sessions: dict[tuple[str, str], Session] = {}
 
     def available(self, digest: str) -> bool:
-        """Return whether the data of a split is at hand."""
+        """Return whether the data of a split is available."""
         return digest in self._tasks
 
     def of(self, t: SiteTable, row: BoardRow) -> tuple[str, list[SessionFigure]]:

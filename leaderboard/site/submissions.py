@@ -126,13 +126,13 @@ def attention_words(metadata: Metadata) -> str:
 
 
 def size_words(metadata: Metadata) -> str:
-    """Return how many parameters a backbone has, with a prefix; what is no number as it was sent in."""
+    """Return how many parameters a backbone has, with a prefix; anything else as it was sent in."""
     text = plain(metadata.size, 60)
     return units.count(float(text), 4) if _NUMBER.fullmatch(text) else text
 
 
 def cost_words(metadata: Metadata) -> str:
-    """Return what a simulator took, each number in a unit that suits it; what is no such list as it was sent in."""
+    """Return what a simulator took, each number in a unit that suits it; anything else as it was sent in."""
     text = plain(metadata.cost, 2000)
     pairs = [pair.rpartition(" ") for pair in text.split(", ")]
     if not all(_COST.fullmatch(name) and _NUMBER.fullmatch(value) for name, _, value in pairs):

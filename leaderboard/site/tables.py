@@ -107,7 +107,7 @@ class SiteTable:
 
     @cached_property
     def columns(self) -> list[SiteColumn]:
-        """The columns that have something to say."""
+        """The columns that have something to show."""
         return [self._column(column) for column in claimed(self.view)]
 
     @cached_property
@@ -127,7 +127,7 @@ class SiteTable:
 
     @property
     def groups(self) -> list[tuple[str, str]]:
-        """Groups of columns beside the metrics, as far as they have something to say."""
+        """Groups of columns besides the metrics that have something to show."""
         there = {c.column.group for c in self.columns}
         return [(group, name) for group, name in GROUP_NAMES.items() if group in there]
 
@@ -138,7 +138,7 @@ class SiteTable:
 
     @cached_property
     def families(self) -> list[Family]:
-        """The families of the metrics that have something to say."""
+        """The families of the metrics that have something to show."""
         return families_of(get(c.column.metric) for c in self.columns if c.column.metric)
 
     @property

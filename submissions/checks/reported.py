@@ -21,7 +21,7 @@ _WARNED_NOTES = ("uniform",)
 """Checks whose notes are warnings here: a number that is worse than knowing nothing is more likely a slip."""
 
 _OF_COUNTS = ("grim", "grimmer", "one-run")
-"""Checks that rest on the number of test sessions and seeds."""
+"""Checks that depend on the number of test sessions and seeds."""
 
 
 def check(submission: Submission, tested: Mapping[tuple[str, str], Tested], found: Findings) -> None:
@@ -59,20 +59,20 @@ def _words(finding: Finding, setting: Setting) -> tuple[str, str]:
         seeds = (
             f" and the {setting.n_seeds} seeds that are submitted" if (setting.n_seeds or 1) > 1 else " and one seed"
         )
-        assumed = f" It was taken to be of the {setting.n_sessions} test sessions at hand{seeds}."
-        mend = "If it is of other sessions or seeds, it may stand; else look it up at its source."
+        assumed = f" It was taken to be over the {setting.n_sessions} test sessions of the data given{seeds}."
+        mend = "If it is of other sessions or seeds, it may be right; else look it up at its source."
     elif finding.check in _WARNED_NOTES:
-        assumed = " Uniform probabilities are those over the test sessions at hand."
+        assumed = " Uniform probabilities are those over the test sessions of the data given."
         mend = "Look the number up at its source; natural logarithms are meant."
     what = f"{shown(finding.what, 300)}{assumed}"
     return f"reported {shown(finding.metric)}: {what} [{shown(finding.arithmetic, 300)}]", mend
 
 
 def _setting(submission: Submission, tested: Tested | None) -> Setting:
-    """Return what is known of how the numbers came about; averages and ties are theirs, and not known.
+    """Return what is known of how the numbers were computed; how they average and break ties is not known.
 
-    They are taken to be of the sessions at hand and of as many seeds as were submitted, which is why a granularity
-    that does not fit is a warning. A sample's sessions are nobody else's: there the granularity is not known at all.
+    They are taken to be over the sessions of the data given and of as many seeds as were submitted, so a granularity
+    that does not fit is a warning. Nobody else has a sample's sessions: there the granularity is not known at all.
     """
     if tested is None or not len(tested.slots):
         return Setting()

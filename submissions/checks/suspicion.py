@@ -1,7 +1,7 @@
-"""What is allowed and yet looks like a mistake or a leak.
+"""Checks for what is allowed and yet looks like a mistake or a leak.
 
-Thresholds are chosen so that the suite's own priors and models raise nothing but what is true of them; the oracles,
-submitted as if they were none, are named.
+Thresholds are chosen so that the suite's own priors and models raise only what is true of them, and oracles that
+are submitted as ordinary simulators are found.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def check_pattern(raw: RawPredictions, part: Part, good: Bools, name: str, found
 
 
 def _tied(cells: Ragged) -> Bools:
-    """Return per row whether its largest number stands there more than once, shape (rows,)."""
+    """Return per row whether its largest number occurs more than once, shape (rows,)."""
     largest = np.repeat(cells.maxima(), cells.lengths)
     flags = np.concatenate([[0], np.cumsum(cells.values == largest)])
     found: Bools = flags[cells.starts[1:]] - flags[cells.starts[:-1]] > 1
@@ -111,7 +111,7 @@ def _tied(cells: Ragged) -> Bools:
 
 
 def _constant(cells: Ragged, chosen: Ints) -> bool:
-    """Return whether rows with as many slots are all alike; one row of a kind says nothing."""
+    """Return whether rows with as many slots are all alike; a single row of its kind does not count."""
     kinds: dict[int, set[bytes]] = {}
     for index in chosen:
         row = cells.row(int(index)) + 0.0  # negative zero is zero
@@ -136,13 +136,13 @@ def granularity(values: Floats) -> int | None:
 
 
 def check_slots(raw: RawPredictions, part: Part, good: Bools, others: Bools, name: str, found: Findings) -> None:
-    """Note slots that never change, and slots that are not the largest number of the part that may stand in for them.
+    """Note slots that never change, and slots that are not the largest number of the part that may replace them.
 
     Args:
         raw: The file.
         part: A part that is the number of a slot.
         good: Per row whether it can be used, shape (rows,).
-        others: The same for the part that may stand in for it.
+        others: The same for the part that may replace it.
         name: The file, for the messages.
         found: Where problems go.
     """
@@ -167,7 +167,7 @@ def check_leak(
 ) -> None:
     """Note numbers that are the recording of the session they are scored on.
 
-    Three signs count: a row equal to the recording; more than one row in twenty within 0.005 of it on every slot; and
+    Three signs: a row equal to the recording; more than one row in twenty within 0.005 of it on every slot; and
     more than every second row that orders the slots looked at exactly as the recording does, whatever was done to the
     numbers. Only rows with three slots or more in the recording count, for the order five.
 
@@ -212,7 +212,7 @@ def check_leak(
 def check_clicks(
     raw: RawPredictions, part: Part, good: Bools, places: Ints, tested: Tested, name: str, found: Findings
 ) -> None:
-    """Note slots that are right without exception, which nobody's choices are."""
+    """Note slots that are right without exception; nobody's choices are."""
     chosen = np.flatnonzero(good)
     if len(chosen) >= 20 and bool((raw.cells[part.name].maxima()[chosen] == tested.click[places[chosen]]).all()):
         what = f"the {part.name} is the true click in all {len(chosen)} rows."

@@ -1,4 +1,4 @@
-"""``python -m submissions.examples``: write the examples anew."""
+"""``python -m submissions.examples``: write the examples again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A simulator of users: what it is told, what it must answer.
+"""A simulator of users: what it is given, what it must answer.
 
 Change what you like. The class needs ``fit`` and ``simulate``; its fields are settings that
-``--set own=0.5`` changes; the class variables tell the suite what it uses.
+``--set own=0.5`` changes; the class variables declare what it uses.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class MySimulator:
     # False: the seed changes nothing, so one seed is run. Set it to True if you draw random numbers.
     stochastic: ClassVar[bool] = False
 
-    # What fit learns begins with an underscore and is no setting.
+    # What fit learns begins with an underscore and is not a setting.
     _everybody: Floats = field(default_factory=lambda: np.ones(1), init=False, repr=False)
     _users: dict[str, Floats] = field(default_factory=dict, init=False, repr=False)
 

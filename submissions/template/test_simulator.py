@@ -1,4 +1,4 @@
-"""Does the simulator keep its side of the contract? Run it with pytest."""
+"""Tests that the simulator does what the suite expects of it. Run them with pytest."""
 
 from __future__ import annotations
 

@@ -153,12 +153,12 @@ def test_missing_columns_are_found_by_verify(mini, tmp_path):
 def test_the_page_shows_what_it_rests_on(board, mini, tmp_path):
     build(tmp_path / "site", board, [view(table_of(board))], {mini.digests["loo"]: mini})
     pages = {p.stem: p.read_text(encoding="utf-8") for p in (tmp_path / "site" / "submissions").glob("*.html")}
-    shown = [text for text in pages.values() if "What it rests on" in text]
+    shown = [text for text in pages.values() if "What it depends on" in text]
     assert len(shown) == 2 and all("the answer follows the label" in text for text in shown)
     assert all("content decides" in text and "own minus swapped" in text for text in shown)
     assert all(SCRIPT not in text for text in pages.values())
     (plain,) = [text for name, text in pages.items() if name.startswith("plain")]
-    assert "What it rests on" not in plain
+    assert "What it depends on" not in plain
 
 
 def test_a_condition_needs_predictions_to_compare_with(mini):

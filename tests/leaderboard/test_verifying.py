@@ -115,7 +115,7 @@ def test_scores_that_pose_as_a_prior_of_the_suite_are_reported(mini, tmp_path):
         prepared = prepare(NewResult(one.metadata, mini, "loo", one.predictions), "baseline")
         store(board, prepared, board.standing(), AT)
     lines = found(board, mini)
-    assert any("calls itself a baseline of the suite, which has none of that name" in line for line in lines)
+    assert any("claims to be a baseline of the suite, which has none of that name" in line for line in lines)
     assert any("is not described as the suite" in line for line in lines)
     assert any("as this suite computes it" in line for line in lines)
 
@@ -139,7 +139,7 @@ def test_namesakes_of_two_merged_boards_are_noted(board, mini, tmp_path):
     submit(tmp_path / "other", [candidate("Sim-0.1", mini, random_state=5)], registry, now=AT)
     shutil.copytree(tmp_path / "other", board.root, dirs_exist_ok=True)
     (line,) = found(board, mini)
-    assert line.startswith("note: ") and "bears the name and version of" in line
+    assert line.startswith("note: ") and "has the name and version of" in line
 
 
 def test_results_made_from_other_data_are_said_to_be_unverified(board, mini):

@@ -423,7 +423,7 @@ def test_granularity_of_reported_numbers_is_compared_with_recorded_sessions(tmp_
     assert reporting(tmp_path / "fits", recorded, ("mini", "Accuracy", 0.2857)) == []
     found = reporting(tmp_path / "not", recorded, ("mini", "Accuracy", 0.2901))
     assert [(p.severity, p.kind) for p in found] == [("warning", "reported")]
-    assert "taken to be of the 21 test sessions at hand and one seed" in found[0].what
+    assert "taken to be over the 21 test sessions of the data given and one seed" in found[0].what
     assert "other sessions or seeds" in found[0].mend
 
 

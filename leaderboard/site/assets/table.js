@@ -1,4 +1,4 @@
-// Orders and filters the lines of a table. Without this script the table stands in its first order.
+// Orders and filters the lines of a table. Without this script the table keeps its first order.
 "use strict";
 (function () {
   var table = document.getElementById("board");

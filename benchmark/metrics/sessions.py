@@ -52,9 +52,8 @@ def evaluate_sessions(
         later: Parts that are newer than these three, by name.
 
     Returns:
-        One row per session in the order given, one float64 column per metric in the registry's order (KL, JS,
-        Cosine, CSH@1, CSH@3, CSH@5, TGO@1, TGO@3, TGO@5, Accuracy, LogLoss, AUC), NaN where the part was not
-        supplied. The index is ``session_ids``, or 0..n-1.
+        One row per session in the order given, one float64 column per metric in the registry's order, NaN where the
+        part was not supplied. The index is ``session_ids``, or 0..n-1.
 
     Raises:
         InputError: A session has fewer than two slots, a NaN, infinite or negative number, a zero sum, a part

@@ -53,25 +53,17 @@ def check(
     for part in PARTS:
         good = checked.usable[part.name]
         if part.depth == 1:
-            check_pattern(raw, part, good, name, found)
+            _pattern(raw, part, good, name, found)
             if known is not None:
-                check_leak(raw, part, good & (checked.places >= 0), checked.places, known, name, found)
+                _leak(raw, part, good & (checked.places >= 0), checked.places, known, name, found)
         elif part.depth == 0:
-            check_slots(raw, part, good, checked.usable[part.instead], name, found)
+            _slots(raw, part, good, checked.usable[part.instead], name, found)
             if known is not None:
-                check_clicks(raw, part, good & (checked.places >= 0), checked.places, known, name, found)
+                _clicks(raw, part, good & (checked.places >= 0), checked.places, known, name, found)
 
 
-def check_pattern(raw: RawPredictions, part: Part, good: Bools, name: str, found: Findings) -> None:
-    """Note sums other than 1, ties at the top, predictions that never change, and suspicious granularity.
-
-    Args:
-        raw: The file.
-        part: A part with one number per slot.
-        good: Per row whether its numbers can be used, shape (rows,).
-        name: The file, for the messages.
-        found: Where problems go.
-    """
+def _pattern(raw: RawPredictions, part: Part, good: Bools, name: str, found: Findings) -> None:
+    """Note sums other than 1, ties at the top, predictions that never change, and suspicious granularity."""
     cells = raw.cells[part.name]
     sums = cells.sums()
     chosen = np.flatnonzero(good & (sums > 0))
@@ -135,24 +127,15 @@ def granularity(values: Floats) -> int | None:
     return next((n for n in range(1, MOST_DRAWS + 1) if fits(values[:200], n) and fits(values, n)), None)
 
 
-def check_slots(raw: RawPredictions, part: Part, good: Bools, others: Bools, name: str, found: Findings) -> None:
-    """Note slots that never change, and slots that are not the largest number of the part that may replace them.
-
-    Args:
-        raw: The file.
-        part: A part that is the number of a slot.
-        good: Per row whether it can be used, shape (rows,).
-        others: The same for the part that may replace it.
-        name: The file, for the messages.
-        found: Where problems go.
-    """
+def _slots(raw: RawPredictions, part: Part, good: Bools, others: Bools, name: str, found: Findings) -> None:
+    """Note slots that never change, and those that are not the largest number of the part that may replace them."""
     chosen = np.flatnonzero(good)
     slots = raw.cells[part.name].maxima()
     if len(chosen) >= FEW and len(np.unique(slots[chosen])) == 1:
         what = f"every {part.name} is {slots[chosen[0]]:.0f}."
         found.warning("constant", name, None, what, "If that is meant, say so in the description.")
     cells = raw.cells[part.instead]
-    both = np.flatnonzero(good & others)
+    both = np.flatnonzero(good & others & (slots < cells.lengths))
     largest = cells.maxima()
     lower = both[cells.values[cells.starts[both] + slots[both].astype(np.int64)] < largest[both]]
     if len(lower):
@@ -162,7 +145,7 @@ def check_slots(raw: RawPredictions, part: Part, good: Bools, others: Bools, nam
         found.warning(part.name, name, int(raw.numbers[lower[0]]), what, mend)
 
 
-def check_leak(
+def _leak(
     raw: RawPredictions, part: Part, good: Bools, places: Ints, tested: Tested, name: str, found: Findings
 ) -> None:
     """Note numbers that are the recording of the session they are scored on.
@@ -170,15 +153,6 @@ def check_leak(
     Three signs: a row equal to the recording; more than one row in twenty within 0.005 of it on every slot; and
     more than every second row that orders the slots looked at exactly as the recording does, whatever was done to the
     numbers. Only rows with three slots or more in the recording count, for the order five.
-
-    Args:
-        raw: The file.
-        part: A part with one number per slot.
-        good: Per row whether its numbers can be used, shape (rows,).
-        places: Place of each row's session in ``tested``, shape (rows,).
-        tested: The recordings.
-        name: The file, for the messages.
-        found: Where problems go.
     """
     cells = raw.cells[part.name]
     chosen = np.flatnonzero(good & (cells.sums() > 0))
@@ -209,7 +183,7 @@ def check_leak(
             found.error("leak", name, None, what, LEAK_MEND)
 
 
-def check_clicks(
+def _clicks(
     raw: RawPredictions, part: Part, good: Bools, places: Ints, tested: Tested, name: str, found: Findings
 ) -> None:
     """Note slots that are right without exception; nobody's choices are."""

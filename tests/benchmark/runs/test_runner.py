@@ -108,9 +108,9 @@ def test_the_same_seed_gives_the_same_predictions(mini):
         "flops_estimated",
     }  # fmt: skip
     assert cost["tokens"] == 0 and cost["peak_memory_bytes"] > 2**20
-    assert all(np.array_equal(a, b) for a, b in zip(one.attention, two.attention, strict=True))
+    assert one.equals(two)
     other = expand(config("noisy"), mini, Toys())[1]
-    assert not np.array_equal(one.attention[0], run_trial(other, mini)[0].attention[0])
+    assert not one["attention"].equals(run_trial(other, mini)[0]["attention"])
 
 
 def test_a_session_without_a_claimed_part_counts_with_the_worst_value(mini, tmp_path):
@@ -134,7 +134,7 @@ def test_parts_that_are_not_claimed_are_blank_and_not_zero(mini, tmp_path):
     ("simulator", "message"),
     [
         ("forgetful", "returned 6 predictions for 7 sessions"),
-        ("short", "attention has shape \\(2,\\); the session has 4 slots"),
+        ("short", "attention has 2 numbers; the session has 4 slots"),
         ("broken", "ZeroDivisionError: it was never going to work"),
     ],
 )

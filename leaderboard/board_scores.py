@@ -72,7 +72,7 @@ def put(board: Board, result: str, record: ResultRecord, scores: pd.DataFrame) -
     Raises:
         InputError: The scores have other rows than those that are stored.
     """
-    from leaderboard.scoring import scores_table
+    from leaderboard.board_predictions import scores_table
 
     if not board.path("scores", result).exists():
         board.put_table("scores", result, scores_table(scores))

@@ -17,7 +17,7 @@ from benchmark.output.numbers import number
 from benchmark.output.text import plain
 from leaderboard import board_table
 from leaderboard.board_files import Board
-from leaderboard.board_table import UNSCORED, BoardTable
+from leaderboard.board_table import UNSCORED, BoardRow, BoardTable
 from leaderboard.derived import Normalised, UserEstimate, normalise, personal_gain
 from leaderboard.ranking import Ranking, rank
 from tasks.errors import unknown_name
@@ -145,12 +145,14 @@ def _swap(view: RankedTable, row: int, metric: str) -> BoardCell:
     return _estimate(found.swapped_over_shared)
 
 
-def _text(value: Callable[[RankedTable, int], str]) -> Callable[[RankedTable, int], BoardCell]:
-    return lambda view, row: BoardCell(plain(value(view, row), 120))
+def _about(key: str, title: str, help: str, value: Callable[[BoardRow], str | int]) -> BoardColumn:
+    """Return a column that says what a simulator is."""
 
+    def cell(view: RankedTable, row: int) -> BoardCell:
+        found = value(view.table.rows[row])
+        return BoardCell(str(found), float(found)) if isinstance(found, int) else BoardCell(plain(found, 120))
 
-def _count(value: Callable[[RankedTable, int], int]) -> Callable[[RankedTable, int], BoardCell]:
-    return lambda view, row: BoardCell(str(value(view, row)), float(value(view, row)))
+    return BoardColumn(key, title, "about", help, cell)
 
 
 def _of_metric(metric: Metric) -> list[BoardColumn]:
@@ -192,34 +194,16 @@ def _of_metric(metric: Metric) -> list[BoardColumn]:
     return found
 
 
+FAILED = "Sessions, over seeds, without a part it claims; they count with the worst value."
+
 COLUMNS: tuple[BoardColumn, ...] = (
     *(column for metric in all_metrics() for column in _of_metric(metric)),
-    BoardColumn("kind", "kind", "about", "What it is.", _text(lambda v, i: v.table.rows[i].record.metadata.kind)),
-    BoardColumn(
-        "inputs",
-        "sees",
-        "about",
-        "Inputs it uses.",
-        _text(lambda v, i: ", ".join(v.table.rows[i].record.metadata.inputs) or "nothing"),
-    ),
-    BoardColumn(
-        "backbone",
-        "backbone",
-        "about",
-        "Model it depends on.",
-        _text(lambda v, i: v.table.rows[i].record.metadata.backbone),
-    ),
-    BoardColumn("seeds", "seeds", "about", "Number of seeds.", _count(lambda v, i: len(v.table.rows[i].seeds))),
-    BoardColumn(
-        "failed",
-        "failed",
-        "about",
-        "Sessions, over seeds, without a part it claims; they count with the worst value.",
-        _count(lambda v, i: v.table.rows[i].failed),
-    ),
-    BoardColumn(
-        "date", "submitted", "about", "When it was submitted, UTC.", _text(lambda v, i: v.table.rows[i].at[:10])
-    ),
+    _about("kind", "kind", "What it is.", lambda r: r.record.metadata.kind),
+    _about("inputs", "sees", "Inputs it uses.", lambda r: ", ".join(r.record.metadata.inputs) or "nothing"),
+    _about("backbone", "backbone", "Model that it uses.", lambda r: r.record.metadata.backbone),
+    _about("seeds", "seeds", "Number of seeds.", lambda r: len(r.seeds)),
+    _about("failed", "failed", FAILED, lambda r: r.failed),
+    _about("date", "submitted", "When it was submitted, UTC.", lambda r: r.at[:10]),
 )
 """Every column, in the order of the table."""
 

@@ -114,7 +114,7 @@ class ResultRecord:
         digest: Of the task's sessions and this split; only results of one digest are compared.
         seeds: Seeds of the predictions.
         conditions: Which of ``CONDITIONS`` there are predictions for; in older records also transfers.
-        predictions: Canonical digest of the predictions (``scoring.predictions_digest``).
+        predictions: Canonical digest of the predictions (``board_predictions.predictions_digest``).
         transfers: In older records only: condition -> digest of another task's split whose test sessions are predicted.
             They are part of the record's identity, and are neither scored nor shown.
     """

@@ -131,18 +131,12 @@ def _by_condition(read: Mapping[str, Submission]) -> Iterator[tuple[str, Submiss
 
 def metadata(submission: Submission) -> Metadata:
     """Return what a submission says of itself, as a board keeps it."""
+    same = ("name", "version", "authors", "contact", "licence", "description", "kind", "inputs", "notice")
     backbone, attention = submission.backbone, submission.attention
     size = backbone.parameters if backbone is not None else None
     return Metadata(
-        name=submission.name,
-        version=submission.version,
-        authors=submission.authors,
-        contact=submission.contact,
+        **{field: getattr(submission, field) for field in same},
         link=submission.link or "",
-        licence=submission.licence,
-        description=submission.description,
-        kind=submission.kind,
-        inputs=submission.inputs,
         backbone=backbone.name if backbone is not None else "",
         size=f"{size:.4g}" if size is not None else "",
         training_data=submission.training_data or "",
@@ -150,7 +144,6 @@ def metadata(submission: Submission) -> Metadata:
         attention_target=submission.target,
         hardware=submission.hardware or "",
         cost=", ".join(f"{name} {value:.6g}" for name, value in submission.cost.items()),
-        notice=submission.notice,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.output.text import plain
-from leaderboard import board_scores, references, scoring
+from leaderboard import board_predictions, board_scores, references
 from leaderboard.board_files import Board
 from leaderboard.entries import ResultRecord
 from leaderboard.submitting import NewResult, PreparedResult, prepare
@@ -118,7 +118,7 @@ def scores_of(board: Board, record: ResultRecord, task: Task, catalogue: Catalog
         InputError: The predictions are missing or not those of the record, or the suite has no such reference.
     """
     if record.kind != "reference":
-        return scoring.score(task, record.split, _predictions(board, record, task))
+        return board_predictions.score(task, record.split, _predictions(board, record, task))
     from benchmark import __version__
 
     own = suite_result(record, task, catalogue)
@@ -141,12 +141,12 @@ def suite_result(
 
 def _predictions(board: Board, record: ResultRecord, task: Task) -> pa.Table:
     """Return the stored predictions of a result, those of another task's sessions on older boards left out."""
-    said = scoring.stored_predictions(board.table("predictions", record.predictions))
-    found = scoring.predictions_digest(said)
+    said = board_predictions.stored_predictions(board.table("predictions", record.predictions))
+    found = board_predictions.predictions_digest(said)
     if found != record.predictions:
         raise InputError(f"its predictions were changed (digest {found[:12]}); restore the file.")
     said = said.filter(~np.isin(said["simulator"].to_pylist(), list(record.transfers)))
-    canonical = scoring.canonical_predictions(said, task, record.split, "its predictions")
-    if scoring.predictions_digest(canonical) != scoring.predictions_digest(said):
+    canonical = board_predictions.canonical_predictions(said, task, record.split, "its predictions")
+    if board_predictions.predictions_digest(canonical) != board_predictions.predictions_digest(said):
         raise InputError("its predictions are not in canonical order or contain parts of sum 0.")
     return canonical

@@ -52,7 +52,7 @@ class Reference:
     Attributes:
         kind: ``baseline`` or ``reference``.
         metadata: What it is.
-        predictions: Its predictions, as ``scoring.canonical_predictions`` takes them.
+        predictions: Its predictions, as ``board_predictions.canonical_predictions`` takes them.
     """
 
     kind: str

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.naming import joined
 from benchmark.output.text import plain
-from leaderboard import board_scores, board_table, references, scoring
+from leaderboard import board_predictions, board_scores, board_table, references
 from leaderboard.board_files import Board, BoardStanding
 from leaderboard.board_table import ScoredResult
 from leaderboard.columns import RankedTable, view
@@ -102,7 +102,7 @@ def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext
             f"{where} was made for {task.name}, {split} with digest {candidate.digest[:12]}; the data given has "
             f"{digest[:12]}. Give the data it was made for (--data), or predict again."
         )
-    said = scoring.canonical_predictions(candidate.predictions, task, split, where)
+    said = board_predictions.canonical_predictions(candidate.predictions, task, split, where)
     record = ResultRecord(
         kind=kind,
         metadata=candidate.metadata,
@@ -112,7 +112,7 @@ def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext
         digest=digest,
         seeds=tuple(sorted(said["seed"].unique().to_pylist())),
         conditions=tuple(c for c in CONDITIONS if c in set(said["simulator"].unique().to_pylist())),
-        predictions=scoring.predictions_digest(said),
+        predictions=board_predictions.predictions_digest(said),
     )
     require_readable(record)
     notice = joined(plain(line, 1000) for line in (task.notice, candidate.metadata.notice))
@@ -120,8 +120,8 @@ def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext
     return PreparedResult(
         record=record,
         context=context or context_of(task, split),
-        predictions=scoring.predictions_table(said, about),
-        scores=scoring.scores_table(scoring.score(task, split, said)),
+        predictions=board_predictions.predictions_table(said, about),
+        scores=board_predictions.scores_table(board_predictions.score(task, split, said)),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from benchmark.metrics import names as metric_names
 from benchmark.output.text import plain
 from benchmark.output.units import counted
-from leaderboard import board_scores, board_table, references, scoring
+from leaderboard import board_predictions, board_scores, board_table, references
 from leaderboard.board_files import FOLDERS, MARK, MARKER, Board, unfinished
 from leaderboard.board_scores import KEYS
 from leaderboard.entries import Event, ResultRecord
@@ -39,8 +39,8 @@ def verify(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[
     """Check a whole board; yields nothing if everything is right.
 
     Every file must be readable and belong to its name, every event must name a result that is there, and every
-    score, withdrawn ones included, must come out of the stored predictions again (within ``scoring.TOLERANCE``). The
-    suite's own priors and references must be what this version of the suite computes.
+    score, withdrawn ones included, must come out of the stored predictions again, within
+    ``board_predictions.TOLERANCE``. The suite's own priors and references must be what this version computes.
 
     Args:
         board: The board.
@@ -171,7 +171,7 @@ def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterat
             yield _error(where, f"{len(wrong)} scores with another {column} than computed, {_at(a, wrong[0])}.")
     for metric in [c for c in stored.columns if c in (*metric_names(), *board_scores.STRESS_COLUMNS)]:
         x, y = (t[metric].to_numpy(dtype=np.float64) for t in (a, b))
-        wrong = np.flatnonzero(~((np.abs(x - y) <= scoring.TOLERANCE) | (np.isnan(x) & np.isnan(y))))
+        wrong = np.flatnonzero(~((np.abs(x - y) <= board_predictions.TOLERANCE) | (np.isnan(x) & np.isnan(y))))
         if len(wrong):
             i = int(wrong[0])
             yield _error(

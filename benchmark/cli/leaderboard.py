@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.cli import options
+from benchmark.output.units import counted
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -53,10 +54,8 @@ def call(arguments: argparse.Namespace) -> int:
             f"'{action}' takes {ACTIONS[action] or 'no'} names of submissions, not {len(names)}. See --help."
         )
     board = Board.open(arguments.board)
-    if action == "verify":
-        return _verify(board, arguments.data)
-    if action == "rescore":
-        return _rescore(board, arguments.data)
+    if action in ("verify", "rescore"):
+        return _recompute(board, action, arguments.data)
     if action == "show":
         return _show(board, arguments)
     return _change(board, action, names, arguments.reason)
@@ -64,13 +63,13 @@ def call(arguments: argparse.Namespace) -> int:
 
 def _show(board: Board, arguments: argparse.Namespace) -> int:
     """Print the tables, or write the site."""
-    from leaderboard import printing
+    from leaderboard import board_documents
     from leaderboard.columns import views
 
     chosen = views(board, arguments.task, arguments.split)
     if arguments.html is None:
         groups, families = options.words(arguments.columns), options.families(arguments)
-        found = printing.documents(chosen, metric=arguments.metric, groups=groups, families=families)
+        found = board_documents.documents(chosen, metric=arguments.metric, groups=groups, families=families)
         options.show(found, arguments.format)
         return 0
     from leaderboard.site import build, data_of
@@ -81,34 +80,25 @@ def _show(board: Board, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(board: Board, pairs: Sequence[str]) -> int:
-    """Compute every stored score again; 1 if something differs."""
-    from baselines import registry as catalogue
-    from leaderboard import verifying
-
-    wrong = 0
-    for finding in verifying.verify(board, options.fitting_task(options.data_folders(pairs)), catalogue):
-        wrong += finding.severity == "error"
-        options.say(str(finding))
-    if wrong:
-        sys.stdout.write(f"{wrong} errors\n" if wrong > 1 else "1 error\n")
-        return 1
-    sys.stdout.write(f"every score of {len(board.names('results'))} results came out again as it is stored\n")
-    return 0
-
-
-def _rescore(board: Board, pairs: Sequence[str]) -> int:
-    """Add the scores that the board lacks; 1 if some cannot be computed."""
+def _recompute(board: Board, action: str, pairs: Sequence[str]) -> int:
+    """Compute scores again, to compare with those stored or to add what is missing; 1 if something is wrong."""
     from baselines import registry as catalogue
     from leaderboard.recomputing import rescore
+    from leaderboard.verifying import verify
 
-    scored = failed = 0
-    for finding in rescore(board, options.fitting_task(options.data_folders(pairs)), catalogue):
+    load = options.fitting_task(options.data_folders(pairs))
+    counts = {"error": 0, "scored": 0, "note": 0}
+    for finding in (verify if action == "verify" else rescore)(board, load, catalogue):
         options.say(str(finding))
-        scored += finding.severity == "scored"
-        failed += finding.severity == "error"
-    sys.stdout.write(f"{scored} of {len(board.names('results'))} results have new scores\n")
-    return 1 if failed else 0
+        counts[finding.severity] += 1
+    results = len(board.names("results"))
+    if action == "rescore":
+        sys.stdout.write(f"{counts['scored']} of {results} results have new scores\n")
+    elif counts["error"]:
+        sys.stdout.write(f"{counted(counts['error'], 'error')}\n")
+    else:
+        sys.stdout.write(f"every score of {results} results came out again as it is stored\n")
+    return 1 if counts["error"] else 0
 
 
 def _change(board: Board, action: str, names: Sequence[str], reason: str) -> int:

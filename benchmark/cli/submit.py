@@ -31,7 +31,7 @@ def call(arguments: argparse.Namespace) -> int:
     import sys
 
     from baselines import registry as catalogue
-    from leaderboard import printing
+    from leaderboard import board_documents
     from leaderboard.intake import take_in
 
     data = options.data_folders(arguments.data)
@@ -48,7 +48,7 @@ def call(arguments: argparse.Namespace) -> int:
         report=options.say,
     )
     for placement in done.placements:
-        sys.stdout.write("\n".join(printing.placed(done.label, placement, arguments.dry_run)) + "\n\n")
+        sys.stdout.write("\n".join(board_documents.placed(done.label, placement, arguments.dry_run)) + "\n\n")
     if arguments.dry_run:
         options.say(f"dry run: nothing was written to {arguments.board}.")
     elif done.reported:

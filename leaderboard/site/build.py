@@ -15,11 +15,11 @@ import numpy as np
 from benchmark.output import pages
 from benchmark.output.numbers import number
 from leaderboard import board_table
+from leaderboard.board_documents import notices, order
 from leaderboard.board_files import Board
 from leaderboard.columns import HEADLINE, BoardCell, RankedTable
 from leaderboard.derived import scale
 from leaderboard.entries import values_of
-from leaderboard.printing import notices, order
 from leaderboard.site.environment import ASSETS, embedded, environment
 from leaderboard.site.figures import heatmap
 from leaderboard.site.pictures import Pictures

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmark.naming import OWN
 from benchmark.output.text import plain
 from benchmark.scores import predictions
-from leaderboard import scoring
+from leaderboard import board_predictions
 from leaderboard.board_files import Board
 from leaderboard.board_table import BoardRow
 from leaderboard.columns import RankedTable
@@ -110,7 +110,7 @@ class Pictures:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        said = scoring.stored_predictions(self._board.table("predictions", row.record.predictions))
+        said = board_predictions.stored_predictions(self._board.table("predictions", row.record.predictions))
         said = predictions.chosen(said.filter(pc.is_in(said["session_id"], pa.array(ids, pa.string()))), simulator=OWN)
         try:
             return {

@@ -18,10 +18,10 @@ from benchmark.metrics.families import FAMILIES, Family
 from benchmark.naming import LABEL
 from benchmark.output.numbers import number
 from benchmark.output.text import plain
+from leaderboard.board_documents import default_metric, order
 from leaderboard.board_table import BoardRow
 from leaderboard.columns import HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
 from leaderboard.context import TaskContext
-from leaderboard.printing import default_metric, order
 from leaderboard.site.figures import Span
 
 GROUP_NAMES = {"normalised": "normalised scores", "gain": "personal gain", "about": "what it is"}

@@ -13,7 +13,7 @@ import pytest
 
 from benchmark import statistics
 from benchmark.output.text import plain
-from leaderboard.printing import order
+from leaderboard.board_documents import order
 from tests.browser import Browser
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 
 from baselines import registry
 from benchmark.output.rendering import render
-from leaderboard import board_scores, printing
+from leaderboard import board_documents, board_scores
 from leaderboard.board_files import Board
 from leaderboard.columns import views as views_of
 from leaderboard.recomputing import rescore
@@ -48,7 +48,7 @@ def verified(board: Board, mini) -> list[str]:
 
 
 def tables(board: Board) -> str:
-    return render(printing.documents(views_of(board)), "json")
+    return render(board_documents.documents(views_of(board)), "json")
 
 
 def test_a_board_that_lacks_a_metric_is_shown_without_it_and_scored_again(whole, older, mini):
@@ -56,8 +56,8 @@ def test_a_board_that_lacks_a_metric_is_shown_without_it_and_scored_again(whole,
     assert note == "note: scores: not scored yet: JS of 10 results (run 'leaderboard rescore')."
     (view,) = views_of(older)
     line = view.table.find("position-prior")
-    assert "JS" not in [c.key for c in printing.chosen_columns(view, ["metrics"])]
-    assert any("JS: not scored yet: run 'leaderboard rescore'" in line for line in printing.legend(view, "KL"))
+    assert "JS" not in [c.key for c in board_documents.chosen_columns(view, ["metrics"])]
+    assert any("JS: not scored yet: run 'leaderboard rescore'" in line for line in board_documents.legend(view, "KL"))
     before = {p: p.read_bytes() for p in older.root.rglob("*.*")}
     lines = scored(older, mini)
     assert len(lines) == len(older.names("results")) and all(line.endswith(": JS") for line in lines)

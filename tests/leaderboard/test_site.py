@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from baselines import registry
-from leaderboard import printing
+from leaderboard import board_documents
 from leaderboard.board_files import Board
 from leaderboard.context import slot_shares
 from leaderboard.entries import Metadata
@@ -264,7 +264,7 @@ def test_a_site_replaces_a_site_and_nothing_else(stocked, views, tmp_path):
     assert again == {k: v for k, v in first.items() if k.name != "stale.html"}
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "me.png").write_text("keep")
-    with pytest.raises(InputError, match="is no leaderboard site"):
+    with pytest.raises(InputError, match="is not a leaderboard site"):
         make(tmp_path / "photos")
     assert [p.name for p in (tmp_path / "photos").iterdir()] == ["me.png"]
 
@@ -321,4 +321,4 @@ def test_what_the_data_asks_to_be_said_is_not_said_again_by_the_simulator(mini, 
     (page,) = (tmp_path / "site" / "submissions").glob("pocket-*.html")
     text = page.read_text(encoding="utf-8")
     assert text.count(mini.notice) == 1 and text.count("its backbone is a toy") == 1
-    assert printing.notices(views[0]) == [mini.notice, "pocket: its backbone is a toy"]
+    assert board_documents.notices(views[0]) == [mini.notice, "pocket: its backbone is a toy"]

@@ -8,7 +8,7 @@ import pytest
 
 from baselines import registry
 from benchmark.output.rendering import FORMATS, render
-from leaderboard import board_table, printing
+from leaderboard import board_documents, board_table
 from leaderboard.board_files import Board
 from leaderboard.columns import views as views_of
 from leaderboard.entries import ReportedRecord
@@ -44,10 +44,10 @@ def test_a_dry_run_writes_nothing_and_tells_the_place_it_would_take(mini, board)
     (dry,) = submit(board.root, [one], registry, dry_run=True)
     assert files(board.root) == before and dry.new
     (done,) = submit(board.root, [one], registry, now=LATER)
-    assert list(printing.places(dry.view, dry.result)) == list(printing.places(done.view, done.result))
+    assert list(board_documents.places(dry.view, dry.result)) == list(board_documents.places(done.view, done.result))
     (stored,) = views_of(board)
-    assert list(printing.places(stored, done.result)) == list(printing.places(done.view, done.result))
-    assert "tier 1 of" in next(iter(printing.places(stored, done.result)))
+    assert list(board_documents.places(stored, done.result)) == list(board_documents.places(done.view, done.result))
+    assert "tier 1 of" in next(iter(board_documents.places(stored, done.result)))
 
 
 def test_a_dry_run_needs_no_board(mini, tmp_path):
@@ -161,7 +161,7 @@ def test_half_a_surrogate_pair_in_any_text_does_no_harm(mini, tmp_path):
     board = Board.open(tmp_path / "board")
     views = views_of(board)
     for format in FORMATS:
-        render(printing.documents(views), format).encode("utf-8")
+        render(board_documents.documents(views), format).encode("utf-8")
     build(tmp_path / "site", board, views)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from baselines import registry
 from benchmark.scores import predictions
-from leaderboard import scoring
+from leaderboard import board_predictions
 from leaderboard.board_files import Board
 from leaderboard.entries import Event, Metadata, ResultRecord, to_json
 from leaderboard.submitting import NewResult, prepare, store, submit
@@ -65,7 +65,7 @@ def test_a_changed_score_is_reported_with_its_place(board, mini):
 def test_a_change_below_rounding_is_none(board, mini):
     path = board.path("scores", result_of(board, "sim-0.1"))
     table = pq.read_table(path)
-    near = table.set_column(table.column_names.index("KL"), "KL", pc.add(table["KL"], scoring.TOLERANCE / 2))
+    near = table.set_column(table.column_names.index("KL"), "KL", pc.add(table["KL"], board_predictions.TOLERANCE / 2))
     pq.write_table(near, path)
     assert found(board, mini) == []
 
@@ -181,16 +181,16 @@ def test_a_changed_context_is_reported(board, mini):
 def test_predictions_of_another_task_on_an_older_board_are_ignored_with_a_note(board, mini):
     name = result_of(board, "sim-0.1")
     record = board.result(name)
-    said = scoring.stored_predictions(board.table("predictions", record.predictions))
+    said = board_predictions.stored_predictions(board.table("predictions", record.predictions))
     away = predictions.renamed(said.slice(0, 2), simulator="transfer-adserp@1", session_id=["their-0", "their-1"])
     whole = predictions.joined([said, away])
     older = dataclasses.replace(
         record,
         conditions=(*record.conditions, "transfer-adserp@1"),
-        predictions=scoring.predictions_digest(whole),
+        predictions=board_predictions.predictions_digest(whole),
         transfers={"transfer-adserp@1": "ab" * 32},
     )
-    board.put_table("predictions", older.predictions, scoring.predictions_table(whole, {}))
+    board.put_table("predictions", older.predictions, board_predictions.predictions_table(whole, {}))
     board.put_table("scores", board.put_result(older), board.table("scores", name))
     (board.root / "transfers").mkdir()
     lines = [line for line in found(board, mini) if "never submitted" not in line]

@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.metrics import names
 from benchmark.scores import scoring as benchmark_scoring
-from leaderboard import scoring
+from leaderboard import board_predictions
 from tasks.errors import InputError
 from tests.leaderboard.boards import frame, table
 
@@ -15,12 +15,12 @@ METRICS = list(names())
 
 
 def canonical(given: pd.DataFrame, task) -> pa.Table:
-    return scoring.canonical_predictions(table(given), task, "loo", "toy")
+    return board_predictions.canonical_predictions(table(given), task, "loo", "toy")
 
 
 def test_scores_are_those_of_the_benchmark(mini):
     given = frame(mini)
-    ours = scoring.score(mini, "loo", canonical(given, mini))
+    ours = board_predictions.score(mini, "loo", canonical(given, mini))
     theirs = benchmark_scoring.score(mini, "loo", table(given))
     keys = ["seed", "session_id"]
     pd.testing.assert_frame_equal(
@@ -30,20 +30,20 @@ def test_scores_are_those_of_the_benchmark(mini):
 
 def test_the_order_of_rows_and_of_a_tables_blanks_does_not_change_the_digest(mini):
     given = frame(mini, parts=("attention", "answer"))
-    digest = scoring.predictions_digest(canonical(given, mini))
+    digest = board_predictions.predictions_digest(canonical(given, mini))
     shuffled = given.sample(frac=1, random_state=0)
     shuffled["probabilities"] = np.nan
-    assert scoring.predictions_digest(canonical(shuffled, mini)) == digest
-    stored = scoring.stored_predictions(scoring.predictions_table(canonical(given, mini), {}))
-    assert scoring.predictions_digest(stored) == digest
+    assert board_predictions.predictions_digest(canonical(shuffled, mini)) == digest
+    stored = board_predictions.stored_predictions(board_predictions.predictions_table(canonical(given, mini), {}))
+    assert board_predictions.predictions_digest(stored) == digest
     changed = given.copy()
     changed.at[0, "attention"] = given.at[0, "attention"] * [1 + 1e-15, 1, 1, 1]
-    assert scoring.predictions_digest(canonical(changed, mini)) != digest
+    assert board_predictions.predictions_digest(canonical(changed, mini)) != digest
 
 
 def test_label_attention_has_rows_of_its_own_and_leaves_the_clicks_where_they_are(mini):
-    scores = scoring.score(mini, "loo", canonical(frame(mini, target="label"), mini))
-    free = scoring.score(mini, "loo", canonical(frame(mini), mini))
+    scores = board_predictions.score(mini, "loo", canonical(frame(mini, target="label"), mini))
+    free = board_predictions.score(mini, "loo", canonical(frame(mini), mini))
     own, label = (scores[scores["condition"] == c].reset_index(drop=True) for c in ("own", "own [label]"))
     clicks = ["Accuracy", "LogLoss", "AUC"]
     attention = [m for m in METRICS if m not in clicks]
@@ -55,7 +55,7 @@ def test_label_attention_has_rows_of_its_own_and_leaves_the_clicks_where_they_ar
 def test_missing_sessions_and_parts_count_with_the_worst_value(mini):
     given = frame(mini, seeds=(1,))
     lacking = given.iloc[1:].copy()
-    scores = scoring.score(mini, "loo", canonical(lacking, mini)).set_index("session_id")
+    scores = board_predictions.score(mini, "loo", canonical(lacking, mini)).set_index("session_id")
     lost = given["session_id"].iloc[0]
     assert scores.loc[lost, "LogLoss"] == pytest.approx(-np.log(1e-8)) and scores.loc[lost, "CSH@1"] == 0
     assert scores.loc[lost, "failed"] == len(METRICS) and (scores.drop(lost)["failed"] == 0).all()
@@ -103,5 +103,7 @@ def test_nothing_predicted_is_refused(mini):
 
 
 def test_attention_of_sum_zero_is_missing_and_costs_the_worst_value(mini):
-    scores = scoring.score(mini, "loo", canonical(with_row(frame(mini), attention=[0.0, -0.0, 0.0, 0.0]), mini))
+    scores = board_predictions.score(
+        mini, "loo", canonical(with_row(frame(mini), attention=[0.0, -0.0, 0.0, 0.0]), mini)
+    )
     assert sorted(scores["failed"].unique()) == [0, 9]

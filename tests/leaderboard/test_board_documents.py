@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.output.rendering import FORMATS, render
-from leaderboard import columns, printing
+from leaderboard import board_documents, columns
 from leaderboard.board_files import Board
 from leaderboard.columns import BoardCell, BoardColumn
 from leaderboard.site.build import build
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def shown(views, format, width=100, **options):
-    return render(printing.documents(views, **options), format, width)
+    return render(board_documents.documents(views, **options), format, width)
 
 
 @pytest.mark.parametrize("format", ["terminal", "markdown", "latex"])
@@ -61,8 +61,8 @@ def test_notes_on_simulators_are_attributed_and_cannot_fill_a_table(mini, tmp_pa
     for one in [*pocket, *many, candidate("plain", mini, random_state=30, notice=NOTICE)]:
         submit(tmp_path / "board", [one], registry)
     (view,) = views_of(Board.open(tmp_path / "board"))
-    first, *notes, last = printing.notices(view)
-    assert first == NOTICE and len(notes) == printing.NOTICES
+    first, *notes, last = board_documents.notices(view)
+    assert first == NOTICE and len(notes) == board_documents.NOTICES
     assert last == "3 more notes are on the pages of their simulators."
     (stand_in,) = (note for note in notes if note.endswith(": a stand-in"))
     assert stand_in.count(",") == 2 and " and 2 more: " in stand_in
@@ -102,7 +102,7 @@ def test_the_order_follows_the_metric(views):
     loo = views[1]
     for metric, better in (("KL", 1), ("AUC", -1)):
         j = loo.table.metric_index(metric)
-        rows = [i for i in printing.order(loo, metric) if loo.table.rows[i].ranked]
+        rows = [i for i in board_documents.order(loo, metric) if loo.table.rows[i].ranked]
         means = [float(loo.ranking.mean[i, j]) for i in rows]
         known = [m for m in means if not math.isnan(m)]
         assert known == sorted(known, key=lambda m, b=better: b * m) and means[: len(known)] == known
@@ -181,14 +181,14 @@ def test_ranking_and_printing_load_no_runner_and_no_model_library(stocked):
     code = f"""
 import sys
 from benchmark.output.rendering import render
-from leaderboard import printing, board_table
+from leaderboard import board_documents, board_table
 from leaderboard.columns import view
 from leaderboard.board_files import Board
 board = Board.open({str(stocked.root)!r})
 standing = board.standing()
 known = board_table.records(board, standing)
 views = [view(board_table.load(board, digest, standing, known)) for digest in board_table.digests(known, standing)]
-print(len(render(printing.documents(views), "terminal")))
+print(len(render(board_documents.documents(views), "terminal")))
 heavy = ("torch", "ray", "transformers", "datasets", "baselines", "submissions", "tasks.task", "tasks.recgaze")
 print([name for name in sys.modules if name in (*heavy, "benchmark.runs.runner", "benchmark.scores.scoring")])
 """

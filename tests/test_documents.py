@@ -171,15 +171,14 @@ def test_the_priors_of_the_readmes_table_are_what_is_printed(tmp_path):
     [printed] = [b.text for b in blocks("README.md") if b.language == "text" and "conditional-logit" in b.text]
     names = ("uniform", "position-prior", "kind-position-prior", "user-prior", "conditional-logit", "gaze-oracle")
     found = run(RunConfig("recgaze", simulators=names), tasks.load("recgaze", "sample"), catalogue, tmp_path / "run")
-    rows = {
-        line.split()[0]: line.split()[1:]
-        for line in render(table.document(found), "terminal", 300).splitlines()
-        if line.strip()
-    }
 
-    def numbers(cells: list[str]) -> list[str]:
-        return [cell.strip("*†") for cell in cells if cell.strip("*†")]
+    def numbers(text: str) -> dict[str, list[str]]:
+        """Return name -> the numbers of its rows, block after block."""
+        rows: dict[str, list[str]] = {}
+        for name, *cells in map(str.split, filter(str.strip, text.splitlines())):
+            rows.setdefault(name, []).extend(cell.strip("*†") for cell in cells if cell.strip("*†"))
+        return rows
 
-    compared = {line.split()[0]: numbers(line.split()[1:]) for line in printed.splitlines() if line.strip()}
+    expected, shown = numbers(render(table.document(found), "terminal")), numbers(printed)
     for name in (*names[:-1], "(gaze-oracle)"):
-        assert compared[name] == numbers(rows[name]), name
+        assert shown[name] == expected[name], name

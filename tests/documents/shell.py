@@ -29,8 +29,10 @@ MARK = "GAZEBENCH_DOCUMENTS"
 """Set in the environment of every process that a shell starts, and by inheritance in all that these start."""
 SECONDS = 400
 """A command that takes longer has failed."""
-_OUTSIDE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "runs")
-"""What lies in a checkout and is no file of the project."""
+_ANYWHERE = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
+"""What lies in a checkout and is not a file of the project."""
+_AT_THE_ROOT = {"build", "dist", "runs"}
+"""The same, where it is a folder of the root."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,15 @@ class Shell:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def _outside(folder: str, names: list[str]) -> set[str]:
+    """Return what is not copied of a folder."""
+    return _ANYWHERE(folder, names) | (_AT_THE_ROOT & set(names) if Path(folder) == ROOT else set())
+
+
 def unpack(folder: Path) -> Path:
     """Put a copy of the project's files into a folder, unless it has one."""
     if not (folder / "Makefile").is_file():
-        shutil.copytree(ROOT, folder, ignore=_OUTSIDE, dirs_exist_ok=True)
+        shutil.copytree(ROOT, folder, ignore=_outside, dirs_exist_ok=True)
     return folder
 
 

@@ -39,6 +39,8 @@ from submissions import reading as submissions
 from submissions.facts import read_about
 from submissions.limits import DEFAULT
 from submissions.problems import Findings
+from tasks.adserp.raw import _ads
+from tasks.adserp.replay import read_replay
 from tasks.errors import InputError
 from tasks.manifest import _digest, read_manifest
 from tests.benchmark.toys import Toys
@@ -70,6 +72,18 @@ AUDIT = {
         {"table": "1", "task": "recgaze", "method": "Backbone", "values": {"KL": "0.5", "Accuracy": "12.50"}},
         {"method": "FixATE", "values": {"KL": {"mean": "0.4", "sd": "0.01", "stars": 1, "improvement": "20.00"}}},
     ],
+}
+BOX = {"location": {"x": 10, "y": 20}, "size": {"width": 100, "height": 50}, "title": "An advertisement"}
+REPLAYED = {
+    "trial_id": "p001-b1-t1",
+    "url": "https://www.google.com/search?q=tea+kettle",
+    "task": "Tea kettles",
+    "screenshot": "p001-b1-t1.jpg",
+    "win_width": 1280,
+    "doc_height": 900,
+    "bboxes": {"native_ad": [BOX], "organic_result": [BOX, BOX]},
+    "cursor": [{"t": 100.5 + i, "x": 5, "y": 6 + i, "event": "mousemove"} for i in range(3)],
+    "fixations": [{"t": 300.5 + 250 * i, "x": 5, "y": 6, "duration": 200.25} for i in range(3)],
 }
 ABOUT = {"authors": ["Ada"], "contact": "ada@example.org", "simulator": {"backbone": {"name": "x", "parameters": 1e9}}}
 CONFIG = {
@@ -130,7 +144,7 @@ def cases(mini, tmp_path_factory) -> dict[str, Case]:
     row = stress.StressRow("relabel", "noisy", "answer stays with the item", 0.25, 0.125, 0.375, 0.04, 21, "it reads.")
     stress.write(folder, stress.StressResults("mini", "kfold", made.digest, 0, "invented", (row,)))
     timing = planning.Timing("kind", 1, 0.5, 0.25, 1.0, 7, "1 CPU thread of here")
-    plan = planning.Plan((planning.Row("mini", "sharp", "", "", 1, 2, 3.0, None, "timed"),), (timing,), "")
+    plan = planning.Plan((planning.PlannedTrials("mini", "sharp", "", "", 1, 2, 3.0, None, "timed"),), (timing,), "")
     planning._write(folder / planning.FILE, plan)
     stated = ReportedRecord("n", "table 1", "", "mini", "loo", 21, {"KL": 1.25}, "")
     board = Board(root / "board")
@@ -140,7 +154,7 @@ def cases(mini, tmp_path_factory) -> dict[str, Case]:
 
     def written(name: str, values: object) -> Path:
         path = root / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values) if path.suffix == ".json" else yaml.safe_dump(values, sort_keys=False))
         return path
 
@@ -175,6 +189,14 @@ def cases(mini, tmp_path_factory) -> dict[str, Case]:
             written("model/gazebench.json", {"letters": "Pick.", "order": "image-first", "fit": "tile", "notice": "x"}),
             lambda path: read_settings(path.parent),
         ),
+        "replayed trial": (
+            written("replay/trials/p001-b1-t1.json", REPLAYED),
+            lambda path: read_replay(path, path.parent),
+        ),
+        "ad boundaries": (
+            written("ads/p001-b1-t1.json", {"native_ad": [BOX, BOX], "dd_top": [BOX], "dd_right": []}),
+            _ads,
+        ),
         "deepspeed": (CONFIGS / "deepspeed" / "zero3-offload.json", lambda path: deepspeed.read(str(path))),
     }
 
@@ -183,7 +205,7 @@ KINDS = (
     *("results", "stress", "trial", "failure", "plan", "task", "board result", "board event", "board reported"),
     *("board context", "submission", "about", "configuration", "preset", "space", "table", "figure sensitivity"),
     *("figure examples-recgaze", "figure click-heatmaps", "figure click-ranks", "audit yaml", "audit json"),
-    *("backbone", "deepspeed"),
+    *("replayed trial", "ad boundaries", "backbone", "deepspeed"),
 )
 
 Where = tuple["str | int", ...]
@@ -268,7 +290,7 @@ def test_any_one_value(kind, share, cases, tmp_path):
         if line is not None:
             refused += 1
             named = [str(step) for step in place if isinstance(step, str)]
-            if named and not any(step[:40].removesuffix("s") in line for step in named):
+            if named and not any(step[:40].removesuffix("s") in line.replace("trial id", "trial_id") for step in named):
                 problems.setdefault(f"{place} not named", line)
     assert not problems, "\n".join(f"{k}: {v}" for k, v in list(problems.items())[:8])
     assert refused

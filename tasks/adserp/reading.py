@@ -64,7 +64,8 @@ def parse_number(text: str) -> float:
 
 def as_number(value: object) -> float:
     """Return the number that a JSON value is, or NaN; a text is not a number."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+    return float(value) if known else math.nan  # type: ignore[arg-type]
 
 
 def column(values: Sequence[object], to_number: Callable[..., float], name: str, where: Callable[[int], str]) -> Floats:
@@ -125,10 +126,11 @@ def json_object(path: Path, expected: str) -> dict[str, Any]:
     Raises:
         InputError: It holds something else.
     """
+    text = read_text(path)
     try:
-        document = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "too deep, or a number too long"
         raise InputError(f"{path}: is not valid JSON ({where}). Replace the file.") from error
     if not isinstance(document, dict):
         raise InputError(f"{path}: {expected}.")

@@ -38,7 +38,11 @@ class Prediction:
 
 @runtime_checkable
 class Simulator(Protocol):
-    """Anything that can be fitted on training sessions and asked about unseen ones."""
+    """Anything that can be fitted on training sessions and asked about unseen ones.
+
+    It may have an attribute ``reads``: the columns of recordings that it reads, such as ``("gaze_ms", "click")``. Its
+    trials are run again when one of these changes; without ``reads``, when any column does.
+    """
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Learn from the training sessions; all randomness comes from ``seed``."""

@@ -18,7 +18,7 @@ TWELVE = [str(n) for n in range(1, 13)]
 
 
 def after(backbone, prompt, written):
-    """Logits behind a prompt (B = 1) and the tokens written so far, from one full pass without a cache."""
+    """Logits after a prompt (B = 1) and the tokens written so far, from one full pass without a cache."""
     extra = backbone.model.get_input_embeddings()(torch.tensor([written], dtype=torch.long))
     last = prompt.position_ids[..., -1:] + torch.arange(1, len(written) + 1)
     arguments = prompt.arguments() | dict(

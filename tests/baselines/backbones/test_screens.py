@@ -29,7 +29,7 @@ def variants(checkpoints, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_a_lit_slot_lights_that_slot(checkpoints, tmp_path, size):
-    """The features that change when one slot lights up lie, by their boxes, in that slot."""
+    """The features that change when one slot lights up are, by their boxes, in that slot."""
     for backbone in variants(checkpoints, tmp_path):
         tiny.local(backbone)
         session = tiny.session("ABCDEF", *size, columns=3 if size[0] >= size[1] else 2)

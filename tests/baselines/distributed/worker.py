@@ -196,7 +196,7 @@ class FakeTask:
 
 @dataclass
 class FakeLedger:
-    """Keeps what the engine tells."""
+    """Keeps what the engine reports."""
 
     folder: Path
     found: list[Outcome | Failure]

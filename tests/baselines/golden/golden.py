@@ -7,6 +7,7 @@ have moved and no declared version has.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import sys
@@ -149,14 +150,12 @@ def values(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
     def rounded(array: Any) -> list[float]:
         return [float(f"{value:.9g}") for value in array]
 
-    return [
-        {
-            **({} if p.attention is None else {"attention": rounded(p.attention)}),
-            **({} if p.probabilities is None else {"probabilities": rounded(p.probabilities)}),
-            **({} if p.answer is None else {"answer": p.answer}),
-        }
-        for p in predictions
-    ]
+    parts = [field.name for field in dataclasses.fields(Prediction) if field.name not in ("session_id", "target")]
+    found = []
+    for prediction in predictions:
+        given = {part: getattr(prediction, part) for part in parts if getattr(prediction, part) is not None}
+        found.append({part: rounded(v) if isinstance(v, np.ndarray) else v for part, v in given.items()})
+    return found
 
 
 def same(case: Case, left: Sequence[Mapping[str, Any]], right: Sequence[Mapping[str, Any]]) -> bool:

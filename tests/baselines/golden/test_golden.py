@@ -23,7 +23,7 @@ def alone(monkeypatch):
 
 
 def test_everything_that_declares_a_version_has_golden_predictions():
-    assert set(KEPT) == set(golden.cases())
+    assert set(KEPT) == set(golden.cases()), f"run {golden.COMMAND}"
     assert {f"simulator {name}" for name in registry.names()} <= set(KEPT)
     assert {name for name in operators.names() if f"operator {name}" not in KEPT} == {"gaze-heads"}
     readers = {one["versions"].get("reader", "").split(" ")[0] for one in KEPT.values()} - {""}

@@ -187,7 +187,7 @@ def test_a_caller_may_have_switched_gradients_off(operator):
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_left_padding_changes_nothing(operator):
-    """A sequence alone and the same sequence padded beside a longer one."""
+    """A sequence alone and the same sequence padded next to a longer one."""
     model, arguments = decoders.build("llama"), decoders.batch("llama")
     together = token_relevance(model, build(operator), target=TARGET, **arguments)
     alone = token_relevance(

@@ -1,4 +1,4 @@
-"""The attention hook: causality on every path, nothing left behind, several threads, what cannot be probed."""
+"""The attention hook: causality on every path, nothing left over, several threads, what cannot be probed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_answer_row_of_a_sliding_window_sees_the_window():
 
 @pytest.mark.parametrize("name", decoders.NAMES)
 def test_the_prefix_of_an_answer_row_is_causal(name, monkeypatch):
-    """Keys and values handed to src: those before a changed token stay, to the bit."""
+    """Keys and values given to src: those before a changed token stay, to the bit."""
     from baselines.probing import answer_token
 
     model, arguments = decoders.build(name), decoders.batch(name)

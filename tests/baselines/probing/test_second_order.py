@@ -77,7 +77,7 @@ def test_silu_passes_the_numerical_check_of_both_orders():
 
 
 class Gated(torch.nn.Module):
-    """Products of an activation; its memory is free again behind each, and taken by the next tensor of its shape."""
+    """Products of an activation; its memory is freed after each, and taken by the next tensor of its shape."""
 
     def __init__(self):
         super().__init__()

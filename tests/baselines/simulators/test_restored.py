@@ -47,7 +47,7 @@ def test_only_simulators_with_a_tuned_prompt_are_restorable(folder):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (lambda path: path.unlink(), "there is no tuned prompt"),
         (lambda path: path.write_bytes(b"nothing"), "is damaged"),
@@ -72,10 +72,10 @@ def test_only_simulators_with_a_tuned_prompt_are_restorable(folder):
         ),
     ],
 )
-def test_a_file_that_is_not_this_prompt_is_refused(kept, folder, tmp_path, spoil, told):
+def test_a_file_that_is_not_this_prompt_is_refused(kept, folder, tmp_path, spoil, message):
     shutil.copytree(kept, tmp_path / "artifacts")
     spoil(tmp_path / "artifacts" / PROMPT_FILE)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         build("fixate", folder).restore(tmp_path / "artifacts", sessions(), 1)
 
 

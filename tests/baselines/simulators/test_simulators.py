@@ -303,7 +303,7 @@ def test_variants_are_settings_of_one_class():
     for name, changes in expected.items():
         fields = {f.name: f for f in dataclasses.fields(getattr(prompted, name)) if f.name in base}
         assert {k: f.default for k, f in fields.items() if f.default != base[k]} == changes
-        # What makes the variant is no setting: neither a preset nor --set lambda=1 may turn an ablation into FixATE.
+        # What makes the variant is not a setting: neither a preset nor --set lambda=1 may turn an ablation into FixATE.
         assert {k for k, f in fields.items() if not f.init} == set(changes)
 
 

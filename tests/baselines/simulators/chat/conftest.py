@@ -7,7 +7,7 @@ from tests.baselines.simulators.chat.stub import Stub
 
 @pytest.fixture
 def endpoint(monkeypatch):
-    """Return a function that starts an endpoint; all are closed at the end. No proxy stands between."""
+    """Return a function that starts an endpoint; all are closed at the end. No proxy is used."""
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)

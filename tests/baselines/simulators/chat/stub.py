@@ -1,4 +1,4 @@
-"""A chat endpoint in a thread, which answers what a test tells it to."""
+"""A chat endpoint in a thread, which answers what a test asks it to."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def test_a_session_without_a_screen_is_refused(endpoint, stimuli):
 
 
 def test_the_command_line_runs_it(endpoint, capsys, tmp_path, monkeypatch):
-    """Both settings behind one --set, as the help says."""
+    """Both settings in one --set, as the help says."""
     from tasks import registry as tasks_registry
 
     mini_task.build(tmp_path)

@@ -126,7 +126,7 @@ def main() -> int:
         well &= answers == 0 and gap <= (1e-5 if name == chosen.simulator else 0.0)
     print(f"{record['parallel']}; attempts: {record['attempts']}; artifacts: {', '.join(kept)}")
     if chosen.kill:
-        resumed = [line for line in said if "goes on after epoch" in line]
+        resumed = [line for line in said if "continues after epoch" in line]
         print("\n".join(resumed) or "it did not go on from its checkpoint")
         well &= bool(resumed) and record["attempts"] == 2
     trial = record["cost"]["seconds"]

@@ -129,7 +129,7 @@ def resumed(train: list[Session], taken_over: bool = False) -> Found:
                 Trainer._trained = before
                 enter(group)
         if group is None or group.first:
-            assert any("goes on after epoch 1" in line for line in said), said
+            assert any("continues after epoch 1" in line for line in said), said
     # Passes before the interruption are counted by nobody.
     del result["tokens"]
     return result

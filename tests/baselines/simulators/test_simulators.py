@@ -153,7 +153,7 @@ def test_a_fit_resumed_in_a_new_simulator_predicts_the_same(folder, tmp_path, mo
     second, said = build("fixate", folder, epochs=3), []
     second.attach(workspace(tmp_path, said))
     second.fit(sessions(), 1)
-    assert any("goes on after epoch" in line for line in said)
+    assert any("continues after epoch" in line for line in said)
     assert same(whole, second.simulate(shown))
 
 

@@ -88,7 +88,7 @@ def test_a_training_stopped_and_resumed_ends_bit_for_bit_like_one_that_was_not(b
     resumed, resumed_epochs, resumed_best = trainer(fresh, settings, workspace=workspace(tmp_path, said)).run()
     assert same(values(whole), values(resumed)) and best == resumed_best
     assert curve(epochs) == curve(resumed_epochs)
-    assert any("goes on after epoch 2" in line for line in said)
+    assert any("continues after epoch 2" in line for line in said)
 
 
 def test_a_checkpoint_of_another_training_is_not_continued(backbone, tmp_path):
@@ -236,7 +236,7 @@ def test_divergence_names_step_and_settings_and_keeps_the_last_good_checkpoint(b
     _, epochs, _ = trainer(
         backbone, dataclasses.replace(QUICK, basis_lr=0.02), workspace=workspace(tmp_path, said)
     ).run()
-    assert any("goes on after epoch 2" in line for line in said) and epochs[-1].epoch == 3
+    assert any("continues after epoch 2" in line for line in said) and epochs[-1].epoch == 3
 
 
 def test_curves_are_kept_as_a_table_and_a_picture(backbone, tmp_path):

@@ -9,7 +9,7 @@ from baselines import registry
 from baselines.simulators import loaded, prompted
 from baselines.simulators.prompted import Fixate
 from benchmark.runs.runner import run_trial
-from benchmark.scores import predictions
+from benchmark.scores.checking import simulated
 from benchmark.simulator import AttendsToLabel, HasMaterial, ReportsCost, UsesWorkspace, Workspace
 from benchmark.trials.catalogue import setting_names, simulator_class
 from benchmark.trials.trial import Trial
@@ -70,9 +70,10 @@ def test_predictions_are_whole_repeatable_and_come_from_the_seed(name, folder):
     shown = [session.stimulus() for session in unseen()]
     first = fitted(name, folder).simulate(shown)
     assert [p.session_id for p in first] == [s.session_id for s in shown]
+    assert len(simulated(first, unseen(), name, 1, name)) == len(first)  # every value is in its range
     for prediction in first:
-        checked = predictions.checked(prediction, 6, name)
-        assert checked.attention.sum() == pytest.approx(1) and checked.answer == int(checked.probabilities.argmax())
+        assert prediction.attention.sum() == pytest.approx(1)
+        assert prediction.answer == int(prediction.probabilities.argmax())
         assert prediction.target == ("none" if name == "gaze-heads" else "free")
     assert same(first, fitted(name, folder).simulate(shown))
     assert same(first, fitted(name, folder, seed=2).simulate(shown)) != registry.entry(name).stochastic

@@ -115,7 +115,7 @@ def test_the_site_and_its_refusals(board, capsys, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "x").write_text("x")
     told = refused(capsys, "leaderboard", "--board", str(board), "--html", str(tmp_path / "mine"))
-    assert "is no leaderboard site" in told
+    assert "is not a leaderboard site" in told
 
 
 @pytest.mark.slow

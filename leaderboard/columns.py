@@ -110,7 +110,8 @@ def _why_blank(view: RankedTable, row: int, metric: str) -> str:
     return UNSCORED if metric in view.table.rows[row].unscored else "not claimed"
 
 
-def _mean(view: RankedTable, row: int, metric: str) -> BoardCell:
+def mean_cell(view: RankedTable, row: int, metric: str) -> BoardCell:
+    """Return the mean of a line on a metric, with its interval and tier."""
     j = view.table.metric_index(metric)
     r = view.ranking
     value = float(r.mean[row, j])
@@ -125,7 +126,8 @@ def _estimate(found: UserEstimate) -> BoardCell:
     return BoardCell(number(found.mean), found.mean, found.low, found.high)
 
 
-def _normalised(view: RankedTable, row: int, metric: str) -> BoardCell:
+def normalised_cell(view: RankedTable, row: int, metric: str) -> BoardCell:
+    """Return the normalised score of a line on a metric, or why there is none."""
     j, n = view.table.metric_index(metric), view.normalised
     why = n.reasons[j] or _why_blank(view, row, metric)
     return _estimate(UserEstimate(float(n.mean[row, j]), float(n.low[row, j]), float(n.high[row, j]), why))
@@ -159,13 +161,13 @@ def _of_metric(metric: Metric) -> list[BoardColumn]:
     """Return the columns that every metric has."""
     name, arrow, up = metric.name, metric.arrow, metric.higher_is_better
     found = [
-        BoardColumn(name, f"{name}{arrow}", "metrics", metric.definition, partial(_mean, metric=name), up, name),
+        BoardColumn(name, f"{name}{arrow}", "metrics", metric.definition, partial(mean_cell, metric=name), up, name),
         BoardColumn(
             f"{name}:norm",
             f"{name} norm↑",
             "normalised",
             f"{name} on a scale where 0 is the position prior and 1 the human reference.",
-            partial(_normalised, metric=name),
+            partial(normalised_cell, metric=name),
             True,
             name,
         ),

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmark.metrics import Metric
 from benchmark.output import pages
 from benchmark.output.numbers import number
 from leaderboard import board_table
 from leaderboard.board_documents import notices, order
 from leaderboard.board_files import Board
-from leaderboard.columns import HEADLINE, BoardCell, RankedTable
+from leaderboard.columns import HEADLINE, BoardCell, RankedTable, mean_cell
 from leaderboard.derived import scale
 from leaderboard.entries import values_of
 from leaderboard.site.environment import ASSETS, embedded, environment
@@ -222,11 +223,8 @@ def _bounds(t: SiteTable) -> list[MetricBounds]:
     """Return floor and ceiling of every metric."""
     table, ranking = t.view.table, t.view.ranking
 
-    def cell(index: int | None, j: int) -> BoardCell:
-        if index is None or math.isnan(float(ranking.mean[index, j])):
-            return BoardCell("", why="not on the board")
-        mean = float(ranking.mean[index, j])
-        return BoardCell(number(mean), mean, float(ranking.low[index, j]), float(ranking.high[index, j]))
+    def cell(index: int | None, metric: Metric) -> BoardCell:
+        return BoardCell("", why="not on the board") if index is None else mean_cell(t.view, index, metric.name)
 
     found = []
     for j, metric in enumerate(table.metrics):
@@ -237,12 +235,12 @@ def _bounds(t: SiteTable) -> list[MetricBounds]:
         found.append(
             MetricBounds(
                 metric=metric,
-                uniform=cell(table.find("uniform"), j),
-                prior=cell(table.find(metric.prior), j),
-                best=cell(best, j),
+                uniform=cell(table.find("uniform"), metric),
+                prior=cell(table.find(metric.prior), metric),
+                best=cell(best, metric),
                 best_name="" if best is None else t.rows[best].name,
                 best_page="" if best is None else t.pages[t.rows[best].id],
-                human=cell(table.find(human), j),
+                human=cell(table.find(human), metric),
                 human_name=human,
                 reason=scale(table, j)[2],
                 resolves="" if math.isnan(resolves) else number(resolves),

@@ -20,7 +20,7 @@ from benchmark.output.text import plain
 from benchmark.stress.records import StressRow
 from leaderboard.board_stress import stress_rows
 from leaderboard.board_table import APART, BoardRow
-from leaderboard.columns import HEADLINE, BoardCell
+from leaderboard.columns import HEADLINE, BoardCell, mean_cell, normalised_cell
 from leaderboard.derived import UserEstimate, differences, personal_gain
 from leaderboard.entries import Metadata
 from leaderboard.safe_text import beyond
@@ -163,11 +163,10 @@ def part_of(t: SiteTable, index: int, data: str) -> TablePart:
     ends = differences(own.T[None], against.transpose(0, 2, 1)) if there else ()
     lines = []
     for j, metric in enumerate(table.metrics):
-        mean = float(ranking.mean[index, j])
-        if math.isnan(mean):
+        cell = mean_cell(t.view, index, metric.name)
+        if not cell.text:
             continue
-        tier = int(ranking.tier[index, j])
-        cell = BoardCell(number(mean), mean, float(ranking.low[index, j]), float(ranking.high[index, j]), tier)
+        tier = cell.tier
         sd = float(ranking.seed_sd[index, j])
         place = f"{ranking.place[index, j]} of {ranking.n_ranked[j]}" if tier else ""
         apart = "".join(_difference(metric, *(float(end[b, j]) for end in ends)) for b in range(len(there)))
@@ -178,7 +177,7 @@ def part_of(t: SiteTable, index: int, data: str) -> TablePart:
                 f"{metric.name}{metric.arrow}</th>"
                 f'<td>{estimate(cell)} {bar(cell, t.spans[j])}</td><td class="n">{tier or ""}</td>'
                 f'<td class="n">{place}</td><td class="n">{"" if math.isnan(sd) else number(sd)}</td>'
-                f"<td>{estimate(_normalised(t, index, j))}</td>{apart}</tr>"
+                f"<td>{estimate(normalised_cell(t.view, index, metric.name))}</td>{apart}</tr>"
             )
         )
     return TablePart(
@@ -193,14 +192,6 @@ def part_of(t: SiteTable, index: int, data: str) -> TablePart:
         spread=_spreads(t, index),
         stress=_stress(t, index),
     )
-
-
-def _normalised(t: SiteTable, index: int, j: int) -> BoardCell:
-    n = t.view.normalised
-    mean = float(n.mean[index, j])
-    if math.isnan(mean):
-        return BoardCell("", why=n.reasons[j])
-    return BoardCell(number(mean), mean, float(n.low[index, j]), float(n.high[index, j]))
 
 
 def _difference(metric: Metric, mean: float, low: float, high: float) -> str:

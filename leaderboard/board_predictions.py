@@ -92,6 +92,14 @@ def stored_predictions(table: pa.Table) -> pa.Table:
     return found
 
 
+def of_conditions(found: pa.Table) -> pa.Table:
+    """Return predictions without those of another task's sessions, which older boards also stored."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return found.filter(pc.is_in(found["simulator"], pa.array(CONDITIONS)))
+
+
 def _called(table: pa.Table, old: str, new: str) -> pa.Table:
     return table.rename_columns([new if name == old else name for name in table.column_names])
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from benchmark.output.text import plain
 from leaderboard import board_predictions, board_scores, references
 from leaderboard.board_files import Board
@@ -145,7 +143,7 @@ def _predictions(board: Board, record: ResultRecord, task: Task) -> pa.Table:
     found = board_predictions.predictions_digest(said)
     if found != record.predictions:
         raise InputError(f"its predictions were changed (digest {found[:12]}); restore the file.")
-    said = said.filter(~np.isin(said["simulator"].to_pylist(), list(record.transfers)))
+    said = board_predictions.of_conditions(said)
     canonical = board_predictions.canonical_predictions(said, task, record.split, "its predictions")
     if board_predictions.predictions_digest(canonical) != board_predictions.predictions_digest(said):
         raise InputError("its predictions are not in canonical order or contain parts of sum 0.")

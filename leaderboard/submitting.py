@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -169,7 +169,7 @@ def submit(
     standing = board.standing()
     known = board_table.records(board, standing)
     contexts = {_key(c): context_of(c.task, c.split) for c in candidates}
-    prepared = [prepare(one, context=contexts[_key(one)]) for one in candidates]
+    prepared = [_as_known(prepare(one, context=contexts[_key(one)]), board, known) for one in candidates]
     for one in prepared:
         _check_new(one, known, standing)
     for record in reported:
@@ -283,6 +283,19 @@ def matching(who: str, known: Mapping[str, ResultRecord], standing: BoardStandin
         labels = sorted({plain(r.metadata.label, 80) for r in active.values()})
         raise unknown_name("submission", plain(who), labels[:20])
     return found
+
+
+def _as_known(one: PreparedResult, board: Board, known: Mapping[str, ResultRecord]) -> PreparedResult:
+    """Return a result under its older record, if the board stored it together with predictions of another task."""
+    for record in known.values():
+        conditions = tuple(c for c in record.conditions if c in CONDITIONS)
+        same = replace(record, conditions=conditions, transfers={}, predictions=one.record.predictions)
+        if record.transfers and same == one.record:
+            stored = board_predictions.stored_predictions(board.table("predictions", record.predictions))
+            own = board_predictions.predictions_digest(board_predictions.of_conditions(stored))
+            if own == one.record.predictions:
+                return replace(one, record=record)
+    return one
 
 
 def _check_new(one: PreparedResult, known: Mapping[str, ResultRecord], standing: BoardStanding) -> None:

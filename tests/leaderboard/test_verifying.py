@@ -191,8 +191,16 @@ def test_predictions_of_another_task_on_an_older_board_are_ignored_with_a_note(b
         transfers={"transfer-adserp@1": "ab" * 32},
     )
     board.put_table("predictions", older.predictions, board_predictions.predictions_table(whole, {}))
-    board.put_table("scores", board.put_result(older), board.table("scores", name))
+    stored = board.put_result(older)
+    board.put_table("scores", stored, board.table("scores", name))
     (board.root / "transfers").mkdir()
     lines = [line for line in found(board, mini) if "never submitted" not in line]
     assert len(lines) == 2 and all(line.startswith("note: ") for line in lines)
     assert "transfer-adserp@1: boards no longer score" in lines[0] and lines[1].startswith("note: transfers: ")
+    # The same submission, which now has no such predictions, is the result that the board holds.
+    for event in board.names("events"):
+        if board.event(event).result == name:
+            board.path("events", event).unlink()
+    board.put_event(Event("submit", stored, AT))
+    (placement,) = submit(board.root, [candidate("sim-0.1", mini, random_state=0)], registry, now=AT)
+    assert (placement.result, placement.new) == (stored, False)

@@ -46,10 +46,6 @@ PLACE_COLUMNS = {f"{kind}_AOI_{place}": limit for kind in KINDS for place, limit
 COLUMNS = (*TEXT_COLUMNS, *NUMBER_COLUMNS, *PLACE_COLUMNS)
 
 
-_GRID = 2.0**30
-"""Fixations are kept to 1 / _GRID ms: sums of such numbers are exact, in whatever order they are taken."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Pointings:
     """Where the events of one kind lie, one entry per row of the file.
@@ -135,8 +131,6 @@ def read_events(path: Path) -> EventTable:
         carousel, position = (places[f"{kind}_AOI_{place}"] for place in PLACES)
         return Pointings(numbers.get(f"{kind}_Duration"), carousel, position)
 
-    with np.errstate(over="ignore"):
-        numbers["Fixation_Duration"] = np.rint(numbers["Fixation_Duration"] * _GRID) / _GRID
     events = EventTable(
         path=path,
         users=users,

@@ -309,7 +309,7 @@ def test_fixations_come_in_time_order_with_those_on_no_slot(tmp_path):
         (0, 8500),  # without a time: last
     ]
     assert [visit.slot for visit in visits(session)] == [0, 7, 0, 1, 0]
-    assert sum(visit.ms for visit in visits(session) if visit.slot == 7) == session.gaze_ms[7]
+    assert sum(visit.ms for visit in visits(session) if visit.slot == 7) == session.gaze_ms[7] == 0.1 + 0.2 + 0.6
 
 
 def test_screens_are_drawn_once_per_state_and_posters_are_named_in_a_note(tmp_path):

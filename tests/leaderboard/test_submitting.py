@@ -76,7 +76,7 @@ def test_a_name_and_version_is_taken_once(mini, board):
 def test_nothing_is_written_when_one_of_several_splits_is_wrong(mini, tmp_path):
     good = candidate("x", mini)
     bad = dataclasses.replace(good, split="kfold", predictions=good.predictions.take([0, 0]))
-    with pytest.raises(InputError, match="twice"):
+    with pytest.raises(InputError, match="is in row 1 already"):
         submit(tmp_path / "board", [good, bad], registry)
     assert not (tmp_path / "board").exists()
 

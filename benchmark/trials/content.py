@@ -2,7 +2,8 @@
 
 The digest of a split (PROTOCOL section 4) covers what is scored: sessions, clicks and gaze, rounded to 0.1 ms. The same
 sessions drawn at another size are the same split and may still give other predictions, so every trial's identity also
-has the digest of the stimuli, and one digest for each column of the recording that its simulator reads.
+has the digest of the stimuli, and one digest for each column of the recording that its simulator reads. Recordings are
+hashed to one decimal, as in the split's digest: sums that are added up in another order are the same recording.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ RECORDED = tuple(
 
 @dataclass(frozen=True, slots=True)
 class ContentDigests:
-    """SHA-256 digests (hexadecimal) over all sessions of a task in dataset order; floats are hashed in full.
+    """SHA-256 digests (hexadecimal) over all sessions of a task in dataset order.
 
     Attributes:
         stimuli: Of everything that stimuli show: ids, users, screens with their pixels, profiles and slots.
@@ -60,7 +61,7 @@ def content_digests(task: Task) -> ContentDigests:
         session = task.session(index)
         shown.update(images.row(session, _SHOWN))
         for name, digest in recorded.items():
-            digest.update(images.row(session, ("session_id", name)))
+            digest.update(images.row(session, ("session_id", name), decimals=1))
     return ContentDigests(shown.hexdigest(), {name: digest.hexdigest() for name, digest in recorded.items()})
 
 
@@ -94,12 +95,12 @@ class _Images:
     def __init__(self) -> None:
         self._known: dict[int, tuple[ScreenImage, str]] = {}
 
-    def row(self, session: Session, columns: tuple[str, ...]) -> bytes:
-        """Return the values of some columns as a line of JSON."""
-        values = [self._plain(getattr(session, name)) for name in columns]
+    def row(self, session: Session, columns: tuple[str, ...], decimals: int | None = None) -> bytes:
+        """Return the values of some columns as a line of JSON, floats in full or with some decimals."""
+        values = [self._plain(getattr(session, name), decimals) for name in columns]
         return json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
 
-    def _plain(self, value: Any) -> Any:
+    def _plain(self, value: Any, decimals: int | None) -> Any:
         """Return a value as JSON has it: a dataclass as the list of its fields, an image as its digest."""
         if isinstance(value, ScreenImage):
             # The image is kept with its digest: while it lives, no other object can have its id.
@@ -107,9 +108,11 @@ class _Images:
                 self._known[id(value)] = (value, value.digest())
             return self._known[id(value)][1]
         if isinstance(value, np.ndarray | np.generic):
-            return value.tolist()
+            return self._plain(value.tolist(), decimals)
+        if isinstance(value, float) and decimals is not None:
+            return round(value, decimals) + 0.0  # a negative zero counts as zero
         if dataclasses.is_dataclass(value):
-            return [self._plain(getattr(value, field.name)) for field in dataclasses.fields(value)]
+            return [self._plain(getattr(value, field.name), decimals) for field in dataclasses.fields(value)]
         if isinstance(value, list | tuple):
-            return [self._plain(item) for item in value]
+            return [self._plain(item, decimals) for item in value]
         return value

@@ -126,10 +126,3 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     said = [part for part in (free, labelled.filter(there)) if claimed(predictions.cells_of(part))]
     scores = benchmark_scoring.score(task, split, predictions.joined(said))
     return with_measures(task, split, found, scores.rename(columns={"simulator": "condition"}))
-
-
-def scores_table(scores: pd.DataFrame) -> pa.Table:
-    """Return scores as they are stored."""
-    import pyarrow as pa
-
-    return pa.Table.from_pandas(scores, preserve_index=False).replace_schema_metadata(None)

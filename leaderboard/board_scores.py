@@ -72,8 +72,6 @@ def put(board: Board, result: str, record: ResultRecord, scores: pd.DataFrame) -
     Raises:
         InputError: The scores have other rows than those that are stored.
     """
-    from leaderboard.board_predictions import scores_table
-
     if not board.path("scores", result).exists():
         board.put_table("scores", result, scores_table(scores))
         return list(columns(record))
@@ -101,3 +99,10 @@ def _with_column(table: pa.Table, extra: pa.Table, column: str, where: str) -> p
 
 def _keys(table: pa.Table) -> list[tuple[object, ...]]:
     return list(zip(*(table[key].to_pylist() for key in KEYS), strict=True))
+
+
+def scores_table(scores: pd.DataFrame) -> pa.Table:
+    """Return scores as they are stored."""
+    import pyarrow as pa
+
+    return pa.Table.from_pandas(scores, preserve_index=False).replace_schema_metadata(None)

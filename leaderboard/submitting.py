@@ -121,7 +121,7 @@ def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext
         record=record,
         context=context or context_of(task, split),
         predictions=board_predictions.predictions_table(said, about),
-        scores=board_predictions.scores_table(board_predictions.score(task, split, said)),
+        scores=board_scores.scores_table(board_predictions.score(task, split, said)),
     )
 
 

@@ -9,35 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.documents.blocks import blocks
 from tests.project_copy import ProjectCopy
 
 pytestmark = pytest.mark.slow
 
-PART = '''"""Steps: for every character of the session's id a distribution over the slots and one more."""
-
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-import numpy as np
-
-from benchmark.parts.part import Broken, Expected, Part, amounts
-from benchmark.parts.ragged import Ragged
-from tasks.types import Session
-
-
-def shape(session: Session) -> tuple[int, int]:
-    return len(session.session_id), len(session.slots) + 1
-
-
-def rules(cells: Ragged, expected: Expected) -> Iterator[Broken]:
-    yield from amounts(cells)
-    off = np.abs(cells.sums() - cells.lists) > 1e-3
-    yield Broken("normalised", off, "has a row that does not sum to 1.", "Normalise every row to 1.")
-
-
-PART = Part(name="steps", title="steps", noun="steps", depth=2, shape=shape, rules=rules, later=True)
-'''
+[PART] = [block.text for block in blocks("CONTRIBUTING.md") if "PART = Part(" in block.text]
 
 SIMULATOR = """from dataclasses import dataclass
 

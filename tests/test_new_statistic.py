@@ -6,27 +6,12 @@ import json
 
 import pytest
 
+from tests.documents.blocks import blocks
 from tests.project_copy import ProjectCopy
 
 pytestmark = pytest.mark.slow
 
-SIGN = '''"""The sign test."""
-
-from __future__ import annotations
-
-from benchmark.statistics.statistic import Sample, Statistic
-
-
-def sign(sample: Sample) -> float:
-    """Return the two-sided p of as many differences above 0 as below."""
-    from scipy import stats
-
-    above, below = int((sample.values > 0).sum()), int((sample.values < 0).sum())
-    return float(stats.binomtest(above, above + below).pvalue) if above + below else 1.0
-
-
-STATISTIC = Statistic("sign", "sign test", "test", "Sign test over users.", sign)
-'''
+[SIGN] = [block.text for block in blocks("CONTRIBUTING.md") if "STATISTIC = Statistic(" in block.text]
 
 EXTREMES = '''"""From the lowest user to the highest."""
 

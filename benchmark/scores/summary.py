@@ -22,12 +22,12 @@ from benchmark.scores.results import (
 from benchmark.scores.scoring import test_slots
 from benchmark.statistics.holm import holm_adjust
 from benchmark.statistics.registry import CORRECTED
-from benchmark.trials.configuration import RunConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from benchmark.trials.catalogue import Entry
+    from benchmark.trials.configuration import RunConfig
     from tasks.task import Task
 
 PACKAGES = ("gazebench", "numpy", "pandas", "scipy", "pyarrow", "datasets", "pillow")

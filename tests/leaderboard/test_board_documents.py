@@ -17,6 +17,7 @@ from leaderboard.board_files import Board
 from leaderboard.columns import BoardCell, BoardColumn
 from leaderboard.site.build import build
 from tasks.errors import InputError
+from tests.documents.blocks import blocks
 from tests.latex import compiles
 from tests.mini import NOTICE
 
@@ -164,12 +165,11 @@ def test_a_new_column_is_one_entry(views, stocked, tmp_path, monkeypatch):
     assert "KL squared↓" in page.read_text() and ">sq" in page.read_text()
 
 
-def test_the_column_of_the_documentation_works(views, monkeypatch):
-    text = (ROOT / "docs" / "leaderboard.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+def test_the_column_of_the_guide_works(views, monkeypatch):
+    (block,) = [b.text for b in blocks("CONTRIBUTING.md") if "COLUMN = BoardColumn(" in b.text]
     made: dict[str, BoardColumn] = {}
-    exec(compile(block, "leaderboard.md", "exec"), made)
-    monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, made["column"]))
+    exec(compile(block, "CONTRIBUTING.md", "exec"), made)
+    monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, made["COLUMN"]))
     text = shown(views, "terminal", groups=("about",))
     loo = views[1]
     row = next(i for i, r in enumerate(loo.table.rows) if r.name == "sim-0.5")

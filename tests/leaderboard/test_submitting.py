@@ -144,10 +144,10 @@ def test_numbers_stated_elsewhere_are_kept_apart(mini, board):
 
 def test_what_could_not_be_read_again_is_not_written(mini, tmp_path):
     long = candidate("long", mini, description="x" * 5000)
-    with pytest.raises(InputError, match="'description' is not a text of at most 4000 characters"):
+    with pytest.raises(InputError, match="'metadata.description' must be text of length <= 4000"):
         submit(tmp_path / "board", [long], registry)
     many = ReportedRecord("many", "s", "", "mini", "loo", 0, {f"m{i}": 0.0 for i in range(101)})
-    with pytest.raises(InputError, match="stated by many: 'metrics' is not an object"):
+    with pytest.raises(InputError, match="stated by many: 'metrics' must be"):
         submit(tmp_path / "board", [candidate("x", mini)], registry, reported=[many])
     assert not (tmp_path / "board").exists()
 

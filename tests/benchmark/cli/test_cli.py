@@ -220,9 +220,9 @@ def test_lists(capsys, subject):
 
 def test_a_damaged_results_file_is_named(tmp_path, capsys):
     (tmp_path / "results.json").write_text('{"schema_version": 1}')
-    assert "is damaged" in refused(capsys, "table", str(tmp_path))
+    assert "results.json: the content lacks 'task'; run again" in refused(capsys, "table", str(tmp_path))
     (tmp_path / "results.json").write_text('{"schema_version": 99}')
-    assert "schema version 99" in refused(capsys, "table", str(tmp_path))
+    assert "is of schema_version 99" in refused(capsys, "table", str(tmp_path))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -24,11 +24,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
 
 import tasks  # noqa: E402
 from baselines import registry  # noqa: E402
-from benchmark.scores import scoring  # noqa: E402
+from benchmark.naming import OWN  # noqa: E402
+from benchmark.scores import predictions, scoring  # noqa: E402
+from benchmark.simulator import Prediction  # noqa: E402
 from leaderboard.board_files import NOTHING, Board  # noqa: E402
 from leaderboard.entries import Metadata  # noqa: E402
 from leaderboard.submitting import NewResult, context_of, prepare, store, submit  # noqa: E402
@@ -44,21 +45,14 @@ def candidate(task: tasks.Task, number: int) -> NewResult:
     """A made-up simulator that knows a little of the gaze; the higher its number, the more."""
     random = np.random.default_rng(number)
     share = random.random() * 0.5
-    rows = []
+    tables = []
     for seed in SEEDS:
+        rows = []
         for session_id in scoring.test_slots(task, SPLIT):
             gaze = task.find(session_id).gaze
-            noise = random.dirichlet(np.ones(len(gaze)))
-            seen = share * gaze + (1 - share) * noise
-            rows.append(
-                {
-                    "seed": seed,
-                    "session_id": session_id,
-                    "attention": seen,
-                    "probabilities": seen,
-                    "answer": int(seen.argmax()),
-                }
-            )
+            seen = share * gaze + (1 - share) * random.dirichlet(np.ones(len(gaze)))
+            rows.append(Prediction(session_id, seen, seen, int(seen.argmax())))
+        tables.append(predictions.of_rows(rows, OWN, seed))
     metadata = Metadata(
         name=f"made-up-{number:04d}",
         version="1.0",
@@ -70,7 +64,7 @@ def candidate(task: tasks.Task, number: int) -> NewResult:
         backbone=f"model-{number % 7}",
         notice="made up, no simulator",
     )
-    return NewResult(metadata, task, SPLIT, pd.DataFrame(rows))
+    return NewResult(metadata, task, SPLIT, predictions.joined(tables))
 
 
 def fill(folder: Path, submissions: int) -> None:

@@ -154,7 +154,7 @@ def test_another_seed_is_another_condition(toys, mini, tmp_path):
 
 def test_what_does_not_repeat_itself_is_refused(mini, tmp_path):
     out = finished(mini, tmp_path / "run", ("fickle",))
-    with pytest.raises(InputError, match="fickle.*does not predict again.*other answers.*--simulators"):
+    with pytest.raises(InputError, match="fickle.*does not predict again.*apart.*--simulators"):
         study(mini, out).test(TESTS)
     assert records.read(out) == []
 

@@ -9,38 +9,12 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 
 from benchmark.simulator import Simulator
 from benchmark.trials.catalogue import Entry, setting_names, simulator_class
 from tasks.errors import InputError, unknown_name
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatorEntry:
-    """What is known of a simulator without importing it.
-
-    Attributes:
-        name: Registry name.
-        factory: Its class, ``module:Class``; a dataclass whose init fields are its settings.
-        summary: One line.
-        sees: Which inputs it uses.
-        oracle: It is given full sessions, gaze, cursor and click included, and is never ranked.
-        stochastic: Its predictions depend on the seed.
-        behaviour: Version of what it predicts. Raise it when the same inputs give other predictions: finished trials
-            are then run again. ``tests/baselines/golden`` fails while predictions have moved and the version has not.
-    """
-
-    name: str
-    factory: str
-    summary: str
-    sees: tuple[str, ...] = ()
-    oracle: bool = False
-    stochastic: bool = False
-    behaviour: str = "1"
-
 
 _TRAIN = ("gaze-train", "clicks-train")
 
@@ -50,82 +24,74 @@ _FOLDER = "baselines.simulators"
 _PROMPTED = f"{_FOLDER}.prompted"
 
 _MODELS = (
-    SimulatorEntry(
+    Entry(
         "text",
         f"{_FOLDER}.text:Text",
         "language model, items without places",
         ("item texts", "profile"),
         stochastic=True,
     ),
-    SimulatorEntry(
+    Entry(
         "text-position",
         f"{_FOLDER}.text:TextPosition",
         "language model, items with row and column",
         ("item texts", "item places", "profile"),
         stochastic=True,
     ),
-    SimulatorEntry("backbone", f"{_FOLDER}.probed:Backbone", "the frozen vision-language model", _SCREEN),
-    SimulatorEntry(
+    Entry("backbone", f"{_FOLDER}.probed:Backbone", "the frozen vision-language model", _SCREEN),
+    Entry(
         "gaze-heads",
         f"{_FOLDER}.gaze_heads:GazeHeads",
         "its heads that look where people look",
         (*_SCREEN, "gaze-train"),
     ),
-    SimulatorEntry("random-prompt", f"{_PROMPTED}:RandomPrompt", "an untrained soft prompt", _SCREEN, stochastic=True),
-    SimulatorEntry(
-        "shared-prompt", f"{_PROMPTED}:SharedPrompt", "FixATE, one prompt for all users", _TUNED, stochastic=True
-    ),
-    SimulatorEntry(
+    Entry("random-prompt", f"{_PROMPTED}:RandomPrompt", "an untrained soft prompt", _SCREEN, stochastic=True),
+    Entry("shared-prompt", f"{_PROMPTED}:SharedPrompt", "FixATE, one prompt for all users", _TUNED, stochastic=True),
+    Entry(
         "fixate", f"{_PROMPTED}:Fixate", "FixATE: a personal prompt tuned on gaze and clicks", _TUNED, stochastic=True
     ),
-    SimulatorEntry(
-        "fixate-suffix", f"{_PROMPTED}:FixateSuffix", "FixATE, prompt after the image", _TUNED, stochastic=True
-    ),
-    SimulatorEntry(
+    Entry("fixate-suffix", f"{_PROMPTED}:FixateSuffix", "FixATE, prompt after the image", _TUNED, stochastic=True),
+    Entry(
         "fixate-no-weights", f"{_PROMPTED}:FixateNoWeights", "FixATE, all slots weigh alike", _TUNED, stochastic=True
     ),
-    SimulatorEntry(
+    Entry(
         "fixate-no-attention",
         f"{_PROMPTED}:FixateNoAttention",
         "FixATE on clicks alone",
         (*_SCREEN, "clicks-train"),
         stochastic=True,
     ),
-    SimulatorEntry(
+    Entry(
         "fixate-no-ntp", f"{_PROMPTED}:FixateNoNTP", "FixATE on gaze alone", (*_SCREEN, "gaze-train"), stochastic=True
     ),
 )
 
 SIMULATORS = (
-    SimulatorEntry("uniform", f"{_FOLDER}.priors:Uniform", "1/K everywhere"),
-    SimulatorEntry("position-prior", f"{_FOLDER}.priors:PositionPrior", "mean gaze and clicks per position", _TRAIN),
-    SimulatorEntry(
+    Entry("uniform", f"{_FOLDER}.priors:Uniform", "1/K everywhere"),
+    Entry("position-prior", f"{_FOLDER}.priors:PositionPrior", "mean gaze and clicks per position", _TRAIN),
+    Entry(
         "kind-position-prior",
         f"{_FOLDER}.priors:KindPositionPrior",
         "mean gaze and clicks per kind and position",
         _TRAIN,
     ),
-    SimulatorEntry(
-        "user-prior", f"{_FOLDER}.priors:UserPrior", "position prior drawn to the user's own habits", _TRAIN
-    ),
-    SimulatorEntry(
+    Entry("user-prior", f"{_FOLDER}.priors:UserPrior", "position prior drawn to the user's own habits", _TRAIN),
+    Entry(
         "conditional-logit",
         f"{_FOLDER}.click_model:ConditionalLogit",
         "click model on position and kind",
         _TRAIN[1:],
     ),
     *_MODELS,
-    SimulatorEntry(
+    Entry(
         "chat",
         f"{_FOLDER}.chat.simulator:Chat",
         "any OpenAI-compatible chat endpoint",
         _SCREEN,
         stochastic=True,
     ),
-    SimulatorEntry(
-        "gaze-oracle", f"{_FOLDER}.oracles:GazeOracle", "the human gaze itself", ("gaze-test",), oracle=True
-    ),
-    SimulatorEntry(
+    Entry("gaze-oracle", f"{_FOLDER}.oracles:GazeOracle", "the human gaze itself", ("gaze-test",), oracle=True),
+    Entry(
         "cursor-oracle",
         f"{_FOLDER}.oracles:CursorOracle",
         "the human cursor itself",
@@ -140,7 +106,7 @@ def names() -> list[str]:
     return [entry.name for entry in SIMULATORS]
 
 
-def entry(name: str) -> SimulatorEntry:
+def entry(name: str) -> Entry:
     """Return the entry of a simulator.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.scores import results
 from benchmark.trials import own_files
 from benchmark.trials.catalogue import simulator_class
-from benchmark.trials.extended import FileEntry
+from benchmark.trials.extended import file_entry
 from submissions import json_schema
 from submissions.limits import DEFAULT
 from submissions.reading import metadata_values
@@ -69,7 +69,7 @@ def facts_of(
         about = nearby
     said = read_about(about) if about is not None else {}
     if factory:
-        own = FileEntry.of(factory)
+        own = file_entry(factory)
         return Facts(own.summary, own.sees, "other", None, said, hasattr(simulator_class(factory), "labels"))
     if simulator not in catalogue.names():
         return Facts(sees=row.sees if row is not None else (), about=said)

@@ -55,29 +55,23 @@ Place = tuple["str | int", ...]
 
 
 def read_json(
-    kind: type[T], path: Path, mend: str = RESTORE, *, limit: int | None = None, version: tuple[str, int] | None = None
+    kind: type[T],
+    path: Path,
+    remedy: str = RESTORE,
+    *,
+    limit: int | None = None,
+    version: tuple[str, int] | None = None,
 ) -> T:
-    """Read a JSON file as a value of ``kind``.
-
-    Args:
-        kind: A dataclass, a TypedDict or any other type that msgspec knows.
-        path: The file.
-        mend: What to do about a damaged file, for the message.
-        limit: Most bytes of a file that others may have written.
-        version: Key and value that the file must state, see :func:`decode`.
-
-    Raises:
-        InputError: It cannot be read, or holds something else; the message names file and place.
-    """
-    return decode(kind, load_json(path, mend, limit=limit), path, mend, version=version)
+    """Read a JSON file as a value of ``kind``; see :func:`load_json` and :func:`decode`."""
+    return decode(kind, load_json(path, remedy, limit=limit), path, remedy, version=version)
 
 
-def load_json(path: Path, mend: str = RESTORE, *, limit: int | None = None, as_text: bool = False) -> object:
+def load_json(path: Path, remedy: str = RESTORE, *, limit: int | None = None, as_text: bool = False) -> object:
     """Return the plain values of a JSON file; a key that appears twice in an object is refused.
 
     Args:
         path: The file.
-        mend: What to do about a damaged file, for the message.
+        remedy: What the message says to do about a damaged file.
         limit: Most bytes of a file that others may have written.
         as_text: Numbers with a point stay text, with the digits that they were written with.
 
@@ -88,18 +82,18 @@ def load_json(path: Path, mend: str = RESTORE, *, limit: int | None = None, as_t
         too_large = limit is not None and path.stat().st_size > limit
         text = "" if too_large else path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; {mend}.") from error
+        raise InputError(f"cannot read {path}: {error.strerror}; {remedy}.") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8 (byte {error.start}); {mend}.") from error
+        raise InputError(f"{path} is not text in UTF-8 (byte {error.start}); {remedy}.") from error
     if too_large:
-        raise InputError(f"{path} has more than {limit:,} bytes; {mend}.")
+        raise InputError(f"{path} has more than {limit:,} bytes; {remedy}.")
     try:
         number = str if as_text else None
         return json.loads(text, object_pairs_hook=_once, parse_float=number, parse_constant=number)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}: line {error.lineno} is not JSON ({error.msg}); {mend}.") from error
+        raise InputError(f"{path}: line {error.lineno} is not JSON ({error.msg}); {remedy}.") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON that can be read ({str(error)[:80]}); {mend}.") from error
+        raise InputError(f"{path} is not JSON that can be read ({str(error)[:80]}); {remedy}.") from error
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -115,7 +109,7 @@ def decode(
     kind: type[T],
     values: object,
     where: Path | str,
-    mend: str = RESTORE,
+    remedy: str = RESTORE,
     *,
     version: tuple[str, int] | None = None,
     at: Place = (),
@@ -126,7 +120,7 @@ def decode(
         kind: A dataclass, a TypedDict or any other type that msgspec knows.
         values: What JSON or YAML holds.
         where: The file, for the message.
-        mend: What to do about it, for the message.
+        remedy: What the message says to do about it.
         version: Key and value that the values must state; the key is taken out where ``kind`` has no such field.
         at: Where in the file the values are.
 
@@ -138,40 +132,42 @@ def decode(
         key, known = version
         stated = values.get(key)
         if isinstance(stated, bool) or stated != known:
-            raise InputError(f"{where} is of {key} {_shown(stated)}; this version reads {known}. Update it, or {mend}.")
+            raise InputError(
+                f"{where} is of {key} {_shown(stated)}; this version reads {known}. Update it, or {remedy}."
+            )
         if key not in getattr(kind, "__dataclass_fields__", {key: None}):
             values = {name: value for name, value in values.items() if name != key}
     try:
         found = msgspec.convert(values, kind)
-        _check(values, found, at, mend)
+        _check(values, found, at, remedy)
     except msgspec.ValidationError as error:
-        raise InputError(f"{where}: {_explained(error, kind, values, at, mend)}") from error
+        raise InputError(f"{where}: {_explained(error, kind, values, at, remedy)}") from error
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     except (RecursionError, OverflowError) as error:
-        raise InputError(f"{where} holds values nested too deep or too large; {mend}.") from error
+        raise InputError(f"{where} holds values nested too deep or too large; {remedy}.") from error
     return found
 
 
-def _check(values: Any, found: object, at: Place, mend: str) -> None:
+def _check(values: Any, found: object, at: Place, remedy: str) -> None:
     """Refuse keys that a dataclass does not have, and numbers that are not finite."""
     if dataclasses.is_dataclass(found):
         known = [field.name for field in dataclasses.fields(found)]
         for key in values:
             if key not in known:
                 raise unknown_name(f"key of '{_written(at)}':" if at else "key", str(key)[:40], known)
-            _check(values[key], getattr(found, key), (*at, key), mend)
+            _check(values[key], getattr(found, key), (*at, key), remedy)
     elif isinstance(found, float) and not math.isfinite(found):
-        raise InputError(f"'{_written(at)}' must be a finite number, not {found}; {mend}.")
+        raise InputError(f"'{_written(at)}' must be a finite number, not {found}; {remedy}.")
     elif isinstance(found, Mapping):
         for key, value in found.items():
-            _check(values[key], value, (*at, key), mend)
+            _check(values[key], value, (*at, key), remedy)
     elif isinstance(found, tuple | list):
         for i, value in enumerate(found):
-            _check(values[i], value, (*at, i), mend)
+            _check(values[i], value, (*at, i), remedy)
 
 
-def _explained(error: msgspec.ValidationError, kind: Any, values: object, at: Place, mend: str) -> str:
+def _explained(error: msgspec.ValidationError, kind: Any, values: object, at: Place, remedy: str) -> str:
     """Return what msgspec or the dataclass itself says, in words and with the exact place."""
     said, _, path = str(error).partition(" - at ")
     place = _place(path, kind, values)
@@ -185,11 +181,11 @@ def _explained(error: msgspec.ValidationError, kind: Any, values: object, at: Pl
     if said.startswith("Object missing"):
         name = said.split("`")[1]
         near = difflib.get_close_matches(name, map(str, value), n=1) if isinstance(value, dict) else []
-        return f"{subject} lacks '{name}'" + (f" (is '{near[0]}' meant to be it?)" if near else "") + f"; {mend}."
+        return f"{subject} lacks '{name}'" + (f" (is '{near[0]}' meant to be it?)" if near else "") + f"; {remedy}."
     if path.startswith("`key`"):
-        return f"a key of {subject} must be {_expected(said)}; {mend}."
+        return f"a key of {subject} must be {_expected(said)}; {remedy}."
     expected = f"one of {', '.join(_choices(kind, place))}" if said.startswith("Invalid enum") else _expected(said)
-    return f"{subject} must be {expected}, not {_shown(value)}; {mend}."
+    return f"{subject} must be {expected}, not {_shown(value)}; {remedy}."
 
 
 def _expected(said: str) -> str:

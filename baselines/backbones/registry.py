@@ -56,7 +56,7 @@ class Architecture:
 
     Attributes:
         factory: ``module:class``.
-        behaviour: Version of how it reads screens, questions and answers; see ``baselines.registry.SimulatorEntry``.
+        behaviour: Version of how it reads screens, questions and answers; see ``benchmark.trials.catalogue.Entry``.
     """
 
     factory: str

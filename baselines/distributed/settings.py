@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = CONFIGS / "deepspeed"
 BEHAVIOUR = "1"
-"""Version of how work is shared out; see ``baselines.registry.SimulatorEntry``."""
+"""Version of how work is shared out; see ``benchmark.trials.catalogue.Entry``."""
 _OWNED = (
     "optimizer",
     "scheduler",

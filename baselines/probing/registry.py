@@ -31,7 +31,7 @@ class OperatorInfo:
             negative), ``abs`` or ``relu``.
         factory: ``module:class`` of the implementation.
         options: Keyword arguments the class is built with under this name.
-        behaviour: Version of what it computes; see ``baselines.registry.SimulatorEntry``.
+        behaviour: Version of what it computes; see ``benchmark.trials.catalogue.Entry``.
     """
 
     name: str

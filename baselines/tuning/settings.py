@@ -12,7 +12,7 @@ Placement = Literal["prefix", "suffix"]
 Signal = Literal["gaze", "cursor", "both"]
 Target = Literal["label", "free"]
 BEHAVIOUR = "1"
-"""Version of what tuning makes of its settings and sessions; see ``baselines.registry.SimulatorEntry``."""
+"""Version of what tuning makes of its settings and sessions; see ``benchmark.trials.catalogue.Entry``."""
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Decides from a parquet file's footer and page headers whether it may be decoded, and how much that takes.
 
-A file of a few kilobytes can unpack to gigabytes: a page names the size of its own contents, a run-length code stands
+A file of a few kilobytes can unpack to gigabytes: a page names the size of its own contents, a run-length code is short
 for any number of values, and a dictionary repeats a long text for every row. The footer alone may lie about all of
 this, so the page headers, which the decoder goes by, are walked through as well. Source: the parquet format's
 specification, parquet.thrift.
@@ -24,15 +24,11 @@ _PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY, _BYTE_STREAM_SPLIT = 0, 2, 8, 9
 _ENCODINGS = {_PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY, _BYTE_STREAM_SPLIT}
 """Encodings whose values take no more memory than their pages say; the delta encodings do not."""
 _BYTE_ARRAY = 6
-_MEND = "Write it again with pandas or pyarrow and their defaults."
+_REMEDY = "Write it again with pandas or pyarrow and their defaults."
 
 
 def check(data: bytes, limits: TableLimits) -> set[bytes]:
     """Refuse a parquet file that is damaged or would unpack to more than the limits allow.
-
-    Args:
-        data: The whole file.
-        limits: How large it may be.
 
     Returns:
         The names of its flat columns, those without lists.
@@ -45,18 +41,18 @@ def check(data: bytes, limits: TableLimits) -> set[bytes]:
     except (Damaged, KeyError, TypeError, AttributeError, IndexError) as error:
         # A footer that lacks a field, or has another kind of value in it, fails where the field is used.
         reason = str(error) if isinstance(error, Damaged) else "a field is missing or of another kind"
-        raise InputError(f"it is not a sound parquet file: {reason}. {_MEND}") from error
+        raise InputError(f"it is not a sound parquet file: {reason}. {_REMEDY}") from error
 
 
 def _check(data: bytes, limits: TableLimits) -> set[bytes]:
     footer = _footer(data, limits)
     rows, groups = footer[3], footer[4]
     if 8 in footer:
-        raise InputError(f"it is encrypted. {_MEND}")
+        raise InputError(f"it is encrypted. {_REMEDY}")
     if not 0 <= rows <= limits.rows:
         raise InputError(f"it has {rows:,} rows; {limits.rows:,} are allowed. Give one row per test session.")
     if len(groups) > limits.row_groups:
-        raise InputError(f"it has {len(groups):,} row groups; {limits.row_groups:,} are allowed. {_MEND}")
+        raise InputError(f"it has {len(groups):,} row groups; {limits.row_groups:,} are allowed. {_REMEDY}")
     if sum(_count(group[3]) for group in groups) != rows:
         raise Damaged("its row groups do not have the rows that it claims")
     decoded = texts = 0
@@ -65,7 +61,7 @@ def _check(data: bytes, limits: TableLimits) -> set[bytes]:
     for group in groups:
         for chunk in group[1]:
             if chunk.get(1):
-                raise InputError(f"it refers to another file. {_MEND}")
+                raise InputError(f"it refers to another file. {_REMEDY}")
             meta = chunk[3]
             column = meta[3][0]
             numbers[column] = numbers.get(column, 0) + _count(meta[5])
@@ -79,7 +75,7 @@ def _check(data: bytes, limits: TableLimits) -> set[bytes]:
             decoded += unpacked
             texts += unpacked if meta[1] == _BYTE_ARRAY else 0
             if texts > limits.text_bytes:
-                raise InputError(f"its texts unpack to more than {limits.text_bytes:,} bytes. {_MEND}")
+                raise InputError(f"its texts unpack to more than {limits.text_bytes:,} bytes. {_REMEDY}")
     return flat
 
 
@@ -89,23 +85,16 @@ def _footer(data: bytes, limits: TableLimits) -> Mapping[int, Any]:
         raise Damaged("it does not begin and end as one")
     (length,) = struct.unpack("<I", data[-8:-4])
     if length > limits.footer_bytes:
-        raise InputError(f"its footer has {length:,} bytes; {limits.footer_bytes:,} are allowed. {_MEND}")
+        raise InputError(f"its footer has {length:,} bytes; {limits.footer_bytes:,} are allowed. {_REMEDY}")
     if length > len(data) - 12:
         raise Damaged("its footer does not fit into it")
     return Reader(data, len(data) - 8 - length, len(data) - 8).struct()
 
 
 def _chunk(data: bytes, meta: Mapping[int, Any], limits: TableLimits, left: int) -> int:
-    """Walk through the pages of one column chunk; return the bytes they unpack to.
-
-    Args:
-        data: The file.
-        meta: The chunk's ColumnMetaData.
-        limits: The limits.
-        left: How many bytes it may unpack to.
-    """
+    """Walk through the pages of a ColumnMetaData's column chunk; return the bytes they unpack to, at most ``left``."""
     if meta[4] not in _CODECS:
-        raise InputError(f"its compression is none of {', '.join(_CODECS.values())}. {_MEND}")
+        raise InputError(f"its compression is none of {', '.join(_CODECS.values())}. {_REMEDY}")
     start = meta[9]
     if 0 < meta.get(11, 0) < start:
         start = meta[11]
@@ -144,7 +133,7 @@ def _data_page(header: Mapping[int, Any], kind: int, physical: int, size: int) -
     """Check a data page's own header; return how many values it holds, blank ones included."""
     encoding = header[2] if kind == _DATA_PAGE else header[4]
     if encoding not in _ENCODINGS or (physical == _BYTE_ARRAY and encoding == _BYTE_STREAM_SPLIT):
-        raise InputError(f"its values are in an encoding that is not allowed here. {_MEND}")
+        raise InputError(f"its values are in an encoding that is not allowed here. {_REMEDY}")
     if kind == _DATA_PAGE_V2 and _count(header[5]) + _count(header[6]) > size:
         raise Damaged("a page's levels do not fit into it")
     return _count(header[1])

@@ -15,10 +15,6 @@ VALUES = 1_000_000
 def read(path: Path, what: str) -> object:
     """Return the plain values of a YAML file of the user's own; anchors and aliases are allowed in it.
 
-    Args:
-        path: The file.
-        what: What it is, for the message: ``configuration``.
-
     Raises:
         InputError: It cannot be read, or is not YAML of plain values.
     """
@@ -65,7 +61,7 @@ def load(
     except yaml.YAMLError as error:
         raise InputError(f"it is not YAML: {_one_line(error)}. Fix the file.") from error
     except (ValueError, OverflowError, RecursionError) as error:
-        # Dates such as 2020-99-99 and whole numbers of thousands of digits are YAML, but no values.
+        # Dates such as 2020-99-99 and whole numbers of thousands of digits are YAML, but not values.
         raise InputError(f"a value cannot be read: {_one_line(error)}. Put text in quotes.") from error
 
 

@@ -11,11 +11,13 @@ from tasks.storage import write_errors
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
+    """Let ``write`` fill a temporary file next to ``path``, then put it in place in one step; its folder is made.
 
     Raises:
         InputError: The file cannot be written; what was at ``path`` before is untouched.
     """
+    with write_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial-{uuid.uuid4().hex[:8]}")
     try:
         with write_errors(path):
@@ -23,3 +25,8 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
             os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file in one step; see :func:`replace_file`."""
+    replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8", newline="\n"))

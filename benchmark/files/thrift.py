@@ -13,17 +13,11 @@ _MAX_DEPTH = 12
 
 
 class Damaged(Exception):
-    """The bytes are no such structure; the message says why."""
+    """The bytes are not such a structure; the message says why."""
 
 
 class Reader:
-    """Reads structs from a buffer.
-
-    Args:
-        data: The bytes.
-        start: Where to begin.
-        end: Where the structure must have ended.
-    """
+    """Reads structs from the bytes ``start`` to ``end`` of a buffer."""
 
     def __init__(self, data: bytes, start: int, end: int) -> None:
         if not 0 <= start <= end <= len(data):
@@ -46,7 +40,7 @@ class Reader:
             step = head >> 4
             number = number + step if step else self._integer()
             if number in found:
-                raise Damaged("a field stands twice")
+                raise Damaged("a field appears twice")
             found[number] = (kind == _TRUE) if kind in (_TRUE, _FALSE) else self._value(kind, depth)
 
     def _value(self, kind: int, depth: int) -> Any:

@@ -27,7 +27,6 @@ class TrialRecord:
     Attributes:
         identity: 24 hexadecimal digits.
         run: Folder of the run it belongs to.
-        folder: Its own folder.
         state: ``finished``; ``failed``; or ``working``: begun and neither, be it at work now or stopped half-way.
         checkpoint: An attempt has left a checkpoint from which the next one goes on.
         line: The last line of a failed trial's log.
@@ -99,12 +98,7 @@ def _of_run(run: Path) -> Iterator[TrialRecord]:
 
 
 def behind(run: Path, found: Results) -> dict[str, list[TrialRecord]]:
-    """Return simulator -> the finished trials that the results of a run name, in their order, without missing ones.
-
-    Args:
-        run: Folder of the run.
-        found: Its results.
-    """
+    """Return simulator -> the finished trials that the results of a run name, in their order, without missing ones."""
     if not (run / "trials").is_dir():
         return {row.base: [] for row in found.simulators}
     finished = {record.identity: record for record in trials(run) if record.state == "finished"}

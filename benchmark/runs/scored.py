@@ -24,11 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Predictions with their scores.
+    """Predictions with their scores per session; comparisons are with the first prior.
 
     Attributes:
-        results: The results; comparisons are with the first prior.
-        scores: Scores per session.
         predictions: The predictions, those of the added priors included.
         added: Priors that were not among the predictions.
     """
@@ -39,28 +37,11 @@ class Scored:
     added: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Oracle:
-    """A simulator of one's own that a run lists as an oracle."""
-
-    name: str
-    factory: str = ""
-    summary: str = ""
-    sees: tuple[str, ...] = ()
-    oracle: bool = True
-    stochastic: bool = False
-    behaviour: str = ""
-
-
 def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: str | None = None) -> Scored:
     """Score a predictions file; the prior of each family is fitted on the training sessions and added if it is missing.
 
-    Args:
-        path: The file. If it is that of a run, the run says what is an oracle, and what must be said of its simulators.
-        task: The task.
-        split: Name of the split.
-        catalogue: Where the priors are found.
-        data: Where the sessions came from, as it was asked for.
+    If the file is that of a run, the run says what is an oracle, and what must be said of its simulators. The results
+    name ``data``, where the sessions came from as it was asked for.
 
     Raises:
         InputError: The file cannot be read, or a prediction in it is not valid.
@@ -83,7 +64,7 @@ def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: s
     entries: dict[str, Entry] = {name: catalogue.entry(name) for name in catalogue.names() if name in config.simulators}
     known = _run_of(path)
     oracles = [row.name for row in known.simulators if not row.ranked and row.name == row.base] if known else []
-    entries |= {name: _Oracle(name) for name in oracles if name not in entries}
+    entries |= {name: Entry(name, oracle=True) for name in oracles if name not in entries}
     notices = known.notice.split("; ") if known else ()
     scores = scoring.score(task, split, said)
     return Scored(summary.build(config, task, scores, entries, notices=notices), scores, said, added)

@@ -236,28 +236,15 @@ def write(out: Path, results: Results, scores: pd.DataFrame, said: pa.Table, pag
     """
     import pyarrow as pa
 
-    from benchmark.files.replacing import replace_file
+    from benchmark.files.replacing import replace_file, replace_text
     from benchmark.scores import predictions
 
     about = {"task": results.task, "split": results.split, "digest": results.digest, "notice": results.notice}
     table = pa.Table.from_pandas(scores, preserve_index=False)
-    make_folder(out)
     replace_file(out / "predictions.parquet", lambda path: predictions.write(said, path, about))
     replace_file(out / "scores.parquet", lambda path: predictions.write_table(table, path, about))
-    replace_file(out / "table.md", lambda path: path.write_text(page, encoding="utf-8"))
-    replace_file(out / "results.json", lambda path: path.write_text(to_json(results), encoding="utf-8"))
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder for results.
-
-    Raises:
-        InputError: It cannot be made.
-    """
-    from tasks.storage import write_errors
-
-    with write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    replace_text(out / "table.md", page)
+    replace_text(out / "results.json", to_json(results))
 
 
 def check_digest(results: Results, task: Task, run: Path) -> None:

@@ -88,12 +88,12 @@ def read_results(run_folder: Path) -> StressResults | None:
     path = run_folder / FOLDER / FILE
     if not path.is_file():
         return None
-    mend = f"delete it and run 'stress {run_folder}' again"
-    raw = load_json(path, mend)
+    remedy = f"delete it and run 'stress {run_folder}' again"
+    raw = load_json(path, remedy)
     if isinstance(raw, dict) and isinstance(raw.get("rows"), list):
         # A row of an older file, which has no notice of its own, has the notice of the file.
         raw["rows"] = [{"notice": raw.get("notice"), **row} if isinstance(row, dict) else row for row in raw["rows"]]
-    return decode(StressResults, raw, path, mend, version=("schema_version", SCHEMA_VERSION))
+    return decode(StressResults, raw, path, remedy, version=("schema_version", SCHEMA_VERSION))
 
 
 def write(run_folder: Path, found: StressResults) -> Path:

@@ -12,6 +12,7 @@ import hashlib
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -20,43 +21,31 @@ from benchmark.trials import own_files
 from tasks.errors import unknown_name
 
 
-class Entry(Protocol):
-    """What a catalogue says of a simulator without importing it."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of a simulator without importing it.
 
-    @property
-    def name(self) -> str:
-        """The registry name."""
-        ...
+    Attributes:
+        name: Registry name.
+        factory: Its class, ``module:Class`` or ``path/to/file.py:Class``; a dataclass whose init fields are its
+            settings.
+        summary: One line.
+        sees: Which inputs it uses.
+        oracle: It is given full sessions, gaze, cursor and click included, and is never ranked.
+        stochastic: Its predictions depend on the seed.
+        behaviour: Version of what it predicts, part of a trial's identity. Raise it when the same inputs give other
+            predictions: finished trials are then run again. ``tests/baselines/golden`` fails while predictions have
+            moved and the version has not. For a simulator in a file: the file's name, the class and the digest of the
+            source, so that any change of the file counts as a new version.
+    """
 
-    @property
-    def factory(self) -> str:
-        """Where its class is: ``module:Class``."""
-        ...
-
-    @property
-    def summary(self) -> str:
-        """One line."""
-        ...
-
-    @property
-    def sees(self) -> tuple[str, ...]:
-        """Which inputs it uses."""
-        ...
-
-    @property
-    def oracle(self) -> bool:
-        """It is given the recordings of the test sessions and is never ranked."""
-        ...
-
-    @property
-    def stochastic(self) -> bool:
-        """Its predictions depend on the seed."""
-        ...
-
-    @property
-    def behaviour(self) -> str:
-        """Version of what it predicts, part of a trial's identity: raised when the same inputs give other outputs."""
-        ...
+    name: str
+    factory: str = ""
+    summary: str = ""
+    sees: tuple[str, ...] = ()
+    oracle: bool = False
+    stochastic: bool = False
+    behaviour: str = "1"
 
 
 class Catalogue(Protocol):
@@ -64,15 +53,12 @@ class Catalogue(Protocol):
 
     def names(self) -> Sequence[str]:
         """Return every name."""
-        ...
 
     def entry(self, name: str) -> Entry:
         """Return the entry of ``name``, or raise InputError with the nearest name."""
-        ...
 
     def build(self, name: str, settings: Mapping[str, object]) -> Simulator:
         """Return a fresh simulator, or raise InputError naming an unknown setting."""
-        ...
 
 
 def simulator_class(factory: str) -> type:

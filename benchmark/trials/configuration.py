@@ -37,9 +37,7 @@ class RunConfig:
     """One run: simulators on one split of one task.
 
     Attributes:
-        task: Task name.
         data: Prepared or raw folder, ``sample``, or None for the configured default.
-        split: Split name.
         simulators: Names, in the order of the table.
         seeds: Seeds of simulators that use one; a deterministic simulator runs once.
         settings: ``key`` or ``simulator.key`` -> value; one that no simulator of the run has is refused.

@@ -75,11 +75,9 @@ def content_digest(task: Task) -> str:
 
 
 def made_from(record: Mapping[str, object], task: Task) -> bool:
-    """Return whether a trial was made from what a task holds now.
+    """Return whether a trial was made from what a task holds now, by the values of its ``trial.json``.
 
-    Args:
-        record: The trial's ``trial.json``. Up to format 2 it has one digest of everything, ``inputs``.
-        task: The task.
+    Up to format 2 these have one digest of everything, ``inputs``.
     """
     if "inputs" in record:
         return bool(record["inputs"] == content_digest(task))

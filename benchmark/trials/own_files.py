@@ -33,9 +33,7 @@ def path_of(factory: str) -> Path:
 
 
 def load_class(factory: str) -> type:
-    """Run the file and return the class.
-
-    The file can import modules from its own folder.
+    """Run the file, which can import modules from its own folder, and return the class.
 
     Raises:
         InputError: There is no such file or class, the file fails when it is run, or the class is not a simulator.
@@ -56,11 +54,9 @@ def source_digest(factory: str) -> str:
     """Return a digest of the file and of the modules in its folder that it uses."""
     module = _module(path_of(factory))
     digest = hashlib.sha256()
-    for found in sorted(
-        _neighbours(module, path_of(factory).resolve().parent, {}).values(), key=lambda m: str(m.__file__)
-    ):
-        assert found.__file__ is not None
-        digest.update(Path(found.__file__).name.encode() + b"\0" + Path(found.__file__).read_bytes())
+    used = _neighbours(module, path_of(factory).resolve().parent, {}).values()
+    for file in sorted(str(one.__file__) for one in used):
+        digest.update(Path(file).name.encode() + b"\0" + Path(file).read_bytes())
     return digest.hexdigest()[:16]
 
 

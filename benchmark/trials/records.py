@@ -67,20 +67,12 @@ class FailureFile(TypedDict, total=False):
 
 
 def read_trial(folder: Path) -> TrialFile:
-    """Return what ``trial.json`` in a trial's folder holds; empty if there is none.
-
-    Raises:
-        InputError: It is damaged.
-    """
+    """Return what ``trial.json`` in a trial's folder holds, empty if there is none; InputError if it is damaged."""
     return _checked(TrialFile, folder / "trial.json")
 
 
 def read_failure(folder: Path) -> FailureFile:
-    """Return what ``failure.json`` in a trial's folder holds; empty if there is none.
-
-    Raises:
-        InputError: It is damaged.
-    """
+    """Return what ``failure.json`` in a trial's folder holds, empty if there is none; InputError if it is damaged."""
     return _checked(FailureFile, folder / "failure.json")
 
 
@@ -88,7 +80,7 @@ def _checked(kind: type[T], path: Path) -> T:
     """Return all that a JSON file holds, empty if there is none, once what ``kind`` names in it has been checked."""
     if not path.is_file():
         return kind()
-    mend = f"remove the folder {path.parent.name} and run again"
-    found = load_json(path, mend)
-    decode(kind, found, path, mend)
+    remedy = f"remove the folder {path.parent.name} and run again"
+    found = load_json(path, remedy)
+    decode(kind, found, path, remedy)
     return cast("T", found)

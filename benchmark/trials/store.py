@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from benchmark.files.replacing import replace_file
+from benchmark.files.replacing import replace_text
 from benchmark.scores import predictions, reading
 from benchmark.trials.records import TrialFile, read_trial
 from benchmark.trials.trial import Trial
@@ -33,11 +33,7 @@ WORKING = ".working-"
 
 
 class TrialStore:
-    """The trials below one folder; what is finished in it has been run, whatever ran it.
-
-    Args:
-        root: The folder; made on first use.
-    """
+    """The trials below one folder, which is made on first use; what is finished in it has been run, whatever ran it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -57,10 +53,6 @@ class TrialStore:
     def begin(self, trial: Trial, where: str = "") -> tuple[Path, Path]:
         """Make the folders of a trial that is about to run; what an earlier attempt kept stays.
 
-        Args:
-            trial: What is about to run.
-            where: Machine and process that run it.
-
         Returns:
             The folder for checkpoints and the folder for artifacts.
         """
@@ -72,7 +64,7 @@ class TrialStore:
             (working / "failure.json").unlink(missing_ok=True)
         attempts = read_trial(working).get("attempts", 0) + 1
         record = {**_described(trial), "where": where, "began": _now(), "attempts": attempts}
-        replace_file(working / "trial.json", lambda path: path.write_text(_json(record), encoding="utf-8"))
+        replace_text(working / "trial.json", _json(record))
         return folders
 
     def state(self, trial: Trial) -> Files:
@@ -94,18 +86,13 @@ class TrialStore:
     def fail(self, trial: Trial, failure: Failure) -> Path:
         """Note why an attempt at a trial failed; return the path of its full log."""
         path = self.log(trial, failure.log)
-        record = {"line": failure.line, "failed": _now()}
-        target = self.working(trial) / "failure.json"
-        replace_file(target, lambda partial: partial.write_text(_json(record), encoding="utf-8"))
+        replace_text(self.working(trial) / "failure.json", _json({"line": failure.line, "failed": _now()}))
         return path
 
     def put(self, trial: Trial, outcome: Outcome, artifacts: Files | None = None) -> None:
         """Store a finished trial in one step; a trial that is there already is replaced.
 
-        Args:
-            trial: What was run.
-            outcome: What it found.
-            artifacts: Files that are kept with the trial; by default those of its working folder.
+        The artifacts that are kept with it are by default those of its working folder.
         """
         working = self.working(trial)
         with staged(self.folder(trial), replace=True) as folder, write_errors(folder):
@@ -212,9 +199,8 @@ def write_files(folder: Path, files: Files) -> None:
 
 def _described(trial: Trial) -> dict[str, object]:
     """Return what makes up a trial's identity, with all settings and paths, its source, and what must be said of it."""
-    whole = {"factory": trial.factory, "settings": dict(trial.settings)}
-    whole |= {"source": trial.source, "notice": trial.notice}
-    return {**trial.record(), **whole}
+    more = {"factory": trial.factory, "settings": trial.settings, "source": trial.source, "notice": trial.notice}
+    return {**trial.record(), **more}
 
 
 def _json(record: Mapping[str, object]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -28,17 +29,11 @@ class Trial:
     A setting that names material, such as a backbone's folder, enters the identity by the material's fingerprint alone.
 
     Attributes:
-        task: Task name.
-        version: Task version.
-        split: Split name.
         digest: Digest of the task's sessions and this split.
-        simulator: Registry name.
         factory: ``module:Class`` or ``path/to/file.py:Class`` of the simulator; not part of the identity.
         settings: Every setting, defaults included.
         material: What else shapes the predictions: name -> fingerprint or behaviour version, such as a backbone's.
         oracle: The simulator is given full sessions.
-        seed: Seed of fit and simulate.
-        fold: Index of the fold.
         behaviour: Version of the simulator's behaviour; for a simulator in a file, its name, class and source digest.
         label: Attention for the true click is computed too, where the simulator can.
         stimuli: Digest of what the task's stimuli show, ``content.ContentDigests``.
@@ -74,24 +69,10 @@ class Trial:
 
     def record(self) -> dict[str, object]:
         """Return what makes up the identity, as JSON values."""
-        return {
-            "format": PREDICTIONS_FORMAT,
-            "task": self.task,
-            "version": self.version,
-            "split": self.split,
-            "digest": self.digest,
-            "stimuli": self.stimuli,
-            "recording": dict(self.recording),
-            "simulator": self.simulator,
-            "behaviour": self.behaviour,
-            "settings": {key: value for key, value in self.settings.items() if key not in self.material},
-            "material": dict(self.material),
-            "oracle": self.oracle,
-            "seed": self.seed,
-            "fold": self.fold,
-            "label": self.label,
-            **({"parallel": self.parallel} if self.parallel else {}),
-        }
+        left_out = {"factory", "source", "notice"} if self.parallel else {"factory", "source", "notice", "parallel"}
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in left_out}
+        settings = {key: value for key, value in self.settings.items() if key not in self.material}
+        return {"format": PREDICTIONS_FORMAT, **values, "settings": settings}
 
 
 def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
@@ -104,45 +85,35 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
     check_settings(entries, config.settings)
     split = task.split(config.split)
     content = content_digests(task)
-    trials = []
+    trials: list[Trial] = []
     for entry in entries:
         built = catalogue.build(entry.name, settings_for(entry, config.defaults, config.settings))
-        settings = full_settings(built, entry.factory)
-        material = built.material() if isinstance(built, HasMaterial) else {}
-        recording = {column: content.recording[column] for column in _reads(entry.name, built)}
-        behaviour, source = entry.behaviour, source_digest(entry.factory)
+        first = Trial(
+            task=task.name,
+            version=task.version,
+            split=split.name,
+            digest=task.digests[split.name],
+            simulator=entry.name,
+            factory=entry.factory,
+            settings=full_settings(built, entry.factory),
+            material=built.material() if isinstance(built, HasMaterial) else {},
+            oracle=entry.oracle,
+            seed=config.seeds[0],
+            fold=0,
+            behaviour=entry.behaviour,
+            notice=built.notice() if isinstance(built, CarriesNotice) else "",
+            label=config.label and isinstance(built, AttendsToLabel),
+            stimuli=content.stimuli,
+            recording={column: content.recording[column] for column in _reads(entry.name, built)},
+            source=source_digest(entry.factory),
+        )
         for seed in config.seeds if entry.stochastic else config.seeds[:1]:
-            for fold in range(len(split.folds)):
-                trials.append(
-                    Trial(
-                        task=task.name,
-                        version=task.version,
-                        split=split.name,
-                        digest=task.digests[split.name],
-                        simulator=entry.name,
-                        factory=entry.factory,
-                        settings=settings,
-                        material=material,
-                        oracle=entry.oracle,
-                        seed=seed,
-                        fold=fold,
-                        behaviour=behaviour,
-                        notice=built.notice() if isinstance(built, CarriesNotice) else "",
-                        label=config.label and isinstance(built, AttendsToLabel),
-                        stimuli=content.stimuli,
-                        recording=recording,
-                        source=source,
-                    )
-                )
+            trials += [dataclasses.replace(first, seed=seed, fold=fold) for fold in range(len(split.folds))]
     return trials
 
 
 def _reads(name: str, simulator: Simulator) -> tuple[str, ...]:
-    """Return the columns of recordings that a simulator reads; all of them if it does not say.
-
-    Raises:
-        InputError: It names something that is not a column of a recording.
-    """
+    """Return the columns of recordings that a simulator reads; all of them if it does not say."""
     reads = getattr(simulator, "reads", RECORDED)
     if not isinstance(reads, tuple):
         raise InputError(f"{name}: reads must be a tuple of columns, such as ('gaze_ms', 'click').")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from baselines import registry
-from baselines.registry import SIMULATORS, SimulatorEntry, build, entry, names
+from baselines.registry import SIMULATORS, build, entry, names
 from benchmark.simulator import Simulator
+from benchmark.trials.catalogue import Entry
 from tasks.errors import InputError
 
 CHEAP = [
@@ -36,9 +37,7 @@ def example(monkeypatch):
     module = type(sys)("simulator_of_this_test")
     module.Settings = Settings
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(
-        registry, "SIMULATORS", (SimulatorEntry("example", f"{module.__name__}:Settings", "for tests"),)
-    )
+    monkeypatch.setattr(registry, "SIMULATORS", (Entry("example", f"{module.__name__}:Settings", "for tests"),))
     return "example"
 
 

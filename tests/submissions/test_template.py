@@ -12,7 +12,7 @@ import yaml
 
 import submissions
 from benchmark.cli import main
-from benchmark.trials.extended import FileEntry
+from benchmark.trials.extended import file_entry
 from submissions import template
 from tasks.errors import InputError
 
@@ -102,7 +102,7 @@ def test_a_bad_name_is_refused(name, tmp_path):
 def test_names_and_classes_fit_together(tmp_path):
     for name in ("top", "top-left", "to-be-or-not", "mix3-b2"):
         template.write(name, tmp_path / name)
-        entry = FileEntry.of(f"{tmp_path / name / 'simulator.py'}:{template.class_name(name)}")
+        entry = file_entry(f"{tmp_path / name / 'simulator.py'}:{template.class_name(name)}")
         assert entry.name == name and not entry.stochastic and entry.sees == ("gaze-train",)
         config = yaml.safe_load((tmp_path / name / "config.yaml").read_text())
         assert config["settings"] == {f"{name}.own": 0.3}

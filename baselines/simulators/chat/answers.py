@@ -14,7 +14,7 @@ from benchmark.simulator import Floats
 from tasks.types import Slot
 
 BEHAVIOUR = "1"
-"""Version of how answers are read; see ``baselines.registry.SimulatorEntry``."""
+"""Version of how answers are read; see ``benchmark.trials.catalogue.Entry``."""
 
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _CUE = r"(?:answer|choice|choose|pick|select|click(?: on)?|option|letter|number|film|result)"

@@ -25,10 +25,7 @@ SEARCHES = ("grid", "random")
 class Range:
     """Numbers from ``low`` to ``high``, both included.
 
-    Attributes:
-        low: Smallest.
-        high: Largest.
-        log: Every order of magnitude is as likely as every other, instead of every number.
+    With ``log`` every order of magnitude is as likely as every other, instead of every number.
     """
 
     low: int | float
@@ -64,9 +61,7 @@ class Space:
 
     Attributes:
         settings: Setting -> the values to choose from, or a range.
-        search: ``grid`` tries every combination, ``random`` draws.
-        samples: Number of draws.
-        seed: Of the draws.
+        search: ``grid`` tries every combination, ``random`` draws ``samples`` with ``seed``.
         score: Metrics whose sum is minimised; one that is better when higher counts with a minus sign.
         early_stopping: Candidates that do badly on the first folds are not run on the others (engine ray).
     """

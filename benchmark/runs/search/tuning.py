@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,13 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from benchmark.engines.interface import Engine, Races
 from benchmark.engines.tally import Tally
-from benchmark.files.replacing import replace_file
+from benchmark.files.replacing import replace_text
 from benchmark.metrics import get
 from benchmark.runs.runner import Display, FailedTrial, Report, StoreLedger, run_missing
 from benchmark.runs.search.folds import SPLIT, training_task
 from benchmark.runs.search.space import Space
 from benchmark.scores import scoring
-from benchmark.scores.results import make_folder
 from benchmark.trials.catalogue import Catalogue
 from benchmark.trials.configuration import RunConfig
 from benchmark.trials.store import TrialStore
@@ -94,20 +94,9 @@ def tune(
 ) -> Chosen:
     """Choose the settings of one simulator by 5-fold cross-validation on the training sessions of a split.
 
-    Args:
-        config: Names the one simulator, the split, the seeds and the settings that are not searched.
-        space: What is tried and how it is judged.
-        task: The loaded task; its test sessions are not read.
-        catalogue: Where simulators are found.
-        out: Folder of the search; trials in it are reused as those of a run are.
-        engine: What carries the trials out. One that can race candidates stops the bad ones early.
-        force: Run finished trials again.
-        display: Is shown the state of the search.
-        progress: Wraps the steps within a trial of this process.
-        report: Called with lines for the person at the terminal.
-
-    Returns:
-        The candidates and the best of them.
+    The test sessions of the task are not read. Trials in the folder ``out`` are reused as those of a run are. An engine
+    that can race candidates stops the bad ones early. ``config`` names the one simulator, the split, the seeds and the
+    settings that are not searched.
 
     Raises:
         InputError: The simulator is an oracle or lacks a metric of the score, the split leaves nothing to choose on,
@@ -118,18 +107,11 @@ def tune(
         raise InputError(f"{simulator} is an oracle: it is handed what it shall be chosen by. Tune another simulator.")
     train = training_task(task, config.split)
     asked = space.candidates()
-    chains = [
-        expand(
-            dataclasses.replace(
-                config, split=SPLIT, label=False, settings={**config.settings, **_own(simulator, values)}
-            ),
-            train,
-            catalogue,
-        )
-        for values in asked
-    ]
-    for chain in chains:
-        chain.sort(key=lambda trial: (trial.fold, trial.seed))
+    chains = []
+    for values in asked:
+        settings = {**config.settings, **{f"{simulator}.{key}": value for key, value in values.items()}}
+        trials = expand(dataclasses.replace(config, split=SPLIT, label=False, settings=settings), train, catalogue)
+        chains.append(sorted(trials, key=lambda trial: (trial.fold, trial.seed)))
     store = TrialStore(out / "trials")
     judge = Judge(space.score)
     options: dict[str, Any] = {"force": force, "display": display, "progress": progress, "report": report}
@@ -160,11 +142,6 @@ def tune(
     return found
 
 
-def _own(simulator: str, values: Mapping[str, object]) -> dict[str, object]:
-    """Return settings as those of one simulator."""
-    return {f"{simulator}.{key}": value for key, value in values.items()}
-
-
 def _distinct(chains: Sequence[Sequence[Trial]]) -> list[Trial]:
     """Return the trials of all chains; what two candidates share is run once."""
     found: dict[str, Trial] = {}
@@ -176,11 +153,7 @@ def _distinct(chains: Sequence[Sequence[Trial]]) -> list[Trial]:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Scores a trial by its predictions; it travels to the workers.
-
-    Attributes:
-        metrics: Metrics whose sum is the score.
-    """
+    """Scores a trial by its predictions, with the sum of some metrics; it travels to the workers."""
 
     metrics: tuple[str, ...]
 
@@ -192,13 +165,11 @@ class Judge:
         """
         fold = Split(SPLIT, [task.split(trial.split).folds[trial.fold]])
         scores = scoring.score(cast("Task", _OneFold(task, fold)), SPLIT, found)
-        total = None
         for name in self.metrics:
-            column = scores[name] if not get(name).higher_is_better else -scores[name]
-            if column.isna().any():
+            if scores[name].isna().any():
                 raise InputError(f"{trial.simulator} gives nothing that {name} can judge; name another 'score'.")
-            total = column if total is None else total + column
-        assert total is not None
+        signs = [-1.0 if get(name).higher_is_better else 1.0 for name in self.metrics]
+        total = (scores[list(self.metrics)] * signs).sum(axis=1)
         return float(total.groupby(scores["user"]).mean().mean())
 
 
@@ -231,7 +202,7 @@ def _race(
     display: Display,
     report: Report,
 ) -> list[FailedTrial]:
-    """Run candidates beside each other, fold by fold, so that bad ones can be stopped; return what failed."""
+    """Run candidates side by side, fold by fold, so that bad ones can be stopped; return what failed."""
     with store.lock():
         everything = _distinct(chains)
         missing = [trial for trial in everything if force or not store.finished(trial)]
@@ -256,12 +227,8 @@ def _scores(
     chain: Sequence[Trial], train: Task, store: TrialStore, judge: Callable[..., float], lost: set[Trial]
 ) -> list[float]:
     """Return the scores of a candidate up to the first trial that is not there."""
-    found = []
-    for trial in chain:
-        if trial in lost or not store.finished(trial):
-            break
-        found.append(judge(train, trial, store.get(trial)))
-    return found
+    there = itertools.takewhile(lambda trial: trial not in lost and store.finished(trial), chain)
+    return [judge(train, trial, store.get(trial)) for trial in there]
 
 
 def _write_record(path: Path, found: Chosen, space: Space) -> None:
@@ -278,8 +245,7 @@ def _write_record(path: Path, found: Chosen, space: Space) -> None:
         ],
         "failed": [str(failure) for failure in found.failed],
     }
-    make_folder(path.parent)
-    replace_file(path, lambda partial: partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8"))
+    replace_text(path, json.dumps(record, indent=1) + "\n")
 
 
 def write_config(path: Path, config: RunConfig, found: Chosen, space: Space) -> None:
@@ -287,9 +253,6 @@ def write_config(path: Path, config: RunConfig, found: Chosen, space: Space) -> 
 
     All settings of the simulator are written, those that were not searched too, so that the run is the one that was
     chosen whatever preset it is given with.
-
-    Raises:
-        InputError: The file cannot be written.
     """
     import yaml
 
@@ -310,8 +273,7 @@ def write_config(path: Path, config: RunConfig, found: Chosen, space: Space) -> 
         "settings": {f"{simulator}.{key}": _plain(value) for key, value in found.best.settings.items()},
     }
     text = "\n".join([*heading, yaml.safe_dump(values, sort_keys=False, allow_unicode=True)])
-    make_folder(path.parent)
-    replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    replace_text(path, text)
 
 
 def _plain(value: object) -> object:

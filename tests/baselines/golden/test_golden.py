@@ -65,7 +65,7 @@ def test_what_moves_is_found_and_not_written_without_a_new_version(monkeypatch, 
     golden.FILE.write_text(json.dumps({name: KEPT[name] for name in names}))
     with pytest.raises(SystemExit, match=r"'simulator position-prior' have moved.*baselines/registry.py \(simulator\)"):
         golden.main()
-    raised = registry.SimulatorEntry("position-prior", registry.entry("position-prior").factory, "", behaviour="2")
+    raised = registry.Entry("position-prior", registry.entry("position-prior").factory, "", behaviour="2")
     rest = [entry for entry in registry.SIMULATORS if entry.name != "position-prior"]
     monkeypatch.setattr(registry, "SIMULATORS", (*rest, raised))
     golden.main()

@@ -8,7 +8,7 @@ from baselines import registry
 from benchmark.runs.runner import run
 from benchmark.trials.catalogue import setting_names, simulator_class
 from benchmark.trials.configuration import RunConfig
-from benchmark.trials.extended import FileEntry, with_files
+from benchmark.trials.extended import file_entry, with_files
 from benchmark.trials.own_files import factory_in, is_file
 from tasks.errors import InputError
 from tests.benchmark.toys import Toys
@@ -62,7 +62,7 @@ def test_what_names_a_file(name, expected):
 
 
 def test_an_entry_says_what_the_class_says(file):
-    entry = FileEntry.of(f"{file()}:FirstSlot")
+    entry = file_entry(f"{file()}:FirstSlot")
     assert (entry.name, entry.summary, entry.sees, entry.oracle, entry.stochastic) == (
         "first-slot",
         "Clicks the first slot",
@@ -75,18 +75,18 @@ def test_an_entry_says_what_the_class_says(file):
 
 def test_the_file_and_what_lies_beside_it_are_part_of_the_identity(file):
     first = f"{file()}:FirstSlot"
-    before = FileEntry.of(first).behaviour
-    assert FileEntry.of(first).behaviour == before and before.startswith("mine.py:FirstSlot ")
+    before = file_entry(first).behaviour
+    assert file_entry(first).behaviour == before and before.startswith("mine.py:FirstSlot ")
     file(GOOD + "\n# changed\n")
-    assert FileEntry.of(first).behaviour != before
+    assert file_entry(first).behaviour != before
     file("RATE = 1\n", "helper_of_this_test.py")
     using = f"{file('import helper_of_this_test' + GOOD, 'using.py')}:FirstSlot"
-    before = FileEntry.of(using).behaviour
+    before = file_entry(using).behaviour
     file("RATE = 2\n", "helper_of_this_test.py")
-    changed = FileEntry.of(using).behaviour
+    changed = file_entry(using).behaviour
     assert changed != before
     file("unused = 1\n", "other.py")
-    assert FileEntry.of(using).behaviour == changed
+    assert file_entry(using).behaviour == changed
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_the_file_and_what_lies_beside_it_are_part_of_the_identity(file):
 )
 def test_a_file_that_is_no_simulator_gets_one_line(file, text, attribute, message):
     with pytest.raises(InputError, match=message) as caught:
-        FileEntry.of(f"{file(text)}:{attribute}")
+        file_entry(f"{file(text)}:{attribute}")
     assert "\n" not in str(caught.value)
 
 

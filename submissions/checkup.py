@@ -109,8 +109,8 @@ def _check_group(
             twin = seeds.setdefault(suspicion.content_key(file.raw), entry)
             if twin is not entry:
                 what = f"it says the same as seed {twin.seed}."
-                mend = "Seeds must be runs of their own. If the simulator is deterministic, submit one seed."
-                found.error("seeds", entry.name, None, what, mend)
+                remedy = "Seeds must be runs of their own. If the simulator is deterministic, submit one seed."
+                found.error("seeds", entry.name, None, what, remedy)
     _check_alike(files, f"of {key}", found)
     blanks.found += [(file.entry, file.blank) for file in files if file.blank]
     return [file.claims for file in files]
@@ -129,8 +129,8 @@ def _check_stress(submission: Submission, known: dict[tuple[str, str], Tested], 
             groups[entry.condition, entry.key].append(file)
             if file.blank:
                 what = f"a part is blank here and in {len(file.blank) - 1} other rows that the file has elsewhere."
-                mend = f"Fill it in every row, or remove {STRESS_FOLDER}/{entry.condition}."
-                found.error("blank", entry.name, file.blank[0], what, mend)
+                remedy = f"Fill it in every row, or remove {STRESS_FOLDER}/{entry.condition}."
+                found.error("blank", entry.name, file.blank[0], what, remedy)
     for files in groups.values():
         _check_alike(files, f"under {files[0].entry.condition}", found)
 
@@ -181,8 +181,8 @@ def _check_complete(checked: Checked, tested: Tested, name: str, found: Findings
     if lacking:
         named = ", ".join(f"'{shown(s)}'" for s in lacking[:5]) + (", ..." if len(lacking) > 5 else "")
         what = f"{len(lacking)} of {len(tested.ids)} test sessions are missing: {named}."
-        mend = "Add a row for each; where the simulator failed, leave its cells blank."
-        found.error("missing", name, None, what, mend)
+        remedy = "Add a row for each; where the simulator failed, leave its cells blank."
+        found.error("missing", name, None, what, remedy)
 
 
 def _check_attention(submission: Submission, claims: set[str], found: Findings, *, complete: bool) -> None:
@@ -190,8 +190,8 @@ def _check_attention(submission: Submission, claims: set[str], found: Findings, 
     part = next(part.name for part in PARTS if part.targeted)
     if part in claims and submission.attention is None:
         what = f"there is {part}, but '{part}' does not say where it comes from."
-        mend = f"Give '{part}' a source and a target: free (without the click) or label."
-        found.error("schema", METADATA_FILE, None, what, mend)
+        remedy = f"Give '{part}' a source and a target: free (without the click) or label."
+        found.error("schema", METADATA_FILE, None, what, remedy)
     elif submission.attention is not None and claims and complete and part not in claims:
         what = f"'{part}' is described, but no file has any."
         found.error("schema", METADATA_FILE, None, what, f"Add the column, or set '{part}' to null.")
@@ -211,8 +211,8 @@ def _check_failures(submission: Submission, blanks: _Blanks, found: Findings) ->
 
         def words(place: int) -> tuple[str, str]:
             what = "a part is blank that the file has in other rows."
-            mend = f"Fill it; if the simulator failed there, set 'failures: {blanks.rows}' in {METADATA_FILE}."
-            return what, mend
+            remedy = f"Fill it; if the simulator failed there, set 'failures: {blanks.rows}' in {METADATA_FILE}."
+            return what, remedy
 
         found.rows("error", "blank", entry.name, rows, words)
     if not blanks.found:

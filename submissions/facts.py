@@ -92,8 +92,8 @@ def read_about(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: {error}") from error
     if not isinstance(values, dict):
         raise InputError(f"{path} must hold fields of submission.yaml, such as 'authors: [Ada Example]'.")
-    for where, what, mend in json_schema.faults(values, _optional(json_schema.schema())):
-        raise InputError(f"{path}: '{where}' {what}. {mend}")
+    for where, what, remedy in json_schema.faults(values, _optional(json_schema.schema())):
+        raise InputError(f"{path}: '{where}' {what}. {remedy}")
     return values
 
 

@@ -53,8 +53,8 @@ def faults(value: object, rules: Mapping[str, Any]) -> list[Fault]:
     odd = (place for place, key, is_key in _walk(value, "") if is_key and not isinstance(key, str))
     found = {place: ("is not a valid key", "Give text (in quotes).") for place in odd}
     for error in _validator()(rules).iter_errors(_finite(value)):
-        for where, what, mend in _described(error):
-            found.setdefault(where, (what, mend))
+        for where, what, remedy in _described(error):
+            found.setdefault(where, (what, remedy))
     return [(where, *words) for where, words in found.items()]
 
 
@@ -117,8 +117,8 @@ def _described(error: ValidationError) -> Iterator[Fault]:
             choices = f"one of {', '.join(limit)}" if error.validator == "enum" else json.dumps(limit)
             yield where, f"is {_text(value)}", f"Give {choices}."
         case "minimum" | "maximum":
-            mend = f"Give a number from {rules['minimum']:g} to {rules['maximum']:g}."
-            yield where, f"is {_text(value)}", mend
+            remedy = f"Give a number from {rules['minimum']:g} to {rules['maximum']:g}."
+            yield where, f"is {_text(value)}", remedy
         case "minItems" | "maxItems" | "maxProperties" as kind:
             yield where, f"has {len(value)} entries", f"Give {_LIMITS[kind]} {limit}."
         case "uniqueItems":

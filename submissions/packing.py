@@ -69,8 +69,8 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
                     of_seed = predictions.chosen(rows, seed=seed)
                     write_predictions(folder, key, seed, of_seed, {**about, "condition": condition}, condition)
         values = _metadata(row, facts, own, seeds, {key: found.digest}, failures, notice, label)
-        for where, what, mend in json_schema.faults(values, json_schema.schema()):
-            raise InputError(f"'{where}' {what}. {mend} Give it in a file: --about FILE.")
+        for where, what, remedy in json_schema.faults(values, json_schema.schema()):
+            raise InputError(f"'{where}' {what}. {remedy} Give it in a file: --about FILE.")
         write_metadata(folder, values, f"Written by 'pack' from a run of {found.task}. {notice}".strip())
 
 

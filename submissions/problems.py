@@ -26,7 +26,7 @@ class Problem:
         file: Path inside the submission, ``.`` for the folder as a whole.
         row: Row of a predictions file or line of a text file, counted from 1; None where it is about the whole file.
         what: What is wrong.
-        mend: What to do about it.
+        remedy: What to do about it.
         kind: Which check found it, such as ``coverage`` or ``leak``.
     """
 
@@ -34,12 +34,12 @@ class Problem:
     file: str
     row: int | None
     what: str
-    mend: str
+    remedy: str
     kind: str
 
     def __str__(self) -> str:
         place = self.file if self.row is None else f"{self.file}, row {self.row}"
-        return f"{self.severity}: {place}: {self.what} {self.mend}".rstrip()
+        return f"{self.severity}: {place}: {self.what} {self.remedy}".rstrip()
 
 
 @dataclass(slots=True)
@@ -50,13 +50,13 @@ class Findings:
     _found: list[Problem] = field(default_factory=list)
     _counts: Counter[_Key] = field(default_factory=Counter)
 
-    def error(self, kind: str, file: str, row: int | None, what: str, mend: str) -> None:
+    def error(self, kind: str, file: str, row: int | None, what: str, remedy: str) -> None:
         """Note something that keeps the submission from being accepted."""
-        self._add(Problem("error", file, row, what, mend, kind))
+        self._add(Problem("error", file, row, what, remedy, kind))
 
-    def warning(self, kind: str, file: str, row: int | None, what: str, mend: str) -> None:
+    def warning(self, kind: str, file: str, row: int | None, what: str, remedy: str) -> None:
         """Note something that looks wrong and may be right."""
-        self._add(Problem("warning", file, row, what, mend, kind))
+        self._add(Problem("warning", file, row, what, remedy, kind))
 
     def rows(
         self,
@@ -76,8 +76,8 @@ class Findings:
             words: Place in ``rows`` -> what is wrong and what to do; asked only for the rows that are listed.
         """
         for place, row in enumerate(rows[: self.limits.shown]):
-            what, mend = words(place)
-            self._add(Problem(severity, file, int(row), what, mend, kind))
+            what, remedy = words(place)
+            self._add(Problem(severity, file, int(row), what, remedy, kind))
         if len(rows) > self.limits.shown:
             self._counts[severity, kind, file] += len(rows) - self.limits.shown
 
@@ -118,7 +118,7 @@ class Findings:
             place = first.file if first.row is None else f"{first.file}, row {first.row}"
             more = sum(n for (severity, _, _), n in self._counts.items() if severity == "error") - 1
             rest = f" ({more} more errors; 'doctor' lists them.)" if more else ""
-            raise InputError(f"{place}: {first.what} {first.mend}{rest}")
+            raise InputError(f"{place}: {first.what} {first.remedy}{rest}")
 
 
 def errors(problems: Sequence[Problem]) -> list[Problem]:

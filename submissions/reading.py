@@ -114,8 +114,8 @@ def metadata_values(path: Path, limits: Limits) -> object:
 def _metadata(folder: Path, listed: Sequence[File], found: Findings) -> tuple[dict[str, Any] | None, set[str]]:
     """Return the values of ``submission.yaml``, None if it is not a mapping, and the fields with noted faults."""
     if METADATA_FILE not in {file.name for file in listed}:
-        mend = f"Write {METADATA_FILE}; docs/submitting.md lists its fields."
-        found.error("schema", METADATA_FILE, None, "there is no such file.", mend)
+        remedy = f"Write {METADATA_FILE}; docs/submitting.md lists its fields."
+        found.error("schema", METADATA_FILE, None, "there is no such file.", remedy)
         return None, set()
     try:
         values = metadata_values(folder / METADATA_FILE, found.limits)
@@ -123,8 +123,8 @@ def _metadata(folder: Path, listed: Sequence[File], found: Findings) -> tuple[di
         found.error("schema", METADATA_FILE, None, str(error), "")
         return None, set()
     faulty = set()
-    for where, what, mend in json_schema.faults(values, json_schema.schema()):
-        found.error("schema", METADATA_FILE, None, f"'{where or 'the file'}' {what}.", mend)
+    for where, what, remedy in json_schema.faults(values, json_schema.schema()):
+        found.error("schema", METADATA_FILE, None, f"'{where or 'the file'}' {what}.", remedy)
         faulty.add(_field(where))
     if not isinstance(values, dict):
         return None, faulty
@@ -163,8 +163,8 @@ def _entries(listed: Sequence[File], folder: Path, found: Findings) -> list[Entr
             elif file.name.startswith(PREDICTIONS_FOLDER + "/"):
                 found.error("schema", shown(file.name), None, "its path is not of the format.", f"Use {PATH_PATTERN}.")
             elif file.name.startswith(STRESS_FOLDER + "/"):
-                mend = f"Use {STRESS_PATTERN} with a condition of {', '.join(CONDITIONS)}."
-                found.error("schema", shown(file.name), None, "its path is not of the format.", mend)
+                remedy = f"Use {STRESS_PATTERN} with a condition of {', '.join(CONDITIONS)}."
+                found.error("schema", shown(file.name), None, "its path is not of the format.", remedy)
             else:
                 found.warning("schema", shown(file.name), None, "it is not part of the format and is ignored.", "")
         elif entry in entries:
@@ -181,8 +181,8 @@ def _entries(listed: Sequence[File], folder: Path, found: Findings) -> list[Entr
 def _check_promises(submission: Submission, faulty: set[str], found: Findings) -> None:
     """Check the metadata against the files: seeds, digests, and that there is anything at all."""
     if not submission.entries and not submission.reported:
-        what, mend = "there are no predictions.", f"Put them at {PATH_PATTERN}."
-        found.error("coverage", ".", None, what, mend)
+        what, remedy = "there are no predictions.", f"Put them at {PATH_PATTERN}."
+        found.error("coverage", ".", None, what, remedy)
     seeds: dict[str, set[int]] = {}
     for entry in submission.entries:
         seeds.setdefault(entry.key, set()).add(entry.seed)

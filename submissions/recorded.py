@@ -50,8 +50,8 @@ def find(
                 if digest is None:
                     what = f"'digests' has no good entry for {task}@{version}/{split}."
                     entry = f"{task}@{version}/{split}: {loaded.digests[split]}"
-                    mend = f"If you predicted the data that was found, add '{entry}'."
-                    found.error("digest", METADATA_FILE, None, what, mend)
+                    remedy = f"If you predicted the data that was found, add '{entry}'."
+                    found.error("digest", METADATA_FILE, None, what, remedy)
                 return of_task(loaded, split)
             digests.append(loaded.digests[split])
     except InputError as error:
@@ -59,8 +59,8 @@ def find(
         return None
     said = "no digest" if digest is None else f"digest {digest[:12]}..."
     what = f"{task}@{version}/{split} has {said}; the data found has {digests[0][:12]}...."
-    mend = f"Predict these sessions, or give the data that was predicted: --data {task}=DIR."
-    found.error("digest", METADATA_FILE, None, what, mend)
+    remedy = f"Predict these sessions, or give the data that was predicted: --data {task}=DIR."
+    found.error("digest", METADATA_FILE, None, what, remedy)
     return None
 
 

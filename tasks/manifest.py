@@ -16,7 +16,7 @@ from tasks.errors import InputError
 FILE = "task.json"
 FORMAT = 2
 """Changes when columns or files of a prepared folder change; 1 had no fixations and no digests of files."""
-_MEND = "prepare the folder again"
+_REMEDY = "prepare the folder again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,11 @@ def read_manifest(folder: Path) -> Manifest:
         InputError: The file is missing, is not JSON, or is not of this format.
     """
     path = folder / FILE
-    values = load_json(path, _MEND)
+    values = load_json(path, _REMEDY)
     known = FORMAT
     if isinstance(values, dict):
         digest = values.pop("digest", None)
         if values.get("format") == FORMAT and digest != _digest(values):
             raise InputError(f"{path} is not the file that was written (SHA-256). Prepare the folder again.")
         known = 1 if values.get("format") == 1 else FORMAT
-    return decode(Manifest, values, path, _MEND, version=("format", known))
+    return decode(Manifest, values, path, _REMEDY, version=("format", known))

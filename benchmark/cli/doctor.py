@@ -25,7 +25,10 @@ def call(arguments: argparse.Namespace) -> int:
 
     problems = doctor(arguments.folder, options.data_folders(arguments.data))
     if arguments.json:
-        sys.stdout.write(json.dumps([dataclasses.asdict(problem) for problem in problems], indent=1) + "\n")
+        # Scripts of users read this key.
+        names = {"remedy": "mend"}
+        said = [{names.get(k, k): v for k, v in dataclasses.asdict(problem).items()} for problem in problems]
+        sys.stdout.write(json.dumps(said, indent=1) + "\n")
     else:
         sys.stdout.write("".join(f"{problem}\n" for problem in problems))
         options.say(verdict(problems))

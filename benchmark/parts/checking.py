@@ -30,9 +30,9 @@ class Fault:
     words: Callable[[int], tuple[str, str]]
 
 
-def whole(kind: str, what: str, mend: str) -> Fault:
+def whole(kind: str, what: str, remedy: str) -> Fault:
     """Return a fault of a table as a whole."""
-    return Fault(kind, np.zeros(0, dtype=np.int64), lambda row: (what, mend))
+    return Fault(kind, np.zeros(0, dtype=np.int64), lambda row: (what, remedy))
 
 
 def check(part: Part, cells: Ragged, usable: Bools, expected: Expected | None, most: int) -> tuple[Bools, list[Fault]]:
@@ -58,7 +58,7 @@ def check(part: Part, cells: Ragged, usable: Bools, expected: Expected | None, m
         if len(chosen):
 
             def words(row: int) -> tuple[str, str]:
-                return f"{part.name} {_filled(rule.what, cells, slots, row)}", rule.mend
+                return f"{part.name} {_filled(rule.what, cells, slots, row)}", rule.remedy
 
             faults.append(Fault(rule.kind, chosen, words))
             good = good & ~rule.rows

@@ -38,13 +38,13 @@ class Broken:
         rows: Whether a row breaks it, shape (rows,).
         what: What is wrong, after the part's name; ``{n}``, ``{low}``, ``{sum}``, ``{first}`` and ``{k}`` become the
             row's count of numbers, its smallest, their sum, the first of them, and the K of its session.
-        mend: What to do about it.
+        remedy: What to do about it.
     """
 
     kind: str
     rows: Bools
     what: str
-    mend: str
+    remedy: str
 
 
 def nothing(cells: Ragged) -> Bools:

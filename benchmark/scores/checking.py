@@ -93,8 +93,8 @@ def _targets(raw: RawPredictions) -> Iterator[Fault]:
             yield Fault("target", wrong, words)
 
 
-def _worded(what: Callable[[int], str], mend: str) -> Callable[[int], tuple[str, str]]:
-    return lambda row: (what(row), mend)
+def _worded(what: Callable[[int], str], remedy: str) -> Callable[[int], tuple[str, str]]:
+    return lambda row: (what(row), remedy)
 
 
 def _twice(raw: RawPredictions, once: Sequence[str]) -> Iterator[Fault]:
@@ -136,9 +136,9 @@ def _unknown(ids: pa.Array, tested: Tested | None, limits: TableLimits) -> Itera
         odd = np.flatnonzero(there)
         odd = odd[~good[texts.indices.to_numpy(zero_copy_only=False)[there].astype(np.int64)]]
         if len(odd):
-            mend = f"Give 1 to {limits.id_characters} characters that print."
+            remedy = f"Give 1 to {limits.id_characters} characters that print."
             yield Fault(
-                "unknown", odd, _worded(lambda row: f"'{shown(ids[row])}' cannot be the id of a session.", mend)
+                "unknown", odd, _worded(lambda row: f"'{shown(ids[row])}' cannot be the id of a session.", remedy)
             )
         return
     unknown = np.flatnonzero((tested.places(ids) < 0) & there)

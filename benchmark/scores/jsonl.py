@@ -125,8 +125,8 @@ class _Rows:
                 cells.add(*_cell(record.get(part.name), part.depth, limits))
             except _Refused as error:
                 cells.add(None)
-                kind, mend = _CELLS[part.depth]
-                self._note(kind, f"{part.name} {error}", mend)
+                kind, remedy = _CELLS[part.depth]
+                self._note(kind, f"{part.name} {error}", remedy)
             if len(cells.values) > limits.numbers:
                 raise Unreadable(whole("size", f"{part.name} has more than {limits.numbers:,} numbers.", TOO_MANY))
 
@@ -142,8 +142,8 @@ class _Rows:
             self._note("schema", f"{column} is not text.", f"Give the {column} as a text.")
         return None
 
-    def _note(self, kind: str, what: str, mend: str, *, broken: bool = True) -> None:
-        self._notes[kind].setdefault(len(self._numbers) - 1, (what, mend))
+    def _note(self, kind: str, what: str, remedy: str, *, broken: bool = True) -> None:
+        self._notes[kind].setdefault(len(self._numbers) - 1, (what, remedy))
         self._broken[-1] = self._broken[-1] or broken
 
     def found(self) -> RawPredictions:

@@ -49,8 +49,8 @@ def read(data: bytes, columns: Sequence[str], limits: TableLimits) -> RawPredict
         raise Unreadable(whole("file", str(error), "")) from error
     except (pa.ArrowException, OSError, MemoryError, ValueError, NotImplementedError) as error:
         reason = shown((str(error).splitlines() or [type(error).__name__])[0])
-        mend = "Write it again with pandas or pyarrow."
-        raise Unreadable(whole("file", f"it is not a readable parquet file: {reason}.", mend)) from error
+        remedy = "Write it again with pandas or pyarrow."
+        raise Unreadable(whole("file", f"it is not a readable parquet file: {reason}.", remedy)) from error
     keys, faults = {}, []
     broken = np.zeros(table.num_rows, dtype=bool)
     for column in columns:

@@ -41,31 +41,33 @@ def check(submission: Submission, tested: Mapping[tuple[str, str], Tested], foun
         try:
             findings = audit(from_values(values[:MOST], task=shown(task), setting=setting))
         except InputError as error:
-            mend = "Name a metric of 'list metrics' and give a number."
-            found.warning("reported", METADATA_FILE, None, f"a reported number was not checked: {shown(error)}.", mend)
+            remedy = "Name a metric of 'list metrics' and give a number."
+            found.warning(
+                "reported", METADATA_FILE, None, f"a reported number was not checked: {shown(error)}.", remedy
+            )
             continue
         for finding in findings:
-            words, mend = _words(finding, setting)
+            words, remedy = _words(finding, setting)
             if finding.severity == "impossible":
-                found.error("reported", METADATA_FILE, None, words, mend)
+                found.error("reported", METADATA_FILE, None, words, remedy)
             elif finding.severity == "unlikely" or finding.check in _WARNED_NOTES:
-                found.warning("reported", METADATA_FILE, None, words, mend)
+                found.warning("reported", METADATA_FILE, None, words, remedy)
 
 
 def _words(finding: Finding, setting: Setting) -> tuple[str, str]:
     """Return what is wrong, with what was assumed of the number, and what to do."""
-    assumed, mend = "", "Look the numbers up at their source, or leave them out."
+    assumed, remedy = "", "Look the numbers up at their source, or leave them out."
     if finding.check in _OF_COUNTS:
         seeds = (
             f" and the {setting.n_seeds} seeds that are submitted" if (setting.n_seeds or 1) > 1 else " and one seed"
         )
         assumed = f" It was taken to be over the {setting.n_sessions} test sessions of the data given{seeds}."
-        mend = "If it is of other sessions or seeds, it may be right; else look it up at its source."
+        remedy = "If it is of other sessions or seeds, it may be right; else look it up at its source."
     elif finding.check in _WARNED_NOTES:
         assumed = " Uniform probabilities are those over the test sessions of the data given."
-        mend = "Look the number up at its source; natural logarithms are meant."
+        remedy = "Look the number up at its source; natural logarithms are meant."
     what = f"{shown(finding.what, 300)}{assumed}"
-    return f"reported {shown(finding.metric)}: {what} [{shown(finding.arithmetic, 300)}]", mend
+    return f"reported {shown(finding.metric)}: {what} [{shown(finding.arithmetic, 300)}]", remedy
 
 
 def _setting(submission: Submission, tested: Tested | None) -> Setting:

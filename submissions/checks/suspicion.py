@@ -30,7 +30,7 @@ ORDER_SHARE = 0.5
 FEW = 5
 """Fewer rows than this say nothing of a pattern."""
 
-LEAK_MEND = (
+LEAK_REMEDY = (
     "A simulator must not see the recording it is scored on. If it is an oracle, say so (kind oracle, inputs gaze-test "
     "or cursor-test); otherwise find the leak."
 )
@@ -72,14 +72,14 @@ def _pattern(raw: RawPredictions, part: Part, good: Bools, name: str, found: Fin
     off = chosen[np.abs(sums[chosen] - 1) > SUM_TOLERANCE]
     if len(off):
         what = f"{part.name} sums to {sums[off[0]]:.6g} here and is not normalised in {len(off)} of {len(raw)} rows."
-        mend = "It is divided by its sum; normalise it to 1 to be sure that this is meant."
-        found.warning("normalised", name, int(raw.numbers[off[0]]), what, mend)
+        remedy = "It is divided by its sum; normalise it to 1 to be sure that this is meant."
+        found.warning("normalised", name, int(raw.numbers[off[0]]), what, remedy)
     tied = _tied(cells)[chosen]
     if tied.any():
         row = int(raw.numbers[chosen[int(tied.argmax())]])
         what = f"the largest {part.noun} is shared by several slots here and in {int(tied.sum()) - 1} other rows."
-        mend = "Ties count by chance; store full precision if they come from rounding."
-        found.warning("ties", name, row, what, mend)
+        remedy = "Ties count by chance; store full precision if they come from rounding."
+        found.warning("ties", name, row, what, remedy)
     if len(chosen) < FEW:
         return
     if _constant(cells, chosen):
@@ -90,8 +90,8 @@ def _pattern(raw: RawPredictions, part: Part, good: Bools, name: str, found: Fin
     if n is not None:
         pattern = "0 or 1" if n == 1 else f"a multiple of 1/{n}"
         what = f"every number of {part.name} is {pattern}, as if it were rounded or counted from {n} draws."
-        mend = "Store full precision, or say in the description how the numbers came about."
-        found.warning("granularity", name, None, what, mend)
+        remedy = "Store full precision, or say in the description how the numbers came about."
+        found.warning("granularity", name, None, what, remedy)
 
 
 def _tied(cells: Ragged) -> Bools:
@@ -141,8 +141,10 @@ def _slots(raw: RawPredictions, part: Part, good: Bools, others: Bools, name: st
     if len(lower):
         noun = next(other.noun for other in PARTS if other.name == part.instead)
         what = f"the {part.name} is not the largest {noun} here and in {len(lower) - 1} other rows of {len(both)}."
-        mend = f"Accuracy counts the {part.name}, LogLoss and AUC the {part.instead}: check that they belong together."
-        found.warning(part.name, name, int(raw.numbers[lower[0]]), what, mend)
+        remedy = (
+            f"Accuracy counts the {part.name}, LogLoss and AUC the {part.instead}: check that they belong together."
+        )
+        found.warning(part.name, name, int(raw.numbers[lower[0]]), what, remedy)
 
 
 def _leak(
@@ -174,13 +176,13 @@ def _leak(
                 ordered += bool((np.diff(values[seen][np.argsort(human[seen])]) > 0).all())
         if exact:
             what = f"{part.verb} the human {recording} here and in {len(exact) - 1} other rows of {eligible}."
-            found.error("leak", name, int(raw.numbers[exact[0]]), what, LEAK_MEND)
+            found.error("leak", name, int(raw.numbers[exact[0]]), what, LEAK_REMEDY)
         elif close > max(2, CLOSE_SHARE * eligible):
             what = f"{part.verb} within {CLOSE} of the human {recording} on all slots in {close} of {eligible} rows."
-            found.error("leak", name, None, what, LEAK_MEND)
+            found.error("leak", name, None, what, LEAK_REMEDY)
         elif ranked >= FEW and ordered > ORDER_SHARE * ranked:
             what = f"{part.verb} in the exact order of the human {recording} in {ordered} of {ranked} rows."
-            found.error("leak", name, None, what, LEAK_MEND)
+            found.error("leak", name, None, what, LEAK_REMEDY)
 
 
 def _clicks(

@@ -72,7 +72,7 @@ def test_numbers_that_cannot_be_scored(tmp_path, mini, suffix, row, part, values
     found = of_rows(tmp_path, mini, set_cell(row, part, values), suffix=suffix)
     errors = submissions.errors(found)
     assert [(p.kind, p.row, p.file) for p in errors] == [(kind, row + 1, FILE.replace(".parquet", suffix))]
-    assert what in errors[0].what and errors[0].mend
+    assert what in errors[0].what and errors[0].remedy
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_coverage(tmp_path, mini):
     assert found["missing"].what.startswith("2 of 21 test sessions are missing: '")
     unknown = [p for p in of_rows(tmp_path / "again", mini, change) if p.kind == "unknown"]
     assert [p.row for p in unknown] == [21, 22] and "'u0\\u20110'" in unknown[1].what
-    assert unknown[1].mend == "It only looks like 'u0-0': write that id in its own characters."
+    assert unknown[1].remedy == "It only looks like 'u0-0': write that id in its own characters."
 
 
 def test_many_problems_of_a_kind_are_counted_not_listed(tmp_path, mini):
@@ -162,7 +162,7 @@ def test_a_session_that_failed_must_be_owned_up_to(tmp_path, mini):
 
     found = of_rows(tmp_path / "a", mini, change)
     assert [(p.severity, p.kind, p.row) for p in found] == [("error", "blank", 4), ("error", "blank", 9)]
-    assert "failures: 2" in found[0].mend
+    assert "failures: 2" in found[0].remedy
     (warned,) = of_rows(tmp_path / "b", mini, change, failures=2)
     assert (warned.severity, warned.row) == ("warning", 4)
     (wrong,) = of_rows(tmp_path / "c", mini, lambda table: None, failures=2)
@@ -219,7 +219,7 @@ def test_attention_that_is_described_and_not_there(tmp_path, mini):
 
 def test_a_digest_that_is_missing_is_told(tmp_path, mini):
     (found,) = problems(builder.write(tmp_path, mini, digests={}), mini)
-    assert f"'mini@1/kfold: {mini.digests['kfold']}'" in found.mend
+    assert f"'mini@1/kfold: {mini.digests['kfold']}'" in found.remedy
 
 
 def test_a_task_and_a_version_that_are_not_there(tmp_path, mini, monkeypatch):
@@ -424,7 +424,7 @@ def test_granularity_of_reported_numbers_is_compared_with_recorded_sessions(tmp_
     found = reporting(tmp_path / "not", recorded, ("mini", "Accuracy", 0.2901))
     assert [(p.severity, p.kind) for p in found] == [("warning", "reported")]
     assert "taken to be over the 21 test sessions of the data given and one seed" in found[0].what
-    assert "other sessions or seeds" in found[0].mend
+    assert "other sessions or seeds" in found[0].remedy
 
 
 def test_granularity_of_reported_numbers_is_not_that_of_a_sample(tmp_path, mini):

@@ -30,7 +30,7 @@ def test_the_good_one_is_good(sample):
 def test_doctor_names_the_ten_faults_of_the_other_and_nothing_else():
     problems = submissions.doctor(FAULTY)
     assert len(FAULTS) == 10 and {p.kind for p in problems} == set(FAULTS)
-    assert all(p.severity == "error" and p.what and p.mend for p in problems)
+    assert all(p.severity == "error" and p.what and p.remedy for p in problems)
     rows = {p.kind: p.row for p in problems}
     expected = {"twice": 83, "unknown": 2, "length": 3, "nan": 4, "negative": 5, "normalised": 6, "answer": 7}
     assert {kind: rows[kind] for kind in expected} == expected

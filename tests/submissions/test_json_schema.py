@@ -10,7 +10,7 @@ from tests.submissions.builder import metadata
 
 def found(changes, mini):
     values = {**metadata(mini), **changes}
-    return [(where, what, mend) for where, what, mend in faults(values, schema())]
+    return [(where, what, remedy) for where, what, remedy in faults(values, schema())]
 
 
 def test_a_full_submission_keeps_to_it(mini):
@@ -70,8 +70,8 @@ def test_a_full_submission_keeps_to_it(mini):
     ],
 )
 def test_what_departs_from_it_is_named(change, where, message, mini):
-    ((place, what, mend),) = found(change, mini)
-    assert place == where and message.replace("\\\\", "\\") in f"{what}. {mend}"
+    ((place, what, remedy),) = found(change, mini)
+    assert place == where and message.replace("\\\\", "\\") in f"{what}. {remedy}"
 
 
 def test_several_faults_are_named_at_once(mini):
@@ -81,8 +81,8 @@ def test_several_faults_are_named_at_once(mini):
 
 @pytest.mark.parametrize("value", [None, [], "text", 3])
 def test_a_file_that_is_not_a_mapping(value):
-    ((place, what, mend),) = faults(value, schema())
-    assert place == "" and mend == "Give a mapping."
+    ((place, what, remedy),) = faults(value, schema())
+    assert place == "" and remedy == "Give a mapping."
 
 
 def test_every_field_is_described():

@@ -20,7 +20,7 @@ from tasks.errors import InputError
 
 LABELS = ("table", "task", "backbone", "operator", "method")
 
-MEND = "docs/audit.md shows the format"
+REMEDY = "docs/audit.md shows the format"
 
 _Text = str | int
 _Number = str | int
@@ -98,7 +98,7 @@ def metric_name(name: str) -> str:
     return known_metric(name) or name.strip()
 
 
-def setting_of(values: Mapping[str, object], where: Path | str, mend: str = MEND) -> Setting:
+def setting_of(values: Mapping[str, object], where: Path | str, remedy: str = REMEDY) -> Setting:
     """Return a setting from plain values; what is None is not known.
 
     Raises:
@@ -107,7 +107,7 @@ def setting_of(values: Mapping[str, object], where: Path | str, mend: str = MEND
     given = {key: value for key, value in values.items() if value is not None}
     if isinstance(given.get("uniform_logloss"), str):
         given["uniform_logloss"] = float(_number(given["uniform_logloss"], f"{where}: uniform_logloss"))
-    return decode(Setting, given, where, mend)
+    return decode(Setting, given, where, remedy)
 
 
 def from_mapping(values: Mapping[str, Any], source: str, where: Path | str = "the table") -> Reported:
@@ -121,7 +121,7 @@ def from_mapping(values: Mapping[str, Any], source: str, where: Path | str = "th
     Raises:
         InputError: It does not keep to the schema; the place is named.
     """
-    given = decode(_Document, values, where, MEND)
+    given = decode(_Document, values, where, REMEDY)
     levels = tuple(float(_number(level, "stars")) for level in given.stars)
     if any(not 0 < level < 1 for level in levels) or list(levels) != sorted(set(levels), reverse=True):
         raise InputError("'stars' must be levels between 0 and 1 that fall, such as [0.05, 0.01].")
@@ -169,7 +169,7 @@ def from_submission(values: Mapping[str, Any], source: str, where: Path | str) -
         InputError: ``reported`` is not a list of task, split, metric, value and source.
     """
     cells: dict[tuple[str, str, str], dict[str, Cell]] = {}
-    for i, claim in enumerate(decode(list[_Claim], values["reported"], where, MEND, at=("reported",)), start=1):
+    for i, claim in enumerate(decode(list[_Claim], values["reported"], where, REMEDY, at=("reported",)), start=1):
         key = str(claim.source), str(claim.task), str(claim.split)
         row, metric = cells.setdefault(key, {}), metric_name(claim.metric)
         if metric in row:

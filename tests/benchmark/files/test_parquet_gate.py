@@ -220,7 +220,7 @@ def test_columns_of_another_kind(tmp_path, mini, columns, what):
     folder = builder.write(tmp_path, mini)
     (folder / NAME).write_bytes(written(columns))
     (found,) = submissions.doctor(folder, {"mini": mini})
-    assert found.severity == "error" and found.what.startswith(what) and found.mend
+    assert found.severity == "error" and found.what.startswith(what) and found.remedy
 
 
 def test_ids_that_are_no_text(tmp_path, mini):

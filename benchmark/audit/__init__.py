@@ -29,23 +29,12 @@ CHECKS = (
 
 
 def examine(reported: Reported) -> list[Outcome]:
-    """Return what each check looked at and found.
-
-    Args:
-        reported: The table.
-    """
+    """Return what each check looked at and found."""
     return [check(reported) for check in CHECKS]
 
 
 def audit(reported: Reported) -> list[Finding]:
-    """Return everything that is impossible, unlikely or worth a note in a table of reported results.
-
-    Args:
-        reported: The table.
-
-    Returns:
-        The findings, the gravest first.
-    """
+    """Return everything that is impossible, unlikely or worth a note in a reported table, the gravest first."""
     return in_order(examine(reported))
 
 

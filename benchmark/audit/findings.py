@@ -20,10 +20,6 @@ class Finding:
     Attributes:
         severity: ``impossible``: no data can give these numbers under what the report says of itself. ``unlikely``:
             they can come about, but seldom. ``note``: true of the numbers and worth knowing.
-        check: Which check found it, such as ``grim``.
-        where: The row, or the rows.
-        metric: The metric, or the metrics.
-        what: What is found, and what it depends on.
         arithmetic: The calculation, so that it can be repeated by hand.
     """
 
@@ -43,10 +39,7 @@ class Outcome:
     """What one check came to.
 
     Attributes:
-        check: Its name.
-        subject: What it looks at, in words.
         checked: How many values it looked at and could have objected to.
-        findings: What it found.
         reason: Why values were left out; empty if none was.
     """
 

@@ -52,10 +52,6 @@ def shares(metric: str, setting: Setting) -> int | None:
     Among at most K slots a tie of m slots for the last j places gives each of them j / m, so that CSH@k and Accuracy
     are whole numbers over L = lcm(1 .. K) in every session. TGO@k multiplies two such chances, one of the attention
     and one of the gaze, and divides by min(k, K).
-
-    Args:
-        metric: The metric.
-        setting: How its numbers came about; a plain mean over sessions, with the number of slots.
     """
     most = per_session(metric, setting.n_slots)
     slots = setting.most_slots or setting.n_slots

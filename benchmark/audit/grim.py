@@ -1,7 +1,7 @@
 """GRIM: can this mean be a mean of whole counts?
 
 A mean over n sessions and s seeds is a whole number over n s (n k s for TGO@k). Where the last printed digit is
-smaller than that grid, most decimal numbers are no such mean. Source: Brown and Heathers 2017, The GRIM Test, Social
+smaller than that grid, most decimal numbers are not such a mean. Source: Brown and Heathers 2017, The GRIM Test, Social
 Psychological and Personality Science 8(4), doi 10.1177/1948550616673876.
 """
 
@@ -55,14 +55,7 @@ def check(reported: Reported) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Between:
-    """A mean that lies between two whole counts.
-
-    Attributes:
-        row: Its row.
-        metric: Its metric.
-        mean: The number.
-        most: What the runs behind it can score at most together.
-    """
+    """A mean that lies between two whole counts; ``most`` is what the runs behind it can score at most together."""
 
     row: Row
     metric: str
@@ -76,11 +69,7 @@ class _Between:
 def _with_ties(
     row: Row, metric: str, mean: Printed, setting: Setting, seeds: int | None, per_session: int
 ) -> tuple[bool, Finding | None, _Between | None]:
-    """Compare a mean in which ties count with their chance with the whole counts and with all shares of them.
-
-    Returns:
-        Whether it could be looked at; what is wrong with it, or None; the mean, if it needs a tie to come about.
-    """
+    """Return whether the mean could be looked at, what is wrong with it, and the mean if only a tie can give it."""
     if seeds is None or setting.n_sessions is None or setting.average != "sessions":
         return False, None, None
     most = setting.n_sessions * per_session * seeds
@@ -101,7 +90,7 @@ def _with_ties(
 
 
 def _only_ties(task: str, entries: list[_Between]) -> Finding:
-    """Note the means that are no whole counts, where ties may be why."""
+    """Note the means that are not whole counts, where ties may be why."""
     what = (
         f"{len(entries)} means lie between two whole counts over sessions and seeds: only ties, which count with their "
         "chance, give such a mean."
@@ -173,8 +162,7 @@ def _inferred(reported: Reported) -> list[Finding]:
 def smallest_n(values: list[tuple[Printed, int]]) -> int | None:
     """Return the smallest number of sessions on whose grid all values lie, or None up to ``MOST_SESSIONS``.
 
-    Args:
-        values: Numbers of one run each, with what a session can score at most.
+    Each value is a number of one run, with what a session can score at most.
     """
     grids = range(1, MOST_SESSIONS + 1)
     return next((n for n in grids if all(granularity.fits(mean, n * most) for mean, most in values)), None)

@@ -57,14 +57,9 @@ def check(reported: Reported) -> Outcome:
 
 
 def possible(mean: Printed, sd: Printed, most: int, seeds: int, degrees: int) -> bool:
-    """Return whether ``seeds`` counts of 0..most have this mean and SD as printed.
+    """Return whether ``seeds`` counts of 0..``most`` have this mean and SD of count / ``most``, as printed.
 
-    Args:
-        mean: Mean over seeds of count / most.
-        sd: SD over seeds of count / most.
-        most: What one run can score at most.
-        seeds: Number of counts, two or more.
-        degrees: 1 for a sample SD, 0 for a population SD.
+    ``degrees`` is 1 for a sample SD, 0 for a population SD.
     """
     if sd.high < 0:
         return False
@@ -80,15 +75,7 @@ def possible(mean: Printed, sd: Printed, most: int, seeds: int, degrees: int) ->
 
 
 def reachable(numbers: int, total: int, low: int, high: int, most: int) -> bool:
-    """Return whether whole numbers of 0..most have this total and a sum of squares of low..high.
-
-    Args:
-        numbers: How many.
-        total: Their total.
-        low: Least sum of squares.
-        high: Largest sum of squares.
-        most: Largest number allowed.
-    """
+    """Return whether so many whole numbers of 0..``most`` have this total and a sum of squares of ``low``..``high``."""
     if not _bounded(numbers, total, low, high, most):
         return False
     if numbers > MOST_SEEDS:

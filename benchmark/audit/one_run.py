@@ -28,16 +28,7 @@ SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A mean over seeds.
-
-    Attributes:
-        row: Its row.
-        metric: Its metric.
-        cell: The number.
-        most: What one run can score at most.
-        whole: It is printed as a whole count over ``most`` is.
-        chance: The chance of that for a mean over seeds.
-    """
+    """A mean over seeds, whether it is printed as a whole count over ``most`` is, and the chance of that."""
 
     row: Row
     metric: str
@@ -102,17 +93,11 @@ def _value(row: Row, metric: str, cell: Cell, most: int, seeds: int) -> _Value:
 
 
 def chance(mean: Printed, sd: Printed | None, most: int, seeds: int) -> float:
-    """Return the chance that a mean over seeds is printed as a whole count over ``most``.
+    """Return the chance that a mean over seeds is printed as a whole count over ``most``, which one run can score.
 
     Without an SD every remainder of the total, divided by ``seeds``, is taken to be as likely. With one the counts
-    are taken to be normal with that SD and rounded, averaged over where between two counts they are centred: seeds
-    that hardly differ are more often whole.
-
-    Args:
-        mean: The mean, for its digits.
-        sd: SD over seeds, if it is given; its lower end counts.
-        most: What one run can score at most.
-        seeds: Number of seeds.
+    are taken to be normal with that SD (its lower end) and rounded, averaged over where between two counts they are
+    centred: seeds that hardly differ are more often whole.
     """
     near = [r for r in range(seeds) if min(r, seeds - r) <= 2 * mean.half * most * seeds]
     spread = math.inf if sd is None else max(0.0, float(sd.low)) * most
@@ -142,12 +127,7 @@ def _remainders(spread: float, seeds: int) -> npt.NDArray[np.float64]:
 
 
 def tail(chances: Sequence[float], at_least: int) -> float:
-    """Return the chance that at least so many of independent events happen.
-
-    Args:
-        chances: Chance of each event.
-        at_least: How many.
-    """
+    """Return the chance that at least so many of independent events of these chances happen."""
     import numpy as np
 
     shares = np.zeros(len(chances) + 1)
@@ -194,7 +174,7 @@ def _finding(task: str, metrics: str, values: list[_Value], reported: Reported) 
 
 
 def _distinct(values: list[_Value]) -> list[_Value]:
-    """Return the values without those that repeat mean and SD of another metric of their row: they are no news."""
+    """Return the values without those that repeat mean and SD of another metric of their row, which add nothing."""
     found: dict[tuple[object, ...], _Value] = {}
     for value in values:
         sd = None if value.cell.sd is None else value.cell.sd.value

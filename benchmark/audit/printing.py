@@ -15,12 +15,7 @@ _HEADERS = ("severity", "check", "where", "metric", "finding", "arithmetic")
 
 
 def document(reported: Reported, outcomes: Sequence[Outcome]) -> Document:
-    """Return an audit.
-
-    Args:
-        reported: What was audited.
-        outcomes: What the checks came to.
-    """
+    """Return an audit."""
     findings = in_order(outcomes)
     looked = [
         {"check": o.check, "looks at": o.subject, "checked": o.checked, "found": len(o.findings), "": o.reason}

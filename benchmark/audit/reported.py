@@ -54,8 +54,6 @@ class Interval:
     """An interval around a mean.
 
     Attributes:
-        low: Its lower end.
-        high: Its upper end.
         symmetric: The mean lies in the middle, as in a t interval that was not cut.
     """
 
@@ -86,12 +84,9 @@ class Cell:
     """One reported number and what is printed next to it.
 
     Attributes:
-        mean: The number.
         sd: SD over seeds.
         stars: Stars of its significance; 0 for a difference that was tested and has none, None if nothing is said.
         improvement: On the baseline, in percent.
-        interval: Its interval.
-        quoted: The paper's number that is printed next to it.
         better: Whether its stars are said to mark a gain; None if that is not said.
     """
 
@@ -109,11 +104,6 @@ class Row:
     """One row of a reported table. Labels that a report does not have are empty.
 
     Attributes:
-        table: Which table of the source.
-        task: Task.
-        backbone: Pre-trained model.
-        operator: Attention operator.
-        method: What was run.
         deterministic: Every seed gives the same numbers, so they are those of one run.
         cells: Metric -> number.
         own: How its numbers came about, where that is not as the rest of its task.
@@ -150,8 +140,6 @@ class Reported:
     """Reported results.
 
     Attributes:
-        source: Where they are printed.
-        rows: The rows.
         settings: Task -> how its numbers came about.
         baseline: Method that improvements and stars refer to; empty if there is none.
         levels: p below which there are one, two, ... stars.

@@ -31,16 +31,7 @@ NOTED = 0.05
 
 @dataclass(frozen=True, slots=True)
 class _Test:
-    """One starred value and its baseline.
-
-    Attributes:
-        row: Its row.
-        metric: Its metric.
-        cell: The number.
-        base: The baseline's number.
-        seeds: Seeds of the paired t-test.
-        base_sd: Least and largest SD that the baseline can have, None if nothing is known of it.
-    """
+    """One starred value and its baseline; ``base_sd``: least and largest SD of that, None if nothing is known of it."""
 
     row: Row
     metric: str
@@ -119,12 +110,9 @@ def critical(seeds: int, level: float) -> float:
 
 
 def p_value(difference: float, sd: float, seeds: int) -> float:
-    """Return the two-sided p of a paired t-test; 0 for a difference without spread, 1 for no difference.
+    """Return the two-sided p of a paired t-test, from the SD of the differences over seeds (ddof = 1).
 
-    Args:
-        difference: Mean difference.
-        sd: SD of the differences over seeds (ddof = 1).
-        seeds: Number of seeds.
+    It is 0 for a difference without spread, 1 for no difference.
     """
     from scipy.special import stdtr
 
@@ -138,13 +126,7 @@ def p_value(difference: float, sd: float, seeds: int) -> float:
 def needed_correlation(sd_a: float, sd_b: float | None, largest: float) -> float | None:
     """Return the least correlation over seeds with which the SD of differences is at most ``largest``.
 
-    Args:
-        sd_a: SD over seeds of the one.
-        sd_b: SD of the other; None takes the one that needs the least correlation.
-        largest: SD of the differences that must not be passed.
-
-    Returns:
-        The correlation; -1 if any will do, None if none will.
+    It is -1 if any will do, None if none will. An unknown ``sd_b`` is the one that needs the least correlation.
     """
     if sd_b is None:
         return -1.0 if sd_a <= largest else math.sqrt(1 - (largest / sd_a) ** 2)
@@ -155,12 +137,7 @@ def needed_correlation(sd_a: float, sd_b: float | None, largest: float) -> float
 
 
 def correlation_chance(least: float, seeds: int) -> float:
-    """Return the chance that two independent normal samples correlate at least so much.
-
-    Args:
-        least: The correlation.
-        seeds: Size of the samples; two numbers always correlate by -1 or 1.
-    """
+    """Return the chance that two independent normal samples of size ``seeds`` correlate at least so much."""
     from scipy.special import stdtr
 
     if least <= -1:

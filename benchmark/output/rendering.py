@@ -194,7 +194,8 @@ def _lines(grid: Grid, room: int) -> list[str]:
     cells, widths = _texts(grid, _line, once=True)
     text = [i for i, column in enumerate(grid.columns) if column.wraps] or [grid.names]
     whole = list(widths)
-    words = [max(map(len, " ".join(column).replace("-", " ").split())) for column in zip(*cells, strict=True)]
+    longest = (map(len, " ".join(column).replace("-", " ").split()) for column in zip(*cells, strict=True))
+    words = [max(lengths, default=0) for lengths in longest]
 
     def cost(i: int) -> tuple[bool, bool, float]:
         # Words are broken last; widths end up with the square roots of the lengths, so that long cells get more room.

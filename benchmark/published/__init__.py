@@ -46,11 +46,7 @@ def load() -> Reported:
 def originals(task: str, backbone: str, operator: str, method: str) -> tuple[Row, ...]:
     """Return the paper's rows, in whichever of its tables, about what a reproduced table measured.
 
-    Args:
-        task: Name of our task.
-        backbone: As the layouts name it.
-        operator: Name of our operator.
-        method: As the paper calls it.
+    Backbone and operator are named as in the layouts, the method as in the paper.
     """
     wanted = (task, BACKBONES.get(backbone), OPERATORS.get(operator), method)
     return tuple(row for row in load().rows if row.subject == wanted)

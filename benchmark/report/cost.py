@@ -12,15 +12,10 @@ from benchmark.trials.records import Spent
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One simulator; None where no trial says so.
+    """The cost of one simulator, all trials together; None where no trial has it.
 
     Attributes:
-        simulator: Name.
-        trials: How many.
         seconds_fit: Wall time of fitting, all trials together.
-        seconds_simulate: Likewise of simulating.
-        tokens: Run through a model, all trials together.
-        flops: Estimated, all trials together.
         memory: Highest of a trial, bytes.
         again: Trials that took more than one attempt.
     """
@@ -37,15 +32,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Trials that ran in one and the same environment.
-
-    Attributes:
-        facts: What the environment was, name and value.
-        packages: Package and version.
-        trials: How many ran there.
-        simulators: Of which simulators.
-        processes: In how many processes.
-    """
+    """Trials that ran in one and the same environment."""
 
     facts: tuple[tuple[str, str], ...]
     packages: tuple[tuple[str, str], ...]

@@ -39,9 +39,7 @@ class Plot:
     """A figure of the page.
 
     Attributes:
-        caption: Above it.
         words: What it shows, for those who do not see it.
-        svg: The figure, an ``svg`` element.
         family: The family of its metric; empty where it has none.
     """
 
@@ -52,15 +50,7 @@ class Plot:
 
 
 def plot(name: str, caption: str, words: str, picture: Picture, family: str = "") -> Plot:
-    """Draw a figure.
-
-    Args:
-        name: Unique on the page: identifiers within the figure begin with it.
-        caption: Above it.
-        words: What it shows.
-        picture: Draws it.
-        family: The family of its metric.
-    """
+    """Draw a figure; ``name`` is unique on the page: identifiers within the figure begin with it."""
     figure = Figure(name, "report", caption, (), (), (), (), {}, {}, picture)
     with style.drawn(figure) as canvas:
         file = io.BytesIO()
@@ -100,9 +90,6 @@ class Intervals:
     """Means with 95 % intervals, a line per simulator.
 
     Attributes:
-        metric: Of the means.
-        names: Simulators.
-        means: One each.
         ends: Lower and upper limit each, NaN where there is none.
         reference: Index of the reference, None if it is not among them.
     """
@@ -138,8 +125,6 @@ class PerUser:
     """Differences from the reference, a panel per simulator, users sorted.
 
     Attributes:
-        metric: Of the differences.
-        names: Simulators.
         differences: One array each: a value per user.
     """
 
@@ -181,9 +166,7 @@ class Shares:
     """Parts of the variance of a mean, a stacked bar per simulator.
 
     Attributes:
-        names: Simulators.
         shares: Part -> share each; parts that a simulator does not have are missing.
-        words: Part -> what it is called.
     """
 
     names: tuple[str, ...]
@@ -235,12 +218,7 @@ _PANELS = (
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Training curves of a simulator: a line per trial, a colour and mark per seed.
-
-    Attributes:
-        curves: The trials.
-        panels: Columns that are there, with their titles.
-    """
+    """Training curves of a simulator: a line per trial, a colour and mark per seed."""
 
     curves: tuple[Curve, ...]
     panels: tuple[tuple[str, str], ...]
@@ -304,12 +282,7 @@ class Training:
 def interval_plots(
     rows: Sequence[tuple[str, dict[str, tuple[float, float, float]]]], reference: str
 ) -> dict[str, Plot]:
-    """Return a figure of means per metric.
-
-    Args:
-        rows: Simulator, and metric -> mean and limits (NaN where there are none).
-        reference: The reference's name.
-    """
+    """Return a figure of means per metric, from each simulator's mean and limits (NaN where there are none)."""
     found = {}
     for metric in dict.fromkeys(name for _, values in rows for name in values):
         mine = [(name, values[metric]) for name, values in rows if metric in values]

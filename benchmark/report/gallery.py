@@ -47,12 +47,9 @@ class Shown:
 
     Attributes:
         word: Why it was chosen: best, median, worst or random.
-        session_id: The session.
-        user: Its user.
         values: Simulator and its ``METRIC`` on the session.
         silent: Simulators of ``values`` that gave no attention for it; the metric has its worst value there.
         picture: Address with the picture in it (``data:``).
-        alt: What the picture shows.
         size: Width and height in pixels.
     """
 
@@ -72,8 +69,6 @@ class Gallery:
 
     Attributes:
         best: Simulator by which the sessions were chosen.
-        simulators: Whose attention is drawn.
-        shown: The sessions.
         reason: Why ``shown`` is empty.
     """
 
@@ -151,13 +146,9 @@ def _attention(run: Run, session_ids: Sequence[str], simulators: Sequence[str]) 
 
 
 def choose(values: dict[str, float]) -> list[tuple[str, str]]:
-    """Return why and which sessions are shown, no session twice.
+    """Return why and which sessions are shown, no session twice, from the ``METRIC`` of the best simulator on each.
 
-    Args:
-        values: Session -> ``METRIC`` of the best simulator.
-
-    Returns:
-        Best, median, worst, then random ones, drawn by a generator of fixed seed.
+    Best, median, worst, then random ones, drawn by a generator of fixed seed.
     """
     ordered = sorted(values, key=lambda name: (_SIGN * values[name], name))
     middle = (len(ordered) - 1) // 2
@@ -176,11 +167,7 @@ def choose(values: dict[str, float]) -> list[tuple[str, str]]:
 
 
 def encode(sheet: Image, budget: int) -> tuple[str, tuple[int, int]]:
-    """Return a picture as a ``data:`` address and its size, made smaller until it fits a number of bytes.
-
-    Args:
-        sheet: RGB.
-        budget: Bytes, before base64.
+    """Return a picture as a ``data:`` address and its size, made smaller until it fits so many bytes before base64.
 
     Raises:
         InputError: It does not fit at the smallest size.

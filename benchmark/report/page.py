@@ -88,14 +88,7 @@ def write(
 
 
 def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[str] | None = None) -> str:
-    """Return the page.
-
-    Args:
-        run: The run.
-        task: Its task, None without the data.
-        reason: Why there is none.
-        simulators: Whose attention is drawn.
-    """
+    """Return the page; ``reason`` says why there is no task."""
     made = environment(TEMPLATES, shown)
     made.filters.update(seconds=units.seconds, count=units.count, bytes=units.memory, counted=units.counted)
     script, style = (_own(name) for name in ("report.js", "report.css"))

@@ -21,9 +21,6 @@ class Run:
     """A run as it lies on disk.
 
     Attributes:
-        folder: Where.
-        results: What ``results.json`` holds.
-        scores: What ``scores.parquet`` holds.
         trials: The finished trials that the results were made from, in the order of the table, then seed and fold.
         failed: Trials that failed and were not finished since.
         unfinished: Trials that were begun and neither finished nor failed.

@@ -15,7 +15,6 @@ class Recipe:
     """What makes the same trials again.
 
     Attributes:
-        command: To be given with the configuration.
         config: The configuration as YAML, every setting written out, defaults included.
         identities: Identity, simulator, seed and fold of each trial.
     """

@@ -20,8 +20,6 @@ class Curve:
     """The curve of one trial.
 
     Attributes:
-        seed: Of the trial.
-        fold: Of the trial.
         best: The epoch whose weights are used, None if the file does not say.
         columns: Column -> a value per epoch, NaN where there is none; ``epoch`` is one of them.
     """

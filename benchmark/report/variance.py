@@ -28,10 +28,7 @@ class Line:
     """One decomposition.
 
     Attributes:
-        simulator: Whose number it is.
-        metric: Which.
         reference: What is subtracted, paired; empty for the mean itself.
-        found: The decomposition.
     """
 
     simulator: str
@@ -56,16 +53,9 @@ def lines(
     metrics: Sequence[str] | None = None,
     simulators: Sequence[str] | None = None,
 ) -> list[Line]:
-    """Decompose the means of a run and the differences from its reference.
+    """Decompose the means of a run and the differences from its reference, where there are any.
 
-    Args:
-        results: The run's results.
-        scores: Its score table.
-        metrics: Which metrics; None for the family of the run.
-        simulators: Which simulators; None for the ranked ones.
-
-    Returns:
-        For each metric and simulator the mean, and the difference where there is one.
+    The metrics are those of the family and the simulators the ranked ones, unless others are named.
 
     Raises:
         InputError: A name is unknown, no simulator claims a metric that is asked for, or there are too few users.
@@ -94,12 +84,7 @@ def lines(
 
 
 def document(results: Results, found: Sequence[Line]) -> Document:
-    """Return the table and the advice.
-
-    Args:
-        results: The run.
-        found: Its decompositions.
-    """
+    """Return the table and the advice."""
     columns = [
         GridColumn(name, "left" if name in _KEYS else "right", key=name in _KEYS, once=name in _KEYS[:2])
         for name in _HEADERS

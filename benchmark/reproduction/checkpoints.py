@@ -33,8 +33,6 @@ class Published:
 
     Attributes:
         stand_in: The pocket backbone that takes its place where nothing else is asked for.
-        model_type: Its architecture.
-        parameters: About how many it has.
     """
 
     stand_in: str
@@ -57,11 +55,6 @@ _NEAR = 2.0
 
 def check_architecture(backbone: str, used: str, checkpoint: Checkpoint) -> None:
     """Refuse a checkpoint of another architecture in a backbone's row.
-
-    Args:
-        backbone: As the layouts name it.
-        used: Name or folder of what is run for it.
-        checkpoint: What that holds.
 
     Raises:
         InputError: The architectures differ.

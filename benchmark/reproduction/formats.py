@@ -16,12 +16,7 @@ SUFFIXES = {"terminal": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "
 
 
 def write_files(out: Path, document: Document, pictures: Mapping[str, bytes] | None = None) -> list[Path]:
-    """Write a document in every format, and its pictures, each file whole or not at all; return the files.
-
-    Args:
-        out: The folder.
-        document: What is written; its name is the stem of the files.
-        pictures: Ending -> content.
+    """Write a document in every format, and its pictures (ending -> content), each file whole or not at all.
 
     Raises:
         InputError: ``out`` cannot be written.

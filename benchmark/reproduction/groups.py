@@ -55,13 +55,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Varied:
-    """One setting of one simulator, moved away from its default.
-
-    Attributes:
-        simulator: Whose.
-        setting: Which.
-        value: Where to.
-    """
+    """One setting of one simulator, moved away from its default."""
 
     simulator: str
     setting: str
@@ -72,14 +66,10 @@ class Varied:
 class Group:
     """The runs behind a block of rows, or behind a point of a curve.
 
+    Backbone and operator are named as in the layout; what is run may be others.
+
     Attributes:
-        backbone: As the layout names it.
-        operator: As the layout names it.
-        used_backbone: What is run.
-        used_operator: What is run.
-        config: The run.
         varied: The setting that the layout moves; None for the method as it is.
-        quick: It is run with few seeds and epochs.
         given: The user's settings, whether a simulator of the group has them or not.
         checkpoint: What ``used_backbone`` holds, None if nobody looked.
     """
@@ -105,9 +95,7 @@ class Found:
     """A group that has been run.
 
     Attributes:
-        group: What was run.
         results: Its results; simulators with failed trials are left out.
-        scores: Scores per session.
         predictions: What the simulators said, a row per simulator, seed, session and target.
         identities: Row name -> identities of its trials.
         deterministic: Simulators that use no seed and were run once.
@@ -129,14 +117,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A simulator of a group that is left out, because trials of it failed.
-
-    Attributes:
-        group: Where it is missing.
-        simulator: Which.
-        failed: Its trials that failed.
-        trials: Its trials.
-    """
+    """A simulator of a group that is left out because some of its trials failed."""
 
     group: Group
     simulator: str
@@ -149,9 +130,7 @@ class Ran:
     """What came of running some groups.
 
     Attributes:
-        found: The groups of which something is complete, in the given order.
         missing: What is left out of them, and all of the groups of which nothing is complete.
-        failed: The trials that failed.
     """
 
     found: tuple[Found, ...]
@@ -166,12 +145,7 @@ class Ran:
 
 
 def groups_of(layout: Section, choice: Choice, varied: Varied | None = None) -> list[Group]:
-    """Return the runs of one table or figure.
-
-    Args:
-        layout: What is run.
-        choice: What the user chose.
-        varied: A setting that wins over everything, the user's choice included.
+    """Return the runs of one table or figure; the varied setting wins over everything, the user's choice included.
 
     Raises:
         InputError: A checkpoint cannot be read, or is of another architecture than the backbone it is run for.
@@ -215,13 +189,7 @@ def _config(layout: Section, choice: Choice, used: str, operator: str, varied: V
 def trials_of(
     groups: Sequence[Group], load_task: Callable[[str], Task], catalogue: Catalogue
 ) -> tuple[list[list[Trial]], dict[str, list[Trial]]]:
-    """Return the trials of each group, and task name -> its trials, each once however many groups need it.
-
-    Args:
-        groups: What is run.
-        load_task: Task name -> task.
-        catalogue: Where simulators are found.
-    """
+    """Return the trials of each group, and task name -> its trials, each once however many groups need it."""
     tasks = {name: load_task(name) for name in dict.fromkeys(group.config.task for group in groups)}
     by_group = [expand(group.config, tasks[group.config.task], catalogue) for group in groups]
     by_task: dict[str, dict[str, Trial]] = {name: {} for name in tasks}
@@ -241,16 +209,7 @@ def run_groups(
 ) -> Ran:
     """Run what is missing of all groups, a task at a time, and score them.
 
-    Args:
-        groups: What to run.
-        load_task: Task name -> task, the same one whenever it is asked.
-        catalogue: Where simulators are found.
-        store: Where finished trials are kept; a trial that several groups need is run once.
-        engine: What carries the trials out.
-        showing: ``force``, ``display``, ``progress`` and ``report`` of ``run_missing``.
-
-    Returns:
-        The groups in the given order, what is missing of them, and the failed trials.
+    ``load_task`` returns the same task whenever it is asked; ``showing`` goes to ``run_missing``.
     """
     trials, wanted = trials_of(groups, load_task, catalogue)
     failed: list[FailedTrial] = []

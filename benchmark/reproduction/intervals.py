@@ -9,11 +9,6 @@ def within_range(metric: str, low: float | None, high: float | None) -> tuple[fl
     """Return the limits of an interval, cut off at the ends of a metric's range.
 
     A t interval knows nothing of the range: with few users that of a share reaches below 0 or above 1.
-
-    Args:
-        metric: Name of the metric.
-        low: Lower limit, None if it is not known.
-        high: Upper limit.
     """
     lowest, highest = get(metric).range
     return None if low is None else max(lowest, low), None if high is None else min(highest, high)

@@ -20,8 +20,6 @@ class Layout(Section):
     Attributes:
         kind: ``values``: a row per simulator; ``significance``: mean, SD over seeds, stars, tests over users.
         published: Number of the paper's table with the same rows, or None.
-        rows: Simulator -> its label in the table.
-        metrics: Columns.
         improvement: (simulator, base): a row with the improvement of the first over the second, in percent.
     """
 

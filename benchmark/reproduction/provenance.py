@@ -22,11 +22,7 @@ def notes(
 ) -> list[str]:
     """Return the captions that are printed above the numbers, each a sentence after ``NOTE:``.
 
-    Args:
-        found: The groups of the table or figure.
-        missing: What is left out of it.
-        labels: Simulator -> what the table or figure calls it.
-        operators: The operator matters for what is shown.
+    Without ``operators`` the operator does not matter for what is shown.
     """
     lines = list(dict.fromkeys(one.data_notice for one in found if one.data_notice))
     stand_ins = _stand_ins([one.group for one in found], operators=operators)
@@ -45,12 +41,7 @@ def notes(
 
 
 def short_notice(one: Found, *, operators: bool = True) -> str:
-    """Return in a few words what is not the real thing of a group; empty if everything is.
-
-    Args:
-        one: The group, run.
-        operators: The operator matters for what is shown.
-    """
+    """Return in a few words what is not the real thing of a group, with its operator if that matters; may be empty."""
     group = one.group
     words = [
         "simulated data" if one.data_notice else "",
@@ -70,12 +61,7 @@ def checkpoints(found: Sequence[Found]) -> list[str]:
 
 
 def missing_in_words(missing: Sequence[Missing], labels: Mapping[str, str]) -> str:
-    """Return what is left out and why, in one line.
-
-    Args:
-        missing: What is left out.
-        labels: Simulator -> what it is called in print.
-    """
+    """Return what is left out and why in one line, simulators by their labels."""
     parts = []
     for one in missing:
         varied = one.group.varied

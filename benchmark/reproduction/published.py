@@ -17,10 +17,6 @@ def add_published(table: ReproducedTable, layout: Layout) -> ReproducedTable:
 
     The paper probed attention for the true click. Where the table has such rows of ours, the differences of the
     attention metrics are those; elsewhere they are of attention for the model's own answer, and the caption says so.
-
-    Args:
-        table: A table of ours.
-        layout: Its layout, which names the paper's table.
     """
     if layout.published is None:
         return table
@@ -52,14 +48,7 @@ def add_published(table: ReproducedTable, layout: Layout) -> ReproducedTable:
 def _added(
     table: ReproducedTable, layout: Layout, row: ReproducedRow, labelled: ReproducedRow | None
 ) -> list[ReproducedRow]:
-    """Return the rows below one of ours: the paper's values and the differences; none if the paper has no such row.
-
-    Args:
-        table: A table of ours.
-        layout: Its layout.
-        row: A row of it.
-        labelled: The row with attention for the true click, if there is one.
-    """
+    """Return the paper's values and the differences for one of our rows; none if the paper has no such row."""
     paper = _row(layout, row)
     if paper is None:
         return []

@@ -27,11 +27,8 @@ class Section:
     """What every layout has.
 
     Attributes:
-        name: The file's stem.
         part: The part of ``reproduce`` that it belongs to.
-        title: Heading.
         backbones: Registry names; stand-ins may take their place.
-        operators: Probing operators.
         run: The run configuration, as ``read_config`` returns it.
     """
 

@@ -56,18 +56,13 @@ class ReproducedRow:
     """One line of a table.
 
     Attributes:
-        backbone: As the layout names it.
-        operator: As the layout names it.
         method: Label of the simulator; with ``[label]`` where attention was computed for the true click.
         kind: ``value``, ``improvement`` in percent, ``paper``'s value, or ``difference`` of ours from the paper's.
         cells: Metric -> cell; metrics that are not claimed or not published are missing.
         ranked: False for attention computed for the true click.
-        identities: The trials behind it.
         used_backbone: What was run; empty for the paper's values.
-        used_operator: What was run; empty for the paper's values.
         of: The method that an improvement, a published value or a difference is of; empty for our values.
         seeds: Seeds of a value of ours; a simulator that uses none has one.
-        settings: All settings of the simulator, spelt as the user knows them; of values of ours alone.
         notice: In a few words what is simulated or a stand-in.
     """
 
@@ -96,15 +91,9 @@ class ReproducedTable:
     """A reproduced table.
 
     Attributes:
-        name: Of the layout.
-        kind: ``values`` or ``significance``.
-        title: Heading.
         captions: What must be known to read it; the first lines, ``NOTE: ...``, name stand-ins, simulated data and
             what is missing.
-        metrics: Columns.
         rows: Lines; without any the table is not worth writing.
-        digests: Task -> digest of its sessions and split.
-        task: The task.
         reference: Label of the method that improvements, stars and p refer to.
         reference_seeds: Seeds of the reference; a simulator that uses none has one.
         data: Task -> what is known of its test sessions, see ``provenance.data_of``.
@@ -129,16 +118,7 @@ class ReproducedTable:
 
 
 def build(layout: Layout, found: Sequence[Found], missing: Sequence[Missing] = ()) -> ReproducedTable:
-    """Lay out one table.
-
-    Args:
-        layout: What goes where.
-        found: Its groups, run.
-        missing: What is left out of them.
-
-    Returns:
-        The table, without the paper's values; without rows if nothing of it is complete.
-    """
+    """Lay out one table, without the paper's values; it has no rows if nothing of it is complete."""
     rows: list[ReproducedRow] = []
     for group in found:
         rows += _significance(layout, group) if layout.kind == "significance" else _values(layout, group)

@@ -111,12 +111,7 @@ def setting_of(values: Mapping[str, object], where: Path | str, remedy: str = RE
 
 
 def from_mapping(values: Mapping[str, Any], source: str, where: Path | str = "the table") -> Reported:
-    """Return the reported table of a document.
-
-    Args:
-        values: The document; numbers with a point as text.
-        source: What to call it, if it does not say where its numbers are from.
-        where: The file, for messages.
+    """Return the reported table of a document whose numbers with a point are text, named ``source`` if it has no name.
 
     Raises:
         InputError: It does not keep to the schema; the place is named.

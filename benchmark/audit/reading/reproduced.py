@@ -41,11 +41,6 @@ def is_table(values: Mapping[str, Any]) -> bool:
 def from_json(values: Mapping[str, Any], file: Path, originals: Originals | None = None) -> Reported:
     """Return a reproduced table.
 
-    Args:
-        values: The document.
-        file: Where it was read from.
-        originals: Finds what the paper prints, to compare published values with; None leaves these out.
-
     Raises:
         InputError: It is damaged, or was written by a version that did not say enough.
     """
@@ -138,19 +133,19 @@ def _attach(
         if metric not in own:
             continue
         number = printed(str(cell["printed"])) if cell.get("printed") else computed(float(cell["value"]))
-        beside = own[metric].quoted
+        next_to = own[metric].quoted
         if row["kind"] == "improvement":
             own[metric] = replace(own[metric], improvement=number)
         elif row["kind"] == "paper":
             quoted = Quoted(number, tuple(paper.cells[metric].mean for paper in there if metric in paper.cells))
             own[metric] = replace(own[metric], quoted=quoted)
-        elif beside is not None:
+        elif next_to is not None:
             # The paper probed attention for the true click: its attention is compared with such a row, if there is one.
             about = known(metric)
             labelled = cells.get((of.method + LABEL, *key[1:])) if about and "attention" in about.needs else None
             start = own if labelled is None else labelled
             compared = start[metric].mean if metric in start else None
-            own[metric] = replace(own[metric], quoted=replace(beside, difference=number, own=compared))
+            own[metric] = replace(own[metric], quoted=replace(next_to, difference=number, own=compared))
 
 
 def _references(rows: Sequence[Mapping[str, Any]], found: Mapping[_Key, Row], reference: str, fixed: bool) -> list[Row]:

@@ -21,10 +21,6 @@ def from_results(found: Results, source: str) -> Reported:
 
     Means weigh users alike and count ties with their chance: a count has a grid only where every user has one
     session. There are no stars.
-
-    Args:
-        found: The results.
-        source: Where they were read from.
     """
     data = {name: getattr(found, name) for name in ("n_sessions", "n_users", "slots", "uniform_logloss")}
     setting = setting_of(data, max(1, len(found.seeds)))
@@ -40,12 +36,9 @@ def from_results(found: Results, source: str) -> Reported:
 
 
 def setting_of(data: Mapping[str, Any], seeds: int) -> Setting:
-    """Return how the numbers of this suite came about (PROTOCOL sections 5 and 8).
+    """Return how the numbers of this suite came about (PROTOCOL sections 5 and 8), from what is said of its sessions.
 
-    Args:
-        data: ``n_sessions``, ``n_users``, ``slots`` and ``uniform_logloss`` of a run or a reproduced table. Where
-            each user has one session, the mean over users is a plain mean over sessions.
-        seeds: Seeds behind a number.
+    Where each user has one session, the mean over users is a plain mean over sessions.
     """
     sessions, users = int(data["n_sessions"]), int(data.get("n_users", 0))
     slots = [int(count) for count in data.get("slots") or ()]

@@ -40,16 +40,11 @@ class Figure:
     """A reproduced figure as values.
 
     Attributes:
-        name: Stem of its files.
-        kind: Of the layout.
-        title: Heading.
         captions: What must be known to read it; the first lines, ``NOTE: ...``, name stand-ins and simulated data.
-        headers: Columns of the summary.
         summary: What the picture shows, as a small table.
         records: The data behind the picture, in full; ``trials`` of a record are the runs it was made from.
         digests: Task -> digest of its sessions and split.
         identities: Method -> identities of its trials.
-        picture: What is drawn.
         notice: In a few words what is simulated or a stand-in, for every line of the data.
         settings: As ``identities``: method -> all its settings, spelt as the user knows them.
     """
@@ -88,12 +83,7 @@ class FigureLayout(Section, ABC):
 
     @abstractmethod
     def build(self, found: Sequence[Found], load_task: LoadTask, missing: Sequence[Missing] = ()) -> list[Figure]:
-        """Return the figures of this layout, none if nothing of it could be run.
-
-        Args:
-            found: The groups of ``groups``, run; those that failed are missing.
-            load_task: Task name -> task.
-            missing: What is left out of the groups, and all of those that failed.
+        """Return the figures of this layout from its groups, run; none if nothing of it could be run.
 
         Raises:
             InputError: The task does not fit the figure.

@@ -40,7 +40,6 @@ class View:
     """One panel: a screen with a share per slot.
 
     Attributes:
-        source: Simulator, or ``human gaze``.
         shares: Non-negative, of sum 1, shape (K,).
         kl: KL of the attention from the gaze, None for the gaze itself.
     """
@@ -55,10 +54,7 @@ class Example:
     """One line of panels.
 
     Attributes:
-        session: What is shown.
-        screen: Its decoded image.
         quantile: Where its gain ranks among all sessions; None where the layout names the session.
-        views: Panels, from left to right.
     """
 
     session: Session
@@ -211,12 +207,7 @@ def _views(found: Found, simulator: str) -> dict[str, View]:
 
 @dataclass(frozen=True, slots=True)
 class Screens:
-    """The picture.
-
-    Attributes:
-        examples: Lines.
-        labels: Source of a view -> heading of its column.
-    """
+    """The picture: examples, a line each; a view's source -> heading of its column."""
 
     examples: tuple[Example, ...]
     labels: Mapping[str, str]

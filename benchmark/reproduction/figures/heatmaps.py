@@ -37,12 +37,9 @@ class Clicks:
     """The clicks of people or of one simulator.
 
     Attributes:
-        name: ``humans`` or the simulator.
-        label: What is written above the map.
         shares: Share of the clicks per slot, shape (K,).
         answered: Clicks counted: over sessions, and over seeds of a simulator.
         asked: Sessions times seeds.
-        trials: Identities of the runs.
     """
 
     name: str
@@ -58,7 +55,6 @@ class Heatmaps(FigureLayout):
     """A map of people's clicks and one per simulator; a figure per backbone and operator.
 
     Attributes:
-        humans: Label of people's map.
         rows: Simulator -> label of its map.
         columns: Slots in a row of the screen.
     """
@@ -176,12 +172,9 @@ def divergence(a: Floats, b: Floats) -> float:
 
 
 def uninformative(maps: Sequence[Clicks], noise: float, *, stand_in: bool) -> list[str]:
-    """Return captions on maps that are as good as even, and on those that look the same.
+    """Return captions on simulators' maps that are as good as even, and on those that look the same.
 
-    Args:
-        maps: Those of simulators.
-        noise: By how much two samples of one distribution differ, JS in nats.
-        stand_in: The model is a stand-in.
+    Two samples of one distribution differ by about ``noise``, JS in nats.
     """
     lines = []
     even = [(one.label, divergence(one.shares, np.full(len(one.shares), 1 / len(one.shares)))) for one in maps]
@@ -198,13 +191,7 @@ def uninformative(maps: Sequence[Clicks], noise: float, *, stand_in: bool) -> li
 
 @dataclass(frozen=True, slots=True)
 class Maps:
-    """The picture.
-
-    Attributes:
-        clicks: What is drawn, people first.
-        distances: JS of each from the first.
-        columns: Slots in a row of the screen.
-    """
+    """The picture: clicks, people first, and the JS of each from theirs."""
 
     clicks: tuple[Clicks, ...]
     distances: tuple[float, ...]

@@ -14,10 +14,7 @@ from benchmark.reproduction.formats import captioned, write_files
 
 
 def write_figure(figure: Figure, out: Path) -> list[Path]:
-    """Write the picture as SVG and PNG, its caption and summary (txt, md, tex), and the data behind it (csv, json).
-
-    Returns:
-        The files.
+    """Write picture (SVG, PNG), caption and summary (txt, md, tex) and data (csv, json); return the files.
 
     Raises:
         InputError: ``out`` cannot be written.

@@ -34,7 +34,6 @@ class ClickRank:
     Attributes:
         above: Slots with a longer dwell.
         tied: Slots with the same dwell, the clicked one included.
-        slots: K.
     """
 
     above: int
@@ -54,12 +53,7 @@ class ClickRank:
 
 
 def click_rank(dwell: Floats, click: int) -> ClickRank:
-    """Return where the clicked slot ranks by dwell.
-
-    Args:
-        dwell: Milliseconds per slot, shape (K,).
-        click: Index of the clicked slot.
-    """
+    """Return where the clicked slot ranks by dwell (milliseconds per slot, shape (K,))."""
     return ClickRank(int((dwell > dwell[click]).sum()), int((dwell == dwell[click]).sum()), len(dwell))
 
 
@@ -68,8 +62,6 @@ class Signal:
     """The ranks of all sessions by one kind of dwell.
 
     Attributes:
-        name: ``fixation`` or ``cursor``.
-        ranks: A rank per session.
         absent: Sessions without any such dwell on a slot; all their slots are tied.
         by_user: User -> share of the clicks within the first ``TOP`` ranks.
     """
@@ -218,13 +210,7 @@ def _summary(signal: Signal) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """The picture.
-
-    Attributes:
-        signals: What is drawn.
-        item: What a slot holds.
-        chance: Share of clicks within the first 1, 2, ... ranks by chance.
-    """
+    """The picture; ``chance`` is the share of clicks within the first 1, 2, ... ranks by chance."""
 
     signals: tuple[Signal, ...]
     item: str

@@ -32,9 +32,7 @@ class Steps:
     """How a setting is varied.
 
     Attributes:
-        label: What the axis says.
         values: Where it is moved to; its default is a point of the curve whether it is named here or not.
-        quick: The same for the preset quick.
     """
 
     label: Text
@@ -44,11 +42,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Factor(Steps):
-    """A setting that is varied.
-
-    Attributes:
-        setting: Name of the setting.
-    """
+    """A setting that is varied."""
 
     setting: str
 
@@ -104,13 +98,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sensitivity(FigureLayout):
-    """A curve per backbone, a column per setting, a row per metric.
-
-    Attributes:
-        simulator: The method.
-        metrics: Rows.
-        varied: Setting -> its column.
-    """
+    """A curve per backbone, a column per setting, a row per metric."""
 
     simulator: str
     metrics: Names
@@ -242,12 +230,7 @@ class Sensitivity(FigureLayout):
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """The picture.
-
-    Attributes:
-        points: What is drawn.
-        metrics: Rows.
-    """
+    """The picture."""
 
     points: tuple[Point, ...]
     metrics: tuple[str, ...]

@@ -40,7 +40,7 @@ layout:
   metrics: {METRICS}
   improvement: [fixate, backbone]
 """
-"""A value table. The toys are called as the paper's simulators are, so that its values can stand beside theirs."""
+"""A value table. The toys are called as the paper's simulators are, so that its values can be compared with theirs."""
 
 TESTED = LAYOUT.replace("  improvement: [fixate, backbone]\n", "  kind: significance\n").replace(
     "rows: {backbone: Backbone, ", "rows: {"
@@ -71,7 +71,7 @@ class Fixed:
 
 @dataclass
 class Seeded(Fixed):
-    """As ``Fixed``, drawn anew for every seed."""
+    """As ``Fixed``, drawn again for every seed."""
 
     shift = 0.5
 
@@ -119,7 +119,7 @@ def task(folder: Path) -> Task:
 
 
 def tables(folder: Path, of: Task) -> dict[str, ReproducedTable]:
-    """Return the value table, the same beside the paper's values, and the table of significance.
+    """Return the value table, the same next to the paper's values, and the table of significance.
 
     Args:
         folder: Where layouts and trials are kept.
@@ -135,5 +135,5 @@ def tables(folder: Path, of: Task) -> dict[str, ReproducedTable]:
         assert not ran.failed
         found[name] = build(layout, ran.found, ran.missing)
         if name == "toys":
-            found["beside"] = add_published(found[name], layout)
+            found["compared"] = add_published(found[name], layout)
     return found

@@ -73,7 +73,7 @@ def test_what_is_known_of_a_metric_comes_from_the_registry():
     assert known("csh @ 7").name == "CSH@7" and known("CSH@7").granularity == 1
     assert known("TGO@10").granularity == 10 and known("log-loss").name == "LogLoss" and known("SED") is None
     assert hits_at("CSH@3") == ("CSH", 3) and hits_at("TGO@3") is None and hits_at("Accuracy") is None
-    # granularity of AUC is pairs of slots, which is no count of sessions
+    # granularity of AUC is pairs of slots, which is not a count of sessions
     assert granularity.per_session("AUC", 15) is None and granularity.counts_pairs("AUC")
 
 
@@ -156,7 +156,7 @@ def test_the_correlation_that_is_needed():
     assert stars.needed_correlation(0.2, 0.1, 0.4) == -1.0
     assert stars.needed_correlation(0.2, 0.0, 0.3) == -1.0 and stars.needed_correlation(0.2, 0.0, 0.1) is None
     assert stars.needed_correlation(0.2, None, 0.2) == -1.0
-    # with the other SD free the least is sqrt(1 - (D / sd)^2): held against a fine grid of SDs
+    # with the other SD free the least is sqrt(1 - (D / sd)^2), compared with a fine grid of SDs
     grid = [stars.needed_correlation(0.2, sd, 0.12) for sd in np.linspace(0.001, 1, 4000)]
     least = min(r for r in grid if r is not None)
     assert stars.needed_correlation(0.2, None, 0.12) == pytest.approx(0.8) == pytest.approx(least, abs=1e-5)

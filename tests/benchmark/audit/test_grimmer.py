@@ -46,7 +46,7 @@ def test_odd_and_even():
 @pytest.mark.parametrize("seeds", [2, 3, 4, 5])
 @pytest.mark.parametrize("degrees", [0, 1])
 def test_against_every_set_of_counts(most, seeds, degrees):
-    # digits of two: every set of counts is held against every mean and SD that could be printed
+    # digits of two: every set of counts is compared with every mean and SD that could be printed
     variances = defaultdict(set)
     for counts in combinations_with_replacement(range(most + 1), seeds):
         total, squares = sum(counts), sum(c * c for c in counts)

@@ -18,7 +18,7 @@ from benchmark.reproduction.published import add_published
 from tasks.errors import InputError
 from tests.benchmark.audit import reproduced
 
-NAMES = ("toys", "beside", "tested")
+NAMES = ("toys", "compared", "tested")
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_n_seeds_and_slots_are_those_of_the_table(tables, tmp_path):
 
 
 def test_improvements_and_the_papers_values_are_attached(tables, tmp_path):
-    path = written(tables, "beside", tmp_path)
+    path = written(tables, "compared", tmp_path)
     said = said_of(path)
     fixate = next(row for row in said.rows if row.method == "FixATE")
     cell = fixate.cells["KL"]
@@ -103,7 +103,7 @@ def test_stars_are_held_against_a_reference_without_a_row(tables, tmp_path):
     assert outcome.checked == 20
     (finding,) = outcome.findings
     assert finding.severity == "note" and "follow from mean, SD and seeds" in finding.what
-    # What is derived from a mean and a difference is no second value of the other table's.
+    # What is derived from a mean and a difference is not a second value of the other table's.
     write(dataclasses.replace(tables["toys"], name="toys"), tmp_path)
     uniform = next(outcome for outcome in examine(read(tmp_path)) if outcome.check == "uniform")
     assert (uniform.checked, uniform.reason) == (6, "")
@@ -129,9 +129,9 @@ def numbers_of(record):
 
 
 def test_every_number_of_the_json_that_is_changed_is_found(tables, tmp_path):
-    record = json.loads(render(document(tables["beside"]), "json"))
+    record = json.loads(render(document(tables["compared"]), "json"))
     record["rows"] = [row for row in record["rows"] if row["backbone"] == "qwen3-vl"]
-    path = tmp_path / "beside.json"
+    path = tmp_path / "compared.json"
     path.write_text(json.dumps(record))
     assert grave(path) == []
     for i, metric, key in numbers_of(record):
@@ -191,7 +191,7 @@ def test_a_folder_is_audited_as_a_whole(tables, tmp_path):
     assert {row.table for row in said.rows} == {"toys", "tested"} and grave(tmp_path) == []
     outcome = next(outcome for outcome in examine(said) if outcome.check == "repeat")
     assert outcome.checked == 60  # means that both tables have
-    # One value of one table is changed, and with it everything beside it: the other table still has it as it was.
+    # One value of one table is changed, and with it everything next to it: the other table still has it as it was.
     record = json.loads((tmp_path / "tested.json").read_text())
     cell = record["rows"][0]["cells"]["Cosine"]
     for key in ("value", "low", "high", "difference"):

@@ -234,7 +234,7 @@ def test_points_are_means_over_users_with_the_difference_from_the_default(figure
     assert steps[1].difference is None and not steps[1].differs
 
 
-def test_a_point_that_failed_is_left_out_and_the_curve_stands(figures):
+def test_a_point_that_failed_is_left_out_and_the_curve_remains(figures):
     layout, found, made_figures = figures["sensitivity"]
     steps = [
         p.value for p in layout.points(found) if (p.backbone, p.factor.setting, p.metric) == ("other", "steps", "KL")

@@ -281,7 +281,7 @@ def test_a_failed_simulator_is_left_out_and_the_table_says_so(layout, mini, tmp_
     lost = [f"Moving of other, {operator} (3 of 3 trials failed)" for operator in ("glimpse", "attnlrp")]
     assert said == f"NOTE: Missing: {'; '.join(lost)}."
     assert any(line.startswith("improvement: of Moving over Still") for line in table.captions)
-    # What is said goes by what stands there: without any row of improvements there is no word of them.
+    # The captions follow the rows: without a row of improvements they do not mention any.
     alone = build(layout, ran.of([f.group for f in ran.found if f.group.backbone == "other"]).found, ran.missing)
     assert not any(line.startswith("improvement") for line in alone.captions)
 
@@ -371,7 +371,7 @@ def test_the_papers_values_stand_below_ours_with_the_difference(found):
         ("difference", "ours - paper", "FixATE"),
     }
     # The paper's attention is for the true click: like is compared with like where we have it.
-    # The row that a difference refers to stands above it.
+    # The row that a difference refers to is above it.
     both = add_published(replace(table, rows=(ours, label, replace(ours, operator="rollout"))), main)
     assert [row.kind for row in both.rows] == ["value", "value", "paper", "difference", "value", "paper", "difference"]
     assert both.rows[3].cells["KL"].value == pytest.approx(0.9 - 0.9986)

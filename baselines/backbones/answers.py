@@ -71,10 +71,7 @@ def candidate_log_probabilities(
 ) -> list[Tensor]:
     """Return per row log p over its slots, shape (K,), in float32 or wider, from the logits at its branching nodes.
 
-    Args:
-        logits: Per row, branching node -> logits there, shape (V,); the root is ``()``.
-        candidates: Per row the token ids of each slot's answer.
-        end: Token that ends the turn.
+    Logits have shape (V,), the root of the trie is ``()``, and ``end`` is the token that ends the turn.
 
     Raises:
         InputError: An answer begins another and the tokenizer has no end token, or a logit is not finite.
@@ -127,13 +124,6 @@ def node_logits(
     """Run the decoder; return per row the logits at every branching node of its trie, and at the root.
 
     The sequence runs once. Deeper nodes run their few tokens after its cache, all rows of a batch together.
-
-    Args:
-        decoder: Text decoder.
-        head: Output layer.
-        embedding: Input embedding of token ids.
-        inputs: A batch of B rows.
-        candidates: Per row the token ids of each slot's answer.
     """
     from transformers import DynamicCache
 

@@ -24,16 +24,9 @@ def in_batches(
 ) -> list[Result]:
     """Run ``run`` over consecutive batches; on running out of memory halve the batch, say so, and go on.
 
-    Nothing that a failed batch had begun is kept, so the results are those of smaller batches from the start.
-
-    Args:
-        items: What to process, in order.
-        run: Returns one result per item, in order; called again on part of a batch that failed.
-        size: Items per batch to begin with; after a failure the smaller size stays.
-        say: Gets one line per halving.
-
-    Returns:
-        One result per item, in order.
+    ``run`` returns one result per item, in order, and is called again on part of a batch that failed: nothing that the
+    failed batch had begun is kept, so the results are those of smaller batches from the start. After a failure the
+    smaller size stays.
 
     Raises:
         InputError: Memory runs out with a single item.

@@ -45,16 +45,9 @@ class BackboneInfo:
     """What ``backbone info`` prints; read without loading the weights.
 
     Attributes:
-        name: As asked for.
-        folder: The local folder.
-        model_type: From config.json.
-        parameters: Number of parameters.
-        dtypes: Stored types.
-        layers: Layers of the text decoder.
-        width: Width of the token embeddings.
-        vision_layers: Layers of the vision tower.
+        parameters: Number as stored, in the types ``dtypes``.
+        layers: Layers of the text decoder, whose token embeddings have ``width`` numbers.
         patch: Side of a vision patch, pixels.
-        fingerprint: See ``fingerprint``.
         notice: What every output made with it must say; empty for none.
     """
 

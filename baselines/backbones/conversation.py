@@ -42,11 +42,8 @@ class Conversation:
     """Puts a session into words and those into token ids.
 
     Attributes:
-        tokenizer: The checkpoint's tokenizer.
         image_token: Stands for the image in the template.
-        opening: Token that opens an image in the sequence.
-        closing: Token that closes it.
-        settings: The words of the question and the order of the parts.
+        opening: Token that opens an image in the sequence; ``closing`` closes it.
     """
 
     tokenizer: Any

@@ -33,7 +33,6 @@ class FeatureStore:
         folder: Where feature files go, or None for memory only.
         limit: Bytes kept in memory; the screens unused for longest leave first. The newest always stays.
         disk_limit: Bytes of files after which no more are written; the screens beyond are computed when needed.
-        computed: How often a screen had to be computed.
     """
 
     folder: Path | None

@@ -40,14 +40,8 @@ class Tiling:
 def token_boxes(windows: tuple[Box, ...], rows: int, columns: int, size: tuple[int, int]) -> Floats:
     """Return the screen area of every token, picture after picture, each row by row from the top left.
 
-    Args:
-        windows: The screen area that each picture covers.
-        rows: Tokens per picture from top to bottom.
-        columns: Tokens per picture from left to right.
-        size: Width and height of the screen; areas are clipped to it.
-
-    Returns:
-        Boxes of shape (pictures rows columns, 4); a token outside the screen has an empty box.
+    A picture covers the area of its window with ``rows`` x ``columns`` tokens. The boxes, shape (pictures rows columns,
+    4), are clipped to the screen's ``size`` (width, height); a token outside the screen has an empty box.
     """
     found = []
     for x0, y0, x1, y1 in windows:
@@ -60,14 +54,10 @@ def token_boxes(windows: tuple[Box, ...], rows: int, columns: int, size: tuple[i
 
 
 def tiling(size: tuple[int, int], side: int, cells: tuple[int, int], fit: Literal["tile", "letterbox"]) -> Tiling:
-    """Plan the pictures of a screen.
+    """Plan the square pictures, ``side`` pixels wide, of a screen of ``size`` (width, height).
 
-    Args:
-        size: Width and height of the screen, pixels.
-        side: Side of the square pictures, pixels.
-        cells: Columns and rows of tiles; ``letterbox`` ignores them.
-        fit: ``tile`` stretches the screen onto the tiles and adds a whole view if there are several; ``letterbox``
-            keeps its proportions, centred in one square with bars.
+    ``tile`` stretches the screen onto ``cells`` (columns, rows) of tiles and adds a whole view if there are several;
+    ``letterbox`` keeps its proportions, centred in one square with bars.
     """
     width, height = size
     if fit == "letterbox":

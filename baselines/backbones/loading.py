@@ -111,7 +111,7 @@ def check_finite(model: torch.nn.Module, folder: Path) -> None:
 
 
 def _check_memory(weights: int, place: torch.device, name: str, group: Group | None) -> None:
-    """Hold the weights that a process will have against its memory; in a group the first reads all of them."""
+    """Compare the weights that a process will hold with its memory; in a group the first process reads all of them."""
     if group is None:
         check_memory(weights, place, name)
         return

@@ -18,14 +18,9 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def check_memory(weights: int, device: torch.device, name: str) -> None:
-    """Hold the size of the weights against the memory that is free.
+    """Compare ``weights``, bytes in the number format they will have, with the memory that is free.
 
-    The weights pass through main memory on their way to a GPU, so both must hold them.
-
-    Args:
-        weights: Bytes of the weights in the number format they will have.
-        device: Where they go.
-        name: The model, for the message.
+    The weights pass through main memory on their way to a GPU, so both must have room for them.
 
     Raises:
         InputError: They do not fit.

@@ -24,9 +24,7 @@ class BackboneEntry:
     """What is known of a backbone without loading it.
 
     Attributes:
-        name: Registry name.
         checkpoint: Hub name, or ``shipped:`` and a folder below this package.
-        summary: One line.
     """
 
     name: str

@@ -26,13 +26,7 @@ from tasks.types import ScreenImage, Session, Stimulus
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """What turns sessions into numbers.
-
-    Attributes:
-        tokenizer: The checkpoint's tokenizer.
-        image_processor: The checkpoint's image settings (resizing, normalisation), a PIL image processor.
-        conversation: Puts sessions into token ids.
-    """
+    """The checkpoint's tokenizer, its PIL image processor (resizing, normalisation), and the words around a screen."""
 
     tokenizer: Any
     image_processor: Any
@@ -41,12 +35,10 @@ class Processor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScreenPixels:
-    """A screen as the vision tower takes it in.
+    """A screen as the vision tower takes it in; grid and boxes as in ``ScreenFeatures``.
 
     Attributes:
         arguments: Keyword arguments of the model's ``get_image_features``; ``pixel_values`` is one of them.
-        grid: See ``ScreenFeatures``.
-        patch_boxes: See ``ScreenFeatures``.
     """
 
     arguments: dict[str, Tensor]
@@ -76,16 +68,7 @@ class VisionLanguageModel(ABC):
         settings: Settings | None = None,
         store: FeatureStore | None = None,
     ) -> None:
-        """Wrap a model that is already loaded.
-
-        Args:
-            model: The transformers model; it is put in evaluation mode and frozen.
-            processor: Its tokenizer and image processor.
-            name: Registry name, folder or hub name.
-            checkpoint: Fingerprint of the checkpoint; empty for a model without a folder.
-            settings: How sessions are put to it; the conversation's by default.
-            store: Where screen features are kept; in memory only by default.
-        """
+        """Freeze a loaded model in evaluation mode; without a ``store``, features are kept in memory only."""
         self.model = model.eval().requires_grad_(False)
         self.processor = processor
         self.name = name
@@ -164,10 +147,10 @@ class VisionLanguageModel(ABC):
     def build(
         self, session: Stimulus | Session, prompt: Tensor | None = None, placement: Placement = "prefix"
     ) -> ModelInput:
-        """Return the model input of one session, B = 1.
+        """Return the model input of one session, B = 1; its click and gaze, if it has any, are not looked at.
 
         Args:
-            session: The session; its click and gaze, if it has any, are not looked at.
+            session: The session.
             prompt: Soft prompt of shape (N, D), differentiable; None and N = 0 are the same.
             placement: ``prefix`` puts the prompt before everything, ``suffix`` between image and question.
 
@@ -229,10 +212,7 @@ class VisionLanguageModel(ABC):
         return found
 
     def log_probabilities(self, inputs: ModelInput, candidates: Sequence[Candidates]) -> list[Tensor]:
-        """Return per row log p over its K slots, differentiable in ``inputs`` where gradients are on.
-
-        See ``answers.candidate_log_probabilities``.
-        """
+        """Return per row log p over its K slots, differentiable in ``inputs``; see ``answers``."""
         logits = answers.node_logits(self._decoder, self._head, self._embedding, inputs, candidates)
         return answers.candidate_log_probabilities(logits, candidates, self.end_token)
 

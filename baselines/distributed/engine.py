@@ -28,12 +28,8 @@ class GroupEngine:
     """One trial after the other, each by the whole group.
 
     The first process keeps the store and calls ``run``; the others call ``follow`` meanwhile. The engine is a context;
-    when the first process leaves it, in whatever way, the others stop waiting for trials.
-
-    Args:
-        group: From ``session``.
-        threads: Threads of a process's numerical libraries.
-        place: Where this process is, for the record; by default that of a process of torchrun.
+    when the first process leaves it, in whatever way, the others stop waiting for trials. ``threads`` are those of a
+    process's numerical libraries, ``place`` is where this process is, for the record.
     """
 
     def __init__(self, group: Group, threads: int = 1, place: Place | None = None) -> None:
@@ -89,11 +85,7 @@ class GroupEngine:
                 ledger.finish(trial, found)
 
     def follow(self, task: Task) -> None:
-        """Take part in the first process's trials until it has no more.
-
-        Args:
-            task: The same as the first process's.
-        """
+        """Take part in the first process's trials on the same task until it has no more."""
         while True:
             self.group.ready()
             trial: Trial | None = self.group.exchange(None)[0]
@@ -108,10 +100,7 @@ class GroupEngine:
     def attempt(self, trial: Trial, task: Task, workspace: Workspace) -> Outcome | Failure:
         """Run this process's part; all call this, and a trial that fails in one process is given up by all.
 
-        Args:
-            trial: The same on all processes.
-            task: The same on all processes.
-            workspace: Where this process keeps checkpoints and artifacts; only the first one's are of use.
+        Of the workspaces, only the first process's checkpoints and artifacts are of use.
         """
         found = attempt(trial, task, workspace, self.place)
         try:

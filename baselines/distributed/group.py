@@ -51,13 +51,10 @@ class _Message:
 
 @dataclass(slots=True)
 class Group:
-    """This process among its group.
+    """This process, number ``rank`` of ``size`` from 0, among its group.
 
     Attributes:
-        rank: Number of this process, from 0.
-        size: Number of processes.
         device: Where this process computes.
-        settings: What is shared out.
         control: Process group of the messages, on the CPU.
         server: Gives out the weights of split backbones.
         broken: Another process gave up what they were doing together; ``ready`` starts again.
@@ -100,11 +97,7 @@ class Group:
         return [message.value for message in found]
 
     def give_up(self, failure: str) -> None:
-        """Tell the others, wherever they next meet, that this process failed; nothing if one of them said so before.
-
-        Args:
-            failure: Why, in one line.
-        """
+        """Tell the others, wherever they next meet, why this process failed; nothing if one of them said so before."""
         if not self.broken:
             self._send(_Message(None, failure))
         self.broken = True
@@ -191,11 +184,7 @@ def in_shares(
 ) -> list[Result]:
     """Do what ``backbones.batching.in_batches`` does, each process on its share; all get all results, in order.
 
-    Args:
-        items: The same on all processes.
-        run: See ``in_batches``; its results are sent to the other processes.
-        size: See ``in_batches``.
-        say: See ``in_batches``.
+    ``items`` are the same on all processes; results are sent to the others.
     """
     from baselines.backbones.batching import in_batches
 

@@ -30,10 +30,7 @@ def session(settings: str | ZeroSettings) -> Iterator[groups.Group]:
 
     Without a launcher (none of its environment variables is set) the process is a group of its own. A process group
     that is there already, as inside a Ray Train worker, is used and left as it was. One process may enter one session
-    after the other.
-
-    Args:
-        settings: Name or path of a DeepSpeed configuration, or one that was read.
+    after the other. ``settings`` may be the name or path of a DeepSpeed configuration.
 
     Raises:
         InputError: DeepSpeed is not installed, the launcher's environment is incomplete, there is no such

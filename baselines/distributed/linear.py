@@ -17,13 +17,7 @@ from baselines.distributed.weights import Weight
 
 
 def frozen_linear(x: Tensor, weight: Weight, bias: Tensor | None = None) -> Tensor:
-    """Return x W^T + b, shape (..., out), differentiable in x alone.
-
-    Args:
-        x: Shape (..., in).
-        weight: W, shape (out, in).
-        bias: b, shape (out,).
-    """
+    """Return x W^T + b, shape (..., out), differentiable in x, shape (..., in), alone."""
     output: Tensor = _Map.apply(x, weight, bias, False)  # type: ignore[no-untyped-call]
     return output
 

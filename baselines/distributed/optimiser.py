@@ -19,12 +19,7 @@ from baselines.distributed.group import Group
 
 @dataclass(slots=True, eq=False)
 class ShardedOptimiser:
-    """A DeepSpeed engine around a prompt.
-
-    Attributes:
-        prompt: The module; the same values on all processes.
-        group: Its processes.
-    """
+    """A DeepSpeed engine around a prompt that has the same values on all processes of the group."""
 
     prompt: nn.Module
     group: Group
@@ -32,13 +27,9 @@ class ShardedOptimiser:
 
     @classmethod
     def of(cls, prompt: nn.Module, adamw: torch.optim.AdamW, clip: float, group: Group) -> ShardedOptimiser:
-        """Split the state of an optimiser that has taken no step.
+        """Split the state of an optimiser that has taken no step; all processes call this.
 
-        Args:
-            prompt: Its values are those of the first step.
-            adamw: Optimises the prompt's parameters; its groups and settings are used.
-            clip: Largest gradient norm, over all parameters together.
-            group: All its processes call this.
+        Its groups and settings are used. ``clip`` is the largest gradient norm, over all parameters together.
         """
         import deepspeed
 

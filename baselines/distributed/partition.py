@@ -34,14 +34,10 @@ class _Large:
 
 
 def split(model: Any, group: Group) -> Any:
-    """Split a model among the processes of a group.
+    """Split a model among the processes of a group and return it, changed, on the group's device.
 
-    Args:
-        model: With its weights on the first process; on the others a skeleton on the device ``meta`` is fine. Changed.
-        group: All its processes call this with the same architecture.
-
-    Returns:
-        The model, on the group's device.
+    All processes call this with the same architecture: the first with its weights, the others may have a skeleton on
+    the device ``meta``.
     """
     from deepspeed import zero
 
@@ -76,9 +72,7 @@ def word_embeddings(model: Any) -> Tensor:
 def resident_bytes(model: Any, group: Group | None = None) -> int:
     """Return the bytes of parameters that this process holds for a model between two passes.
 
-    Args:
-        model: Split or not.
-        group: The group of a split model; all its units are counted.
+    A split model needs its group, all of whose units are counted.
     """
     held = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in model.parameters()}
     parts = [] if group is None else [p.ds_tensor for unit in group.server.units for p in unit.parameters]

@@ -21,13 +21,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class RayWorkers:
-    """Starts a group of Ray Train workers for every trial with a model.
-
-    Attributes:
-        settings: What the workers share out.
-        size: Number of workers.
-        threads: Threads of a worker's numerical libraries.
-    """
+    """Starts a group of ``size`` Ray Train workers for every trial with a model, each with ``threads`` threads."""
 
     settings: ZeroSettings
     size: int
@@ -38,12 +32,7 @@ class RayWorkers:
         return self.settings.parallel(trial, self.size)
 
     def launch(self, part: Part, cpus: float, gpus: int) -> None:
-        """Start the workers, have each carry out the part, and wait for them.
-
-        Args:
-            part: What each does.
-            cpus: CPUs of each worker.
-            gpus: GPUs of each worker, 0 or 1.
+        """Start the workers, each with so many CPUs and 0 or 1 GPU, have each carry out the part, and wait for them.
 
         Raises:
             ray.train.TrainingFailedError: A worker was lost.

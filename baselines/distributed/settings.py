@@ -86,14 +86,10 @@ class ZeroSettings:
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def parallel(self, trial: Trial, size: int) -> str:
-        """Return how processes share a trial with a model, as its identity has it; empty for one without.
+        """Return how so many processes share a trial with a model, as its identity has it; empty for one without.
 
         Sums that are shared out differently differ in their last digits, so everything that says how they are shared
         out is in it, the version of this package's behaviour included; the name of the file is not.
-
-        Args:
-            trial: What is run.
-            size: Number of processes.
         """
         if not any(name in trial.material for name in MODELS):
             return ""
@@ -107,13 +103,10 @@ class ZeroSettings:
         return self.stage == 3
 
     def for_prompt(self, clip: float) -> dict[str, Any]:
-        """Return the configuration of the prompt's optimiser.
+        """Return the configuration of the prompt's optimiser; ``clip`` is the largest gradient norm.
 
-        A prompt has some 100,000 numbers, so there is nothing to gain from splitting it too: stage 3 and offloading
-        are for the backbone. It is kept and tuned in float32 whatever the backbone's number format.
-
-        Args:
-            clip: Largest gradient norm.
+        A prompt has some 100,000 numbers, so there is nothing to gain from splitting it too: stage 3 and offloading are
+        for the backbone. It is kept and tuned in float32 whatever the backbone's number format.
         """
         found = self._base(False)
         zero = found["zero_optimization"]
@@ -123,11 +116,7 @@ class ZeroSettings:
         return {**found, "gradient_clipping": clip}
 
     def for_backbone(self, bf16: bool) -> dict[str, Any]:
-        """Return the configuration that the backbone's weights are split by.
-
-        Args:
-            bf16: They are bfloat16.
-        """
+        """Return the configuration that the backbone's weights, bfloat16 or not, are split by."""
         return self._base(bf16)
 
     def _base(self, bf16: bool) -> dict[str, Any]:

@@ -21,12 +21,9 @@ _NONE = -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unit:
-    """Weights that are gathered together: those of one layer.
+    """Weights that are gathered together: those of one layer, ``size`` numbers in all.
 
-    Attributes:
-        index: Its number, the same on all processes.
-        parameters: DeepSpeed's parameters; each holds this process's part.
-        size: Numbers in all of them.
+    The index is the same on all processes; of each of DeepSpeed's parameters a process holds its part.
     """
 
     index: int
@@ -52,7 +49,6 @@ class Server:
     """Gives out weights.
 
     Attributes:
-        size: Number of processes.
         exchange: Function from this process's number to those of all processes.
         live: So many gathered numbers are kept for the next use, in addition to the unit in use.
         gathered: How often a unit was gathered.

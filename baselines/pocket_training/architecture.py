@@ -21,18 +21,10 @@ PATCH, MERGE = 24, 2
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Widths and depths.
+    """Widths and depths of the text decoder and of the vision tower.
 
     Attributes:
-        width: Of the text decoder.
-        layers: Of the text decoder.
-        heads: Query heads.
         groups: Key and value heads.
-        feedforward: Inner width of the text decoder's feed-forward layers.
-        vision_width: Of the vision tower.
-        vision_layers: Of the vision tower.
-        vision_heads: Of the vision tower.
-        vision_feedforward: Inner width of the vision tower's feed-forward layers.
         vocabulary: Rows of the embedding, a multiple of 64.
     """
 

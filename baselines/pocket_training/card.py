@@ -55,13 +55,7 @@ def write_card(folder: Path, found: Measured, plain: Measured | None = None, rep
 
 
 def card(found: Measured, plain: Measured | None = None, repeated: str = "") -> str:
-    """Return the card's text.
-
-    Args:
-        found: What was measured.
-        plain: The same of the plain variant.
-        repeated: How a second training run compares.
-    """
+    """Return the card's text, with what was measured, also of the plain variant, and how a second run compares."""
     record = found.record
     name, schedule = record["name"], record["schedule"]
     architecture, family = _CLASSES[name]

@@ -28,11 +28,7 @@ def settings(name: str) -> Settings:
 def write_checkpoint(model: Any, tokenizer: Any, name: str, out: Path) -> None:
     """Write weights in bfloat16, configuration, tokenizer, image settings and the wording of the question.
 
-    Args:
-        model: The stand-in; its weights are rounded to bfloat16 and stay so.
-        tokenizer: Its tokenizer.
-        name: ``pocket-qwen3vl`` or ``pocket-internvl``.
-        out: Folder; made if it is missing.
+    The model's weights are rounded to bfloat16 and stay so; the folder is made if it is missing.
     """
     import torch
 

@@ -39,18 +39,11 @@ _PLACEMENTS: tuple[Placement, ...] = ("prefix", "prefix", "suffix")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Lengths, batch sizes and weights of the stages.
+    """Steps, batch sizes and learning rates of the three stages.
 
     Attributes:
-        captions: Steps of stage 1.
         caption_batch: Screens per step of stage 1.
-        caption_rate: Learning rate of stage 1.
-        answers: Steps of stage 2.
-        answer_batch: Rows per step of stage 2.
-        answer_rate: Learning rate of stage 2.
-        personas: Steps of stage 3.
         persona_batch: Rows with a persona per step of stage 3; half as many rows have none.
-        persona_rate: Learning rate of stage 3.
         pool: Screens that stages 2 and 3 draw from.
         attention: Weight of KL(expected gaze || relevance of the slots) in stage 3; 0 for none.
         reading: Weight that keeps image tokens readable as words in stages 2 and 3.
@@ -111,11 +104,7 @@ class Curriculum:
         self._sequences.model.requires_grad_(False)
 
     def learn_personas(self, attention: float) -> None:
-        """Go through stage 3, from whatever state the decoder is in.
-
-        Args:
-            attention: Weight of KL(expected gaze || relevance of the slots); 0 for the plain variant.
-        """
+        """Go through stage 3, from whatever state the decoder is in; ``attention`` as in ``Schedule``, 0 for plain."""
         assert self._pool is not None, "stages 1 and 2 come first"
         self._sequences.model.get_decoder().requires_grad_(True)
         self._personas(self._pool, attention)

@@ -34,11 +34,9 @@ class HeldOut:
     """Clicks and gaze of simulated users of the training population, on unseen films.
 
     Attributes:
-        sessions: How many; the users are as new as the screens.
         accuracy: Share of sessions in which the best letter is the click.
         best_accuracy: The same of the population's expected clicks: the most that profile and screen can show.
-        logloss: Mean -log p(click), letters renormalised.
-        best_logloss: The same of the expected clicks.
+        logloss: Mean -log p(click), letters renormalised; ``best_logloss`` is that of the expected clicks.
         letters: Mean probability of the fifteen letters among the whole vocabulary.
         kl: Mean KL(gaze || relevance of the slots for the model's answer, by ``OPERATOR``).
         prior_kl: The same of the population's mean gaze per slot.
@@ -59,13 +57,9 @@ class OnTask:
     """The stand-in on a sample task, through ``load_backbone`` and the probing operator.
 
     Attributes:
-        sessions: How many.
-        accuracy: Share of sessions in which the answer is the click.
         chance: Mean of 1 / K.
-        logloss: Mean -log p(click).
-        uniform: Mean of log K.
-        kl: Mean KL(gaze || attention), by ``OPERATOR``.
-        uniform_kl: The same of uniform attention.
+        logloss: Mean -log p(click); ``uniform`` is the mean of log K.
+        kl: Mean KL(gaze || attention), by ``OPERATOR``; ``uniform_kl`` is that of uniform attention.
         missing: Sessions whose attention is missing.
     """
 

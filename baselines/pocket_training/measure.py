@@ -20,17 +20,7 @@ TASKS = ("recgaze", "adserp")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A stand-in's facts.
-
-    Attributes:
-        record: How it was made, see ``training.RECORD``.
-        parameters: Number of parameters.
-        weight_bytes: Size of the weight file.
-        held_out: New screens and people of the training population.
-        reading: Words read from image tokens.
-        steering: Prompt tuning on a shifted population; empty if it was left out.
-        tasks: Sample task -> scores without any tuning.
-    """
+    """A stand-in's facts: its ``training.RECORD``, size, and scores; ``steering`` is empty if it was left out."""
 
     record: dict[str, Any]
     parameters: int
@@ -68,11 +58,7 @@ def measure(folder: Path, *, steering: bool = True) -> Measured:
 
 
 def repetition(folder: Path, again: Path) -> str:
-    """Say in one sentence how a second training run with the same seed compares.
-
-    Args:
-        folder: The stand-in.
-        again: The folder of the second run.
+    """Say in one sentence how a second training run with the same seed, in the folder ``again``, compares.
 
     Raises:
         InputError: A folder is not that of a stand-in, or seeds, schedules or shapes differ.

@@ -92,11 +92,7 @@ class Habits:
 def invent_profiles(count: int, genres: Integers, preferred: int, rng: np.random.Generator) -> Profiles:
     """Draw profiles; every second one has a top genre that its screen shows.
 
-    Args:
-        count: How many.
-        genres: The screens' genres, shape (count, 15).
-        preferred: Number of preferred genres, the top genre among them.
-        rng: Source of all randomness.
+    ``genres`` are the screens', shape (count, 15); ``preferred`` counts the preferred genres, the top genre among them.
     """
     liked = np.zeros((count, len(GENRES)), dtype=bool)
     tops = np.zeros(count, dtype=np.int64)
@@ -110,13 +106,7 @@ def invent_profiles(count: int, genres: Integers, preferred: int, rng: np.random
 
 
 def invent_habits(count: int, rng: np.random.Generator, shift: tuple[float, float] = (0.0, 0.0)) -> Habits:
-    """Draw people.
-
-    Args:
-        count: How many.
-        rng: Source of all randomness.
-        shift: Added to the mean slope over rows and columns: a population unlike the one of training.
-    """
+    """Draw people; ``shift`` is added to the mean slopes over rows and columns, for another population."""
     row = rng.normal(_ROW_SLOPE + shift[0], 0.45, count)
     column = rng.normal(_COLUMN_SLOPE + shift[1], 0.25, count)
     rows, columns = rng.normal(0.0, 0.6, (count, ROWS)), rng.normal(0.0, 0.3, (count, COLUMNS))

@@ -35,12 +35,7 @@ OPERATOR = "attnlrp-stable"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """Screens after the vision tower.
-
-    Attributes:
-        embeds: Image-token embeddings, shape (n, T, D).
-        deepstack: Per injecting layer, shape (n, T, D).
-    """
+    """Screens after the vision tower: image-token embeddings and, per injecting layer, deepstack, shapes (n, T, D)."""
 
     embeds: Tensor
     deepstack: tuple[Tensor, ...]
@@ -76,10 +71,8 @@ class Sequences:
     """Builds batches for one stand-in and runs its decoder on them.
 
     Attributes:
-        vlm: The stand-in, loaded.
-        letters: Token ids of the fifteen answers A..O.
-        numbers: Token ids of the fifteen answers 1..15.
-        genres: Token ids of the ten genre words.
+        letters: Token ids of the fifteen answers A..O, as ``numbers`` of 1..15 and ``genres`` of the ten genre
+            words.
         slot_of_token: The slot whose cell of the screen each image token is in, shape (T,), -1 outside the screen.
         onto_slots: Fraction of each image token in each slot's box, shape (T, 15); cells are larger than boxes.
     """
@@ -137,13 +130,9 @@ class Sequences:
         return found
 
     def batch(self, profiles: Sequence[str], seen: Seen, soft: Soft | None = None, *, numbers: bool = False) -> Batch:
-        """Return a batch of B rows: profiles of equal length in tokens, one screen each.
+        """Return a batch of B rows, one screen each: profiles of equal length in tokens.
 
-        Args:
-            profiles: Profile texts.
-            seen: The rows' screens, B of them.
-            soft: What takes the place of a soft prompt.
-            numbers: Ask for a number, not for a letter.
+        ``numbers`` asks for a number, not for a letter.
         """
         shown = [self._stimulus(profile, numbers) for profile in profiles]
         texts = [self.vlm.processor.conversation.tokens(stimulus) for stimulus in shown]
@@ -182,11 +171,8 @@ class Sequences:
     def relevance(self, batch: Batch, target: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return log probabilities at src, shape (B, V), and relevance of the slots, shape (B, 15), rows of sum 1.
 
-        With gradients, where they are on.
-
-        Args:
-            batch: Decoder inputs.
-            target: The answers that ``OPERATOR`` differentiates, a token id per row; None for the best letters.
+        With gradients, where they are on. ``target`` has the answers that ``OPERATOR`` differentiates, a token id per
+        row; None for the best letters.
         """
 
         def answer(logits: Tensor) -> Tensor:

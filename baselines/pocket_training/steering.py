@@ -50,11 +50,7 @@ class _Sessions:
 
 
 def steer(sequences: Sequences, epochs: int = 8, seed: int = 0) -> dict[str, Steered]:
-    """Tune prompts on the shifted population and measure them on further sessions of the same people.
-
-    Returns:
-        ``position prior``, ``no prompt``, ``shared prompt`` and ``personal prompt``.
-    """
+    """Tune prompts on the shifted population and measure them, and without them, on further sessions of its people."""
     train, test = _invent(sequences, seed)
     prior = train.gaze.mean(0, keepdim=True).expand(len(test), -1)
     clicks = functional.one_hot(train.click, prior.shape[1]).sum(0) + 0.5

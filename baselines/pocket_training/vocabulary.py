@@ -38,10 +38,7 @@ class Markers:
     """The tokens around and in place of an image, as the family's published tokenizer writes them.
 
     Attributes:
-        start: Before the image.
-        end: After the image.
-        image: Stands for one image token.
-        video: Stands for one video token; not used here.
+        image: Stands for one image token, as ``video`` for one video token, which is not used here.
         explicit: The chat template writes start and end itself (Qwen); otherwise the processor does (InternVL).
     """
 

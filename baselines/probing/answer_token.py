@@ -58,16 +58,11 @@ class KnownLength(DynamicLayer):  # type: ignore[misc]
 def answer_rows(
     decoder: Decoder, inputs: DecoderInputs, differentiable: bool, create_graph: bool
 ) -> tuple[list[Tensor], Tensor]:
-    """Return row src of every layer's attention and the logits at src.
+    """Return row src of every layer's attention and the logits at src, shape (B, V).
 
-    Args:
-        decoder: Where to run.
-        inputs: A left-padded batch.
-        differentiable: The logits will be differentiated with respect to the rows.
-        create_graph: Rows and logits stay connected to ``inputs``; otherwise the prefix builds no graph.
-
-    Returns:
-        L rows of shape (B, H, S) in float32 or wider, first layer first, and logits of shape (B, V).
+    The rows, first layer first, have shape (B, H, S) in float32 or wider. With ``differentiable`` the logits can be
+    differentiated with respect to them; with ``create_graph`` both stay connected to ``inputs``, otherwise the prefix
+    builds no graph.
     """
     cache = Cache(layers=[_Keep() for _ in range(decoder.layers)])
     cache.layers[-1].last = True

@@ -69,12 +69,9 @@ def accumulator(dtype: torch.dtype) -> torch.dtype:
 
 
 def blocks(query: Tensor, mask: Tensor | None, first_row: int = 0) -> Iterator[Block]:
-    """Cut rows ``first_row..S-1`` of a layer into blocks, batch by batch.
+    """Cut rows ``first_row..S-1`` of a layer's queries, shape (B, H, S, d), into blocks, batch by batch.
 
-    Args:
-        query: Shape (B, H, S, d).
-        mask: None for plain causal attention, or True where attended, shape (B, 1, S, S); must itself be causal.
-        first_row: Rows before it are of no interest.
+    The mask is None for plain causal attention, or True where attended, shape (B, 1, S, S), itself causal.
     """
     batch, heads, length, _ = query.shape
     budget = _GPU_BYTES if query.is_cuda else _CPU_BYTES

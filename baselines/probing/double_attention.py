@@ -23,14 +23,9 @@ from baselines.probing.blocks import accumulator, attention_weights, blocks, pro
 
 
 def double_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-    """Return the attention output, shape (B, S, H, d_v).
+    """Return the attention output, shape (B, S, H, d_v); keys and values have shape (B, H_kv, S, d or d_v).
 
-    Args:
-        query: Shape (B, H, S, d).
-        key: Shape (B, H_kv, S, d).
-        value: Shape (B, H_kv, S, d_v).
-        mask: None for plain causal attention, or True where attended, shape (B, 1, S, S), itself causal.
-        scale: Factor on the scores.
+    The mask is None for plain causal attention, or True where attended, shape (B, 1, S, S), itself causal.
     """
     output: Tensor = _Attention.apply(query, key, value, mask, scale)  # type: ignore[no-untyped-call]
     return output.transpose(1, 2)

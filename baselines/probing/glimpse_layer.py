@@ -22,11 +22,8 @@ class LayerSettings:
 def gradient_mass(grad: Tensor, value: Tensor, mask: Tensor | None, first_row: int) -> Tensor:
     """Return sum over attended i, j of |sum_h G_h|, shape (B,), with G = grad value^T.
 
-    Args:
-        grad: Gradient of the attention output, shape (B, H, S, d_v).
-        value: Shape (B, H_kv, S, d_v).
-        mask: None for plain causal attention, or True where attended, shape (B, 1, S, S).
-        first_row: Rows of ``grad`` before it are 0.
+    ``grad`` is the gradient of the attention output, shape (B, H, S, d_v), 0 before ``first_row``; values have shape
+    (B, H_kv, S, d_v).
     """
     # Heads that share values may be added up first: sum_h dO_h V_h^T = sum_g (sum_{h in g} dO_h) V_g^T.
     batch, _, length, width = grad.shape

@@ -56,11 +56,8 @@ class Probe(Protocol):
 class LayerAttention:
     """What determines the attention weights of one layer over the whole sequence.
 
-    Attributes:
-        query: Shape (B, H, S, d).
-        key: Shape (B, H_kv, S, d).
-        mask: None for plain causal attention, or True where attended, shape (B, 1, S, S).
-        scale: Factor on the scores.
+    Queries have shape (B, H, S, d), keys (B, H_kv, S, d); the mask is None for plain causal attention, or True where
+    attended, shape (B, 1, S, S); ``scale`` is the factor on the scores.
     """
 
     query: Tensor
@@ -123,8 +120,7 @@ class SequenceProbe:
         outputs: Keep values and outputs too, and make the outputs nodes of the graph even where nothing below them
             requires a gradient.
         twice: Use the attention that can be differentiated twice (no fast kernel can).
-        attention: Filled by the call: layer index -> queries and keys.
-        seen_outputs: Likewise values and outputs.
+        attention: Filled by the call, as ``seen_outputs`` is: layer index -> queries and keys.
         tap: Given layer index, queries, keys, mask and scale, returns the queries and keys to go on with.
         closed: The call is over; layers recomputed on the way back are no longer kept.
     """
@@ -222,10 +218,7 @@ def exclusive(decoder: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def hooked(decoder: nn.Module) -> Iterator[None]:
-    """Route the decoder's attention through this module; on leaving, everything is as it was.
-
-    One thread at a time probes a given decoder; others wait.
-    """
+    """Route the decoder's attention through this module, one thread at a time; on leaving, everything is as it was."""
     AttentionInterface.register(HOOKED, _attention)
     AttentionMaskInterface.register(HOOKED, sdpa_mask)
     with exclusive(decoder):

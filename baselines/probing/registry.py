@@ -21,17 +21,13 @@ class OperatorInfo:
     """What is known of an operator without running it.
 
     Attributes:
-        name: Registry name.
-        title: Name in the literature.
         equation: The relevance in one line; R is read at row src, A_l are attention weights (PROTOCOL section 6).
-        source: Paper or origin.
         layers: Which layers, heads and rows of attention it reads.
         needs_gradient: Whether it differentiates the answer's logit, so that its target matters.
-        rectify: What is applied on image tokens before patches are shared out to slots: ``none`` (never
-            negative), ``abs`` or ``relu``.
-        factory: ``module:class`` of the implementation.
-        options: Keyword arguments the class is built with under this name.
-        behaviour: Version of what it computes; see ``benchmark.trials.catalogue.Entry``.
+        rectify: What is applied on image tokens before patches are shared out to slots: ``none`` (never negative),
+            ``abs`` or ``relu``.
+        factory: ``module:class`` of the implementation, built with the keyword arguments ``options``.
+        behaviour: Version of what it computes; see ``baselines.registry.SimulatorEntry``.
     """
 
     name: str

@@ -25,14 +25,10 @@ Floats = NDArray[np.float64]
 
 
 def overlap_matrix(patch_boxes: Floats, slots: Sequence[Slot] | Floats) -> Floats:
-    """Return which fraction of each patch lies in each slot.
+    """Return which fraction of each patch lies in each slot, shape (P, K).
 
-    Args:
-        patch_boxes: ``(x0, y0, x1, y1)`` per patch, shape (P, 4), pixels; an empty box overlaps nothing.
-        slots: The slots, or their boxes, shape (K, 4), in the same pixels.
-
-    Returns:
-        Intersection area over patch area, shape (P, K), in [0, 1]. Where slots overlap each other, both count it.
+    Patches have boxes ``(x0, y0, x1, y1)``, shape (P, 4); an empty box overlaps nothing. Slots may be given as boxes,
+    shape (K, 4), in the same pixels. Where slots overlap each other, both count it.
 
     Raises:
         InputError: Shapes that do not fit, or a box that is not finite or whose corners are swapped.

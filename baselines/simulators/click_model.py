@@ -22,19 +22,12 @@ from tasks.types import Session, Slot, Stimulus
 def penalised_loss(
     weights: Floats, features: Floats, starts: NDArray[np.int64], clicked: NDArray[np.int64], l2: float
 ) -> tuple[float, Floats]:
-    """Return the penalised negative log likelihood of the clicks and its gradient.
+    """Return the penalised negative log likelihood of the clicks and its gradient, shape (F,).
 
     loss = -sum_s log p_s[click] + l2 / 2 |weights|^2; gradient = sum over slots of (p - [clicked]) x + l2 weights.
 
-    Args:
-        weights: Shape (F,).
-        features: The slots of all sessions, one session after the other, shape (slots, F).
-        starts: Row of each session's first slot, shape (sessions,), from 0.
-        clicked: Row of each session's clicked slot, shape (sessions,).
-        l2: Penalty.
-
-    Returns:
-        The loss and its gradient, shape (F,).
+    ``features`` has the slots of all sessions, one session after the other, shape (slots, F); ``starts`` and
+    ``clicked`` are the rows of each session's first and clicked slot, shape (sessions,).
     """
     utility = features @ weights
     counts = np.diff(np.append(starts, len(utility)))

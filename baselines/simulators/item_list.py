@@ -18,11 +18,9 @@ from tasks.types import Session, Slot, Stimulus
 
 @dataclass(frozen=True, slots=True)
 class ItemList:
-    """A session as text.
+    """A session as text: what the model is asked, and the slot of the entry at each place of the list.
 
-    Attributes:
-        text: What the model is asked.
-        order: Slot of the entry at each place of the list; entry i has the label of slot i.
+    Entry i has the label of slot i.
     """
 
     text: str
@@ -30,12 +28,9 @@ class ItemList:
 
 
 def item_list(session: Stimulus | Session, seed: int, positions: bool) -> ItemList:
-    """Put a session into words.
+    """Put a session into words: its slots' texts, its profile and, with ``positions``, row and column of every item.
 
-    Args:
-        session: Its slots' texts and its profile are used, and their boxes if positions are given.
-        seed: With the session's id it decides the order, the same with and without positions.
-        positions: Give row and column of every item.
+    The seed and the session's id decide the order, the same with and without positions.
 
     Raises:
         InputError: The slots have no texts.

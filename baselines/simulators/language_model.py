@@ -24,11 +24,9 @@ from tasks.types import Session, Stimulus
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LanguageModel:
-    """A model, its tokenizer, and how a question becomes a turn.
+    """A model in evaluation mode, its tokenizer, and how a question becomes a turn.
 
     Attributes:
-        model: The transformers model, in evaluation mode.
-        tokenizer: Its tokenizer.
         parts: Its chat template takes a turn as a list of parts, as those of vision-language models do.
     """
 
@@ -60,12 +58,7 @@ class LanguageModel:
         return answers.answer_tokens(self.tokenizer, session)
 
     def probabilities(self, questions: Sequence[str], candidates: Sequence[Candidates]) -> list[Floats]:
-        """Return for each question the probabilities of its candidates, sum 1.
-
-        Args:
-            questions: What is asked.
-            candidates: Token ids of each question's answers.
-        """
+        """Return for each question the probabilities of its candidates, answers as token ids, sum 1."""
         rows = [self.ids(question) for question in questions]
         length = max(map(len, rows))
         pad = self.tokenizer.pad_token_id or 0

@@ -31,11 +31,7 @@ class Oracle:
         """Learn nothing."""
 
     def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
-        """Return the recorded shares of each session as attention and, mixed with 1/K, as click probabilities.
-
-        Args:
-            sessions: Full sessions.
-        """
+        """Return the recorded shares of full sessions as attention and, mixed with 1/K, as click probabilities."""
         found: list[Prediction] = []
         for given in sessions:
             session = _recorded(given)

@@ -14,25 +14,21 @@ from tasks.storage import write_errors
 class Epoch:
     """One epoch; None where a value does not exist, as for the training part of epoch 0, the untrained prompt.
 
+    Losses, divergences and entropies are means in nats; the terms of the objective are those of ``objective``.
+
     Attributes:
         epoch: Counted from 1; 0 is before training.
         steps: Optimiser steps so far.
-        loss: Mean objective over the epoch's sessions, nats.
-        ntp: Mean L_NTP, nats.
-        attention: Mean L_attn, nats; None if the attention loss is left out.
-        penalty: Mean |z_u|^2.
+        attention: None if the attention loss is left out.
         gradient_basis: Mean norm of the bases' gradient over the epoch's steps, before clipping.
         gradient_users: The same for the user logits.
         gradient_largest: Largest norm of both together.
         clipped: Share of the steps whose gradient was clipped.
-        mixing_entropy: Mean entropy of the users' coefficients, nats; ln M at the start.
-        valid_logloss: Mean -log p(click) of the validation sessions, nats.
-        valid_kl: Mean KL of their gaze (or cursor) against attention for the model's own answer, nats.
+        mixing_entropy: Of the users' coefficients; ln M at the start.
+        valid_logloss: Mean -log p(click) of the validation sessions.
+        valid_kl: Mean KL of their gaze (or cursor) against attention for the model's own answer.
         valid_accuracy: Share of them answered with the click.
         valid_score: What the best epoch is chosen by, lower is better; see ``trainer``.
-        seconds_train: Wall time of the training part.
-        seconds_valid: Wall time of the validation part.
-        sessions_per_second: In training.
         tokens_per_second: Positions run through the decoder per second of training.
         peak_memory_bytes: Highest so far: of the process on a CPU, of torch's allocations on a GPU.
     """
@@ -68,14 +64,7 @@ _PANELS = (
 
 
 def write(epochs: Sequence[Epoch], best: int, folder: Path, report: Callable[[str], None]) -> None:
-    """Write ``curves.parquet`` and, where matplotlib is installed, ``curves.png``.
-
-    Args:
-        epochs: The curve.
-        best: The epoch whose prompt is used.
-        folder: Exists.
-        report: Gets a line if there is no picture.
-    """
+    """Write ``curves.parquet`` and, where matplotlib is installed, ``curves.png``; else report that it is not."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

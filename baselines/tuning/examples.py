@@ -24,8 +24,6 @@ class Example:
     """One session as the model takes it in.
 
     Attributes:
-        session_id: Its id.
-        user: Its user.
         inputs: The model input, zeros where the soft prompt goes.
         candidates: Token ids of each slot's answer.
         overlap: Which fraction of each image token lies in each slot, shape (T, K).
@@ -42,12 +40,7 @@ class Example:
     prefix_key: bytes | None
 
     def answer_path(self, slot: int, end: int | None) -> list[int]:
-        """Return the tokens that teacher forcing asks for: the answer's, and the end of the turn where others go on.
-
-        Args:
-            slot: The answered slot.
-            end: Token that ends the model's turn.
-        """
+        """Return the tokens that teacher forcing asks for: the answer's, and the end of the turn where others go on."""
         ids = self.candidates[slot]
         longer = () in branches(self.candidates).get(tuple(ids), [])
         return [*ids, end] if longer and end is not None else list(ids)
@@ -55,14 +48,7 @@ class Example:
 
 @dataclass(slots=True)
 class ExampleStore:
-    """Builds examples for one backbone and one kind of prompt, and keeps those of known sessions.
-
-    Attributes:
-        backbone: A ``VisionLanguageModel``.
-        tokens: Prompt tokens N; 0 for none.
-        placement: Where the prompt goes.
-        limit: Bytes kept.
-    """
+    """Builds examples for one backbone and kind of prompt; keeps those of known sessions, up to ``limit`` bytes."""
 
     backbone: Any
     tokens: int
@@ -139,11 +125,7 @@ class Batch:
         return all(example.one_pass for example in self.examples)
 
     def inputs(self, prompts: Tensor | None) -> ModelInput:
-        """Return the model input with the prompts in their place.
-
-        Args:
-            prompts: Shape (B, N, D), differentiable, or None where there is no soft prompt.
-        """
+        """Return the model input with the prompts, shape (B, N, D), written over the zeros that keep their place."""
         return with_prompts(collate([example.inputs for example in self.examples]), prompts)
 
 
@@ -160,11 +142,8 @@ def with_prompts(inputs: ModelInput, prompts: Tensor | None) -> ModelInput:
 def slot_attention(relevance: Tensor, batch: Batch, index: Sequence[Tensor], rectify: str) -> tuple[Tensor, Tensor]:
     """Return attention over slots, shape (B, K), and which rows have any, shape (B,); as ``probing.slots``, in one go.
 
-    Args:
-        relevance: Over tokens, shape (B, S).
-        batch: Gives overlaps.
-        index: Per row the positions of its image tokens.
-        rectify: What the operator applies to image tokens: ``none``, ``abs`` or ``relu``.
+    Relevance over tokens has shape (B, S), ``index`` gives per row the positions of its image tokens, and ``rectify``
+    is what the operator applies to them: ``none``, ``abs`` or ``relu``.
     """
     patches = batch.overlap.shape[1]
     # Position 0 fills up a row after its own image tokens; its overlap is 0.

@@ -27,10 +27,8 @@ EPS = 1e-8
 def supervision(session: Session, signal: Signal) -> Floats | None:
     """Return what a session's attention is aligned with, shape (K,), sum 1; None if there is nothing.
 
-    Args:
-        session: A training session.
-        signal: ``gaze``; ``cursor`` (None where the cursor dwelt on no slot); ``both``, the mean of the two, or gaze
-            alone where the cursor dwelt on no slot.
+    ``cursor`` gives None where the cursor dwelt on no slot; ``both`` is the mean of gaze and cursor, or gaze alone
+    there.
 
     Raises:
         InputError: Gaze is asked for and all dwell times are 0.
@@ -48,13 +46,7 @@ def supervision(session: Session, signal: Signal) -> Floats | None:
 
 
 def slot_weights(gaze: Tensor, gamma: float, present: Tensor) -> Tensor:
-    """Return w_n, shape (B, K), rows of sum 1 over the slots that are present.
-
-    Args:
-        gaze: g, shape (B, K), 0 where there is no slot.
-        gamma: Exponent; 0 gives 1/K.
-        present: True where there is a slot, shape (B, K).
-    """
+    """Return w_n, shape (B, K), rows of sum 1 over the slots that are present; gamma 0 gives 1/K."""
     weights = (gaze + EPS) ** gamma * present
     return weights / weights.sum(1, keepdim=True)
 
@@ -62,11 +54,7 @@ def slot_weights(gaze: Tensor, gamma: float, present: Tensor) -> Tensor:
 def attention_loss(attention: Tensor, gaze: Tensor, gamma: float, present: Tensor) -> Tensor:
     """Return L_attn per session, shape (B,); 0 where the session has no gaze (a row of zeros).
 
-    Args:
-        attention: a, shape (B, K); a row of zeros where attention is missing, which costs the most there is.
-        gaze: g, shape (B, K).
-        gamma: See ``slot_weights``.
-        present: See ``slot_weights``.
+    Attention a and gaze g have shape (B, K); a row of zeros where attention is missing costs the most there is.
     """
     weights = slot_weights(gaze, gamma, present)
     return (weights * gaze * ((gaze + EPS).log() - (attention + EPS).log())).sum(1)
@@ -74,13 +62,7 @@ def attention_loss(attention: Tensor, gaze: Tensor, gamma: float, present: Tenso
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """The terms of the objective, each the mean over a step's sessions, unweighted.
-
-    Attributes:
-        ntp: L_NTP.
-        attention: L_attn.
-        penalty: |z_u|^2.
-    """
+    """The terms of the objective, L_NTP, L_attn and |z_u|^2, each the mean over a step's sessions, unweighted."""
 
     ntp: Tensor
     attention: Tensor

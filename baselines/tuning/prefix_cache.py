@@ -24,13 +24,9 @@ _CPU_LIMIT, _GPU_SHARE = 2**31, 0.25
 
 @dataclass(slots=True)
 class PrefixCache:
-    """Prefixes of one backbone by content; the ones unused for longest are dropped first.
+    """Prefixes of one backbone by content, up to ``limit`` bytes; the ones unused for longest are dropped first.
 
     An entry holds the keys and values of the P positions before the prompt, shape (L, 2, H_kv, P, d).
-
-    Attributes:
-        limit: Bytes kept.
-        computed: How often a prefix had to be computed.
     """
 
     limit: int = _CPU_LIMIT
@@ -39,13 +35,7 @@ class PrefixCache:
     _bytes: int = 0
 
     def get(self, model: Any, key: bytes, inputs: ModelInput) -> Tensor:
-        """Return the prefix of one session's input.
-
-        Args:
-            model: The transformers model.
-            key: ``content_key(inputs)``.
-            inputs: One row, with the place of the soft prompt after the image.
-        """
+        """Return the prefix of one row, whose soft prompt comes after the image; ``key`` is its ``content_key``."""
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)

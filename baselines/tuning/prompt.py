@@ -30,13 +30,7 @@ class PromptBank(nn.Module):
     """
 
     def __init__(self, basis: Tensor, users: Sequence[str], personal: bool = True) -> None:
-        """Start every user at z_u = 0.
-
-        Args:
-            basis: Initial bases, shape (M, N, D).
-            users: The users with training sessions.
-            personal: Give them coefficients of their own.
-        """
+        """Start every user at z_u = 0, from bases of shape (M, N, D); ``personal``: with coefficients of their own."""
         super().__init__()
         self.users = tuple(sorted(set(users)))
         self._row = {user: row for row, user in enumerate(self.users)}
@@ -56,16 +50,9 @@ class PromptBank(nn.Module):
         scale: float,
         personal: bool,
     ) -> PromptBank:
-        """Draw the bases from a normal distribution.
+        """Draw the bases from a normal distribution, by a generator of its own.
 
-        Args:
-            embedding: The backbone's word embeddings, shape (V, D); only their standard deviation is used.
-            users: The users with training sessions.
-            seed: Seed of a separate generator.
-            bases: M.
-            tokens: N.
-            scale: Standard deviation of the bases, in units of that of ``embedding``.
-            personal: See ``__init__``.
+        Their standard deviation is ``scale`` times that of the backbone's word embeddings, shape (V, D).
         """
         generator = torch.Generator().manual_seed(seed)
         spread = float(embedding.detach().float().std())
@@ -88,14 +75,7 @@ class PromptBank(nn.Module):
     def kept(
         cls, path: Path, shape: tuple[int, int, int], users: Sequence[str], personal: bool, placement: str
     ) -> PromptBank:
-        """Read a prompt that :meth:`keep` wrote.
-
-        Args:
-            path: The file.
-            shape: The bases' (M, N, D), as the settings and the backbone ask for.
-            users: The users with training sessions.
-            personal: See ``__init__``.
-            placement: Where the prompt goes.
+        """Read a prompt that :meth:`keep` wrote, with bases of ``shape`` (M, N, D) and these training users.
 
         Raises:
             InputError: There is no such file, it is damaged, or it holds a different prompt.

@@ -58,11 +58,7 @@ def read_sessions(
 ) -> list[tuple[Floats | None, Floats]]:
     """Return attention (None if no slot has relevance) and click probabilities of sessions without a soft prompt.
 
-    Args:
-        backbone: A ``VisionLanguageModel``.
-        sessions: Read as one batch.
-        operator: The probing operator.
-        clicks: Per session the answer that a gradient operator is applied to; None for the model's own best.
+    ``clicks`` are the answers that a gradient operator is applied to; None for the model's own best.
     """
     store = ExampleStore(backbone, 0, "prefix")
     batch = Batch.of([store.get(session) for session in sessions])
@@ -141,16 +137,10 @@ def read(
 
 
 def answer_loss(backbone: Any, batch: Batch, prompts: Tensor | None, slots: Sequence[int], logits: Tensor) -> Tensor:
-    """Return L_NTP per session, shape (B,): the cross-entropy of the answer's tokens under teacher forcing, summed.
+    """Return L_NTP per session, shape (B,): the summed cross-entropy of the answer's tokens under teacher forcing.
 
-    Where every answer is one token, the logits at src give it; otherwise the answers' tokens run after the sequence.
-
-    Args:
-        backbone: A ``VisionLanguageModel``.
-        batch: The sessions.
-        prompts: Soft prompts, shape (B, N, D), or None.
-        slots: The true clicks.
-        logits: At src, shape (B, V), from ``read``.
+    Where every answer is one token, the logits at src, shape (B, V), give it; otherwise the answers' tokens run after
+    the sequence.
     """
     end = backbone.processor.tokenizer.eos_token_id
     paths = [e.answer_path(slot, end) for e, slot in zip(batch.examples, slots, strict=True)]

@@ -25,11 +25,9 @@ class State:
     """Everything that the next epoch depends on, apart from the settings.
 
     Attributes:
-        parameters: Name -> value of the prompt's parameters.
-        best: The same at the best epoch.
+        parameters: Name -> value of the prompt's parameters; ``best``, the same at the best epoch.
         moments: ``parameter.moment`` -> optimiser state.
         epochs: The curve so far; its last entry is the last finished epoch.
-        best_epoch: The epoch with the best validation score.
     """
 
     parameters: dict[str, Tensor]
@@ -71,13 +69,7 @@ def restore_moments(bank: PromptBank, optimiser: torch.optim.Optimizer, moments:
 
 
 def save(state: State, folder: Path, identity: str) -> None:
-    """Write the state whole or not at all, in place of the one before.
-
-    Args:
-        state: What to write.
-        folder: Exists.
-        identity: Of the training; see ``load``.
-    """
+    """Write the state whole or not at all, in place of the one before; for ``identity`` see ``load``."""
     from safetensors.torch import save_file
 
     groups = {"now": state.parameters, "best": state.best, "moments": state.moments}
@@ -97,9 +89,7 @@ def save(state: State, folder: Path, identity: str) -> None:
 def load(folder: Path, identity: str) -> State | None:
     """Return the state in ``folder``, or None if it has no state of this training.
 
-    Args:
-        folder: Where ``save`` wrote.
-        identity: Digest of everything that shapes the training; a state of another one is not continued.
+    ``identity`` is the digest of everything that shapes the training; a state of another one is not continued.
 
     Raises:
         InputError: The file is damaged.

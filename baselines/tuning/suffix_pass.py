@@ -49,14 +49,7 @@ class SuffixPass:
     """
 
     def __init__(self, model: Any, cache: PrefixCache, batch: Batch, prompts: Tensor) -> None:
-        """Lay out a batch.
-
-        Args:
-            model: The transformers model.
-            cache: Where the prefixes are.
-            batch: Examples whose prompt comes after the image.
-            prompts: Shape (B, N, D), differentiable.
-        """
+        """Lay out a batch of examples whose prompt, shape (B, N, D), comes after the image."""
         rows = [example.inputs for example in batch.examples]
         starts = [prompt_start(row) for row in rows]
         keys = [example.prefix_key for example in batch.examples]

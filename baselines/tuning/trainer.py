@@ -58,9 +58,6 @@ class Trainer:
     """One training.
 
     Attributes:
-        backbone: A ``VisionLanguageModel``.
-        store: Examples of this backbone and placement.
-        settings: How to train.
         train: The training sessions of the fold; no other session is ever read.
         seed: Seed of everything random.
         workspace: Where checkpoints and curves go; None keeps nothing.
@@ -84,10 +81,7 @@ class Trainer:
     _held: list[Session] = field(default_factory=list)
 
     def run(self) -> tuple[PromptBank, list[curves.Epoch], int]:
-        """Train, or continue a training that the workspace holds.
-
-        Returns:
-            The prompt of the best epoch, the curve, and that epoch.
+        """Train, or continue a training that the workspace holds; return the best epoch's prompt, the curve, the epoch.
 
         Raises:
             InputError: Too few sessions, or the training diverged.
@@ -252,11 +246,7 @@ class Trainer:
     def _accumulate(
         self, bank: PromptBank, sessions: Sequence[Session], total: int
     ) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Add the gradient of these sessions' share of a step; without memory for them, in two halves.
-
-        Returns:
-            Their share of the step's mean terms.
-        """
+        """Add the gradient of this part of a step, in halves without memory for all; return its share of the means."""
         parameters = list(bank.parameters())
         failed = False
         try:

@@ -26,11 +26,8 @@ def split(
 ) -> tuple[list[Session], list[Session]]:
     """Return the sessions to train on and those to validate on, each in the order of ``train``.
 
-    Args:
-        train: The training sessions of a fold.
-        share: Share to hold out, 0..1; the number is rounded.
-        seed: Seed of a separate generator.
-        report: Gets a line about users with too few sessions to hold one out, or who are held out whole.
+    ``share``, 0..1, is held out, the number rounded, by a generator of its own. ``report`` gets a line about users with
+    too few sessions to hold one out, or who are held out whole.
 
     Raises:
         InputError: There is no training session, or a share above 0 is asked for and there is only one.
@@ -68,11 +65,7 @@ def split(
 def _without_users(
     train: Sequence[Session], out: Sequence[str], report: Callable[[str], None]
 ) -> tuple[list[Session], list[Session]]:
-    """Return the sessions of the users that are kept and of those held out whole.
-
-    Raises:
-        InputError: No user is left.
-    """
+    """Return the sessions of the users that are kept and of those held out whole."""
     if len(out) == len(train):
         raise InputError(
             f"nobody would be left to train on: of {len(train)} users with one training session each, {len(out)} are "

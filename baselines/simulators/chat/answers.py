@@ -26,10 +26,6 @@ def slot_of(text: str, slots: Sequence[Slot]) -> int | None:
 
     Tried in this order: the whole answer is a label; a JSON object with a field ``answer``; a label after a word such
     as "answer" or "pick", where the last one counts; a single label by itself; a single item's text.
-
-    Args:
-        text: What the model wrote.
-        slots: The session's slots.
     """
     text = _THOUGHT.sub(" ", text)
     labels = {slot.label: index for index, slot in enumerate(slots)}
@@ -83,19 +79,13 @@ def _title(slot: Slot) -> str:
 
 
 def probabilities(choice: Mapping[str, Any], slots: Sequence[Slot]) -> Floats | None:
-    """Return click probabilities from the log-probabilities of the token that names the slot.
+    """Return click probabilities from the log-probabilities of the token that names the slot, shape (K,), sum 1.
 
-    The first token that is a label, or begins one, decides. The candidates shown with it count for the label that
-    they are; one that only begins several labels ("1" of 1, 10 and 12) is followed by the next token's candidates where
-    the model took it, and is shared out evenly among them elsewhere. What the candidates leave over is shared out among
-    the labels not shown, none getting more than the smallest shown.
-
-    Args:
-        choice: A choice of the answer.
-        slots: The session's slots.
-
-    Returns:
-        Shape (K,), sum 1; None if the endpoint offers no log-probabilities or none for a label.
+    None if the choice has no log-probabilities, or none for a label. The first token that is a label, or begins one,
+    decides. The candidates shown with it count for the label that they are; one that only begins several labels ("1" of
+    1, 10 and 12) is followed by the next token's candidates where the model took it, and is shared out evenly among
+    them elsewhere. What the candidates leave over is shared out among the labels not shown, none getting more than the
+    smallest shown.
     """
     steps = _steps(choice)
     labels = [slot.label.casefold() for slot in slots]

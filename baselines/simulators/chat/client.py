@@ -50,13 +50,11 @@ class Client:
     Attributes:
         base_url: Address in front of ``/chat/completions``.
         key: Sent as a bearer token; empty sends none.
-        retries: How often a request is repeated.
         timeout: Seconds to wait for an answer.
         requests_per_minute: At most so many, repeated ones included; 0 for no limit.
         backoff: Seconds before the first repetition; doubled for each further one.
-        sleep: Waits.
-        clock: Tells seconds.
-        spent: Name -> count: ``requests``, ``retries``, ``tokens_prompt``, ``tokens_completion``, ``seconds_waiting``.
+        spent: Name -> count: ``requests``, ``retries``, ``tokens_prompt``, ``tokens_completion``,
+            ``seconds_waiting``.
         dropped: Parameters that the endpoint refused.
     """
 
@@ -83,13 +81,7 @@ class Client:
             )
 
     def complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a request until it is answered.
-
-        Args:
-            request: The body: model, messages and parameters.
-
-        Returns:
-            The answer's first choice, with ``message`` and, where they are offered, ``logprobs``.
+        """Send a request until it is answered; return the first choice, with ``message`` and maybe ``logprobs``.
 
         Raises:
             Unanswered: The endpoint failed in every attempt, or its answer does not have the format.

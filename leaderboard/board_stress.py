@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from benchmark.metrics import names as metric_names
-from benchmark.naming import LAYOUT, OWN, RELABEL, TRUE_LABEL, WRONG_LABEL
+from benchmark.naming import LAYOUT, OWN, RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
 from benchmark.scores import predictions, tested
 from benchmark.simulator import Prediction
 from benchmark.stress import conditions as published
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tasks.task import Task
     from tasks.types import Session
 
-_CONDITION = {SWAPPED: published.SWAP_USERS}
+_CONDITION = {SWAPPED: SWAP_USERS}
 """Condition on the board -> condition of the stress tests, where the two have different names."""
 
 _KEYS = ["condition", "seed", "session_id"]

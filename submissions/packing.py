@@ -112,9 +112,10 @@ def under_stress(run: Path, found: Results, simulator: str, own_labels: bool = F
     Raises:
         InputError: A file is damaged, or it is about other trials than the run's: the run was made again since.
     """
-    from benchmark.stress.conditions import RELABEL, SEED
+    from benchmark.naming import RELABEL
     from benchmark.stress.records import FOLDER
     from benchmark.stress.sources import sources
+    from tasks.altered import SEED
 
     tables: dict[str, pa.Table] = {}
     for condition in CONDITIONS:

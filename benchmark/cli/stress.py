@@ -41,15 +41,15 @@ def call(arguments: argparse.Namespace) -> int:
     from benchmark.scores import results
     from benchmark.stress import conditions, printing, records
     from benchmark.stress.running import Bench
-    from benchmark.stress.screens import write_screens
-    from benchmark.stress.study import Study
+    from benchmark.stress.study import Study, write_screens
     from benchmark.trials import own_files
     from benchmark.trials.extended import with_files
+    from tasks.altered import SEED
     from tasks.registry import definition
 
     chosen = [test for test in conditions.TESTS if getattr(arguments, test.replace("-", "_"))]
     tests = chosen if chosen or arguments.transfer else list(conditions.TESTS)
-    seed = conditions.SEED if arguments.seed is None else arguments.seed
+    seed = SEED if arguments.seed is None else arguments.seed
     if seed < 0:
         raise InputError(f"--seed is {seed}; give a whole number of at least 0.")
     found = results.read(arguments.run)

@@ -22,7 +22,6 @@ def call(arguments: argparse.Namespace) -> int:
     from benchmark.cli import options
     from benchmark.output.rendering import check_format
     from benchmark.report import variance
-    from benchmark.report.reading import read_scores
     from benchmark.scores import results
 
     format = "json" if arguments.json else arguments.format
@@ -30,6 +29,6 @@ def call(arguments: argparse.Namespace) -> int:
     found = results.read(arguments.run)
     metrics = options.words(arguments.metric) if arguments.metric else None
     simulators = options.words(arguments.simulator) if arguments.simulator else None
-    lines = variance.lines(found, read_scores(arguments.run), metrics, simulators)
+    lines = variance.lines(found, results.read_scores(arguments.run), metrics, simulators)
     options.show(variance.document(found, lines), format)
     return 0

@@ -43,7 +43,7 @@ def read(folder: Path) -> Run:
         InputError: The folder holds no finished run, or one of its files is damaged.
     """
     found = results.read(folder)
-    scores = read_scores(folder)
+    scores = results.read_scores(folder)
     names = set(scores["simulator"]) if "simulator" in scores.columns else set()
     if not {row.name for row in found.simulators} <= names:
         raise InputError(f"{folder / 'scores.parquet'} is damaged (it lacks simulators of results.json); run again.")
@@ -61,29 +61,3 @@ def read(folder: Path) -> Run:
         tuple(record for record in left if record.state != "failed"),
         len(finished) - len(used),
     )
-
-
-def read_scores(folder: Path) -> pd.DataFrame:
-    """Return the score table of a run.
-
-    Raises:
-        InputError: It is missing or damaged.
-    """
-    return read_table(folder / "scores.parquet")
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Return a parquet file of a run.
-
-    Raises:
-        InputError: It is missing or damaged.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is missing or damaged ({reason}); run again.") from error
-    return frame

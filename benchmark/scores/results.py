@@ -247,6 +247,24 @@ def write(out: Path, results: Results, scores: pd.DataFrame, said: pa.Table, pag
     replace_text(out / "results.json", to_json(results))
 
 
+def read_scores(folder: Path) -> pd.DataFrame:
+    """Return the score table of a run.
+
+    Raises:
+        InputError: It is missing or damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / "scores.parquet"
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path} is missing or damaged ({reason}); run again.") from error
+    return frame
+
+
 def check_digest(results: Results, task: Task, run: Path) -> None:
     """Refuse to put a run beside a task whose sessions or splits are not those that it was made from.
 

@@ -1,9 +1,12 @@
-"""The conditions of the stress tests: what is altered, as a function of the data, the session and a seed."""
+"""The conditions of the stress tests: what is altered, as a function of the data, the session and a seed.
+
+A ``digest`` is that of the task's sessions and the split.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from benchmark.naming import LAYOUT, RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
 from tasks.altered import SEED, Altered, derangement, generator, mirrored, relabelled
@@ -26,20 +29,6 @@ CONDITIONS = {
 VERSION = 1
 """Changes whenever a condition shows simulators something else than before; earlier predictions are then void."""
 
-__all__ = [
-    "CONDITIONS",
-    "LAYOUT",
-    "RELABEL",
-    "SEED",
-    "SWAP_USERS",
-    "TESTS",
-    "TRUE_LABEL",
-    "WRONG_LABEL",
-    "alter",
-    "swapped_users",
-    "wrong_label",
-]
-
 
 def alter(
     condition: str,
@@ -50,33 +39,19 @@ def alter(
     *,
     draw: bool = True,
 ) -> Altered:
-    """Return a stimulus under a condition that alters the screen.
-
-    Args:
-        condition: ``relabel`` or ``layout``.
-        stimulus: What is altered.
-        digest: Of the task's sessions and split.
-        labels: How the task draws labels.
-        seed: See ``SEED``.
-        draw: Draw the screen; without it the altered stimulus has none.
+    """Return a stimulus under ``relabel`` or ``layout``; without ``draw`` the altered stimulus has no screen.
 
     Raises:
-        InputError: The task does not say how it draws labels.
+        InputError: ``labels`` is None: the task does not say how it draws labels.
     """
-    makers: dict[str, Callable[[], Altered]] = {
-        RELABEL: lambda: relabelled(stimulus, digest, labels, seed, draw=draw),
-        LAYOUT: lambda: mirrored(stimulus, labels, draw=draw),
-    }
-    return makers[condition]()
+    if condition == RELABEL:
+        return relabelled(stimulus, digest, labels, seed, draw=draw)
+    assert condition == LAYOUT
+    return mirrored(stimulus, labels, draw=draw)
 
 
 def swapped_users(users: Iterable[str], digest: str, seed: int = SEED) -> dict[str, str]:
-    """Return whose prompt or habits each test user is given: another's, each one's once.
-
-    Args:
-        users: The test users of a split.
-        digest: Of the task's sessions and split.
-        seed: See ``SEED``.
+    """Return whose prompt or habits each test user of a split is given: another's, each one's once.
 
     Raises:
         InputError: There is one user only.
@@ -89,51 +64,22 @@ def swapped_users(users: Iterable[str], digest: str, seed: int = SEED) -> dict[s
 
 
 def wrong_label(session: Session, digest: str, seed: int = SEED) -> int:
-    """Return a slot of a session that was not clicked, to be offered as if it were.
-
-    Args:
-        session: A test session.
-        digest: Of the task's sessions and split.
-        seed: See ``SEED``.
-    """
+    """Return a slot of a session that was not clicked, to be offered as if it were."""
     draw = int(generator(LABEL_LEAK, digest, session.session_id, seed).integers(len(session.slots) - 1))
     return draw + (draw >= session.click)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a simulator is shown under a condition.
-
-    Attributes:
-        stimuli: One per session, in order.
-        altered: Likewise, where the screen was altered, else empty.
-    """
-
-    stimuli: tuple[Stimulus, ...]
-    altered: tuple[Altered, ...] = ()
-
-
-def shown(
+def stimuli(
     condition: str,
     sessions: Sequence[Session],
     users: Iterable[str],
     digest: str,
     labels: LabelDrawing | None,
     seed: int = SEED,
-) -> Shown:
-    """Return the stimuli of some test sessions under a condition.
-
-    Args:
-        condition: ``relabel``, ``layout`` or ``swap-users``.
-        sessions: Test sessions of a fold.
-        users: All test users of the split.
-        digest: Of the task's sessions and split.
-        labels: How the task draws labels.
-        seed: See ``SEED``.
-    """
-    stimuli = [session.stimulus() for session in sessions]
+) -> list[Stimulus]:
+    """Return stimuli under ``relabel``, ``layout`` or ``swap-users``; ``users`` are all test users of the split."""
+    seen = [session.stimulus() for session in sessions]
     if condition == SWAP_USERS:
         other = swapped_users(users, digest, seed)
-        return Shown(tuple(replace(s, user=other[s.user]) for s in stimuli))
-    altered = tuple(alter(condition, s, digest, labels, seed) for s in stimuli)
-    return Shown(tuple(a.stimulus for a in altered), altered)
+        return [replace(s, user=other[s.user]) for s in seen]
+    return [alter(condition, s, digest, labels, seed).stimulus for s in seen]

@@ -21,13 +21,8 @@ from tasks.altered.types import NOWHERE, Altered
 if TYPE_CHECKING:
     import pandas as pd
 
-ITEM, PLACE, LABEL, NEITHER, CHANCE = (
-    "answer_item",
-    "answer_place",
-    "answer_label",
-    "answer_neither",
-    "chance",
-)
+ITEM, PLACE, LABEL, NEITHER = "answer_item", "answer_place", "answer_label", "answer_neither"
+CHANCE = "chance"
 TOP_ITEM, TOP_PLACE, R_ITEM, R_PLACE = "top_item", "top_place", "correlation_item", "correlation_place"
 FOLLOWING = (ITEM, PLACE, LABEL, NEITHER, CHANCE, TOP_ITEM, TOP_PLACE, R_ITEM, R_PLACE)
 """The columns of :func:`following`."""
@@ -41,15 +36,12 @@ def following(
 ) -> dict[str, float]:
     """Return what a prediction goes with once items, places and labels have been taken apart, for one session.
 
-    Args:
-        own: Prediction on the unaltered stimulus.
-        other: Prediction on the altered one.
-        altered: What was altered.
-        labels: By what the simulator names each slot, before and after.
+    ``own`` is the prediction on the unaltered stimulus, ``other`` that on the altered one; ``labels`` are the names
+    that the simulator has for the slots, before and after.
 
     Returns:
-        Column of ``FOLLOWING`` -> value; NaN where the prediction has no such part or the session cannot tell: the
-        original choice stands where it stood with all it had.
+        Column of ``FOLLOWING`` -> value; NaN where the prediction has no such part or the session cannot show it: the
+        slot chosen before has the same item, place and label after.
     """
     found = dict.fromkeys(FOLLOWING, math.nan)
     k = len(altered.item)
@@ -108,9 +100,9 @@ class Estimate:
     Attributes:
         value: The mean; None without a single value.
         low: Lower end; None for fewer than two users.
-        high: Upper end.
+        high: Upper end; None for fewer than two users.
         p: Of the paired t-test against what it was compared with, None without one.
-        n: Sessions it rests on.
+        n: Sessions in the mean.
     """
 
     value: float | None

@@ -24,13 +24,7 @@ def title(test: str) -> str:
 
 
 def document(found: StressResults, tests: Sequence[str], simulators: Sequence[str] | None = None) -> Document:
-    """Return some tests as tables, each with its readings.
-
-    Args:
-        found: What was found.
-        tests: Which tests, in this order.
-        simulators: Which simulators; None for all.
-    """
+    """Return some tests as tables, in this order, each with its readings; None shows all simulators."""
     columns = tuple(GridColumn(name, "left" if i < 2 else "right", key=i < 2) for i, name in enumerate(HEADERS))
     grids = []
     for test in tests:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.files.replacing import replace_file
+from benchmark.files.replacing import replace_text
 from tasks.decoding import Count, decode, load_json
-from tasks.storage import write_errors
 
 FOLDER = "stress"
 FILE = "stress.json"
@@ -23,7 +23,6 @@ class StressRow:
 
     Attributes:
         test: ``relabel``, ``swap-users``, ``label-leak``, ``layout`` or ``transfer TASK``.
-        simulator: Registry name.
         measure: What the number is, such as ``answer stays with the item``.
         value: Mean over users of the mean over their sessions of the mean over seeds; None where the test does not
             apply, or nothing is left to average.
@@ -53,12 +52,9 @@ class StressResults:
     """Everything that ``stress.json`` holds.
 
     Attributes:
-        task: Task of the run.
-        split: Split of the run.
         digest: Of the task's sessions and this split.
         seed: Of the conditions.
         notice: What every output must say of simulated data or stand-ins; empty otherwise.
-        rows: The numbers.
     """
 
     task: str
@@ -97,15 +93,9 @@ def read_results(run_folder: Path) -> StressResults | None:
 
 
 def write(run_folder: Path, found: StressResults) -> Path:
-    """Write ``stress.json`` of a run in one step and return its path.
-
-    Raises:
-        InputError: It cannot be written.
-    """
+    """Write ``stress.json`` of a run in one step and return its path."""
     path = run_folder / FOLDER / FILE
-    with write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, lambda partial: partial.write_text(to_json(found), encoding="utf-8"))
+    replace_text(path, to_json(found))
     return path
 
 
@@ -117,16 +107,10 @@ def to_json(found: StressResults) -> str:
 
 def merged(before: Sequence[StressRow], new: Sequence[StressRow]) -> tuple[StressRow, ...]:
     """Return all rows; of a test and simulator that is in both, the new ones, in the place of the old."""
-    fresh: dict[tuple[str, str], list[StressRow]] = {}
-    for row in new:
-        fresh.setdefault((row.test, row.simulator), []).append(row)
-    rows: list[StressRow] = []
-    placed: set[tuple[str, str]] = set()
-    for row in before:
-        key = (row.test, row.simulator)
-        if key not in fresh:
-            rows.append(row)
-        elif key not in placed:
-            placed.add(key)
-            rows += fresh[key]
-    return tuple(rows + [row for key, found in fresh.items() if key not in placed for row in found])
+    groups: dict[tuple[str, str], list[StressRow]] = {}
+    for rows in (before, new):
+        found: dict[tuple[str, str], list[StressRow]] = {}
+        for row in rows:
+            found.setdefault((row.test, row.simulator), []).append(row)
+        groups |= found
+    return tuple(itertools.chain.from_iterable(groups.values()))

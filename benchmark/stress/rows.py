@@ -10,13 +10,13 @@ import pandas as pd
 
 from benchmark.metrics import get
 from benchmark.metrics.families import main_metrics
-from benchmark.naming import OWN
+from benchmark.naming import LAYOUT, OWN, RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
 from benchmark.output.numbers import p_text
 from benchmark.parts import part_names
 from benchmark.parts.ragged import apart as differences
 from benchmark.scores import predictions, scoring
-from benchmark.stress import conditions as c
 from benchmark.stress import measures as m
+from benchmark.stress.conditions import LABEL_LEAK
 from benchmark.stress.measures import Estimate, estimate
 from benchmark.stress.records import StressRow
 from tasks.altered.types import Altered
@@ -31,6 +31,7 @@ LEVEL = 0.05
 FEW = 4
 """Metrics without a difference are counted instead of named where there are more."""
 NOT_APPLICABLE = "not applicable"
+_TOP = "Of sessions in which the slot looked at most was moved."
 
 Labels = Callable[[int, str], tuple[Sequence[str], Sequence[str]]]
 """Given seed and session id, by what the simulator names each slot, before and after."""
@@ -44,28 +45,16 @@ def not_applicable(test: str, simulator: str, why: str) -> StressRow:
 def scored(task: Task, split: str, frames: Mapping[str, pa.Table]) -> pd.DataFrame:
     """Return the metrics of predictions under several conditions, one row per condition, seed and session.
 
-    Args:
-        task: The task.
-        split: Its split.
-        frames: Condition -> predictions; attention for an offered label counts as attention.
+    Attention for an offered label counts as attention.
     """
     named = [predictions.renamed(found, simulator=name, target="none") for name, found in frames.items()]
     return scoring.score(task, split, predictions.joined(named))
 
 
 def side_by_side(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return one metric with a column per condition; a condition with one seed stands beside every seed.
-
-    Args:
-        scores: As :func:`scored` returns.
-        metric: Which.
-
-    Returns:
-        Columns user, session_id and one per condition, averaged over seeds.
-    """
-    wide: pd.DataFrame = scores.pivot_table(
-        index=["user", "session_id"], columns="simulator", values=metric, aggfunc="mean"
-    )
+    """Return one metric: columns user, session_id and one per condition, averaged over seeds."""
+    keys = ["user", "session_id"]
+    wide = scores.pivot_table(index=keys, columns="simulator", values=metric, aggfunc="mean")
     table: pd.DataFrame = wide.reset_index()
     return table
 
@@ -77,14 +66,10 @@ def followed(
     users: Mapping[str, str],
     labels: Labels,
 ) -> pd.DataFrame:
-    """Return what every prediction goes with, one row per seed and session.
+    """Return what every prediction goes with, one row per seed and session; see ``measures.following``.
 
-    Args:
-        own: Predictions on the unaltered stimuli.
-        other: On the altered ones.
-        altered: Session id -> what was altered.
-        users: Session id -> user.
-        labels: Labels before and after.
+    ``own`` are the predictions on the unaltered stimuli, ``other`` those on the altered ones; ``altered`` and ``users``
+    go by session id.
     """
     before = predictions.by_session(own)
     found = []
@@ -96,13 +81,9 @@ def followed(
 
 
 def relabel(name: str, following: pd.DataFrame, scores: pd.DataFrame, drawn: str) -> list[StressRow]:
-    """Return the rows of ``relabel``.
+    """Return the rows of ``relabel``, from what :func:`followed` and :func:`scored` return.
 
-    Args:
-        name: The simulator.
-        following: As :func:`followed` returns.
-        scores: Metrics under ``own`` and ``relabel``.
-        drawn: What a label is, ``letter`` or ``number``.
+    ``drawn`` says what a label is, ``letter`` or ``number``.
     """
     item, label = (estimate(following, column, m.CHANCE) for column in (m.ITEM, m.LABEL))
     chance = estimate(following, m.CHANCE)
@@ -110,14 +91,14 @@ def relabel(name: str, following: pd.DataFrame, scores: pd.DataFrame, drawn: str
     rows = []
     if item.value is not None:
         rows = [
-            _row(c.RELABEL, name, f"answer: item minus {drawn}", apart, _goes_with(item, label, apart, drawn)),
-            _row(c.RELABEL, name, "answer stays with the item", item, _beside_chance(item, chance)),
-            _row(c.RELABEL, name, f"answer stays with the {drawn}", label, _beside_chance(label, chance)),
-            _row(c.RELABEL, name, "chance", chance, "What each of the two would be if answers were drawn evenly."),
+            _row(RELABEL, name, f"answer: item minus {drawn}", apart, _goes_with(item, label, apart, drawn)),
+            _row(RELABEL, name, "answer stays with the item", item, _against_chance(item, chance)),
+            _row(RELABEL, name, f"answer stays with the {drawn}", label, _against_chance(label, chance)),
+            _row(RELABEL, name, "chance", chance, "What each of the two would be if answers were drawn evenly."),
         ]
     for metric in ("Accuracy", "KL"):
-        rows += _before_and_after(c.RELABEL, name, scores, metric, f"the {drawn}s are dealt anew")
-    return rows or [not_applicable(c.RELABEL, name, "It gives neither answers nor attention.")]
+        rows += _before_and_after(RELABEL, name, scores, metric, f"the {drawn}s are dealt again")
+    return rows or [not_applicable(RELABEL, name, "It gives neither answers nor attention.")]
 
 
 def _goes_with(item: Estimate, label: Estimate, apart: Estimate, drawn: str) -> str:
@@ -128,7 +109,7 @@ def _goes_with(item: Estimate, label: Estimate, apart: Estimate, drawn: str) -> 
     return f"{shares}: the answer follows the {follows} ({p_text(apart.p)})."
 
 
-def _beside_chance(found: Estimate, chance: Estimate) -> str:
+def _against_chance(found: Estimate, chance: Estimate) -> str:
     assert found.value is not None and chance.value is not None
     if found.p is None or found.p > LEVEL:
         return f"Not shown to differ from chance, {_percent(chance.value)}."
@@ -162,42 +143,38 @@ def _changed(change: Estimate, metric: str) -> str:
 
 
 def swap_users(
-    name: str, scores: pd.DataFrame, beside: Mapping[str, pd.DataFrame], *, unchanged: bool
+    name: str, scores: pd.DataFrame, references: Mapping[str, pd.DataFrame], *, unchanged: bool
 ) -> list[StressRow]:
-    """Return the rows of ``swap-users``.
+    """Return the rows of ``swap-users``; ``unchanged``: not a single prediction changed.
 
-    Args:
-        name: The simulator.
-        scores: Metrics under ``own`` and ``swap-users``.
-        beside: Reference -> its metrics on the same sessions, columns as of ``scores``: what the whole gain is read
-            against.
-        unchanged: Not a single prediction changed.
+    The whole gain is compared with ``references``: simulator -> its metrics on the same sessions, columns as of
+    ``scores``.
     """
+    test = SWAP_USERS
     if unchanged:
-        why = "No prediction changes when the user does: it ignores who the user is."
-        return [not_applicable(c.SWAP_USERS, name, why)]
+        return [not_applicable(test, name, "No prediction changes when the user does: it ignores who the user is.")]
     rows = []
     found: dict[str, Estimate] = {}
     for metric in main_metrics():
         table = side_by_side(scores, metric)
-        if OWN not in table or c.SWAP_USERS not in table:
+        if OWN not in table or test not in table:
             continue
-        apart = estimate(table, OWN, c.SWAP_USERS, difference=True)
+        apart = estimate(table, OWN, test, difference=True)
         if apart.value is None:
             continue
         found[metric] = apart
         arrow = get(metric).arrow
         rows += [
-            _row(c.SWAP_USERS, name, f"{metric}{arrow}: own minus swapped", apart, _personal(apart, metric)),
-            _row(c.SWAP_USERS, name, f"{metric}{arrow} swapped", estimate(table, c.SWAP_USERS), "As another user."),
+            _row(test, name, f"{metric}{arrow}: own minus swapped", apart, _personal(apart, metric)),
+            _row(test, name, f"{metric}{arrow} swapped", estimate(table, test), "As another user."),
         ]
-        for reference, theirs in beside.items():
+        for reference, theirs in references.items():
             joined = table.merge(side_by_side(theirs, metric), on=["user", "session_id"])
             if reference in joined:
                 gain = estimate(joined, OWN, reference, difference=True)
-                said = f"The gain over {reference}, which the part that swapping takes away is read against."
+                said = f"The gain over {reference}; compare the part that swapping takes away with it."
                 if gain.value is not None:
-                    rows.append(_row(c.SWAP_USERS, name, f"{metric}{arrow}: own minus {reference}", gain, said))
+                    rows.append(_row(test, name, f"{metric}{arrow}: own minus {reference}", gain, said))
     return [replace(rows[0], reading=_personal_on_all(found)), *rows[1:]] if rows else rows
 
 
@@ -230,21 +207,21 @@ def _way(apart: Estimate, metric: str) -> int:
     return 1 if (apart.value > 0) == get(metric).higher_is_better else -1
 
 
-_Told = list[tuple[str, "float | None"]]
+_Named = list[tuple[str, "float | None"]]
 """Metrics and the p of each."""
 
 
-def _by_way(found: Mapping[str, Estimate]) -> tuple[_Told, _Told, _Told]:
+def _by_way(found: Mapping[str, Estimate]) -> tuple[_Named, _Named, _Named]:
     """Return the metrics on which a difference is better, worse, and not shown."""
-    ways: dict[int, _Told] = {1: [], -1: [], 0: []}
+    ways: dict[int, _Named] = {1: [], -1: [], 0: []}
     for metric, apart in found.items():
         ways[_way(apart, metric)].append((metric, apart.p))
     return ways[1], ways[-1], ways[0]
 
 
-def _said(told: _Told) -> str:
+def _said(named: _Named) -> str:
     """Return metrics with their p: ``KL (p <0.001) and AUC (p = 0.004)``."""
-    each = [f"{metric} ({p_text(p)})" for metric, p in told]
+    each = [f"{metric} ({p_text(p)})" for metric, p in named]
     return " and ".join([", ".join(each[:-1]), each[-1]] if len(each) > 1 else each)
 
 
@@ -261,52 +238,39 @@ def on_offered(frames: Mapping[str, pa.Table], sessions: Sequence[Session], wron
     """
     about = {s.session_id: s for s in sessions}
     found = []
-    for condition in (c.TRUE_LABEL, c.WRONG_LABEL):
+    for condition in (TRUE_LABEL, WRONG_LABEL):
         rows = predictions.by_session(frames[condition]) if condition in frames else {}
         for (seed, session_id), row in rows.items():
             session = about[session_id]
-            slot = session.click if condition == c.TRUE_LABEL else wrong[session.session_id]
-            found.append(
-                {
-                    "condition": condition,
-                    "seed": seed,
-                    "session_id": session.session_id,
-                    "user": session.user,
-                    m.OFFERED: m.offered(row.attention, slot),
-                    m.CHANCE: 1.0 / len(session.slots),
-                }
-            )
+            slot = session.click if condition == TRUE_LABEL else wrong[session_id]
+            values = {m.OFFERED: m.offered(row.attention, slot), m.CHANCE: 1.0 / len(session.slots)}
+            key = {"condition": condition, "seed": seed, "session_id": session_id, "user": session.user}
+            found.append({**key, **values})
     table: pd.DataFrame = pd.DataFrame(found)
     return table
 
 
 def label_leak(name: str, scores: pd.DataFrame, there: pd.DataFrame) -> list[StressRow]:
-    """Return the rows of ``label-leak``.
-
-    Args:
-        name: The simulator.
-        scores: CSH@1 against the true click under ``own``, ``true-label`` and ``wrong-label``.
-        there: As :func:`on_offered` returns.
-    """
-    test = c.LABEL_LEAK
+    """Return the rows of ``label-leak``, from CSH@1 under three conditions and what :func:`on_offered` returns."""
+    test = LABEL_LEAK
     table = side_by_side(scores, "CSH@1")
-    if any(column not in table or table[column].isna().all() for column in (OWN, c.TRUE_LABEL, c.WRONG_LABEL)):
+    if any(column not in table or table[column].isna().all() for column in (OWN, TRUE_LABEL, WRONG_LABEL)):
         return [not_applicable(test, name, "It gives no attention.")]
-    true, false = (estimate(table, x, OWN, difference=True) for x in (c.TRUE_LABEL, c.WRONG_LABEL))
+    true, false = (estimate(table, x, OWN, difference=True) for x in (TRUE_LABEL, WRONG_LABEL))
     rows = [
         _row(test, name, "CSH@1↑: true label minus own answer", true, _leaks(true, "true")),
         _row(test, name, "CSH@1↑: wrong label minus own answer", false, _leaks(false, "wrong")),
     ]
-    words = {OWN: "own answer", c.TRUE_LABEL: "true label", c.WRONG_LABEL: "wrong label"}
+    words = {OWN: "own answer", TRUE_LABEL: "true label", WRONG_LABEL: "wrong label"}
     for condition, word in words.items():
         said = f"The true click has the largest attention, computed for the {word}."
         rows.append(_row(test, name, f"CSH@1↑, {word}", estimate(table, condition), said))
-    for condition in (c.TRUE_LABEL, c.WRONG_LABEL):
+    for condition in (TRUE_LABEL, WRONG_LABEL):
         of_it = there[there["condition"] == condition]
         share, chance = estimate(of_it, m.OFFERED, m.CHANCE), estimate(of_it, m.CHANCE)
         if share.value is not None:
             measure = f"largest attention on the offered slot, {words[condition]}"
-            rows.append(_row(test, name, measure, share, _beside_chance(share, chance)))
+            rows.append(_row(test, name, measure, share, _against_chance(share, chance)))
     return rows
 
 
@@ -323,20 +287,17 @@ def _leaks(shift: Estimate, which: str) -> str:
 
 
 def layout(name: str, following: pd.DataFrame, sees_screen: bool) -> list[StressRow]:
-    """Return the rows of ``layout``.
+    """Return the rows of ``layout``, from what :func:`followed` returns.
 
-    Args:
-        name: The simulator.
-        following: As :func:`followed` returns.
-        sees_screen: The simulator is shown the screen or the places of the items.
+    ``sees_screen``: the simulator is shown the screen or the places of the items.
     """
-    test = c.LAYOUT
+    test = LAYOUT
     rows = []
     item, place = estimate(following, m.ITEM, m.CHANCE), estimate(following, m.PLACE, m.CHANCE)
     chance, neither = estimate(following, m.CHANCE), estimate(following, m.NEITHER)
     where = "place" if sees_screen else "slot's number (it sees no places)"
     if item.value is not None:
-        said = _beside_chance(item, chance)
+        said = _against_chance(item, chance)
         if place.value is None:
             said = (
                 f"{_percent(item.value)} of the answers stay with the result that was moved across the screen. {said}"
@@ -345,20 +306,22 @@ def layout(name: str, following: pd.DataFrame, sees_screen: bool) -> list[Stress
         if place.value is not None:
             apart = estimate(following, m.ITEM, m.PLACE, difference=True)
             rows.insert(0, _row(test, name, "answer: content minus place", apart, _stays(item, place, apart, where)))
-            rows.append(_row(test, name, "answer stays with the place", place, _beside_chance(place, chance)))
+            rows.append(_row(test, name, "answer stays with the place", place, _against_chance(place, chance)))
             rows.append(_row(test, name, "answer goes elsewhere", neither, "With neither content nor place."))
         else:
             said = "Nothing takes another one's place here; only the horizontal position has changed."
             rows.append(_row(test, name, "answer goes elsewhere", neither, said))
         rows.append(_row(test, name, "chance", chance, "What each share would be if answers were drawn evenly."))
-    for columns, what in (
-        ((m.TOP_ITEM, m.TOP_PLACE), "largest attention stays with the {}"),
-        ((m.R_ITEM, m.R_PLACE), "correlation of attention by {}"),
+    paired = "Pearson's r of attention before and after over the slots that moved, paired by the same"
+    for column, measure, said in (
+        (m.TOP_ITEM, "largest attention stays with the content", _TOP),
+        (m.TOP_PLACE, "largest attention stays with the place", _TOP),
+        (m.R_ITEM, "correlation of attention by content", f"{paired} item."),
+        (m.R_PLACE, "correlation of attention by place", f"{paired} place."),
     ):
-        for column, word in zip(columns, ("content", "place"), strict=True):
-            found = estimate(following, column)
-            if found.value is not None:
-                rows.append(_row(test, name, what.format(word), found, _moved(column)))
+        found = estimate(following, column)
+        if found.value is not None:
+            rows.append(_row(test, name, measure, found, said))
     return rows or [not_applicable(test, name, "It gives no answer and no attention that could have moved.")]
 
 
@@ -369,28 +332,15 @@ def _stays(item: Estimate, place: Estimate, apart: Estimate, where: str) -> str:
     return f"{shares}: {'content' if apart.value > 0 else 'position'} decides ({p_text(apart.p)})."
 
 
-def _moved(column: str) -> str:
-    if column in (m.TOP_ITEM, m.TOP_PLACE):
-        return "Of sessions in which the slot looked at most was moved."
-    other = "the same item" if column == m.R_ITEM else "the same place"
-    return f"Pearson's r of attention before and after over the slots that moved, paired by {other}."
-
-
 def transfer(
-    test: str, name: str, scores: pd.DataFrame, metrics: Sequence[str], beside: Sequence[str], fitted_on: str
+    test: str, name: str, scores: pd.DataFrame, metrics: Sequence[str], references: Sequence[str], fitted_on: str
 ) -> list[StressRow]:
-    """Return the rows of a transfer to another task.
+    """Return the rows of a transfer to another task, from the metrics there of a simulator and its references.
 
-    Args:
-        test: ``transfer TASK``.
-        name: The simulator.
-        scores: Metrics on the other task; its own under its name, and those of ``beside``.
-        metrics: Which.
-        beside: What it is compared with, such as the same backbone without a tuned prompt.
-        fitted_on: The task that it was fitted on.
+    ``test`` is ``transfer TASK``; a reference is, for example, the same backbone without a tuned prompt.
     """
     rows: list[StressRow] = []
-    found: dict[str, dict[str, Estimate]] = {other: {} for other in beside}
+    found: dict[str, dict[str, Estimate]] = {other: {} for other in references}
     for metric in metrics:
         table = side_by_side(scores, metric)
         if name not in table:
@@ -400,7 +350,7 @@ def transfer(
             continue
         arrow = get(metric).arrow
         against = []
-        for other in beside:
+        for other in references:
             if other in table:
                 apart = estimate(table, name, other, difference=True)
                 if apart.value is not None:
@@ -422,7 +372,7 @@ def _transfers(apart: Estimate, metric: str, other: str) -> str:
 
 
 def _transfers_on_all(found: Mapping[str, Estimate], other: str) -> str:
-    """Return what all metrics say together of a transfer beside something else; each is named."""
+    """Return what all metrics say together of a transfer compared with something else; each is named."""
     better, worse, open_ = _by_way(found)
     parts = [f"better on {_said(better)}"] if better else []
     parts += [f"worse on {_said(worse)}"] if worse else []
@@ -431,7 +381,7 @@ def _transfers_on_all(found: Mapping[str, Estimate], other: str) -> str:
     elif open_:
         named = ", ".join(metric for metric, _ in open_)
         parts.append(f"no difference is shown on {named}" if parts else f"no difference is shown on any of {named}")
-    return f"Beside {other}: {'; '.join(parts)}."
+    return f"Compared with {other}: {'; '.join(parts)}."
 
 
 def same_predictions(own: pa.Table, other: pa.Table) -> bool:

@@ -10,25 +10,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.engines.resources import threads
 from benchmark.files.replacing import replace_file
-from benchmark.naming import OWN
+from benchmark.naming import OWN, TRUE_LABEL, WRONG_LABEL, joined
 from benchmark.parts import PARTS
 from benchmark.parts.ragged import apart
 from benchmark.scores import predictions, reading
 from benchmark.scores.checking import simulated
 from benchmark.simulator import AttendsToLabel, Prediction, Simulator
-from benchmark.stress.conditions import SEED, TRUE_LABEL, VERSION, WRONG_LABEL, shown, wrong_label
+from benchmark.stress.conditions import VERSION, stimuli, wrong_label
 from benchmark.stress.sources import Source, as_left
 from benchmark.trials.catalogue import Catalogue
+from tasks.altered import SEED
 from tasks.definition import LabelDrawing, Progress, quiet
 from tasks.errors import InputError
-from tasks.storage import write_errors
-from tasks.types import Session, Stimulus
+from tasks.types import Session
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,30 +43,15 @@ TOLERANCE = 1e-9
 """Predictions on unaltered stimuli may differ by this much from the stored ones; on one machine they are equal."""
 
 
-def read_part(path: Path, report: Callable[[str], None]) -> pa.Table | None:
-    """Return the predictions in a file, None if it is not there, or is damaged, which is reported."""
-    if not path.is_file():
-        return None
-    try:
-        return reading.stored(path)
-    except InputError as error:
-        report(f"{path} is damaged ({error}) and is made again.")
-        return None
-
-
-@dataclass(slots=True)
+@dataclass
 class Bench:
     """Where and how the parts of a stress test are made.
 
     Attributes:
-        task: The loaded task of the run.
-        split: The run's split.
         folder: ``RUN/stress``.
-        catalogue: Builds simulators.
         drawing: How the task draws labels, None if it does not say.
         seed: Of the conditions.
-        report: Is told lines for the person at the terminal.
-        progress: Wraps the steps of a fit.
+        report: Gets lines for the person at the terminal.
     """
 
     task: Task
@@ -76,20 +62,17 @@ class Bench:
     seed: int = SEED
     report: Callable[[str], None] = lambda line: None
     progress: Progress = quiet
-    _users: tuple[str, ...] = field(default=(), init=False)
 
     @property
     def digest(self) -> str:
         """Digest of the task's sessions and the split."""
         return self.task.digests[self.split]
 
-    @property
+    @cached_property
     def users(self) -> tuple[str, ...]:
         """All test users of the split, sorted."""
-        if not self._users:
-            tested = [i for _, test in self.task.split(self.split).folds for i in test]
-            self._users = tuple(sorted({s.user for s in self.task.sessions_at(tested)}))
-        return self._users
+        tested = [i for _, test in self.task.split(self.split).folds for i in test]
+        return tuple(sorted({s.user for s in self.task.sessions_at(tested)}))
 
     def fold(self, number: int) -> tuple[list[Session], list[Session]]:
         """Return training and test sessions of a fold."""
@@ -99,37 +82,74 @@ class Bench:
     def part(self, source: Source, condition: str) -> Path:
         """Return where the predictions of a trial under a condition are, or will be."""
         stored, seed = (STORED_OWN, 0) if condition == OWN else (condition, self.seed)
-        made_from = [VERSION, source.identity, stored, self.digest, seed]
-        name = hashlib.sha256(json.dumps(made_from).encode("ascii")).hexdigest()[:24]
-        return self.folder / "parts" / f"{name}.parquet"
+        return self.part_of(source.identity, stored, self.digest, seed)
+
+    def part_of(self, *made_from: object) -> Path:
+        """Return the file of a part that is made from some JSON values."""
+        text = json.dumps([VERSION, *made_from], sort_keys=True)
+        return self.folder / "parts" / f"{hashlib.sha256(text.encode('ascii')).hexdigest()[:24]}.parquet"
 
     def read(self, source: Source, condition: str) -> pa.Table | None:
-        """Return the predictions of a part, None if it is not there, or is damaged and will be made again."""
-        return read_part(self.part(source, condition), self.report)
+        """Return the predictions of a trial under a condition, see ``read_part``."""
+        return self.read_part(self.part(source, condition))
 
-    def keep(self, source: Source, condition: str, made: pa.Table) -> None:
-        """Write a part in one step."""
-        path = self.part(source, condition)
-        with write_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        about = {"condition": condition, "trial": source.identity, "digest": self.digest, "seed": str(self.seed)}
-        replace_file(path, lambda partial: predictions.write(made, partial, {**about, "notice": self.task.notice}))
+    def read_part(self, path: Path) -> pa.Table | None:
+        """Return the predictions in a file, None if it is not there, or is damaged, which is reported."""
+        if not path.is_file():
+            return None
+        try:
+            return reading.stored(path)
+        except InputError as error:
+            self.report(f"{path} is damaged ({error}) and is made again.")
+            return None
+
+    def write_complete(
+        self,
+        folder: Path,
+        trials: Mapping[str, Sequence[Source]],
+        part: Callable[[Source], Path],
+        about: Mapping[str, str],
+    ) -> None:
+        """Write one predictions file of all simulators that have the parts of all their trials.
+
+        Args:
+            folder: Where ``predictions.parquet`` goes.
+            trials: Simulator -> its trials.
+            part: Where the part of a trial is.
+            about: What the file says of itself; the identities of the trials and what must be said of their simulators
+                are added.
+        """
+        frames: list[pa.Table] = []
+        complete: dict[str, Sequence[Source]] = {}
+        for name, several in trials.items():
+            parts = [found for source in several if (found := self.read_part(part(source))) is not None]
+            if several and len(parts) == len(several):
+                frames += parts
+                complete[name] = several
+        if frames:
+            notice = joined([about["notice"], *(source.notice for several in complete.values() for source in several)])
+            identities = {name: [source.identity for source in several] for name, several in complete.items()}
+            keep(
+                folder / "predictions.parquet",
+                predictions.joined(frames),
+                {**about, "notice": notice, "trials": json.dumps(identities)},
+            )
+
+
+def keep(path: Path, made: pa.Table, about: Mapping[str, str]) -> None:
+    """Write predictions in one step."""
+    replace_file(path, lambda partial: predictions.write(made, partial, about))
 
 
 def predict(bench: Bench, trials: Mapping[str, Sequence[Source]], wanted: Mapping[str, Sequence[str]]) -> None:
-    """Make the parts that are missing.
-
-    Args:
-        bench: Where and how.
-        trials: Simulator -> its trials.
-        wanted: Simulator -> the conditions that apply to it.
+    """Make the parts that are missing, of each simulator under the conditions that apply to it.
 
     Raises:
         InputError: A simulator cannot be restored, or does not predict again what its trial predicted.
     """
     asked = [(source, wanted[name]) for name, found in trials.items() for source in found if wanted[name]]
     for source, _ in asked:
-        stored_predictions(source)  # first: a damaged file is told before anything is computed
+        stored_predictions(source)  # first: a damaged file is reported before anything is computed
     steps = [(s, c) for s, conditions in asked for c in (OWN, *conditions) if bench.read(s, c) is None]
     if len(steps) < sum(1 + len(conditions) for _, conditions in asked):
         bench.report("what was predicted before under the same conditions is kept.")
@@ -139,7 +159,8 @@ def predict(bench: Bench, trials: Mapping[str, Sequence[Source]], wanted: Mappin
         made = _part(bench, source, condition)
         if condition == OWN:
             require_same(source, made)
-        bench.keep(source, condition, made)
+        about = {"condition": condition, "trial": source.identity, "digest": bench.digest, "seed": str(bench.seed)}
+        keep(bench.part(source, condition), made, {**about, "notice": bench.task.notice})
 
 
 def _part(bench: Bench, source: Source, condition: str) -> pa.Table:
@@ -154,15 +175,10 @@ def _part(bench: Bench, source: Source, condition: str) -> pa.Table:
         elif condition == OWN:
             rows = simulator.simulate([s.stimulus() for s in test])
         else:
-            rows = simulator.simulate(list(stimuli(bench, test, condition)))
+            rows = simulator.simulate(stimuli(condition, test, bench.users, bench.digest, bench.drawing, bench.seed))
     if [row.session_id for row in rows] != [s.session_id for s in test]:
         raise InputError(f"{source.where} returned predictions for other sessions than it was shown ({condition}).")
     return simulated(rows, test, source.simulator, source.seed, f"{source.simulator}, {condition}")
-
-
-def stimuli(bench: Bench, test: Sequence[Session], condition: str) -> tuple[Stimulus, ...]:
-    """Return the stimuli of some test sessions under a condition that alters them."""
-    return shown(condition, test, bench.users, bench.digest, bench.drawing, bench.seed).stimuli
 
 
 def _attended(bench: Bench, simulator: Simulator, test: Sequence[Session], condition: str) -> list[Prediction]:
@@ -189,11 +205,7 @@ def stored_predictions(source: Source) -> pa.Table:
 
 
 def require_same(source: Source, made: pa.Table) -> None:
-    """Refuse a simulator that does not predict again what its trial predicted.
-
-    Raises:
-        InputError: A number differs by more than ``TOLERANCE``.
-    """
+    """Refuse a simulator that does not predict again, up to ``TOLERANCE``, what its trial predicted."""
     stored = stored_predictions(source)
     if stored["session_id"].to_pylist() != made["session_id"].to_pylist():
         raise InputError(f"the trial of {source.where} predicted other sessions than the data given has; run again.")

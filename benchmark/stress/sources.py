@@ -23,12 +23,6 @@ class Source:
     """A finished trial of a run.
 
     Attributes:
-        identity: Of the trial.
-        simulator: Registry name.
-        settings: Every setting.
-        seed: Its seed.
-        fold: Its fold.
-        folder: Where it is kept.
         oracle: It was given the recordings.
         record: What its ``trial.json`` holds.
         threads: Threads that it ran with.
@@ -53,12 +47,7 @@ class Source:
 
 
 def sources(run: Path, found: Results, simulators: Sequence[str] | None = None) -> dict[str, list[Source]]:
-    """Return simulator -> the trials behind its row, by seed and fold.
-
-    Args:
-        run: Folder of a finished run.
-        found: Its results.
-        simulators: Which; None for all that have a row.
+    """Return simulator -> the trials behind its row, by seed and fold; by default of all that have a row.
 
     Raises:
         InputError: A trial is damaged or missing.
@@ -103,16 +92,9 @@ def as_left(
     report: Callable[[str], None] = lambda line: None,
     progress: Progress = quiet,
 ) -> Iterator[Simulator]:
-    """Give a fresh simulator in the state in which a trial left it.
+    """Give a fresh simulator in the state in which a trial left it, given the trial's training sessions.
 
-    One that can be restored is not trained; any other is fitted anew with the trial's seed.
-
-    Args:
-        source: The trial.
-        catalogue: Builds simulators.
-        train: The trial's training sessions.
-        report: Is told lines for the person at the terminal.
-        progress: Wraps the steps of a fit.
+    One that can be restored is not trained; any other is fitted again with the trial's seed.
 
     Raises:
         InputError: It cannot be restored.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmark.files.replacing import replace_file
-from benchmark.naming import OWN, joined, transfer_test
+from benchmark.naming import LAYOUT, OWN, RELABEL, SWAP_USERS, joined, transfer_test
 from benchmark.scores import predictions, results
 from benchmark.scores.results import Results
 from benchmark.simulator import AttendsToLabel, LabelsItems
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
     from tasks.task import Task
 
-BESIDE = ("shared-prompt", "backbone", "position-prior")
-"""What a personal gain is read against, as far as the run has them."""
+REFERENCES = ("shared-prompt", "backbone", "position-prior")
+"""What a personal gain is compared with: the first of these that the run has."""
+
+SHOWN = 4
+"""Sessions whose screens are written."""
 
 _SCREEN_INPUTS = ("image", "item places")
 
@@ -59,12 +62,7 @@ class Study:
 
     @classmethod
     def of(cls, run: Path, bench: Bench, simulators: Sequence[str] | None = None) -> Study:
-        """Open a run.
-
-        Args:
-            run: Its folder.
-            bench: With the run's task and split.
-            simulators: Which of its simulators to test; None for all.
+        """Open a run with the bench of its task and split; None tests all of its simulators.
 
         Raises:
             InputError: There is no such run or simulator, or the data given is not the run's.
@@ -88,16 +86,14 @@ class Study:
     def test(self, tests: Sequence[str], other: Task | None = None) -> StressResults:
         """Predict what is missing, compare, and write ``stress.json`` and the predictions.
 
-        Args:
-            tests: Of ``conditions.TESTS``.
-            other: Another task that tuned prompts are taken to, None for no transfer.
+        Tuned prompts are transferred to another task where one is given.
 
         Raises:
             InputError: A simulator cannot be had as its trial left it, or a file cannot be written.
         """
-        before = records.read_results(self.run)  # first: a damaged file is told before anything is computed
-        if c.SWAP_USERS in tests:
-            self._scores()
+        before = records.read_results(self.run)  # first: a damaged file is reported before anything is computed
+        if SWAP_USERS in tests:
+            results.read_scores(self.run)
         reasons = {(test, name): self._why_not(test, name) for test in tests for name in self.trials}
         wanted = {
             name: [condition for test in tests if not reasons[test, name] for condition in c.CONDITIONS[test]]
@@ -128,28 +124,28 @@ class Study:
         }
         applies = {row.simulator for row in before.rows if row.value is not None}
 
-        def stands(row: StressRow) -> bool:
+        def holds(row: StressRow) -> bool:
             if row.simulator not in every:
                 return False
             if row.simulator not in applies or there[row.simulator]:
                 return True
-            # What was taken to another task needs no prediction on the unaltered stimuli of this one.
+            # A transfer to another task needs no prediction on the unaltered stimuli of this one.
             return row.test.startswith(transfer_test("")) and is_of(self.bench, row, every[row.simulator])
 
-        return [row for row in before.rows if stands(row)]
+        return [row for row in before.rows if holds(row)]
 
     def _why_not(self, test: str, name: str) -> str:
         """Return why a test does not apply to a simulator, empty if it does."""
         first = self.trials[name][0]
         if first.oracle:
             return "An oracle is handed the recording itself, not a stimulus that could be altered."
-        if test == c.SWAP_USERS and len(self.bench.users) < 2:
+        if test == SWAP_USERS and len(self.bench.users) < 2:
             return "The split has one test user; there is nobody to swap with."
         if test == c.LABEL_LEAK:
             built = self.bench.catalogue.build(name, first.settings)
             if not isinstance(built, AttendsToLabel):
                 return "It computes no attention for a label that it is offered."
-        if test in (c.RELABEL, c.LAYOUT):
+        if test in (RELABEL, LAYOUT):
             try:
                 stimulus = self.sessions[0].stimulus()
                 c.alter(test, stimulus, self.bench.digest, self.bench.drawing, self.bench.seed)
@@ -169,25 +165,22 @@ class Study:
         frames = {OWN: self._frame(name, OWN)}
         frames |= {condition: self._frame(name, condition) for condition in c.CONDITIONS[test]}
         users = {s.session_id: s.user for s in self.sessions}
-        if test in (c.RELABEL, c.LAYOUT):
+        if test == LAYOUT:
             altered = self._altered(test)
-            labels = self._labels(name, altered) if test == c.RELABEL else slot_labels(self.sessions, altered)
+            labels = slot_labels(self.sessions, altered)
             following = rows.followed(frames[OWN], frames[test], altered, users, labels)
-            if test == c.LAYOUT:
-                row = next(row for row in self.found.simulators if row.name == name)
-                sees = not row.sees or any(word in _SCREEN_INPUTS for word in row.sees)
-                return rows.layout(name, following, sees)
-            drawn = self.bench.task.answer_format
-            return rows.relabel(name, following, self._scored(frames), drawn)
-        if test == c.SWAP_USERS:
+            row = next(row for row in self.found.simulators if row.name == name)
+            return rows.layout(name, following, not row.sees or any(word in _SCREEN_INPUTS for word in row.sees))
+        scores = rows.scored(self.bench.task, self.bench.split, frames)
+        if test == RELABEL:
+            altered = self._altered(test)
+            following = rows.followed(frames[OWN], frames[test], altered, users, self._labels(name, altered))
+            return rows.relabel(name, following, scores, self.bench.task.answer_format)
+        if test == SWAP_USERS:
             unchanged = rows.same_predictions(frames[OWN], frames[test])
-            return rows.swap_users(name, self._scored(frames), self._beside(name), unchanged=unchanged)
+            return rows.swap_users(name, scores, self._references(name), unchanged=unchanged)
         wrong = {s.session_id: c.wrong_label(s, self.bench.digest, self.bench.seed) for s in self.sessions}
-        there = rows.on_offered(frames, self.sessions, wrong)
-        return rows.label_leak(name, self._scored(frames), there)
-
-    def _scored(self, frames: Mapping[str, pa.Table]) -> pd.DataFrame:
-        return rows.scored(self.bench.task, self.bench.split, frames)
+        return rows.label_leak(name, scores, rows.on_offered(frames, self.sessions, wrong))
 
     def _altered(self, condition: str) -> dict[str, Altered]:
         made = [
@@ -211,50 +204,25 @@ class Study:
                     found[source.seed, s.session_id] = pair
         return lambda seed, session_id: found[seed, session_id]
 
-    def _beside(self, name: str) -> dict[str, pd.DataFrame]:
-        """Return the run's scores of what a personal gain is read against."""
+    def _references(self, name: str) -> dict[str, pd.DataFrame]:
+        """Return the run's scores of what a personal gain is compared with."""
         there = {row.name for row in self.found.simulators}
-        chosen = [other for other in BESIDE if other in there and other != name][:1]
-        if not chosen:
-            return {}
-        scores = self._scores()
+        chosen = [other for other in REFERENCES if other in there and other != name][:1]
+        scores = results.read_scores(self.run)
         return {other: scores[scores["simulator"] == other] for other in chosen}
-
-    def _scores(self) -> pd.DataFrame:
-        """Return the score table of the run.
-
-        Raises:
-            InputError: It is missing or damaged.
-        """
-        path = self.run / "scores.parquet"
-        try:
-            return pd.read_parquet(path)
-        except (OSError, ValueError) as error:  # Arrow's errors are among these
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"{path} is missing or damaged ({reason}); run again.") from error
 
     def _write_predictions(self) -> None:
         """Write one predictions file per condition, of all simulators of the run that are complete under it."""
+        about = {"task": self.found.task, "split": self.found.split, "digest": self.found.digest}
+        about |= {"notice": self.found.notice, "seed": str(self.bench.seed)}
         every = sources(self.run, self.found)
-        for condition in (x for several in c.CONDITIONS.values() for x in several):
-            frames, identities = [], {}
-            for name, several in every.items():
-                parts = [self.bench.read(source, condition) for source in several]
-                if all(part is not None for part in parts):
-                    frames += [part for part in parts if part is not None]
-                    identities[name] = [source.identity for source in several]
-            if not frames:
-                continue
-            about = {
-                "task": self.found.task,
-                "split": self.found.split,
-                "digest": self.found.digest,
-                "notice": self.found.notice,
-                "condition": condition,
-                "seed": str(self.bench.seed),
-                "trials": json.dumps(identities),
-            }
-            write_predictions(self.bench.folder / condition, predictions.joined(frames), about)
+        for condition in itertools.chain.from_iterable(c.CONDITIONS.values()):
+
+            def part(source: Source, condition: str = condition) -> Path:
+                return self.bench.part(source, condition)
+
+            folder = self.bench.folder / condition
+            self.bench.write_complete(folder, every, part, {**about, "condition": condition})
 
 
 def slot_labels(sessions: Sequence[Session], altered: Mapping[str, Altered]) -> rows.Labels:
@@ -269,8 +237,31 @@ def slot_labels(sessions: Sequence[Session], altered: Mapping[str, Altered]) -> 
     return lambda seed, session_id: found[session_id]
 
 
-def write_predictions(folder: Path, made: pa.Table, about: Mapping[str, str]) -> None:
-    """Write ``predictions.parquet`` into a folder, which is made if it is not there."""
+def write_screens(folder: Path, sessions: Sequence[Session], bench: Bench, count: int = SHOWN) -> list[Path]:
+    """Write the screens of ``count`` sessions, evenly spaced, as they were seen, relabelled and mirrored.
+
+    Returns:
+        The files: ``<number>-<session>-seen.png``, ``-relabel.png`` and ``-layout.png``.
+
+    Raises:
+        InputError: The sessions have no screens, the task cannot draw labels, or a file cannot be written.
+    """
+    chosen = [sessions[i * len(sessions) // count] for i in range(min(count, len(sessions)))]
+    written = []
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    replace_file(folder / "predictions.parquet", lambda path: predictions.write(made, path, about))
+        for number, session in enumerate(chosen, start=1):
+            stimulus = session.stimulus()
+            if stimulus.image is None:
+                raise InputError(f"session {session.session_id} has no screen; prepare the task with images.")
+            images = {"seen": stimulus.image}
+            for condition in (RELABEL, LAYOUT):
+                image = c.alter(condition, stimulus, bench.digest, bench.drawing, bench.seed).stimulus.image
+                assert image is not None
+                images[condition] = image
+            name = re.sub(r"[^0-9A-Za-z_-]", "_", session.session_id)[:60]
+            for word, image in images.items():
+                path = folder / f"{number}-{name}-{word}.png"
+                image.open().save(path, format="PNG")
+                written.append(path)
+    return written

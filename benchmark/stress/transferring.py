@@ -1,12 +1,11 @@
 """Tuned prompts on another task: what of the tuning is about people, and what about the task.
 
 The users of the other task are unknown to the prompt, so they get the mean coefficients of the trained users. The same
-backbone without a prompt and with an untrained one is put beside it.
+backbone without a prompt and with an untrained one is shown next to it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,26 +16,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.engines.resources import threads
-from benchmark.files.replacing import replace_file
 from benchmark.metrics import names as metric_names
 from benchmark.naming import TRANSFER, joined, transfer_test
 from benchmark.scores import predictions, scoring
 from benchmark.scores.checking import simulated
 from benchmark.simulator import Restorable, Simulator
 from benchmark.stress import rows
-from benchmark.stress.conditions import VERSION
 from benchmark.stress.records import StressRow
-from benchmark.stress.running import Bench, read_part
+from benchmark.stress.running import Bench, keep
 from benchmark.stress.sources import Source, as_left
 from benchmark.trials.catalogue import setting_names
 from benchmark.trials.content import content_digest
-from tasks.storage import write_errors
 from tasks.types import Session
 
 if TYPE_CHECKING:
     from tasks.task import Task
 
-BESIDE = ("backbone", "random-prompt")
+REFERENCES = ("backbone", "random-prompt")
 """What a transferred prompt is compared with, where the catalogue has them and they share a setting with it."""
 
 
@@ -63,11 +59,8 @@ def transferred(
 ) -> list[StressRow]:
     """Predict the test sessions of another task with the prompts of this run, compare, and write the predictions.
 
-    Args:
-        bench: The run's; the other task's split has the same name.
-        trials: Simulator -> its trials; of several folds the first one's prompt is taken.
-        every: The same of all simulators of the run: the file also holds what was predicted before.
-        task: The other task.
+    The other task's split has the same name as the run's; of several folds the first one's prompt is taken. ``every``
+    has the trials of all simulators of the run: the file also holds what was predicted before.
 
     Raises:
         InputError: The other task has no such split, or a simulator cannot be restored.
@@ -83,25 +76,19 @@ def transferred(
             continue
         first = _first(several)
         jobs = [_Job(name, source, None) for source in first]
-        for against in (x for x in BESIDE if x in bench.catalogue.names()):
-            jobs += _beside(bench, against, name, first)
+        for against in (x for x in REFERENCES if x in bench.catalogue.names()):
+            jobs += _jobs_of(bench, against, name, first)
         made = [_frame(bench, job, other) for job in jobs]
         scores = scoring.score(task, split, predictions.renamed(predictions.joined(made), target="none"))
-        beside = [x for x in dict.fromkeys(job.name for job in jobs) if x != name]
-        said = rows.transfer(test, name, scores, metric_names(), beside, bench.task.name)
+        references = [x for x in dict.fromkeys(job.name for job in jobs) if x != name]
+        said = rows.transfer(test, name, scores, metric_names(), references, bench.task.name)
         found += [replace(row, notice=task.notice) for row in said]
     _write(bench, every, other)
     return found
 
 
 def is_of(bench: Bench, row: StressRow, several: Sequence[Source]) -> bool:
-    """Return whether what a row was made from are predictions of these very trials, which are there still.
-
-    Args:
-        bench: The run's.
-        row: Of a transfer.
-        several: All trials of its simulator.
-    """
+    """Return whether a row of a transfer was made from the trials that its simulator has now."""
     path = bench.folder / row.test.replace(" ", "-") / "predictions.parquet"
     try:
         about = pq.read_schema(path).metadata or {}
@@ -118,33 +105,15 @@ def _first(several: Sequence[Source]) -> list[Source]:
 
 def _write(bench: Bench, every: Mapping[str, Sequence[Source]], other: _Other) -> None:
     """Write one predictions file of all simulators whose trials have all been taken to the other task."""
-    frames: list[pa.Table] = []
-    identities = {}
-    for name, several in every.items():
-        first = _first(several)
-        parts = [read_part(_part(bench, _Job(name, source, None), other), bench.report) for source in first]
-        if parts and all(part is not None for part in parts):
-            frames += [part for part in parts if part is not None]
-            identities[name] = [source.identity for source in first]
-    if not frames:
-        return
     task = other.task
+    about = {"task": task.name, "version": task.version, "split": bench.split}
+    about |= {"digest": task.digests[bench.split], "notice": task.notice}
+    first = {name: _first(several) for name, several in every.items()}
     folder = bench.folder / f"{TRANSFER}{task.name}"
-    about = {
-        "task": task.name,
-        "version": task.version,
-        "split": bench.split,
-        "digest": task.digests[bench.split],
-        "notice": joined([task.notice, *(s.notice for name in identities for s in every[name])]),
-        "trials": json.dumps(identities),
-    }
-    with write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    whole = predictions.joined(frames)
-    replace_file(folder / "predictions.parquet", lambda path: predictions.write(whole, path, about))
+    bench.write_complete(folder, first, lambda source: _part(bench, _Job(source.simulator, source, None), other), about)
 
 
-def _beside(bench: Bench, against: str, name: str, first: Sequence[Source]) -> list[_Job]:
+def _jobs_of(bench: Bench, against: str, name: str, first: Sequence[Source]) -> list[_Job]:
     """Return the jobs of a simulator to compare with: the settings it shares are those of the transferred one."""
     if against == name:
         return []
@@ -157,10 +126,10 @@ def _beside(bench: Bench, against: str, name: str, first: Sequence[Source]) -> l
 
 def _frame(bench: Bench, job: _Job, other: _Other) -> pa.Table:
     """Return a job's predictions, made now unless they are there."""
-    kept = read_part(_part(bench, job, other), bench.report)
+    path = _part(bench, job, other)
+    kept = bench.read_part(path)
     if kept is not None:
         return kept
-    path = _part(bench, job, other)
     bench.report(f"{job.name}, seed {job.source.seed}: transfer to {other.task.name}")
     train, _ = bench.fold(0)
     with threads(job.source.threads):
@@ -171,10 +140,7 @@ def _frame(bench: Bench, job: _Job, other: _Other) -> pa.Table:
             simulator = bench.catalogue.build(job.name, job.settings)
             simulator.fit(train, job.source.seed)
             made = _simulated(simulator, job, other)
-    with write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    about = {"notice": joined([other.task.notice, job.source.notice])}
-    replace_file(path, lambda partial: predictions.write(made, partial, about))
+    keep(path, made, {"notice": joined([other.task.notice, job.source.notice])})
     return made
 
 
@@ -185,6 +151,4 @@ def _simulated(simulator: Simulator, job: _Job, other: _Other) -> pa.Table:
 
 
 def _part(bench: Bench, job: _Job, other: _Other) -> Path:
-    made_from = [VERSION, "transfer", job.source.identity, job.name, dict(job.settings or {}), other.content]
-    name = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode("ascii")).hexdigest()[:24]
-    return bench.folder / "parts" / f"{name}.parquet"
+    return bench.part_of("transfer", job.source.identity, job.name, dict(job.settings or {}), other.content)

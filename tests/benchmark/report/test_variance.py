@@ -12,7 +12,6 @@ import pytest
 from benchmark.cli import main
 from benchmark.output.rendering import FORMATS, render
 from benchmark.report import variance
-from benchmark.report.reading import read_scores
 from benchmark.scores import results
 from benchmark.statistics.variance import advised
 from tasks.errors import InputError
@@ -22,7 +21,7 @@ from tests.mini import NOTICE
 @pytest.fixture(scope="module")
 def read(finished):
     found = results.read(finished)
-    return found, variance.lines(found, read_scores(finished), metrics=[m for m in found.simulators[0].metrics])
+    return found, variance.lines(found, results.read_scores(finished), metrics=[m for m in found.simulators[0].metrics])
 
 
 def test_what_is_resolved_is_what_the_table_of_the_run_prints(read):
@@ -46,7 +45,7 @@ def test_oracles_have_no_line_unless_they_are_asked_for(read, finished):
     found, lines = read
     assert {one.simulator for one in lines} == {"sharp", "noisy", "faint"}
     assert {one.simulator for one in lines if one.reference} == {"noisy", "faint"}
-    asked = variance.lines(found, read_scores(finished), ["KL"], ["oracle"])
+    asked = variance.lines(found, results.read_scores(finished), ["KL"], ["oracle"])
     assert [one.of for one in asked] == ["mean", "- sharp"]
 
 
@@ -110,7 +109,7 @@ def test_mistyped_names_are_one_line(options, words, finished, capsys):
 
 
 def test_one_user_is_too_few(finished):
-    found, scores = results.read(finished), read_scores(finished)
+    found, scores = results.read(finished), results.read_scores(finished)
     with pytest.raises(InputError, match="two users"):
         variance.lines(found, scores[scores["user"] == "u1"])
 
@@ -126,7 +125,7 @@ def test_the_advice_is_a_line_for_each_metric_and_names_every_simulator_once_in_
         shown = " or ".join(variance.number(value) for value in then)
         assert f"{one.simulator} {variance.number(now)} -> {shown}" in kl
     assert kl.count("of the variance") <= 2 and kl.endswith(".")
-    means = variance.advice(variance.lines(found, read_scores(finished), ["KL"], ["sharp"]))
+    means = variance.advice(variance.lines(found, results.read_scores(finished), ["KL"], ["sharp"]))
     assert len(means) == 1 and means[0].startswith("KL: ")
 
 

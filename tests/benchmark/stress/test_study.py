@@ -131,7 +131,7 @@ def test_finished_parts_are_kept_and_only_the_rest_is_made(toys, mini, tmp_path)
     said.clear()
     again = study(mini, tmp_path / "run", ("by-item",), report=said.append).test(("relabel", "layout"))
     assert "is kept" in said[0] and len(said) == 6 and all("layout" in line for line in said[1:])
-    # The other simulator's rows stand beside the new ones.
+    # The other simulator's rows stay next to the new ones.
     assert {(r.test, r.simulator) for r in again.rows} == {
         ("relabel", "by-item"),
         ("relabel", "by-user"),
@@ -328,7 +328,8 @@ def test_the_sentence_on_a_transfer_speaks_of_every_metric():
     scores = personal(KL=-0.5, Accuracy=-0.5, LogLoss=0.0, AUC=0.0).replace({"own": "x", "swap-users": "backbone"})
     found = rows.transfer("transfer y", "x", scores, ("KL", "Accuracy", "LogLoss", "AUC"), ("backbone",), "z")
     assert re.fullmatch(
-        r"Beside backbone: better on KL \(.*\); worse on Accuracy \(.*\); no difference is shown on LogLoss, AUC\.",
+        r"Compared with backbone: better on KL \(.*\); worse on Accuracy \(.*\); "
+        r"no difference is shown on LogLoss, AUC\.",
         found[0].reading,
     )
     assert "KL there, as fitted on z." not in {r.reading for r in found[:1]} and len(found) == 8

@@ -7,29 +7,12 @@ from collections.abc import Iterable, Mapping
 
 import yaml
 
+from tasks.columns import COLUMNS
 from tasks.definition import TaskInfo
 from tasks.manifest import Manifest
 from tasks.splits import DEFAULT_SPLIT, SPLIT_NOTES, column
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-
-_COLUMNS = {
-    "session_id": "unique id of the session",
-    "user": "id of the user as published",
-    "screen": "which screen it was, over users",
-    "image": "what the user saw at the click, slot labels drawn (empty if prepared without images)",
-    "profile": "what is known of the user or the need, in words",
-    "slots": "the K slots: label, kind, text, box (x0, y0, x1, y1 in image pixels)",
-    "gaze_ms": "human dwell time per slot, ms: the ground truth",
-    "cursor_ms": "cursor dwell time per slot, ms",
-    "click": "index of the clicked slot, 0..K-1",
-    "flags": "oddities of the recording",
-    "fixations": "the fixations in time order: slot (-1 for none), start_ms from the beginning of the session, "
-    "duration_ms that counts; their time on a slot adds up to gaze_ms",
-    "split_loo": "train or test",
-    "split_kfold": "the fold 0..4 in which the session is tested",
-    "split_unseen_screen": "train or test",
-}
 
 
 def card(info: TaskInfo, manifest: Manifest) -> str:
@@ -48,7 +31,7 @@ def sections(info: TaskInfo, manifest: Manifest) -> dict[str, list[str]]:
     """Return the card's sections: heading -> lines of Markdown, in order."""
     return {
         "Contents": _contents(manifest),
-        "Columns": [f"- `{name}`: {meaning}" for name, meaning in _COLUMNS.items()],
+        "Columns": [f"- `{name}`: {meaning}" for name, (_, meaning) in COLUMNS.items()],
         "Provenance": _provenance(info, manifest),
         **({"Ground truth": _bullets(info.truth)} if info.truth else {}),
         "Splits": _splits(manifest),
@@ -79,11 +62,8 @@ def _front_matter(info: TaskInfo, manifest: Manifest, title: str) -> dict[str, o
 
 
 def _licence(info: TaskInfo, manifest: Manifest) -> dict[str, str]:
-    """Return the hub's licence fields: an SPDX id in lower case, else ``other``.
-
-    The sample is not the data that ``info.licence`` is about; it is part of this project.
-    """
-    if manifest.simulated:
+    """Return the hub's licence fields: an SPDX id in lower case, else ``other``."""
+    if manifest.simulated:  # part of this project, not the data that info.licence is about
         return {"license": "mit"}
     if re.fullmatch(r"(CC|MIT|Apache|BSD|ODbL|GPL|AGPL|LGPL|PDDL|ODC)[A-Za-z0-9.\-]*", info.licence):
         return {"license": info.licence.lower()}

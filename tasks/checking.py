@@ -16,13 +16,7 @@ from tasks.storage import absolute, read_errors
 def check(
     definition: TaskDefinition, raw: Path, options: ReadOptions | None = None, progress: Progress = quiet
 ) -> Summary:
-    """Read a raw folder and return all that is wrong with it.
-
-    Args:
-        definition: The task.
-        raw: The raw folder.
-        options: How to read; pictures are opened and nothing is drawn.
-        progress: Shows progress.
+    """Read a raw folder and return all that is wrong with it; pictures are opened and nothing is drawn.
 
     Returns:
         What ``prepare`` would say, with what the reader would refuse: one line each with file, rows and their number.
@@ -47,12 +41,10 @@ def check(
     return Summary(
         task=info.name,
         out=None,
+        notice=definition.sample_notice if simulated else "",
         read=reading.read,
         kept=len(reading.sessions),
         dropped=dict(reading.dropped),
         notes=[*reading.notes, *(f"{split.unusable}: it cannot be used" for split in splits if split.unusable)],
-        digests={},
-        counts={},
-        notice=definition.sample_notice if simulated else "",
         refused=tuple(refused),
     )

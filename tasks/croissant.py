@@ -7,37 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tasks.columns import COLUMNS, Kind
 from tasks.definition import TaskInfo
 from tasks.manifest import Manifest, file_digest
 
 _PARQUET = "application/x-parquet"
 
-_SCALARS = {
-    "session_id": ("sc:Text", "unique id of the session"),
-    "user": ("sc:Text", "id of the user as published"),
-    "screen": ("sc:Text", "which screen it was, over users"),
-    "profile": ("sc:Text", "what is known of the user or the need, in words"),
-    "click": ("sc:Integer", "index of the clicked slot, 0..K-1"),
-    "split_loo": ("sc:Text", "train or test"),
-    "split_kfold": ("sc:Integer", "the fold in which the session is tested"),
-    "split_unseen_screen": ("sc:Text", "train or test"),
-}
-_LISTS = {
-    "gaze_ms": ("sc:Float", "human dwell time per slot, ms"),
-    "cursor_ms": ("sc:Float", "cursor dwell time per slot, ms"),
-    "flags": ("sc:Text", "oddities of the recording"),
-}
-_SLOT = {
-    "label": ("sc:Text", "what is drawn next to the slot and what an answer names"),
-    "kind": ("sc:Text", "film, organic_result, native_ad, dd_top or dd_right"),
-    "text": ("sc:Text", "the item in words"),
-    "box": ("sc:Float", "x0, y0, x1, y1 in image pixels"),
-}
-_FIXATION = {
-    "slot": ("sc:Integer", "index of the slot, -1 for none"),
-    "start_ms": ("sc:Float", "start, ms from the beginning of the session's window"),
-    "duration_ms": ("sc:Float", "how much of it counts, ms"),
-}
+_TYPES = {"string": "sc:Text", "int64": "sc:Integer", "float64": "sc:Float", "image": "sc:ImageObject"}
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -62,15 +38,7 @@ _CONTEXT: dict[str, Any] = {
 
 
 def croissant(info: TaskInfo, manifest: Manifest, folder: Path, shards: list[Path], images: bool) -> str:
-    """Return the JSON-LD text.
-
-    Args:
-        info: Metadata of the task.
-        manifest: What the folder holds.
-        folder: The prepared folder.
-        shards: Its parquet files.
-        images: Whether the sessions carry images.
-    """
+    """Return the JSON-LD text."""
     notice = f"{manifest.notice} " if manifest.simulated else ""
     metadata: dict[str, Any] = {
         "@context": _CONTEXT,
@@ -86,16 +54,9 @@ def croissant(info: TaskInfo, manifest: Manifest, folder: Path, shards: list[Pat
     year = re.search(r"year\s*=\s*[{\"]?\s*(\d{4})", info.citation)
     if year:
         metadata["datePublished"] = year.group(1)
-    metadata["distribution"] = [_file_object(folder, shard) for shard in shards] + [
-        {
-            "@type": "cr:FileSet",
-            "@id": "shards",
-            "name": "shards",
-            "description": "All sessions.",
-            "encodingFormat": _PARQUET,
-            "includes": "data/*.parquet",
-        }
-    ]
+    whole = {"@type": "cr:FileSet", "@id": "shards", "name": "shards", "description": "All sessions."}
+    whole |= {"encodingFormat": _PARQUET, "includes": "data/*.parquet"}
+    metadata["distribution"] = [*(_file_object(folder, shard) for shard in shards), whole]
     metadata["recordSet"] = [
         {
             "@type": "cr:RecordSet",
@@ -103,7 +64,7 @@ def croissant(info: TaskInfo, manifest: Manifest, folder: Path, shards: list[Pat
             "name": "sessions",
             "description": "One record per session: one user on one screen, ending in one click.",
             "key": {"@id": "sessions/session_id"},
-            "field": _fields(images),
+            "field": [_field(name, *column) for name, column in COLUMNS.items() if images or name != "image"],
         }
     ]
     return json.dumps(metadata, indent=2, ensure_ascii=False) + "\n"
@@ -121,44 +82,19 @@ def _file_object(folder: Path, shard: Path) -> dict[str, Any]:
     }
 
 
-def _fields(images: bool) -> list[dict[str, Any]]:
-    fields = [_field(name, kind, text) for name, (kind, text) in _SCALARS.items()]
-    fields += [_field(name, kind, text) | {"repeated": True} for name, (kind, text) in _LISTS.items()]
-    fields += [_records("slots", "the K slots", _SLOT), _records("fixations", "the fixations in time order", _FIXATION)]
-    if images:
-        image = _field("image", "sc:ImageObject", "what the user saw at the click")
-        image["source"]["transform"] = {"jsonPath": "bytes"}
-        fields.append(image)
-    return fields
-
-
-def _records(name: str, text: str, properties: dict[str, tuple[str, str]]) -> dict[str, Any]:
-    """Return the field of a list of records, with one repeated subfield per property."""
-    parts = []
-    for key, (kind, meaning) in properties.items():
-        part = _field(name, kind, meaning) | {"@id": f"sessions/{name}/{key}", "name": key, "repeated": True}
-        part["source"]["transform"] = {"jsonPath": f"[*].{key}"}
-        parts.append(part)
-    return {
-        "@type": "cr:Field",
-        "@id": f"sessions/{name}",
-        "name": name,
-        "description": text,
-        "repeated": True,
-        "subField": parts,
-    }
-
-
-def _field(name: str, kind: str, text: str) -> dict[str, Any]:
-    source: dict[str, Any] = {"fileSet": {"@id": "shards"}, "extract": {"column": name}}
-    return {
-        "@type": "cr:Field",
-        "@id": f"sessions/{name}",
-        "name": name,
-        "description": text,
-        "dataType": kind,
-        "source": source,
-    }
+def _field(column: str, kind: Kind, text: str, key: str = "") -> dict[str, Any]:
+    """Return the field of a column, or of a key of the records that a column holds."""
+    place = f"sessions/{column}" + (f"/{key}" if key else "")
+    field: dict[str, Any] = {"@type": "cr:Field", "@id": place, "name": key or column, "description": text}
+    if key or not isinstance(kind, str):
+        field["repeated"] = True
+    if isinstance(kind, dict):
+        return field | {"subField": [_field(column, *inner, name) for name, inner in kind.items()]}
+    field["dataType"] = _TYPES[kind if isinstance(kind, str) else kind[0]]
+    field["source"] = {"fileSet": {"@id": "shards"}, "extract": {"column": column}}
+    if key or kind == "image":
+        field["source"]["transform"] = {"jsonPath": f"[*].{key}" if key else "bytes"}
+    return field
 
 
 def _url(source: str) -> str:

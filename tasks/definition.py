@@ -32,14 +32,12 @@ def quiet(items: Iterable[T], *, total: int | None = None, desc: str = "") -> It
     return items
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TaskInfo:
     """The metadata of a task, as its card, its ``task.json`` and every result print it.
 
     Attributes:
-        name: Registry name.
         version: Changes whenever the sessions, their ground truth or the splits change.
-        title: One line.
         description: A paragraph: what the user did, what is predicted, what is ours.
         citation: BibTeX of the data's paper.
         licence: Licence of the data, SPDX where there is one.
@@ -58,9 +56,9 @@ class TaskInfo:
     licence: str
     source: str
     answer_format: str
-    leaks: tuple[str, ...] = ()
-    deviations: tuple[str, ...] = ()
-    truth: tuple[str, ...] = ()
+    leaks: tuple[str, ...] = field(default=(), repr=False)
+    deviations: tuple[str, ...] = field(default=(), repr=False)
+    truth: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,6 @@ class TaskDefinition:
     """One task: its description, its reader and its simulated sample.
 
     Attributes:
-        info: Metadata.
         layouts: Raw layouts, the preferred one first.
         detect: Returns the layout of a raw folder, or None if it has none of them.
         read: Reads a raw folder. Raises InputError naming file and row.

@@ -38,18 +38,10 @@ class Statistics:
     """What a task looks like in numbers.
 
     Attributes:
-        sessions: Number of sessions.
-        users: Number of users.
-        screens: Number of distinct screens.
-        sessions_per_user: Sessions of one user.
-        slots_per_session: Slots K of one session.
         gaze_s: Dwell time of one session, all slots, seconds.
         gaze_entropy_bits: Entropy of one session's gaze over its slots, bits (0 to log2 K).
         click_is_longest_looked_at: Share of sessions whose clicked slot has the largest dwell time.
         click_positions: Number of clicks on slot 0, 1, 2, ...
-        click_kinds: Number of clicks by slot kind.
-        slot_kinds: Number of slots by kind.
-        flags: Number of sessions by flag.
     """
 
     sessions: int

@@ -12,17 +12,9 @@ def canonical_row(
 ) -> bytes:
     r"""Return the canonical bytes of one session in one split.
 
-    The row is a JSON array ``[session_id, user, screen, click, gaze, value]`` in ASCII (other
-    characters escaped as ``\uXXXX``), without spaces, ended by one line feed. ``gaze`` is an array of
-    strings, each dwell time in ms written with ``%.1f``; a negative zero counts as zero.
-
-    Args:
-        session_id: The session's id.
-        user: The user's id.
-        screen: The screen's name.
-        click: Index of the clicked slot.
-        gaze_ms: Dwell time per slot, shape (K,), ms.
-        value: ``train``, ``test`` or the number of the fold.
+    The row is a JSON array ``[session_id, user, screen, click, gaze, value]`` in ASCII (other characters escaped as
+    ``\uXXXX``), without spaces, ended by one line feed. ``gaze`` is an array of strings, each dwell time in ms
+    written with ``%.1f``; a negative zero counts as zero. ``value`` is ``train``, ``test`` or the number of the fold.
     """
     gaze = [f"{float(ms) + 0.0:.1f}" for ms in gaze_ms]
     row = [session_id, user, screen, int(click), gaze, value if isinstance(value, str) else int(value)]
@@ -39,16 +31,8 @@ def split_digest(
 ) -> str:
     """Return the SHA-256 (hexadecimal) over the canonical rows, in dataset order.
 
-    Images, slot texts, profiles and file formats do not enter: the same sessions drawn at another
-    size or stored in other shards are the same split.
-
-    Args:
-        session_ids: Id per session.
-        users: User per session.
-        screens: Screen per session.
-        clicks: Clicked slot per session.
-        gaze_ms: Dwell times per session, each of shape (K,), ms.
-        values: The split's value per session.
+    Images, slot texts, profiles and file formats do not enter: the same sessions drawn at another size or stored in
+    other shards are the same split. ``gaze_ms`` holds dwell times per session, each of shape (K,), ms.
     """
     digest = hashlib.sha256()
     for row in zip(session_ids, users, screens, clicks, gaze_ms, values, strict=True):

@@ -25,18 +25,11 @@ class Manifest:
 
     Attributes:
         format: Version of the folder's layout.
-        name: Task.
-        version: Version of the task.
         layout: Raw layout it was read from.
-        simulated: The raw files were a simulation of this project.
         notice: The line that every output on it carries; empty for recorded data.
-        read: Candidate sessions in the raw files.
-        kept: Sessions kept.
         dropped: Reason -> sessions dropped for it.
-        notes: What the reader noted.
         counts: Split -> part -> number of sessions.
         digests: Split -> SHA-256 (PROTOCOL section 4).
-        statistics: Descriptive statistics.
         files: Name below the folder -> SHA-256 of every file but this one; empty in format 1.
     """
 

@@ -58,17 +58,13 @@ def _on_white(picture: Image) -> Image:
 
 
 def _eight_bits(picture: Image) -> Image:
-    """Return a grey picture of 16 or 32 bits, or of floating point, in 8 bits.
-
-    Integers run from 0 to 65535, floating point from 0 to 1 or, where a value is larger, to 255.
-    """
+    """Return a grey picture in 8 bits: integers run to 65535, floating point to 1 or, if a value is larger, to 255."""
     from PIL import Image as PilImage
 
     values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
+    full = 65535.0
     if picture.mode == "F":
         full = 1.0 if values.max(initial=0.0) <= 1.0 else 255.0
-    else:
-        full = 65535.0
     return PilImage.fromarray(np.clip(np.rint(values * (255.0 / full)), 0, 255).astype(np.uint8))
 
 

@@ -106,9 +106,7 @@ def _likely(column: tuple[str, str], *, smaller: bool) -> str:
 def clock_fault(times: Floats, what: str) -> str:
     """Say that a clock lost its resolution: most events of one kind share their times with others of that kind.
 
-    Args:
-        times: Time of each event in the order of any file, shape (n,); NaN where it is not known.
-        what: The events in words, such as ``fixations``.
+    ``times`` are in the order of any file, shape (n,), NaN where a time is not known.
     """
     times = times[np.isfinite(times)]
     if len(times) < _FEW:

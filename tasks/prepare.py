@@ -7,13 +7,14 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tasks.card import card
+from tasks.columns import FIXATIONS, features
 from tasks.croissant import croissant
 from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions, TaskDefinition, TaskInfo, quiet
 from tasks.describe import describe
@@ -25,9 +26,6 @@ from tasks.storage import absolute, read_errors, staged, write_errors
 from tasks.types import ScreenImage, Session
 from tasks.visits import visits
 
-if TYPE_CHECKING:
-    from datasets import Features
-
 Report = Callable[[str], None]
 
 SHARD_BYTES = 200_000_000
@@ -35,9 +33,6 @@ SHARD_BYTES = 200_000_000
 
 GROUP_BYTES = 32_000_000
 """Largest row group, so that preparing and reading stay small in memory."""
-
-FIXATIONS = "fixations"
-"""The column that folders prepared by earlier versions lack."""
 
 _ENTRIES = {"data", "screens", "README.md", "croissant.json", FILE}
 
@@ -49,50 +44,34 @@ class Summary:
     """What ``prepare`` did, or found.
 
     Attributes:
-        task: Name of the task.
         out: The prepared folder, or None where nothing was to be written.
-        read: Candidate sessions in the raw files.
         kept: Sessions kept; ``read`` = ``kept`` + sum of ``dropped``.
-        dropped: Reason -> sessions dropped for it.
-        notes: What the reader noted.
         digests: Split -> SHA-256.
-        counts: Split -> part -> number of sessions.
         notice: The simulated-data notice, or empty.
         refused: What would be refused, where nothing was to be written (``prepare --check``).
     """
 
     task: str
     out: Path | None
+    notice: str
     read: int
     kept: int
     dropped: Mapping[str, int]
     notes: Sequence[str]
-    digests: Mapping[str, str]
-    counts: Mapping[str, Mapping[str, int]]
-    notice: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     refused: Sequence[str] = ()
 
     def record(self) -> dict[str, object]:
         """Return the summary as JSON values."""
-        return {
-            "task": self.task,
-            "out": None if self.out is None else str(self.out),
-            "notice": self.notice,
-            "read": self.read,
-            "kept": self.kept,
-            "dropped": dict(self.dropped),
-            "notes": list(self.notes),
-            "digests": dict(self.digests),
-            "counts": {name: dict(parts) for name, parts in self.counts.items()},
-            "refused": list(self.refused),
-        }
+        return {**asdict(self), "out": None if self.out is None else str(self.out)}
 
     def lines(self) -> list[str]:
         """Return the summary as lines of text that fit one screen."""
         lines = [self.notice] if self.notice else []
         lines += [f"{self.task}: {self.read} sessions read, {self.kept} kept, {self.read - self.kept} dropped"]
         lines += [f"  refused: {line}" for line in self.refused]
-        lines += [f"  dropped {n:>6}  {reason}" for reason, n in by_count(self.dropped) if n]
+        lines += [f"  dropped {n:>6}  {reason}" for reason, n in by_count(self.dropped)]
         lines += [f"  note: {note}" for note in self.notes]
         for name, digest in self.digests.items():
             counts = ", ".join(f"{part}: {n}" for part, n in self.counts[name].items())
@@ -115,15 +94,8 @@ def prepare(
 
     The folder holds ``data/*.parquet`` with explicit features, which ``datasets.load_dataset("parquet",
     data_files=...)`` reads as they are; ``screens/`` with every drawn screen once; ``README.md``;
-    ``task.json``; ``croissant.json``. The same input gives the same digests.
-
-    Args:
-        definition: The task.
-        raw: The raw folder.
-        out: Where to write; a folder prepared for the same task is replaced at the end.
-        options: How to read; ``work`` is set here.
-        progress: Shows progress.
-        report: Called with one line that says what is going on; the log by default.
+    ``task.json``; ``croissant.json``. The same input gives the same digests. A folder ``out`` that was prepared for the
+    same task is replaced at the end; ``work`` of the options is set here; ``report`` is the log by default.
 
     Raises:
         InputError: Anything about ``raw``, ``out`` or the options that cannot be used, or no session kept.
@@ -155,37 +127,6 @@ def prepare(
         digests=manifest.digests,
         counts=manifest.counts,
         notice=manifest.notice,
-    )
-
-
-def features() -> Features:
-    """Return the columns of a prepared data set."""
-    from datasets import Features, Image, List, Value
-
-    slot = {
-        "label": Value("string"),
-        "kind": Value("string"),
-        "text": Value("string"),
-        "box": List(Value("float64")),
-    }
-    fixation = {"slot": Value("int64"), "start_ms": Value("float64"), "duration_ms": Value("float64")}
-    return Features(
-        {
-            "session_id": Value("string"),
-            "user": Value("string"),
-            "screen": Value("string"),
-            "image": Image(),
-            "profile": Value("string"),
-            "slots": List(slot),
-            "gaze_ms": List(Value("float64")),
-            "cursor_ms": List(Value("float64")),
-            "click": Value("int64"),
-            "flags": List(Value("string")),
-            FIXATIONS: List(fixation),
-            "split_loo": Value("string"),
-            "split_kfold": Value("int64"),
-            "split_unseen_screen": Value("string"),
-        }
     )
 
 
@@ -235,8 +176,7 @@ def _check_target(definition: TaskDefinition, raw: Path, out: Path, options: Rea
 def check_reading(definition: TaskDefinition, raw: Path, reading: Reading) -> None:
     """Refuse a reading without sessions, with an id that occurs twice or with fixations that are not the gaze."""
     if not reading.sessions:
-        dropped = {reason: n for reason, n in reading.dropped.items() if n}
-        reasons = "; ".join(f"{n} {reason}" for reason, n in by_count(dropped)) or "the files hold none"
+        reasons = "; ".join(f"{n} {reason}" for reason, n in by_count(reading.dropped)) or "the files hold none"
         name = definition.info.name
         raise InputError(
             f"no session of {raw} can be used for {name} ({reading.read} read): {reasons}. Check the files."
@@ -255,13 +195,7 @@ def check_reading(definition: TaskDefinition, raw: Path, reading: Reading) -> No
 
 
 def _write(
-    info: TaskInfo,
-    reading: Reading,
-    options: ReadOptions,
-    notice: str,
-    folder: Path,
-    progress: Progress,
-    out: Path,
+    info: TaskInfo, reading: Reading, options: ReadOptions, notice: str, folder: Path, progress: Progress, out: Path
 ) -> Manifest:
     """Write everything into the staged ``folder``."""
     sessions = reading.sessions
@@ -290,14 +224,11 @@ def _write(
         _text(folder / "README.md", card(info, manifest))
         images = any(session.image is not None for session in sessions)
         _text(folder / "croissant.json", croissant(info, manifest, folder, shards, images))
-        files = {path.relative_to(folder).as_posix(): file_digest(path) for path in _files(folder)}
+        written = sorted(path for path in folder.rglob("*") if path.is_file())
+        files = {path.relative_to(folder).as_posix(): file_digest(path) for path in written}
         manifest = replace(manifest, files=files)
         _text(folder / FILE, manifest.to_json())
     return manifest
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _text(path: Path, text: str) -> None:
@@ -373,28 +304,17 @@ def _runs(sized: Sequence[tuple[int, int]], limit: int) -> Iterator[list[tuple[i
 def _size(image: ScreenImage | None) -> int:
     if image is None:
         return 0
-    if image.path is not None:
-        return image.path.stat().st_size
-    return len(image.encoded())
+    return image.path.stat().st_size if image.path is not None else len(image.encoded())
 
 
 def _row(session: Session, name: str | None, splits: Mapping[str, str | int]) -> dict[str, Any]:
-    return {
-        "session_id": session.session_id,
-        "user": session.user,
-        "screen": session.screen,
-        "image": None if session.image is None else {"bytes": session.image.encoded(), "path": name},
-        "profile": session.profile,
-        "slots": [{"label": s.label, "kind": s.kind, "text": s.text, "box": list(s.box)} for s in session.slots],
-        "gaze_ms": session.gaze_ms,
-        "cursor_ms": session.cursor_ms,
-        "click": session.click,
-        "flags": list(session.flags),
-        FIXATIONS: [fixation._asdict() for fixation in session.fixations],
-        **splits,
-    }
+    values = {part.name: getattr(session, part.name) for part in fields(session)}
+    values["image"] = None if session.image is None else {"bytes": session.image.encoded(), "path": name}
+    values["slots"] = [asdict(slot) for slot in session.slots]
+    values[FIXATIONS] = [fixation._asdict() for fixation in session.fixations]
+    return {**values, **splits}
 
 
 def by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Return names and counts, the largest first."""
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    """Return names and counts above 0, the largest first."""
+    return sorted(((name, n) for name, n in counts.items() if n), key=lambda item: (-item[1], item[0]))

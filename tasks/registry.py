@@ -67,9 +67,8 @@ def load(
 
     Args:
         name: One of :func:`names`.
-        data: A prepared folder; or a raw folder, which is prepared once into the user's cache; or
-            ``sample``, the built-in simulation, also built once. None takes
-            ``$GAZEBENCH_DATA/<name>`` if that exists, else the sample.
+        data: A prepared folder; or a raw folder, which is prepared once into the user's cache; or ``sample``, the
+            built-in simulation, also built once. None takes ``$GAZEBENCH_DATA/<name>`` if that exists, else the sample.
         options: How to read a raw folder; of the sample ``truth`` applies. A prepared folder is as it is, and must be
             of the version that ``truth`` names if it names one.
         workers: Processes that draw screens when something is built, unless ``options`` says so.
@@ -149,10 +148,7 @@ def _sample(name: str, found: TaskDefinition, chosen: ReadOptions, progress: Pro
 
 
 def _cached(found: TaskDefinition, entry: Path, build: Callable[[Path], None]) -> Task:
-    """Open ``entry/prepared``, building the entry if it is missing or damaged.
-
-    Of two processes that build the same entry at once, the slower one discards its copy.
-    """
+    """Open ``entry/prepared``; build the entry if it is missing or damaged, and discard it if another was quicker."""
     from tasks.task import open_folder
 
     if entry.is_dir():

@@ -80,14 +80,9 @@ def leave_one_out(users: Sequence[str]) -> list[str]:
 def k_fold(users: Sequence[str], k: int = FOLDS) -> list[int]:
     """Return the fold 0..k-1 in which each session is tested.
 
-    The shuffled lists of :func:`leave_one_out` are dealt out round-robin. The dealer goes on where
-    it stopped at the previous user instead of starting at fold 0 for each: the folds then differ by
-    at most one session in size even when users have few sessions, and any k sessions of one user
-    still fall into k different folds.
-
-    Args:
-        users: The user of every session, in dataset order.
-        k: Number of folds.
+    The shuffled lists of :func:`leave_one_out` are dealt out round-robin. The dealer goes on where it stopped at the
+    previous user instead of starting at fold 0 for each: the folds then differ by at most one session in size even when
+    users have few sessions, and any k sessions of one user still fall into k different folds.
     """
     if k < 2:
         raise ValueError(f"k must be at least 2, not {k}")
@@ -103,12 +98,8 @@ def k_fold(users: Sequence[str], k: int = FOLDS) -> list[int]:
 def unseen_screen(screens: Sequence[str]) -> list[str]:
     """Return ``train`` or ``test`` per session so that no tested screen occurs in training.
 
-    The n distinct screens, in order of first appearance, are shuffled by
-    ``numpy.random.RandomState(42)``; the first round(6 n / 35), at least one, are tested: 6 of the 35
-    of RecGaze. With a single screen nothing is left to train on.
-
-    Args:
-        screens: The screen of every session, in dataset order.
+    The n distinct screens, in order of first appearance, are shuffled by ``numpy.random.RandomState(42)``; the first
+    round(6 n / 35), at least one, are tested: 6 of the 35 of RecGaze. With a single screen nothing is left to train on.
     """
     distinct = list(dict.fromkeys(screens))
     np.random.RandomState(SEED).shuffle(distinct)

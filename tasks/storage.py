@@ -40,9 +40,8 @@ def cache_root() -> Path:
 def staged(target: Path, *, replace: bool) -> Iterator[Path]:
     """Give an empty folder next to ``target`` that takes its place when the block ends without an error.
 
-    An exception of any kind, an interrupt included, removes the folder and leaves ``target`` as it
-    was. A process killed outright leaves a hidden ``.<name>.partial-*`` folder, never a partial
-    ``target``.
+    An exception of any kind, an interrupt included, removes the folder and leaves ``target`` as it was. A process
+    killed outright leaves a hidden ``.<name>.partial-*`` folder, never a partial ``target``.
 
     Args:
         target: Where the folder shall appear. An empty folder there counts as none.

@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tasks.definition import TaskDefinition
+from tasks.columns import FIXATIONS, features
+from tasks.definition import TaskDefinition, TaskInfo
 from tasks.describe import Statistics
 from tasks.digest import split_digest
 from tasks.errors import InputError, unknown_name
 from tasks.manifest import Manifest, check_files, read_manifest
-from tasks.prepare import FIXATIONS, features
 from tasks.splits import SPLIT_NOTES, Split, column, split_from_values
 from tasks.storage import cache_root, write_errors
 from tasks.types import Fixation, ScreenImage, Session, Slot
@@ -34,11 +32,7 @@ _BY_DIGEST = re.compile(r"[0-9a-f]{16}\.(png|jpg)")
 
 
 class _StoredImage(ScreenImage):
-    """A screen inside a data set, whose bytes are fetched when asked for.
-
-    Sessions of a large task can so be held by the thousand without their screens. A copy sent to
-    another process takes the bytes along, not the data set.
-    """
+    """A screen inside a data set, whose bytes are fetched when asked for; a copy for another process holds them."""
 
     __slots__ = ("_index", "_name", "_rows")
     _rows: Any
@@ -77,18 +71,10 @@ class _StoredImage(ScreenImage):
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
-    """Recorded sessions with fixed splits.
+class Task(TaskInfo):
+    """A task with its data: recorded sessions with fixed splits.
 
     Attributes:
-        name: Registry name.
-        version: Changes whenever the sessions, their ground truth or the splits change.
-        title: One line.
-        description: A paragraph.
-        citation: BibTeX of the data's paper.
-        licence: Licence of the data.
-        source: Where the raw files come from.
-        answer_format: ``letter`` or ``number``: what a slot's label is.
         simulated: The sessions were simulated by this project, not recorded.
         notice: The line that every output must carry; empty for recorded data.
         sessions: One row per session, columns as on the data set's card.
@@ -98,21 +84,13 @@ class Task:
         folder: The prepared folder.
     """
 
-    name: str
-    version: str
-    title: str
-    description: str
-    citation: str
-    licence: str
-    source: str
-    answer_format: str
-    simulated: bool
-    notice: str
-    sessions: Dataset = field(repr=False)
-    splits: Mapping[str, Split] = field(repr=False)
-    digests: Mapping[str, str] = field(repr=False)
-    statistics: Statistics = field(repr=False)
-    folder: Path
+    simulated: bool = field(kw_only=True)
+    notice: str = field(kw_only=True)
+    sessions: Dataset = field(kw_only=True, repr=False)
+    splits: Mapping[str, Split] = field(kw_only=True, repr=False)
+    digests: Mapping[str, str] = field(kw_only=True, repr=False)
+    statistics: Statistics = field(kw_only=True, repr=False)
+    folder: Path = field(kw_only=True)
 
     def __len__(self) -> int:
         """Return the number of sessions."""
@@ -120,20 +98,8 @@ class Task:
 
     def session(self, index: int) -> Session:
         """Return the session at ``index`` in dataset order; its image is fetched and decoded only when asked for."""
-        columns = self._columns
-        return Session(
-            session_id=columns["session_id"][index],
-            user=columns["user"][index],
-            screen=columns["screen"][index],
-            image=columns["image"][index],
-            profile=columns["profile"][index],
-            slots=columns["slots"][index],
-            gaze_ms=np.array(columns["gaze_ms"][index], dtype=np.float64),
-            cursor_ms=np.array(columns["cursor_ms"][index], dtype=np.float64),
-            click=columns["click"][index],
-            flags=columns["flags"][index],
-            fixations=tuple(Fixation(**row) for row in columns[FIXATIONS][index].as_py()),
-        )
+        values = {name: column[index] for name, column in self._columns.items()}
+        return Session(**values | {FIXATIONS: tuple(Fixation(**row) for row in values[FIXATIONS].as_py())})
 
     def sessions_at(self, indices: Iterable[int]) -> list[Session]:
         """Return the sessions at ``indices``, in that order."""
@@ -209,14 +175,7 @@ def open_folder(definition: TaskDefinition, folder: Path) -> Task:
     check_files(folder, manifest)
     sessions = _read(folder)
     return Task(
-        name=info.name,
-        version=info.version,
-        title=info.title,
-        description=info.description,
-        citation=info.citation,
-        licence=info.licence,
-        source=info.source,
-        answer_format=info.answer_format,
+        **{part.name: getattr(info, part.name) for part in fields(info)},
         simulated=manifest.simulated,
         notice=manifest.notice,
         sessions=sessions,

@@ -20,10 +20,7 @@ USUAL_MS = 1500.0
 
 
 def presses(trial: Trial) -> tuple[Floats, bool]:
-    """Return when each click's result was pressed, and whether a press is an estimate.
-
-    Args:
-        trial: A trial with at least one click.
+    """Return when each click's result was pressed, and whether a press is an estimate; there is at least one click.
 
     Returns:
         Milliseconds since the load, shape of ``trial.clicks.t``, each at most its click; and True if a button event
@@ -49,14 +46,7 @@ def estimate(fixations: Fixations, cursor: Points, scrolls: Points, click: float
 
     The dialog opened at the first fixation on its zone from which on at least half of the fixation time is there; the
     press was ``REACTION_MS`` before. Without such a fixation it was ``USUAL_MS`` before the click. It was not before
-    the last mouse or scroll event before the click, nor before the click before it.
-
-    Args:
-        fixations: Fixations of the trial.
-        cursor: Pointer positions.
-        scrolls: Scroll events.
-        click: Time of the click, milliseconds since the load.
-        before: Time of the click before it, if there is one.
+    the last mouse or scroll event before the click, nor before the click before it. Milliseconds since the load.
     """
     start = fixations.end - fixations.duration
     rows = np.flatnonzero((fixations.end <= click) & (start >= click - LONGEST_MS) & (start >= before))

@@ -100,11 +100,6 @@ def address_line(lines: Sequence[Line], index: int) -> Line | None:
 def cut_block(top: int, bottom: int, lines: Sequence[Line]) -> list[tuple[int, int, bool]]:
     """Cut one block where a result begins without a wide gap before it.
 
-    Args:
-        top: First row of the block.
-        bottom: Row after its last one.
-        lines: The text lines of the block, top to bottom.
-
     Returns:
         ``(top, bottom, organic)`` of the pieces, top to bottom. An indented title continues the result above it in
         its block. What is above the first address belongs to it unless it holds text (a thumbnail's edge does not).

@@ -104,22 +104,13 @@ def rows_of(mask: Mask) -> Mask:
 
 
 def footer_top(dark: Pixels) -> int:
-    """Return the row at which the grey footer begins, or the page's height if there is no footer.
-
-    Args:
-        dark: Darkest channel of the page's pixels, shape (H, W).
-    """
+    """Return the row at which the grey footer begins, or the page's height; ``dark`` is as in ``Page``."""
     rows = np.flatnonzero(dark[:, :FOOTER_MARGIN].mean(axis=1) >= FOOTER_GREY)
     return int(rows[-1]) + 1 if rows.size else 0
 
 
 def read_page(rgb: Pixels, ads: Sequence[Box]) -> Page:
-    """Cut the main column out of a page and blank the ads in it.
-
-    Args:
-        rgb: The screenshot, shape (H, W, 3) with W at least ``COLUMN_RIGHT``.
-        ads: Boxes of all ads; those next to the column are left alone.
-    """
+    """Cut the main column out of a screenshot, shape (H, W, 3), and blank the ads in it."""
     dark = np.minimum(np.minimum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
     end = footer_top(dark)
     in_ad = np.zeros(len(rgb), dtype=np.bool_)
@@ -137,11 +128,7 @@ def read_page(rgb: Pixels, ads: Sequence[Box]) -> Page:
 
 
 def link_coloured(rgb: Pixels) -> Mask:
-    """Return which pixels have the colour of a link, (26, 13, 171), or a visited one, blurred by anti-aliasing.
-
-    Args:
-        rgb: Pixels, shape (..., 3).
-    """
+    """Return which pixels, shape (..., 3), have the colour of a link, (26, 13, 171), or of a visited one, blurred."""
     red, green, blue = (rgb[..., channel].astype(np.int16) for channel in range(3))
     return np.asarray((blue - red > 50) & (blue - green > 50) & (red < 150) & (green < 150), dtype=np.bool_)
 

@@ -69,11 +69,8 @@ def raw_trials(folder: Path) -> list[str]:
 def read_raw(trial_id: str, folder: Path, find: Finder | None = None) -> Trial | None:
     """Read the five files of one trial; None if findings are gathered and a file cannot be used.
 
-    Args:
-        trial_id: Such as ``p004-b1-t3``.
-        folder: The folder that holds the five folders.
-        find: Finds the organic results in the full-page screenshot, given the ads' boxes; by default
-            ``tasks.adserp.organic.find_organic``.
+    ``find`` finds the organic results in the full-page screenshot, given the ads' boxes; by default it is
+    ``tasks.adserp.organic.find_organic``.
 
     Raises:
         InputError: A file is missing or malformed; the message names the file and the row.
@@ -124,10 +121,7 @@ def _page(screenshot: ScreenImage) -> Image:
 
 
 def _table(path: Path, columns: Sequence[str]) -> tuple[list[list[str]], Callable[[int], str]]:
-    """Return the named columns of a CSV file as lists of texts, and what names a row in a message.
-
-    Strict: no field of these files holds a line break.
-    """
+    """Return the named columns of a CSV file, no field of which holds a line break, and what names a row."""
     lines = read_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     header = [clean(name) for name in _fields(path, 1, lines[0])]
     missing = [name for name in columns if name not in header]
@@ -207,10 +201,7 @@ def _metadata(path: Path) -> tuple[str, tuple[int, int]]:
 
 
 def _flat_xml(path: Path) -> dict[str, str]:
-    """Return element name -> text of a small XML file.
-
-    A document type declaration is refused outright, so no entity is ever defined, expanded or fetched.
-    """
+    """Return element name -> text of a small XML file; without a DOCTYPE no entity is ever expanded or fetched."""
     fields: dict[str, str] = {}
     open_elements: list[str] = []
 

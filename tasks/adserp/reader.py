@@ -58,13 +58,8 @@ def read(
 ) -> Reading:
     """Read a folder of trials into sessions, sorted by trial id as text.
 
-    Args:
-        path: The folder.
-        options: ``layout``, ``images``, ``size``, ``workers``, ``work`` and ``truth`` apply.
-        progress: Wraps the trials.
-        whole_page: Read the task ``adserp-page`` instead of ``adserp``.
-        find: Finds organic results in a screenshot of the raw layout; by default the suite's own finder.
-        truth: Version of the ground truth that is read unless the options name one.
+    ``find`` finds organic results in a screenshot of the raw layout, by default the suite's own finder; ``truth`` is
+    the version of the ground truth that is read unless the options name one.
 
     Raises:
         InputError: The folder is missing, empty or of another layout, or a file in it is malformed.

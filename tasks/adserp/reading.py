@@ -24,11 +24,7 @@ _TRIAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a file.
-
-    Raises:
-        InputError: The file is missing or cannot be read.
-    """
+    """Return the content of a file; InputError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -36,11 +32,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """Return the content of a UTF-8 file, with or without a byte order mark.
-
-    Raises:
-        InputError: The file is missing, cannot be read or is not UTF-8.
-    """
+    """Return the content of a UTF-8 file, with or without a byte order mark; InputError if it is something else."""
     try:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -69,16 +61,10 @@ def as_number(value: object) -> float:
 
 
 def column(values: Sequence[object], to_number: Callable[..., float], name: str, where: Callable[[int], str]) -> Floats:
-    """Return a column of finite numbers, shape (n,).
-
-    Args:
-        values: The fields of the column.
-        to_number: Turns a field into a number, NaN where it holds none.
-        name: The column, for the message.
-        where: The file and row of a field's index, for the message.
+    """Return a column of finite numbers, shape (n,); a field for which ``to_number`` gives NaN is refused.
 
     Raises:
-        InputError: A field is not a finite number.
+        InputError: A field is not a finite number; ``where`` gives the file and row of its index.
     """
     numbers = np.array([to_number(value) for value in values], dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(numbers))
@@ -117,15 +103,7 @@ def refuse_duplicates(columns: Sequence[Floats], what: str, where: Callable[[int
 
 
 def json_object(path: Path, expected: str) -> dict[str, Any]:
-    """Return the content of a JSON file that holds an object.
-
-    Args:
-        path: The file.
-        expected: What else to expect, for the message.
-
-    Raises:
-        InputError: It holds something else.
-    """
+    """Return the content of a JSON file; InputError with ``expected`` if it is not an object."""
     text = read_text(path)
     try:
         document = json.loads(text)
@@ -180,12 +158,7 @@ def split_events(t: Floats, x: Floats, y: Floats, events: Sequence[str]) -> Mous
     Only ``mousemove`` and ``click`` count as pointer positions, in both layouts: the replay layout keeps no
     others, and the mouseover, mouseout, mousedown and mouseup rows of the raw one repeat their positions.
     Rows that repeat an earlier row exactly add nothing to any dwell time; they are left out and noted.
-
-    Args:
-        t: Milliseconds since the load, shape (n,).
-        x: Screenshot pixels, shape (n,).
-        y: Screenshot pixels, shape (n,).
-        events: The n event names.
+    ``t`` is in milliseconds since the load, ``x`` and ``y`` in screenshot pixels, each of shape (n,).
     """
     used = [row for row in zip(t.tolist(), x.tolist(), y.tolist(), events, strict=True) if row[3] in _USED_EVENTS]
     rows = sorted(dict.fromkeys(used), key=lambda row: row[0])
@@ -208,14 +181,7 @@ _APART = 50.0
 
 
 def check_times(fixations: Fixations, mouse: MouseEvents, gaze_file: object, mouse_file: object) -> None:
-    """Refuse times that cannot be true: clocks without resolution, durations that do not fit, two clocks that differ.
-
-    Args:
-        fixations: Of a trial.
-        mouse: Of the same trial.
-        gaze_file: The file of the fixations, for the message.
-        mouse_file: The file of the mouse events.
-    """
+    """Refuse times that cannot be true: clocks without resolution or that differ, and durations that do not fit."""
     moved = mouse.cursor.t
     still = {}
     if fault := clock_fault(fixations.end, "fixations"):

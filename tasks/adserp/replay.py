@@ -50,9 +50,7 @@ def replay_files(folder: Path) -> list[Path]:
 def read_replay(path: Path, folder: Path) -> Trial | None:
     """Read one ``trials/*.json``; None if findings are gathered and a part of it cannot be used.
 
-    Args:
-        path: The trial's file.
-        folder: The folder that the trial's ``screenshot`` path is relative to.
+    The trial's ``screenshot`` path is relative to ``folder``.
 
     Raises:
         InputError: The file is malformed; the message names the file and the entry.

@@ -119,11 +119,7 @@ class _Recorder:
 def simulate_trial(person: Person, page: Page, rng: np.random.Generator, oddity: str = "") -> dict[str, Any]:
     """Return one trial as the replay layout writes it.
 
-    Args:
-        person: Who.
-        page: What they see.
-        rng: The only source of chance.
-        oddity: ``no-click``, ``two-clicks``, ``click-outside``, or nothing.
+    ``oddity`` is ``no-click``, ``two-clicks``, ``click-outside``, or nothing.
     """
     record = _Recorder(rng, page)
     liked: list[tuple[float, Item]] = []
@@ -197,10 +193,6 @@ def _oddity(number: int) -> str:
 
 def write_sample(out: Path, seed: int = 2025) -> None:
     """Write the simulated folder: 24 people, five trials each, on 40 pages, so that each page is seen by three.
-
-    Args:
-        out: An empty or missing folder.
-        seed: The same seed writes the same files.
 
     Raises:
         InputError: The folder cannot be written.

@@ -108,11 +108,7 @@ def _numbers(
 def draw_numbers(image: Image, boxes: Sequence[Box], labels: Sequence[str], factor: float = 1.0) -> Image:
     """Return the image with each label on a plate to the left of its box and a bar along the box.
 
-    Args:
-        image: The screen, already at its final size.
-        boxes: K boxes in pixels of the image.
-        labels: K labels.
-        factor: By how much the screen was made smaller; plates shrink with it down to a legible size.
+    The image is at its final size already; plates shrink by ``factor``, as the screen did, down to a legible size.
     """
     from PIL import ImageDraw
 
@@ -130,12 +126,6 @@ def number_areas(
     size: tuple[int, int], boxes: Sequence[Box], labels: Sequence[str], factor: float = 1.0
 ) -> list[tuple[int, int, int, int]]:
     """Return the areas that :func:`draw_numbers` draws on, with the rim that JPEG blurs.
-
-    Args:
-        size: Width and height of the screen in pixels.
-        boxes: As there.
-        labels: As there.
-        factor: As there.
 
     Returns:
         Boxes (x0, y0, x1, y1) in pixels within the screen, ``x1`` and ``y1`` excluded: plates and bars.

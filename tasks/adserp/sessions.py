@@ -245,10 +245,7 @@ def _choice(trial: Trial, truth: int) -> tuple[int, float, list[tuple[float, flo
 def _screen(
     trial: Trial, rules: Rules, boxes: Sequence[Box], labels: Sequence[str], top: int
 ) -> tuple[ScreenImage | None, list[Box], str]:
-    """Return the drawn screen, if wanted, the boxes in its pixels, and the page's colour if it shows nothing else.
-
-    Without images the boxes are those of the viewport or of the page in native pixels.
-    """
+    """Return the drawn screen, if wanted, the boxes in its pixels, and the page's colour if it shows nothing else."""
     if not rules.whole_page:
         boxes = screen.boxes_in_view(boxes, top, trial.viewport)
     if not rules.images:

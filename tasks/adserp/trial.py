@@ -113,14 +113,10 @@ class Trial:
 
     Attributes:
         trial_id: As published, such as ``p004-b2-t9``.
-        query: The search query in words.
         areas: Organic results and ads in slot order (``page_order``); widgets are left out.
-        fixations: Eye fixations.
         cursor: Pointer positions: the mousemove and click events.
         scrolls: Scroll events; ``y`` is the top of the viewport.
-        clicks: Click events.
         viewport: Width and height of the visible part of the page.
-        screenshot: The full page.
         buttons: Button events; None in the replay layout, which holds none.
         page: The full page decoded, where reading had to decode it anyway.
         source: The file that a message about this trial names.

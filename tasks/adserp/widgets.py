@@ -87,14 +87,7 @@ def has_icon(page: Page, heading: Line) -> bool:
 
 
 def widget_type(page: Page, top: int, bottom: int, lines: Sequence[Line]) -> str:
-    """Return the type of the widget in rows ``[top, bottom)`` of the main column (see ``organic.Part``).
-
-    Args:
-        page: The page; a map of places reaches beyond its column.
-        top: First row.
-        bottom: Row after the last one.
-        lines: The widget's text lines.
-    """
+    """Return the type of the widget in rows ``[top, bottom)`` of the main column (see ``organic.Part``)."""
     pale = page.pale[top:bottom]
     if is_pagination(page, top, bottom):
         return "pagination"
@@ -113,11 +106,9 @@ def widget_type(page: Page, top: int, bottom: int, lines: Sequence[Line]) -> str
 
 
 def right_panels(page: Page, taken: Sequence[Box]) -> list[Box]:
-    """Return the boxes of what is in the right column and not taken, such as the panel about an entity.
+    """Return the boxes of what is in the right column, such as the panel about an entity.
 
-    Args:
-        page: The page.
-        taken: Boxes of ads and of maps, which reach into the right column.
+    ``taken`` are the boxes of ads and of maps, which reach into the right column.
     """
     pale = page.dark[:, PANEL_LEFT:] < PALE
     pale[:HEADER_BOTTOM] = False

@@ -29,10 +29,7 @@ _SIZE_PX = 2.0
 def mirrored(stimulus: Stimulus, labels: LabelDrawing | None, *, draw: bool = True) -> Altered:
     """Return a stimulus with its columns mirrored; nothing in it is random.
 
-    Args:
-        stimulus: What is altered.
-        labels: How the task draws labels; needed for screens that are not a grid.
-        draw: Draw the screen; without it the altered stimulus has none.
+    ``labels`` is needed for screens that are not a grid; without ``draw`` the altered stimulus has no screen.
 
     Raises:
         InputError: Labels have to be drawn, and the task does not say how.

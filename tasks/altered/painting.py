@@ -31,10 +31,7 @@ def area_of(box: tuple[float, float, float, float], size: tuple[int, int]) -> Ar
 def cover(image: Image, areas: Sequence[Area], slots: Sequence[Slot]) -> None:
     """Paint areas over, each in the colour that is most common around it outside the slots, in place.
 
-    Args:
-        image: The screen.
-        areas: What to paint over; colours are taken before any of it is painted.
-        slots: Their pictures say nothing of the ground.
+    Colours are taken before any area is painted; the pictures of slots say nothing of the ground.
     """
     pixels = np.asarray(image)
     ground = np.ones(pixels.shape[:2], dtype=bool)

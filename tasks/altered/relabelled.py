@@ -16,12 +16,8 @@ def relabelled(
 ) -> Altered:
     """Return a stimulus whose slots have each other's labels, none its own.
 
-    Args:
-        stimulus: What is altered.
-        digest: Of the task's sessions and split; with the session's id and the seed it decides the labels.
-        labels: How the task draws labels; not needed where there is no image.
-        seed: See ``SEED``.
-        draw: Draw the screen; without it the altered stimulus has none.
+    ``digest``, of the task's sessions and split, decides the labels, with the session's id and the seed. Without
+    ``draw`` the altered stimulus has no screen.
 
     Raises:
         InputError: The task does not say how it draws labels.

@@ -38,25 +38,13 @@ class Altered:
 
 
 def generator(condition: str, digest: str, key: str, seed: int) -> np.random.Generator:
-    """Return the generator of an alteration.
-
-    Args:
-        condition: What is altered.
-        digest: Of the task's sessions and split.
-        key: What it is done to, such as a session's id.
-        seed: See ``SEED``.
-    """
+    """Return the generator of an alteration of a task's data (``digest``), done to a session or the like (``key``)."""
     text = json.dumps([condition, digest, key, int(seed)], ensure_ascii=True)
     return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode("ascii")).digest()[:16], "big"))
 
 
 def derangement(n: int, rng: np.random.Generator) -> tuple[int, ...]:
-    """Return a permutation of 0..n-1 that leaves nothing in its place, each with the same chance.
-
-    Args:
-        n: At least 2.
-        rng: Draws permutations until one fits, e on average.
-    """
+    """Return a permutation of 0..n-1 (n at least 2) that leaves nothing in its place, each with the same chance."""
     if n < 2:
         raise ValueError("a single thing cannot leave its place")
     while True:

@@ -29,12 +29,7 @@ def row_numbers(path: Path, indices: Iterable[int]) -> Iterator[int]:
 
 
 def explain(path: Path, number_columns: Iterable[str]) -> None:
-    """Find the rows that stopped the parser and raise the error that names them.
-
-    Args:
-        path: The file.
-        number_columns: The columns that must hold numbers.
-    """
+    """Find the rows that stopped the parser and raise the error that names them."""
     header = read_header(path)
     numbers = [(name, header.index(name)) for name in number_columns]
     found: dict[str, tuple[str, list[int]]] = {}

@@ -66,7 +66,6 @@ class EventTable:
     """The columns of the event file that the session rule needs; all arrays have one entry per row.
 
     Attributes:
-        path: The file.
         users: The users' ids; ``user`` indexes them.
         user: Index of the row's user.
         tasks: The TaskIDs as they are written (``3`` and ``3.0`` may both occur); ``task`` indexes them.
@@ -74,7 +73,6 @@ class EventTable:
         task_number: TaskID, 1..40.
         time: Timestamp in seconds, NaN where it is empty (refused on clicks, whose order matters).
         fixation: Fixations, duration in milliseconds.
-        click: Clicks.
         click_type: AOI type of the click in lower case as an index into ``click_types``, -1 where it is empty.
         click_types: The AOI types that occur.
         cursor: Stays of the cursor, duration in seconds.
@@ -229,11 +227,7 @@ def _number_column(path: Path, table: pa.Table, name: str) -> Floats:
 
 
 def _possible_repeats(session: Ints, time: Floats) -> Ints:
-    """Return the rows that can repeat another one.
-
-    Where every session is in one piece and in order of time, as recorded, a repeated row has the same time as
-    its neighbour; in any other file it can be every row.
-    """
+    """Return the rows that can repeat another one; in sessions in one piece and in order, only neighbours can."""
     same = session[1:] == session[:-1]
     in_one_piece = len(same) - np.count_nonzero(same) + 1 == np.count_nonzero(np.bincount(session))
     in_order = not (same & ~(time[1:] >= time[:-1])).any()
@@ -246,17 +240,7 @@ def _possible_repeats(session: Ints, time: Floats) -> Ints:
 def _refuse_repeated_rows(
     path: Path, rows: Ints, codes: Sequence[NDArray[np.integer[Any]]], numbers: Sequence[Floats]
 ) -> None:
-    """Refuse a row that repeats an earlier one in all its fields.
-
-    Rows that agree in the columns read here share a 64-bit mix of them; whether they agree in the
-    whole line is then looked up in the file, so that no row is refused wrongly.
-
-    Args:
-        path: The file.
-        rows: Indices of the rows to compare.
-        codes: Columns of whole numbers at these rows.
-        numbers: Columns of numbers at these rows.
-    """
+    """Refuse a row that repeats an earlier one in all its fields: rows with one mix of columns are compared whole."""
     mix = np.zeros(len(rows), dtype=np.uint64)
     for code in codes:
         mix *= np.uint64(101)

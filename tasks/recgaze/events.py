@@ -258,14 +258,11 @@ def _fixations(events: EventTable, session: Ints, pages: Ints, gaze: Floats) -> 
 
 
 def _exact(slot: Ints, duration: Floats, gaze: Floats) -> list[float]:
-    """Return durations whose sum per slot is ``gaze`` exactly, in whatever order they are added.
-
-    Multiples of the last binary place of a sum are added without rounding. Durations change by less than 1e-9 ms.
-    """
+    """Return durations, changed by less than 1e-9 ms, whose sum per slot is ``gaze`` exactly in any order."""
     exact = duration.copy()
     for k in np.unique(slot[slot >= 0]):
         own = np.flatnonzero(slot == k)
-        place = np.spacing(gaze[k])
+        place = np.spacing(gaze[k])  # multiples of the last binary place of a sum are added without rounding
         exact[own] = np.rint(duration[own] / place) * place
         exact[own[np.argmax(exact[own])]] += gaze[k] - exact[own].sum()
     found: list[float] = exact.tolist()

@@ -86,14 +86,10 @@ def open_poster(path: Path, size: tuple[int, int]) -> Image:
 def draw_poster(title: str, year: str, genres: Sequence[str], size: tuple[int, int]) -> Image:
     """Draw a poster from words alone.
 
-    Args:
-        title: Title of the film.
-        year: Year of release; may be empty.
-        genres: Genres, the one that the poster shows first; names outside the ten appear only in words.
-        size: Width and height in pixels.
+    The first of ``genres`` is shown; names outside the ten appear only in words. ``year`` may be empty.
 
     Returns:
-        An RGB image of that size; the same arguments always give the same pixels.
+        An RGB image of ``size`` (width, height) in pixels; the same arguments always give the same pixels.
     """
     from PIL import Image as PilImage
     from PIL import ImageDraw as PilDraw

@@ -45,11 +45,7 @@ PUBLISHED_COUNTS = {"sessions": 575, "users": 83, "training sessions": 499, "tes
 def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool = False) -> Reading:
     """Read a folder in the published format (PROTOCOL section 2).
 
-    Args:
-        raw: Folder with ``summary_feedback.csv``, ``item_features.csv`` and ``user_features.csv``.
-        options: Layout, screens and their size.
-        progress: Shows the drawing of the screens.
-        visible: Read ``recgaze-visible``: dwell counts only films visible at the click.
+    With ``visible`` it is read as ``recgaze-visible``: dwell counts only films visible at the click.
 
     Returns:
         The kept sessions ordered by (UserID, TaskID) as text, the dropped ones by reason, and notes on
@@ -113,14 +109,7 @@ def screen_state(recording: Recording, catalogue: Catalogue) -> ScreenState:
 
 
 def published_counts_note(users: Sequence[str]) -> str:
-    """Compare the kept sessions with the counts that the real files give (PROTOCOL section 2).
-
-    Args:
-        users: The user of every session that the rule of ``recgaze`` keeps, in session order.
-
-    Returns:
-        A line with ``match``, or with ``differs:`` and every count that does.
-    """
+    """Compare the users of the sessions that ``recgaze`` keeps, in order, with the published counts."""
     from tasks.splits import leave_one_out
 
     split = Counter(leave_one_out(users))

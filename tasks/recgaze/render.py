@@ -48,9 +48,6 @@ class Film:
     """One film as the screen shows it.
 
     Attributes:
-        movie_id: Id in the published files.
-        title: Title.
-        year: Year of release, or empty.
         genres: Genres as published, in their order.
         poster: Poster file name (``TMDB_poster_path``), or empty.
     """
@@ -89,9 +86,6 @@ class _Row:
 def slot_boxes(size: tuple[int, int]) -> tuple[tuple[float, float, float, float], ...]:
     """Return the poster areas of a screen.
 
-    Args:
-        size: Width and height of the screen in pixels.
-
     Returns:
         Fifteen boxes (x0, y0, x1, y1) in pixels, edges included; slot = row * 5 + column.
 
@@ -116,16 +110,10 @@ def state_digest(state: ScreenState, size: tuple[int, int]) -> str:
 
 
 def draw_screen(state: ScreenState, size: tuple[int, int], posters: Path | None = None) -> Image:
-    """Draw one screen.
+    """Draw one screen as an RGB image; the same arguments give the same pixels.
 
-    Args:
-        state: The films on view.
-        size: Width and height in pixels; (1100, 600) is the published shape, smaller ones such as (480, 288) and
-            (320, 192) suit small models.
-        posters: Folder with poster files. A film without a file there gets a drawn poster.
-
-    Returns:
-        An RGB image; the same arguments give the same pixels.
+    ``size`` is width and height in pixels: (1100, 600) is the published shape, smaller ones such as (480, 288) and
+    (320, 192) suit small models. A film without a file in ``posters`` gets a drawn poster.
 
     Raises:
         InputError: The size is too small, or a poster file does not open.
@@ -147,12 +135,7 @@ def draw_screen(state: ScreenState, size: tuple[int, int], posters: Path | None 
 
 
 def draw_letters(screen: Image, letters: Sequence[str]) -> None:
-    """Draw a letter below each poster of a screen, in place.
-
-    Args:
-        screen: A screen of :func:`draw_screen`.
-        letters: Fifteen capitals, in slot order.
-    """
+    """Draw fifteen capitals, in slot order, below the posters of a screen, in place."""
     at = iter(letters)
     for row in _layout(screen.size):
         for x in row.lefts:
@@ -163,9 +146,6 @@ def draw_letters(screen: Image, letters: Sequence[str]) -> None:
 
 def letter_areas(size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
     """Return the areas below the posters that hold the letters and nothing else.
-
-    Args:
-        size: Width and height of the screen in pixels.
 
     Returns:
         Fifteen boxes (x0, y0, x1, y1) in pixels, ``x1`` and ``y1`` excluded; slot = row * 5 + column.
@@ -186,17 +166,7 @@ def draw_screens(
     workers: int,
     progress: Progress,
 ) -> dict[str, Path]:
-    """Draw every distinct screen into one PNG file, ``<digest>.png``.
-
-    The files do not depend on the number of workers.
-
-    Args:
-        states: State digest -> state.
-        out: Folder for the files; made if it is missing.
-        size: Width and height of the screens in pixels.
-        posters: Folder with poster files, or None.
-        workers: Processes to draw with; 1 draws in this process.
-        progress: Shows how far the drawing is.
+    """Draw every distinct screen into one PNG file, ``<digest>.png``, whatever the number of workers.
 
     Returns:
         State digest -> file, in the order of ``states``.
@@ -334,10 +304,7 @@ def _poster(film: Film, row_genre: str, size: tuple[int, int], posters: Path | N
 
 @functools.lru_cache(maxsize=128)
 def _letter(letter: str, height: float) -> Image:
-    """Return a bold capital of about ``height`` pixels as a mask.
-
-    The built-in face has no bold weight: it is drawn large with a thickened outline and averaged down.
-    """
+    """Return a capital of about ``height`` pixels as a mask, bold by its outline: the built-in face has no weights."""
     from PIL import Image as PilImage
     from PIL import ImageDraw as PilDraw
 

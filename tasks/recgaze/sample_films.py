@@ -43,14 +43,7 @@ class SampleFilm:
     """One film in one place of one page.
 
     Attributes:
-        movie_id: Unique id.
-        title: Unique title.
-        year: Year of release.
         genres: Genres; the first is the one that the poster shows, the carousel's genre is among them.
-        task: Page, 1..40.
-        carousel: Carousel on the page, 1..10.
-        position: Position in the carousel, 1..15.
-        carousel_genre: Genre of the carousel.
     """
 
     movie_id: int

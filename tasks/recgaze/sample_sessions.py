@@ -47,13 +47,7 @@ class Event:
     """One row of the event file; it may carry several kinds of event.
 
     Attributes:
-        time: Seconds.
-        fixation: What was fixated, or None.
         closest: The same with the nearest AOI within 60 pixels.
-        fixation_ms: Duration of the fixation.
-        click: What was clicked, or None.
-        cursor: What the cursor lay on, or None.
-        cursor_s: How long, seconds.
     """
 
     time: float
@@ -79,16 +73,9 @@ _ENDINGS = {
 def simulate_session(
     user: SampleUser, page: Mapping[tuple[int, int], SampleFilm], search: bool, rng: np.random.Generator
 ) -> list[Event]:
-    """Simulate one session.
+    """Simulate one session and return its rows in the order of time.
 
-    Args:
-        user: Who looks.
-        page: (carousel, position) -> film.
-        search: A direct search: the user looks for one given film anywhere on the page.
-        rng: Source of all randomness.
-
-    Returns:
-        The rows in the order of time.
+    ``page`` is (carousel, position) -> film. In a direct ``search`` the user looks for one film anywhere on the page.
     """
     draw = rng.random()
     ending = ""

@@ -39,8 +39,6 @@ class SampleUser:
 
     Attributes:
         user_id: As published users look: ``KInIT_7``, ``UvA_3``.
-        subject_id: Number in the recording system.
-        top_genre: The genre liked most.
         preferred: Genres named in the profile, the top genre among them.
         ratings: Stars per genre, 1..5, in the order of ``GENRES``.
         taste: Score per genre, shape (10,), mean 0.
@@ -50,7 +48,6 @@ class SampleUser:
         scrolling: Log odds added to looking below the third carousel.
         swiping: Log odds added to swiping a carousel.
         pointing: Chance that the cursor follows a fixation.
-        tasks: Pages the user worked on.
         decimals: Share of this user's whole numbers that the files write as ``3.0``.
     """
 
@@ -80,12 +77,9 @@ class SampleUser:
 
 
 def invent_users(users: int, habits: float, rng: np.random.Generator) -> list[SampleUser]:
-    """Return a population.
+    """Return a population; the same draws are made whatever ``habits`` is.
 
-    Args:
-        users: How many.
-        habits: Strength of personal habits, 0 for none, 1 for the sample's.
-        rng: Source of all randomness; the same draws are made whatever ``habits`` is.
+    ``habits`` is the strength of personal habits: 0 for none, 1 for the sample's.
     """
     at_kinit = round(users * 0.7)
     subjects = rng.permutation(np.arange(101, 101 + 2 * users))[:users]

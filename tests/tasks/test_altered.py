@@ -1,4 +1,4 @@
-"""Altered screens: labels dealt anew, columns mirrored."""
+"""Altered screens: labels dealt again, columns mirrored."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_a_task_that_cannot_draw_labels_is_refused():
 def test_ground_takes_the_colour_around_it():
     image = Image.new("RGB", (60, 40), (10, 20, 30))
     image.paste((200, 0, 0), (20, 10, 40, 30))
-    image.paste((250, 250, 0), (40, 10, 60, 30))  # a slot beside it says nothing of the ground
+    image.paste((250, 250, 0), (40, 10, 60, 30))  # a slot next to it says nothing of the ground
     cover(image, [(20, 10, 40, 30)], [Slot("A", "film", "", (40.0, 10.0, 59.0, 29.0))])
     found = np.asarray(image)
     assert (found[10:30, 20:40] == (10, 20, 30)).all() and (found[10:30, 40:] == (250, 250, 0)).all()

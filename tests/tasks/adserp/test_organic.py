@@ -118,9 +118,9 @@ def test_ads_are_masked_and_part_the_results():
     page.result(200)  # an ad looks like a result
     page.result(299)
     page.result(398)
-    ad, beside = (LEFT, 303, 702, 372), (802, 150, 1023, 900)  # 4 px tight, as published boxes are
+    ad, next_to = (LEFT, 303, 702, 372), (802, 150, 1023, 900)  # 4 px tight, as published boxes are
     page.fill(802, 150, 1023, 900, (90, 90, 200))
-    found = find_page_parts(page.image, [ad, beside])
+    found = find_page_parts(page.image, [ad, next_to])
     assert found == [
         Part("organic_result", "", column(200, 277)),
         Part("organic_result", "", column(398, 475)),

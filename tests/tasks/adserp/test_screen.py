@@ -46,9 +46,9 @@ def test_each_number_stands_left_of_its_box_at_its_height(factor):
     ]
     drawn = ink(screen.draw_numbers(Image.new("RGB", size, "white"), boxes, ["1", "2", "13"], factor))
     for x0, y0, x1, y1 in boxes:
-        beside = drawn[int(y0) : int(y1), max(0, int(x0) - 50) : int(x0)]
-        assert beside.sum() > 100, "a plate beside the box"
-        assert beside[:, -round(12 * factor) - 1 :].any(axis=1).all(), "a bar along the whole box"
+        edge = drawn[int(y0) : int(y1), max(0, int(x0) - 50) : int(x0)]
+        assert edge.sum() > 100, "a plate next to the box"
+        assert edge[:, -round(12 * factor) - 1 :].any(axis=1).all(), "a bar along the whole box"
         titles = int(x0) + 1, int(x0 + 0.9 * (x1 - x0))
         assert not drawn[int(y0) + 1 : int(y1), slice(*titles)].any(), "nothing over the result"
     assert not drawn[int(210 * factor) : int(490 * factor), : int(700 * factor)].any(), "nothing between the boxes"

@@ -161,9 +161,9 @@ def test_the_last_click_counts_in_version_1_the_first(make_trial):
 
 
 def test_a_click_beside_a_slot_counts_within_ten_pixels(make_trial):
-    beside = make_trial(COLUMN, [(500, 200, 150, 80)], clicks=[(1000, 712, 150)])
-    assert build_session(beside, PAGE).flags == ("click-beside-slot",)
-    assert build_session(beside, PAGE).click == 0
+    near = make_trial(COLUMN, [(500, 200, 150, 80)], clicks=[(1000, 712, 150)])
+    assert build_session(near, PAGE).flags == ("click-beside-slot",)
+    assert build_session(near, PAGE).click == 0
     assert build_session(make_trial(COLUMN, clicks=[(1000, 713, 150)]), PAGE) == sessions.OUTSIDE
 
 

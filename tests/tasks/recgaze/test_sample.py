@@ -123,7 +123,7 @@ def test_columns_are_the_published_ones(small: Path):
 def test_the_geometry_file_agrees_with_the_published_one(small: Path):
     path = SHARED / "aoi_data.csv"
     if not path.is_file():
-        pytest.skip("needs data/recgaze/aoi_data.csv beside the project")
+        pytest.skip("needs data/recgaze/aoi_data.csv next to the project")
 
     def films(source: Path) -> dict[tuple[str, ...], list[float]]:
         return {
@@ -244,7 +244,7 @@ def test_with_every_page_the_sessions_of_the_sample_are_among_twice_as_many(tmp_
 def test_films_are_invented(small: Path):
     path = SHARED / "items.csv"
     if not path.is_file():
-        pytest.skip("needs data/recgaze/items.csv beside the project")
+        pytest.skip("needs data/recgaze/items.csv next to the project")
     titles = [item["TMDB_title"] for item in rows(small / "item_features.csv")]
     assert len(set(titles)) == 6000
     assert {t.lower() for t in titles}.isdisjoint(item["title"].lower() for item in rows(path))
@@ -319,7 +319,7 @@ def test_most_clicks_are_on_one_of_the_two_longest_looked_at(kept: Kept):
 def test_examination_of_the_first_page_follows_the_published_frequencies(full_events: list[dict[str, str]]):
     path = SHARED / "examination_overall.csv"
     if not path.is_file():
-        pytest.skip("needs data/recgaze/examination_overall.csv beside the project")
+        pytest.skip("needs data/recgaze/examination_overall.csv next to the project")
     published, seen, sessions = np.zeros((3, 5)), defaultdict(set), set()
     for r in rows(path):
         row, column = float(r["Fixation_AOI_Carousel_position"]), float(r["Fixation_AOI_Movie_position_in_carousel"])

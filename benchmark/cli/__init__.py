@@ -1,6 +1,6 @@
 """The command line: parses, calls and prints, and holds no logic.
 
-Every verb is a module with ``HELP``, ``add_arguments(parser)`` and ``call(arguments) -> exit status``;
+Every verb is a module with ``add_arguments(parser)`` and ``call(arguments) -> exit status``;
 it is imported only when it is asked for, so help answers at once.
 """
 
@@ -24,7 +24,7 @@ VERBS = {
     "run": "fit and score simulators on a task, and print the table",
     "runs": "list the trials on disk, show one, remove some (runs show ID, runs rm ID)",
     "tune": "choose a simulator's settings by cross-validation on training sessions",
-    "reproduce": "make the paper's tables from our own runs, the published numbers beside them",
+    "reproduce": "make the paper's tables from our own runs, the published numbers next to them",
     "prepare": "turn a raw data folder into a prepared data set with a card and fixed splits",
     "score": "score a predictions file against a task",
     "new-simulator": "write a small simulator of your own that runs, with a configuration and a test",
@@ -36,11 +36,11 @@ VERBS = {
     "table": "print the table of a finished run",
     "report": "write a finished run as one self-contained HTML page",
     "variance": "split a run's variance into users, sessions and seeds, and say what to add",
-    "stress": "test what clicks and attention rest on: relabel, swap users, leak labels, mirror columns, transfer",
+    "stress": "test what clicks and attention depend on: relabel, swap users, leak labels, mirror columns, transfer",
     "list": "list tasks, simulators, backbones, operators, metrics or splits",
     "show": "draw one session: the screen, human gaze and a run's attention, as PNG",
     "probe": "draw where a backbone looks on one session, and print its slots",
-    "backbone": "tell what a checkpoint is (backbone info NAME)",
+    "backbone": "say what a checkpoint is (backbone info NAME)",
 }
 
 
@@ -51,13 +51,13 @@ VLM_PACKAGES = ("torch", "transformers", "safetensors", "tokenizers")
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one line with the nearest known name."""
 
-    def error(self, message: str) -> NoReturn:
-        """Raise what is wrong as an InputError; ``main`` prints it."""
-        raise InputError(f"{message}. See '{self.prog} --help'.")
-
     def options(self) -> list[str]:
         """Return the option strings of this parser."""
         return list(self._option_string_actions)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong as an InputError; ``main`` prints it."""
+        raise InputError(f"{message}. See '{self.prog} --help'.")
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
@@ -80,11 +80,7 @@ def overview() -> str:
 
 
 def dispatch(argv: Sequence[str]) -> int:
-    """Parse ``argv``, call the verb and return its exit status.
-
-    Raises:
-        InputError: A name or an option is mistyped, or the verb cannot use its input.
-    """
+    """Parse ``argv``, call the verb and return its exit status."""
     if not argv or argv[0] in ("-h", "--help", "help"):
         sys.stdout.write(overview() + "\n")
         return 0

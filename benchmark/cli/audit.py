@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from benchmark.cli import options
+
 PUBLISHED = "published"
 
 
@@ -37,7 +39,6 @@ def call(arguments: argparse.Namespace) -> int:
     from benchmark.audit import printing
     from benchmark.audit.reading.mapping import setting_of
     from benchmark.audit.reported import amended
-    from benchmark.cli import options
     from benchmark.output.rendering import check_format
 
     format = "terminal" if arguments.format == "table" else arguments.format  # as it was called before

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
+
+from benchmark.cli import options
+from tasks.errors import unknown_name
 
 ACTIONS = ("info",)
 
@@ -16,13 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Print what is known of the checkpoint."""
-    import dataclasses
-    import json
-
     from baselines.backbones.checkpoint import describe
-    from benchmark.cli import options
     from benchmark.output.document import Document, Grid
-    from tasks.errors import unknown_name
 
     if arguments.action not in ACTIONS:
         raise unknown_name("action", arguments.action, ACTIONS)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
+import sys
 from pathlib import Path
 
 from benchmark.cli import options
@@ -17,10 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Check, print every problem, and return 1 if one of them is an error."""
-    import dataclasses
-    import json
-    import sys
-
     from submissions import doctor, errors, verdict
 
     problems = doctor(arguments.folder, options.data_folders(arguments.data))

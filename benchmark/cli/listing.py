@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from benchmark.cli import options
+from tasks.errors import unknown_name
+
 SUBJECTS = ("tasks", "simulators", "backbones", "operators", "metrics", "splits")
 
 SPLITS = {
@@ -25,8 +28,6 @@ def rows(subject: str) -> list[dict[str, str]]:
     Raises:
         InputError: The subject is not one of ``SUBJECTS``.
     """
-    from tasks.errors import unknown_name
-
     if subject == "tasks":
         from tasks import registry
 
@@ -71,7 +72,6 @@ def rows(subject: str) -> list[dict[str, str]]:
 
 def call(arguments: argparse.Namespace) -> int:
     """Print the list."""
-    from benchmark.cli import options
     from benchmark.output.document import Document, Grid
 
     found = rows(arguments.subject)

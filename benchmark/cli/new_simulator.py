@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+
+from benchmark.cli import options
+from tasks.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,12 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Write the files and say what to do next."""
-    import sys
-
     from baselines import registry
-    from benchmark.cli import options
     from submissions import template
-    from tasks.errors import InputError
 
     template.class_name(arguments.name)
     if arguments.name in registry.names():

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.errors import InputError
@@ -110,11 +109,7 @@ def add_families_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def families(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Return the families of metrics that are asked for, none for all.
-
-    Raises:
-        InputError: A family is unknown.
-    """
+    """Return the families of metrics that are asked for, none for all; InputError if one is unknown."""
     from benchmark.metrics.families import family
 
     found = words(arguments.families or "")
@@ -132,12 +127,7 @@ def show_plan(
 ) -> None:
     """Print how long the missing trials of a run would take; the timings are kept as ``plan.json`` in its folder.
 
-    Args:
-        arguments: With ``plan`` and ``force``.
-        engine: Threads of a trial, and trials at a time.
-        trials: Task name -> its trials.
-        load: Task name -> task.
-        out: Folder of the run.
+    ``trials`` are those of each task by its name, which ``load`` loads.
 
     Raises:
         InputError: The number of sessions is out of range, DeepSpeed is asked for, or a simulator fails.
@@ -174,8 +164,8 @@ def asked_engine(
     from benchmark.engines.settings import engine_settings
     from benchmark.trials.configuration import ENGINE
 
-    names = {key: key for key in ("address", "workers", "cpus", "gpus", "deepspeed", "workers_per_trial")}
-    given = {name: getattr(arguments, option, None) for option, name in {"engine": "name", **names}.items()}
+    names = ("address", "workers", "cpus", "gpus", "deepspeed", "workers_per_trial")
+    given = {"name": arguments.engine, **{name: getattr(arguments, name, None) for name in names}}
     where = f"{arguments.config}: {ENGINE}" if getattr(arguments, "config", None) and configured else ENGINE
     values = {"name": default, **configured, **{k: v for k, v in given.items() if v is not None}}
     found = engine_settings(values, where)
@@ -203,11 +193,7 @@ def make_engine(arguments: argparse.Namespace, configured: Mapping[str, object],
 
 
 def _launcher(settings: EngineSettings) -> Launcher | None:
-    """Return what starts the workers that share a trial, None if trials are not shared.
-
-    Raises:
-        InputError: DeepSpeed is not installed, or there is no such configuration.
-    """
+    """Return what starts the workers that share a trial, None if trials are not shared."""
     if settings.deepspeed is None:
         return None
     from baselines.distributed import read
@@ -220,7 +206,7 @@ def _launcher(settings: EngineSettings) -> Launcher | None:
 
 
 def material_folders(trial: Trial) -> dict[str, Path]:
-    """Return setting -> folder of the checkpoints that a trial rests on, as they lie on this machine."""
+    """Return setting -> folder on this machine of the checkpoints that a trial depends on."""
     from baselines.backbones.checkpoint import find_folder
     from baselines.distributed.settings import MODELS
 
@@ -229,33 +215,27 @@ def material_folders(trial: Trial) -> dict[str, Path]:
 
 
 class LiveDisplay:
-    """How far a run has come, on standard error: a bar on a terminal, elsewhere a line now and then.
-
-    Args:
-        every: Seconds between two lines where there is no terminal.
-    """
+    """How far a run has come, on standard error: a bar on a terminal, elsewhere a line every ``every`` seconds."""
 
     def __init__(self, every: float = 30.0) -> None:
         self.every = every
         self._bar: Any = None
-        self._told = time.monotonic()
+        self._said = time.monotonic()
 
     def __enter__(self) -> LiveDisplay:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
     def show(self, standing: Standing) -> None:
-        """Show where the run stands."""
+        """Show how far the run has come."""
         from tqdm import tqdm
 
         if not sys.stderr.isatty():
-            if time.monotonic() - self._told >= self.every:
-                self._told = time.monotonic()
+            if time.monotonic() - self._said >= self.every:
+                self._said = time.monotonic()
                 say(str(standing))
             return
         if self._bar is None:
@@ -310,10 +290,10 @@ def fitting_task(data: Mapping[str, str]) -> Callable[[str, Mapping[str, str]], 
 
     def load(name: str, wanted: Mapping[str, str]) -> Task:
         task = load_task(name, data.get(name))
-        if name in data or all(task.digests.get(split) == digest for split, digest in wanted.items()):
+        if name in data or wanted.items() <= task.digests.items():
             return task
         sample = load_task(name, SAMPLE)
-        return sample if all(sample.digests.get(split) == digest for split, digest in wanted.items()) else task
+        return sample if wanted.items() <= sample.digests.items() else task
 
     return load
 
@@ -377,14 +357,14 @@ def settings_of(config: Mapping[str, object], simulator: str) -> dict[str, objec
 
 def words(text: str) -> tuple[str, ...]:
     """Split ``a,b c`` into its words."""
-    return tuple(word for word in text.replace(",", " ").split() if word)
+    return tuple(text.replace(",", " ").split())
 
 
 def numbers(text: str) -> tuple[int, ...]:
     """Split ``42,123`` into whole numbers.
 
     Raises:
-        InputError: One of them is not a whole number, or one stands twice.
+        InputError: One of them is not a whole number, is negative or appears twice.
     """
     try:
         found = tuple(int(word) for word in words(text))

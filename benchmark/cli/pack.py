@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+
+from benchmark.cli import options
+from tasks.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Pack and say what to do next."""
-    import sys
-
     from baselines import registry
-    from benchmark.cli import options
     from submissions.facts import facts_of
     from submissions.packing import pack
 
@@ -40,7 +41,6 @@ def call(arguments: argparse.Namespace) -> int:
 def _parameters(backbone: str) -> float | None:
     """Return how many parameters a backbone has, None if that is not known here."""
     from baselines.backbones.checkpoint import describe
-    from tasks.errors import InputError
 
     try:
         return float(describe(backbone).parameters)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from benchmark.cli import options
+from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from tasks.prepare import Summary
@@ -12,8 +17,6 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_truth_argument
-
     parser.add_argument("--task", required=True, help="task name (list tasks)")
     parser.add_argument("--raw", required=True, type=Path, metavar="DIR", help="folder with the raw files as published")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write; replaced as a whole")
@@ -23,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", metavar="WxH", help="screen size in pixels, such as 1100x600 or 480x288")
     parser.add_argument("--no-images", action="store_true", help="leave the screens out")
     parser.add_argument("--workers", type=int, default=2, help="processes that draw screens (default: 2)")
-    add_truth_argument(parser)
+    options.add_truth_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
@@ -33,8 +36,6 @@ def size(text: str | None) -> tuple[int, int] | None:
     Raises:
         InputError: It is something else.
     """
-    from tasks.errors import InputError
-
     if text is None:
         return None
     width, x, height = text.partition("x")
@@ -45,10 +46,8 @@ def size(text: str | None) -> tuple[int, int] | None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Prepare and print the summary."""
-    from benchmark.cli import options
     from tasks.checking import check
     from tasks.definition import ReadOptions
-    from tasks.errors import InputError, unknown_name
     from tasks.prepare import prepare
     from tasks.registry import definition
 
@@ -78,8 +77,5 @@ def call(arguments: argparse.Namespace) -> int:
 
 def _print(found: Summary, as_json: bool) -> None:
     """Print what was found or done."""
-    import json
-    import sys
-
     text = json.dumps(found.record(), indent=1) if as_json else "\n".join(found.lines())
     sys.stdout.write(text + "\n")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmark.cli import options
+from tasks.errors import InputError, unknown_name
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_task_arguments
-
     parser.add_argument("--backbone", required=True, metavar="NAME|DIR", help="registry name, folder or hub name")
-    add_task_arguments(parser)
+    options.add_task_arguments(parser)
     parser.add_argument("--session", required=True, metavar="SESSION_ID", help="the session to probe")
     parser.add_argument("--operator", default="attnlrp-stable", help="probing operator (default: attnlrp-stable)")
     parser.add_argument(
@@ -26,11 +27,9 @@ def call(arguments: argparse.Namespace) -> int:
     from baselines.backbones.loading import load_backbone
     from baselines.probing.registry import create, info
     from baselines.tuning.reading import read_sessions
-    from benchmark.cli import options
     from benchmark.files.replacing import replace_file
     from benchmark.output import drawing
     from benchmark.output.document import Document, Grid
-    from tasks.errors import InputError, unknown_name
 
     operator = info(arguments.operator)
     if operator.name == "gaze-heads":

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+
+from benchmark.cli import options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,16 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--simulators",
         metavar="A,B",
-        help="whose attention is drawn on sessions (default: the best, and one beside it)",
+        help="whose attention is drawn on sessions (default: the best, and one to compare)",
     )
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Write the page and print where."""
-    import sys
-
     from benchmark import report
-    from benchmark.cli import options
     from benchmark.scores import results
 
     found = results.read(arguments.run)

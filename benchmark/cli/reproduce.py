@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.cli import options
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -20,8 +22,6 @@ HELP_BACKBONE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_engine_arguments, add_plan_argument
-
     parser.add_argument("part", help="main, ablation, adserp, significance, sensitivity, perception, examples or all")
     parser.add_argument("--preset", default="full", metavar="NAME", help="full (default) or quick: 2 seeds, 2 epochs")
     parser.add_argument("--backbone", metavar="A,B", help=HELP_BACKBONE)
@@ -34,17 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with-published", action="store_true", help="print the paper's values next to ours")
     parser.add_argument("--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="as in run")
     parser.add_argument("--force", action="store_true", help="run finished trials again")
-    add_plan_argument(parser)
-    add_engine_arguments(parser)
+    options.add_plan_argument(parser)
+    options.add_engine_arguments(parser)
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Run what is missing, write tables and figures in every format and print them."""
-    import functools
-
     from baselines import registry
     from baselines.backbones.checkpoint import describe
-    from benchmark.cli import options
     from benchmark.output.rendering import check_format
     from benchmark.reproduction import Choice, build, document, groups_of, layouts, run_groups, trials_of, write
     from benchmark.reproduction.checkpoints import STAND_INS
@@ -158,7 +155,6 @@ def _data_of(task: str, data: str | None) -> str | Path | None:
 
 def _backbones(text: str, known: list[str]) -> dict[str, str]:
     """Return backbone of the layouts -> what to use for it."""
-    from benchmark.cli import options
     from benchmark.reproduction.checkpoints import STAND_INS
 
     stood_for = {used: name for name, used in STAND_INS.items()}

@@ -136,7 +136,7 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
     folders = [Path(), *([arguments.config.parent] if arguments.config else [])]
     named: tuple[str, ...] = values["simulators"]  # type: ignore[assignment]  # read_config and argparse have checked it
     catalogue, values["simulators"] = with_files(registry, registry.construct, named, folders)
-    return RunConfig(**values), catalogue  # type: ignore[arg-type]  # likewise checked
+    return RunConfig(**values), catalogue  # type: ignore[arg-type]  # checked there too
 
 
 def _on_all_processes(

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from benchmark.cli import options
+from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from benchmark.runs.kept import TrialRecord
@@ -26,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """List, show or remove."""
     from benchmark.runs import kept as records
-    from tasks.errors import InputError, unknown_name
 
     if arguments.action not in ACTIONS:
         raise unknown_name("action", arguments.action, ACTIONS)
@@ -68,7 +72,6 @@ def _row(record: TrialRecord) -> dict[str, object]:
 
 def _list(found: list[TrialRecord], as_json: bool) -> int:
     """Print a row per trial; of a failed one, the last line and where the log is."""
-    from benchmark.cli import options
     from benchmark.output.document import Document, Grid
 
     rows = [_row(record) for record in found]
@@ -88,9 +91,6 @@ def _list(found: list[TrialRecord], as_json: bool) -> int:
 
 def _show(found: list[TrialRecord], as_json: bool) -> int:
     """Print everything that is kept of the trials."""
-    import json
-    import sys
-
     import yaml
 
     shown = []
@@ -109,8 +109,6 @@ def _show(found: list[TrialRecord], as_json: bool) -> int:
 
 def _remove(found: list[TrialRecord]) -> int:
     """Remove the trials and say which."""
-    import sys
-
     from benchmark.runs import kept as records
 
     records.remove(found)

@@ -5,22 +5,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmark.cli import options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_families_argument, add_task_arguments
-
     parser.add_argument("predictions", type=Path, help="a .parquet or .jsonl file (session_id, attention, ...)")
-    add_task_arguments(parser)
+    options.add_task_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write results.json, scores.parquet and table.md")
-    add_families_argument(parser)
+    options.add_families_argument(parser)
     parser.add_argument("--json", action="store_true", help="print results as JSON instead of a table")
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Score and print."""
     from baselines import registry
-    from benchmark.cli import options
     from benchmark.runs.scored import score_file
     from benchmark.scores import results, table
 

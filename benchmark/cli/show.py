@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+
+from benchmark.cli import options
+from tasks.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_task_arguments
-
     parser.add_argument("session", metavar="SESSION_ID", help="the session to draw")
-    add_task_arguments(parser, required=False)
-    parser.add_argument("--run", type=Path, metavar="DIR", help="a run whose attention is drawn beside the gaze")
+    options.add_task_arguments(parser, required=False)
+    parser.add_argument("--run", type=Path, metavar="DIR", help="a run whose attention is drawn next to the gaze")
     parser.add_argument("--simulators", metavar="A,B", help="whose attention (default: up to four of the run)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the PNG to write (default: SESSION_ID.png)")
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Draw and print where."""
-    import sys
-
-    from benchmark.cli import options
     from benchmark.output import drawing
     from benchmark.scores import results
-    from tasks.errors import InputError
     from tasks.storage import file_name
 
     name, data, attention = arguments.task, arguments.data, []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+from benchmark.cli import options
 from tasks.errors import InputError
 
 
@@ -34,10 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Test, write and print."""
-    import sys
-
     from baselines import registry
-    from benchmark.cli import options
     from benchmark.scores import results
     from benchmark.stress import conditions, printing, records
     from benchmark.stress.running import Bench

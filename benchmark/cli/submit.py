@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from benchmark.cli import options
@@ -28,8 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Check, score, store and print the place."""
-    import sys
-
     from baselines import registry as catalogue
     from leaderboard import board_documents
     from leaderboard.intake import take_in

@@ -5,19 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmark.cli import options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_families_argument, add_format_argument
-
     parser.add_argument("run", type=Path, help="folder of a run")
-    add_format_argument(parser)
-    add_families_argument(parser)
+    options.add_format_argument(parser)
+    options.add_families_argument(parser)
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Print the table."""
-    from benchmark.cli import options
     from benchmark.output.rendering import check_format
     from benchmark.scores import results, table
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmark.cli import options
 from tasks.errors import InputError
 
 FILE = "chosen.yaml"
@@ -12,12 +13,10 @@ FILE = "chosen.yaml"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_engine_arguments, add_task_arguments
-
-    add_task_arguments(parser)
+    options.add_task_arguments(parser)
     parser.add_argument("--simulator", required=True, metavar="NAME", help="whose settings are chosen")
     parser.add_argument("--space", required=True, type=Path, metavar="FILE", help="what is tried (configs/spaces)")
-    add_engine_arguments(parser, default="ray")
+    options.add_engine_arguments(parser, default="ray")
     parser.add_argument("--preset", metavar="NAME", help="whose defaults hold where nothing is given (default: quick)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a run configuration with settings; options win")
     parser.add_argument("--seeds", metavar="42,123", help="seeds of every candidate (default: 42)")
@@ -36,7 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Search, write the chosen settings and print how the candidates did."""
     from baselines import registry as catalogue
-    from benchmark.cli import options
     from benchmark.output.document import Document, Grid
     from benchmark.runs.search.space import read_space
     from benchmark.runs.search.tuning import tune, write_config

@@ -5,21 +5,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmark.cli import options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import add_format_argument
-
     parser.add_argument("run", type=Path, help="folder of a run")
     parser.add_argument("--metric", metavar="A,B", help="metrics, such as KL,Accuracy (default: the run's family)")
     parser.add_argument("--simulator", metavar="A,B", help="simulators of the run (default: all that are ranked)")
-    add_format_argument(parser)
+    options.add_format_argument(parser)
     parser.add_argument("--json", action="store_true", help="short for --format json")
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Print the table and the advice."""
-    from benchmark.cli import options
     from benchmark.output.rendering import check_format
     from benchmark.report import variance
     from benchmark.scores import results

@@ -126,8 +126,8 @@ def test_finished_parts_are_kept_and_only_the_rest_is_made(toys, mini, tmp_path)
     said: list[str] = []
     first = study(mini, tmp_path / "run", ("by-item", "by-user"), report=said.append)
     first.test(("relabel",))
-    assert len(said) == 2 * 2 * 5  # unaltered and relabelled, two simulators, five folds
-    assert said[0] == "1 of 20: by-item, seed 1, fold 0: unaltered"
+    assert len(said) == 2 * 2 * 5  # as seen and relabelled, two simulators, five folds
+    assert said[0] == "1 of 20: by-item, seed 1, fold 0: own"
     said.clear()
     again = study(mini, tmp_path / "run", ("by-item",), report=said.append).test(("relabel", "layout"))
     assert "is kept" in said[0] and len(said) == 6 and all("layout" in line for line in said[1:])

@@ -71,13 +71,9 @@ def documents(
     groups: Sequence[str] = DEFAULT_GROUPS,
     families: Sequence[str] = (),
 ) -> list[Document]:
-    """Return the tables of a board.
+    """Return the tables of a board, ordered by the first headline metric that is claimed unless another is given.
 
-    Args:
-        views: Its tables.
-        metric: What to order by; by default the first headline metric that is claimed.
-        groups: Groups of columns that are shown; CSV and JSON hold all.
-        families: Families of metrics that are shown; none for all.
+    Groups and families choose the columns that are printed; CSV and JSON hold all.
 
     Raises:
         InputError: The metric or a group is unknown, or the board is empty.

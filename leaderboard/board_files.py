@@ -52,13 +52,7 @@ MAX_NUMBERS = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class BoardStanding:
-    """What the events say of the results.
-
-    Attributes:
-        submitted: Result -> when it was first submitted.
-        withdrawn: Result -> the event that withdrew it.
-        superseded: Result -> the event that replaced it by another.
-    """
+    """What the events say of the results: when each was first submitted, and the events that took some away."""
 
     submitted: Mapping[str, str]
     withdrawn: Mapping[str, Event]
@@ -82,11 +76,7 @@ NOTHING = BoardStanding({}, {}, {})
 
 
 class Board:
-    """A folder of results.
-
-    Args:
-        root: The folder.
-    """
+    """A folder of results."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = absolute(root)
@@ -282,11 +272,7 @@ def _read(kind: type[T], path: Path) -> T:
 
 
 def _publish(path: Path, content: bytes) -> None:
-    """Write a whole file that reaches the disk before it appears; one that exists stays as it is.
-
-    Raises:
-        InputError: It cannot be written.
-    """
+    """Write a whole file that reaches the disk before it appears; one that exists stays as it is."""
     if path.exists():
         return
     partial = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"

@@ -31,16 +31,10 @@ TOLERANCE = 1e-9
 
 
 def canonical_predictions(found: pa.Table, task: Task, split: str, where: str) -> pa.Table:
-    """Check predictions and bring them into the one form that is stored and hashed.
+    """Check predictions and bring them into the one form that is stored and hashed; ``where`` names them in messages.
 
-    Args:
-        found: Columns of ``predictions.schema``; ``simulator`` is the condition.
-        task: The task.
-        split: Name of the split.
-        where: What to call the submission in messages.
-
-    Returns:
-        The same columns, one row per condition, seed and session, sorted by these.
+    Takes and returns the columns of ``predictions.schema``, with the condition as ``simulator``; what is returned has
+    one row per condition, seed and session, sorted by these.
 
     Raises:
         InputError: A session is unknown or there twice, a number is not allowed, a part has the wrong length, or no

@@ -64,10 +64,7 @@ def read(board: Board, result: str, record: ResultRecord) -> pa.Table:
 
 
 def put(board: Board, result: str, record: ResultRecord, scores: pd.DataFrame) -> list[str]:
-    """Store what a board does not hold yet of a result's scores: all of them, or the columns that are missing.
-
-    Returns:
-        The names of the columns that were added.
+    """Store what a board does not hold yet of a result's scores, and return the names of the columns that were added.
 
     Raises:
         InputError: The scores have other rows than those that are stored.

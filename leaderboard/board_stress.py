@@ -37,15 +37,9 @@ _KEYS = ["condition", "seed", "session_id"]
 
 
 def measured(task: Task, split: str, found: pa.Table) -> pd.DataFrame | None:
-    """Return what predictions under the conditions followed, one row each; None without any.
+    """Return what canonical predictions under the conditions followed, one row each; None without any.
 
-    Args:
-        task: The task.
-        split: Name of the split.
-        found: Canonical predictions.
-
-    Returns:
-        Columns condition, seed, session_id and ``STRESS_COLUMNS``.
+    The columns are condition, seed, session_id and ``STRESS_COLUMNS``.
 
     Raises:
         InputError: A prediction under a condition has none with the same seed on the stimuli as they were seen.
@@ -91,13 +85,7 @@ def with_measures(task: Task, split: str, said: pa.Table, scores: pd.DataFrame) 
 
 
 def stress_rows(name: str, scores: pa.Table, context: TaskContext) -> list[StressRow]:
-    """Return what a page shows of a result's stress conditions; empty without any.
-
-    Args:
-        name: What to call the simulator.
-        scores: Its stored score table.
-        context: The split's facts.
-    """
+    """Return what a page shows of the stress conditions in a result's stored scores; empty without any."""
     table = scores.to_pandas()
     if OWN not in set(table["condition"]):
         return []

@@ -41,14 +41,7 @@ APART = {
 
 @dataclass(frozen=True, slots=True)
 class ScoredResult:
-    """A result with its stored scores.
-
-    Attributes:
-        id: Identity of the result.
-        record: Who, on what.
-        scores: Its score table.
-        at: When it was submitted; empty if it was not yet.
-    """
+    """A result with its stored scores; ``at`` is empty if it was not submitted yet."""
 
     id: str
     record: ResultRecord
@@ -61,12 +54,8 @@ class BoardRow:
     """One line of a table.
 
     Attributes:
-        id: Identity of the result.
-        record: Who, on what.
         condition: ``own``, or ``own [label]`` for the line of label-conditioned attention.
         apart: Why it is not ranked (a key of ``APART``), empty if it is.
-        at: When it was submitted.
-        seeds: Seeds, shape of the first axis of ``values``.
         values: Scores, shape (seeds, sessions, metrics), NaN where a metric is not claimed.
         failed: Sessions, over seeds, in which a claimed part was missing.
         controls: ``shared`` and ``swapped`` -> scores of the same shape, where the submission gives them.
@@ -104,13 +93,9 @@ class BoardRow:
 
 @dataclass(frozen=True, eq=False)
 class BoardTable:
-    """All results on one split of one task.
+    """All results on one split of one task, and numbers stated elsewhere about it.
 
-    Attributes:
-        context: Facts about the split.
-        rows: Lines; the suite's own priors and references appear once, whatever was merged.
-        reported: Numbers stated elsewhere about this task and split.
-        metrics: Every metric of the suite, in column order.
+    The suite's own priors and references appear once, whatever was merged.
     """
 
     context: TaskContext
@@ -135,11 +120,8 @@ class BoardTable:
     def user_means(self, values: Floats) -> Floats:
         """Average seeds within sessions, then sessions within users.
 
-        Args:
-            values: Shape (seeds, sessions, metrics).
-
-        Returns:
-            Shape (users, metrics), NaN where a metric is not claimed.
+        ``values`` has the shape (seeds, sessions, metrics), the result (users, metrics); NaN where a metric is not
+        claimed.
         """
         means: Floats = self.averaging @ values.mean(axis=0)
         return means
@@ -197,14 +179,7 @@ def assemble(
 
 
 def load(board: Board, digest: str, standing: BoardStanding, results: Mapping[str, ResultRecord]) -> BoardTable:
-    """Return the table of a split from a board.
-
-    Args:
-        board: The board.
-        digest: Of the split.
-        standing: What its events say.
-        results: All its results (:func:`records`).
-    """
+    """Return the table of a split from a board, given all its results (:func:`records`)."""
     items = [
         ScoredResult(name, record, board_scores.read(board, name, record), standing.submitted[name])
         for name, record in results.items()

@@ -41,12 +41,7 @@ def view(table: BoardTable) -> RankedTable:
 
 
 def views(board: Board, task: str | None = None, split: str | None = None) -> list[RankedTable]:
-    """Return the ranked tables of a board.
-
-    Args:
-        board: The board.
-        task: Only those of this task.
-        split: Only those of this split.
+    """Return the ranked tables of a board, or only those of a task or split.
 
     Raises:
         InputError: The board has none of that task or split, or a file is damaged.
@@ -64,15 +59,9 @@ def views(board: Board, task: str | None = None, split: str | None = None) -> li
 
 @dataclass(frozen=True, slots=True)
 class BoardCell:
-    """One value of one line.
+    """One value of one line, as it is printed and as it is ordered by, with its 95 % interval; NaN where unknown.
 
-    Attributes:
-        text: As it is printed; empty if there is no value.
-        value: What to order by; NaN if unknown.
-        low: Lower end of the 95 % interval; NaN if unknown.
-        high: Upper end.
-        tier: Statistical tier, 0 if it is not ranked.
-        why: Why there is no value.
+    ``tier`` is 0 if the line is not ranked; ``why`` says why there is no value.
     """
 
     text: str
@@ -89,12 +78,11 @@ class BoardColumn:
 
     Attributes:
         key: Short name for commands and files.
-        title: Head of the column.
         group: ``metrics``, ``normalised``, ``gain`` or ``about``.
         help: One sentence.
-        cell: Gives the cell of line ``row``.
+        cell: Gives the cell of a line, by its place in the table.
         higher_is_better: Direction; None for text.
-        metric: The metric it is about; empty if it is about no metric.
+        metric: The metric it is about; empty if it is about none.
     """
 
     key: str

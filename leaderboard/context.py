@@ -40,7 +40,7 @@ class SlotShares:
         clicks: Share of these sessions whose click it got.
         sessions: How many have it.
         boxes: Per slot where all sessions agree, else empty.
-        size: Width and height of the screen where there are boxes, else (0, 0).
+        size: Width and height of the screen in pixels where there are boxes, else (0, 0).
     """
 
     labels: tuple[str, ...]
@@ -61,22 +61,14 @@ class TaskContext:
     """Facts about one split of one task.
 
     Attributes:
-        task: Name.
-        version: Of the task.
-        split: Name.
         digest: Of sessions and split.
-        title: One line.
-        description: A paragraph.
         citation: BibTeX.
-        licence: Of the data.
-        source: Of the data.
         notice: What every output must say of the data; empty for recorded data.
         card: The data set's card, Markdown.
         statistics: Pairs of a name and what it is, for people.
         n_train: Training sessions, fold by fold.
         sessions: Ids of the test sessions, in dataset order within each fold.
         users: The user of each.
-        slots: Shares per slot.
         overlap: Test sessions whose screen enough other users saw for the human reference to speak about it.
     """
 
@@ -118,13 +110,7 @@ class TaskContext:
 
 
 def of_task(task: Task, split: str, overlap: int = 0) -> TaskContext:
-    """Return the facts about a split of a loaded task.
-
-    Args:
-        task: The task.
-        split: Name of the split.
-        overlap: How many test sessions have a screen that enough other users saw (``references.others_gaze``).
-    """
+    """Return the facts about a split of a loaded task."""
     folds = task.split(split).folds
     tested = [session for _, test in folds for session in task.sessions_at(test)]
     readme = task.folder / "README.md"

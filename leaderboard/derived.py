@@ -40,12 +40,8 @@ def unknown(reason: str) -> UserEstimate:
 def differences(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
     """Return mean and 95 % t limits of a minus b, paired over users, for many comparisons at once.
 
-    Args:
-        a: Shape (..., users), users in the same order as in ``b``, which is broadcast against it.
-        b: Likewise.
-
-    Returns:
-        Three arrays of shape (...); the limits are NaN for fewer than two users, all are NaN where a or b is.
+    ``a`` has the shape (..., users) and ``b``, with the same users, is broadcast against it. The three arrays returned
+    have the shape (...); the limits are NaN for fewer than two users, all are NaN where a or b is.
     """
     apart = a - b
     apart[np.abs(apart) <= ROUNDING * np.maximum(np.abs(a), np.abs(b))] = 0.0
@@ -64,10 +60,9 @@ def difference(a: Floats, b: Floats) -> UserEstimate:
 
 
 def scale(table: BoardTable, metric: int) -> tuple[float, float, str]:
-    """Return what counts as 0 and as 1 on a metric.
+    """Return what counts as 0 and as 1 on a metric, and why it has no scale (then both are NaN).
 
-    Returns:
-        Mean of the prior of its family, mean of the human reference, and why there is none (then they are NaN).
+    They are the means of the prior and of the human reference of its family.
     """
     ends = table.metrics[metric].prior, table.metrics[metric].human_reference
     prior, human = map(table.find, ends)
@@ -87,16 +82,11 @@ def scale(table: BoardTable, metric: int) -> tuple[float, float, str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Normalised:
-    """Scores between the prior of a metric's family (0) and the human reference (1).
+    """Scores between the prior of a metric's family (0) and the human reference (1), shape (rows, metrics).
 
-    (score - prior) / (human - prior); above 1 and below 0 are possible. The interval is that of the paired difference
-    from the prior, with the two ends of the scale taken as fixed.
-
-    Attributes:
-        mean: Shape (rows, metrics); NaN where a metric is not claimed or has no scale.
-        low: Lower end of the interval.
-        high: Upper end.
-        reasons: Why a metric has no scale, empty where it has one; one text per metric.
+    (score - prior) / (human - prior); above 1 and below 0 are possible, NaN is where a metric is not claimed or has no
+    scale. The interval is that of the paired difference from the prior, with the two ends of the scale taken as fixed.
+    ``reasons`` says per metric why it has no scale, and is empty where it has one.
     """
 
     mean: Floats
@@ -125,11 +115,8 @@ def normalise(table: BoardTable) -> Normalised:
 class PersonalGain:
     """What a user's own prompt does for that user, in the metric's unit, positive is better.
 
-    Attributes:
-        own_over_shared: Own prompt against one prompt for all: the personal gain.
-        swapped_over_shared: Another user's prompt against the one for all, the control: a gain that is personal
-            vanishes here. NaN if the submission gives no swapped predictions.
-        own_over_swapped: Own prompt against another user's; NaN for the same reason.
+    The own prompt against one prompt for all is the gain. Another user's prompt against the one for all is the control:
+    a gain that is personal vanishes here. What needs swapped predictions is NaN if the submission gives none.
     """
 
     own_over_shared: UserEstimate

@@ -58,22 +58,10 @@ class Metadata:
     """What a submitter says of a simulator: data to be shown, never trusted.
 
     Attributes:
-        name: Short name.
-        version: Of the simulator.
-        authors: Who made it.
-        contact: How to reach them.
-        link: Paper or code.
-        licence: Of the simulator.
-        description: A paragraph.
         kind: Such as ``prompt-tuned VLM``.
         inputs: What it sees: text, image, profile, gaze-train, cursor.
-        backbone: Model that it uses.
         size: Of the backbone.
-        training_data: What it was trained on.
-        attention_source: Where attention comes from.
         attention_target: ``free``, ``label`` or ``none``.
-        hardware: What it ran on.
-        cost: What it took.
         notice: What every output must say of it: that its backbone is a stand-in.
     """
 
@@ -106,13 +94,7 @@ class ResultRecord:
     """One submission on one split of one task.
 
     Attributes:
-        kind: One of ``KINDS``.
-        metadata: What is said of the simulator.
-        task: Task name.
-        version: Task version.
-        split: Split name.
         digest: Of the task's sessions and this split; only results of one digest are compared.
-        seeds: Seeds of the predictions.
         conditions: Which of ``CONDITIONS`` there are predictions for; in older records also transfers.
         predictions: Canonical digest of the predictions (``board_predictions.predictions_digest``).
         transfers: In older records only: condition -> digest of another task's split whose test sessions are predicted.
@@ -139,12 +121,7 @@ class ResultRecord:
 class Event:
     """Something that happened to a result; entries are added, never taken away.
 
-    Attributes:
-        kind: One of ``EVENTS``.
-        result: Identity of the result it happened to.
-        at: When, UTC, ``2026-01-31T12:00:00Z``.
-        by: Identity of the result that takes its place (supersede), else empty.
-        reason: Why.
+    ``by`` is the identity of the result that takes its place (supersede), else empty.
     """
 
     kind: EventKind
@@ -163,13 +140,8 @@ class ReportedRecord:
     """Numbers that someone states and this board has no predictions for; shown apart and never ranked.
 
     Attributes:
-        name: Of the simulator.
         source: Who states them: a paper and its table.
-        link: Where.
-        task: Task name.
-        split: Split name.
         n_sessions: Test sessions they are said to be means over.
-        metrics: Metric -> mean.
         note: What is known to differ from this suite's protocol.
     """
 

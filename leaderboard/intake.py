@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What became of a submission.
-
-    Attributes:
-        label: Name and version of the simulator.
-        placements: Its results, one per split.
-        reported: How many numbers it states without predictions.
-    """
+    """What became of a submission, and how many numbers it states without predictions."""
 
     label: str
     placements: list[Placement]
@@ -49,7 +43,7 @@ def take_in(
     dry_run: bool = False,
     report: Callable[[str], None] = lambda line: None,
 ) -> Intake:
-    """Check a submission, score it and put it on a board.
+    """Check a submission, score it and put it on a board; each problem, and what takes long, is reported.
 
     Args:
         folder: The submission.
@@ -61,7 +55,7 @@ def take_in(
         swapped: The same simulator under another user's prompt.
         supersedes: ``NAME@VERSION`` of a submission that this one replaces.
         dry_run: Write nothing.
-        report: Called with each problem, and with what takes long.
+        report: Takes a line.
 
     Raises:
         InputError: The submission has an error, or the board does not take it.
@@ -87,11 +81,7 @@ def take_in(
 
 
 def _examined(folder: Path, data: Mapping[str, str], report: Callable[[str], None]) -> Submission:
-    """Return a submission after reporting everything that is wrong with it.
-
-    Raises:
-        InputError: It has an error.
-    """
+    """Return a submission after reporting everything that is wrong with it; an error is raised."""
     problems = submissions.doctor(folder, data)
     for problem in problems:
         report(str(problem))
@@ -115,11 +105,7 @@ def _result(read: Mapping[str, Submission], task: Task, split: str, digest: str)
 
 
 def _by_condition(read: Mapping[str, Submission]) -> Iterator[tuple[str, Submission, list[Entry]]]:
-    """Yield each condition with the submission that predicts under it and its files.
-
-    Raises:
-        InputError: Another user's prompt is given twice, by ``--swapped`` and by the submission itself.
-    """
+    """Yield each condition with the submission that predicts under it and its files."""
     for condition, submission in read.items():
         yield condition, submission, list(submission.entries)
     own = read[OWN]

@@ -36,7 +36,6 @@ class Ranking:
     Attributes:
         mean: Mean over users; NaN where a line does not claim the metric.
         low: Lower end of its 95 % t interval; NaN for fewer than two users.
-        high: Upper end.
         seed_sd: SD over seeds of the mean; NaN for one seed and for a deterministic simulator.
         tier: 1 is best; 0 for lines that are not ranked or do not claim the metric.
         place: Place by mean, 1 is best, equal means share it; 0 as for ``tier``.
@@ -58,12 +57,7 @@ class Ranking:
 
 
 def rank(table: BoardTable, alpha: float = ALPHA) -> Ranking:
-    """Rank every metric of a table.
-
-    Args:
-        table: The table.
-        alpha: Family-wise level of the tiers.
-    """
+    """Rank every metric of a table; ``alpha`` is the family-wise level of the tiers."""
     values = table.by_user
     shape = (len(table.rows), len(table.metrics))
     mean, low, high = (np.full(shape, np.nan) for _ in range(3))
@@ -110,17 +104,12 @@ def _corrected(values: Floats) -> Floats:
 
 
 def pairwise_p(values: Floats) -> Floats:
-    """Return the two-sided p of the paired t-test of every pair.
+    """Return the two-sided p of the paired t-test of every pair, in the order of ``numpy.triu_indices``.
 
     With centred values c, the variance of a difference is (c_a.c_a + c_b.c_b - 2 c_a.c_b) / (n - 1), so one matrix
     product serves all pairs. Pairs whose variances or means nearly cancel are computed from their differences, with
-    the rounding rule of ``benchmark.statistics.paired_comparison``.
-
-    Args:
-        values: One value per simulator and user, shape (simulators, users), at least two of each.
-
-    Returns:
-        One p per pair (a, b) with a < b, in the order of ``numpy.triu_indices``.
+    the rounding rule of ``benchmark.statistics.paired_comparison``. ``values`` has the shape (simulators, users), at
+    least two of each.
     """
     from scipy.special import stdtr
 

@@ -27,13 +27,7 @@ LoadTask = Callable[[str, Mapping[str, str]], "Task"]
 
 @dataclass(frozen=True, slots=True)
 class BoardFinding:
-    """Something that was found or done on a board.
-
-    Attributes:
-        severity: ``error``; ``note`` for what does no harm; ``scored`` for scores that were added.
-        where: File or result.
-        what: What it is, and what to do.
-    """
+    """Something found or done: ``error``, ``note`` for what does no harm, ``scored`` for scores that were added."""
 
     severity: str
     where: str
@@ -46,15 +40,8 @@ class BoardFinding:
 def rescore(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[BoardFinding]:
     """Add the scores that a board lacks: metrics that are newer than a result, and score files that are gone.
 
-    Everything is computed from the stored predictions, so every keeper of a board adds the same rows.
-
-    Args:
-        board: The board.
-        load_task: Returns the data of a task.
-        catalogue: Where priors and oracles are found, whose predictions a board does not store.
-
-    Yields:
-        One finding for every result that lacked scores.
+    Everything is computed from the stored predictions, or from the data for priors and oracles, so every keeper of a
+    board adds the same rows. Yields one finding for every result that lacked scores.
 
     Raises:
         InputError: A result of the board is damaged.

@@ -47,13 +47,7 @@ SMOOTHING = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Predictions of the suite itself.
-
-    Attributes:
-        kind: ``baseline`` or ``reference``.
-        metadata: What it is.
-        predictions: Its predictions, as ``board_predictions.canonical_predictions`` takes them.
-    """
+    """Predictions of the suite itself: a ``baseline`` or a ``reference``."""
 
     kind: str
     metadata: Metadata
@@ -66,16 +60,9 @@ def names() -> tuple[str, ...]:
 
 
 def compute(task: Task, split: str, catalogue: Catalogue, chosen: Sequence[str]) -> Iterator[Reference]:
-    """Fit and simulate references on a split.
+    """Fit and simulate some of the references (:func:`names`) on a split.
 
-    Args:
-        task: The task.
-        split: Name of the split.
-        catalogue: Where the priors and the oracles are found.
-        chosen: Some of :func:`names`.
-
-    Yields:
-        One reference per name; ``other-users`` is left out where too few screens were seen by several users.
+    ``other-users`` is left out where too few screens were seen by several users.
     """
     from benchmark import __version__
 
@@ -116,15 +103,12 @@ def compute(task: Task, split: str, catalogue: Catalogue, chosen: Sequence[str])
 
 
 def others_gaze(task: Task, split: str) -> dict[str, Floats | None]:
-    """Return per test session where other users looked on the same screen.
+    """Return per test session where other users looked on the same screen: K shares of sum 1.
 
     The same screen is one of the same name that shows the same items in the same slots; on ``recgaze-visible`` two
     users who swiped differently did not see the same. Every other user has the same weight, whatever part of the split
-    their sessions belong to. The result describes people, so it is not a simulator and is never ranked.
-
-    Returns:
-        Session id -> K shares of sum 1: the mean over other users of their mean share of dwell, drawn toward uniform
-        with the weight of ``SMOOTHING`` users. None where fewer than ``MIN_OTHERS`` others saw the screen.
+    their sessions belong to; the mean is drawn toward uniform with the weight of ``SMOOTHING`` users. It is None where
+    fewer than ``MIN_OTHERS`` others saw the screen. It describes people, so it is not a simulator and is never ranked.
     """
     shares: dict[Hashable, dict[str, list[Floats]]] = defaultdict(lambda: defaultdict(list))
     for session in task.sessions_at(range(len(task))):

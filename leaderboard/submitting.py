@@ -31,9 +31,6 @@ class NewResult:
     """A submission on one split, before anything is checked.
 
     Attributes:
-        metadata: What is said of the simulator.
-        task: The loaded task.
-        split: Name of the split.
         predictions: Columns of ``predictions.schema``; ``simulator`` is the condition.
         digest: The digest that the submission was made for; empty if it does not say.
     """
@@ -47,14 +44,7 @@ class NewResult:
 
 @dataclass(frozen=True, slots=True)
 class PreparedResult:
-    """A result that is ready to be stored.
-
-    Attributes:
-        record: The result.
-        context: Facts about its split.
-        predictions: As stored.
-        scores: As stored.
-    """
+    """A result that is ready to be stored, with what is stored of it and of its split."""
 
     record: ResultRecord
     context: TaskContext
@@ -69,13 +59,7 @@ class PreparedResult:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What became of one result.
-
-    Attributes:
-        result: Its identity.
-        new: Whether it was not on the board before.
-        view: Its table, with the result in it.
-    """
+    """What became of one result: its identity, whether it is new on the board, and its table with it."""
 
     result: str
     new: bool
@@ -83,12 +67,7 @@ class Placement:
 
 
 def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext | None = None) -> PreparedResult:
-    """Check and score a candidate.
-
-    Args:
-        candidate: What is to be scored.
-        kind: Of the result.
-        context: Facts about its split, if they are known already.
+    """Check and score a candidate; ``context`` are the facts about its split, if they are known already.
 
     Raises:
         InputError: Its predictions cannot be used, or it was made for another split.
@@ -156,9 +135,6 @@ def submit(
         now: UTC, ``2026-01-31T12:00:00Z``; the present by default.
         report: Called with a line about what takes long.
 
-    Returns:
-        One outcome per candidate.
-
     Raises:
         InputError: A candidate cannot be scored, was withdrawn before, or has the name and version of another.
     """
@@ -221,16 +197,9 @@ def store(board: Board, prepared: PreparedResult, standing: BoardStanding, at: s
 
 
 def withdraw(board: Board, who: str, reason: str, *, now: str | None = None) -> list[str]:
-    """Take results out of the ranking by adding an entry; they stay readable.
+    """Take results out of the ranking by adding an entry, and return their identities; they stay readable.
 
-    Args:
-        board: The board.
-        who: ``NAME@VERSION`` or the beginning (8 digits or more) of a result's identity.
-        reason: Why; shown.
-        now: As for :func:`submit`.
-
-    Returns:
-        The identities of the results withdrawn.
+    ``who`` is ``NAME@VERSION`` or the beginning (8 digits or more) of an identity; the reason is shown.
 
     Raises:
         InputError: No active result is meant.
@@ -244,17 +213,9 @@ def withdraw(board: Board, who: str, reason: str, *, now: str | None = None) -> 
 
 
 def supersede(board: Board, old: str, new: str, *, reason: str = "", now: str | None = None) -> list[tuple[str, str]]:
-    """Replace results by others on the same splits, by adding entries.
+    """Replace results by others on the same splits, by adding entries; both are named as for :func:`withdraw`.
 
-    Args:
-        board: The board.
-        old: What is replaced, as for :func:`withdraw`.
-        new: What takes its place, given in the same way.
-        reason: Why; shown.
-        now: As for :func:`submit`.
-
-    Returns:
-        Pairs (old, new) of identities.
+    Returns the pairs of identities (old, new).
 
     Raises:
         InputError: One of the two names no active result, or they have no split in common.

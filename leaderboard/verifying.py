@@ -41,11 +41,6 @@ def verify(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[
     Every file must be readable and belong to its name, every event must name a result that is there, and every
     score, withdrawn ones included, must come out of the stored predictions again, within
     ``board_predictions.TOLERANCE``. The suite's own priors and references must be what this version computes.
-
-    Args:
-        board: The board.
-        load_task: Returns the data of a task.
-        catalogue: Where priors and oracles are found.
     """
     known = {}
     if (board.root / MARKER).read_text(encoding="utf-8") != MARK:

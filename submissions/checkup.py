@@ -25,7 +25,9 @@ from submissions.recorded import Data, find
 
 
 def doctor(folder: str | Path, data: Data | None = None, limits: Limits = DEFAULT) -> list[Problem]:
-    """Return everything that is wrong, or looks wrong, with a submission.
+    """Return everything that is wrong, or looks wrong, with a submission: errors first, by file and kind.
+
+    Without an error the submission can be scored.
 
     Args:
         folder: The submission.
@@ -33,11 +35,8 @@ def doctor(folder: str | Path, data: Data | None = None, limits: Limits = DEFAUL
             taken, and the built-in sample if the submission was made for that.
         limits: How large the submission may be.
 
-    Returns:
-        The problems, errors first, by file and kind. Without an error the submission can be scored.
-
     Raises:
-        InputError: ``folder`` is no folder.
+        InputError: ``folder`` is not a folder.
     """
     found = Findings(limits)
     submission = inspect(Path(folder), found)

@@ -28,10 +28,9 @@ KINDS = {"priors": "prior", "click_model": "click-model", "oracles": "oracle", "
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a simulator besides its run.
+    """What is known of a simulator in addition to its run.
 
     Attributes:
-        summary: One line.
         sees: What it sees, in words of ``benchmark.naming.INPUTS`` or of the catalogue.
         kind: As in the format.
         parameters: Number of parameters of its backbone, None if unknown or without one.
@@ -52,12 +51,8 @@ def facts_of(
 ) -> Facts:
     """Return what the catalogue, the simulator's own file and its makers say.
 
-    Args:
-        run: Folder of a finished run.
-        simulator: Its name in the run.
-        about: A file with fields of ``submission.yaml``; by default the one next to a simulator of one's own.
-        catalogue: The catalogue of simulators.
-        parameters: Returns how many parameters a backbone has, None if that is not known.
+    ``about`` is a file with fields of ``submission.yaml``, by default the one next to a simulator of one's own;
+    ``parameters`` returns how many parameters a backbone has, None if that is not known.
 
     Raises:
         InputError: There is no such run, or a file is damaged.

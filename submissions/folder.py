@@ -22,12 +22,7 @@ class TooLarge(InputError):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A regular file of a submission.
-
-    Attributes:
-        name: Its path inside the folder, with ``/``.
-        size: Bytes.
-    """
+    """A regular file of a submission: its path inside the folder, with ``/``, and its size in bytes."""
 
     name: str
     size: int

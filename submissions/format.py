@@ -33,16 +33,7 @@ PATH_PATTERN = f"{PREDICTIONS_FOLDER}/<task>@<version>/<split>/seed-<n>.parquet 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
-    """One predictions file.
-
-    Attributes:
-        task: Task name.
-        version: Task version.
-        split: Split name.
-        seed: Seed.
-        path: The file.
-        condition: One of ``CONDITIONS``; empty for the sessions as they were seen.
-    """
+    """One predictions file; ``condition`` is one of ``CONDITIONS``, empty for the sessions as they were seen."""
 
     task: str
     version: str
@@ -79,12 +70,7 @@ def entry_of(name: str, folder: Path) -> Entry | None:
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """The pre-trained model that a simulator uses.
-
-    Attributes:
-        name: Its name.
-        parameters: How many parameters it has, None if unknown.
-    """
+    """The pre-trained model that a simulator uses; ``parameters`` is None if their number is unknown."""
 
     name: str
     parameters: int | float | None = None
@@ -92,12 +78,7 @@ class Backbone:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Where a submission's attention comes from.
-
-    Attributes:
-        source: How it was computed.
-        target: ``free``: without the click. ``label``: for the true click; never ranked.
-    """
+    """How a submission's attention was computed: ``free``, without the click, or for the true one (``label``)."""
 
     source: str
     target: str
@@ -105,15 +86,7 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A number from elsewhere, without predictions; shown apart and never ranked.
-
-    Attributes:
-        task: Task it was reported for.
-        split: Split.
-        metric: Metric.
-        value: The number.
-        source: Where it is printed.
-    """
+    """A number printed elsewhere, without predictions; shown apart and never ranked."""
 
     task: str
     split: str
@@ -127,27 +100,16 @@ class Submission:
     """A submission's metadata and its predictions files. Every text is the makers' own: escape it.
 
     Attributes:
-        folder: Where it was read from.
         name: What the table calls it, printable ASCII.
-        version: The simulator's version.
-        authors: Who made it.
         contact: An e-mail or web address.
-        link: A web address, or None.
         licence: Licence of the predictions.
-        description: A few sentences.
         kind: ``prior``, ``click-model``, ``language-model``, ``vision-language-model``, ``oracle`` or ``other``.
         inputs: What it sees: ``text``, ``image``, ``profile``, ``gaze-train``, ``clicks-train``, ``cursor``,
             ``gaze-test``, ``cursor-test``.
-        backbone: The model that it uses, or None.
-        training_data: What that was trained on apart from the task, or None.
-        attention: Where attention comes from, or None.
-        seeds: Every seed.
+        training_data: What it was trained on apart from the task, or None.
         digests: ``task@version/split`` -> digest of the split it was made for.
         failures: Rows with a blank part that is submitted elsewhere.
-        hardware: What it ran on, or None.
-        cost: Name -> number.
         notice: What every output on it must say; may be empty.
-        reported: Self-reported numbers.
         entries: The predictions files, sorted.
         stress: Those of the stress conditions, sorted.
     """

@@ -43,12 +43,7 @@ def schema() -> Mapping[str, Any]:
 
 
 def faults(value: object, rules: Mapping[str, Any]) -> list[Fault]:
-    """Return everything in which ``value`` departs from ``rules``, at most one fault per place.
-
-    Args:
-        value: Plain values: mappings, lists, text, numbers, booleans, None.
-        rules: A schema.
-    """
+    """Return everything in which plain values depart from a schema, at most one fault per place."""
     # YAML has keys that are not text, which JSON Schema does not see.
     odd = (place for place, key, is_key in _walk(value, "") if is_key and not isinstance(key, str))
     found = {place: ("is not a valid key", "Give text (in quotes).") for place in odd}

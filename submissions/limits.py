@@ -14,9 +14,7 @@ class Limits(TableLimits):
     With the defaults, checking any folder stays far below 1 GiB of memory.
 
     Attributes:
-        metadata_bytes: Size of ``submission.yaml``.
-        metadata_depth: How deep its values may be nested.
-        metadata_values: How many values it may hold.
+        metadata_depth: How deep the values of ``submission.yaml`` may be nested.
         files: Files and folders in the submission.
         total_bytes: Size of all files together.
         shown: Problems of one kind in one file that are listed row by row; the rest is counted.

@@ -33,14 +33,9 @@ _COST = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 
 def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = False) -> None:
-    """Write the submission folder of one simulator of a run.
+    """Write the submission folder of one simulator of a finished run; ``out`` must not exist, or be empty.
 
-    Args:
-        run: Folder of a finished run.
-        simulator: Its name in the run.
-        out: The folder to write; it must not exist, or be empty.
-        facts: What the run does not know.
-        label: Take the attention that was computed for the true click; it is never ranked.
+    With ``label``, the attention that was computed for the true click is taken, which is never ranked.
 
     Raises:
         InputError: There is no such run or simulator, ``out`` is not empty, or a field is not of the format.
@@ -151,13 +146,7 @@ def _trials_of(about: Mapping[str, str], simulator: str, path: Path, run: Path) 
 
 
 def _notice(found: Results, own: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]]) -> str:
-    """Return what every output on one simulator must say: of the data, and of its own trials alone.
-
-    Args:
-        found: The run, whose notice is of the data and of all its simulators.
-        own: Records of the simulator's trials.
-        every: Records of all trials of the run.
-    """
+    """Return what every output on one simulator must say: of the data, and of its own trials among every trial."""
 
     def asked(trials: Sequence[Mapping[str, Any]]) -> set[str]:
         lines = [str(trial.get("notice") or "") for trial in trials]

@@ -22,12 +22,7 @@ COLUMNS = ("session_id",)
 
 
 def read_rows(entry: Entry, found: Findings) -> RawPredictions | None:
-    """Return the rows of a predictions file, or None after noting why it cannot be read.
-
-    Args:
-        entry: The file.
-        found: Where problems go; its limits hold.
-    """
+    """Return the rows of a predictions file, or None after noting why it cannot be read."""
     try:
         data = contents(entry.path, found.limits.file_bytes)
         return reading.read(data, entry.path.suffix, COLUMNS, found.limits)
@@ -43,13 +38,7 @@ def load_predictions(entry: Entry, limits: Limits = DEFAULT) -> pa.Table:
     """Return one predictions file as a table, without comparing it with a task.
 
     Size, rows and what the pages unpack to are checked before anything is decoded; no file makes this take a gigabyte.
-
-    Args:
-        entry: The file.
-        limits: How large it may be.
-
-    Returns:
-        The columns ``session_id`` and one per part, in the order of the file; what the file does not have is blank.
+    The columns are ``session_id`` and one per part, in the order of the file; what the file does not have is blank.
 
     Raises:
         InputError: The file cannot be read, or a row of it cannot be right whatever its session.
@@ -64,15 +53,7 @@ def load_predictions(entry: Entry, limits: Limits = DEFAULT) -> pa.Table:
 
 
 def prediction_table(submission: Submission, entries: Iterable[Entry], limits: Limits = DEFAULT) -> pa.Table:
-    """Return predictions files as one table that ``benchmark.scores.scoring.score`` takes.
-
-    Args:
-        submission: The submission.
-        entries: Some of its files, of one task and split.
-        limits: How large each may be.
-
-    Returns:
-        The columns of ``benchmark.scores.predictions.schema``; ``target`` is the submission's.
+    """Return predictions files of one task and split as one table that ``benchmark.scores.scoring.score`` takes.
 
     Raises:
         InputError: A file cannot be read. ``doctor`` checks whether it fits its task.

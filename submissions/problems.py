@@ -25,8 +25,6 @@ class Problem:
         severity: An ``error`` keeps a submission from being accepted, a ``warning`` does not.
         file: Path inside the submission, ``.`` for the folder as a whole.
         row: Row of a predictions file or line of a text file, counted from 1; None where it is about the whole file.
-        what: What is wrong.
-        remedy: What to do about it.
         kind: Which check found it, such as ``coverage`` or ``leak``.
     """
 
@@ -66,15 +64,7 @@ class Findings:
         rows: Sequence[int],
         words: Callable[[int], tuple[str, str]],
     ) -> None:
-        """Note a problem per row.
-
-        Args:
-            severity: As of all of them.
-            kind: Likewise.
-            file: Likewise.
-            rows: Numbers of the rows in the file.
-            words: Place in ``rows`` -> what is wrong and what to do; asked only for the rows that are listed.
-        """
+        """Note a problem per row; ``words`` is asked only for the rows that are listed, by their place in ``rows``."""
         for place, row in enumerate(rows[: self.limits.shown]):
             what, remedy = words(place)
             self._add(Problem(severity, file, int(row), what, remedy, kind))

@@ -43,13 +43,6 @@ _DIRECTIONS = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\
 def read(folder: str | Path, limits: Limits = DEFAULT) -> Submission:
     """Read the metadata of a submission and list its predictions files; none of them is opened.
 
-    Args:
-        folder: The submission.
-        limits: How large it may be.
-
-    Returns:
-        The submission.
-
     Raises:
         InputError: With the first error of the folder or of ``submission.yaml``, and how many more there are.
     """
@@ -61,14 +54,9 @@ def read(folder: str | Path, limits: Limits = DEFAULT) -> Submission:
 
 
 def inspect(folder: Path, found: Findings) -> Submission | None:
-    """Note every problem of a submission's layout and metadata.
+    """Note every problem of a submission's layout and metadata, within the limits of ``found``.
 
-    Args:
-        folder: The submission.
-        found: Where problems go; its limits hold.
-
-    Returns:
-        The submission, or None if its metadata cannot be read. Fields that are wrong have a placeholder value.
+    Returns None if the metadata cannot be read; fields that are wrong have a placeholder value.
 
     Raises:
         InputError: ``folder`` is not a folder.

@@ -24,14 +24,8 @@ def find(
 ) -> Tested | None:
     """Return the test sessions that predictions say they were made for, or None after noting why they are not there.
 
-    Args:
-        task: Task name.
-        version: Task version that the predictions name.
-        split: Split name.
-        digest: Digest that ``submission.yaml`` names, None if it names none; the first data found is taken then.
-        place: Folder of the predictions, for the messages.
-        data: Where data is; for a task that is not in it the configured data, then the sample.
-        found: Where problems go.
+    Data is looked for where ``data`` says; for a task that is not in it, in the configured folder and then the sample.
+    Without a digest the first data found is taken. ``place`` is the predictions' folder, for the messages.
     """
     given = (data or {}).get(task)
     try:

@@ -19,12 +19,7 @@ PLACEHOLDER_CONTACT = "nobody@example.invalid"
 
 
 def write_metadata(folder: Path, values: Mapping[str, Any], comment: str = "") -> None:
-    """Write ``submission.yaml``.
-
-    Args:
-        folder: The submission's folder, which exists.
-        values: Fields of the format.
-        comment: Lines put before them.
+    """Write ``submission.yaml`` into a folder that exists; the lines of the comment are put before the fields.
 
     Raises:
         InputError: The file cannot be written.
@@ -50,7 +45,7 @@ def write_predictions(
     about: Mapping[str, str] | None = None,
     condition: str = "",
 ) -> Path:
-    """Write one predictions file as parquet; a part that no prediction has gets no column.
+    """Write one predictions file as parquet and return it; a part that no prediction has gets no column.
 
     Args:
         folder: The submission's folder.
@@ -59,9 +54,6 @@ def write_predictions(
         predictions: Columns session_id and parts, a row per session.
         about: What the file itself says of its data (key-value metadata), such as the simulated-data notice.
         condition: The stress condition; empty for the sessions as they were seen.
-
-    Returns:
-        The file.
 
     Raises:
         InputError: The file cannot be written.

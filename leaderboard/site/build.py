@@ -81,21 +81,13 @@ def build(
     tasks: Mapping[str, Task] | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Write the site of a board.
+    """Write the site of a board and return the address of its overview; it appears whole and replaces an older site.
 
-    Args:
-        out: Folder of the site. It appears whole; an older site is replaced, anything else is refused.
-        board: The board.
-        views: Its tables.
-        tasks: Digest -> loaded task, for the pictures of single sessions. They show recorded gaze and screens:
-            leave a task out whose licence does not let you publish these.
-        report: Called with each line about what is missing.
-
-    Returns:
-        The address of the overview on the disk.
+    ``tasks`` (digest -> loaded task) give the pictures of single sessions. They show recorded gaze and screens: leave a
+    task out whose licence does not let you publish these. Each line about what is missing is reported.
 
     Raises:
-        InputError: The folder cannot be used, or the board holds nothing.
+        InputError: The folder cannot be used or holds something else, or the board holds nothing.
     """
     from benchmark import __version__
 

@@ -28,13 +28,7 @@ _STRONGEST = 0.78
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The common scale of a column's bars.
-
-    Attributes:
-        low: Value at the left end.
-        high: Value at the right end.
-        zero: Where 0 is, percent, None if it is not within.
-    """
+    """The common scale of a column's bars; ``zero`` is where 0 is, percent, None if it is not within."""
 
     low: float
     high: float
@@ -170,13 +164,9 @@ def _places(n: int) -> tuple[str, ...]:
 
 
 def spread(title: str, values: Floats, others: Floats | None, range_: tuple[float, float]) -> Markup:
-    """Return one mark per user, sorted, with those of a baseline as a line behind them.
+    """Return one mark per user, sorted, with those of a baseline, if there is one, as a line behind them.
 
-    Args:
-        title: Name of the metric.
-        values: One per user, shape (users,).
-        others: The baseline's, same users in the same order; None draws none.
-        range_: Lowest and highest value drawn.
+    ``values`` and ``others`` have one number per user, in one order; ``range_`` is what is drawn.
     """
     low, high = range_
     if not high > low:

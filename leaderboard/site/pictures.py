@@ -35,10 +35,7 @@ def data_of(
 ) -> dict[str, Task]:
     """Return digest -> task of the tables whose data can be loaded, for the pictures of a site.
 
-    Args:
-        views: The tables.
-        load_task: Returns the data of a task.
-        report: Called with each line about what is missing, and what may only be published under a licence.
+    Reported is each line about what is missing, and about what may only be published under a licence.
     """
     found: dict[str, Task] = {}
     for context in (view.table.context for view in views):
@@ -59,13 +56,7 @@ def data_of(
 
 
 class Pictures:
-    """Draws sessions and keeps each screen once.
-
-    Args:
-        board: Where predictions are.
-        tasks: Digest -> loaded task.
-        folder: The site's folder.
-    """
+    """Draws sessions, given the loaded task of each digest, and keeps each screen once in the site's folder."""
 
     def __init__(self, board: Board, tasks: Mapping[str, Task], folder: Path) -> None:
         self._board = board

@@ -65,12 +65,7 @@ class Leader:
 
 @dataclass(frozen=True)
 class SiteTable:
-    """One table of the site.
-
-    Attributes:
-        view: The ranked table.
-        pages: Result -> address of its submission's page, from the root.
-    """
+    """One table of the site; ``pages`` are result -> address of its submission's page, from the root."""
 
     view: RankedTable
     pages: dict[str, str] = field(repr=False)

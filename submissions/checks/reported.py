@@ -27,11 +27,8 @@ _OF_COUNTS = ("grim", "grimmer", "one-run")
 def check(submission: Submission, tested: Mapping[tuple[str, str], Tested], found: Findings) -> None:
     """Audit the reported numbers: what is impossible is an error, what is unlikely or worse than chance a warning.
 
-    Args:
-        submission: Its ``reported`` numbers, taken together by task, split and source.
-        tested: (task, split) -> its test sessions, where they are known: then the LogLoss of chance is known
-            and, unless they are a sample, n, so that granularity can be checked.
-        found: Takes the findings.
+    Numbers of one task, split and source are taken together. Where the test sessions are known, so is the LogLoss of
+    chance and, unless they are a sample, n, so that granularity can be checked.
     """
     groups: dict[tuple[str, str, str], list[tuple[str, float]]] = defaultdict(list)
     for number in submission.reported:

@@ -39,16 +39,7 @@ LEAK_REMEDY = (
 def check(
     raw: RawPredictions, checked: Checked, tested: Tested | None, name: str, found: Findings, *, oracle: bool
 ) -> None:
-    """Note everything that looks odd about a file.
-
-    Args:
-        raw: The file.
-        checked: The same, checked.
-        tested: The sessions it predicts; None if they are not known.
-        name: The file, for the messages.
-        found: Where problems go.
-        oracle: It says that it has seen the recordings, and so may be equal to them.
-    """
+    """Note everything that looks odd about a file; an oracle may be equal to the recordings."""
     known = None if oracle else tested
     for part in PARTS:
         good = checked.usable[part.name]
@@ -114,11 +105,7 @@ def _constant(cells: Ragged, chosen: Ints) -> bool:
 
 
 def granularity(values: Floats) -> int | None:
-    """Return the smallest n up to ``MOST_DRAWS`` of which every value is a multiple of 1/n, or None.
-
-    Args:
-        values: Shares, shape (numbers,).
-    """
+    """Return the smallest n up to ``MOST_DRAWS`` of which every share (one axis) is a multiple of 1/n, or None."""
 
     def fits(some: Floats, n: int) -> bool:
         return bool((np.abs(some * n - np.round(some * n)) < 1e-4).all())

@@ -57,13 +57,7 @@ def write(folder: Path) -> None:
 
 
 def predictions(train: Sequence[Session], test: Sequence[Session], seed: int) -> list[Prediction]:
-    """Return those of the template's simulator with noise on them, rounded to six decimals as people's files often are.
-
-    Args:
-        train: Training sessions.
-        test: Test sessions.
-        seed: Seed of the noise.
-    """
+    """Return those of the template's simulator with noise on them, rounded to six decimals as in many files."""
     rng = np.random.default_rng(seed)
     simulator = MySimulator()
     simulator.fit(train, seed)

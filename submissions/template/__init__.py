@@ -32,14 +32,7 @@ def class_name(name: str) -> str:
 
 
 def write(name: str, out: Path) -> list[Path]:
-    """Write the template's files under another name.
-
-    Args:
-        name: Of the simulator.
-        out: The folder to write; it must not exist, or be empty.
-
-    Returns:
-        The files.
+    """Write the template's files under another name and return them; ``out`` must not exist, or be empty.
 
     Raises:
         InputError: A bad name, or a folder that is not empty or cannot be written.

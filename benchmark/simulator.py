@@ -65,12 +65,15 @@ class Workspace:
         artifacts: Exists; stored with the finished trial: training curves, the tuned prompt.
         report: Is told a line for the person at the terminal.
         progress: Wraps the epochs or batches of the fit.
+        measured: Is told of each epoch its number, from 1, and values by name; a search may stop the fit then. It goes
+            by ``valid_score``, lower is better, where this is among them.
     """
 
     folder: Path
     artifacts: Path
     report: Callable[[str], None]
     progress: Progress
+    measured: Callable[[int, Mapping[str, float]], None] = lambda epoch, values: None
 
 
 @runtime_checkable
@@ -97,6 +100,19 @@ class CarriesNotice(Protocol):
 
     def notice(self) -> str:
         """Return the line, or an empty string."""
+        ...
+
+
+@runtime_checkable
+class ChecksAhead(Protocol):
+    """A simulator that needs something from elsewhere, such as an endpoint."""
+
+    def check_ahead(self) -> None:
+        """Check that it is there; called once before the trials of a run.
+
+        Raises:
+            InputError: It is not.
+        """
         ...
 
 

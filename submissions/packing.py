@@ -41,6 +41,7 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
         InputError: There is no such run or simulator, ``out`` is not empty, or a field is not of the format.
     """
     found = results.read(run)
+    results.check_whole(found, run)
     row = _row(found, simulator, run, label)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} exists and is not empty; choose another folder with --out.")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tasks.columns import FIXATIONS, features
 from tasks.definition import TaskDefinition, TaskInfo
@@ -29,6 +31,10 @@ IN_MEMORY_BYTES = 512_000_000
 
 _BY_DIGEST = re.compile(r"[0-9a-f]{16}\.(png|jpg)")
 """How ``prepare`` names an image that has no file of its own: the beginning of its SHA-256."""
+
+
+MANY_SLOTS = 2_000_000
+"""Tasks with more slots, over all sessions, keep them as they are stored."""
 
 
 class _StoredImage(ScreenImage):
@@ -70,6 +76,42 @@ class _StoredImage(ScreenImage):
         return ScreenImage, (self.data,)
 
 
+class _StoredSlots(Sequence[Slot]):
+    """The slots of a session as they are stored, made plain values whenever they are read.
+
+    A task of millions of slots would not fit into memory as plain values. A copy sent to another process is a tuple.
+    """
+
+    __slots__ = ("_column", "_index", "_length")
+
+    def __init__(self, column: Any, index: int) -> None:
+        self._column, self._index, self._length = column, index, len(column[index])
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Slot]:
+        return map(_slot, self._column[self._index].as_py())
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return tuple(self)[index]
+        return _slot(self._column[self._index].values[range(len(self))[index]].as_py())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __reduce__(self) -> tuple[type[tuple[Any, ...]], tuple[list[Slot]]]:
+        return tuple, (list(self),)
+
+
+def _slot(values: Mapping[str, Any]) -> Slot:
+    return Slot(values["label"], values["kind"], values["text"], tuple(values["box"]))
+
+
 @dataclass(frozen=True, eq=False)
 class Task(TaskInfo):
     """A task with its data: recorded sessions with fixed splits.
@@ -99,6 +141,7 @@ class Task(TaskInfo):
     def session(self, index: int) -> Session:
         """Return the session at ``index`` in dataset order; its image is fetched and decoded only when asked for."""
         values = {name: column[index] for name, column in self._columns.items()}
+        values |= {name: np.array(values[name].values, dtype=np.float64) for name in ("gaze_ms", "cursor_ms")}
         return Session(**values | {FIXATIONS: tuple(Fixation(**row) for row in values[FIXATIONS].as_py())})
 
     def sessions_at(self, indices: Iterable[int]) -> list[Session]:
@@ -136,16 +179,20 @@ class Task(TaskInfo):
         return {session_id: i for i, session_id in enumerate(self._columns["session_id"])}
 
     @cached_property
-    def _columns(self) -> dict[str, list[Any]]:
+    def _columns(self) -> dict[str, Any]:
         """Everything but the images, as plain values per session; equal screens share one image object."""
         import pyarrow as pa
 
         rows = self.sessions.with_format("arrow")
-        names = ("session_id", "user", "screen", "profile", "slots", "gaze_ms", "cursor_ms", "click", "flags")
-        table = rows.select_columns(list(names))[:]
-        columns: dict[str, list[Any]] = {name: table[name].to_pylist() for name in names}
+        stored = ("gaze_ms", "cursor_ms", "slots")
+        names = ("session_id", "user", "screen", "profile", "click", "flags")
+        table = rows.select_columns([*names, *stored])[:]
+        columns: dict[str, Any] = {name: table[name].to_pylist() for name in names}
+        columns |= {name: table[name] for name in stored}
+        slots = table["slots"]
+        many = sum(len(chunk.flatten()) for chunk in slots.chunks) > MANY_SLOTS
         columns["slots"] = [
-            tuple(Slot(s["label"], s["kind"], s["text"], tuple(s["box"])) for s in slots) for slots in columns["slots"]
+            _StoredSlots(slots, i) if many else tuple(map(_slot, slots[i].as_py())) for i in range(len(rows))
         ]
         columns["flags"] = [tuple(flags) for flags in columns["flags"]]
         columns["image"] = _images(rows)

@@ -25,10 +25,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep the tests out of the user's cache and configuration; samples are built once per test session."""
+    """Keep the tests out of the user's cache and configuration, and in one process; samples are built once."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAZEBENCH_CACHE", str(folder))
+        patch.setenv("GAZEBENCH_WORKERS", "1")
         patch.delenv("GAZEBENCH_DATA", raising=False)
         yield folder
 

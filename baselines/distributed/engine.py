@@ -77,7 +77,13 @@ class GroupEngine:
             self.group.ready()
             self.group.exchange(trial)
             state, artifacts = ledger.start(trial, self.place.where)
-            workspace = Workspace(state, artifacts, functools.partial(ledger.say, trial), ledger.progress)
+            workspace = Workspace(
+                state,
+                artifacts,
+                functools.partial(ledger.say, trial),
+                ledger.progress,
+                functools.partial(ledger.measured, trial),
+            )
             found = self.attempt(trial, task, workspace)
             if isinstance(found, Failure):
                 ledger.fail(trial, found)

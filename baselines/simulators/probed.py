@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from baselines.backbones.registry import checkpoint_of
 from baselines.simulators import loaded
 from baselines.tuning.settings import Placement
 from benchmark.simulator import Prediction, Workspace
-from tasks.errors import InputError
+from tasks.errors import InputError, unknown_name
 from tasks.types import Session, Stimulus
 
 
@@ -36,7 +37,9 @@ class OnScreen:
     _passed: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        loaded.number_format(self.dtype)
+        checkpoint_of(self.backbone)
+        if self.dtype not in loaded.DTYPES:
+            raise unknown_name("dtype", self.dtype, loaded.DTYPES)
 
     def attach(self, workspace: Workspace) -> None:
         """Remember where checkpoints and artifacts go."""

@@ -152,6 +152,8 @@ class Trainer:
                 progress.best, progress.best_epoch = progress.parameters, number
             if self.workspace is not None:
                 state.save(progress, self.workspace.folder, self._identity)
+                values = dataclasses.asdict(epoch)
+                self.workspace.measured(number, {k: v for k, v in values.items() if isinstance(v, float)})
 
     def _trained(self, bank: PromptBank, number: int, steps: int) -> curves.Epoch:
         """Train one epoch; return its training part."""

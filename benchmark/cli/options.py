@@ -64,9 +64,14 @@ def add_truth_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_engine_arguments(parser: argparse.ArgumentParser, default: str = "local") -> None:
     """Add ``--engine`` and what goes with it."""
-    parser.add_argument("--engine", metavar="NAME", help=f"local (in this process) or ray; default: {default}")
+    parser.add_argument("--engine", metavar="NAME", help=f"local (this machine) or ray; default: {default}")
     parser.add_argument("--address", metavar="auto|HOST", help="Ray cluster to join (default: start Ray here)")
-    parser.add_argument("--workers", type=int, metavar="N", help="trials at a time (default: what CPUs and GPUs allow)")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="trials at a time (default: what cores, GPUs and memory allow)"
+    )
+    parser.add_argument(
+        "--wait", type=float, metavar="SECONDS", help="how long ray waits for machines that join later (default: 600)"
+    )
     parser.add_argument("--cpus", type=float, metavar="N", help="CPUs and threads of a trial (default: 1)")
     parser.add_argument(
         "--gpus",
@@ -149,7 +154,7 @@ def show_plan(
         again=arguments.force,
         progress=bar,
     )
-    show(planning.document(found, engine.workers or 1))
+    show(planning.document(found, workers(engine) if engine.name == "local" else engine.workers or 1))
     say(f"nothing was run; written to {out}: {planning.FILE}")
 
 
@@ -164,7 +169,7 @@ def asked_engine(
     from benchmark.engines.settings import engine_settings
     from benchmark.trials.configuration import ENGINE
 
-    names = ("address", "workers", "cpus", "gpus", "deepspeed", "workers_per_trial")
+    names = ("address", "workers", "cpus", "gpus", "wait", "deepspeed", "workers_per_trial")
     given = {"name": arguments.engine, **{name: getattr(arguments, name, None) for name in names}}
     where = f"{arguments.config}: {ENGINE}" if getattr(arguments, "config", None) and configured else ENGINE
     values = {"name": default, **configured, **{k: v for k, v in given.items() if v is not None}}
@@ -186,10 +191,20 @@ def make_engine(arguments: argparse.Namespace, configured: Mapping[str, object],
 
     found = asked_engine(arguments, configured, default)
     if found.name == "local":
-        return LocalEngine(found.threads)
+        return LocalEngine(found.threads, workers(found))
     from benchmark.engines.ray import RayEngine
 
     return RayEngine(found, material_folders, _launcher(found))
+
+
+def workers(settings: EngineSettings) -> int:
+    """Return how many trials the engine ``local`` runs at a time: as asked, else $GAZEBENCH_WORKERS, else by cores."""
+    from benchmark.engines.resources import cores
+
+    given = os.environ.get("GAZEBENCH_WORKERS", "")
+    if given and not (given.isdecimal() and int(given)):
+        raise InputError(f"GAZEBENCH_WORKERS is '{given}'; it must be a whole number of at least 1.")
+    return settings.workers or int(given or 0) or max(1, int(cores() / settings.cpus))
 
 
 def _launcher(settings: EngineSettings) -> Launcher | None:
@@ -220,14 +235,15 @@ class LiveDisplay:
     def __init__(self, every: float = 30.0) -> None:
         self.every = every
         self._bar: Any = None
+        self._lines: list[Any] = []
         self._said = time.monotonic()
 
     def __enter__(self) -> LiveDisplay:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        for bar in filter(None, (*reversed(self._lines), self._bar)):
+            bar.close()
 
     def show(self, standing: Standing) -> None:
         """Show how far the run has come."""
@@ -236,7 +252,7 @@ class LiveDisplay:
         if not sys.stderr.isatty():
             if time.monotonic() - self._said >= self.every:
                 self._said = time.monotonic()
-                say(str(standing))
+                say("; ".join([str(standing), *standing.workers]))
             return
         if self._bar is None:
             shown = "{desc} |{bar}| {percentage:3.0f} % [{elapsed}]"
@@ -245,6 +261,14 @@ class LiveDisplay:
         self._bar.set_description_str(str(standing), refresh=False)
         self._bar.n = standing.done + standing.failed
         self._bar.refresh()
+        for place in range(max(len(standing.workers), len(self._lines))):
+            if place == len(self._lines):
+                self._lines.append(
+                    tqdm(position=place + 1, bar_format="{desc}", file=sys.stderr, leave=False, dynamic_ncols=True)
+                )
+            self._lines[place].set_description_str(
+                f"  {standing.workers[place]}" if place < len(standing.workers) else ""
+            )
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
@@ -312,11 +336,16 @@ def status(failed: Sequence[object]) -> int:
 
 
 def show(found: Document | Sequence[Document], format: str = "terminal") -> None:
-    """Print documents; tables fit the terminal, and where there is none, ``$COLUMNS`` or a fixed width."""
+    """Print documents."""
+    sys.stdout.write(rendered(found, format) + "\n")
+
+
+def rendered(found: Document | Sequence[Document], format: str = "terminal") -> str:
+    """Return documents as text; tables fit the terminal, and where there is none, ``$COLUMNS`` or a fixed width."""
     from benchmark.output.rendering import WIDTH, render
 
     width = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else _columns(WIDTH)
-    sys.stdout.write(render(found, format, width) + "\n")
+    return render(found, format, width)
 
 
 def _columns(otherwise: int) -> int:

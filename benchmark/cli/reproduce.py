@@ -47,6 +47,7 @@ def call(arguments: argparse.Namespace) -> int:
     from benchmark.reproduction.checkpoints import STAND_INS
     from benchmark.reproduction.figures import figure_document, figure_layouts, require_matplotlib, write_figure
     from benchmark.reproduction.formats import SUFFIXES
+    from benchmark.runs.preflight import check_names
     from benchmark.trials.catalogue import check_settings
     from benchmark.trials.store import TrialStore
 
@@ -76,6 +77,8 @@ def call(arguments: argparse.Namespace) -> int:
     wanted = [group for _, of_layout in (*groups, *figure_groups) for group in of_layout]
     simulators = dict.fromkeys(name for group in wanted for name in group.config.simulators)
     check_settings([registry.entry(name) for name in simulators], choice.settings or {})
+    for group in wanted:
+        check_names(group.config, registry)
     load_task = functools.cache(lambda name: options.load_task(name, _data_of(name, arguments.data)))
     if arguments.plan is not None:
         asked = options.asked_engine(arguments, {})

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from benchmark.engines import Engine, EngineSettings
     from benchmark.trials.catalogue import Catalogue
     from benchmark.trials.configuration import RunConfig
+    from tasks.task import Task
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operator", metavar="NAME", help="short for --set operator=...: how attention is probed")
     parser.add_argument("--label", action="store_true", help="also compute attention for the true click, unranked")
     parser.add_argument("--force", action="store_true", help="run finished trials again")
+    parser.add_argument(
+        "--limit",
+        type=int,
+        metavar="N",
+        help="run N test sessions only, to try things out: marked as such, never packed",
+    )
+    parser.add_argument("--track", metavar="NAME", help="training curves for tensorboard, wandb or trackio")
     add_plan_argument(parser)
     add_families_argument(parser)
     parser.add_argument("--json", action="store_true", help="print results as JSON instead of a table")
@@ -89,22 +97,35 @@ def _plan(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue
     from benchmark.cli import options
     from benchmark.trials.trial import expand
 
-    task = options.load_task(config.task, config.data)
+    task = _task(arguments, config)
     trials = {task.name: expand(config, task, catalogue)}
     options.show_plan(arguments, engine, trials, lambda name: task, _out(arguments, config))
     return 0
 
 
+def _task(arguments: argparse.Namespace, config: RunConfig) -> Task:
+    """Return the task, with as many test sessions as are asked for."""
+    from benchmark.cli import options
+    from benchmark.runs.preflight import limited
+
+    task = options.load_task(config.task, config.data)
+    return task if arguments.limit is None else limited(task, config.split, arguments.limit)
+
+
 def _out(arguments: argparse.Namespace, config: RunConfig) -> Path:
     """Return the folder of the run."""
-    out: Path = arguments.out or Path("runs") / f"{config.task}-{config.split}"
+    limit = "" if arguments.limit is None else f"-limit-{arguments.limit}"
+    out: Path = arguments.out or Path("runs") / f"{config.task}-{config.split}{limit}"
     return out
 
 
 def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tuple[RunConfig, Catalogue]:
     """Return what to run, the options laid over the configuration and this over the preset, and where it is found."""
+    from dataclasses import replace
+
     from baselines import registry
     from benchmark.cli import options
+    from benchmark.runs.preflight import check_names
     from benchmark.trials.configuration import RunConfig, read_preset
     from benchmark.trials.extended import with_files
 
@@ -130,13 +151,15 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
     values.update({key: value for key, value in given.items() if value is not None})
     if "task" not in values:
         raise InputError("which task? Give --task NAME ('list tasks' shows them) or --config FILE.")
-    if arguments.truth is not None:
-        # The run names the prepared folder, which holds this version, so that everything that reads the run finds it.
-        values["data"] = str(options.load_task(str(values["task"]), values.get("data"), arguments.truth).folder)  # type: ignore[arg-type]
     folders = [Path(), *([arguments.config.parent] if arguments.config else [])]
     named: tuple[str, ...] = values["simulators"]  # type: ignore[assignment]  # read_config and argparse have checked it
     catalogue, values["simulators"] = with_files(registry, registry.construct, named, folders)
-    return RunConfig(**values), catalogue  # type: ignore[arg-type]  # checked there too
+    config = RunConfig(**values)  # type: ignore[arg-type]  # checked there too
+    check_names(config, catalogue)
+    if arguments.truth is not None:
+        # The run names the prepared folder, which holds this version, so that everything that reads the run finds it.
+        config = replace(config, data=str(options.load_task(config.task, config.data, arguments.truth).folder))
+    return config, catalogue
 
 
 def _on_all_processes(
@@ -153,7 +176,7 @@ def _on_all_processes(
         group.from_first(lambda: options.load_task(config.task, config.data).name)
         if group.first:
             return _run(arguments, config, catalogue, engine)
-        engine.follow(options.load_task(config.task, config.data))
+        engine.follow(_task(arguments, config))
         return 0
 
 
@@ -161,13 +184,16 @@ def _run(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue,
     """Run what is missing, print what is complete; return 1 if a trial failed."""
     from benchmark.cli import options
     from benchmark.runs.runner import TrialsFailed, run
+    from benchmark.runs.tracking import require, tracker
     from benchmark.scores import table
 
     families = options.families(arguments)
-    task = options.load_task(config.task, config.data)
+    if arguments.track is not None:
+        require(arguments.track)
+    task = _task(arguments, config)
     out = _out(arguments, config)
     failed: tuple[object, ...] = ()
-    with options.LiveDisplay() as display:
+    with options.LiveDisplay() as display, tracker(arguments.track, out) as track:
         try:
             found = run(
                 config,
@@ -179,6 +205,8 @@ def _run(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue,
                 display=display.show,
                 progress=options.bar,
                 report=display.say,
+                track=track,
+                show=lambda part: display.say(options.rendered(table.document(part, families))),
             )
         except TrialsFailed as error:
             failed, found = error.failed, error.results  # type: ignore[assignment]

@@ -36,6 +36,7 @@ def call(arguments: argparse.Namespace) -> int:
     """Search, write the chosen settings and print how the candidates did."""
     from baselines import registry as catalogue
     from benchmark.output.document import Document, Grid
+    from benchmark.runs.preflight import check_names
     from benchmark.runs.search.space import read_space
     from benchmark.runs.search.tuning import tune, write_config
     from benchmark.trials.configuration import ENGINE, RunConfig, read_config, read_preset
@@ -60,7 +61,7 @@ def call(arguments: argparse.Namespace) -> int:
         settings=settings,
         defaults=preset.get("defaults", {}),  # type: ignore[arg-type]  # read_preset has checked it
     )
-    catalogue.entry(arguments.simulator)
+    check_names(config, catalogue)
     task = options.load_task(config.task, config.data)
     out = arguments.out or Path("runs") / f"tune-{config.task}-{config.split}-{arguments.simulator}"
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "trials").is_dir())):

@@ -7,7 +7,8 @@ import logging
 import math
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,13 +121,11 @@ class Room:
 
     Attributes:
         gpus: GPUs of a trial with a model, or of each worker of one that is shared out, if nothing else is known.
-        abreast: So many trials run at a time.
         shared_abreast: So many that are shared out among workers.
         memory: Bytes of memory of the largest machine, None if Ray does not tell.
     """
 
     gpus: float
-    abreast: int
     shared_abreast: int = 0
     memory: int | None = None
 
@@ -149,12 +148,11 @@ def room(nodes: Sequence[Mapping[str, float]], settings: EngineSettings, on_cpu:
     fitting = [math.floor(node.get("CPU", 0.0) / settings.cpus + 1e-9) for node in nodes]
     whole = 1.0 if gpus >= 1 and not on_cpu else 0.0
     memory = int(max((node.get("memory", 0.0) for node in nodes), default=0.0)) or None
-    abreast = settings.workers or max(1, sum(fitting))
     if settings.deepspeed is None:
         wanted = whole if settings.gpus is None else settings.gpus
         if wanted > gpus:
             raise InputError(f"a trial asks for {wanted:g} GPUs; the largest machine has {gpus:g}. Lower --gpus.")
-        return Room(wanted, abreast, memory=memory)
+        return Room(wanted, memory=memory)
     each = whole if settings.gpus is None else min(settings.gpus, 1.0)
     with_gpu = [min(count, int(node.get("GPU", 0.0))) for count, node in zip(fitting, nodes, strict=True)]
     workers, kind = (sum(with_gpu), "a GPU and ") if each else (sum(fitting), "")
@@ -164,7 +162,47 @@ def room(nodes: Sequence[Mapping[str, float]], settings: EngineSettings, on_cpu:
             f"{workers}. Lower --workers-per-trial{' (or give --gpus 0)' if each else ''}."
         )
     at_a_time = workers // settings.processes
-    return Room(each, abreast, min(at_a_time, settings.workers or at_a_time), memory)
+    return Room(each, min(at_a_time, settings.workers or at_a_time), memory)
+
+
+@contextlib.contextmanager
+def awaited(ray: Any, settings: EngineSettings, on_cpu: bool, report: Callable[[str], None]) -> Iterator[Room]:
+    """Give what there is for trials, once one fits; a cluster that can grow is asked for what is missing.
+
+    Args:
+        ray: Ray, connected.
+        settings: The engine's settings.
+        on_cpu: Models shall run on the CPU though there are GPUs.
+        report: Is told what is waited for.
+
+    Raises:
+        InputError: A trial fits nowhere, and no machine that joins will change that in time.
+    """
+    from ray.autoscaler.sdk import request_resources
+
+    until, told = time.monotonic() + settings.wait, False
+    try:
+        while True:
+            try:
+                found = room(nodes(ray), settings, on_cpu)
+                break
+            except InputError as error:
+                if settings.address is None or not settings.wait:
+                    raise
+                if time.monotonic() > until:
+                    raise InputError(
+                        f"{error} Waited {settings.wait:g} s for a machine; --wait waits longer."
+                    ) from error
+                if not told:
+                    told = True
+                    report(f"waits {settings.wait:g} s at most for a machine: {str(error).rpartition('. ')[0]}.")
+                    each = {"CPU": settings.cpus, **({"GPU": settings.gpus} if settings.gpus else {})}
+                    request_resources(bundles=[each] * max(settings.workers or 1, settings.processes))
+            time.sleep(1.0)
+        yield found
+    finally:
+        if told:
+            request_resources(bundles=[])
 
 
 def nodes(ray: Any) -> list[dict[str, float]]:

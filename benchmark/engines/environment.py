@@ -51,7 +51,7 @@ def environment(place: Place, parallel: str = "") -> dict[str, object]:
         "cpu_count": os.cpu_count(),
         "platform": platform.platform(),
         "packages": dict(_packages()),
-        "gpu": _gpu(),
+        "gpu": gpu(),
     }
     device = os.environ.get("GAZEBENCH_DEVICE")
     if device:
@@ -76,7 +76,7 @@ def _packages() -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
-def _gpu() -> str | None:
+def gpu() -> str | None:
     """Return the name of the GPU that this process has used, or None; torch is not loaded to find out."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():

@@ -87,6 +87,14 @@ class Ledger(Protocol):
         """Pass on a line that the simulator reports."""
         ...
 
+    def measured(self, trial: Trial, epoch: int, values: Mapping[str, float]) -> None:
+        """Note what an epoch of a trial came to."""
+        ...
+
+    def step(self, trial: Trial, text: str) -> None:
+        """Note how far a trial in another process has come."""
+        ...
+
     def finish(self, trial: Trial, outcome: Outcome, artifacts: Files | None = None) -> None:
         """Store what a trial found; ``artifacts`` if they were not written to its folder."""
         ...

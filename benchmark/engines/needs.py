@@ -53,6 +53,11 @@ class Needs:
         return ", ".join(filter(None, (f"{self.cpus:g} CPU", gpus, memory)))
 
 
+def models(trial: Trial) -> tuple[tuple[str, str], ...]:
+    """Return the models of a trial: settings that name material, with its fingerprint; empty if it rests on none."""
+    return tuple(sorted((key, value) for key, value in trial.material.items() if key in trial.settings))
+
+
 def needs(
     trials: Sequence[Trial],
     records: Iterable[TrialFile],

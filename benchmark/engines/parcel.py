@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.storage import cache_root, staged
+from tasks.storage import cache_root, staged, write_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +43,37 @@ class PackedTask:
 
         from tasks.task import Task
 
-        return Task(**self.values, sessions=Dataset(self.table))
+        # Without a name of its own the table would be copied and hashed to get one.
+        name = hashlib.sha256("".join(self.values["digests"].values()).encode()).hexdigest()[:16]
+        return Task(**self.values, sessions=Dataset(self.table, fingerprint=name))
+
+    def mapped(self, folder: Path) -> MappedTask:
+        """Write the table into a folder, for processes that share this machine's disk."""
+        import pyarrow as pa
+
+        path = folder / "sessions.arrow"
+        with write_errors(path), pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, self.table.schema) as writer:
+            writer.write_table(self.table)
+        return MappedTask(self.values, path)
+
+
+@dataclasses.dataclass(frozen=True)
+class MappedTask:
+    """A task whose sessions are in a file that every process maps into its memory.
+
+    Attributes:
+        values: The task's fields except the sessions.
+        path: An Arrow file.
+    """
+
+    values: Mapping[str, Any]
+    path: Path
+
+    def unpack(self) -> Task:
+        """Return the task; its sessions are read from the file where it lies."""
+        import pyarrow as pa
+
+        return PackedTask(self.values, pa.ipc.open_file(pa.memory_map(str(self.path))).read_all()).unpack()
 
 
 def chunks(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -66,8 +97,6 @@ def local_copy(fingerprint: str, pieces: Iterator[tuple[str, bytes]]) -> Path:
     Raises:
         InputError: The copy cannot be written.
     """
-    import hashlib
-
     from filelock import FileLock
 
     folder = cache_root() / "checkpoints" / hashlib.sha256(fingerprint.encode()).hexdigest()[:24]

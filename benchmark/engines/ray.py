@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from benchmark.engines.cluster import Room, cluster, first_node, gpu_memory, nodes, require_ray, room
+from benchmark.engines.cluster import Room, awaited, cluster, first_node, gpu_memory, require_ray
 from benchmark.engines.interface import Failure, Launcher, Ledger
-from benchmark.engines.needs import Needs, needs
+from benchmark.engines.needs import Needs, models, needs
 from benchmark.engines.parcel import PackedTask
 from benchmark.engines.settings import EngineSettings
 from benchmark.engines.worker import Inbox, Library, Parcel, carry_out
@@ -62,8 +62,8 @@ class RayEngine:
         return "" if self.launcher is None else self.launcher.parallel(trial)
 
     def run(self, trials: Sequence[Trial], task: Task, ledger: Ledger) -> None:
-        """Run the trials, those that share a backbone next to each other, those that are shared out at the end."""
-        self._run([[trial] for trial in grouped(trials)], task, ledger, None, {}, None)
+        """Run the trials in their order, those that are shared out at the end."""
+        self._run([[trial] for trial in trials], task, ledger, None, {}, None)
 
     def race(
         self,
@@ -75,13 +75,18 @@ class RayEngine:
     ) -> None:
         """Run chains, one Tune trial each; ASHA stops those that do badly after one trial, three, nine and so on.
 
+        Where a simulator tells of its epochs, the first of them in a chain is such a moment too.
+
         ASHA decides as results come in, so which chains it stops can depend on how fast the workers are. What a trial
         finds does not.
         """
         from ray.tune.schedulers import ASHAScheduler
 
         longest = max(len(chain) for chain in chains)
-        halving = ASHAScheduler(time_attr="trials", max_t=longest, grace_period=1, reduction_factor=REDUCTION)
+        first = 1 if any("epochs" in trial.settings for chain in chains for trial in chain) else REDUCTION
+        halving = ASHAScheduler(
+            time_attr="step", max_t=REDUCTION * longest, grace_period=first, reduction_factor=REDUCTION
+        )
         self._run(chains, task, ledger, score, known, halving)
 
     def _run(
@@ -93,24 +98,20 @@ class RayEngine:
         known: Mapping[Trial, float],
         scheduler: Any,
     ) -> None:
-        packed, out = PackedTask.of(task), sys.stdout
-        with cluster(self.settings, packed.table.nbytes) as ray:
-            _Job(ray, self, chains, ledger, out, known).run(packed, content_digests(task).joined(), score, scheduler)
-
-
-def grouped(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials in an order in which those on the same material follow each other; those without come first.
-
-    Workers take trials in this order and are reused, so each loads a backbone about once. Trials that are shared out
-    come last.
-    """
-    order = {key: index for index, key in enumerate(dict.fromkeys(_material(trial) for trial in trials))}
-    return sorted(trials, key=lambda trial: (bool(trial.parallel), bool(trial.material), order[_material(trial)]))
-
-
-def _material(trial: Trial) -> tuple[tuple[str, str], ...]:
-    """Return the models of a trial: its settings that name material, and their fingerprints."""
-    return tuple(sorted((key, value) for key, value in trial.material.items() if key in trial.settings))
+        packed, out, key = PackedTask.of(task), sys.stdout, content_digests(task).joined()
+        on_cpu = os.environ.get("GAZEBENCH_DEVICE", "").startswith("cpu")
+        with (
+            cluster(self.settings, packed.table.nbytes) as ray,
+            awaited(ray, self.settings, on_cpu, ledger.report) as there,
+        ):
+            job = _Job(ray, self, chains, ledger, out, known)
+            try:
+                job.run(there, packed, key, score, scheduler)
+            except ray.exceptions.RayActorError:
+                ledger.report("a helper of the engine was lost; what is unfinished begins again, from its checkpoints.")
+                # A race needs the scores of what it has run, which went with the helper.
+                left = chains if score is not None else [chain for chain in chains if chain[0] not in job.over]
+                _Job(ray, self, left, ledger, out, known).run(there, packed, key, score, scheduler)
 
 
 @dataclass(slots=True)
@@ -126,21 +127,26 @@ class _Job:
     begun: set[Trial] = field(default_factory=set)
     over: set[Trial] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
+    ended: list[int] = field(default_factory=list)
     given_up: dict[int, str] = field(default_factory=dict)
     inbox: Any = None
     trials: tuple[Trial, ...] = ()
     needs: Mapping[int, Needs] = field(default_factory=dict)
 
-    def run(self, packed: PackedTask, key: str, score: Score | None, scheduler: Any) -> None:
-        """Hand out the chains until each is over, stopped, or has lost its worker too often."""
+    def run(self, there: Room, packed: PackedTask, key: str, score: Score | None, scheduler: Any) -> None:
+        """Hand out the chains until each is over, stopped, or has lost its worker too often.
+
+        Raises:
+            RayActorError: The inbox was lost.
+        """
         ray, settings = self.ray, self.engine.settings
         self.trials = tuple(trial for chain in self.chains for trial in chain)
-        there = room(nodes(ray), settings, os.environ.get("GAZEBENCH_DEVICE", "").startswith("cpu"))
         self.needs = self._needs(there)
         beside = {"num_cpus": 0, "scheduling_strategy": first_node(ray)}
         states = {index: self.ledger.kept(trial) for index, trial in enumerate(self.trials) if trial not in self.known}
         self.inbox = ray.remote(Inbox).options(**beside).remote({i: files for i, files in states.items() if files})
-        library = None if settings.address is None else ray.remote(Library).options(**beside).remote()
+        again = {"max_restarts": 1, "max_task_retries": 1}
+        library = None if settings.address is None else ray.remote(Library).options(**beside, **again).remote()
         parcel = Parcel(
             trials=self.trials,
             task=ray.put(packed),
@@ -156,7 +162,8 @@ class _Job:
         shared = [index for index, chain in enumerate(self.chains) if chain[0].parallel]
         alone = [index for index in range(len(self.chains)) if index not in set(shared)]
         try:
-            self._hand_out(alone, parcel, scheduler, there.abreast)
+            # Without a number of workers as many run as there is room for, on machines that join later too.
+            self._hand_out(alone, parcel, scheduler, settings.workers)
             # The workers of a shared trial need what the others leave free, so these come to their end first.
             self._hand_out(shared, parcel, scheduler, there.shared_abreast)
         finally:
@@ -168,7 +175,7 @@ class _Job:
                 if trial not in self.over:
                     self._close(trial, Failure("Ray ended without running it", "Ray Tune ended without running it."))
 
-    def _hand_out(self, indices: Sequence[int], parcel: Parcel, scheduler: Any, abreast: int) -> None:
+    def _hand_out(self, indices: Sequence[int], parcel: Parcel, scheduler: Any, abreast: int | None) -> None:
         """Have some chains run, again and again where a worker is lost as it starts."""
         waiting = set(indices)
         for _ in range(RETRIES + 1):
@@ -195,7 +202,7 @@ class _Job:
         given = settings.gpus is not None
         kinds: dict[tuple[bool, tuple[tuple[str, str], ...]], list[int]] = {}
         for index, trial in enumerate(self.trials):
-            kinds.setdefault((bool(trial.parallel), _material(trial)), []).append(index)
+            kinds.setdefault((bool(trial.parallel), models(trial)), []).append(index)
         known = there.gpus == 1 and not given and bool(records)
         gpu_bytes = gpu_memory(self.ray) if known else None
         found: dict[int, Needs] = {}
@@ -216,10 +223,10 @@ class _Job:
         return {
             index: {key: str(folder) for key, folder in self.engine.folders(trial).items()}
             for index, trial in enumerate(self.trials)
-            if trial.material
+            if models(trial)
         }
 
-    def _fit(self, waiting: Sequence[int], parcel: Parcel, scheduler: Any, abreast: int) -> None:
+    def _fit(self, waiting: Sequence[int], parcel: Parcel, scheduler: Any, abreast: int | None) -> None:
         """Have Tune run some chains to their end."""
         from ray import tune
 
@@ -268,6 +275,12 @@ class _Job:
                     self.over.add(trial)
                 getattr(self.ledger, method)(trial, *arguments)
 
+    def stopped(self, chain: int) -> None:
+        """Say of a chain that has ended at which trial it was stopped."""
+        for trial in self.chains[chain]:
+            if trial in self.begun and trial not in self.over:
+                self.ledger.step(trial, "stopped early")
+
     def begin_again(self, chain: int) -> None:
         """Say that a chain lost its worker and is begun again."""
         self.collect()
@@ -306,14 +319,23 @@ def _run_chain(config: dict[str, Any], shared: _Shared) -> None:
     """Run one chain on a worker; what Tune calls."""
     from ray import tune
 
-    scores = []
+    scores: list[float] = []
+    races = shared.parcel.score is not None
+
+    def judged(epoch: int, score: float) -> None:
+        # Another third of the way to the first trial's end, as ASHA counts; scores of one moment are compared alone.
+        if epoch == 1 and not scores:
+            tune.report({"score": score, "step": 1})
+
     for index in range(shared.starts[config["chain"]], shared.starts[config["chain"] + 1]):
         trial = shared.parcel.trials[index]
-        score = shared.known[trial] if trial in shared.known else carry_out(index, shared.parcel)
+        score = (
+            shared.known[trial] if trial in shared.known else carry_out(index, shared.parcel, judged if races else None)
+        )
         if score is None:  # it failed, or nobody asks for scores
             return
         scores.append(score)
-        tune.report({"score": sum(scores) / len(scores), "trials": len(scores)})
+        tune.report({"score": sum(scores) / len(scores), "step": REDUCTION * len(scores)})
 
 
 def _account(trial: Any) -> str:
@@ -347,6 +369,8 @@ def _callback(job: _Job) -> Any:
 
         def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
             job.collect()
+            while job.ended:
+                job.stopped(job.ended.pop())
 
         def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             job.begin_again(trial.config["chain"])
@@ -362,7 +386,7 @@ def _callback(job: _Job) -> Any:
             pass
 
         def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            pass
+            job.ended.append(trial.config["chain"])  # what fails here, Tune takes for a failure of the trial
 
         def __reduce__(self) -> Any:
             # Tune keeps a pickle of its callbacks, which nobody reads: a run is never restored from Tune's files.

@@ -5,13 +5,51 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_GROUP = Path("/sys/fs/cgroup")
 _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
+_MACHINE = Path("/proc/stat")
+"""Its first line: what all cores together have done; the fourth and fifth number are idle and waiting for disks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What clocks show; the difference of two moments is what happened between them.
+
+    Attributes:
+        wall: Seconds.
+        processor: Seconds of this process, all threads together.
+        busy: Seconds in which a core of the machine was at work for anybody, None if the system does not tell.
+        cores: Seconds of all cores together, None likewise.
+    """
+
+    wall: float
+    processor: float
+    busy: float | None = None
+    cores: float | None = None
+
+    @classmethod
+    def now(cls) -> Moment:
+        """Read the clocks."""
+        clocks = time.perf_counter(), time.process_time()
+        try:
+            first = _MACHINE.read_text(encoding="ascii").partition("\n")[0]
+        except OSError:
+            return cls(*clocks)
+        spent = [int(word) for word in first.split()[1:9]]
+        return cls(*clocks, float(sum(spent) - sum(spent[3:5])), float(sum(spent)))
+
+    def load(self, before: Moment) -> float | None:
+        """Return the share of the machine's cores, 0 to 1, that were at work since an earlier moment."""
+        if self.busy is None or self.cores is None or before.busy is None or before.cores is None:
+            return None
+        return round((self.busy - before.busy) / max(1.0, self.cores - before.cores), 3)
 
 
 @contextlib.contextmanager
@@ -29,6 +67,38 @@ def environment_variables(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def thread_variables(count: int) -> dict[str, str]:
+    """Return the environment variables by which numerical libraries take ``count`` threads."""
+    return dict.fromkeys(_VARIABLES, str(count))
+
+
+def cores() -> int:
+    """Return how many cores this process may use: those of the machine, less where it is held to fewer."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):  # "max" is no number: then there is no limit
+        quota, period = map(int, (_GROUP / "cpu.max").read_text(encoding="ascii").split())
+        allowed = min(allowed, -(-quota // period))
+    return max(1, allowed)
+
+
+def free_memory() -> int | None:
+    """Return the bytes of main memory that are free for this process and its children; None if nobody tells."""
+    found = []
+    with contextlib.suppress(OSError, ValueError):
+        limit, used = (int((_GROUP / f"memory.{n}").read_text(encoding="ascii")) for n in ("max", "current"))
+        found.append(limit - used)
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        found.append(int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) * 1024)
+    return min(found, default=None)
+
+
+def has_gpu() -> bool:
+    """Return whether models run on a GPU of this machine unless told otherwise; torch is not loaded to find out."""
+    on_cpu = os.environ.get("GAZEBENCH_DEVICE", "").startswith("cpu") or os.environ.get("CUDA_VISIBLE_DEVICES") == ""
+    return not on_cpu and any(Path("/dev").glob("nvidia[0-9]*"))
+
+
 @contextlib.contextmanager
 def threads(count: int) -> Iterator[None]:
     """Within the context numerical libraries use ``count`` threads.
@@ -44,7 +114,7 @@ def threads(count: int) -> Iterator[None]:
     torch = sys.modules.get("torch")
     torch_before = torch.get_num_threads() if torch is not None else None
     # A library that is loaded within the context reads the environment; those that are loaded already are told.
-    with environment_variables(dict.fromkeys(_VARIABLES, str(count))), threadpool_limits(limits=count):
+    with environment_variables(thread_variables(count)), threadpool_limits(limits=count):
         try:
             if torch is not None:
                 torch.set_num_threads(count)

@@ -26,9 +26,10 @@ class EngineSettings:
     """Which engine, and what each trial may use.
 
     Attributes:
-        name: ``local`` (one trial after the other in this process) or ``ray``.
+        name: ``local`` (processes of this machine) or ``ray``.
         address: Ray cluster to join: ``auto``, HOST or HOST:PORT; None starts Ray on this machine.
-        workers: Trials at a time; None for as many as the CPUs and GPUs allow.
+        workers: Trials at a time; None for as many as cores, GPUs and memory allow. With ``local`` and 1 everything
+            happens in one process.
         cpus: CPUs of a trial, and its threads (at least one).
         gpus: GPUs of a trial whose simulator has a model; a fraction lets several share one. None: what finished
             trials of the same simulator and model have needed, a whole one where nothing is known, none where there is
@@ -46,12 +47,13 @@ class EngineSettings:
     gpus: Annotated[float, Meta(ge=0)] | None = None
     deepspeed: str | None = None
     workers_per_trial: Annotated[int, Meta(ge=1)] | None = None
+    wait: Annotated[float, Meta(ge=0)] = 600.0
 
     def __post_init__(self) -> None:
         if self.name not in ENGINES:
             raise unknown_name("engine", self.name, ENGINES)
         if self.name == "local":
-            for key in ("address", "workers", "gpus", "workers_per_trial"):
+            for key in ("address", "gpus", "workers_per_trial"):
                 if getattr(self, key) is not None:
                     raise InputError(f"{key} is a setting of the engine ray; give --engine ray too.")
         if self.address is not None and self.address.startswith("ray://"):

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from benchmark.trials.trial import Trial
 
+STEP = 0.5
+"""A worker tells of its steps at most once in so many seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -20,6 +23,7 @@ class Standing:
         running: At work now.
         failed: Failed since.
         left: Seconds that the rest may take, None before anything is known.
+        workers: What each worker is at.
     """
 
     total: int
@@ -27,6 +31,7 @@ class Standing:
     running: int
     failed: int
     left: float | None
+    workers: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         """Return it in words."""
@@ -51,6 +56,7 @@ class Tally:
     clock: Callable[[], float] = time.monotonic
     known: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     _began: dict[Trial, float] = field(default_factory=dict)
+    _at: dict[Trial, str] = field(default_factory=dict)
     _over: set[Trial] = field(default_factory=set)
     _failed: int = 0
     _abreast: int = 1
@@ -60,9 +66,14 @@ class Tally:
         self._began.setdefault(trial, self.clock())
         self._abreast = max(self._abreast, len(self._began))
 
+    def step(self, trial: Trial, text: str) -> None:
+        """Note how far a running trial has come."""
+        self._at[trial] = text
+
     def finish(self, trial: Trial) -> None:
         """Count a trial as done."""
         self.known.setdefault(trial.simulator, []).append(self.clock() - self._began.pop(trial, self.clock()))
+        self._at.pop(trial, None)
         self._over.add(trial)
 
     def fail(self, trial: Trial) -> None:
@@ -74,7 +85,8 @@ class Tally:
     def standing(self) -> Standing:
         """Return where the run stands."""
         done = len(self._over) - self._failed
-        return Standing(len(self.trials), done, len(self._began), self._failed, self._left())
+        at = (f"{t.simulator}, seed {t.seed}, fold {t.fold}: {self._at.get(t, 'begins')}" for t in self._began)
+        return Standing(len(self.trials), done, len(self._began), self._failed, self._left(), tuple(at))
 
     def _left(self) -> float | None:
         everything = [seconds for found in self.known.values() for seconds in found]
@@ -98,3 +110,8 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def step(number: int, total: int | None, desc: str) -> str:
+    """Return how far a trial has come, in words."""
+    return f"{desc} {number}" + ("" if total is None else f" of {total}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-import time
 import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
-from benchmark.engines.environment import Place, environment
+from benchmark.engines.environment import Place, environment, gpu
 from benchmark.engines.interface import Failure, Outcome
-from benchmark.engines.resources import peak_memory, threads
+from benchmark.engines.needs import models
+from benchmark.engines.resources import Moment, peak_memory, threads
 from benchmark.scores import predictions
 from benchmark.scores.checking import simulated
 from benchmark.simulator import AttendsToLabel, Prediction, ReportsCost, Simulator, UsesWorkspace, Workspace
@@ -35,7 +35,8 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
 
     Returns:
         The checked predictions of the fold's test sessions (columns of ``predictions.schema``), and what it cost:
-        ``seconds``, ``seconds_fit`` and ``seconds_simulate``; ``peak_resident_bytes`` of the process;
+        ``seconds``, ``seconds_fit`` and ``seconds_simulate`` on the clock; the same as ``processor_seconds`` of this
+        process, and, of a model on a GPU, as ``device_seconds`` for which it held the GPU; ``peak_resident_bytes``;
         ``peak_memory_bytes``, of the GPU where the simulator reports it, else the same; and what else the simulator
         reports. A simulator without a model ran 0 tokens; one that has a model and reports no counts has none here.
 
@@ -43,13 +44,13 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
         InputError: The simulator returned predictions that are not what was asked for.
     """
     train, test = task.split(trial.split).folds[trial.fold]
-    start = time.perf_counter()
+    start = Moment.now()
     with peak_memory() as peak:
         simulator: Simulator = simulator_class(trial.factory)(**trial.settings)
         if workspace is not None and isinstance(simulator, UsesWorkspace):
             simulator.attach(workspace)
         simulator.fit(task.sessions_at(train), trial.seed)
-        fitted = time.perf_counter()
+        fitted = Moment.now()
         sessions = task.sessions_at(test)
         # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
         shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
@@ -57,17 +58,17 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
         made = [_checked(trial, found, sessions)]
         if trial.label and isinstance(simulator, AttendsToLabel):
             made.append(_checked(trial, simulator.attend_to_label(sessions), sessions))
-    end = time.perf_counter()
+    end = Moment.now()
     cost: dict[str, object] = {} if trial.material else {"tokens": 0, "flops_estimated": 0}
     if peak.bytes is not None:
         cost["peak_memory_bytes"] = cost["peak_resident_bytes"] = peak.bytes
     if isinstance(simulator, ReportsCost):
         cost |= simulator.cost()
-    cost |= {
-        "seconds": round(end - start, 3),
-        "seconds_fit": round(fitted - start, 3),
-        "seconds_simulate": round(end - fitted, 3),
-    }
+    held = ("device_seconds",) if models(trial) and gpu() else ()
+    for name, since, until in (("", start, end), ("_fit", start, fitted), ("_simulate", fitted, end)):
+        cost[f"seconds{name}"] = round(until.wall - since.wall, 3)
+        cost[f"processor_seconds{name}"] = round(until.processor - since.processor, 3)
+        cost |= {f"{kind}{name}": cost[f"seconds{name}"] for kind in held}
     return predictions.joined(made), cost
 
 
@@ -95,6 +96,7 @@ def attempt(trial: Trial, task: Task, workspace: Workspace, place: Place) -> Out
         ModuleNotFoundError: A library is missing, which the other trials would only find out again.
         InputError: The disk is full, likewise.
     """
+    begun = Moment.now()
     try:
         with threads(place.threads):
             found, cost = run_trial(trial, task, workspace)
@@ -104,7 +106,8 @@ def attempt(trial: Trial, task: Task, workspace: Workspace, place: Place) -> Out
         if _disk_full(error):
             raise
         return failure(error)
-    return Outcome(found, cost, environment(place, trial.parallel))
+    load, where = Moment.now().load(begun), environment(place, trial.parallel)
+    return Outcome(found, cost, where if load is None else {**where, "machine_load": load})
 
 
 def failure(error: BaseException) -> Failure:

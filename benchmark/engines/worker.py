@@ -10,6 +10,7 @@ import functools
 import itertools
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from benchmark.engines.environment import Place, host
 from benchmark.engines.interface import Failure, Files, Outcome, PeerLost, Peers
 from benchmark.engines.parcel import chunks, local_copy
+from benchmark.engines.tally import STEP, step
 from benchmark.engines.trial import attempt, failure
 from benchmark.simulator import HasMaterial, Workspace
 from benchmark.trials.catalogue import simulator_class, source_digest
@@ -127,8 +129,13 @@ class Parcel:
     launch: Callable[[Part], None] | None = None
 
 
-def carry_out(index: int, parcel: Parcel) -> float | None:
+def carry_out(index: int, parcel: Parcel, judged: Callable[[int, float], None] | None = None) -> float | None:
     """Carry out one trial and tell the inbox; a trial that is over already is left alone.
+
+    Args:
+        index: Of the trial.
+        parcel: What every trial is handed.
+        judged: See ``TrialPart``.
 
     Returns:
         The trial's score, None if it failed, was shared out, or nobody asks for scores.
@@ -145,7 +152,7 @@ def carry_out(index: int, parcel: Parcel) -> float | None:
         return known
     where = whereabouts()
     _tell(parcel, index, "start", f"{where}, {trial.parallel}" if trial.parallel else where)
-    part = TrialPart(index, parcel, state)
+    part = TrialPart(index, parcel, state, judged)
     if trial.parallel:
         _share(part)
         return None
@@ -217,11 +224,13 @@ class TrialPart:
         index: Of the trial.
         parcel: What every trial is handed.
         state: The checkpoint that an earlier attempt left.
+        judged: Is told each epoch and its score, and may end the process's work on the trial; None if nobody asks.
     """
 
     index: int
     parcel: Parcel
     state: Files
+    judged: Callable[[int, float], None] | None = None
 
     def perform(
         self, tell: Callable[..., None], agreed: Callable[[Callable[[], Settled]], Settled], run: Attempt
@@ -238,9 +247,15 @@ class TrialPart:
         """
         try:
             with tempfile.TemporaryDirectory(prefix="gazebench-") as scratch:
-                shipper = _Shipper(Path(scratch), functools.partial(tell, "keep"))
+                shipper = _Shipper(Path(scratch), tell)
                 say = functools.partial(tell, "say")
-                workspace = Workspace(shipper.state, shipper.artifacts, say, shipper.progress)
+
+                def measured(epoch: int, values: Mapping[str, float]) -> None:
+                    tell("measured", epoch, dict(values))
+                    if self.judged is not None and "valid_score" in values:
+                        self.judged(epoch, values["valid_score"])
+
+                workspace = Workspace(shipper.state, shipper.artifacts, say, shipper.progress, measured)
                 settled, task = agreed(lambda: self._prepared(shipper))
                 found = run(settled, task, workspace)
                 return found, read_files(shipper.artifacts)
@@ -274,9 +289,10 @@ def _silent(method: str, *arguments: Any) -> None:
 class _Shipper:
     """Sends a trial's checkpoints to the driver, as often as they change between two steps of the trial's progress."""
 
-    def __init__(self, scratch: Path, keep: Any) -> None:
+    def __init__(self, scratch: Path, tell: Callable[..., None]) -> None:
         self.state, self.artifacts = scratch / "state", scratch / "artifacts"
-        self._keep = keep
+        self._tell = tell
+        self._told = 0.0
         self._seen: list[tuple[str, int, int]] = []
         for folder in (self.state, self.artifacts):
             folder.mkdir()
@@ -290,10 +306,13 @@ class _Shipper:
 
     def progress(self, items: Iterable[T], *, total: int | None = None, desc: str = "") -> Iterator[T]:
         """Yield the items; what the step between two of them has left as a checkpoint is sent."""
-        for item in items:
+        for number, item in enumerate(items):
+            if time.monotonic() - self._told >= STEP:
+                self._told = time.monotonic()
+                self._tell("step", step(number, total, desc))
             yield item
             if self.changed():
-                self._keep(read_files(self.state))
+                self._tell("keep", read_files(self.state))
 
 
 _tasks: dict[str, Task] = {}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.runs.kept import TrialRecord
-from benchmark.trials.records import Spent
+from benchmark.trials.records import Spent, spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Cost:
     """The cost of one simulator, all trials together; None where no trial has it.
 
     Attributes:
-        seconds_fit: Wall time of fitting, all trials together.
+        seconds_fit: What fitting took, see ``records.spent``.
         memory: Highest of a trial, bytes.
         again: Trials that took more than one attempt.
     """
@@ -46,16 +46,16 @@ def costs(trials: Sequence[TrialRecord]) -> list[Cost]:
     found = []
     for name in dict.fromkeys(record.text("simulator") for record in trials):
         mine = [record for record in trials if record.text("simulator") == name]
-        spent = [record.values.get("cost", {}) for record in mine]
-        memory = [one["peak_memory_bytes"] for one in spent if "peak_memory_bytes" in one]
+        taken = [record.values.get("cost", {}) for record in mine]
+        memory = [one["peak_memory_bytes"] for one in taken if "peak_memory_bytes" in one]
         found.append(
             Cost(
                 name,
                 len(mine),
-                _sum([one.get("seconds_fit") for one in spent]),
-                _sum([one.get("seconds_simulate") for one in spent]),
-                _sum([_tokens(one) for one in spent]),
-                _sum([one.get("flops_estimated") for one in spent]),
+                _sum([spent(one, "_fit") for one in taken]),
+                _sum([spent(one, "_simulate") for one in taken]),
+                _sum([_tokens(one) for one in taken]),
+                _sum([one.get("flops_estimated") for one in taken]),
                 max(memory, default=None),
                 sum(record.values.get("attempts", 1) > 1 for record in mine),
             )
@@ -67,7 +67,7 @@ def places(trials: Sequence[TrialRecord]) -> list[Place]:
     """Return where the trials ran, the place of most trials first."""
     groups: dict[str, list[TrialRecord]] = {}
     for record in trials:
-        shared = {k: v for k, v in record.values.get("environment", {}).items() if k != "where"}
+        shared = {k: v for k, v in record.values.get("environment", {}).items() if k not in ("where", "machine_load")}
         groups.setdefault(json.dumps(shared, sort_keys=True, default=str), []).append(record)
     found = []
     for text, mine in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):

@@ -1,8 +1,10 @@
 """How long missing trials will take, from a few sessions of every kind of trial, timed where this runs.
 
-Trials are of one kind if task, simulator, backbone, operator and number format agree; what else a setting changes, such
-as the number of prompt tokens, is taken to cost nothing. A kind is timed twice and the second time counts, so loading a
-model and a screen's first look are left out. Nothing is assumed of early stopping: the time is that of all epochs.
+Seconds are those of the processor, or of a GPU where a model runs on one, so it does not count what else the machine
+does; of a simulator that asks an endpoint they are those on the clock. Trials are of one kind if task, simulator,
+backbone, operator and number format agree; what else a setting changes, such as the number of prompt tokens, is taken
+to cost nothing. A kind is timed twice and the second time counts, so loading a model and a screen's first look are left
+out. Nothing is assumed of early stopping: the time is that of all epochs.
 """
 
 from __future__ import annotations
@@ -50,8 +52,7 @@ class Timing:
     Attributes:
         kind: Name of the kind, ``kind_of``.
         sessions: Number of sessions that were timed.
-        fit: Seconds per training session, and per epoch where there are epochs; of a model on one thread of a CPU,
-            here and below, seconds of the process.
+        fit: Seconds per training session, and per epoch where there are epochs.
         simulate: Seconds per session that is predicted.
         first: Seconds of the first round, with loading and first looks.
         memory_bytes: Highest use of memory, of the GPU where the simulator reports it; None if it is not known.
@@ -175,8 +176,8 @@ def time_kind(trial: Trial, task: Task, sessions: int, place: Place) -> Timing:
     memory: float | None = peak.bytes
     if on_gpu and isinstance(simulator, ReportsCost):
         memory = simulator.cost().get("peak_memory_bytes", memory)
-    # Of a model on one thread of a CPU the process's own time: what else the machine does must not count.
-    clock = 1 if trial.material and not on_gpu and place.threads == 1 else 0
+    waits = isinstance(simulator, ReportsCost) and "requests" in simulator.cost()
+    clock = 0 if on_gpu or waits else 1
     return Timing(
         kind=kind_of(trial),
         sessions=sessions,
@@ -244,7 +245,7 @@ def plan(
     finished = {identity for identity, trial in unique.items() if store.finished(trial)}
     took: dict[str, list[float]] = {}
     for identity in finished:
-        seconds = store.seconds(unique[identity])
+        seconds = store.spent(unique[identity])
         if seconds is not None:
             took.setdefault(_settled(unique[identity]), []).append(seconds)
     missing = [trial for identity, trial in unique.items() if identity not in finished]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmark.engines.interface import Engine, Failure, Files, Outcome, SharesTrials
 from benchmark.engines.local import LocalEngine
 from benchmark.engines.tally import Standing, Tally
 from benchmark.engines.trial import run_trial
 from benchmark.metrics import get
+from benchmark.runs import preflight
 from benchmark.runs.planning import FILE as PLAN
+from benchmark.runs.rounds import Rounds, ordered
 from benchmark.scores import predictions, results, scoring, summary, table
 from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from benchmark.runs.tracking import Track
     from tasks.task import Task
 
 __all__ = ["FailedTrial", "TrialsFailed", "assemble", "run", "run_missing", "run_trial"]
@@ -79,7 +83,11 @@ class StoreLedger:
         report: Is told lines for the person at the terminal; a line that was said is not said again.
         display: Is shown where the run stands after every event.
         progress: Wraps the steps within a trial of this process.
+        after: Called whenever a trial has finished or failed.
+        track: Is told what each epoch came to.
+        done: The trials that are finished.
         failed: The trials that failed so far.
+        begun: A trial has begun.
     """
 
     store: TrialStore
@@ -87,11 +95,16 @@ class StoreLedger:
     report: Report
     display: Display
     progress: Progress = quiet
+    after: Callable[[StoreLedger], None] = lambda ledger: None
+    track: Track = lambda trial, epoch, values: None
+    done: set[Trial] = field(default_factory=set)
     failed: list[FailedTrial] = field(default_factory=list)
+    begun: bool = False
     _said: set[str] = field(default_factory=set)
 
     def start(self, trial: Trial, where: str) -> tuple[Path, Path]:
         """Make the trial's folders."""
+        self.begun = True
         folders = self.store.begin(trial, where)
         self.tally.start(trial)
         self.display(self.tally.standing())
@@ -116,11 +129,22 @@ class StoreLedger:
             self._said.add(line)
             self.report(line)
 
+    def measured(self, trial: Trial, epoch: int, values: Mapping[str, float]) -> None:
+        """Pass on what an epoch came to."""
+        self.track(trial, epoch, values)
+
+    def step(self, trial: Trial, text: str) -> None:
+        """Show how far a trial has come."""
+        self.tally.step(trial, text)
+        self.display(self.tally.standing())
+
     def finish(self, trial: Trial, outcome: Outcome, artifacts: Files | None = None) -> None:
         """Store a finished trial."""
         self.store.put(trial, outcome, artifacts)
+        self.done.add(trial)
         self.tally.finish(trial)
         self.display(self.tally.standing())
+        self.after(self)
 
     def fail(self, trial: Trial, failure: Failure) -> None:
         """Note a failure."""
@@ -131,6 +155,7 @@ class StoreLedger:
         self.tally.fail(trial)
         self.report(f"failed: {failed}")
         self.display(self.tally.standing())
+        self.after(self)
 
 
 def run_missing(
@@ -143,8 +168,10 @@ def run_missing(
     display: Display = lambda standing: None,
     progress: Progress = quiet,
     report: Report = lambda line: None,
+    after: Callable[[StoreLedger], None] = lambda ledger: None,
+    track: Track = lambda trial, epoch, values: None,
 ) -> list[FailedTrial]:
-    """Run the trials that the store does not hold yet.
+    """Run the trials that the store does not hold yet, round by round; another run at the store is waited for.
 
     Args:
         trials: The run's trials.
@@ -155,6 +182,8 @@ def run_missing(
         display: Is shown where the run stands.
         progress: Wraps the steps within a trial, such as epochs, where it runs in this process.
         report: Called with lines for the person at the terminal.
+        after: Called before the first trial, and whenever one has finished or failed.
+        track: Is told what each epoch came to.
 
     Returns:
         The trials that failed.
@@ -169,8 +198,8 @@ def run_missing(
             raise InputError(
                 f"a trial of {trial.simulator} is to be computed with {said}; the engine does so with {done}."
             )
-    with store.lock():
-        missing = [trial for trial in trials if force or not store.finished(trial)]
+    with store.lock(report):
+        missing = [trial for trial in ordered(trials) if force or not store.finished(trial)]
         if force:
             for trial in missing:
                 store.discard(trial)
@@ -181,8 +210,10 @@ def run_missing(
             seconds = store.seconds(trial)
             if seconds is not None:
                 tally.known.setdefault(trial.simulator, []).append(seconds)
-        ledger = StoreLedger(store, tally, report, display, progress)
+        ledger = StoreLedger(store, tally, report, display, progress, after, track, set(trials) - set(missing))
+        after(ledger)
         if missing:
+            preflight.check(missing, task)
             display(tally.standing())
             (engine or LocalEngine()).run(missing, task, ledger)
         return ledger.failed
@@ -204,8 +235,13 @@ def run(
     display: Display = lambda standing: None,
     progress: Progress = quiet,
     report: Report = lambda line: None,
+    show: Callable[[Results], None] = lambda found: None,
+    track: Track = lambda trial, epoch, values: None,
 ) -> Results:
     """Run what is missing, score everything and write the results.
+
+    What is complete is scored, written and shown after each round (one seed of every simulator), and if the run is
+    interrupted.
 
     Args:
         config: What to run.
@@ -217,6 +253,8 @@ def run(
         display: Is shown where the run stands, whenever that changes.
         progress: Wraps the steps within a trial that runs in this process.
         report: Called with lines for the person at the terminal.
+        show: Is shown the results of a part of the run.
+        track: Is told what each epoch of a trial came to.
 
     Returns:
         The results, as written.
@@ -233,9 +271,31 @@ def run(
     if out.exists() and not (out.is_dir() and ((out / "trials").is_dir() or {p.name for p in out.iterdir()} <= {PLAN})):
         raise InputError(f"{out} exists and is not a run's folder; choose another with --out.")
     store = TrialStore(out / "trials")
-    failed = run_missing(
-        trials, task, store, engine=engine, force=force, display=display, progress=progress, report=report
-    )
+    rounds = Rounds(config, trials)
+    _tell_replaced(config, out, report)
+
+    def score(part: RunConfig) -> None:
+        show(_scored(part, task, catalogue, trials, store, out, report, rounds.notice(part)))
+        rounds.note(part)
+
+    def after(ledger: StoreLedger) -> None:
+        rounds.done = ledger.done
+        if not ledger.begun:  # what an earlier run has finished, it has shown
+            rounds.note(rounds.part() or replace(config, seeds=()))
+            return
+        part = rounds.round({failure.trial.simulator for failure in ledger.failed})
+        if part is not None and len(part.seeds) < len(config.seeds):
+            score(part)
+
+    showing: dict[str, Any] = {"force": force, "display": display, "progress": progress, "report": report}
+    try:
+        failed = run_missing(trials, task, store, engine=engine, after=after, track=track, **showing)
+    except BaseException:
+        part = rounds.part()
+        if part is not None:
+            with contextlib.suppress(InputError):  # what ended the run, such as a full disk, says more
+                score(part)
+        raise
     incomplete = {f.trial.simulator for f in failed}
     if incomplete:
         left_out = [name for name in config.simulators if name in incomplete]
@@ -250,15 +310,29 @@ def run(
     return found
 
 
+def _tell_replaced(config: RunConfig, out: Path, report: Report) -> None:
+    """Say which simulators of the results in a folder the run leaves out."""
+    try:
+        before = [row.base for row in results.read(out).simulators]
+    except InputError:
+        return
+    left_out = [name for name in dict.fromkeys(before) if name not in config.simulators]
+    if left_out:
+        report(
+            f"replaces the results in {out}, which had {', '.join(left_out)} too; their trials are kept: name them "
+            "again to have them in the table."
+        )
+
+
 def assemble(
     config: RunConfig, task: Task, catalogue: Catalogue, trials: Sequence[Trial], store: TrialStore
 ) -> tuple[Results, pd.DataFrame, pa.Table]:
-    """Score the simulators of ``config``, all of whose trials are finished.
+    """Score the simulators and seeds of ``config``, all of whose trials are finished.
 
     Returns:
         The results, the scores per session, and the predictions.
     """
-    mine = [trial for trial in trials if trial.simulator in config.simulators]
+    mine = [trial for trial in trials if trial.simulator in config.simulators and trial.seed in config.seeds]
     said = predictions.joined(store.get(trial) for trial in mine)
     scores = scoring.score(task, config.split, said)
     entries = {name: catalogue.entry(name) for name in config.simulators}
@@ -278,9 +352,12 @@ def _scored(
     store: TrialStore,
     out: Path,
     report: Report,
+    notice: str = "",
 ) -> Results:
     """Score what is finished and write the results."""
     found, scores, said = assemble(config, task, catalogue, trials, store)
+    if notice:
+        found = replace(found, notice="; ".join(filter(None, (found.notice, notice))))
     for line in results.failures(found):
         report(line)
     results.write(out, found, scores, said, table.page(found))

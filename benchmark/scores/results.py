@@ -26,6 +26,9 @@ SCHEMA_VERSION = 1
 Limits = tuple[float | None, float | None]
 """Lower and upper limit of an interval."""
 
+LIMITED = "limited-"
+"""Begins the digest of a split of which only some test sessions were run."""
+
 
 @dataclass(frozen=True, slots=True)
 class MetricResult:
@@ -265,12 +268,23 @@ def read_scores(folder: Path) -> pd.DataFrame:
     return frame
 
 
+def check_whole(results: Results, run: Path) -> None:
+    """Refuse a run of some test sessions only.
+
+    Raises:
+        InputError: It is one.
+    """
+    if results.digest.startswith(LIMITED):
+        raise InputError(f"{run} has a part of the test sessions only (--limit); give 'run' without --limit for this.")
+
+
 def check_digest(results: Results, task: Task, run: Path) -> None:
     """Refuse to put a run beside a task whose sessions or splits are not those that it was made from.
 
     Raises:
         InputError: The digests differ.
     """
+    check_whole(results, run)
     digest = task.digests.get(results.split)
     if (results.task, results.digest) != (task.name, digest):
         raise InputError(
@@ -285,7 +299,7 @@ def attention_of(run: Path, session_id: str, simulators: Sequence[str] | None) -
     Args:
         run: Folder of the run.
         session_id: The session.
-        simulators: Names; None stands for backbone and fixate if the run has them, else for the first four.
+        simulators: Names; None stands for four: backbone and fixate if the run has them, and the first of the others.
 
     Raises:
         InputError: The run does not cover the session, or a simulator gave no attention for it.
@@ -300,8 +314,8 @@ def attention_of(run: Path, session_id: str, simulators: Sequence[str] | None) -
         raise InputError(f"session '{session_id}' is not among the test sessions of {run}.")
     found = predictions.drawn(said).get(session_id, {})
     if simulators is None:
-        # The paper's figure: the frozen model beside the tuned one; otherwise what there is.
-        simulators = [name for name in ("backbone", "fixate") if name in found] or list(found)[:4]
+        # The paper's figure first: the frozen model next to the tuned one.
+        simulators = sorted(found, key=lambda name: name not in ("backbone", "fixate"))[:4]
     for name in simulators:
         if name not in found:
             raise unknown_name(f"simulator with attention in {run}:", name, found)

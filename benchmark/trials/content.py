@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +111,6 @@ class _Images:
             return round(value, decimals) + 0.0  # a negative zero counts as zero
         if dataclasses.is_dataclass(value):
             return [self._plain(getattr(value, field.name), decimals) for field in dataclasses.fields(value)]
-        if isinstance(value, list | tuple):
+        if isinstance(value, Sequence) and not isinstance(value, str):
             return [self._plain(item, decimals) for item in value]
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict, TypeVar, cast
 
@@ -26,6 +27,13 @@ class Spent(TypedDict, total=False):
     seconds: float
     seconds_fit: float
     seconds_simulate: float
+    processor_seconds: float
+    processor_seconds_fit: float
+    processor_seconds_simulate: float
+    device_seconds: float
+    device_seconds_fit: float
+    device_seconds_simulate: float
+    requests: float
     tokens: float
     tokens_trained: float
     tokens_simulated: float
@@ -64,6 +72,21 @@ class FailureFile(TypedDict, total=False):
 
     line: str
     failed: str
+
+
+def spent(cost: Spent, part: str = "") -> float | None:
+    """Return what a trial took, in seconds, None where that is not known.
+
+    Seconds for which it held a GPU; without one, processor seconds, which do not depend on what else the machine did;
+    of a simulator that waits for an endpoint, and in records of older versions, seconds on the clock.
+
+    Args:
+        cost: Of the trial.
+        part: ``_fit`` or ``_simulate``; empty for the whole trial.
+    """
+    kinds = ("seconds",) if cost.get("requests") else ("device_seconds", "processor_seconds", "seconds")
+    values = cast("Mapping[str, float]", cost)
+    return next((values[f"{kind}{part}"] for kind in kinds if f"{kind}{part}" in values), None)
 
 
 def read_trial(folder: Path) -> TrialFile:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from benchmark.files.replacing import replace_text
 from benchmark.scores import predictions, reading
-from benchmark.trials.records import TrialFile, read_trial
+from benchmark.trials.records import TrialFile, read_trial, spent
 from benchmark.trials.trial import Trial
 from tasks.errors import InputError
 from tasks.storage import staged, write_errors
@@ -135,6 +135,10 @@ class TrialStore:
         """Return how long a finished trial took, None where that is not known."""
         return read_trial(self.folder(trial)).get("cost", {}).get("seconds")
 
+    def spent(self, trial: Trial) -> float | None:
+        """Return what a finished trial took of a GPU or else of processors, in seconds; see ``records.spent``."""
+        return spent(read_trial(self.folder(trial)).get("cost", {}))
+
     def records(self) -> list[TrialFile]:
         """Return what is kept of every finished trial.
 
@@ -145,11 +149,14 @@ class TrialStore:
         return [read_trial(path.parent) for path in paths if not path.parent.name.startswith(".")]
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
         """Hold the store while trials are written to it; the lock goes with the process, however that ends.
 
+        Args:
+            waiting: Is told if another process holds it, which is then waited for.
+
         Raises:
-            InputError: Another process holds it.
+            InputError: Another process holds it, and nobody is to wait.
         """
         from filelock import FileLock, Timeout
 
@@ -160,9 +167,12 @@ class TrialStore:
         try:
             lock.acquire()
         except Timeout as error:
-            raise InputError(
-                f"another run is at work in {self.root.parent}; wait for it, or choose another folder with --out."
-            ) from error
+            if waiting is None:
+                raise InputError(
+                    f"another run is at work in {self.root.parent}; wait for it, or choose another folder with --out."
+                ) from error
+            waiting(f"another run is at work in {self.root.parent}; this one waits until it ends.")
+            lock.acquire(blocking=True)
         except OSError:
             pass  # a file system without locks
         try:

@@ -144,8 +144,8 @@ def _amount(name: str, value: float) -> str:
     words = name.removesuffix("_bytes").replace("_", " ")
     if name.endswith("_bytes"):
         return f"{words} {units.memory(value)}"
-    if name == "seconds" or name.startswith("seconds_"):
-        return f"time{words.removeprefix('seconds')} {units.seconds(value)}"
+    if "seconds" in name.split("_"):
+        return f"{words.replace('seconds', 'time')} {units.seconds(value)}"
     return f"{words} {units.count(value)}"
 
 

@@ -51,13 +51,14 @@ class Numeric:
 class Trained:
     """Walks at random, a step per epoch, with a checkpoint after each; may be killed once, in epoch ``dies``.
 
-    A step takes ``pause`` seconds.
+    A step takes ``pause`` seconds. Each epoch tells ``shown`` as its score, or where that is 0 how far it has come.
     """
 
     epochs: int = 4
     dies: int = 0
     pause: float = 0.0
     notes: str = ""
+    shown: float = 0.0
 
     def attach(self, workspace):
         self.workspace = workspace
@@ -76,6 +77,7 @@ class Trained:
             step = np.random.default_rng((seed, epoch)).normal()
             state = {"epoch": epoch, "value": state["value"] + float(step) / 7}
             path.write_text(json.dumps(state))
+            self.workspace.measured(epoch, {"valid_score": self.shown or state["value"]})
         self.value = state["value"]
         (self.workspace.artifacts / "curves").mkdir(exist_ok=True)
         (self.workspace.artifacts / "curves" / "value.txt").write_text(repr(self.value))

@@ -7,6 +7,7 @@ offer. Nothing is needed beyond the standard library.
 from __future__ import annotations
 
 import json
+import socket
 import time
 import urllib.error
 import urllib.parse
@@ -174,6 +175,22 @@ class Client:
     def _pause(self, seconds: float) -> None:
         self.spent["seconds_waiting"] += seconds  # type: ignore[assignment]  # a Counter adds up floats as well
         self.sleep(seconds)
+
+
+def reach(base_url: str, timeout: float) -> None:
+    """Check that an endpoint, or the proxy on the way to it, takes connections.
+
+    Raises:
+        InputError: It does not within ``timeout`` seconds.
+    """
+    parts = urllib.parse.urlsplit(base_url)
+    proxy = None if urllib.request.proxy_bypass(parts.netloc) else urllib.request.getproxies().get(parts.scheme)
+    asked = urllib.parse.urlsplit(proxy) if proxy else parts
+    try:
+        port = asked.port or {"https": 443}.get(asked.scheme, 80)
+        socket.create_connection((asked.hostname or "", port), timeout=timeout).close()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{base_url} cannot be reached ({error}). Is it running? Correct base_url.") from error
 
 
 def _seconds(header: str | None) -> float:

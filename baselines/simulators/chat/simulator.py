@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from baselines.simulators.chat import answers
-from baselines.simulators.chat.client import Client, Unanswered
+from baselines.simulators.chat.client import Client, Unanswered, reach
 from benchmark.simulator import Floats, Prediction, Workspace
 from tasks.errors import InputError
 from tasks.storage import write_errors
@@ -98,6 +98,16 @@ class Chat:
     def material(self) -> Mapping[str, str]:
         """Return the version of how answers are read; the simulator's own version covers the question."""
         return {"answers": answers.BEHAVIOUR}
+
+    def check_ahead(self) -> None:
+        """Check that the endpoint takes connections.
+
+        Raises:
+            InputError: It does not, or no endpoint or model is named.
+        """
+        if not self.base_url or not self.model:
+            raise InputError("chat needs an endpoint and a model: --set base_url=http://localhost:8000/v1 model=NAME.")
+        reach(self.base_url, min(self.timeout, 10.0))
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Take the seed; the training sessions are not looked at.

@@ -15,6 +15,7 @@ from benchmark.engines.interface import Engine, Races
 from benchmark.engines.tally import Tally
 from benchmark.files.replacing import replace_text
 from benchmark.metrics import get
+from benchmark.runs import preflight
 from benchmark.runs.runner import Display, FailedTrial, Report, StoreLedger, run_missing
 from benchmark.runs.search.folds import SPLIT, training_task
 from benchmark.runs.search.space import Space
@@ -203,7 +204,7 @@ def _race(
     report: Report,
 ) -> list[FailedTrial]:
     """Run candidates side by side, fold by fold, so that bad ones can be stopped; return what failed."""
-    with store.lock():
+    with store.lock(report):
         everything = _distinct(chains)
         missing = [trial for trial in everything if force or not store.finished(trial)]
         if force:
@@ -211,6 +212,7 @@ def _race(
                 store.discard(trial)
         if not missing:
             return []
+        preflight.check(missing, train)
         waiting = set(missing)
         known = {t: judge(train, t, store.get(t)) for t in everything if t not in waiting}
         if known:

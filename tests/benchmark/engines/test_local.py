@@ -1,17 +1,24 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import re
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from benchmark.engines import EngineSettings, LocalEngine
+from benchmark.engines.interface import Outcome
+from benchmark.engines.pool import Room
 from benchmark.engines.resources import peak_memory, threads
 from benchmark.engines.settings import engine_settings
 from benchmark.engines.tally import Standing, Tally, duration
-from benchmark.runs.runner import run
+from benchmark.runs.runner import TrialsFailed, run
+from benchmark.runs.tracking import require, tracker
 from benchmark.trials.configuration import RunConfig
 from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import expand
@@ -26,7 +33,6 @@ from tests.benchmark.toys import Toys
         ({"name": "rya"}, "Did you mean 'ray'"),
         ({"nmae": "ray"}, "Did you mean 'name'"),
         ({"address": "auto"}, "address is a setting of the engine ray"),
-        ({"workers": 2}, "workers is a setting of the engine ray"),
         ({"name": "ray", "workers": 0}, "'workers' must be a whole number >= 1"),
         ({"name": "ray", "workers": 1.5}, "'workers' must be a whole number"),
         ({"name": "ray", "workers": True}, "'workers' must be a whole number"),
@@ -197,3 +203,112 @@ def test_times_of_an_earlier_run_tell_how_long_the_rest_takes(mini, tmp_path):
     more = RunConfig("mini", simulators=("noisy",), reference="noisy", seeds=(1, 2, 3))
     run(more, mini, Toys(), tmp_path, display=standings.append)
     assert standings[0].left == 200
+
+
+def stored(asked, task, out):
+    """Return simulator, seed -> (bytes of predictions and artifacts, record) of every trial."""
+    store, found = TrialStore(out / "trials"), {}
+    for trial in expand(asked, task, EngineToys()):
+        folder = store.folder(trial)
+        files = {p.name: p.read_bytes() for p in [folder / "predictions.parquet", *folder.glob("artifacts/**/*.txt")]}
+        found[trial.simulator, trial.seed] = (files, json.loads((folder / "trial.json").read_text()))
+    return found
+
+
+@pytest.mark.slow
+def test_worker_processes_give_the_same_trials_and_bytes_as_one_process(mini, tmp_path):
+    names = ("sharp", "noisy", "numeric", "trained")
+    asked = RunConfig("mini", simulators=names, reference="sharp", seeds=(1, 2), settings={"trained.pause": 0.3})
+    found, standings = {}, []
+    for workers in (1, 3):
+        engine = LocalEngine(workers=workers)
+        run(asked, mini, EngineToys(), tmp_path / str(workers), engine=engine, display=standings.append)
+        found[workers] = stored(asked, mini, tmp_path / str(workers))
+        for file in ("predictions.parquet", "scores.parquet", "table.md", "results.json"):
+            assert (tmp_path / str(workers) / file).read_bytes() == (tmp_path / "1" / file).read_bytes(), file
+    assert {key: files for key, (files, _) in found[1].items()} == {key: files for key, (files, _) in found[3].items()}
+    places = {record["environment"]["where"] for _, record in found[3].values()}
+    assert 1 < len(places) <= 3 and not any(place.endswith(f"process {os.getpid()}") for place in places)
+    assert any(re.fullmatch(r"trained, seed 1, fold 0: epochs \d of 4", at) for s in standings for at in s.workers)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_costs_its_trial_only_and_the_next_run_goes_on(mini, tmp_path):
+    settings = {"trained.dies": 3, "notes": str(tmp_path)}
+    names = ("trained", "mortal", "broken", "noisy")
+    asked = RunConfig("mini", simulators=names, reference="noisy", seeds=(1, 2), settings=settings)
+    with pytest.raises(TrialsFailed) as error:
+        run(asked, mini, EngineToys(), tmp_path / "run", engine=LocalEngine(workers=2))
+    lines = {(f.trial.simulator, f.trial.seed): f.line for f in error.value.failed}
+    killed = "its worker process died (killed, perhaps for want of memory: lower --workers); the other trials go on"
+    assert lines == {
+        ("trained", 1): killed,
+        ("trained", 2): killed,
+        ("mortal", 1): killed,
+        ("broken", 1): "ZeroDivisionError: it was never going to work",
+    }
+    assert [row.name for row in error.value.results.simulators] == ["noisy"]
+    again = replace(asked, simulators=("trained", "noisy"))
+    run(again, mini, EngineToys(), tmp_path / "run", engine=LocalEngine(workers=2))
+    epochs = [line.split() for line in notes(tmp_path, "epochs")]
+    assert [int(epoch) for seed, _, epoch in epochs if seed == "1"] == [1, 2, 3, 3, 4]
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_the_workers_and_scores_what_is_complete(mini, tmp_path):
+    def stop(standing):
+        if standing.done == 3:
+            raise KeyboardInterrupt
+
+    settings = {"trained.pause": 30.0, "trained.notes": str(tmp_path)}
+    asked = RunConfig(
+        "mini", simulators=("trained", "noisy", "sharp"), reference="sharp", seeds=(1, 2), settings=settings
+    )
+    shown = []
+    with pytest.raises(KeyboardInterrupt):
+        run(asked, mini, EngineToys(), tmp_path, engine=LocalEngine(workers=2), display=stop, show=shown.append)
+    assert not multiprocessing.active_children()
+    [part] = shown
+    assert [row.name for row in part.simulators] == ["noisy", "sharp"] and part.seeds == (1, 2)
+    assert part.notice.endswith("unfinished: simulators are missing")
+
+
+def test_trials_run_next_to_each_other_as_far_as_measured_memory_allows(mini):
+    asked = RunConfig("mini", simulators=("noisy",), reference="noisy", seeds=(1, 2))
+    one, two = expand(asked, mini, Toys())
+    cost = {"cost": {"peak_resident_bytes": 2**30}, "environment": {}}
+    room = Room([], memory=2 * 2**30, gpu=False)
+    assert room.fits(two, [one])  # nothing is known yet
+    room.learn(one, Outcome(None, **cost))
+    assert not room.fits(two, [one]) and room.fits(two, [])  # 1.25 GiB each
+    assert Room([{**one.record(), **cost}], memory=3 * 2**30, gpu=False).fits(two, [one])
+    model = replace(two, settings={"model": "x"}, material={"model": "f00d"})
+    gpu = Room([], memory=None, gpu=True)
+    assert gpu.fits(one, [model]) and gpu.fits(model, [one]) and not gpu.fits(model, [model])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_training_curves_reach_a_tracker(mini, tmp_path, monkeypatch, workers):
+    asked = RunConfig("mini", simulators=("trained",), reference="trained", seeds=(1, 2))
+    logged, runs = [], []
+    tracked = SimpleNamespace(log=logged.append, finish=lambda: runs.append("end"))
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    board = SimpleNamespace(
+        __name__="wandb",
+        init=lambda **values: runs.append(values) or tracked,
+    )
+    monkeypatch.setitem(sys.modules, "wandb", board)
+    with tracker("wandb", tmp_path) as track:
+        run(asked, mini, EngineToys(), tmp_path, engine=LocalEngine(workers=workers), track=track)
+    assert os.environ["WANDB_MODE"] == "offline" and runs[0]["dir"] == str(tmp_path / "curves") and runs[1:] == ["end"]
+    first = [values for values in logged if "trained/seed-1/fold-0/epoch" in values]
+    assert [values["trained/seed-1/fold-0/epoch"] for values in first] == [1, 2, 3, 4] and len(logged) == 8
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(InputError, match="wandb is not installed; --track wandb needs it"):
+        require("wandb")
+    pytest.importorskip("tensorboardX")
+    with tracker("tensorboard", tmp_path) as track:
+        run(asked, mini, EngineToys(), tmp_path, engine=LocalEngine(workers=workers), track=track, force=True)
+    [events] = (tmp_path / "curves" / "trained" / "seed-2" / "fold-0").iterdir()
+    assert events.read_bytes().count(b"valid_score") == 4

@@ -104,14 +104,13 @@ TWO = [{"CPU": 8.0, "GPU": 4.0, "memory": 64.0 * GIB}, {"CPU": 2.0, "memory": 8.
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({}, Room(1.0, 10, 0, 64 * GIB)),
-        ({"cpus": 4.0, "gpus": 0.25}, Room(0.25, 2, 0, 64 * GIB)),
-        ({"workers": 3}, Room(1.0, 3, 0, 64 * GIB)),
-        ({"deepspeed": "zero3"}, Room(1.0, 10, 2, 64 * GIB)),
-        ({"deepspeed": "zero3", "gpus": 4}, Room(1.0, 10, 1, 64 * GIB)),
-        ({"deepspeed": "zero3", "cpus": 4.0}, Room(1.0, 2, 1, 64 * GIB)),
-        ({"deepspeed": "zero3", "gpus": 0, "workers_per_trial": 3}, Room(0, 10, 3, 64 * GIB)),
-        ({"deepspeed": "zero3", "workers": 1}, Room(1.0, 1, 1, 64 * GIB)),
+        ({}, Room(1.0, 0, 64 * GIB)),
+        ({"cpus": 4.0, "gpus": 0.25}, Room(0.25, 0, 64 * GIB)),
+        ({"deepspeed": "zero3"}, Room(1.0, 2, 64 * GIB)),
+        ({"deepspeed": "zero3", "gpus": 4}, Room(1.0, 1, 64 * GIB)),
+        ({"deepspeed": "zero3", "cpus": 4.0}, Room(1.0, 1, 64 * GIB)),
+        ({"deepspeed": "zero3", "gpus": 0, "workers_per_trial": 3}, Room(0, 3, 64 * GIB)),
+        ({"deepspeed": "zero3", "workers": 1}, Room(1.0, 1, 64 * GIB)),
     ],
 )
 def test_what_there_is_room_for(values, expected):

@@ -47,8 +47,10 @@ def engine():
     ray.init(address=nodes.address, log_to_driver=False, logging_level="ERROR")
 
     def make(workers=None, folders=lambda trial: {}, launcher=None, **values):
+        values = {"wait": 0.0, **values}
         return RayEngine(EngineSettings("ray", address=nodes.address, workers=workers, **values), folders, launcher)
 
+    make.nodes = nodes
     yield make
     ray.shutdown()
     nodes.shutdown()
@@ -122,6 +124,17 @@ def test_a_race_goes_on_where_a_worker_was_killed(mini, tmp_path, engine):
     assert raced.failed == () and raced.best.complete
     for one, two in zip(raced.candidates, plain.candidates, strict=True):
         assert one.scores and one.scores == two.scores[: len(one.scores)]
+
+
+def test_a_race_stops_a_bad_candidate_after_its_first_epoch(mini, tmp_path, engine):
+    from benchmark.runs.search.space import Space
+    from benchmark.runs.search.tuning import tune
+
+    asked = config("trained", split="loo", seeds=(1,), settings={"trained.notes": str(tmp_path)})
+    space = Space({"shown": (1.0, 2.0, 3.0, 4.0)}, score=("KL",))
+    found = tune(asked, space, mini, CATALOGUE, tmp_path / "raced", engine=engine(1))
+    assert [len(candidate.scores) for candidate in found.candidates] == [5, 0, 0, 0]
+    assert len(notes(tmp_path, "epochs")) == 5 * 4 + 3
 
 
 def test_trials_that_raise_or_take_their_worker_with_them_do_not_stop_the_rest(mini, tmp_path, engine):
@@ -324,6 +337,45 @@ def test_more_than_a_machine_has_is_refused_with_a_line(mini, tmp_path, engine):
         run(config("noisy"), mini, CATALOGUE, tmp_path, engine=engine(cpus=64.0))
     with pytest.raises(InputError, match="a trial asks for 0.5 GPUs; the largest machine has 0"):
         run(config("noisy"), mini, CATALOGUE, tmp_path, engine=engine(gpus=0.5))
+
+
+def test_a_machine_that_joins_later_is_waited_for_and_used(mini, tmp_path, engine):
+    said, joined = [], []
+
+    def join(line):
+        said.append(line)
+        joined.append(engine.nodes.add_node(num_cpus=4, object_store_memory=100 * 2**20))
+
+    try:
+        run(config("noisy"), mini, CATALOGUE, tmp_path, engine=engine(cpus=4.0, wait=120.0), report=join)
+    finally:
+        for node in joined:
+            engine.nodes.remove_node(node)
+    waits = "waits 120 s at most for a machine: a trial asks for 4 CPUs; the largest machine has 2."
+    assert said == [waits]
+    with pytest.raises(InputError, match="the largest machine has 2. Lower --cpus. Waited 1 s for a machine"):
+        run(config("noisy"), mini, CATALOGUE, tmp_path / "never", engine=engine(cpus=4.0, wait=1.0))
+
+
+def test_the_death_of_a_helper_is_one_line_and_a_second_start(mini, tmp_path, engine, monkeypatch):
+    import ray
+
+    collect, killed = _Job.collect, []
+
+    def kill_first(job):
+        if len(job.over) >= 3 and not killed:
+            killed.append(job.inbox)
+            ray.kill(job.inbox)
+        collect(job)
+
+    monkeypatch.setattr(_Job, "collect", kill_first)
+    said = []
+    run(config("noisy"), mini, CATALOGUE, tmp_path / "run", engine=engine(2), report=said.append)
+    assert said[:1] == ["a helper of the engine was lost; what is unfinished begins again, from its checkpoints."]
+    run(config("noisy"), mini, CATALOGUE, tmp_path / "local")
+    assert killed and stored(config("noisy"), mini, tmp_path / "run").keys()
+    names = ("run", "local")
+    assert len({(tmp_path / name / "predictions.parquet").read_bytes() for name in names}) == 1
 
 
 def test_a_packed_task_holds_the_same_sessions_and_splits(mini):

@@ -95,7 +95,8 @@ def test_removed_trials_are_run_again(root, capsys, mini):
         root / "one",
         report=said.append,
     )
-    assert said == []  # nothing was found finished
+    assert [line for line in said if "finished before" in line] == []
+    assert "which had sharp too" in said[0]  # the results that the run replaces held another simulator
 
 
 @pytest.mark.parametrize(

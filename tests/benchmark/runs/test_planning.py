@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +20,7 @@ from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import expand
 from tasks.errors import InputError
 from tests.benchmark.toys import ToyEntry, Toys
+from tests.performance.farm import Farm
 
 
 class Clock:
@@ -178,7 +181,7 @@ def test_finished_trials_say_what_the_others_of_their_settings_take(mini, tmp_pa
     found = planned(mini, tmp_path, trials(mini, "noisy", seeds=(1, 2, 3)))
     [row] = found.rows
     assert (row.trials, row.finished, row.source) == (2, 1, "finished trials")
-    assert row.seconds == record["cost"]["seconds"] and not found.timings
+    assert row.seconds == record["cost"]["processor_seconds"] and not found.timings
     assert "2 trials to run, 1 finished" in render(document(found), "terminal")
 
 
@@ -210,3 +213,31 @@ def test_a_folder_that_cannot_be_is_told_before_anything_is_timed(mini, tmp_path
     with pytest.raises(InputError, match="file"):
         planned(mini, tmp_path / "file", trials(mini, "steady"))
     assert Steady.fits == 0
+
+
+def burn():
+    while True:
+        pass
+
+
+@pytest.mark.slow
+def test_timing_and_finished_trials_agree_on_a_loaded_machine(mini, tmp_path, monkeypatch):
+    monkeypatch.undo()
+    asked = RunConfig("mini", simulators=("busy",), reference="busy", seeds=(1, 2), settings={"rounds": 30})
+    context = multiprocessing.get_context("fork")
+    load = [context.Process(target=burn) for _ in range(2 * (os.cpu_count() or 1))]
+    for process in load:
+        process.start()
+    try:
+        [found] = planned(mini, tmp_path / "timed", expand(asked, mini, Farm())).timings
+        run(replace(asked, seeds=(1,)), mini, Farm(), tmp_path / "run")
+    finally:
+        for process in load:
+            process.kill()
+            process.join()
+    [record] = TrialStore(tmp_path / "run" / "trials").records()
+    train = len(mini.split("loo").folds[0][0])
+    timed, taken, wall = found.fit * 3, record["cost"]["processor_seconds_fit"], record["cost"]["seconds_fit"]
+    # The work of this simulator's fit does not depend on the number of sessions; three were timed.
+    assert train > 3 and taken / 1.5 < timed < taken * 1.5
+    assert wall > 1.5 * taken and record["environment"]["machine_load"] > 0.8

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -8,9 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.metrics import all_metrics
+from benchmark.runs import preflight, rounds
+from benchmark.runs.rounds import ordered
 from benchmark.runs.runner import TrialsFailed, run, run_trial
 from benchmark.scores import results, scoring
+from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.configuration import RunConfig
+from benchmark.trials.extended import with_files
 from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import expand
 from tasks.errors import InputError
@@ -100,12 +108,64 @@ def test_a_run_that_was_stopped_goes_on_and_ends_the_same(mini, tmp_path):
     pd.testing.assert_frame_equal(a, b, check_exact=True)
 
 
+def test_after_each_round_what_is_complete_is_scored_written_and_shown(mini, tmp_path, monkeypatch):
+    monkeypatch.setattr(rounds, "PAUSE", 0.0)
+    seen, order = [], []
+
+    def show(part):
+        assert results.read(tmp_path / "run") == part
+        seen.append(part)
+
+    asked = dataclasses.replace(config("noisy", "broken", "sharp", split="kfold"), seeds=(1, 2, 3))
+    with pytest.raises(TrialsFailed) as error:
+        run(asked, mini, Toys(), tmp_path / "run", show=show, display=lambda standing: order.append(standing.done))
+    assert [part.seeds for part in seen] == [(1,), (1, 2)]
+    assert [row.name for row in seen[0].simulators] == ["noisy", "sharp"]
+    assert seen[0].notice.endswith("; 1 of 3 seeds; a stochastic simulator will move")
+    assert seen[0].simulators[1].metrics == error.value.results.simulators[1].metrics
+    assert seen[0].simulators[0].metrics["KL"].mean != error.value.results.simulators[0].metrics["KL"].mean
+    assert results.read(tmp_path / "run").notice == "simulated: seven invented users"
+    seen.clear()
+    more = dataclasses.replace(asked, simulators=("noisy", "sharp"), seeds=(1, 2, 3, 4))
+    run(more, mini, Toys(), tmp_path / "run", show=show)
+    assert seen == []  # the rounds that were there before are not shown again
+
+
+def test_trials_are_run_round_by_round_and_cheap_ones_first(mini):
+    asked = dataclasses.replace(config("based", "noisy", "sharp"), settings={"model": "/here"})
+    order = [(t.simulator, t.seed) for t in ordered(expand(asked, mini, Toys()))]
+    assert order == [("noisy", 1), ("sharp", 1), ("based", 1), ("noisy", 2)]
+
+
+def test_a_run_that_replaces_the_results_of_others_says_so(mini, tmp_path):
+    said = []
+    run(config("sharp", "noisy"), mini, Toys(), tmp_path / "run")
+    run(config("sharp"), mini, Toys(), tmp_path / "run", report=said.append)
+    assert said[0].startswith(f"replaces the results in {tmp_path / 'run'}, which had noisy too; their trials are kept")
+
+
+def test_two_runs_in_one_folder_take_turns(mini, tmp_path):
+    said, code = (
+        [],
+        (
+            "import sys, time; from pathlib import Path; from benchmark.trials.store import TrialStore\n"
+            f"with TrialStore(Path({str(tmp_path / 'run' / 'trials')!r})).lock():\n    print(flush=True); time.sleep(2)"
+        ),
+    )
+    (tmp_path / "run").mkdir()
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        run(config("sharp"), mini, Toys(), tmp_path / "run", report=said.append)
+        assert other.poll() == 0
+    assert said == [f"another run is at work in {tmp_path / 'run'}; this one waits until it ends."]
+
+
 def test_the_same_seed_gives_the_same_predictions(mini):
     trial = expand(config("noisy"), mini, Toys())[0]
     (one, cost), (two, _) = run_trial(trial, mini), run_trial(trial, mini)
     assert set(cost) == {
-        "seconds", "seconds_fit", "seconds_simulate", "peak_memory_bytes", "peak_resident_bytes", "tokens",
-        "flops_estimated",
+        "seconds", "seconds_fit", "seconds_simulate", "processor_seconds", "processor_seconds_fit",
+        "processor_seconds_simulate", "peak_memory_bytes", "peak_resident_bytes", "tokens", "flops_estimated",
     }  # fmt: skip
     assert cost["tokens"] == 0 and cost["peak_memory_bytes"] > 2**20
     assert one.equals(two)
@@ -266,3 +326,49 @@ def test_label_attention_is_computed_on_request_and_not_ranked(mini, tmp_path):
         ("stubborn", True), ("stubborn [label]", False), ("sharp", True)
     ]  # fmt: skip
     assert found.simulators[1].metrics["KL"].mean < 1e-9
+
+
+OWN = """
+import numpy as np
+from benchmark.simulator import Prediction
+
+class Mine:
+    stochastic = False
+
+    def fit(self, train, seed):
+        assert len(train) > {needs}
+
+    def simulate(self, sessions):
+        return [Prediction(s.session_id, np.ones(len(s.slots) + {more})) for s in sessions]
+"""
+
+
+@pytest.mark.parametrize(
+    ("needs", "more", "message"),
+    [
+        (2, 0, ""),
+        (0, 1, "attention has 5 numbers; the session has 4 slots"),
+        (99, 0, "AssertionError.*line 9 of .*my.py"),
+    ],
+)
+def test_a_simulator_of_ones_own_is_tried_before_anything_runs(mini, tmp_path, needs, more, message):
+    (tmp_path / "my.py").write_text(OWN.format(needs=needs, more=more))
+    names = ("sharp", f"{tmp_path / 'my.py'}:Mine")
+    catalogue, short = with_files(Toys(), lambda entry, settings: simulator_class(entry.factory)(), names, [tmp_path])
+    expected = pytest.raises(InputError, match=message) if message else contextlib.nullcontext()
+    before = Sharp.fitted
+    with expected:
+        run(config(*short), mini, catalogue, tmp_path / "run")
+    assert Sharp.fitted == before + (not message)
+
+
+def test_a_part_of_the_test_sessions_makes_other_trials_and_says_so(mini, tmp_path):
+    part = preflight.limited(mini, "kfold", 4)
+    found = run(config("sharp", split="kfold"), part, Toys(), tmp_path / "run")
+    assert found.n_sessions == 4 and found.notice.endswith("limited to 4 of 21 test sessions")
+    whole, less = (expand(config("sharp", split="kfold"), task, Toys()) for task in (mini, part))
+    assert not {t.identity() for t in whole} & {t.identity() for t in less}
+    with pytest.raises(InputError, match="a part of the test sessions only"):
+        results.check_digest(found, mini, tmp_path / "run")
+    with pytest.raises(InputError, match="--limit 0"):
+        preflight.limited(mini, "kfold", 0)

@@ -1,0 +1,88 @@
+"""Training curves for those who watch long runs: TensorBoard, or Weights & Biases and what speaks its API (trackio).
+
+Off by default. Nothing leaves the machine unless the person has set the tracker up to send it: wandb is told to stay
+offline where WANDB_MODE says nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from benchmark.trials.trial import Trial
+
+    Track = Callable[[Trial, int, Mapping[str, float]], None]
+
+TRACKERS = {"tensorboard": "tensorboardX", "wandb": "wandb", "trackio": "trackio"}
+"""Name -> the package that it needs."""
+
+FOLDER = "curves"
+"""Where in the folder of a run curves are kept."""
+
+
+@contextlib.contextmanager
+def tracker(name: str | None, out: Path) -> Iterator[Track]:
+    """Give the function that is told a trial, an epoch and its values; what it wrote is complete when the context ends.
+
+    Args:
+        name: One of ``TRACKERS``; None tracks nothing.
+        out: Folder of the run.
+
+    Raises:
+        InputError: There is no such tracker, or its package is not installed.
+    """
+    if name is None:
+        yield lambda trial, epoch, values: None
+        return
+    module, board = require(name), name == "tensorboard"
+    writers: dict[str, Any] = {}
+
+    def track(trial: Trial, epoch: int, values: Mapping[str, float]) -> None:
+        label = f"{trial.simulator}/seed-{trial.seed}/fold-{trial.fold}"
+        # A folder of events per trial, so that trials lie over each other in one picture; elsewhere one run for all.
+        key = label if board else ""
+        if key not in writers:
+            writers[key] = module.SummaryWriter(str(out / FOLDER / label)) if board else _begun(module, out)
+        if board:
+            for what, value in values.items():
+                writers[key].add_scalar(what, value, epoch)
+            writers[key].flush()
+        else:
+            writers[key].log({f"{label}/{what}": value for what, value in {"epoch": epoch, **values}.items()})
+
+    try:
+        yield track
+    finally:
+        for writer in writers.values():
+            writer.close() if board else writer.finish()
+
+
+def _begun(module: Any, out: Path) -> Any:
+    """Return a tracked run."""
+    (out / FOLDER).mkdir(parents=True, exist_ok=True)
+    place = {"dir": str(out / FOLDER)} if module.__name__ == "wandb" else {}
+    return module.init(project="gazebench", name=out.name, config={"folder": str(out)}, **place)
+
+
+def require(name: str) -> Any:
+    """Import and return the package of a tracker.
+
+    Raises:
+        InputError: There is no such tracker, or its package is not installed.
+    """
+    if name not in TRACKERS:
+        raise unknown_name("tracker", name, TRACKERS)
+    os.environ.setdefault("WANDB_MODE", "offline")
+    try:
+        return importlib.import_module(TRACKERS[name])
+    except ModuleNotFoundError as error:
+        extra = "tensorboard" if name == "tensorboard" else "wandb"
+        install = f"'gazebench[{extra}]'" if name != "trackio" else "trackio"
+        raise InputError(f"{error.name} is not installed; --track {name} needs it: pip install {install}.") from error

@@ -59,11 +59,7 @@ class Statistics:
 
 
 def entropy_bits(gaze: Floats) -> float:
-    """Return the entropy of a distribution over slots, ``-sum g log2 g`` in bits; empty slots add nothing.
-
-    Args:
-        gaze: Shape (K,), non-negative, sum 1.
-    """
+    """Return the entropy of a distribution over slots, shape (K,): ``-sum g log2 g``, bits; empty slots add nothing."""
     looked_at = gaze[gaze > 0]
     return float(-(looked_at * np.log2(looked_at)).sum()) + 0.0
 

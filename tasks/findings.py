@@ -54,13 +54,7 @@ def gathers() -> bool:
 
 
 def rows(numbers: Iterable[int], count: int, name: Callable[[int], str] = str) -> str:
-    """Return ``row 6``, or ``row 6 (and 2 more: 9, 12)``.
-
-    Args:
-        numbers: Row numbers or what gives them, in order, at least one.
-        count: How many there are.
-        name: Turns one of them into what is printed.
-    """
+    """Return ``row 6``, or ``row 6 (and 2 more: 9, 12)``, for at least one row number of ``count`` in order."""
     first, *others = islice(numbers, 1 + _SHOWN)
     if not others:
         return f"row {name(first)}"

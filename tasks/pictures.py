@@ -21,11 +21,7 @@ def decode(data: bytes, what: str) -> Image:
     """Return an encoded picture as RGB, the way up that it is meant to be seen.
 
     The first frame of an animation, turned as its EXIF orientation says; 16 bits and floating point scaled to 8 bits;
-    transparent parts on white.
-
-    Args:
-        data: The encoded picture.
-        what: The picture in a message, such as ``the poster p.jpg``.
+    transparent parts on white. Messages call the picture ``what``, such as ``the poster p.jpg``.
 
     Raises:
         InputError: It is not a complete picture.
@@ -73,8 +69,7 @@ COLOURS = ("blank", "black", "single-coloured")
 
 def one_colour(picture: Image) -> str:
     """Return which of ``COLOURS`` an RGB picture is that shows one colour alone, or an empty text."""
-    bands = picture.getextrema()
-    ranges = [(float(low), float(high)) for low, high in bands]  # type: ignore[misc]
+    ranges = [(float(low), float(high)) for low, high in picture.getextrema()]  # type: ignore[misc]
     if any(high - low > _EVEN for low, high in ranges):
         return ""
     if all(low >= 255 - _EVEN for low, _ in ranges):

@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_FEW = 4
-"""Fewer events may share their times."""
-_OVERHANG_MS = 5000.0
-"""A single event may outlast the last timestamp by this much."""
+_FEW = 4  # fewer events may share their times
+_OVERHANG_MS = 5000.0  # A single event may outlast the last timestamp by this much
 _SPARSE = 0.002
 """Events of a file that fill less of the time that passed are in another unit: a factor of 1000 gives 0.001 or less."""
 _UNITS = {"microseconds": 1e-3, "milliseconds": 1.0, "seconds": 1e3, "thousands of seconds": 1e6}
@@ -46,11 +44,8 @@ class Kind:
     def fault(self, times: Floats, durations: Floats, first: float, last: float) -> str:
         """Say in words what cannot be true of one session's events; empty if nothing is wrong.
 
-        Args:
-            times: Time of each event, ms, shape (n,), NaN where it is not known.
-            durations: Duration of each event, ms, shape (n,), NaN where it is not known.
-            first: Time of the session's first event of any kind, ms.
-            last: Time of its last one.
+        All in ms: time and duration of each event, shape (n,), NaN where it is not known; times of the session's first
+        and last event of any kind.
         """
         if found := clock_fault(times, self.name):
             return found
@@ -64,13 +59,7 @@ class Kind:
         return ""
 
     def fault_of_all(self, durations: Floats, totals: Floats, spans: Floats) -> str:
-        """Say what cannot be true of a whole file.
-
-        Args:
-            durations: Of all events, ms, NaN where it is not known.
-            totals: Summed durations per session, ms.
-            spans: Time between first and last event per session, ms.
-        """
+        """Say what cannot be true of a whole file: all durations, their sums and the time passed per session, ms."""
         durations = durations[durations > 0]
         if not len(durations):
             return ""

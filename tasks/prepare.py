@@ -28,11 +28,9 @@ from tasks.visits import visits
 
 Report = Callable[[str], None]
 
-SHARD_BYTES = 200_000_000
-"""Largest shard, roughly: screens are counted, the little text around them is not."""
+SHARD_BYTES = 200_000_000  # largest shard, roughly: screens are counted, the little text around them is not
 
-GROUP_BYTES = 32_000_000
-"""Largest row group, so that preparing and reading stay small in memory."""
+GROUP_BYTES = 32_000_000  # largest row group, so that preparing and reading stay small in memory
 
 _ENTRIES = {"data", "screens", "README.md", "croissant.json", FILE}
 

@@ -62,13 +62,10 @@ def column(name: str) -> str:
 def leave_one_out(users: Sequence[str]) -> list[str]:
     """Return ``train`` or ``test`` per session: one tested session per user with two or more.
 
-    Users come in order of first appearance; each one's session indices are shuffled by one
-    ``numpy.random.RandomState(42)`` shared over users, and the first is tested. A user with a single
-    session only trains; shuffling a list of one draws nothing from the generator, so it does not
-    matter for the others whether such users are shuffled or passed over.
-
-    Args:
-        users: The user of every session, in dataset order.
+    Users come in order of first appearance in the data set; each one's session indices are shuffled by one
+    ``numpy.random.RandomState(42)`` shared over users, and the first is tested. A user with a single session only
+    trains; shuffling a list of one draws nothing from the generator, so it does not matter for the others whether such
+    users are shuffled or passed over.
     """
     values = ["train"] * len(users)
     for shuffled in _shuffled_by_user(users):

@@ -98,12 +98,9 @@ def write_errors(target: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def read_errors(source: Path, written: Path, target: Path) -> Iterator[None]:
-    """Turn the OSErrors of reading ``source`` into one line each.
+    """Turn the OSErrors of reading the folder ``source`` into one line each.
 
-    Args:
-        source: The folder that is read.
-        written: A folder that the block may write files to on the way.
-        target: Where ``written`` will end up, for the message.
+    The block may write files to ``written`` on the way, which will end up in ``target``.
 
     Raises:
         InputError: The block raised an OSError.

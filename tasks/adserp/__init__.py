@@ -31,8 +31,7 @@ _SOURCE = (
 
 _NOTICE = "Simulated sample, not AdSERP: fictional result pages and simulated people"
 
-TRUTH = 1
-"""Version of the ground truth that is read unless another one is asked for (PROTOCOL section 3)."""
+TRUTH = 1  # version of the ground truth that is read unless another one is asked for (PROTOCOL section 3)
 
 _SHARED_LEAKS = (
     "A user appears in training and test under every split; a query may appear in both under loo and kfold.",
@@ -108,7 +107,23 @@ def _draw_labels(image: Image, slots: Sequence[Slot]) -> None:
     image.paste(draw_numbers(image, boxes, labels, image.width / SCREEN_WIDTH))
 
 
-_LABELS = LabelDrawing(_label_areas, _draw_labels)
+def _info(
+    truth: int, name: str, title: str, description: str, leaks: tuple[str, ...], deviations: tuple[str, ...]
+) -> TaskInfo:
+    """Return the metadata of a task from what is its own."""
+    return TaskInfo(
+        name=name,
+        version=str(truth),
+        title=title,
+        description=description,
+        citation=_CITATION,
+        licence="MIT",
+        source=_SOURCE,
+        answer_format="number",
+        leaks=(*leaks, *_SHARED_LEAKS),
+        deviations=(*deviations, *_SHARED_DEVIATIONS),
+        truth=_RULE[truth],
+    )
 
 
 def _view(truth: int) -> TaskInfo:
@@ -119,9 +134,9 @@ def _view(truth: int) -> TaskInfo:
         "under the pointer since.",
         2: "A pointer position lasts until the next mouse event; the part that lies in the last pause counts.",
     }
-    return TaskInfo(
+    return _info(
+        truth,
         name="adserp",
-        version=str(truth),
         title="AdSERP: result pages, the viewport at the click",
         description=(
             "People searched for a product to buy on a result page with organic results and advertisements and "
@@ -130,47 +145,34 @@ def _view(truth: int) -> TaskInfo:
             f"received in the last pause of scrolling before the {end} (400 ms or more). Slots are the results and "
             "ads with at least half their height in view, and the clicked one."
         ),
-        citation=_CITATION,
-        licence="MIT",
-        source=_SOURCE,
-        answer_format="number",
         leaks=(
             "In the last pause the cursor ends on the target: cursor dwell all but gives the click away. Use it as a "
             "stand-in for gaze in training only, never as an input.",
             f"The viewport is the one at the {end}, so the clicked result is always in view; a result that is kept "
             "although most of it is hidden is flagged clicked-slot-mostly-hidden and is the clicked one.",
-            *_SHARED_LEAKS,
         ),
-        deviations=(before_pause[truth], *_SHARED_DEVIATIONS),
-        truth=_RULE[truth],
+        deviations=(before_pause[truth],),
     )
 
 
 def _page(truth: int) -> TaskInfo:
     """Return the metadata of ``adserp-page``."""
-    return TaskInfo(
+    return _info(
+        truth,
         name="adserp-page",
-        version=str(truth),
         title="AdSERP: the full result page (ours)",
         description=(
             "The same trials as adserp, but the whole page is shown with all its results and ads, and gaze and cursor "
             f"count from the load to the {({1: 'first click', 2: 'press of the last click'})[truth]}."
         ),
-        citation=_CITATION,
-        licence="MIT",
-        source=_SOURCE,
-        answer_format="number",
         leaks=(
             "The cursor ends on the target: cursor dwell points to the click. Use it as a stand-in for gaze in "
             "training only, never as an input.",
-            *_SHARED_LEAKS,
         ),
         deviations=(
             "The whole task is ours: the paper shows the viewport at the click and counts the last pause only.",
             "Nobody saw the page as one image; results further down were seen late or never.",
-            *_SHARED_DEVIATIONS,
         ),
-        truth=_RULE[truth],
     )
 
 

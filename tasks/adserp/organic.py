@@ -35,8 +35,7 @@ TITLE_INDENTS = (4, 24)
 """Titles begin at the column's edge (0-2 px), those of a further result of the same site 14-16 px right of it."""
 SAME_EDGE = 4
 """Most pixels between the left edges of an address and its title: letters differ in their side bearing."""
-ADDRESS_GAP = 18
-"""Most rows between the address line and its title; it is about 10."""
+ADDRESS_GAP = 18  # most rows between the address line and its title; it is about 10
 WIDGET_GAPS = (25, 60)
 """Most entirely white rows, pale tiles and rules counting as not white, inside one widget: before a line as large as
 a heading (a question is nearly so) and before any other."""
@@ -155,14 +154,9 @@ def join_widgets(pieces: Sequence[Piece], page: Page) -> list[Piece]:
 
 
 def find_page_parts(image: Image, ads: Sequence[Box]) -> list[Part]:
-    """Find the organic results and the widgets of a page.
+    """Find the organic results and the widgets of a page, top to bottom; ``ads`` are in screenshot pixels.
 
-    Args:
-        image: Full-page screenshot, any mode.
-        ads: Boxes ``(x0, y0, x1, y1)`` of all its ads in screenshot pixels.
-
-    Returns:
-        The parts, top to bottom; none if the image is narrower than the main column or holds nothing.
+    Nothing is found if the full-page screenshot is narrower than the main column or holds nothing.
     """
     if image.width < COLUMN_RIGHT:
         return []

@@ -16,14 +16,11 @@ Box = tuple[float, float, float, float]
 Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 
-COLUMN_LEFT = 162
-"""Left edge of the main column (PROTOCOL section 3)."""
-COLUMN_RIGHT = 748
-"""Right edge of the main column."""
+COLUMN_LEFT = 162  # left edge of the main column (PROTOCOL section 3)
+COLUMN_RIGHT = 748  # right edge of the main column
 TEXT_WIDTH = 498
 """Width of the part of the column that holds text only: thumbnails begin 504 px right of the column's edge."""
-HEADER_BOTTOM = 120
-"""The search box and the rule below it end here on every page."""
+HEADER_BOTTOM = 120  # the search box and the rule below it end here on every page
 INK = 180
 """A pixel is ink if its darkest channel is below this: all text is, while rules, pills and empty tiles are not."""
 PALE = 248
@@ -40,10 +37,8 @@ LARGE_CORE = 10
 """Least core (see ``Line.core``) of the 18 px font of titles, 10 to 13; text in the 12.6 px font has 7 to 9."""
 LINK_SHARE = 0.6
 """Share of a line's ink that is link-coloured in a title: near 1, blurred strokes aside; 0 in other text."""
-FOOTER_MARGIN = 100
-"""Width of the left margin that is white next to everything but the grey footer."""
-FOOTER_GREY = 250
-"""The footer's background is (242, 242, 242); white after JPEG compression stays above this."""
+FOOTER_MARGIN = 100  # width of the left margin that is white next to everything but the grey footer
+FOOTER_GREY = 250  # the footer's background is (242, 242, 242); white after JPEG compression stays above this
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.parsers import expat
@@ -17,15 +18,14 @@ from xml.parsers import expat
 from tasks.adserp.reading import (
     MouseEvents,
     boxes_of,
-    check_durations,
     check_times,
     check_trial_id,
     column,
+    fixations_of,
     json_object,
     parse_number,
     read_bytes,
     read_text,
-    refuse_duplicates,
     split_events,
 )
 from tasks.adserp.screen import check_width
@@ -153,12 +153,10 @@ def _fields(path: Path, number: int, line: str) -> list[str]:
 
 def _fixations(path: Path, start: float) -> Fixations:
     texts, where = _table(path, _FIXATION_COLUMNS)
-    end, x, y, duration = (
-        column(values, parse_number, name, where) for name, values in zip(_FIXATION_COLUMNS, texts, strict=True)
-    )
-    check_durations(duration, "FPOGD", where)
-    refuse_duplicates([end, x, y, duration], "the fixation", where)
-    return Fixations(end - start, x, y, duration)
+    named_texts = zip(_FIXATION_COLUMNS, texts, strict=True)
+    columns = [column(values, parse_number, name, where) for name, values in named_texts]
+    found = fixations_of(columns, "FPOGD", where)
+    return replace(found, end=found.end - start)
 
 
 def _mouse(path: Path, scale: float) -> tuple[float, MouseEvents]:

@@ -102,6 +102,13 @@ def refuse_duplicates(columns: Sequence[Floats], what: str, where: Callable[[int
         refuse(f"{where(again[0])}: {what} is there twice{more}. Remove the duplicate row.")
 
 
+def fixations_of(columns: Sequence[Floats], duration: str, where: Callable[[int], str]) -> Fixations:
+    """Return the fixations with these ends, x, y and durations, ms; none lasts less than 0 or is there twice."""
+    check_durations(columns[3], duration, where)
+    refuse_duplicates(columns, "the fixation", where)
+    return Fixations(*columns)
+
+
 def json_object(path: Path, expected: str) -> dict[str, Any]:
     """Return the content of a JSON file; InputError with ``expected`` if it is not an object."""
     text = read_text(path)

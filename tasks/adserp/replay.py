@@ -15,12 +15,11 @@ from tasks.adserp.reading import (
     MouseEvents,
     as_number,
     boxes_of,
-    check_durations,
     check_times,
     check_trial_id,
     column,
+    fixations_of,
     json_object,
-    refuse_duplicates,
     split_events,
 )
 from tasks.adserp.trial import (
@@ -139,10 +138,8 @@ def _columns(entries: object, name: str, fields: tuple[str, ...], path: Path) ->
 
 
 def _fixations(entries: object, path: Path) -> Fixations:
-    (end, x, y, duration), where = _columns(entries, "fixations", ("t", "x", "y", "duration"), path)
-    check_durations(duration, "duration", where)
-    refuse_duplicates([end, x, y, duration], "the fixation", where)
-    return Fixations(end, x, y, duration)
+    columns, where = _columns(entries, "fixations", ("t", "x", "y", "duration"), path)
+    return fixations_of(columns, "duration", where)
 
 
 def _events(entries: object, scale: float, path: Path) -> MouseEvents:

@@ -17,15 +17,12 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 JPEG_QUALITY = 90
-JPEG_LIMIT = 65_500
-"""Most pixels to a side."""
+JPEG_LIMIT = 65_500  # most pixels to a side
 _FONT_SIZE = 28
 _SMALLEST_FONT = 13
 _GAP, _BAR = 4, 4
-_RIM = 3
-"""Pixels around a number that carry its colour once the screen has been through JPEG."""
-_INK = (176, 0, 96)
-"""A colour that result pages do not use for text, links, stars or buttons."""
+_RIM = 3  # pixels around a number that carry its colour once the screen has been through JPEG
+_INK = (176, 0, 96)  # A colour that result pages do not use for text, links, stars or buttons
 
 
 def check_width(image: Image, path: Path | None) -> None:

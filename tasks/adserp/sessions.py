@@ -52,13 +52,7 @@ class Rules:
 
 
 def slot_of_points(boxes: Floats, x: Floats, y: Floats) -> NDArray[np.int64]:
-    """Return for each point the first box that contains it, edges included, or -1.
-
-    Args:
-        boxes: Shape (K, 4), slot order.
-        x: Shape (n,).
-        y: Shape (n,).
-    """
+    """Return the first of the boxes (K, 4) that contains each point (x, y: shape (n,)), edges included, or -1."""
     if not len(boxes):
         return np.full(len(x), -1, dtype=np.int64)
     inside = (
@@ -102,12 +96,7 @@ def open_times(start: float, end: float, dialogs: Sequence[tuple[float, float]])
 
 
 def clipped(begin: Floats, finish: Floats, times: Sequence[tuple[float, float]]) -> Parts:
-    """Return the parts of intervals that lie inside open times, in order of time.
-
-    Args:
-        begin: Start of each interval, shape (n,).
-        finish: Its end, shape (n,).
-        times: The open times (``open_times``).
+    """Return the parts of intervals (begin and finish of shape (n,)) that lie inside open times, in order of time.
 
     Returns:
         Per part: the interval that it belongs to, its start and its duration, above 0.

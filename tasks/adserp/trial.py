@@ -146,16 +146,10 @@ class Trial:
 def named(
     boxes_of: Mapping[str, tuple[Sequence[Box], Sequence[str | None]]], height: float = math.inf
 ) -> tuple[list[Area], tuple[str, ...]]:
-    """Return the areas of some kinds, those without a title numbered from 1 per kind in the order given.
+    """Return the areas of some kinds, and in words what was left out.
 
-    Equal boxes of one kind are one area; a box without area on the page is not one.
-
-    Args:
-        boxes_of: Kind -> boxes and their titles (none, or as many).
-        height: Height of the page.
-
-    Returns:
-        The areas, and what was left out, in words.
+    Areas without a title are numbered from 1 per kind in the order given. Equal boxes of one kind are one area; a box
+    without area on the page is not one. ``boxes_of`` is kind -> boxes and their titles (none, or as many).
     """
     areas: list[Area] = []
     notes = []

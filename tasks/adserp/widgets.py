@@ -20,40 +20,26 @@ from tasks.adserp.page_lines import (
     runs,
 )
 
-PILL = (241, 243, 244)
-"""Background of the rounded buttons that hold related searches."""
-PILL_BLUR = 2
-"""Compression moves that colour by no more."""
-PILL_AREA = 4000
-"""Fewest pixels of pill background: one button has 280 x 38 less its text."""
-RULE_SHARE = 0.95
-"""Share of the column's width that a rule between two questions covers."""
-RULE_ROWS = 3
-"""Most rows a rule takes after scaling."""
-LEAST_RULES = 2
-"""Rules in a list of related questions: one below each of two or more."""
-PICTURE_ROWS = 50
-"""Fewest rows of a row of pictures or of a map; lines of text and buttons are lower."""
-PICTURE_SHARE = 0.5
-"""Share of a row that pictures cover at least; thumbnails next to text cover a sixth."""
-MARGIN = 60
-"""The paging logo is centred: this width at the column's left edge is empty."""
-VIVID = 90
-"""Least distance between the largest and the smallest channel of a coloured logo or marker."""
+PILL = (241, 243, 244)  # background of the rounded buttons that hold related searches
+PILL_BLUR = 2  # compression moves that colour by no more
+PILL_AREA = 4000  # fewest pixels of pill background: one button has 280 x 38 less its text
+RULE_SHARE = 0.95  # share of the column's width that a rule between two questions covers
+RULE_ROWS = 3  # most rows a rule takes after scaling
+LEAST_RULES = 2  # rules in a list of related questions: one below each of two or more
+PICTURE_ROWS = 50  # fewest rows of a row of pictures or of a map; lines of text and buttons are lower
+PICTURE_SHARE = 0.5  # share of a row that pictures cover at least; thumbnails next to text cover a sixth
+MARGIN = 60  # the paging logo is centred: this width at the column's left edge is empty
+VIVID = 90  # least distance between the largest and the smallest channel of a coloured logo or marker
 MAP_REACH = (20, 40)
 """A map of places covers this much left and right of the column's right edge; other pictures end at it."""
-MAP_SHARE = 0.7
-"""Share of a row of that strip that a map covers at least; its streets are white."""
-ICON = (18, 26)
-"""White columns between the icon and the words of the heading of an image pack."""
+MAP_SHARE = 0.7  # share of a row of that strip that a map covers at least; its streets are white
+ICON = (18, 26)  # white columns between the icon and the words of the heading of an image pack
 NOTICE_HEIGHT = 60
 """A notice (count of results, spelling, removed results) has at most three lines of small text."""
-PANEL_LEFT = 770
-"""Left end of the right column, past the shadows and arrow buttons on the main column's edge."""
+PANEL_LEFT = 770  # left end of the right column, past the shadows and arrow buttons on the main column's edge
 PANEL_GAP = 25
 """White rows between a knowledge panel and the next part of the right column; a panel's frame leaves none inside."""
-PANEL_HEIGHT = 60
-"""Least height of a part of the right column."""
+PANEL_HEIGHT = 60  # least height of a part of the right column
 
 
 def pictures(pale: Mask, share: float = PICTURE_SHARE) -> bool:

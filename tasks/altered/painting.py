@@ -14,8 +14,7 @@ from tasks.types import ScreenImage, Slot
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Area = tuple[int, int, int, int]
-"""Edges x0, y0, x1, y1 in pixels, the last two excluded."""
+Area = tuple[int, int, int, int]  # edges x0, y0, x1, y1 in pixels, the last two excluded
 
 _RING = 3
 _STEP = 16

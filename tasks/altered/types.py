@@ -10,11 +10,9 @@ import numpy as np
 
 from tasks.types import Stimulus
 
-SEED = 0
-"""Seed of the published conditions: what a submission's stress predictions are compared with."""
+SEED = 0  # seed of the published conditions: what a submission's stress predictions are compared with
 
-NOWHERE = -1
-"""In ``Altered.place``: the slot is where no slot was."""
+NOWHERE = -1  # in ``Altered.place``: the slot is where no slot was
 
 
 @dataclass(frozen=True, slots=True)

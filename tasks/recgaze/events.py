@@ -37,8 +37,7 @@ NO_DWELL = "no dwell on the first five films of the first three carousels"
 CLICK_BELOW = "the clicked film is in a carousel below the third"
 NO_VISIBLE_DWELL = "no dwell on the films visible at the click"
 ACCIDENT = "by the user's word, nothing was selected or by accident"
-OURS = (NO_VISIBLE_DWELL, ACCIDENT)
-"""For which only ``recgaze-visible`` drops sessions."""
+OURS = (NO_VISIBLE_DWELL, ACCIDENT)  # for which only ``recgaze-visible`` drops sessions
 REASONS = (DIRECT_SEARCH, NO_FIXATION, BELOW, NO_CLICK, NOT_A_FILM, NO_PLACE, NO_DWELL, CLICK_BELOW, *OURS)
 
 
@@ -92,11 +91,8 @@ def select_sessions(
 ) -> Selection:
     """Apply the session rule of PROTOCOL section 2.
 
-    Args:
-        events: The event file.
-        visible: Count dwell on the films visible at the click (``recgaze-visible``) instead of on
-            films 1 to 5 of each carousel, and drop accidents.
-        accidents: Sessions whose selection was none or an accident (``files.read_accidents``).
+    With ``visible`` dwell counts on the films visible at the click (``recgaze-visible``) instead of on films 1 to 5 of
+    each carousel, and ``accidents`` (``files.read_accidents``) are dropped.
     """
     session, first_row = group(events)
     n = len(first_row)

@@ -12,14 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tasks.errors import InputError, clean
 from tasks.findings import refuse
 from tasks.plausible import folded, one_person
-
-if TYPE_CHECKING:
-    from tasks.recgaze.render import Film
+from tasks.recgaze.render import Film
 
 EVENTS = "summary_feedback.csv"
 ITEMS = "item_features.csv"
@@ -54,11 +51,7 @@ class Catalogue:
 
 
 def check_folder(raw: Path) -> None:
-    """Check that ``raw`` holds the three files that are read.
-
-    Raises:
-        InputError: It lacks one of them.
-    """
+    """Refuse a folder that lacks one of the three files that are read."""
     if missing := [name for name in (EVENTS, ITEMS, USERS) if not (raw / name).is_file()]:
         raise InputError(
             f"{raw} lacks {', '.join(missing)}. Give the RecGaze folder with {EVENTS}, {ITEMS} and {USERS}."
@@ -112,11 +105,7 @@ def is_empty(text: str) -> bool:
 
 
 def check_swallowed(path: Path, row: int, fields: Sequence[str], columns: int) -> None:
-    """Refuse a field that holds line breaks and as many commas as a whole row: a quote has swallowed rows.
-
-    Raises:
-        InputError: Naming the row in which the record begins.
-    """
+    """Refuse a field that holds line breaks and as many commas as a whole row: a quote has swallowed rows."""
     for field in fields:
         if ("\n" in field or "\r" in field) and field.count(",") >= columns - 1 and _ROW_START.search(field):
             raise InputError(
@@ -144,8 +133,6 @@ def read_catalogue(raw: Path) -> Catalogue:
         InputError: Missing columns, a position that is not a number or out of range, an empty title,
             two rows for one position, or two titles for one carousel.
     """
-    from tasks.recgaze.render import Film
-
     path = raw / ITEMS
     films: dict[tuple[int, int, int], Film] = {}
     genres: dict[tuple[int, int], str] = {}

@@ -96,7 +96,7 @@ def draw_poster(title: str, year: str, genres: Sequence[str], size: tuple[int, i
 
     width, height = size
     known = known_genres(genres)
-    look = _LOOKS[known[0]] if known else _UNKNOWN
+    look, motif = (_LOOKS[known[0]], _MOTIFS[known[0]]) if known else (_UNKNOWN, _film_reel)
     mark = hashlib.sha256(f"{title}\n{year}".encode()).digest()
     ground = _shifted(look.ground, hue=(mark[0] / 255 - 0.5) * 0.022, value=0.92 + 0.16 * mark[1] / 255)
 
@@ -107,10 +107,7 @@ def draw_poster(title: str, year: str, genres: Sequence[str], size: tuple[int, i
     room = (height - strip) * _OVERSAMPLING
     side = 0.46 * room * (0.94 + 0.12 * mark[3] / 255)
     centre = (big.width * (0.34 + 0.14 * mark[4] / 255), room * 0.5)
-    if known:
-        _MOTIFS[known[0]](_Pen(draw, centre, side, mirrored=mark[5] > 127), look)
-    else:
-        _film_reel(_Pen(draw, centre, side, mirrored=False), look)
+    motif(_Pen(draw, centre, side, mirrored=mark[5] > 127), look)  # a reel is the same in a mirror
     if len(known) > 1:
         _badge(draw, known[1], centre=(big.width - 0.24 * room, 0.26 * room), radius=0.21 * room)
     poster: Image = big.resize(size, PilImage.Resampling.BOX)

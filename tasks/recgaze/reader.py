@@ -6,18 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tasks.definition import Progress, Reading, ReadOptions
 from tasks.errors import InputError
 from tasks.findings import recovered, refuse
-from tasks.plausible import folded
+from tasks.plausible import Kind, folded
 from tasks.recgaze.event_records import row_number
 from tasks.recgaze.event_table import EventTable, read_events
-from tasks.recgaze.event_times import check_times
-from tasks.recgaze.events import COLUMNS, N_SLOTS, ROWS, Recording, Selection, select_sessions
+from tasks.recgaze.events import COLUMNS, Recording, Selection, group, select_sessions
 from tasks.recgaze.files import (
     CLICKS,
     EVENTS,
@@ -28,18 +26,21 @@ from tasks.recgaze.files import (
     read_catalogue,
     read_profiles,
 )
+from tasks.recgaze.posters import open_poster
+from tasks.recgaze.render import LETTERS, PUBLISHED_SIZE, ScreenState, draw_screens, slot_boxes, state_digest
+from tasks.splits import leave_one_out
 from tasks.types import ScreenImage, Session, Slot
 
-if TYPE_CHECKING:
-    from tasks.recgaze.render import ScreenState
-
-LABELS = "ABCDEFGHIJKLMNO"
-PUBLISHED_SIZE = (1100, 600)
 SAMPLE_SIZE = (480, 288)
 Screen = tuple[int, tuple[int, int, int]]
 """What a screen depends on: TaskID and the pages of its three carousels."""
 
 PUBLISHED_COUNTS = {"sessions": 575, "users": 83, "training sessions": 499, "test sessions": 76}
+
+_TIME = ("Timestamp", "seconds")
+_FIXATIONS = Kind("fixations", ("Fixation_Duration", "milliseconds"), _TIME, shortest_ms=10.0)
+_STAYS = Kind("stays of the cursor", ("Cursor_Duration", "seconds"), _TIME, shortest_ms=1.0, overlap=3.0)
+"""Stays of the cursor may be recorded for several things at once."""
 
 
 def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool = False) -> Reading:
@@ -66,7 +67,7 @@ def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool =
     if catalogue is None or profiles is None or events is None:
         return Reading([], 0)  # all that can be found is found
     profile_of = _profiles_of_events(events, profiles, raw / USERS)
-    check_times(events)
+    _check_times(events)
     selection = select_sessions(events, visible, accidents or set())
     size = options.size or (SAMPLE_SIZE if options.simulated else PUBLISHED_SIZE)
     states: dict[Screen, ScreenState] = {}
@@ -91,8 +92,6 @@ def screen_state(recording: Recording, catalogue: Catalogue) -> ScreenState:
     Raises:
         InputError: A film that was on the screen is not in ``item_features.csv``.
     """
-    from tasks.recgaze.render import ScreenState
-
     rows = []
     for carousel, page in enumerate(recording.pages, start=1):
         films = []
@@ -110,8 +109,6 @@ def screen_state(recording: Recording, catalogue: Catalogue) -> ScreenState:
 
 def published_counts_note(users: Sequence[str]) -> str:
     """Compare the users of the sessions that ``recgaze`` keeps, in order, with the published counts."""
-    from tasks.splits import leave_one_out
-
     split = Counter(leave_one_out(users))
     found = dict(zip(PUBLISHED_COUNTS, (len(users), len(set(users)), split["train"], split["test"]), strict=True))
     expected = ", ".join(f"{count} {what}" for what, count in PUBLISHED_COUNTS.items())
@@ -120,6 +117,37 @@ def published_counts_note(users: Sequence[str]) -> str:
     ]
     verdict = f"differs: {', '.join(wrong)}" if wrong else "match"
     return f"published counts of recgaze ({expected}): {verdict}"
+
+
+def _check_times(events: EventTable) -> None:
+    """Refuse a file with a session whose durations do not fit into the time that passed, or whose clock stopped."""
+    session, first_row = group(events)
+    n = len(first_row)
+    time = 1000.0 * events.time
+    first, last = np.full(n, np.inf), np.full(n, -np.inf)
+    np.fmin.at(first, session, time)
+    np.fmax.at(last, session, time)
+    order = np.argsort(session, kind="stable")
+    ends = np.cumsum(np.bincount(session, minlength=n))
+    for kind, pointings, unit_ms in ((_FIXATIONS, events.fixation, 1.0), (_STAYS, events.cursor, 1000.0)):
+        assert pointings.duration is not None
+        duration = unit_ms * pointings.duration
+        faults: list[tuple[int, str]] = []
+        totals = np.zeros(n)
+        for s in range(n):
+            own = order[ends[s - 1] if s else 0 : ends[s]]
+            own = own[duration[own] > 0]
+            totals[s] = duration[own].sum()
+            if fault := kind.fault(time[own], duration[own], float(first[s]), float(last[s])):
+                faults.append((s, fault))
+        if faults:
+            row = first_row[faults[0][0]]
+            name = f"{events.users[events.user[row]]}-{events.tasks[events.task[row]]}"
+            more = f" (and {len(faults) - 1} more sessions)" if len(faults) > 1 else ""
+            where = f"{events.path} row {row_number(events.path, int(row))}: session {name}{more}"
+            refuse(f"{where}: {faults[0][1]}. Use the published file.")
+        elif fault := kind.fault_of_all(duration, totals, last - first):
+            refuse(f"{events.path}: {fault}. Use the published file.")
 
 
 def _profiles_of_events(events: EventTable, profiles: Mapping[str, str], path: Path) -> dict[str, str]:
@@ -146,14 +174,12 @@ def _sessions(
     profile_of: Mapping[str, str],
     size: tuple[int, int],
 ) -> list[Session]:
-    from tasks.recgaze.render import slot_boxes
-
     boxes = slot_boxes(size)
     slots_of: dict[Screen, tuple[Slot, ...]] = {}
     for screen, state in states.items():
         texts = [_film_text(film.title, film.year, film.genres) for _, films in state.rows for film in films]
         slots_of[screen] = tuple(
-            Slot(label, "film", text, box) for label, text, box in zip(LABELS, texts, boxes, strict=True)
+            Slot(label, "film", text, box) for label, text, box in zip(LETTERS, texts, boxes, strict=True)
         )
     return [
         Session(
@@ -188,8 +214,6 @@ def _draw(
     if options.check:
         _open_posters(states.values(), options)
         return {}
-    from tasks.recgaze.render import draw_screens, state_digest
-
     assert options.work is not None
     digest_of = {screen: state_digest(state, size) for screen, state in states.items()}
     distinct = {digest_of[screen]: state for screen, state in states.items()}
@@ -200,12 +224,13 @@ def _draw(
 
 def _open_posters(states: Iterable[ScreenState], options: ReadOptions) -> None:
     """Open every poster file that the screens show."""
-    from tasks.recgaze.posters import open_poster
-
-    names = sorted({film.poster for state in states for _, films in state.rows for film in films if film.poster})
-    for name in names:
+    for name in sorted(_poster_names(states)):
         if options.posters is not None and (options.posters / name).is_file():
             recovered(partial(open_poster, options.posters / name, (8, 8)))
+
+
+def _poster_names(states: Iterable[ScreenState]) -> set[str]:
+    return {film.poster for state in states for _, films in state.rows for film in films if film.poster}
 
 
 def _recording_notes(events: EventTable, selection: Selection) -> list[str]:
@@ -231,9 +256,6 @@ def _poster_note(states: Iterable[ScreenState], options: ReadOptions) -> str:
         return "screens: none drawn"
     if options.posters is None:
         return "posters: drawn by this project (title, year, genre), no poster folder was given"
-    names = {film.poster for state in states for _, films in state.rows for film in films if film.poster}
+    names = _poster_names(states)
     found = sum((options.posters / name).is_file() for name in names)
     return f"posters: {found} of {len(names)} shown poster files found, the other posters drawn by this project"
-
-
-assert len(LABELS) == N_SLOTS == ROWS * COLUMNS

@@ -24,8 +24,7 @@ from tasks.recgaze.posters import GENRES
 Floats = NDArray[np.float64]
 
 ROWS, COLUMNS = 3, 5
-BROWSING = 35
-"""Pages for free browsing; the tasks after them are direct searches."""
+BROWSING = 35  # pages for free browsing; the tasks after them are direct searches
 
 _TOP, _PREFERRED = 2.0, 1.25  # score of the genres that the profile names
 _OWN_TASTE = 0.5  # standard deviation of the taste that it does not

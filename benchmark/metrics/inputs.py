@@ -35,12 +35,8 @@ class Names:
 def read_cells(part: Part, values: Any, sessions: int | None, names: Names) -> Ragged:
     """Take in the cells of one part, of whatever length.
 
-    Args:
-        part: The part.
-        values: None, an array with one row per session, or a sequence of lists and None; for a part of depth 0 a
-            sequence of whole numbers, -1 or None where there is none.
-        sessions: How many sessions there must be; None means that ``values`` decides.
-        names: How to name a session.
+    ``values`` is None, an array with one row per session, or a sequence of lists and None; for a part of depth 0 a
+    sequence of whole numbers, -1 or None where there is none. Without a number of ``sessions`` it decides.
 
     Raises:
         InputError: It is not a sequence, has the wrong length, or an entry is not numbers.
@@ -89,13 +85,7 @@ def _numbers(values: Any, depth: int) -> np.ndarray[Any, Any] | None:
 
 
 def require(part: Part, cells: Ragged, slots: Ints, names: Names) -> None:
-    """Refuse the first session whose cell cannot be measured.
-
-    Args:
-        part: The part.
-        cells: Its cells.
-        slots: K of every session, shape (n,).
-        names: How to name a session.
+    """Refuse the first session whose cell cannot be measured; ``slots`` holds K of every session, shape (n,).
 
     Raises:
         InputError: A cell breaks a rule of the part, or counts as missing for what it holds.

@@ -54,13 +54,7 @@ class GridCell:
 
 @dataclass(frozen=True, slots=True)
 class GridRow:
-    """One row.
-
-    Attributes:
-        cells: One per column.
-        ranked: False puts its name in brackets.
-        indent: It belongs to the row above.
-    """
+    """A cell per column; the name of a row that is not ranked is in brackets, an indented row belongs to that above."""
 
     cells: tuple[GridCell, ...]
     ranked: bool = True
@@ -115,7 +109,7 @@ class Grid:
 
         Args:
             records: The rows.
-            digits: Decimals of numbers that are not whole.
+            digits: Decimals.
             whole: Columns whose text is never broken over lines.
         """
         names = list(dict.fromkeys(name for record in records for name in record))

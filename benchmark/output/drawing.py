@@ -27,13 +27,7 @@ PANEL_WIDTH = 640
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One view of the screen: a title and a share per slot (None draws the bare screen).
-
-    Attributes:
-        title: Drawn above the screen.
-        shares: K non-negative numbers of sum 1, or None.
-        colour: RGB of the overlay.
-    """
+    """One view of the screen: a title above, and K shares of sum 1 (None draws the bare screen) in an RGB colour."""
 
     title: str
     shares: Floats | None
@@ -50,15 +44,7 @@ def panels_of(session: Session, attention: Sequence[tuple[str, Floats]]) -> list
 
 
 def draw_session(session: Session, panels: Sequence[Panel], notice: str = "") -> Image:
-    """Draw panels side by side, two a row; the clicked slot is outlined in each.
-
-    Args:
-        session: The session, with its image.
-        panels: What to draw.
-        notice: A line below the picture, for simulated data.
-
-    Returns:
-        An RGB picture.
+    """Return an RGB picture of panels, two a row, the clicked slot outlined in each, and the notice below them.
 
     Raises:
         InputError: The session carries no image.

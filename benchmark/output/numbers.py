@@ -8,10 +8,7 @@ import math
 def number(value: float | None, digits: int = 3, sign: str = "") -> str:
     """Return a number with so many decimals; what rounds to zero has no sign.
 
-    Args:
-        value: The number; None and NaN are blank.
-        digits: Decimals.
-        sign: ``+`` shows the sign of positive numbers too.
+    The sign ``+`` shows that of positive numbers too; None and NaN are blank.
     """
     if value is None or math.isnan(value):
         return ""

@@ -19,12 +19,7 @@ def style() -> str:
 
 
 def environment(templates: Path, finalize: Callable[[object], object] | None = None) -> Environment:
-    """Return a template environment that always escapes and refuses undefined names.
-
-    Args:
-        templates: Folder of the templates; those in ``SHARED`` are found too.
-        finalize: What every value goes through before it is written.
-    """
+    """Return an environment of the templates in a folder and in ``SHARED`` that escapes and refuses undefined names."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(

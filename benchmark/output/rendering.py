@@ -7,9 +7,10 @@ import io
 import json
 import textwrap
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
 
-from benchmark.output.document import Document, Grid, GridCell, GridColumn
+from tabulate import SEPARATING_LINE, DataRow, TableFormat, tabulate
+
+from benchmark.output.document import Document, Grid, GridCell
 from benchmark.output.latex import latex
 from benchmark.output.text import markdown, plain, spreadsheet
 from tasks.errors import unknown_name
@@ -19,7 +20,6 @@ WIDTH = 100
 """Characters of a line where there is no terminal."""
 
 _GAP = 2
-_RULES = {"left": ":{}", "right": "{}:"}
 _LEAST = 6
 """Characters below which a column of text is not narrowed."""
 
@@ -37,10 +37,7 @@ def check_format(name: str, known: Sequence[str] = FORMATS) -> None:
 def render(found: Document | Sequence[Document], format: str, width: int = WIDTH) -> str:
     """Return documents in one of ``FORMATS``; several of one kind follow one another.
 
-    Args:
-        found: A document, or several.
-        format: One of ``FORMATS``.
-        width: Characters a table of the terminal may have in a line; a wider one is printed in blocks of columns.
+    A table of the terminal that is wider than ``width`` characters is printed in blocks of columns.
 
     Raises:
         InputError: The format is unknown.
@@ -95,10 +92,7 @@ def _markdown(document: Document) -> str:
         for title, chosen in groups.items():
             parts += [f"**{markdown(title)}**"] if title and len(groups) > 1 else []
             part = grid.part(chosen)
-            cells, widths = _texts(part, markdown, once=False)
-            head, *body = (_aligned(line, widths, part.columns) for line in cells)
-            rule = [_RULES[c.align].format("-" * (n - 1)) for c, n in zip(part.columns, widths, strict=True)]
-            parts.append("\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body)))
+            parts.append(_laid_out(part, *_texts(part, markdown, once=False), _MARKDOWN))
         parts += _list(grid.notes)
     return "\n\n".join([*parts, *_list(document.legend)])
 
@@ -109,13 +103,7 @@ def _list(lines: Sequence[str]) -> list[str]:
 
 
 def _texts(grid: Grid, safe: Callable[[str], str], *, once: bool) -> tuple[list[list[str]], list[int]]:
-    """Return head and rows of a grid as safe text, what follows a number padded to one width, and the columns' widths.
-
-    Args:
-        grid: The grid.
-        safe: Makes a text safe to print.
-        once: Leave out a key that the row above has, and indent rows that belong to it.
-    """
+    """Return head and rows as safe text, what follows numbers padded to one width, and the columns' widths."""
     tails = [_tails([line.cells[i] for line in grid.rows], safe) for i in range(len(grid.columns))]
     shown = [[safe(column.title) for column in grid.columns]]
     above: Sequence[GridCell] = ()
@@ -141,9 +129,24 @@ def _tails(cells: Sequence[GridCell], safe: Callable[[str], str]) -> list[str]:
     return [mark.ljust(first) + detail.ljust(second) for mark, detail in zip(marks, details, strict=True)]
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int], columns: Sequence[GridColumn]) -> list[str]:
-    triples = zip(cells, widths, columns, strict=True)
-    return [text.ljust(n) if column.align == "left" else text.rjust(n) for text, n, column in triples]
+def _rule(widths: Sequence[int], aligns: Sequence[str]) -> str:
+    """Return the rule of a Markdown table."""
+    dashes = [("-" * (n - 1), align) for n, align in zip(widths, aligns, strict=True)]
+    return f"| {' | '.join(f':{d}' if align == 'left' else f'{d}:' for d, align in dashes)} |"
+
+
+_MARKDOWN = TableFormat(None, _rule, None, None, None, DataRow("| ", " | ", " |"), 0, None)
+
+
+def _laid_out(
+    grid: Grid, cells: Sequence[Sequence[str]], widths: Sequence[int], form: TableFormat | str = "simple"
+) -> str:
+    """Return head, rule and rows as lines; the head is padded to the widths, which are at least those of the cells."""
+    aligns = [column.align for column in grid.columns]
+    head = [f"{text:{'<' if a == 'left' else '>'}{n}}" for text, n, a in zip(cells[0], widths, aligns, strict=True)]
+    rows = [head, SEPARATING_LINE, *cells[1:]]
+    # Neither headers nor maxcolwidths: the one widens columns, the other prints the text False as True.
+    return tabulate(rows, tablefmt=form, colalign=aligns, disable_numparse=True, preserve_whitespace=True)
 
 
 def _blocks(grid: Grid, room: int) -> list[list[str]]:
@@ -156,10 +159,7 @@ def _blocks(grid: Grid, room: int) -> list[list[str]]:
 
 
 def _divided(grid: Grid, room: int) -> list[tuple[str, list[int]]]:
-    """Return title and columns of each block.
-
-    Groups are printed side by side where they fit; a group that does not fit by itself is printed in several blocks.
-    """
+    """Return title and columns of each block: groups that fit side by side are one, one that is too wide several."""
     _, widths = _texts(grid, _line, once=True)
     keys = [n for n, column in zip(widths, grid.columns, strict=True) if column.key]
 
@@ -204,12 +204,9 @@ def _lines(grid: Grid, room: int) -> list[str]:
     for _ in range(sum(widths) + _GAP * (len(widths) - 1) - room):
         narrow = min(text, key=cost)
         widths[narrow] -= widths[narrow] > _LEAST
-    found = []
-    for row in cells:
-        # Spaces in front, of a row that belongs to the one above, are kept where nothing is wrapped.
-        parts = [[t] if len(t) <= n else textwrap.wrap(t, n) for t, n in zip(row, widths, strict=True)]
-        for texts in zip_longest(*parts, fillvalue=""):
-            found.append("  ".join(_aligned(texts, widths, grid.columns)).rstrip())
-        if row is cells[0]:
-            found.append("  ".join("-" * n for n in widths))
-    return found
+    # What fits keeps the spaces that line up marks.
+    wrapped = [
+        [t if len(t) <= n else "\n".join(textwrap.wrap(t, n)) for t, n in zip(row, widths, strict=True)]
+        for row in cells
+    ]
+    return _laid_out(grid, wrapped, widths).splitlines()[1:-1]  # without the rules above and below

@@ -161,7 +161,7 @@ def require(faults: Sequence[Fault], place: Callable[[int], str]) -> None:
 
     Args:
         faults: The faults.
-        place: Names a row, counted from 0, for the message.
+        place: Names a row, counted from 0.
 
     Raises:
         InputError: With the first row's, and how many more there are.
@@ -175,16 +175,7 @@ def require(faults: Sequence[Fault], place: Callable[[int], str]) -> None:
 
 
 def table(raw: RawPredictions, tested: Tested, where: str, once: Sequence[str] = KEYS) -> pa.Table:
-    """Return predictions from a file as a table.
-
-    Args:
-        raw: The predictions.
-        tested: The sessions that may be predicted.
-        where: The file, for the message.
-        once: See ``checked``.
-
-    Returns:
-        Columns of ``predictions.schema``.
+    """Return predictions from the file ``where`` as a table, columns of ``predictions.schema``.
 
     Raises:
         InputError: They have a fault; the row is named.
@@ -199,14 +190,7 @@ def table(raw: RawPredictions, tested: Tested, where: str, once: Sequence[str] =
 def simulated(
     found: Sequence[Prediction], sessions: Sequence[Session], simulator: str, seed: int, where: str
 ) -> pa.Table:
-    """Return what a simulator predicted as a table.
-
-    Args:
-        found: One prediction per session, in order.
-        sessions: The sessions.
-        simulator: Its name.
-        seed: Its seed.
-        where: What to call it in the message.
+    """Return what a simulator, called ``where`` in messages, predicted for each of the sessions as a table.
 
     Raises:
         InputError: A prediction has a fault; the session is named.
@@ -231,13 +215,6 @@ def simulated(
     good = checked(raw, Tested(sessions, np.zeros(len(sessions), dtype=np.int64)))
     require(good.faults, place)
     return predictions.table({"simulator": simulator, "seed": seed, **raw.keys}, good.cells)
-
-
-def _cells(found: Sequence[Prediction], place: Callable[[int], str]) -> dict[str, Ragged]:
-    return {
-        part.name: ragged(_given(part, getattr(p, part.name), place(row)) for row, p in enumerate(found))
-        for part in PARTS
-    }
 
 
 def _given(part: Part, value: Any, place: str) -> np.ndarray[Any, Any] | None:

@@ -174,13 +174,7 @@ def without(found: pa.Table, parts: Sequence[str], rows: np.ndarray[Any, Any]) -
 
 
 def write(found: pa.Table, path: Path, about: Mapping[str, str] | None = None) -> None:
-    """Write a table of predictions as parquet.
-
-    Args:
-        found: Columns of ``schema``; a part that came later and is blank throughout is left out.
-        path: The file.
-        about: What the file itself says of its data (key-value metadata): task, digest, the simulated-data notice.
-    """
+    """Write a table of predictions as parquet, with ``about`` as key-value metadata; see ``stored_columns``."""
     write_table(stored_columns(found), path, about)
 
 

@@ -228,15 +228,7 @@ def decoded(raw: object, path: Path) -> Results:
 
 
 def write(out: Path, results: Results, scores: pd.DataFrame, said: pa.Table, page: str) -> None:
-    """Write the files of a run; ``results.json`` comes last, so that it is there only if the others are.
-
-    Args:
-        out: The run's folder.
-        results: Its results.
-        scores: Its score table.
-        said: Its predictions.
-        page: The text of ``table.md``.
-    """
+    """Write a run's files, ``page`` as ``table.md``; ``results.json`` comes last, once the others are there."""
     import pyarrow as pa
 
     from benchmark.files.replacing import replace_file, replace_text
@@ -279,7 +271,7 @@ def check_whole(results: Results, run: Path) -> None:
 
 
 def check_digest(results: Results, task: Task, run: Path) -> None:
-    """Refuse to put a run beside a task whose sessions or splits are not those that it was made from.
+    """Refuse to put a run next to a task whose sessions or splits are not those that it was made from.
 
     Raises:
         InputError: The digests differ.
@@ -296,10 +288,7 @@ def check_digest(results: Results, task: Task, run: Path) -> None:
 def attention_of(run: Path, session_id: str, simulators: Sequence[str] | None) -> list[tuple[str, Floats]]:
     """Return the attention of a run's simulators on one session, averaged over seeds.
 
-    Args:
-        run: Folder of the run.
-        session_id: The session.
-        simulators: Names; None stands for four: backbone and fixate if the run has them, and the first of the others.
+    Without names of simulators these are four: backbone and fixate if the run has them, and the first of the others.
 
     Raises:
         InputError: The run does not cover the session, or a simulator gave no attention for it.

@@ -38,7 +38,7 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     Args:
         task: The task the predictions are about.
         split: Name of the split.
-        found: Predictions, columns of ``predictions.schema``, checked.
+        found: Checked predictions, columns of ``predictions.schema``.
 
     Returns:
         A table with the columns ``KEYS`` and one column per metric. ``failed`` counts the claimed metrics that a

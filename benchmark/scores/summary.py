@@ -48,13 +48,10 @@ def build(
         config: What was asked for.
         task: The task.
         scores: Output of ``scoring.score``.
-        entries: Simulator name -> catalogue entry, for what it sees and whether it is an oracle.
-        settings: Simulator name -> its settings.
+        entries: By simulator, for what it sees and whether it is an oracle.
+        settings: By simulator.
         notices: What every output must say of the simulators, in addition to what it must say of the data.
-        trials: Simulator name -> identities of its trials.
-
-    Returns:
-        The results.
+        trials: Identities of a simulator's trials.
     """
     names = list(dict.fromkeys(scores["simulator"]))
     tables = {m.name: statistics.user_means(scores, m.name) for m in all_metrics()}

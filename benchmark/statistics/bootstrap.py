@@ -25,13 +25,8 @@ ROUNDING = 1e-12
 def bootstrap_indices(n_users: int, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.int64]]:
     """Yield the resamples, a block of them at a time.
 
-    Args:
-        n_users: Size of each resample, at least 1.
-        n_resamples: How many, at least 1.
-        seed: Of the generator; equal arguments give equal resamples.
-
     Yields:
-        Arrays of shape (rows, n_users) of user indices; ``n_resamples`` rows in all.
+        Arrays of shape (rows, n_users) of user indices; ``n_resamples`` rows in all, equal for equal arguments.
     """
     if n_users < 1 or n_resamples < 1:
         raise ValueError("n_users and n_resamples must be at least 1")
@@ -44,13 +39,8 @@ def bootstrap_indices(n_users: int, n_resamples: int = N_RESAMPLES, seed: int = 
 def bootstrap_means(values: ArrayLike, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Floats:
     """Return the mean over users in each resample.
 
-    Args:
-        values: Shape (n_users,) or (n_users, n_simulators).
-        n_resamples: How many resamples.
-        seed: Of the resamples.
-
-    Returns:
-        Shape (n_resamples,) or (n_resamples, n_simulators); all columns see the same resamples.
+    Values have shape (n_users,) or (n_users, n_simulators), means (n_resamples,) or (n_resamples, n_simulators); all
+    columns see the same resamples.
     """
     matrix = np.asarray(values, dtype=np.float64)
     n_users = matrix.shape[0]
@@ -71,15 +61,7 @@ def bootstrap_interval(
 
     It is narrower than the t interval by about sqrt((n-1)/n) and by the normal in place of the t quantile, so it
     covers a little less than ``level`` for few users (about 90 % at n = 10, 94 % at n = 40, for a level of 95 %).
-
-    Args:
-        values: Shape (n_users,).
-        level: Nominal coverage.
-        n_resamples: How many resamples.
-        seed: Of the resamples.
-
-    Returns:
-        Lower and upper limit; NaN for fewer than two users.
+    Values have shape (n_users,); for fewer than two users the limits are NaN.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.size < 2:

@@ -31,10 +31,6 @@ def metric_names(scores: pd.DataFrame) -> list[str]:
 def claimed_scores(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return the checked rows of the simulators that claim ``metric``, in canonical order.
 
-    Args:
-        scores: The score table (see the module's docstring).
-        metric: One of its metric columns.
-
     Returns:
         Columns simulator, user, session_id, seed and ``value`` (float64, finite), sorted by the first four, so that
         nothing computed from them depends on the order of the rows that came in. A simulator without a single value
@@ -95,10 +91,6 @@ def user_means(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
 
     Every user weighs the same, however many sessions they have.
 
-    Args:
-        scores: The score table (see the module's docstring).
-        metric: One of its metric columns.
-
     Returns:
         float64 without blanks, index user, one column per simulator that claims the metric, both sorted.
 
@@ -115,7 +107,7 @@ def seed_means(scores: pd.DataFrame, metric: str, *, by_user: bool = True) -> pd
         scores: The score table.
         metric: One of its metric columns.
         by_user: Average sessions within users first, as every reported mean of this suite does; otherwise all
-            sessions weigh the same, as in the paper's tables. The same thing where each user has one test session.
+            sessions weigh the same, as in the paper's tables.
 
     Returns:
         float64, index seed, one column per simulator that claims the metric; NaN under a seed it was not run with.

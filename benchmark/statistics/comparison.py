@@ -28,10 +28,7 @@ class Interval:
     """A mean over users with its intervals.
 
     Attributes:
-        n_users: Users in the mean.
-        mean: The mean.
         low: Lower limit of the main interval; NaN for fewer than two users.
-        high: Upper limit.
         level: Nominal coverage.
         reason: Why limits are NaN; empty otherwise.
         intervals: Name of another interval of the registry -> its limits.
@@ -51,10 +48,7 @@ class Comparison:
     """Simulator a compared with simulator b, paired over users.
 
     Attributes:
-        n_users: Users compared.
-        mean_difference: Mean of a minus mean of b, in the metric's unit.
-        low: Lower limit of its main interval.
-        high: Upper limit.
+        mean_difference: Mean of a minus mean of b, in the metric's unit; ``low`` and ``high`` are its main interval.
         tests: Name of a test of the registry -> its two-sided p; NaN where it was left out.
         smallest_difference: The smallest true difference that this many users with these spreads would show with
             80 % power at 5 %, uncorrected; NaN where the differences have no spread.
@@ -75,12 +69,7 @@ class Comparison:
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """Return the mean over users with its intervals.
-
-    Args:
-        values: One value per user, shape (n_users,), finite.
-        level: Nominal coverage, between 0 and 1.
-    """
+    """Return the mean over users with its intervals; values are finite and of shape (n_users,)."""
     return _interval(Sample(_finite(values), level=level))
 
 
@@ -163,12 +152,9 @@ def compare_pairs(
 
     Args:
         means: Index user, one column per simulator.
-        pairs: Columns (a, b) to compare.
+        pairs: Columns (a, b); b is subtracted.
         n_resamples: Bootstrap resamples; 0 leaves the bootstrap out.
         seed: Of the resamples.
-
-    Returns:
-        The comparison a minus b of each pair.
     """
     column = {name: position for position, name in enumerate(means.columns)}
     values = means.to_numpy(dtype=np.float64)

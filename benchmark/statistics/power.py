@@ -14,12 +14,7 @@ def paired_t_power(difference: float, sd: float, n: int, alpha: float = 0.05) ->
 
     Under normal differences with mean ``difference`` and standard deviation ``sd``, t follows the noncentral t with
     n - 1 degrees of freedom and noncentrality difference * sqrt(n) / sd; both tails count.
-
-    Args:
-        difference: True mean difference.
-        sd: True standard deviation of the paired differences, above 0.
-        n: Users, at least 2.
-        alpha: Two-sided level.
+    There are at least two users, and sd is above 0.
     """
     return _power(abs(difference) * math.sqrt(n) / sd, n, alpha)
 

@@ -26,9 +26,6 @@ class PaperComparison:
         n_seeds: Seeds that both were run with; the sample size.
         mean_a: Mean over these seeds of a's mean over test sessions.
         sd_a: Standard deviation over the seeds (ddof = 1).
-        mean_b: As ``mean_a``.
-        sd_b: As ``sd_a``.
-        mean_difference: a minus b.
         t: Paired t statistic, n_seeds - 1 degrees of freedom.
         p: Two-sided.
         stars: ``**`` for p < 0.01, ``*`` for p < 0.05, otherwise empty; uncorrected, in either direction.
@@ -52,10 +49,6 @@ def seed_sd(scores: pd.DataFrame, metric: str) -> pd.Series[float]:
 
     The mean is the reported one (sessions within users, then users); ddof = 1.
 
-    Args:
-        scores: The score table of ``benchmark.statistics.clusters``.
-        metric: One of its metric columns.
-
     Returns:
         Index simulator. NaN for a simulator run with one seed and for one whose every session scores the same under
         all seeds: it is deterministic, and a spread of 0 would look like a finding.
@@ -77,10 +70,6 @@ def under_every_seed(scores: pd.DataFrame, simulator: str) -> pd.DataFrame:
 
     A simulator that uses no seed is run once; the paper's test pairs its one value with every seed of the other.
 
-    Args:
-        scores: The score table of ``benchmark.statistics.clusters``.
-        simulator: One of its simulators, with rows of a single seed.
-
     Raises:
         ValueError: It has rows of several seeds.
     """
@@ -94,20 +83,11 @@ def under_every_seed(scores: pd.DataFrame, simulator: str) -> pd.DataFrame:
 
 
 def paper_mode(scores: pd.DataFrame, a: str, b: str, metric: str) -> PaperComparison:
-    """Compare two simulators as the paper does: paired t-test over seeds of the mean over test sessions.
+    """Compare a with b (a minus b) as the paper does: paired t-test over seeds of the mean over test sessions.
 
     All differences 0: p is 1. All differences equal but not 0, as between two deterministic simulators: the seeds
     carry no information about the difference, so t and p are NaN and there are no stars. Fewer than two common seeds:
     the same.
-
-    Args:
-        scores: The score table of ``benchmark.statistics.clusters``.
-        a: A simulator that claims the metric.
-        b: The simulator to subtract.
-        metric: One of the table's metric columns.
-
-    Returns:
-        The comparison, a minus b.
 
     Raises:
         InputError: The table is faulty, or a simulator is not in it or does not claim the metric.

@@ -13,12 +13,7 @@ from benchmark.statistics.statistic import Floats, Sample, Statistic
 def t_limits(values: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats, Floats]:
     """Return mean, lower and upper t limit along the last axis.
 
-    Args:
-        values: Shape (..., n), n at least 2: many samples at once.
-        level: Nominal coverage.
-
-    Returns:
-        Three arrays of shape (...).
+    Values have shape (..., n), n at least 2; mean and limits (...).
     """
     from scipy.special import stdtrit
 

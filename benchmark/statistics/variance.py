@@ -72,10 +72,7 @@ class Decomposition:
     """The variance of a mean over users, or of a mean paired difference.
 
     Attributes:
-        n_users: Users.
-        n_sessions: Sessions.
-        n_seeds: Seeds; 1 for what does not depend on a seed.
-        mean: The mean over users.
+        n_seeds: 1 for what does not depend on a seed.
         between_users: Variance of the user means (ddof = 1), seeds averaged.
         inverse_sessions: Mean over users of 1 / sessions.
         parts: The sources that can be separated. Their ``of_mean`` add up to the squared standard error. Where an
@@ -153,9 +150,6 @@ def decompose(
         users: The user of each session.
         depends_on_seed: False for what is the same under every seed. With one seed it says whether others would
             differ; with several it is found out.
-
-    Returns:
-        The decomposition.
 
     Raises:
         InputError: There are fewer than two users.

@@ -1,4 +1,4 @@
-"""What the tests and intervals promise, held against simulated truth.
+"""What the tests and intervals promise, compared with simulated truth.
 
 Every rate below is a count of independent simulated test sets with a fixed generator. It is compared with its nominal
 value within 3.5 standard errors of such a count (a chance of 5 in 10,000 to miss).

@@ -77,27 +77,12 @@ SIMULATORS = (
     ),
     Entry("user-prior", f"{_FOLDER}.priors:UserPrior", "position prior drawn to the user's own habits", _TRAIN),
     Entry(
-        "conditional-logit",
-        f"{_FOLDER}.click_model:ConditionalLogit",
-        "click model on position and kind",
-        _TRAIN[1:],
+        "conditional-logit", f"{_FOLDER}.click_model:ConditionalLogit", "click model on position and kind", _TRAIN[1:]
     ),
     *_MODELS,
-    Entry(
-        "chat",
-        f"{_FOLDER}.chat.simulator:Chat",
-        "any OpenAI-compatible chat endpoint",
-        _SCREEN,
-        stochastic=True,
-    ),
+    Entry("chat", f"{_FOLDER}.chat.simulator:Chat", "any OpenAI-compatible chat endpoint", _SCREEN, stochastic=True),
     Entry("gaze-oracle", f"{_FOLDER}.oracles:GazeOracle", "the human gaze itself", ("gaze-test",), oracle=True),
-    Entry(
-        "cursor-oracle",
-        f"{_FOLDER}.oracles:CursorOracle",
-        "the human cursor itself",
-        ("cursor-test",),
-        oracle=True,
-    ),
+    Entry("cursor-oracle", f"{_FOLDER}.oracles:CursorOracle", "the human cursor itself", ("cursor-test",), oracle=True),
 )
 
 

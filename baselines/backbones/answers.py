@@ -26,9 +26,16 @@ def answer_tokens(tokenizer: Any, session: Stimulus | Session) -> Candidates:
     """Return the token ids of every slot's label, as the model writes it at the start of its turn.
 
     Raises:
-        InputError: Slots share a label or its tokens, or the tokenizer has no tokens for a label.
+        InputError: Fewer than 2 slots, two that share a label or its tokens, or a label without tokens.
     """
-    labels = _labels(session)
+    labels = [slot.label for slot in session.slots]
+    if len(labels) < 2:
+        raise InputError(f"session {session.session_id} has {len(labels)} slots; a choice needs at least 2.")
+    for index, label in enumerate(labels):
+        if labels.index(label) < index:
+            raise InputError(
+                f"session {session.session_id}: slots {labels.index(label)} and {index} share the label '{label}'."
+            )
     found: Candidates = []
     slot_of: dict[Path, str] = {}
     for label in labels:
@@ -146,21 +153,3 @@ def node_logits(
                 if path is not None:
                     found[row][path] = scores[row]
     return found
-
-
-def _labels(session: Stimulus | Session) -> list[str]:
-    """Return the slots' labels.
-
-    Raises:
-        InputError: The session has fewer than two slots, or two slots share a label.
-    """
-    if len(session.slots) < 2:
-        raise InputError(f"session {session.session_id} has {len(session.slots)} slots; a choice needs at least 2.")
-    found: dict[str, int] = {}
-    for index, slot in enumerate(session.slots):
-        if slot.label in found:
-            raise InputError(
-                f"session {session.session_id}: slots {found[slot.label]} and {index} share the label '{slot.label}'."
-            )
-        found[slot.label] = index
-    return list(found)

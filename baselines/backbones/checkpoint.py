@@ -25,18 +25,9 @@ _NOT_CONTENT = ("generation_config.json",)
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What the safetensors headers say.
+    """What the safetensors headers say: the number of parameters, and their types by safetensors' names."""
 
-    Attributes:
-        files: The weight files, sorted by name.
-        parameters: Number of parameters as stored.
-        tensors: Number of tensors.
-        dtypes: The stored types, safetensors' names.
-    """
-
-    files: tuple[Path, ...]
     parameters: int
-    tensors: int
     dtypes: tuple[str, ...]
 
 
@@ -176,7 +167,7 @@ def read_weights(folder: Path) -> Weights:
         files = [folder / name for name in named]
     if not files:
         raise InputError(f"{folder} holds no weights (*.safetensors).")
-    parameters = tensors = 0
+    parameters = 0
     dtypes = set()
     for path in files:
         header = json.loads(_header(path))
@@ -184,12 +175,11 @@ def read_weights(folder: Path) -> Weights:
         end = 0
         for tensor in decode(dict[str, _Tensor], header, path, "fetch it again").values():
             parameters += math.prod(tensor["shape"])
-            tensors += 1
             dtypes.add(tensor["dtype"])
             end = max(end, tensor["data_offsets"][1])
         if path.stat().st_size < 8 + len(_header(path)) + end:
             raise InputError(f"the weight file {path} is cut short; fetch it again.")
-    return Weights(tuple(files), parameters, tensors, tuple(sorted(dtypes)))
+    return Weights(parameters, tuple(sorted(dtypes)))
 
 
 def fingerprint(folder: Path) -> str:

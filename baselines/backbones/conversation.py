@@ -28,13 +28,11 @@ class TokenizedSession:
         before: Ids up to the image, its opening token included.
         closing: Ids that close the image.
         after: Ids from there to src, the last prompt token.
-        screen_only: Everything before and including ``closing`` is the same for every session.
     """
 
     before: tuple[int, ...]
     closing: tuple[int, ...]
     after: tuple[int, ...]
-    screen_only: bool
 
 
 @dataclass(slots=True)
@@ -91,8 +89,7 @@ class Conversation:
     def _tokenize(self, question: str, profile: str) -> TokenizedSession:
         profile = self._plain(profile)
         image = {"type": "image"}
-        profile_first = self.settings.order == "profile-first"
-        if profile_first:
+        if self.settings.order == "profile-first":
             content = [_text(profile + "\n")] if profile else []
             content += [image, _text(question)]
         else:
@@ -113,15 +110,10 @@ class Conversation:
         before = before.removesuffix(self.opening) + self.opening
         after = after.removeprefix(self.closing)
         # Tokenizing piece by piece equals the whole: special tokens always split the text.
-        return TokenizedSession(
-            tuple(self._ids(before)),
-            tuple(self._ids(self.closing)),
-            tuple(self._ids(after)),
-            not (profile_first and profile),
-        )
+        return TokenizedSession(self._ids(before), self._ids(self.closing), self._ids(after))
 
-    def _ids(self, text: str) -> list[int]:
-        return [int(i) for i in self.tokenizer.encode(text, add_special_tokens=False)]
+    def _ids(self, text: str) -> tuple[int, ...]:
+        return tuple(int(i) for i in self.tokenizer.encode(text, add_special_tokens=False))
 
     def _plain(self, text: str) -> str:
         """Return ``text`` without control tokens: a search query must not open an image or end the turn."""

@@ -59,7 +59,6 @@ class ModelInput:
         patch_boxes: Per row the screen area of each image token, shape (T, 4), original pixels.
         visual_pos_masks: Shape (B, S), True on image tokens, where the decoder has deepstack features; else None.
         deepstack: Per injecting layer the features of the batch's image tokens, row after row, shape (sum T, D).
-        split_at: Per row the index up to which (exclusive) the sequence depends on the screen alone.
         prompt_index: Per row the positions of the soft prompt's tokens, shape (N,).
         sessions: Per row the session_id.
     """
@@ -71,7 +70,6 @@ class ModelInput:
     patch_boxes: tuple[Floats, ...]
     visual_pos_masks: Tensor | None
     deepstack: tuple[Tensor, ...]
-    split_at: tuple[int, ...]
     prompt_index: tuple[Tensor, ...]
     sessions: tuple[str, ...]
 
@@ -121,7 +119,6 @@ def collate(inputs: Sequence[ModelInput]) -> ModelInput:
         visual = torch.cat([pad(mask, (shift, 0)) for mask, (_, shift) in zip(masks, pairs, strict=True)])
     indices = [index for item in inputs for index in item.image_index]
     prompts = [index for item in inputs for index in item.prompt_index]
-    splits = [split for item in inputs for split in item.split_at]
     return ModelInput(
         inputs_embeds=torch.cat([pad(item.inputs_embeds, (0, 0, shift, 0)) for item, shift in pairs]),
         position_ids=torch.cat([pad(item.position_ids, (shift, 0)) for item, shift in pairs], dim=-2),
@@ -130,7 +127,6 @@ def collate(inputs: Sequence[ModelInput]) -> ModelInput:
         patch_boxes=tuple(boxes for item in inputs for boxes in item.patch_boxes),
         visual_pos_masks=visual,
         deepstack=tuple(torch.cat(layer) for layer in zip(*(item.deepstack for item in inputs), strict=True)),
-        split_at=tuple(split + shift if split else 0 for split, shift in zip(splits, shifts, strict=True)),
         prompt_index=tuple(index + shift for index, shift in zip(prompts, shifts, strict=True)),
         sessions=tuple(name for item in inputs for name in item.sessions),
     )

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from baselines.backbones import checkpoint as checkpoints
 from baselines.backbones.batching import is_out_of_memory
 from baselines.backbones.conversation import give_template
-from baselines.backbones.features import MEMORY, FeatureStore
+from baselines.backbones.features import FeatureStore
 from baselines.backbones.memory import check_memory
 from baselines.backbones.registry import architecture
 from baselines.backbones.settings import Settings, read_settings
@@ -35,7 +35,6 @@ def load_backbone(
     *,
     settings: Settings | None = None,
     features: Path | None | Literal["default"] = "default",
-    memory_limit: int = MEMORY,
 ) -> VisionLanguageModel:
     """Load a backbone, frozen and in evaluation mode.
 
@@ -49,7 +48,6 @@ def load_backbone(
         attn: Attention kernel, ``sdpa`` by default.
         settings: How sessions are put to it; by default the folder's ``gazebench.json``, else ``Settings()``.
         features: Folder for screen features, None to keep them in memory only; by default below the user's cache.
-        memory_limit: Bytes of screen features kept in memory.
 
     Raises:
         InputError: The checkpoint is missing, incomplete, damaged or not a supported vision-language model, or there
@@ -91,7 +89,7 @@ def load_backbone(
         name=str(name_or_path),
         checkpoint=found,
         settings=chosen,
-        store=FeatureStore(features, memory_limit),
+        store=FeatureStore(features),
     )
 
 

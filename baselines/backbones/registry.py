@@ -73,18 +73,6 @@ def names() -> list[str]:
     return [known.name for known in BACKBONES]
 
 
-def entry(name: str) -> BackboneEntry:
-    """Return the entry of ``name``.
-
-    Raises:
-        InputError: Unknown name; the nearest is suggested.
-    """
-    for known in BACKBONES:
-        if known.name == name:
-            return known
-    raise unknown_name("backbone", name, names())
-
-
 def checkpoint_of(name_or_path: str | Path) -> str | Path:
     """Return the folder or the hub name that a registry name, a folder or a hub name refers to.
 

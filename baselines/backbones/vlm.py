@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -17,7 +16,7 @@ from torch import Tensor
 from baselines.backbones import answers
 from baselines.backbones.conversation import Conversation
 from baselines.backbones.features import FeatureStore
-from baselines.backbones.interface import Candidates, Floats, ModelInput, Placement, ScreenFeatures, collate
+from baselines.backbones.interface import Candidates, Floats, ModelInput, Placement, ScreenFeatures
 from baselines.backbones.settings import Settings
 from tasks.decoding import read_json
 from tasks.errors import InputError
@@ -196,7 +195,6 @@ class VisionLanguageModel(ABC):
             patch_boxes=(screen.patch_boxes,),
             visual_pos_masks=visual,
             deepstack=tuple(layer.to(self.device, self.dtype) for layer in screen.deepstack),
-            split_at=(end if text.screen_only and first == 0 else 0,),
             prompt_index=(torch.arange(prompt_start, prompt_start + n, device=self.device),),
             sessions=(session.session_id,),
         )
@@ -215,20 +213,6 @@ class VisionLanguageModel(ABC):
         """Return per row log p over its K slots, differentiable in ``inputs``; see ``answers``."""
         logits = answers.node_logits(self._decoder, self._head, self._embedding, inputs, candidates)
         return answers.candidate_log_probabilities(logits, candidates, self.end_token)
-
-    def token_scores(
-        self,
-        sessions: Sequence[Stimulus | Session],
-        prompts: Sequence[Tensor | None] | None = None,
-        placement: Placement = "prefix",
-    ) -> list[Floats]:
-        """Return per session the click probabilities p over its K slots, sum 1, without gradients."""
-        chosen = [None] * len(sessions) if prompts is None else prompts
-        with torch.no_grad():
-            inputs = collate([self.build(s, p, placement) for s, p in zip(sessions, chosen, strict=True)])
-            found = self.log_probabilities(inputs, [self.answer_tokens(session) for session in sessions])
-        shares = [np.exp(row.double().cpu().numpy()) for row in found]
-        return [share / share.sum() for share in shares]
 
     def _encode(self, image: Image.Image, digest: str) -> ScreenFeatures:
         pixels = self.pixels(image)

@@ -42,11 +42,11 @@ class PeerFailed(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Message:
-    """What a process sends: a value, or why it gave up."""
+class _Outcome:
+    """What came of a call, or why it failed."""
 
-    value: Any
-    failure: str | None = None
+    result: Any
+    error: str | None = None
 
 
 @dataclass(slots=True)
@@ -89,24 +89,24 @@ class Group:
             PeerFailed: A process gave up.
             PeerLost: A process is gone.
         """
-        found = self._send(_Message(value))
-        for rank, message in enumerate(found):
-            if message.failure is not None:
+        found = self._send(_Outcome(value))
+        for rank, sent in enumerate(found):
+            if sent.error is not None:
                 self.broken = True
-                raise PeerFailed(f"process {rank} of {self.size}: {message.failure}")
-        return [message.value for message in found]
+                raise PeerFailed(f"process {rank} of {self.size}: {sent.error}")
+        return [sent.result for sent in found]
 
     def give_up(self, failure: str) -> None:
         """Tell the others, wherever they next meet, why this process failed; nothing if one of them said so before."""
         if not self.broken:
-            self._send(_Message(None, failure))
+            self._send(_Outcome(None, failure))
         self.broken = True
 
     def ready(self) -> None:
         """Begin something new together; every process has ended or given up what was before."""
         self.broken = False
 
-    def _send(self, message: _Message) -> list[_Message]:
+    def _send(self, message: _Outcome) -> list[_Outcome]:
         from torch import distributed
 
         found: list[Any] = [None] * self.size
@@ -146,14 +146,6 @@ class Group:
             InputError: One failed with one; then all do, with the error of the lowest rank.
         """
         return _result(self.exchange(_attempt(call)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What came of a call: a result, or the message of an ``InputError``."""
-
-    result: Any
-    error: str | None = None
 
 
 def _attempt(call: Callable[[], Any]) -> _Outcome:

@@ -84,11 +84,7 @@ def session(settings: str | ZeroSettings) -> Iterator[groups.Group]:
 
 
 def _launched(environment: Mapping[str, str]) -> tuple[dict[str, str], bool]:
-    """Return what the launcher says, or what makes this process a group of its own, and whether there is a launcher.
-
-    Raises:
-        InputError: Some of it is missing.
-    """
+    """Return what the launcher says, or what makes this process a group of its own, and whether there is a launcher."""
     missing = [name for name in _LAUNCHER if not environment.get(name)]
     if not missing:
         return {name: environment[name] for name in _LAUNCHER}, True
@@ -104,11 +100,7 @@ def _launched(environment: Mapping[str, str]) -> tuple[dict[str, str], bool]:
 
 
 def _device(local_rank: int) -> str:
-    """Return where this process computes: its own GPU, or the CPU.
-
-    Raises:
-        InputError: There are fewer GPUs than processes.
-    """
+    """Return where this process computes: its own GPU, or the CPU."""
     import torch
 
     from baselines.simulators import loaded
@@ -145,11 +137,7 @@ def _not_installed(why: object) -> InputError:
 
 
 def _require() -> Any:
-    """Import DeepSpeed so that it compiles nothing and keeps quiet.
-
-    Raises:
-        InputError: It is not installed.
-    """
+    """Import DeepSpeed so that it compiles nothing and keeps quiet."""
     logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():

@@ -70,7 +70,6 @@ class ZeroSettings:
     """What is shared out among the processes.
 
     Attributes:
-        name: Name or path of the configuration.
         stage: 2: the prompt's optimiser; 3: the weights of the backbone too.
         offload: Each process keeps its part of the weights in main memory, not on its GPU.
         whole: Weights of up to so many numbers are kept whole by every process (stage 3).

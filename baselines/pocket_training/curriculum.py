@@ -172,12 +172,12 @@ class Curriculum:
         def loss(step: int) -> dict[str, Tensor]:
             seen, genres = pool.draw(schedule.answer_batch, rng)
             if step % _NUMBERS_EVERY == _NUMBERS_EVERY - 1:
-                expected = population.expected_of_population(genres, population.no_profiles(len(genres)), rng)
+                expected = population.expected(genres, population.no_profiles(len(genres)), rng)
                 batch = self._sequences.batch([_query(rng)] * len(genres), seen, numbers=True)
                 answer, _ = self._sequences.answers(batch)
                 return {"numbers": _answer_loss(answer[:, self._sequences.numbers], expected)}
             profiles = population.invent_profiles(len(genres), genres, int(rng.integers(1, 6)), rng)
-            expected = population.expected_of_population(genres, profiles, rng)
+            expected = population.expected(genres, profiles, rng)
             answer, image = self._sequences.answers(self._sequences.batch(profiles.texts(), seen))
             found = {"answers": _answer_loss(answer[:, self._sequences.letters], expected)}
             weight = 1.0 - step / (0.5 * schedule.answers)
@@ -206,10 +206,10 @@ class Curriculum:
                 soft = None
                 if share > 0.5:
                     people = population.invent_habits(rows, rng)
-                    expected = population.expected_of_people(genres, profiles, people, rng)
+                    expected = population.expected(genres, profiles, rng, people)
                     soft = Soft(self._sequences.embed(self._persona(people, rng)), _PLACEMENTS[step % len(_PLACEMENTS)])
                 else:
-                    expected = population.expected_of_population(genres, profiles, rng)
+                    expected = population.expected(genres, profiles, rng)
                 batch = self._sequences.batch(profiles.texts(), seen, soft)
                 kind = "population" if soft is None else "persona"
                 for name, part in self._shaped_loss(batch, expected, attention, step % 2 == 0, rng).items():

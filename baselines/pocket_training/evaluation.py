@@ -92,7 +92,7 @@ def held_out(sequences: Sequences, screens: int = SCREENS, seed: int = SEED) -> 
     drawn = FilmStock(TEST_FILMS).screens(screens, rng)
     genres = np.repeat(drawn.genres, PER_SCREEN, axis=0)
     profiles = population.invent_profiles(len(genres), genres, 3, rng)
-    expected = population.expected_of_population(genres, profiles, rng, draws=1000)
+    expected = population.expected(genres, profiles, rng, draws=1000)
     gaze = population.gaze_shares(genres, profiles, population.invent_habits(len(genres), rng), rng)
     clicks = population.draw_clicks(gaze, rng)
     seen = see(sequences, drawn.pixels)

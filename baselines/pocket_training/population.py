@@ -75,10 +75,6 @@ class Habits:
         """Return every person ``times`` times in a row."""
         return Habits(np.repeat(self.place, times, axis=0), np.repeat(self.strength, times))
 
-    def take(self, index: Integers) -> Habits:
-        """Return the people at ``index``."""
-        return Habits(self.place[index], self.strength[index])
-
     def traits(self) -> Floats:
         """Return standardised deviations from the population, shape (n, 9): rows, columns, taste."""
         place = self.place.reshape(-1, ROWS, COLUMNS)
@@ -155,23 +151,12 @@ class Expected:
     gaze: Floats
 
 
-def expected_of_people(
-    genres: Integers, profiles: Profiles, people: Habits, rng: np.random.Generator, draws: int = _DRAWS
+def expected(
+    genres: Integers, profiles: Profiles, rng: np.random.Generator, people: Habits | None = None, draws: int = _DRAWS
 ) -> Expected:
-    """Average over ``draws`` sessions of each of the given people."""
-    gaze = gaze_shares(np.repeat(genres, draws, 0), profiles.repeat(draws), people.repeat(draws), rng)
-    return _averaged(gaze, len(genres))
-
-
-def expected_of_population(
-    genres: Integers, profiles: Profiles, rng: np.random.Generator, draws: int = _DRAWS
-) -> Expected:
-    """Average over ``draws`` people of the population who have each profile."""
-    people = invent_habits(len(genres) * draws, rng)
-    gaze = gaze_shares(np.repeat(genres, draws, 0), profiles.repeat(draws), people, rng)
-    return _averaged(gaze, len(genres))
-
-
-def _averaged(gaze: Floats, count: int) -> Expected:
+    """Average over ``draws`` sessions of each of the given people, or ``draws`` people who have each profile."""
+    everyone = invent_habits(len(genres) * draws, rng) if people is None else people.repeat(draws)
+    gaze = gaze_shares(np.repeat(genres, draws, 0), profiles.repeat(draws), everyone, rng)
     clicks = click_chances(gaze)
-    return Expected(clicks.reshape(count, -1, SLOTS).mean(axis=1), gaze.reshape(count, -1, SLOTS).mean(axis=1))
+    shape = (len(genres), draws, SLOTS)
+    return Expected(clicks.reshape(shape).mean(axis=1), gaze.reshape(shape).mean(axis=1))

@@ -38,18 +38,18 @@ def train(
     """Train a stand-in and write its checkpoint folder.
 
     The same arguments on the same machine and number of threads give the same weights; elsewhere rounding differs, and
-    with it the weights, but hardly the scores.
+    with it the weights, but hardly the scores. Schedule and shape are those of the shipped stand-in if None.
 
     Args:
         name: ``pocket-qwen3vl`` or ``pocket-internvl``.
         out: New or empty folder.
         plain: Leave out the shaping of attention in stage 3.
-        plain_out: New or empty folder for the plain variant as well, the same as from a run of its own with ``plain``:
-            stages 1 and 2 are shared.
+        plain_out: New or empty folder for the plain variant as well, the same as from a run of its own with
+            ``plain``: stages 1 and 2 are shared.
         seed: Seed of weights, films drawn, users and all else, 0 or larger.
         threads: Threads for torch.
-        schedule: Lengths of the stages; those of the shipped stand-in if None.
-        shape: Widths and depths; those of the shipped stand-in if None.
+        schedule: Lengths of the stages.
+        shape: Widths and depths.
 
     Raises:
         InputError: An unknown name, a folder that holds files or cannot be written, a bad number.

@@ -7,6 +7,7 @@ explicit attention, and only that small graph is ever differentiated twice.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -39,7 +40,7 @@ class _Keep(DynamicLayer):  # type: ignore[misc]
         return int(self.keys.shape[-2]) if self.is_initialized else 0
 
 
-class KnownLength(DynamicLayer):  # type: ignore[misc]
+class _KnownLength(DynamicLayer):  # type: ignore[misc]
     """Cache of one layer that only says how long the sequence before src is; the probe holds its keys and values."""
 
     def __init__(self, length: int) -> None:
@@ -47,11 +48,9 @@ class KnownLength(DynamicLayer):  # type: ignore[misc]
         self.length = length
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Keep nothing."""
         return key_states, value_states
 
     def get_seq_length(self) -> int:
-        """Return the length."""
         return self.length
 
 
@@ -76,8 +75,15 @@ def answer_rows(
         raise InputError(
             f"{type(decoder.module).__name__} did not fill its cache of {decoder.layers} layers; it cannot be probed."
         )
-    seen = Cache(layers=[KnownLength(inputs.inputs_embeds.shape[1] - 1) for _ in cache.layers])
-    probe = RowProbe([(layer.keys, layer.values) for layer in cache.layers], differentiable)
+    return src_rows(decoder, inputs, cache.layers, differentiable, create_graph)
+
+
+def src_rows(
+    decoder: Decoder, inputs: DecoderInputs, prefix: Sequence[Any], differentiable: bool, create_graph: bool
+) -> tuple[list[Tensor], Tensor]:
+    """Run src alone after the layers' ``keys`` and ``values`` of the prefix; return what ``answer_rows`` does."""
+    seen = Cache(layers=[_KnownLength(inputs.attention_mask.shape[1] - 1) for _ in prefix])
+    probe = RowProbe([(layer.keys, layer.values) for layer in prefix], differentiable)
     with torch.set_grad_enabled(differentiable or create_graph), hooked(decoder.module):
         hidden = decoder.run(inputs.src_arguments(), probe, past_key_values=seen, use_cache=True).last_hidden_state
         logits = decoder.logits(hidden)

@@ -27,16 +27,10 @@ Head = tuple[int, int]
 
 
 def score_heads(attention: Sequence[Floats], gaze: Sequence[Floats]) -> Floats:
-    """Return every head's mean Pearson correlation with human gaze.
+    """Return every head's mean Pearson correlation with human gaze over slots, in [-1, 1], shape (L, H).
 
-    Args:
-        attention: Per training session the row-src attention over its K slots, shape (L, H, K); K may differ.
-        gaze: Per session the human gaze over the slots, shape (K,), on any scale.
-
-    Returns:
-        Scores in [-1, 1], shape (L, H): per session the correlation over slots, averaged over sessions. A head whose
-        attention is the same on all slots scores 0 in that session; a session whose gaze is (K = 1 included) is left
-        out.
+    Per session, attention over its K slots has shape (L, H, K), gaze (K,), on any scale; K may differ. A head whose
+    attention is the same on all slots scores 0 in that session; a session whose gaze is (K = 1 included) is left out.
 
     Raises:
         InputError: No usable session, shapes that do not fit, or values that are not finite.

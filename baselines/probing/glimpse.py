@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from baselines.probing.blocks import accumulator, check_causal
-from baselines.probing.glimpse_layer import LayerSettings, gradient_mass, push_row
+from baselines.probing.glimpse_layer import Fixed, gradient_mass, push_row
 from baselines.probing.hook import Decoder, SequenceProbe, in_order
 from baselines.probing.inputs import DecoderInputs
 from baselines.probing.operator import Target
@@ -58,7 +58,6 @@ class Glimpse:
             gradients = torch.autograd.grad(
                 y, [layer.output for layer in seen], create_graph=exact, retain_graph=create_graph
             )
-        settings = LayerSettings(self.head_temperature, self.eps)
         with torch.set_grad_enabled(create_graph):
             columns = [gradient.transpose(1, 2) for gradient in gradients]
             values = [layer.value if exact else layer.value.detach() for layer in seen]
@@ -78,17 +77,8 @@ class Glimpse:
             row[:, -1] = 1.0
             for index in reversed(range(len(layers))):
                 layer = layers[index]
-                pushed = push_row(
-                    row,
-                    layer.query,
-                    layer.key,
-                    values[index],
-                    columns[index],
-                    layer.mask,
-                    layer.scale,
-                    first_rows[index],
-                    settings,
-                )
+                fixed = Fixed(layer.mask, layer.scale, first_rows[index], self.head_temperature, self.eps)
+                pushed = push_row(row, layer.query, layer.key, values[index], columns[index], fixed)
                 row = row + alpha[:, index, None] * pushed
         return row, logits
 

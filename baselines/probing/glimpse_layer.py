@@ -11,10 +11,21 @@ from torch import Tensor
 from baselines.probing.blocks import Block, accumulator, attention_weights, blocks, product
 
 
-@dataclass(frozen=True, slots=True)
-class LayerSettings:
-    """Temperature of the softmax over heads, and the constant added to sum(relu(G))."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Fixed:
+    """What is given of a layer, and the constants of the definition.
 
+    Attributes:
+        mask: None for plain causal attention, or True where attended, shape (B, 1, S, S).
+        scale: Factor on the scores.
+        first_row: Rows of the attention output's gradient before it are 0.
+        temperature: Of the softmax over heads.
+        eps: Added to sum(relu(G)).
+    """
+
+    mask: Tensor | None
+    scale: float
+    first_row: int
     temperature: float
     eps: float
 
@@ -32,31 +43,13 @@ def gradient_mass(grad: Tensor, value: Tensor, mask: Tensor | None, first_row: i
     return mass
 
 
-def push_row(
-    row: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    grad: Tensor,
-    mask: Tensor | None,
-    scale: float,
-    first_row: int,
-    settings: LayerSettings,
-) -> Tensor:
-    """Return row E of one layer, shape (B, S).
+def push_row(row: Tensor, query: Tensor, key: Tensor, value: Tensor, grad: Tensor, fixed: Fixed) -> Tensor:
+    """Return ``row`` times E of one layer, both of shape (B, S).
 
-    Args:
-        row: Shape (B, S).
-        query: Shape (B, H, S, d).
-        key: Shape (B, H_kv, S, d).
-        value: Shape (B, H_kv, S, d_v).
-        grad: Gradient of the answer's logit with respect to the attention output, shape (B, H, S, d_v).
-        mask: None for plain causal attention, or True where attended, shape (B, 1, S, S).
-        scale: Factor on the scores.
-        first_row: Rows of ``grad`` before it are 0.
-        settings: Constants of the definition.
+    Queries have shape (B, H, S, d), keys (B, H_kv, S, d), values (B, H_kv, S, d_v); ``grad`` is the gradient of the
+    answer's logit with respect to the attention output, shape (B, H, S, d_v).
     """
-    pushed: Tensor = _PushRow.apply(row, query, key, value, grad, mask, scale, first_row, settings)  # type: ignore[no-untyped-call]
+    pushed: Tensor = _PushRow.apply(row, query, key, value, grad, fixed)  # type: ignore[no-untyped-call]
     return pushed
 
 
@@ -106,9 +99,7 @@ class _Layer:
         parts: Per block P = A relu(G), shape (b, H_kv, G n, e); all of this layer and of no other.
         factors: Per block A and relu(G), only on the way back.
         row_sum: sum_j P, shape (B, H, S).
-        mass: sum relu(G), shape (B, H).
-        score: Head scores, shape (B, H).
-        share: Head weights w, shape (B, H).
+        mass: sum relu(G), shape (B, H), as are the heads' ``score`` and their weights w, ``share``.
         norm: sum_h w_h sum_j P, shape (B, S), 1 where it is 0.
         empty: Where it is 0: a row without positive evidence, with nothing to normalise; shape (B, S).
     """
@@ -123,17 +114,7 @@ class _Layer:
     empty: Tensor
 
 
-def _layer(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    grad: Tensor,
-    mask: Tensor | None,
-    scale: float,
-    first_row: int,
-    settings: LayerSettings,
-    backward: bool = False,
-) -> _Layer:
+def _layer(query: Tensor, key: Tensor, value: Tensor, grad: Tensor, fixed: Fixed, backward: bool = False) -> _Layer:
     batch, heads, length, _ = query.shape
     groups = key.shape[1]
     kind = accumulator(query.dtype)
@@ -141,8 +122,8 @@ def _layer(
     mass = torch.zeros(batch, heads, dtype=kind, device=query.device)
     parts: list[tuple[Block, Tensor]] = []
     factors: list[tuple[Tensor, Tensor]] = []
-    for block in blocks(query, mask, first_row):
-        weights = attention_weights(block, query, key, scale)
+    for block in blocks(query, fixed.mask, fixed.first_row):
+        weights = attention_weights(block, query, key, fixed.scale)
         gradient = product(block.rows(grad, groups), block.keys(value).transpose(-1, -2)).clamp_(min=0)
         block.hide(gradient, 0.0)
         positive = weights * gradient
@@ -151,15 +132,15 @@ def _layer(
         parts.append((block, positive))
         if backward:
             factors.append((weights, gradient))
-    score = row_sum.sum(-1) / (mass + settings.eps)
-    share = torch.softmax(score / settings.temperature, 1)
+    score = row_sum.sum(-1) / (mass + fixed.eps)
+    share = torch.softmax(score / fixed.temperature, 1)
     norm = torch.einsum("bh,bhi->bi", share, row_sum)
     empty = norm == 0
     return _Layer(parts, factors, row_sum, mass, score, share, norm.masked_fill(empty, 1.0), empty)
 
 
 class _PushRow(torch.autograd.Function):
-    """row E. Only its inputs are kept; the way back builds the layer again.
+    """``row`` times E. Only its inputs are kept; the way back builds the layer again.
 
     With r = row / norm, out_j = sum_i r_i sum_h w_h P_hij, g the gradient of out and u = P g:
     d r_i = sum_h w_h u_hi, d norm_i = -d r_i r_i / norm_i, d w_h = sum_i (r_i u_hi + d norm_i rowsum_hi), and
@@ -167,21 +148,10 @@ class _PushRow(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        row: Tensor,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        grad: Tensor,
-        mask: Tensor | None,
-        scale: float,
-        first_row: int,
-        settings: LayerSettings,
-    ) -> Tensor:
+    def forward(ctx: Any, row: Tensor, query: Tensor, key: Tensor, value: Tensor, grad: Tensor, fixed: Fixed) -> Tensor:
         ctx.save_for_backward(row, query, key, value, grad)
-        ctx.rest = (mask, scale, first_row, settings)
-        layer = _layer(query, key, value, grad, *ctx.rest)
+        ctx.fixed = fixed
+        layer = _layer(query, key, value, grad, fixed)
         through = layer.share[:, :, None] * _normalised(row, layer)[:, None]
         total = torch.zeros_like(row)
         for block, positive in layer.parts:
@@ -193,10 +163,10 @@ class _PushRow(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, column: Tensor) -> tuple[Tensor | None, ...]:
         row, query, key, value, grad = ctx.saved_tensors
-        mask, scale, first_row, settings = ctx.rest
+        fixed = ctx.fixed
         through_gradients = ctx.needs_input_grad[3] or ctx.needs_input_grad[4]
         groups = key.shape[1]
-        layer = _layer(query, key, value, grad, mask, scale, first_row, settings, backward=True)
+        layer = _layer(query, key, value, grad, fixed, backward=True)
         seen = torch.zeros_like(layer.row_sum)
         for block, positive in layer.parts:
             flat = positive.view(positive.shape[0], -1, block.stop)
@@ -205,8 +175,8 @@ class _PushRow(torch.autograd.Function):
         d_normalised = torch.einsum("bh,bhi->bi", layer.share, seen).masked_fill(layer.empty, 0.0)
         d_norm = -d_normalised * normalised / layer.norm
         d_share = torch.einsum("bi,bhi->bh", normalised, seen) + torch.einsum("bi,bhi->bh", d_norm, layer.row_sum)
-        d_score = layer.share * (d_share - (layer.share * d_share).sum(1, keepdim=True)) / settings.temperature
-        d_sum = d_score / (layer.mass + settings.eps)
+        d_score = layer.share * (d_share - (layer.share * d_share).sum(1, keepdim=True)) / fixed.temperature
+        d_sum = d_score / (layer.mass + fixed.eps)
         d_mass = -d_sum * layer.score
         outer = layer.share[:, :, None] * normalised[:, None]
         offset = layer.share[:, :, None] * d_norm[:, None] + d_sum[:, :, None]
@@ -228,21 +198,11 @@ class _PushRow(torch.autograd.Function):
                 block.add_rows(d_grad, product(d_gradient, block.keys(value)))
                 block.add_keys(d_value, product(d_gradient.transpose(-1, -2), block.rows(grad, groups)))
             d_scores = d_product.mul_(positive)
-            d_scores.addcmul_(weights, block.rows(centre, groups)[..., None], value=-1).mul_(scale)
+            d_scores.addcmul_(weights, block.rows(centre, groups)[..., None], value=-1).mul_(fixed.scale)
             block.add_rows(d_query, product(d_scores, block.keys(key)))
             block.add_keys(d_key, product(d_scores.transpose(-1, -2), block.rows(query, groups)))
-        d_row = d_normalised / layer.norm
-        return (
-            d_row,
-            d_query,
-            d_key.to(key.dtype),
-            d_value.to(value.dtype) if through_gradients else None,
-            d_grad if through_gradients else None,
-            None,
-            None,
-            None,
-            None,
-        )
+        d_factors = (d_value.to(value.dtype), d_grad) if through_gradients else (None, None)
+        return d_normalised / layer.norm, d_query, d_key.to(key.dtype), *d_factors, None
 
 
 def _normalised(row: Tensor, layer: _Layer) -> Tensor:

@@ -79,24 +79,11 @@ class DecoderInputs:
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of the decoder for the whole sequence."""
-        return {
-            "inputs_embeds": self.inputs_embeds,
-            "attention_mask": self.attention_mask,
-            "position_ids": self.position_ids,
-            **self._visual(self.visual_pos_masks),
-            **self.extra,
-        }
+        return self._until(None)
 
     def prefix_arguments(self) -> dict[str, Any]:
         """Return the keyword arguments for all positions before src."""
-        visual = None if self.visual_pos_masks is None else self.visual_pos_masks[:, :-1]
-        return {
-            "inputs_embeds": self.inputs_embeds[:, :-1],
-            "attention_mask": self.attention_mask[:, :-1],
-            "position_ids": self.position_ids[..., :-1],
-            **self._visual(visual),
-            **self.extra,
-        }
+        return self._until(-1)
 
     def src_arguments(self) -> dict[str, Any]:
         """Return the keyword arguments for src alone, after a cached prefix; the mask covers both."""
@@ -116,12 +103,18 @@ class DecoderInputs:
             deepstack_visual_embeds=None if deepstack is None else [layer.detach() for layer in deepstack],
         )
 
-    def _visual(self, mask: Tensor | None) -> dict[str, Any]:
-        if self.deepstack_visual_embeds is None:
-            return {}
-        if mask is None:
-            raise InputError("deepstack_visual_embeds were given without visual_pos_masks.")
-        return {"visual_pos_masks": mask, "deepstack_visual_embeds": self.deepstack_visual_embeds}
+    def _until(self, end: int | None) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "inputs_embeds": self.inputs_embeds[:, :end],
+            "attention_mask": self.attention_mask[:, :end],
+            "position_ids": self.position_ids[..., :end],
+        }
+        if self.deepstack_visual_embeds is not None:
+            if self.visual_pos_masks is None:
+                raise InputError("deepstack_visual_embeds were given without visual_pos_masks.")
+            found["visual_pos_masks"] = self.visual_pos_masks[:, :end]
+            found["deepstack_visual_embeds"] = self.deepstack_visual_embeds
+        return {**found, **self.extra}
 
 
 def _shape(name: str, tensor: Tensor, expected: tuple[int, ...]) -> None:

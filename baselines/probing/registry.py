@@ -27,7 +27,7 @@ class OperatorInfo:
         rectify: What is applied on image tokens before patches are shared out to slots: ``none`` (never negative),
             ``abs`` or ``relu``.
         factory: ``module:class`` of the implementation, built with the keyword arguments ``options``.
-        behaviour: Version of what it computes; see ``baselines.registry.SimulatorEntry``.
+        behaviour: Version of what it computes; see ``benchmark.trials.catalogue.Entry``.
     """
 
     name: str

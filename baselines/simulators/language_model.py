@@ -75,7 +75,6 @@ class LanguageModel:
             patch_boxes=(np.zeros((0, 4)),) * count,
             visual_pos_masks=None,
             deepstack=(),
-            split_at=(0,) * count,
             prompt_index=(empty,) * count,
             sessions=("",) * count,
         )

@@ -33,12 +33,9 @@ def kinds_and_positions(slots: Sequence[Slot]) -> list[Hashable]:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Sums over training sessions, per key.
+    """Sums over training sessions, per key: sessions with a slot of it, gaze shares of these slots, clicks on them.
 
-    Attributes:
-        sessions: Sessions with a slot of this key (slots, where a key comes up twice in a session).
-        gaze: Sum of the gaze shares of these slots.
-        clicks: How many of them were clicked.
+    A session counts once per slot where a key comes up more than once in it.
     """
 
     sessions: dict[Hashable, float]
@@ -60,16 +57,7 @@ class Rates:
         return cls(dict(sessions), dict(gaze), dict(clicks))
 
     def shrunk_gaze(self, keys: Sequence[Hashable], toward: Floats, weight: float) -> Floats:
-        """Return the mean gaze share of each key, drawn toward given rates as if by ``weight`` more sessions.
-
-        Args:
-            keys: K keys; one never seen gets the given rate.
-            toward: Rates to draw toward, shape (K,).
-            weight: Pseudo-count in sessions, at least 0.
-
-        Returns:
-            Shape (K,), not normalised.
-        """
+        """Return the mean gaze share per key, shape (K,), as if ``weight`` more sessions had the rates ``toward``."""
         return self._shrunk(self.gaze, keys, toward, weight)
 
     def shrunk_clicks(self, keys: Sequence[Hashable], toward: Floats, weight: float) -> Floats:
@@ -142,77 +130,59 @@ class PositionPrior:
 
 
 @dataclass
-class KindPositionPrior:
-    """Mean gaze share and click frequency per kind of slot and position on the screen.
+class KindPositionPrior(PositionPrior):
+    """Mean gaze share and click frequency per kind of slot and position, drawn toward the position prior.
 
     The position is that among all slots, not among those of the kind: the second result below two ads is looked at as
     a fourth slot. On tasks with one kind it is the position prior.
 
     Attributes:
-        smoothing: As for the position prior, toward which rates are drawn.
-        gaze_smoothing: As for the position prior.
         weight: How many sessions the position prior is worth against those with this kind at this position.
     """
 
-    smoothing: float = 1.0
-    gaze_smoothing: float = 1.0
     weight: float = 5.0
-    reads: tuple[str, ...] = field(default=("gaze_ms", "click"), init=False, repr=False)
-    _base: PositionPrior = field(default_factory=PositionPrior, init=False, repr=False)
-    _rates: Rates | None = field(default=None, init=False, repr=False)
+    _kinds: Rates | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least_zero("weight", self.weight)
-        self._base = PositionPrior(self.smoothing, self.gaze_smoothing)
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Average over the training sessions; nothing is random."""
-        self._base.fit(train, seed)
-        self._rates = Rates.of(train, kinds_and_positions)
+        super().fit(train, seed)
+        self._kinds = Rates.of(train, kinds_and_positions)
 
-    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
-        """Return the rates of each session's kinds and positions, normalised."""
-        if self._rates is None:
-            raise RuntimeError("fit before simulate")
-        found = []
-        for session in sessions:
-            keys = kinds_and_positions(session.slots)
-            gaze, click = self._base.rates(session.slots)
-            gaze = self._rates.shrunk_gaze(keys, gaze, self.weight)
-            click = self._rates.shrunk_clicks(keys, click, self.weight)
-            found.append(_prediction(session, gaze, click))
-        return found
+    def rates(self, slots: Sequence[Slot]) -> tuple[Floats, Floats]:
+        """Return gaze and click rates of the slots, two arrays of shape (K,), not normalised."""
+        gaze, click = super().rates(slots)
+        assert self._kinds is not None, "fitted with the position prior"
+        keys = kinds_and_positions(slots)
+        return self._kinds.shrunk_gaze(keys, gaze, self.weight), self._kinds.shrunk_clicks(keys, click, self.weight)
 
 
 @dataclass
-class UserPrior:
-    """Mean gaze share and click frequency per position of one user, drawn toward all users'.
+class UserPrior(PositionPrior):
+    """Mean gaze share and click frequency per position of one user, drawn toward the position prior.
 
     Attributes:
-        smoothing: As for the position prior, toward which rates are drawn.
-        gaze_smoothing: As for the position prior.
         gaze_weight: How many sessions of the user the position prior's gaze is worth.
         click_weight: The same for its clicks; more, because a session has many fixations and a single click.
 
     A user without training sessions gets the position prior itself.
     """
 
-    smoothing: float = 1.0
-    gaze_smoothing: float = 1.0
     gaze_weight: float = 10.0
     click_weight: float = 50.0
-    reads: tuple[str, ...] = field(default=("gaze_ms", "click"), init=False, repr=False)
-    _base: PositionPrior = field(default_factory=PositionPrior, init=False, repr=False)
     _users: dict[str, Rates] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least_zero("gaze_weight", self.gaze_weight)
         require_at_least_zero("click_weight", self.click_weight)
-        self._base = PositionPrior(self.smoothing, self.gaze_smoothing)
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Average over the training sessions; nothing is random."""
-        self._base.fit(train, seed)
+        super().fit(train, seed)
         own: dict[str, list[Session]] = defaultdict(list)
         for session in train:
             own[session.user].append(session)
@@ -222,7 +192,7 @@ class UserPrior:
         """Return the rates of each session's user and positions, normalised."""
         found = []
         for session in sessions:
-            gaze, click = self._base.rates(session.slots)
+            gaze, click = self.rates(session.slots)
             if session.user in self._users:
                 user, keys = self._users[session.user], positions(session.slots)
                 gaze = user.shrunk_gaze(keys, gaze, self.gaze_weight)

@@ -126,17 +126,13 @@ class Batch:
 
     def inputs(self, prompts: Tensor | None) -> ModelInput:
         """Return the model input with the prompts, shape (B, N, D), written over the zeros that keep their place."""
-        return with_prompts(collate([example.inputs for example in self.examples]), prompts)
-
-
-def with_prompts(inputs: ModelInput, prompts: Tensor | None) -> ModelInput:
-    """Return ``inputs`` with the soft prompts written over the zeros that keep their place."""
-    if prompts is None:
-        return inputs
-    index = torch.stack(list(inputs.prompt_index))
-    rows = torch.arange(len(index), device=index.device)[:, None]
-    embeds = inputs.inputs_embeds.index_put((rows, index), prompts.to(inputs.inputs_embeds.dtype))
-    return replace(inputs, inputs_embeds=embeds)
+        inputs = collate([example.inputs for example in self.examples])
+        if prompts is None:
+            return inputs
+        index = torch.stack(list(inputs.prompt_index))
+        rows = torch.arange(len(index), device=index.device)[:, None]
+        embeds = inputs.inputs_embeds.index_put((rows, index), prompts.to(inputs.inputs_embeds.dtype))
+        return replace(inputs, inputs_embeds=embeds)
 
 
 def slot_attention(relevance: Tensor, batch: Batch, index: Sequence[Tensor], rectify: str) -> tuple[Tensor, Tensor]:

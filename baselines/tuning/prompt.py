@@ -98,9 +98,7 @@ class PromptBank(nn.Module):
             raise InputError(f"{path} holds another prompt than its settings and training users ask for; run it again.")
         if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
             raise InputError(f"the tuned prompt {path} holds numbers that are not finite; run the trial again.")
-        with torch.no_grad():
-            for name, value in bank.named_parameters():
-                value.copy_(tensors[name])
+        bank.load_state_dict(tensors)
         return bank
 
     def knows(self, user: str) -> bool:
@@ -115,10 +113,7 @@ class PromptBank(nn.Module):
 
     def coefficients(self, users: Sequence[str]) -> Tensor:
         """Return c_u, shape (B, M), rows of sum 1; a user never trained gets the mean of all trained users."""
-        if self.user_logits is None:
-            return torch.softmax(self.logits_of(users), 1)
-        known = [user for user in users if self.knows(user)]
-        if len(known) == len(users):
+        if self.user_logits is None or all(self.knows(user) for user in users):
             return torch.softmax(self.logits_of(users), 1)
         trained = torch.softmax(self.user_logits, 1)
         mean = trained.mean(0)

@@ -25,9 +25,10 @@ class Reading:
     """What a pass gives.
 
     Attributes:
-        log_probabilities: log p over slots, shape (B, K), -inf where there is no slot; None if it was not asked for and
-            would have cost a pass of its own.
-        attention: Over slots, shape (B, K), rows of sum 1, or of zeros where it is missing; None without an operator.
+        log_probabilities: log p over slots, shape (B, K), -inf where there is no slot; None if it was not asked for
+            and would have cost a pass of its own.
+        attention: Over slots, shape (B, K), rows of sum 1, or of zeros where it is missing; None without an
+            operator.
         found: Which rows have attention, shape (B,).
         logits: At src, shape (B, V).
     """

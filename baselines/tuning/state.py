@@ -42,13 +42,6 @@ def parameters_of(bank: PromptBank) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in bank.named_parameters()}
 
 
-def restore(bank: PromptBank, parameters: dict[str, Tensor]) -> None:
-    """Write parameters back into a prompt."""
-    with torch.no_grad():
-        for name, value in bank.named_parameters():
-            value.copy_(parameters[name])
-
-
 def moments_of(bank: PromptBank, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Return copies of the optimiser's state by ``parameter.moment``."""
     return {

@@ -14,10 +14,11 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers.cache_utils import Cache, DynamicLayer
 
-from baselines.probing.answer_token import KnownLength
+from baselines.probing.answer_token import src_rows
 from baselines.probing.attnlrp import AttnLRP
 from baselines.probing.gaze_heads import GazeHeads, relevance
-from baselines.probing.hook import Decoder, RowProbe, hooked, in_order
+from baselines.probing.hook import Decoder, hooked
+from baselines.probing.inputs import DecoderInputs
 from baselines.tuning.examples import Batch
 from baselines.tuning.prefix_cache import PrefixCache, prompt_start
 
@@ -58,7 +59,6 @@ class SuffixPass:
         before = max(starts)
         after = max(row.inputs_embeds.shape[1] - start for row, start in zip(rows, starts, strict=True))
         self.decoder = Decoder.of(model)
-        self.before = before
         # (L, 2, B, H_kv, P, d): one copy for all layers.
         self.states = torch.stack(
             [pad(s, (0, 0, before - start, 0)) for s, start in zip(states, starts, strict=True)], 2
@@ -74,59 +74,28 @@ class SuffixPass:
             mask[before - start : before] = True
             mask[before + after - own :] = True
             masks.append(mask)
-        self.embeds = torch.stack(embeds)
-        self.positions = torch.cat(positions, dim=-2)
-        self.mask = torch.stack(masks)
+        self.inputs = DecoderInputs(torch.stack(embeds), torch.stack(masks), torch.cat(positions, dim=-2))
         self.image_index = tuple(row.image_index[0] + before - start for row, start in zip(rows, starts, strict=True))
 
     def rows(self, differentiable: bool, create_graph: bool) -> tuple[list[Tensor], Tensor]:
         """Return row src of every layer's attention, each (B, H, S), and the logits at src, shape (B, V)."""
-        layers = [_Given(keys, values) for keys, values in self.states]
-        cache = Cache(layers=layers)
+        cache = self._given()
         with torch.set_grad_enabled(create_graph), hooked(self.decoder.module):
-            self.decoder.run(
-                {
-                    "inputs_embeds": self.embeds[:, :-1],
-                    "position_ids": self.positions[..., :-1],
-                    "attention_mask": self.mask[:, :-1],
-                },
-                past_key_values=cache,
-                use_cache=True,
-            )
-        seen = Cache(layers=[KnownLength(self.mask.shape[1] - 1) for _ in layers])
-        probe = RowProbe([(layer.keys, layer.values) for layer in layers], differentiable)
-        with torch.set_grad_enabled(differentiable or create_graph), hooked(self.decoder.module):
-            hidden = self.decoder.run(
-                {
-                    "inputs_embeds": self.embeds[:, -1:],
-                    "position_ids": self.positions[..., -1:],
-                    "attention_mask": self.mask,
-                },
-                probe,
-                past_key_values=seen,
-                use_cache=True,
-            ).last_hidden_state
-            return in_order(probe.rows, self.decoder), self.decoder.logits(hidden)
+            self.decoder.run(self.inputs.prefix_arguments(), past_key_values=cache, use_cache=True)
+        return src_rows(self.decoder, self.inputs, cache.layers, differentiable, create_graph)
 
     def logits(self) -> Tensor:
         """Return the logits at src, shape (B, V), without probing."""
-        cache = Cache(layers=[_Given(keys, values) for keys, values in self.states])
+        arguments = self.inputs.arguments()
         with hooked(self.decoder.module):
-            hidden = self.decoder.run(
-                {"inputs_embeds": self.embeds, "position_ids": self.positions, "attention_mask": self.mask},
-                past_key_values=cache,
-                use_cache=True,
-            ).last_hidden_state
-        return self.decoder.logits(hidden)
+            output = self.decoder.run(arguments, past_key_values=self._given(), use_cache=True)
+        return self.decoder.logits(output.last_hidden_state)
+
+    def _given(self) -> Any:
+        return Cache(layers=[_Given(keys, values) for keys, values in self.states])
 
     def relevance(self, operator: Any, answer: Any, create_graph: bool) -> tuple[Tensor, Tensor]:
-        """Return relevance over tokens, shape (B, S), and the logits at src, as ``token_relevance`` does.
-
-        Args:
-            operator: One of ``OPERATORS``.
-            answer: Function from logits (B, V) to y (B,).
-            create_graph: Keep both in the graph of the prompts.
-        """
+        """Return relevance over tokens, shape (B, S), and the logits at src, as ``token_relevance`` does."""
         if isinstance(operator, GazeHeads):
             rows, logits = self.rows(differentiable=False, create_graph=create_graph)
             return relevance(torch.stack(rows, 1), operator.heads), logits

@@ -105,7 +105,7 @@ class Trainer:
         self._identity = self._digest()
         found = self._found() if self._group is None else self._group.from_first(self._found)
         if found is not None:
-            state.restore(bank, found.parameters)
+            bank.load_state_dict(found.parameters)
         if self._group is not None:
             self._sharded = ShardedOptimiser.of(bank, self._optimiser, settings.clip, self._group)
         if found is None:
@@ -121,7 +121,7 @@ class Trainer:
         self._epochs(bank, self._state)
         if self._sharded is not None:
             self._sharded.close()
-        state.restore(bank, self._state.best)
+        bank.load_state_dict(self._state.best)
         if self.workspace is not None:
             curves.write(self._state.epochs, self._state.best_epoch, self.workspace.artifacts, self._say)
         return bank, self._state.epochs, self._state.best_epoch

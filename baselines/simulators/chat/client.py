@@ -139,11 +139,7 @@ class Client:
         return choices[0]
 
     def _refused(self, error: urllib.error.HTTPError, request: Mapping[str, Any]) -> tuple[str, float]:
-        """Return why a request failed and how long the endpoint asks to wait.
-
-        Raises:
-            InputError: Repeating it would not help.
-        """
+        """Return why a request failed and how long the endpoint asks to wait; raise if repeating it would not help."""
         with error:
             text = error.read(2000).decode("utf-8", "replace")
         said = " ".join(text.split())[:200]

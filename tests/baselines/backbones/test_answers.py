@@ -95,7 +95,7 @@ def test_probabilities_sum_to_one(k, seed):
 @pytest.mark.parametrize("labels", ["ABCDEF", TWELVE, ["10", "11", "12"], ["1", "2", "3", "10", "20", "21", "30"]])
 def test_scores_equal_the_literal_definition(backbone, labels):
     session = tiny.session(labels)
-    [found] = backbone.token_scores([session])
+    [found] = tiny.token_scores(backbone, [session])
     assert found.dtype == np.float64 and found.sum() == pytest.approx(1.0)
     np.testing.assert_allclose(found, by_words(backbone, session), rtol=1e-4)
 
@@ -105,7 +105,7 @@ def test_single_tokens_are_the_softmax_over_their_logits(backbone):
     with torch.no_grad():
         logits = backbone.logits(backbone.build(session))[0]
     wanted = logits[[ids[0] for ids in backbone.answer_tokens(session)]].softmax(0)
-    [found] = backbone.token_scores([session])
+    [found] = tiny.token_scores(backbone, [session])
     np.testing.assert_allclose(found, wanted.numpy(), rtol=1e-5)
 
 
@@ -116,9 +116,9 @@ def test_a_mixed_batch_equals_its_rows(backbone):
         tiny.session([str(n) for n in range(8, 31)], seed=2),
     ]
     prompts = [torch.full((2, 32), 0.3), None, torch.full((1, 32), -0.2)]
-    together = backbone.token_scores(sessions, prompts, "suffix")
+    together = tiny.token_scores(backbone, sessions, prompts, "suffix")
     for session, prompt, found in zip(sessions, prompts, together, strict=True):
-        [alone] = backbone.token_scores([session], [prompt], "suffix")
+        [alone] = tiny.token_scores(backbone, [session], [prompt], "suffix")
         np.testing.assert_allclose(found, alone, rtol=1e-3, atol=1e-6)
 
 
@@ -128,7 +128,7 @@ def passes(backbone, sessions):
     hook = backbone.model.get_decoder().register_forward_pre_hook(
         lambda module, args, kwargs: lengths.append(kwargs["inputs_embeds"].shape[1]), with_kwargs=True
     )
-    backbone.token_scores(sessions)
+    tiny.token_scores(backbone, sessions)
     hook.remove()
     return lengths
 
@@ -178,7 +178,7 @@ def test_colliding_labels(backbone):
 def test_a_number_that_begins_another_needs_an_end_token(backbone):
     backbone.processor.tokenizer.eos_token = None
     with pytest.raises(InputError, match="no end token"):
-        backbone.token_scores([tiny.session(["1", "12"])])
+        tiny.token_scores(backbone, [tiny.session(["1", "12"])])
 
 
 def test_infinite_logits_are_refused(backbone):

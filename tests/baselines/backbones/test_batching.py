@@ -87,12 +87,12 @@ def test_nothing_of_a_failed_batch_is_kept():
 
 def test_halved_batches_of_a_backbone_give_the_same_scores(backbone):
     sessions = [tiny.session("ABCDE"[: 2 + n], seed=n % 2, profile="Drama " * n) for n in range(4)]
-    whole = backbone.token_scores(sessions)
+    whole = tiny.token_scores(backbone, sessions)
 
     def run(batch):
         if len(batch) > 2:
             raise torch.OutOfMemoryError("out of memory")
-        return backbone.token_scores(batch)
+        return tiny.token_scores(backbone, batch)
 
     said = []
     halved = in_batches(sessions, run, 4, said.append)

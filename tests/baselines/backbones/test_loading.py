@@ -56,7 +56,7 @@ def test_dtype_and_attention_options(folder):
     assert backbone.model.get_decoder().config._attn_implementation == "eager"
     plain = load_backbone(folder, features=None)
     assert plain.model.get_decoder().config._attn_implementation == "sdpa"
-    one, two = (b.token_scores([tiny.session()])[0] for b in (backbone, plain))
+    one, two = (tiny.token_scores(b, [tiny.session()])[0] for b in (backbone, plain))
     assert abs(one - two).max() < 0.05
 
 

@@ -140,7 +140,7 @@ def test_the_vision_tower_runs_once_per_distinct_screen(folder, tmp_path):
     counter = Counter(backbone)
     sessions = [tiny.session(seed=seed, profile=profile) for seed in (0, 1) for profile in ("Drama", "Comedy")]
     for _ in range(3):
-        backbone.token_scores(sessions, [torch.ones(2, 32)] * 4, "suffix")
+        tiny.token_scores(backbone, sessions, [torch.ones(2, 32)] * 4, "suffix")
     assert counter.calls == backbone.store.computed == 2
 
     again = load_backbone(folder, features=tmp_path)

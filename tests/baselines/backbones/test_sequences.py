@@ -69,7 +69,6 @@ def test_a_prompt_of_length_zero_changes_nothing(backbone, placement):
     assert torch.equal(plain.inputs_embeds, empty.inputs_embeds)
     assert torch.equal(plain.position_ids, empty.position_ids)
     assert torch.equal(plain.image_index[0], empty.image_index[0])
-    assert plain.split_at == empty.split_at
 
 
 def test_image_index_points_at_the_features_in_order(backbone):
@@ -83,15 +82,13 @@ def test_image_index_points_at_the_features_in_order(backbone):
         )
 
 
-def test_up_to_split_the_suffix_layout_depends_on_the_screen_alone(backbone):
+def test_before_the_prompt_the_suffix_layout_depends_on_the_screen_alone(backbone):
     one = backbone.build(tiny.session(profile="Top_genre: Drama"), torch.ones(2, 32), "suffix")
     two = backbone.build(tiny.session(profile="Top_genre: Comedy, Drama"), torch.zeros(5, 32), "suffix")
-    split = one.split_at[0]
-    assert two.split_at[0] == split == int(one.image_index[0][-1]) + 2
+    split = int(one.prompt_index[0][0])
+    assert int(two.prompt_index[0][0]) == split == int(one.image_index[0][-1]) + 2
     assert torch.equal(one.inputs_embeds[:, :split], two.inputs_embeds[:, :split])
     assert torch.equal(one.position_ids[..., :split], two.position_ids[..., :split])
-    assert int(one.prompt_index[0][0]) == split
-    assert backbone.build(tiny.session(), torch.ones(2, 32), "prefix").split_at == (0,)
 
 
 def test_the_prompt_s_gradient_flows(backbone):
@@ -127,7 +124,6 @@ def test_a_left_padded_batch_equals_its_rows(backbone, placement):
             assert int((~batch.attention_mask[b]).sum()) == shift
             assert torch.equal(batch.inputs_embeds[b, batch.image_index[b]], row.inputs_embeds[0, row.image_index[0]])
             assert torch.equal(batch.inputs_embeds[b, batch.prompt_index[b]], prompts[b])
-            assert batch.split_at[b] == (row.split_at[0] + shift if row.split_at[0] else 0)
 
 
 def test_collating_twice_equals_collating_once(backbone):
@@ -135,7 +131,6 @@ def test_collating_twice_equals_collating_once(backbone):
     nested, flat = collate([rows[0], collate(rows[1:])]), collate(rows)
     for name in ("inputs_embeds", "position_ids", "attention_mask"):
         assert torch.equal(getattr(nested, name), getattr(flat, name))
-    assert nested.split_at == flat.split_at
     assert all(torch.equal(a, b) for a, b in zip(nested.image_index, flat.image_index, strict=True))
     assert all(torch.equal(a, b) for a, b in zip(nested.deepstack, flat.deepstack, strict=True))
 
@@ -167,7 +162,6 @@ def test_profile_first_puts_the_profile_before_the_image(kind, tmp_path):
     assert words[:3] == ["<|im_start|>", "user", "Drama"]
     after = backbone.processor.tokenizer.convert_ids_to_tokens(list(tokens.after))
     assert after == ["answer", ":", "<|im_end|>", "<|im_start|>", "assistant"]
-    assert backbone.build(tiny.session(profile="Drama"), None, "suffix").split_at == (0,)
 
 
 def test_the_checkpoint_s_own_template_is_used(kind, tmp_path):

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from baselines.backbones.interface import collate
 from tasks.types import ScreenImage, Slot, Stimulus
 
 KINDS = ("qwen3_vl", "internvl")
@@ -155,3 +156,13 @@ def session(labels="ABCDEF", width=48, height=32, columns=3, profile="Top_genre:
     )
     screen = encoded(noise(width, height, seed)) if image == "noise" else image
     return Stimulus(f"u-{seed}", "u", str(seed), screen, profile, slots)
+
+
+def token_scores(backbone, sessions, prompts=None, placement="prefix"):
+    """Return per session the click probabilities over its slots, straight from the backbone's own answers."""
+    with torch.no_grad():
+        rows = zip(sessions, prompts or [None] * len(sessions), strict=True)
+        inputs = collate([backbone.build(session, prompt, placement) for session, prompt in rows])
+        found = backbone.log_probabilities(inputs, [backbone.answer_tokens(session) for session in sessions])
+    shares = [np.exp(row.double().cpu().numpy()) for row in found]
+    return [share / share.sum() for share in shares]

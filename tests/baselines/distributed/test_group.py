@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from baselines.distributed.group import Group, PeerFailed, _Message, in_shares, total  # noqa: E402
+from baselines.distributed.group import Group, PeerFailed, _Outcome, in_shares, total  # noqa: E402
 from baselines.distributed.linear import frozen_linear  # noqa: E402
 from baselines.distributed.weights import Server  # noqa: E402
 from benchmark.engines.interface import PeerLost  # noqa: E402
@@ -40,7 +40,7 @@ def test_a_process_that_is_gone_is_told_from_one_that_failed(monkeypatch):
             call()
 
     def other_failed(found, message, group):
-        found[:] = [message, _Message(None, "a bug.")]
+        found[:] = [message, _Outcome(None, "a bug.")]
 
     monkeypatch.setattr(torch.distributed, "all_gather_object", other_failed)
     with pytest.raises(PeerFailed, match="process 1 of 2: a bug"):

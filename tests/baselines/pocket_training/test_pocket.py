@@ -29,6 +29,7 @@ from tasks.recgaze import sample
 from tasks.recgaze.posters import GENRES
 from tasks.recgaze.sample_films import invent_films
 from tasks.types import ScreenImage, Slot, Stimulus
+from tests.baselines.backbones import tiny
 
 CLASSES = {"pocket-qwen3vl": "Qwen3VLForConditionalGeneration", "pocket-internvl": "InternVLForConditionalGeneration"}
 LOG_PROBABILITIES: dict[str, list[float]] = {
@@ -218,7 +219,7 @@ def test_reads_genre_and_letter_on_unseen_screens(backbone, screens):
 
 
 def test_answers_as_recorded(name, backbone, screens):
-    [found] = backbone.token_scores([session(screens.pixels[0])])
+    [found] = tiny.token_scores(backbone, [session(screens.pixels[0])])
     np.testing.assert_allclose(np.log(found), LOG_PROBABILITIES[name], atol=2e-3)
 
 
@@ -229,7 +230,7 @@ def test_profile_changes_the_answer(backbone, screens):
     for pixels, genres in zip(screens.pixels, screens.genres, strict=True):
         for genre in sorted(set(genres[:10].tolist())):
             profile = population.profile_text(GENRES[genre], [GENRES[genre]])
-            [found] = backbone.token_scores([session(pixels, profile)])
+            [found] = tiny.token_scores(backbone, [session(pixels, profile)])
             hits += genres[found.argmax()] == genre
             tries += 1
     assert hits / tries > 0.8
@@ -242,7 +243,7 @@ def test_numbers_are_answered_on_another_screen_size(backbone):
         Slot(str(k + 1), "organic_result", "", (80.0, 40.0 * k + 10, 370.0, 40.0 * k + 45)) for k in range(12)
     )
     shown = session(pixels, "Search query: buy orvane o107 tea kettle", places)
-    [found] = backbone.token_scores([shown])
+    [found] = tiny.token_scores(backbone, [shown])
     assert found.shape == (12,) and found.sum() == pytest.approx(1.0)
     [(attention, _)] = read_sessions(backbone, [shown], create("attnlrp-stable"))
     assert attention is not None and attention.shape == (12,) and (attention > 0).all()
@@ -303,7 +304,7 @@ def test_same_seed_same_weights(name, tmp_path):
     assert json.loads((tmp_path / "c" / "training.json").read_text())["schedule"]["attention"] == 0
     loaded = load_backbone(tmp_path / "a", device="cpu", features=None)
     assert loaded.settings == settings(name)
-    assert loaded.token_scores([session(np.zeros((288, 480, 3), dtype=np.uint8))])[0].shape == (15,)
+    assert tiny.token_scores(loaded, [session(np.zeros((288, 480, 3), dtype=np.uint8))])[0].shape == (15,)
 
 
 def test_bad_arguments(tmp_path, capsys):

@@ -90,7 +90,7 @@ def test_every_operator_can_be_tuned_and_read(operator, folder):
 def test_the_backbone_alone_says_what_the_backbone_says(folder):
     shown = unseen()[0]
     found = fitted("backbone", folder).simulate([shown.stimulus()])[0]
-    np.testing.assert_allclose(found.probabilities, loaded.load(folder).token_scores([shown])[0], rtol=1e-5)
+    np.testing.assert_allclose(found.probabilities, tiny.token_scores(loaded.load(folder), [shown])[0], rtol=1e-5)
 
 
 def test_a_random_prompt_is_fixate_before_its_first_step(folder):
@@ -115,7 +115,7 @@ def test_users_have_prompts_of_their_own_and_newcomers_the_mean(folder, tmp_path
     with torch.no_grad():
         coefficients = torch.softmax(simulator._bank.user_logits, 1).mean(0)
         prompt = torch.einsum("m,mnd->nd", coefficients, simulator._bank.basis)
-    expected = loaded.load(folder).token_scores([new], [prompt])[0]
+    expected = tiny.token_scores(loaded.load(folder), [new], [prompt])[0]
     np.testing.assert_allclose(mean.probabilities, expected, rtol=1e-4)
     assert {path.name for path in (tmp_path / "artifacts").iterdir()} == {
         "curves.parquet",

@@ -318,4 +318,4 @@ def test_bad_arguments(tmp_path, capsys):
     with pytest.raises(InputError, match="threads >= 1"):
         train("pocket-qwen3vl", tmp_path / "y", threads=0)
     assert main(["evaluate", str(tmp_path / "full")]) == 2
-    assert "not the folder of a pocket stand-in" in capsys.readouterr().err
+    assert "give the folder of a pocket stand-in" in capsys.readouterr().err

@@ -180,13 +180,20 @@ def assemble(
 
 def load(board: Board, digest: str, standing: BoardStanding, results: Mapping[str, ResultRecord]) -> BoardTable:
     """Return the table of a split from a board, given all its results (:func:`records`)."""
-    items = [
+    items = scored(board, digest, standing, results)
+    reported = [board.reported(name) for name in board.names("reported")]
+    return assemble(board.context(digest), items, reported)
+
+
+def scored(
+    board: Board, digest: str, standing: BoardStanding, results: Mapping[str, ResultRecord]
+) -> list[ScoredResult]:
+    """Return the active results of a split with their stored scores."""
+    return [
         ScoredResult(name, record, board_scores.read(board, name, record), standing.submitted[name])
         for name, record in results.items()
         if record.digest == digest and standing.active(name)
     ]
-    reported = [board.reported(name) for name in board.names("reported")]
-    return assemble(board.context(digest), items, reported)
 
 
 def records(board: Board, standing: BoardStanding) -> dict[str, ResultRecord]:

@@ -121,18 +121,11 @@ def normalised_cell(view: RankedTable, row: int, metric: str) -> BoardCell:
     return _estimate(UserEstimate(float(n.mean[row, j]), float(n.low[row, j]), float(n.high[row, j]), why))
 
 
-def _gain(view: RankedTable, row: int, metric: str) -> BoardCell:
-    found = personal_gain(view.table, row, view.table.metric_index(metric))
-    return (
-        BoardCell("", why="no predictions under a shared prompt") if found is None else _estimate(found.own_over_shared)
-    )
-
-
-def _swap(view: RankedTable, row: int, metric: str) -> BoardCell:
+def _gain(view: RankedTable, row: int, metric: str, swapped: bool) -> BoardCell:
     found = personal_gain(view.table, row, view.table.metric_index(metric))
     if found is None:
-        return BoardCell("", why="no predictions under another user's prompt")
-    return _estimate(found.swapped_over_shared)
+        return BoardCell("", why="no predictions under " + ("another user's prompt" if swapped else "a shared prompt"))
+    return _estimate(found.swapped_over_shared if swapped else found.own_over_shared)
 
 
 def _about(key: str, title: str, help: str, value: Callable[[BoardRow], str | int]) -> BoardColumn:
@@ -167,7 +160,7 @@ def _of_metric(metric: Metric) -> list[BoardColumn]:
                 f"{name} gain↑",
                 "gain",
                 f"{name} under the user's own prompt against one prompt for all; positive is better.",
-                partial(_gain, metric=name),
+                partial(_gain, metric=name, swapped=False),
                 True,
                 name,
             ),
@@ -176,7 +169,7 @@ def _of_metric(metric: Metric) -> list[BoardColumn]:
                 f"{name} swap",
                 "gain",
                 f"Control: {name} under another user's prompt against one for all. A personal gain vanishes here.",
-                partial(_swap, metric=name),
+                partial(_gain, metric=name, swapped=True),
                 True,
                 name,
             ),

@@ -160,11 +160,8 @@ def submit(
     gone = {old for olds in replaced.values() for old in olds}
     outcomes = []
     for one in prepared:
-        items = [
-            ScoredResult(name, record, board_scores.read(board, name, record), standing.submitted[name])
-            for name, record in known.items()
-            if record.digest == one.record.digest and standing.active(name) and name not in gone
-        ]
+        kept = {name: record for name, record in known.items() if name not in gone}
+        items = board_table.scored(board, one.record.digest, standing, kept)
         fresh = {p.id: p for p in [*added, one] if p.record.digest == one.record.digest and p.id not in known}
         items += [ScoredResult(p.id, p.record, p.scores, at) for p in fresh.values()]
         outcomes.append(Placement(one.id, one.id not in known, view(board_table.assemble(one.context, items))))

@@ -14,6 +14,7 @@ from benchmark.output.units import counted
 from leaderboard import board_predictions, board_scores, board_table, references
 from leaderboard.board_files import FOLDERS, MARK, MARKER, Board, unfinished
 from leaderboard.board_scores import KEYS
+from leaderboard.context import TaskContext, of_task
 from leaderboard.entries import Event, ResultRecord
 from leaderboard.recomputing import BoardFinding, LoadTask, by_data, scores_of, suite_result, where_of
 from leaderboard.safe_text import folded
@@ -126,7 +127,7 @@ def _result(
     """Compute a result again and compare; count the columns that it has no scores for yet."""
     where = where_of(name, record)
     try:
-        if _facts(board, record.digest) != _facts_of(task, record.split):
+        if _facts(board.context(record.digest)) != _facts(of_task(task, record.split)):
             yield _error(where, "the facts stored about its split are not those of the data; restore them.")
         if record.transfers:
             conditions = ", ".join(record.transfers)
@@ -142,15 +143,8 @@ def _result(
         yield from _reference(where, record, task, catalogue, stored)
 
 
-def _facts(board: Board, digest: str) -> tuple[object, ...]:
-    context = board.context(digest)
+def _facts(context: TaskContext) -> tuple[object, ...]:
     return context.sessions, context.users, context.notice, context.task, context.version, context.split
-
-
-def _facts_of(task: Task, split: str) -> tuple[object, ...]:
-    tested = [s for _, test in task.split(split).folds for s in task.sessions_at(test)]
-    ids, users = tuple(s.session_id for s in tested), tuple(s.user for s in tested)
-    return ids, users, task.notice, task.name, task.version, split
 
 
 def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterator[BoardFinding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -44,30 +44,16 @@ def doctor(folder: str | Path, data: Data | None = None, limits: Limits = DEFAUL
         groups: dict[str, list[Entry]] = defaultdict(list)
         for entry in submission.entries:
             groups[entry.key].append(entry)
-        blanks = _Blanks()
         known: dict[tuple[str, str], Tested] = {}
-        claims: set[str] = set()
-        read = 0
+        files: list[_File] = []
         for key, entries in groups.items():
-            claimed = _check_group(submission, key, entries, data, blanks, known, found)
-            claims = claims.union(*claimed)
-            read += len(claimed)
+            files += _check_group(submission, key, entries, data, known, found)
         _check_stress(submission, known, found)
-        _check_attention(submission, claims, found, complete=read == len(submission.entries))
-        _check_failures(submission, blanks, found)
+        claims = {part for file in files for part in file.claims}
+        _check_attention(submission, claims, found, complete=len(files) == len(submission.entries))
+        _check_failures(submission, [file for file in files if file.blank], found)
         reported.check(submission, known, found)
     return found.listed()
-
-
-@dataclass(slots=True)
-class _Blanks:
-    """Rows in which a part is blank that the file claims: entry and row numbers."""
-
-    found: list[tuple[Entry, list[int]]] = field(default_factory=list)
-
-    @property
-    def rows(self) -> int:
-        return sum(len(rows) for _, rows in self.found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +71,10 @@ def _check_group(
     key: str,
     entries: list[Entry],
     data: Data | None,
-    blanks: _Blanks,
     known: dict[tuple[str, str], Tested],
     found: Findings,
-) -> list[tuple[str, ...]]:
-    """Check the seeds of one task and split; return the parts that each file claims that could be read."""
+) -> list[_File]:
+    """Check the seeds of one task and split; return the files that could be read."""
     first = entries[0]
     digest = submission.digests.get(key)
     place = f"{PREDICTIONS_FOLDER}/{key}"
@@ -111,8 +96,7 @@ def _check_group(
                 remedy = "Seeds must be runs of their own. If the simulator is deterministic, submit one seed."
                 found.error("seeds", entry.name, None, what, remedy)
     _check_alike(files, f"of {key}", found)
-    blanks.found += [(file.entry, file.blank) for file in files if file.blank]
-    return [file.claims for file in files]
+    return files
 
 
 def _check_stress(submission: Submission, known: dict[tuple[str, str], Tested], found: Findings) -> None:
@@ -199,21 +183,18 @@ def _check_attention(submission: Submission, claims: set[str], found: Findings, 
         found.warning("label", METADATA_FILE, None, what, "Compute it for the simulator's own answer to be ranked.")
 
 
-def _check_failures(submission: Submission, blanks: _Blanks, found: Findings) -> None:
+def _check_failures(submission: Submission, files: list[_File], found: Findings) -> None:
     """Compare the blank cells with the failures that ``submission.yaml`` declares."""
-    if blanks.rows == submission.failures:
-        for entry, rows in blanks.found:
-            what = f"a submitted part is blank here and in {len(rows) - 1} other rows, as 'failures' says."
-            found.warning("blank", entry.name, rows[0], what, "They count with the worst value.")
+    count = sum(len(file.blank) for file in files)
+    if count == submission.failures:
+        for file in files:
+            what = f"a submitted part is blank here and in {len(file.blank) - 1} other rows, as 'failures' says."
+            found.warning("blank", file.entry.name, file.blank[0], what, "They count with the worst value.")
         return
-    for entry, rows in blanks.found:
-
-        def words(place: int) -> tuple[str, str]:
-            what = "a part is blank that the file has in other rows."
-            remedy = f"Fill it; if the simulator failed there, set 'failures: {blanks.rows}' in {METADATA_FILE}."
-            return what, remedy
-
-        found.rows("error", "blank", entry.name, rows, words)
-    if not blanks.found:
+    what = "a part is blank that the file has in other rows."
+    remedy = f"Fill it; if the simulator failed there, set 'failures: {count}' in {METADATA_FILE}."
+    for file in files:
+        found.rows("error", "blank", file.entry.name, file.blank, lambda place: (what, remedy))
+    if not files:
         what = f"'failures' is {submission.failures}, but no submitted part is blank."
         found.error("blank", METADATA_FILE, None, what, "Set it to 0, or leave blank what failed.")

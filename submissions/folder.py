@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.files.printable import shown
@@ -20,16 +19,8 @@ class TooLarge(InputError):
     """A file is larger than its limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A regular file of a submission: its path inside the folder, with ``/``, and its size in bytes."""
-
-    name: str
-    size: int
-
-
-def files(folder: Path, limits: Limits, found: Findings) -> list[File] | None:
-    """Return the regular files below ``folder``, sorted; None if there are too many to list.
+def files(folder: Path, limits: Limits, found: Findings) -> list[str] | None:
+    """Return the paths of the regular files inside ``folder``, with ``/``, sorted; None if there are too many to list.
 
     Symbolic links and special files (devices, pipes) are errors and are not returned; nothing is opened.
 
@@ -38,34 +29,28 @@ def files(folder: Path, limits: Limits, found: Findings) -> list[File] | None:
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}. Give the folder that holds submission.yaml.")
-    listed: list[File] = []
+    listed: list[str] = []
     total = 0
     try:
         for count, (name, status) in enumerate(_walk(folder, "", 0), start=1):
             if count > limits.files:
-                found.error(
-                    "size", ".", None, f"there are more than {limits.files} files and folders.", "Remove what is extra."
-                )
+                what = f"there are more than {limits.files} files and folders."
+                found.error("size", ".", None, what, "Remove what is extra.")
                 return None
             if stat.S_ISLNK(status.st_mode):
                 found.error("link", shown(name), None, "it is a symbolic link.", "Put the file itself there.")
             elif stat.S_ISREG(status.st_mode):
-                listed.append(File(name, status.st_size))
+                listed.append(name)
                 total += status.st_size
             elif not stat.S_ISDIR(status.st_mode):
                 found.error("link", shown(name), None, "it is not a regular file.", "Remove it.")
     except OSError as error:
         raise InputError(f"cannot read {shown(error.filename or folder)}: {error.strerror or error}.") from error
     if total > limits.total_bytes:
-        found.error(
-            "size",
-            ".",
-            None,
-            f"the files take {total:,} bytes; {limits.total_bytes:,} are allowed.",
-            "Make it smaller.",
-        )
+        what = f"the files take {total:,} bytes; {limits.total_bytes:,} are allowed."
+        found.error("size", ".", None, what, "Make it smaller.")
         return None
-    return sorted(listed, key=lambda file: file.name)
+    return sorted(listed)
 
 
 def _walk(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:

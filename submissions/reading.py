@@ -11,7 +11,7 @@ from benchmark.files import plain_yaml
 from benchmark.files.printable import shown
 from benchmark.naming import TEST_INPUTS
 from submissions import json_schema
-from submissions.folder import File, contents, files
+from submissions.folder import contents, files
 from submissions.format import (
     CONDITIONS,
     METADATA_FILE,
@@ -99,9 +99,9 @@ def metadata_values(path: Path, limits: Limits) -> object:
     return plain_yaml.load(text, depth=limits.metadata_depth, values=limits.metadata_values)
 
 
-def _metadata(folder: Path, listed: Sequence[File], found: Findings) -> tuple[dict[str, Any] | None, set[str]]:
+def _metadata(folder: Path, listed: Sequence[str], found: Findings) -> tuple[dict[str, Any] | None, set[str]]:
     """Return the values of ``submission.yaml``, None if it is not a mapping, and the fields with noted faults."""
-    if METADATA_FILE not in {file.name for file in listed}:
+    if METADATA_FILE not in listed:
         remedy = f"Write {METADATA_FILE}; docs/submitting.md lists its fields."
         found.error("schema", METADATA_FILE, None, "there is no such file.", remedy)
         return None, set()
@@ -137,32 +137,32 @@ def _unprintable(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cs") or character in _DIRECTIONS
 
 
-def _entries(listed: Sequence[File], folder: Path, found: Findings) -> list[Entry]:
+def _entries(listed: Sequence[str], folder: Path, found: Findings) -> list[Entry]:
     """Return the predictions files; note what else is in the folder."""
     entries: dict[Entry, str] = {}
     older: dict[str, None] = {}
-    for file in listed:
-        if file.name == METADATA_FILE or file.name in _ALONGSIDE:
+    for name in listed:
+        if name == METADATA_FILE or name in _ALONGSIDE:
             continue
-        entry = entry_of(file.name, folder)
+        entry = entry_of(name, folder)
         if entry is None:
-            if file.name.startswith(_OLD_TRANSFERS):
-                older.setdefault(file.name.split("/")[1])
-            elif file.name.startswith(PREDICTIONS_FOLDER + "/"):
-                found.error("schema", shown(file.name), None, "its path is not of the format.", f"Use {PATH_PATTERN}.")
-            elif file.name.startswith(STRESS_FOLDER + "/"):
+            if name.startswith(_OLD_TRANSFERS):
+                older.setdefault(name.split("/")[1])
+            elif name.startswith(PREDICTIONS_FOLDER + "/"):
+                found.error("schema", shown(name), None, "its path is not of the format.", f"Use {PATH_PATTERN}.")
+            elif name.startswith(STRESS_FOLDER + "/"):
                 remedy = f"Use {STRESS_PATTERN} with a condition of {', '.join(CONDITIONS)}."
-                found.error("schema", shown(file.name), None, "its path is not of the format.", remedy)
+                found.error("schema", shown(name), None, "its path is not of the format.", remedy)
             else:
-                found.warning("schema", shown(file.name), None, "it is not part of the format and is ignored.", "")
+                found.warning("schema", shown(name), None, "it is not part of the format and is ignored.", "")
         elif entry in entries:
             other = entries[entry].rsplit("/", 1)[-1]
-            found.error("schema", file.name, None, f"the same seed is in {other}.", "Keep one of the two files.")
+            found.error("schema", name, None, f"the same seed is in {other}.", "Keep one of the two files.")
         else:
-            entries[entry] = file.name
-    for name in older:
+            entries[entry] = name
+    for other in older:
         what = "boards no longer score predictions of another task's sessions; it is ignored."
-        found.warning("schema", shown(f"{STRESS_FOLDER}/{name}"), None, what, "Remove it, and that task's digest.")
+        found.warning("schema", shown(f"{STRESS_FOLDER}/{other}"), None, what, "Remove it, and that task's digest.")
     return sorted(entries)
 
 

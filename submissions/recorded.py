@@ -28,17 +28,20 @@ def find(
     Without a digest the first data found is taken. ``place`` is the predictions' folder, for the messages.
     """
     given = (data or {}).get(task)
+    candidates: list[str | Path | Task | None] = [None, registry.SAMPLE] if given is None else [given]
     try:
-        if not _is_task(given):
+        if given is None or isinstance(given, str | Path):
             expected = registry.definition(task).info.version
             if version != expected:
                 what = f"it is for version {version} of {task}; this is version {expected}."
                 found.error("digest", place, None, what, "Predict the sessions of this version.")
                 return None
-        candidates = _candidates(task, given)
         digests = []
         for candidate in candidates:
-            loaded = _load(task, candidate)
+            if candidate is None or isinstance(candidate, str | Path):
+                loaded = registry.load(task, candidate)
+            else:
+                loaded = candidate
             loaded.split(split)
             if loaded.version == version and digest in (None, loaded.digests[split]):
                 if digest is None:
@@ -56,20 +59,3 @@ def find(
     remedy = f"Predict these sessions, or give the data that was predicted: --data {task}=DIR."
     found.error("digest", METADATA_FILE, None, what, remedy)
     return None
-
-
-def _is_task(given: object) -> bool:
-    return given is not None and not isinstance(given, str | Path)
-
-
-def _candidates(task: str, given: str | Path | Task | None) -> list[str | Path | Task | None]:
-    """Return where the data of a task may be: what was named, else the configured folder and then the sample."""
-    if given is not None:
-        return [given]
-    return [None, registry.SAMPLE]
-
-
-def _load(task: str, source: str | Path | Task | None) -> Task:
-    if source is None or isinstance(source, str | Path):
-        return registry.load(task, source)
-    return source

@@ -63,10 +63,10 @@ class Workspace:
     Attributes:
         folder: Exists; kept between attempts at the same trial and emptied when the trial is finished: checkpoints.
         artifacts: Exists; stored with the finished trial: training curves, the tuned prompt.
-        report: Is told a line for the person at the terminal.
+        report: Called with a line for the person at the terminal.
         progress: Wraps the epochs or batches of the fit.
-        measured: Is told of each epoch its number, from 1, and values by name; a search may stop the fit then. It goes
-            by ``valid_score``, lower is better, where this is among them.
+        measured: Called after each epoch with its number, from 1, and values by name; a search may stop the fit
+            then. It goes by ``valid_score``, lower is better, where this is among them.
     """
 
     folder: Path
@@ -90,7 +90,7 @@ class HasMaterial(Protocol):
     """A simulator that rests on more than its settings: a backbone, a file."""
 
     def material(self) -> Mapping[str, str]:
-        """Return name -> fingerprint of what shapes the predictions beside the settings; part of a trial's identity."""
+        """Return name -> fingerprint of what else shapes the predictions than settings; part of a trial's identity."""
         ...
 
 

@@ -29,7 +29,7 @@ _ENVIRONMENT = {
 }
 _PORT = 6379
 _STORE = 512 * 2**20
-"""Bytes of Ray's object store beside what is known to go there."""
+"""Bytes of Ray's object store in addition to what is known to go there."""
 
 
 def require_ray() -> Any:
@@ -173,7 +173,7 @@ def awaited(ray: Any, settings: EngineSettings, on_cpu: bool, report: Callable[[
         ray: Ray, connected.
         settings: The engine's settings.
         on_cpu: Models shall run on the CPU though there are GPUs.
-        report: Is told what is waited for.
+        report: Called with a line on what is waited for.
 
     Raises:
         InputError: A trial fits nowhere, and no machine that joins will change that in time.

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 PACKAGES = ("torch", "transformers", "ray", "deepspeed")
-"""Recorded beside those of ``summary.PACKAGES``, where they are installed."""
+"""Recorded in addition to those of ``summary.PACKAGES``, where they are installed."""
 
 
 def host() -> str:

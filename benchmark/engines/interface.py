@@ -64,7 +64,7 @@ class Ledger(Protocol):
 
     @property
     def report(self) -> Callable[[str], None]:
-        """Is told lines for the person at the terminal that belong to no trial."""
+        """Pass on a line for the person at the terminal that belongs to no trial."""
         ...
 
     def records(self) -> Sequence[TrialFile]:
@@ -128,12 +128,12 @@ class Races(Protocol):
         score: Score,
         known: Mapping[Trial, float],
     ) -> None:
-        """Run chains of trials, each one's trials in order; a chain that does badly beside the others is stopped.
+        """Run chains of trials, each one's trials in order; one that does badly compared with others is stopped.
 
         Args:
             chains: One per candidate, all of the same length.
             task: The task of all trials.
-            ledger: Is told of each trial.
+            ledger: Takes what becomes of each trial.
             score: Returns a trial's score, the lower the better; called where the trial ran.
             known: Scores of trials that are finished and are not run again.
         """

@@ -23,7 +23,7 @@ class PackedTask:
     """A task as an Arrow table and the rest; the table's buffers lie in Ray's object store, once per machine.
 
     Attributes:
-        values: The task's fields beside the sessions.
+        values: The task's fields without the sessions.
         table: The sessions.
     """
 

@@ -142,11 +142,11 @@ class _Job:
         ray, settings = self.ray, self.engine.settings
         self.trials = tuple(trial for chain in self.chains for trial in chain)
         self.needs = self._needs(there)
-        beside = {"num_cpus": 0, "scheduling_strategy": first_node(ray)}
+        here = {"num_cpus": 0, "scheduling_strategy": first_node(ray)}
         states = {index: self.ledger.kept(trial) for index, trial in enumerate(self.trials) if trial not in self.known}
-        self.inbox = ray.remote(Inbox).options(**beside).remote({i: files for i, files in states.items() if files})
+        self.inbox = ray.remote(Inbox).options(**here).remote({i: files for i, files in states.items() if files})
         again = {"max_restarts": 1, "max_task_retries": 1}
-        library = None if settings.address is None else ray.remote(Library).options(**beside, **again).remote()
+        library = None if settings.address is None else ray.remote(Library).options(**here, **again).remote()
         parcel = Parcel(
             trials=self.trials,
             task=ray.put(packed),

@@ -26,7 +26,7 @@ class Moment:
         wall: Seconds.
         processor: Seconds of this process, all threads together.
         busy: Seconds in which a core of the machine was at work for anybody, None if the system does not tell.
-        cores: Seconds of all cores together, None likewise.
+        cores: Seconds of all cores together, None if it is not known.
     """
 
     wall: float
@@ -104,7 +104,7 @@ def threads(count: int) -> Iterator[None]:
     """Within the context numerical libraries use ``count`` threads.
 
     Sums of floats depend on how they are shared out. A fixed number gives the same predictions on every machine and
-    beside every other work; trials side by side, each with as many threads as there are cores, slow each other down.
+    with all other work; trials side by side, each with as many threads as there are cores, slow each other down.
 
     Args:
         count: At least 1.
@@ -113,7 +113,7 @@ def threads(count: int) -> Iterator[None]:
 
     torch = sys.modules.get("torch")
     torch_before = torch.get_num_threads() if torch is not None else None
-    # A library that is loaded within the context reads the environment; those that are loaded already are told.
+    # A library that is loaded within the context reads the environment; those loaded already are set here.
     with environment_variables(thread_variables(count)), threadpool_limits(limits=count):
         try:
             if torch is not None:

@@ -94,7 +94,7 @@ def attempt(trial: Trial, task: Task, workspace: Workspace, place: Place) -> Out
 
     Raises:
         ModuleNotFoundError: A library is missing, which the other trials would only find out again.
-        InputError: The disk is full, likewise.
+        InputError: The disk is full.
     """
     begun = Moment.now()
     try:

@@ -1,6 +1,6 @@
 """What runs on Ray's workers: one process carries out one trial after the other and keeps what they share.
 
-A worker tells of its trials through the inbox, an actor beside the driver; the driver alone writes to the store. The
+A worker tells of its trials through the inbox, an actor next to the driver; the driver alone writes to the store. The
 worker's own disk is scratch.
 """
 
@@ -41,7 +41,7 @@ Message = tuple[str, int, tuple[Any, ...]]
 
 
 class Inbox:
-    """An actor beside the driver: keeps what workers tell until the driver fetches it, and the latest checkpoints.
+    """An actor next to the driver: keeps what workers tell until the driver fetches it, and the latest checkpoints.
 
     Args:
         states: Index of a trial -> checkpoint that an earlier attempt left.
@@ -83,7 +83,7 @@ class Inbox:
 
 
 class Library:
-    """An actor beside the driver: lends checkpoints that lie there to machines that lack them.
+    """An actor next to the driver: lends checkpoints that lie there to machines that lack them.
 
     A checkpoint is read from disk once and goes through the object store, so it travels once to each machine.
     """
@@ -224,7 +224,7 @@ class TrialPart:
         index: Of the trial.
         parcel: What every trial is handed.
         state: The checkpoint that an earlier attempt left.
-        judged: Is told each epoch and its score, and may end the process's work on the trial; None if nobody asks.
+        judged: Called with each epoch and its score, and may end the process's work on the trial; None if nobody asks.
     """
 
     index: int
@@ -235,7 +235,7 @@ class TrialPart:
     def perform(
         self, tell: Callable[..., None], agreed: Callable[[Callable[[], Settled]], Settled], run: Attempt
     ) -> tuple[Outcome | Failure, Files]:
-        """Run the trial where its material is at hand; return what came of it and its artifacts.
+        """Run the trial where its material is; return what came of it and its artifacts.
 
         Args:
             tell: Takes a method of the ledger and its further arguments.

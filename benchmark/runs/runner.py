@@ -80,11 +80,11 @@ class StoreLedger:
     Attributes:
         store: Where trials are kept.
         tally: Counts them.
-        report: Is told lines for the person at the terminal; a line that was said is not said again.
+        report: Called with lines for the person at the terminal; a line that was said is not said again.
         display: Is shown where the run stands after every event.
         progress: Wraps the steps within a trial of this process.
         after: Called whenever a trial has finished or failed.
-        track: Is told what each epoch came to.
+        track: Called with what each epoch came to.
         done: The trials that are finished.
         failed: The trials that failed so far.
         begun: A trial has begun.
@@ -183,7 +183,7 @@ def run_missing(
         progress: Wraps the steps within a trial, such as epochs, where it runs in this process.
         report: Called with lines for the person at the terminal.
         after: Called before the first trial, and whenever one has finished or failed.
-        track: Is told what each epoch came to.
+        track: Called with what each epoch came to.
 
     Returns:
         The trials that failed.
@@ -254,7 +254,7 @@ def run(
         progress: Wraps the steps within a trial that runs in this process.
         report: Called with lines for the person at the terminal.
         show: Is shown the results of a part of the run.
-        track: Is told what each epoch of a trial came to.
+        track: Called with what each epoch of a trial came to.
 
     Returns:
         The results, as written.

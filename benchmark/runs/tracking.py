@@ -1,6 +1,6 @@
 """Training curves for those who watch long runs: TensorBoard, or Weights & Biases and what speaks its API (trackio).
 
-Off by default. Nothing leaves the machine unless the person has set the tracker up to send it: wandb is told to stay
+Off by default. Nothing leaves the machine unless the person has set the tracker up to send it: wandb is set to stay
 offline where WANDB_MODE says nothing else.
 """
 
@@ -29,7 +29,7 @@ FOLDER = "curves"
 
 @contextlib.contextmanager
 def tracker(name: str | None, out: Path) -> Iterator[Track]:
-    """Give the function that is told a trial, an epoch and its values; what it wrote is complete when the context ends.
+    """Give the function that takes a trial, an epoch and its values; what it wrote is complete when the context ends.
 
     Args:
         name: One of ``TRACKERS``; None tracks nothing.

@@ -153,7 +153,7 @@ class TrialStore:
         """Hold the store while trials are written to it; the lock goes with the process, however that ends.
 
         Args:
-            waiting: Is told if another process holds it, which is then waited for.
+            waiting: Called if another process holds it, which is then waited for.
 
         Raises:
             InputError: Another process holds it, and nobody is to wait.

@@ -100,7 +100,7 @@ def main() -> None:
         print(f"{made.bytes / 2**30:6.2f}  the table", flush=True)
         with peak_memory() as read:
             task.session(0)
-        print(f"{read.bytes / 2**30:6.2f}  sessions at hand", flush=True)
+        print(f"{read.bytes / 2**30:6.2f}  sessions open", flush=True)
         with peak_memory() as ran:
             names = tuple(arguments.simulators)
             run(RunConfig("mini", simulators=names, reference=names[0]), task, registry, Path(folder) / "run")

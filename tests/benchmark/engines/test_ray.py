@@ -266,7 +266,7 @@ def test_several_processes_share_a_trial_and_its_identity_says_so(mini, tmp_path
     said = []
     with pytest.raises(TrialsFailed) as error:
         run(asked, mini, CATALOGUE, tmp_path / "pairs", engine=engine(launcher=Pairs()), report=said.append)
-    # A pair that cannot work together is told of once; one that lost a process goes on from its last checkpoint.
+    # A pair that cannot work together is reported once; one that lost a process goes on from its last checkpoint.
     assert [failed.line for failed in error.value.failed] == ["there is no second chair."]
     assert sum(line.startswith("the worker of trained") for line in said) == 1
     assert [int(line.split()[-1]) for line in notes(tmp_path, "epochs")] == [1, 2, 3, 3, 4]

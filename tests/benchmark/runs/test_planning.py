@@ -1,4 +1,4 @@
-"""How long missing trials take, held against simulators whose every session takes a known time."""
+"""How long missing trials take, compared with simulators whose every session takes a known time."""
 
 from __future__ import annotations
 

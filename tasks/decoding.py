@@ -67,16 +67,11 @@ def read_json(
 
 
 def load_json(path: Path, remedy: str = RESTORE, *, limit: int | None = None, as_text: bool = False) -> object:
-    """Return the plain values of a JSON file; a key that appears twice in an object is refused.
-
-    Args:
-        path: The file.
-        remedy: What the message says to do about a damaged file.
-        limit: Most bytes of a file that others may have written.
-        as_text: Numbers with a point stay text, with the digits that they were written with.
+    """Return the plain values of a JSON file; with ``as_text`` numbers with a point stay text, digit by digit.
 
     Raises:
-        InputError: It cannot be read, is too large, or is not JSON.
+        InputError: It cannot be read, has more than ``limit`` bytes, is not JSON, or has a key twice in an object. The
+            message says to do ``remedy``.
     """
     try:
         too_large = limit is not None and path.stat().st_size > limit

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from tasks.errors import InputError
+from tasks.errors import InputError, unknown_name
 
 MODULES = {"list": "listing", "new-simulator": "new_simulator"}
 """Verbs whose module has another name: one called ``list`` would hide the builtin in this package."""
@@ -60,12 +60,6 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}. See '{self.prog} --help'.")
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return `` Did you mean 'x'?`` or an empty string."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" Did you mean '{near[0]}'?" if near else ""
-
-
 def overview() -> str:
     """Return the help page."""
     width = max(map(len, VERBS))
@@ -91,14 +85,16 @@ def dispatch(argv: Sequence[str]) -> int:
         return 0
     verb = argv[0]
     if verb not in VERBS:
-        raise InputError(f"unknown verb '{verb}'.{nearest(verb, list(VERBS))} Known: {', '.join(VERBS)}.")
+        raise unknown_name("verb", verb, VERBS)
     module = importlib.import_module(f"benchmark.cli.{MODULES.get(verb, verb)}")
     parser = Parser(prog=f"python -m benchmark {verb}", description=VERBS[verb], allow_abbrev=False)
     module.add_arguments(parser)
     arguments, unknown = parser.parse_known_args(argv[1:])
     if unknown:
         word = unknown[0].split("=")[0]
-        raise InputError(f"unknown argument '{word}' of '{verb}'.{nearest(word, parser.options())} See --help.")
+        near = difflib.get_close_matches(word, parser.options(), n=1, cutoff=0.5)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise InputError(f"unknown argument '{word}' of '{verb}'.{hint} See --help.")
     status: int = module.call(arguments)
     return status
 

@@ -23,11 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def rows(subject: str) -> list[dict[str, str]]:
-    """Return what there is, a mapping per row.
-
-    Raises:
-        InputError: The subject is not one of ``SUBJECTS``.
-    """
+    """Return what there is, a mapping per row; InputError if the subject is not one of ``SUBJECTS``."""
     if subject == "tasks":
         from tasks import registry
 

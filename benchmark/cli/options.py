@@ -288,11 +288,7 @@ def load_task(name: str, data: str | Path | None, truth: int | None = None) -> T
 
 
 def data_folders(pairs: Sequence[str]) -> dict[str, str]:
-    """Return task -> folder from ``TASK=DIR`` words.
-
-    Raises:
-        InputError: A word is not such a pair, or the task is unknown.
-    """
+    """Return task -> folder from ``TASK=DIR`` words; InputError for another word or an unknown task."""
     from tasks import registry
 
     found = {}
@@ -390,11 +386,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """Split ``42,123`` into whole numbers.
-
-    Raises:
-        InputError: One of them is not a whole number, is negative or appears twice.
-    """
+    """Split ``42,123`` into whole numbers; InputError for one that is not, is negative or appears twice."""
     try:
         found = tuple(int(word) for word in words(text))
     except ValueError as error:

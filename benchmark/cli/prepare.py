@@ -31,11 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def size(text: str | None) -> tuple[int, int] | None:
-    """Return ``1100x600`` as numbers.
-
-    Raises:
-        InputError: It is something else.
-    """
+    """Return ``1100x600`` as numbers; InputError if it is something else."""
     if text is None:
         return None
     width, x, height = text.partition("x")

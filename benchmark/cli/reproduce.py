@@ -137,11 +137,7 @@ def _why(ran: Ran) -> str:
 
 
 def _data_of(task: str, data: str | None) -> str | Path | None:
-    """Return the data of a task: the folder of its name within ``data`` where there is one, else ``data`` itself.
-
-    Raises:
-        InputError: ``data`` has folders for other tasks alone.
-    """
+    """Return the data of a task: the folder of its name within ``data`` where there is one, else ``data`` itself."""
     from tasks import registry
 
     within = Path(data or "") / task

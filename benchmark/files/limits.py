@@ -10,14 +10,10 @@ class TableLimits:
     """The bounds of one predictions file.
 
     Attributes:
-        file_bytes: Size of the file.
-        rows: Rows.
         slots: Numbers in one list of a cell.
         numbers: Numbers in one column.
         decoded_bytes: What the pages of a parquet file unpack to, all columns together.
         text_bytes: What the pages of a column of texts unpack to.
-        footer_bytes: Size of a parquet file's footer.
-        row_groups: Row groups of a parquet file.
         line_bytes: Length of a line of a JSON-lines file.
         id_characters: Length of a session id.
     """

@@ -110,10 +110,7 @@ def _loader(as_text: Sequence[str]) -> Any:
                 seen.add(key.value)
             return dict(super().construct_mapping(node, deep=True))
 
+    as_written: Any = Loader.construct_scalar
     for kind in as_text:
-        Loader.add_constructor(f"tag:yaml.org,2002:{kind}", _as_written)
+        Loader.add_constructor(f"tag:yaml.org,2002:{kind}", as_written)
     return Loader
-
-
-def _as_written(loader: Any, node: Any) -> Any:
-    return loader.construct_scalar(node)

@@ -75,11 +75,7 @@ class Reader:
             raise Damaged("a list is longer than what is left")
 
     def _byte(self) -> int:
-        if self.at >= self.end:
-            raise Damaged("it ends too early")
-        value = self.data[self.at]
-        self.at += 1
-        return value
+        return self._bytes(1)[0]
 
     def _bytes(self, count: int) -> bytes:
         if count > self.end - self.at:

@@ -126,11 +126,7 @@ def find(root: Path, prefix: str) -> list[TrialRecord]:
 
 
 def remove(records: Sequence[TrialRecord]) -> None:
-    """Remove trials from disk; results that were written before stay as they are.
-
-    Raises:
-        InputError: A folder cannot be removed, or a run is at work in the same place.
-    """
+    """Remove trials from disk, but no results; InputError if a run is at work in the same place."""
     for record in records:
         with TrialStore(record.run / "trials").lock(), write_errors(record.folder):
             # Without its trial.json a finished trial counts as absent, should the removal stop half-way.

@@ -51,11 +51,7 @@ def alter(
 
 
 def swapped_users(users: Iterable[str], digest: str, seed: int = SEED) -> dict[str, str]:
-    """Return whose prompt or habits each test user of a split is given: another's, each one's once.
-
-    Raises:
-        InputError: There is one user only.
-    """
+    """Return whose prompt or habits each test user is given: another's, each one's once; InputError for one user."""
     known = sorted(set(users))
     if len(known) < 2:
         raise InputError("the split has fewer than two test users; there is nobody to swap with.")

@@ -66,11 +66,7 @@ class StressResults:
 
 
 def read(run_folder: Path) -> list[StressRow]:
-    """Return the stress rows of a run, none if no stress test was run on it.
-
-    Raises:
-        InputError: The file is damaged.
-    """
+    """Return the stress rows of a run, none if no stress test was run on it; InputError if the file is damaged."""
     found = read_results(run_folder)
     return [] if found is None else list(found.rows)
 

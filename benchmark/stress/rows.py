@@ -90,8 +90,11 @@ def relabel(name: str, following: pd.DataFrame, scores: pd.DataFrame, drawn: str
     apart = estimate(following, m.ITEM, m.LABEL, difference=True)
     rows = []
     if item.value is not None:
+        shares = f"{_percent(item.value)} of the answers stay with the item, {_percent(label.value)} with the {drawn}"
+        first = "the answer follows the item, or its place ('layout' tells these apart)"
+        said = _decides(shares, apart, first, f"the answer follows the {drawn}")
         rows = [
-            _row(RELABEL, name, f"answer: item minus {drawn}", apart, _goes_with(item, label, apart, drawn)),
+            _row(RELABEL, name, f"answer: item minus {drawn}", apart, said),
             _row(RELABEL, name, "answer stays with the item", item, _against_chance(item, chance)),
             _row(RELABEL, name, f"answer stays with the {drawn}", label, _against_chance(label, chance)),
             _row(RELABEL, name, "chance", chance, "What each of the two would be if answers were drawn evenly."),
@@ -101,12 +104,11 @@ def relabel(name: str, following: pd.DataFrame, scores: pd.DataFrame, drawn: str
     return rows or [not_applicable(RELABEL, name, "It gives neither answers nor attention.")]
 
 
-def _goes_with(item: Estimate, label: Estimate, apart: Estimate, drawn: str) -> str:
-    shares = f"{_percent(item.value)} of the answers stay with the item, {_percent(label.value)} with the {drawn}"
+def _decides(shares: str, apart: Estimate, first: str, second: str) -> str:
+    """Return which of two a difference of their shares speaks for."""
     if apart.p is None or apart.p > LEVEL or not apart.value:
         return f"{shares}: which of the two decides is not shown ({p_text(apart.p)})."
-    follows = "item, or its place ('layout' tells these apart)" if apart.value > 0 else drawn
-    return f"{shares}: the answer follows the {follows} ({p_text(apart.p)})."
+    return f"{shares}: {first if apart.value > 0 else second} ({p_text(apart.p)})."
 
 
 def _against_chance(found: Estimate, chance: Estimate) -> str:
@@ -305,7 +307,9 @@ def layout(name: str, following: pd.DataFrame, sees_screen: bool) -> list[Stress
         rows.append(_row(test, name, "answer stays with the content", item, said))
         if place.value is not None:
             apart = estimate(following, m.ITEM, m.PLACE, difference=True)
-            rows.insert(0, _row(test, name, "answer: content minus place", apart, _stays(item, place, apart, where)))
+            shares = f"{_percent(item.value)} of the answers move with the content, {_percent(place.value)}"
+            said = _decides(f"{shares} keep the {where}", apart, "content decides", "position decides")
+            rows.insert(0, _row(test, name, "answer: content minus place", apart, said))
             rows.append(_row(test, name, "answer stays with the place", place, _against_chance(place, chance)))
             rows.append(_row(test, name, "answer goes elsewhere", neither, "With neither content nor place."))
         else:
@@ -323,13 +327,6 @@ def layout(name: str, following: pd.DataFrame, sees_screen: bool) -> list[Stress
         if found.value is not None:
             rows.append(_row(test, name, measure, found, said))
     return rows or [not_applicable(test, name, "It gives no answer and no attention that could have moved.")]
-
-
-def _stays(item: Estimate, place: Estimate, apart: Estimate, where: str) -> str:
-    shares = f"{_percent(item.value)} of the answers move with the content, {_percent(place.value)} keep the {where}"
-    if apart.p is None or apart.p > LEVEL or not apart.value:
-        return f"{shares}: which of the two decides is not shown ({p_text(apart.p)})."
-    return f"{shares}: {'content' if apart.value > 0 else 'position'} decides ({p_text(apart.p)})."
 
 
 def transfer(

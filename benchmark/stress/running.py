@@ -22,7 +22,7 @@ from benchmark.parts import PARTS
 from benchmark.parts.ragged import apart
 from benchmark.scores import predictions, reading
 from benchmark.scores.checking import simulated
-from benchmark.simulator import AttendsToLabel, Prediction, Simulator
+from benchmark.simulator import AttendsToLabel
 from benchmark.stress.conditions import VERSION, stimuli, wrong_label
 from benchmark.stress.sources import Source, as_left
 from benchmark.trials.catalogue import Catalogue
@@ -110,14 +110,10 @@ class Bench:
         part: Callable[[Source], Path],
         about: Mapping[str, str],
     ) -> None:
-        """Write one predictions file of all simulators that have the parts of all their trials.
+        """Write ``predictions.parquet`` of all simulators that have the parts of all their trials.
 
-        Args:
-            folder: Where ``predictions.parquet`` goes.
-            trials: Simulator -> its trials.
-            part: Where the part of a trial is.
-            about: What the file says of itself; the identities of the trials and what must be said of their simulators
-                are added.
+        ``part`` says where the part of a trial is. To ``about``, which the file says of itself, are added the
+        identities of the trials and what must be said of their simulators.
         """
         frames: list[pa.Table] = []
         complete: dict[str, Sequence[Source]] = {}
@@ -171,7 +167,10 @@ def _part(bench: Bench, source: Source, condition: str) -> pa.Table:
         as_left(source, bench.catalogue, train, report=bench.report, progress=bench.progress) as simulator,
     ):
         if condition in (TRUE_LABEL, WRONG_LABEL):
-            rows = _attended(bench, simulator, test, condition)
+            assert isinstance(simulator, AttendsToLabel)
+            right = condition == TRUE_LABEL
+            clicks = [s.click if right else wrong_label(s, bench.digest, bench.seed) for s in test]
+            rows = simulator.attend_to_label([replace(s, click=c) for s, c in zip(test, clicks, strict=True)])
         elif condition == OWN:
             rows = simulator.simulate([s.stimulus() for s in test])
         else:
@@ -181,20 +180,8 @@ def _part(bench: Bench, source: Source, condition: str) -> pa.Table:
     return simulated(rows, test, source.simulator, source.seed, f"{source.simulator}, {condition}")
 
 
-def _attended(bench: Bench, simulator: Simulator, test: Sequence[Session], condition: str) -> list[Prediction]:
-    """Return attention for a label that is offered: the true click, or a slot that was not clicked."""
-    assert isinstance(simulator, AttendsToLabel)
-    if condition == WRONG_LABEL:
-        test = [replace(s, click=wrong_label(s, bench.digest, bench.seed)) for s in test]
-    return simulator.attend_to_label(test)
-
-
 def stored_predictions(source: Source) -> pa.Table:
-    """Return what a trial predicted; attention for the true click is left out.
-
-    Raises:
-        InputError: The file is missing or damaged.
-    """
+    """Return what a trial predicted, without attention for the true click; InputError if the file is damaged."""
     import pyarrow.compute as pc
 
     try:

@@ -47,11 +47,7 @@ class Source:
 
 
 def sources(run: Path, found: Results, simulators: Sequence[str] | None = None) -> dict[str, list[Source]]:
-    """Return simulator -> the trials behind its row, by seed and fold; by default of all that have a row.
-
-    Raises:
-        InputError: A trial is damaged or missing.
-    """
+    """Return simulator -> the trials behind its row, by seed and fold; InputError if one is damaged or missing."""
     rows = {row.name: row for row in found.simulators if row.name == row.base}
     if not (run / "trials").is_dir():
         raise InputError(f"{run} has no trials, so no simulator can be had as they left it; run again.")

@@ -48,7 +48,6 @@ class Study:
     Attributes:
         run: Folder of the finished run.
         found: Its results.
-        bench: Makes predictions.
         trials: Simulator -> its trials, oracles included.
         sessions: The test sessions, fold by fold.
     """

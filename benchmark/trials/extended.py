@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from benchmark.naming import input_word
 from benchmark.simulator import Simulator
@@ -43,11 +42,8 @@ def file_entry(factory: str) -> Entry:
     )
 
 
-class Constructor(Protocol):
-    """Builds the simulator of an entry from settings, checking both."""
-
-    def __call__(self, entry: Entry, settings: Mapping[str, object], /) -> Simulator:
-        """Return a fresh simulator, or raise InputError naming a wrong setting."""
+Constructor = Callable[[Entry, Mapping[str, object]], Simulator]
+"""Builds the simulator of an entry from settings, or raises InputError naming a wrong setting."""
 
 
 class ExtendedCatalogue:

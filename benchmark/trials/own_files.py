@@ -100,11 +100,7 @@ def _neighbours(module: ModuleType, folder: Path, found: dict[str, ModuleType]) 
 
 
 def factory_in(run: Path, simulator: str) -> str | None:
-    """Return the file and class that a simulator of a run was made with, or None if it did not come from a file.
-
-    Raises:
-        InputError: A record of the run is damaged.
-    """
+    """Return the file and class that a simulator of a run was made with, or None if it did not come from a file."""
     for path in sorted((run / "trials").glob("*/trial.json")):
         record = read_trial(path.parent)
         factory = record.get("factory", "")

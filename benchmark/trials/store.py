@@ -118,11 +118,7 @@ class TrialStore:
         shutil.rmtree(self.working(trial), ignore_errors=True)
 
     def get(self, trial: Trial) -> pa.Table:
-        """Return the predictions of a finished trial.
-
-        Raises:
-            InputError: The stored file is damaged.
-        """
+        """Return the predictions of a finished trial; InputError if the stored file is damaged."""
         try:
             return reading.stored(self.folder(trial) / "predictions.parquet")
         except InputError as error:
@@ -140,11 +136,7 @@ class TrialStore:
         return spent(read_trial(self.folder(trial)).get("cost", {}))
 
     def records(self) -> list[TrialFile]:
-        """Return what is kept of every finished trial.
-
-        Raises:
-            InputError: A ``trial.json`` is damaged.
-        """
+        """Return what is kept of every finished trial; InputError if a ``trial.json`` is damaged."""
         paths = sorted(self.root.glob("*/trial.json"))
         return [read_trial(path.parent) for path in paths if not path.parent.name.startswith(".")]
 

@@ -30,11 +30,10 @@ class Trial:
 
     Attributes:
         digest: Digest of the task's sessions and this split.
-        factory: ``module:Class`` or ``path/to/file.py:Class`` of the simulator; not part of the identity.
+        factory: See ``catalogue.Entry``; not part of the identity.
         settings: Every setting, defaults included.
         material: What else shapes the predictions: name -> fingerprint or behaviour version, such as a backbone's.
-        oracle: The simulator is given full sessions.
-        behaviour: Version of the simulator's behaviour; for a simulator in a file, its name, class and source digest.
+        behaviour: See ``catalogue.Entry``.
         label: Attention for the true click is computed too, where the simulator can.
         stimuli: Digest of what the task's stimuli show, ``content.ContentDigests``.
         recording: Column of the recordings that the simulator reads -> digest of its values.
@@ -76,11 +75,7 @@ class Trial:
 
 
 def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
-    """Return the trials of a run: simulators x seeds x folds; a deterministic simulator has one seed.
-
-    Raises:
-        InputError: An unknown simulator, split or setting.
-    """
+    """Return the trials of a run: simulators x seeds x folds; a deterministic simulator has one seed."""
     entries = [catalogue.entry(name) for name in config.simulators]
     check_settings(entries, config.settings)
     split = task.split(config.split)

@@ -9,12 +9,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from benchmark.engines.interface import Engine, Races
 from benchmark.engines.tally import Tally
 from benchmark.files.replacing import replace_text
 from benchmark.metrics import get
+from benchmark.naming import joined
 from benchmark.runs import preflight
 from benchmark.runs.runner import Display, FailedTrial, Report, StoreLedger, run_missing
 from benchmark.runs.search.folds import SPLIT, training_task
@@ -26,7 +27,6 @@ from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import Trial, expand
 from tasks.definition import Progress, quiet
 from tasks.errors import InputError
-from tasks.splits import Split
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,7 +68,6 @@ class Chosen:
     Attributes:
         candidates: Everything that was tried, in the order of the space.
         best: The complete candidate with the lowest score; of equal ones, the first.
-        failed: Trials that failed.
         notice: What every output must say.
         n_train: Number of training sessions.
     """
@@ -136,7 +135,7 @@ def tune(
         candidates,
         min(complete, key=lambda candidate: candidate.score),
         tuple(failed),
-        "; ".join(dict.fromkeys(line for line in notices if line)),
+        joined(notices),
         len(train),
     )
     _write_record(out / "search.json", found, space)
@@ -159,37 +158,15 @@ class Judge:
     metrics: tuple[str, ...]
 
     def __call__(self, task: Task, trial: Trial, found: pa.Table) -> float:
-        """Return the mean over users of the mean over their held-out sessions; the lower the better.
-
-        Raises:
-            InputError: The simulator does not give what a metric needs.
-        """
-        fold = Split(SPLIT, [task.split(trial.split).folds[trial.fold]])
-        scores = scoring.score(cast("Task", _OneFold(task, fold)), SPLIT, found)
+        """Return the mean over users of the mean over their held-out sessions; InputError if a metric is blank."""
+        scores = scoring.score(task, trial.split, found)
+        scores = scores[scores["fold"] == trial.fold]  # the sessions of the other folds are not predicted
         for name in self.metrics:
             if scores[name].isna().any():
                 raise InputError(f"{trial.simulator} gives nothing that {name} can judge; name another 'score'.")
         signs = [-1.0 if get(name).higher_is_better else 1.0 for name in self.metrics]
         total = (scores[list(self.metrics)] * signs).sum(axis=1)
         return float(total.groupby(scores["user"]).mean().mean())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _OneFold:
-    """A task with one fold of its split."""
-
-    task: Task
-    fold: Split
-
-    @property
-    def notice(self) -> str:
-        return self.task.notice
-
-    def split(self, name: str) -> Split:
-        return self.fold
-
-    def sessions_at(self, indices: Any) -> Any:
-        return self.task.sessions_at(indices)
 
 
 def _race(

@@ -126,10 +126,7 @@ def _failed(row: Row, metric: str, mean: Printed, setting: Setting, seeds: int, 
 
 
 def _inferred(reported: Reported) -> list[Finding]:
-    """Note the smallest n that fits the deterministic rows of a task whose n is not given by the report.
-
-    Only these are used: each is one run, so that its grid is 1/n whatever is said of seeds.
-    """
+    """Note the smallest n that fits the deterministic rows of a task: each is one run, so that its grid is 1/n."""
     found = []
     for task in dict.fromkeys(row.task for row in reported.rows):
         rows = [row for row in reported.rows if row.task == task and row.deterministic]

@@ -62,24 +62,27 @@ class Printed:
         return f"{float(self.value):.{self.decimals}f}" if self.decimals < 12 else f"{float(self.value):.6g}"
 
 
-def printed(text: str, decimals: int | None = None, *, percent: bool = False) -> Printed:
+def printed(text: str, decimals: int | None = None, *, percent: bool = False, where: str = "") -> Printed:
     """Return a number from its text, which keeps the digits: ``0.50`` was printed with two.
 
     Args:
         text: The number.
         decimals: Digits that it was printed with, where the text lost trailing zeros; None takes them from the text.
         percent: The number is in percent; 52.7 is returned as 0.527 with a step of 0.001.
+        where: Its place, for messages.
 
     Raises:
         InputError: It is not a number, or has more digits than ``decimals``.
     """
+    place = f"{where}: " if where else ""
     found = text.strip().replace("\N{MINUS SIGN}", "-")
     if not _NUMBER.fullmatch(found):
-        raise InputError(f"'{found[:40]}' is not a number. Give one such as 0.1447.")
+        raise InputError(f"{place}'{found[:40]}' is not a number. Give one such as 0.1447.")
     mantissa, _, exponent = found.lower().partition("e")
     own = len(mantissa.partition(".")[2]) - int(exponent or 0)
     if decimals is not None and own > decimals:
-        raise InputError(f"{found} has more than {decimals} digits after the point, which 'decimals' says it has.")
+        many = f"{place}{found} has more than {decimals} digits after the point"
+        raise InputError(f"{many}, which 'decimals' says it has.")
     places = own if decimals is None else decimals
     step = Fraction(10) ** -places
     scale = 100 if percent else 1

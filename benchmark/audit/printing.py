@@ -17,33 +17,24 @@ _HEADERS = ("severity", "check", "where", "metric", "finding", "arithmetic")
 def document(reported: Reported, outcomes: Sequence[Outcome]) -> Document:
     """Return an audit."""
     findings = in_order(outcomes)
-    looked = [
-        {"check": o.check, "looks at": o.subject, "checked": o.checked, "found": len(o.findings), "": o.reason}
-        for o in outcomes
-    ]
+    keys = ("check", "looks_at", "checked", "found", "left_out")
+    looked = [(o.check, o.subject, o.checked, len(o.findings), o.reason) for o in outcomes]
+    heads = ("check", "looks at", "checked", "found", "")
     found = Grid(
-        tuple(GridColumn(name, "left", wraps=True) for name in _HEADERS), tuple(row(*_fields(one)) for one in findings)
+        tuple(GridColumn(name, "left", wraps=True) for name in _HEADERS),
+        tuple(row(*dataclasses.astuple(one)) for one in findings),
     )
     notes = "; ".join(reported.notes)
     return Document(
         title=f"Audit of {reported.source}: {verdict(findings)}",
         notices=reported.notes,
-        grids=(*([found] if findings else []), Grid.of_records(looked)),
-        csv=lambda: [(*_HEADERS, "notes"), *((*_fields(one), notes) for one in findings)],
+        grids=(*([found] if findings else []), Grid.of_records([dict(zip(heads, one, strict=True)) for one in looked])),
+        csv=lambda: [(*_HEADERS, "notes"), *((*dataclasses.astuple(one), notes) for one in findings)],
         data=lambda: {
             "source": reported.source,
             "notes": list(reported.notes),
             "findings": [dataclasses.asdict(one) for one in findings],
-            "checks": [
-                {
-                    "check": o.check,
-                    "looks_at": o.subject,
-                    "checked": o.checked,
-                    "found": len(o.findings),
-                    "left_out": o.reason,
-                }
-                for o in outcomes
-            ],
+            "checks": [dict(zip(keys, one, strict=True)) for one in looked],
         },
     )
 
@@ -55,7 +46,3 @@ def verdict(findings: Sequence[Finding]) -> str:
     counts = {severity: sum(finding.severity == severity for finding in findings) for severity in SEVERITIES}
     words = {"impossible": "impossible", "unlikely": "unlikely", "note": "worth a note"}
     return ", ".join(f"{count} {words[severity]}" for severity, count in counts.items() if count)
-
-
-def _fields(finding: Finding) -> tuple[str, ...]:
-    return finding.severity, finding.check, finding.where, finding.metric, finding.what, finding.arithmetic

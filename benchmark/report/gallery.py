@@ -128,11 +128,7 @@ def gallery(run: Run, task: Task | None, reason: str, simulators: Sequence[str] 
 
 
 def _attention(run: Run, session_ids: Sequence[str], simulators: Sequence[str]) -> dict[str, dict[str, Floats]]:
-    """Return session -> simulator -> attention, each seed normalised, averaged over the seeds that have it.
-
-    Raises:
-        InputError: The predictions are missing or damaged.
-    """
+    """Return session -> simulator -> attention, each seed normalised, averaged over the seeds that have it."""
     path = run.folder / "predictions.parquet"
     try:
         found = predictions.drawn(scored.stored(path))

@@ -119,7 +119,7 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         "costs": cost.costs(run.trials),
         "places": cost.places(run.trials),
         "recipe": recipe.recipe(run),
-        "variance_headers": variance.headers(),
+        "variance_headers": variance.HEADERS,
         "variance_rows": [variance.cells(line) for line in differences or lines],
         "variance_legend": variance.legend(differences or lines),
         "variance_advice": variance.advice(lines),

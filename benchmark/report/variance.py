@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmark.metrics import get
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KEYS = ("simulator", "metric", "of")
-_HEADERS = (*_KEYS, "users", "sessions", "seeds", "rest", "SE", "resolves", "2x seeds", "2x sessions", "2x users")
+_COUNTS = ("n_users", "n_sessions", "n_seeds")
+HEADERS = (*_KEYS, "users", "sessions", "seeds", "rest", "SE", "resolves", "2x seeds", "2x sessions", "2x users")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def document(results: Results, found: Sequence[Line]) -> Document:
     """Return the table and the advice."""
     columns = [
         GridColumn(name, "left" if name in _KEYS else "right", key=name in _KEYS, once=name in _KEYS[:2])
-        for name in _HEADERS
+        for name in HEADERS
     ]
     return Document(
         title=f"Variance of the means, {title_of(results)}",
@@ -116,11 +117,6 @@ def cells(one: Line) -> list[str]:
         return row + [""] * 4
     d = one.found
     return row + [number(d.resolves()), *(number(d.resolves(**{more: 2})) for more in ("seeds", "sessions", "users"))]
-
-
-def headers() -> tuple[str, ...]:
-    """Return the head of the table."""
-    return _HEADERS
 
 
 def legend(found: Sequence[Line]) -> list[str]:
@@ -223,21 +219,8 @@ def _record(one: Line) -> dict[str, object]:
         "simulator": one.simulator,
         "metric": one.metric,
         "of": "difference" if one.reference else "mean",
-        "mean": d.mean,
-        "n_users": d.n_users,
-        "n_sessions": d.n_sessions,
-        "n_seeds": d.n_seeds,
-        "parts": [
-            {
-                "name": part.name,
-                "shown": part.shown,
-                "estimate": part.estimate,
-                "variance": part.variance,
-                "of_mean": part.of_mean,
-                "share": _known(d.shares[part.name]),
-            }
-            for part in d.parts
-        ],
+        **{name: getattr(d, name) for name in ("mean", *_COUNTS)},
+        "parts": [{**asdict(part), "share": _known(d.shares[part.name])} for part in d.parts],
         "standard_error": {"now": d.standard_error()}
         | {f"twice_{name}": _known(d.standard_error(**given)) for name, given in more.items()},
         "resolves": {"now": _known(d.resolves()), "with_these_seeds": _known(d.resolves_with_these_seeds)}
@@ -252,17 +235,16 @@ def _record(one: Line) -> dict[str, object]:
 def _csv(results: Results, found: Sequence[Line]) -> Iterator[CsvRow]:
     """Yield one row per decomposition with unrounded numbers."""
     parts = [(what, part) for part in PARTS for what in ("variance", "of_mean")]
-    counts = ("n_users", "n_sessions", "n_seeds")
     more = ("twice_seeds", "twice_sessions", "twice_users")
     resolves = ("resolves", "resolves_these_seeds", *more)
     where = ("task", "split", "simulated", "simulator", "metric", "reference")
-    yield (*where, *counts, *(f"{what}_{part}" for what, part in parts), "standard_error", *resolves)
+    yield (*where, *_COUNTS, *(f"{what}_{part}" for what, part in parts), "standard_error", *resolves)
     for one in found:
         record: Any = _record(one)
         known = {part["name"]: part for part in record["parts"]}
         yield (
             *(results.task, results.split, bool(results.notice), one.simulator, one.metric, one.reference),
-            *(record[name] for name in counts),
+            *(record[name] for name in _COUNTS),
             *(known.get(part, {}).get(what) for what, part in parts),
             record["standard_error"]["now"],
             *((record["resolves"] or {}).get(name) for name in ("now", "with_these_seeds", *more)),

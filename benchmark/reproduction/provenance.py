@@ -30,7 +30,7 @@ def notes(
         pairs = [f"{used} for {name}" for name, used in stand_ins.items()]
         lines.append(f"Stand-in{'s' if len(pairs) > 1 else ''}: {', '.join(pairs)}")
     lines += _merged(found)
-    lines += _sizes([one.group for one in found])
+    lines += filter(None, map(_size, (one.group for one in found)))
     lines += _quick(found)
     moved = {key: value for one in found for key, value in one.moved.items()}
     if moved:
@@ -84,13 +84,9 @@ def data_of(one: Found) -> dict[str, Any]:
         None where it varies), ``uniform_logloss``, ``notice`` (empty: recorded data).
     """
     results = one.results
+    names = ("version", "split", "n_sessions", "n_users", "seeds", "slots")
     return {
-        "version": results.version,
-        "split": results.split,
-        "n_sessions": results.n_sessions,
-        "n_users": results.n_users,
-        "seeds": list(results.seeds),
-        "slots": list(results.slots),
+        **{name: getattr(results, name) for name in names},
         "n_slots": results.slots[0] if len(results.slots) == 1 else None,
         "uniform_logloss": results.uniform_logloss,
         "notice": one.data_notice,
@@ -133,10 +129,6 @@ def _size(group: Group) -> str:
     if group.checkpoint is None or is_stand_in(group.used_backbone):
         return ""
     return size_note(group.backbone, group.used_backbone, group.checkpoint)
-
-
-def _sizes(groups: Sequence[Group]) -> list[str]:
-    return list(dict.fromkeys(line for line in map(_size, groups) if line))
 
 
 def _quick(found: Sequence[Found]) -> list[str]:

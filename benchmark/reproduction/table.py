@@ -152,12 +152,8 @@ def _reference(layout: Layout) -> str:
 def _backbone(found: Found) -> dict[str, object]:
     """Return what was run for a backbone, as JSON values."""
     seen = found.group.checkpoint
-    return {
-        "used": found.group.used_backbone,
-        "model_type": None if seen is None else seen.model_type,
-        "parameters": None if seen is None else seen.parameters,
-        "fingerprint": None if seen is None else seen.fingerprint,
-    }
+    known = {name: getattr(seen, name, None) for name in ("model_type", "parameters", "fingerprint")}
+    return {"used": found.group.used_backbone, **known}
 
 
 def _values(layout: Layout, found: Found) -> list[ReproducedRow]:

@@ -139,9 +139,6 @@ def from_values(
         target = next((row for row in rows if name not in row), None)
         if target is None:
             rows.append(target := {})
-        try:
-            target[name] = Cell(printed(text))
-        except InputError as error:
-            raise InputError(f"{metric}: {error}") from error
+        target[name] = Cell(printed(text, where=metric))
     found = tuple(Row("", task, "", "", method, False, cells) for cells in rows)
     return Reported(source, found, {task: setting or Setting()})

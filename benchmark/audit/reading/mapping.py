@@ -5,7 +5,7 @@ The schema is written down in docs/audit.md. Every key is checked; a mistyped on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from benchmark.audit.known import known
-from benchmark.audit.printed import Printed, printed
+from benchmark.audit.printed import printed
 from benchmark.audit.reported import Cell, Reported, Row, Setting
 from tasks.decoding import decode
 from tasks.errors import InputError
@@ -106,7 +106,7 @@ def setting_of(values: Mapping[str, object], where: Path | str, remedy: str = RE
     """
     given = {key: value for key, value in values.items() if value is not None}
     if isinstance(given.get("uniform_logloss"), str):
-        given["uniform_logloss"] = float(_number(given["uniform_logloss"], f"{where}: uniform_logloss"))
+        given["uniform_logloss"] = float(printed(str(given["uniform_logloss"]), where=f"{where}: uniform_logloss"))
     return decode(Setting, given, where, remedy)
 
 
@@ -117,7 +117,7 @@ def from_mapping(values: Mapping[str, Any], source: str, where: Path | str = "th
         InputError: It does not keep to the schema; the place is named.
     """
     given = decode(_Document, values, where, REMEDY)
-    levels = tuple(float(_number(level, "stars")) for level in given.stars)
+    levels = tuple(float(printed(str(level), where="stars")) for level in given.stars)
     if any(not 0 < level < 1 for level in levels) or list(levels) != sorted(set(levels), reverse=True):
         raise InputError("'stars' must be levels between 0 and 1 that fall, such as [0.05, 0.01].")
     return Reported(
@@ -143,17 +143,22 @@ def _row(row: _RowEntry, where: str, document: _Document) -> Row:
             given = entry if isinstance(entry, _CellEntry) else _CellEntry(entry)
             cells[metric] = _cell(given, f"{where}, {metric}", document.decimals, metric in percent)
     fixed = row.method in document.deterministic if row.deterministic is None else row.deterministic
-    table, task, backbone, operator, method = (str(getattr(row, label)) for label in LABELS)
-    return Row(table, task, backbone, operator, method, fixed, cells)
+    return row_of([str(getattr(row, label)) for label in LABELS], cells, fixed)
+
+
+def row_of(labels: Iterable[str], cells: Mapping[str, Cell], deterministic: bool = False) -> Row:
+    """Return a row from its labels, in the order of ``LABELS``."""
+    table, task, backbone, operator, method = labels
+    return Row(table, task, backbone, operator, method, deterministic, cells)
 
 
 def _cell(given: _CellEntry, where: str, digits: _Decimals, percent: bool) -> Cell:
     sd, gain = given.sd, given.improvement
     return Cell(
-        mean=_number(given.mean, where, digits.mean, percent=percent),
-        sd=None if sd is None else _number(sd, f"{where}: sd", digits.sd, percent=percent),
-        stars=given.stars,
-        improvement=None if gain is None else _number(gain, f"{where}: improvement", digits.improvement),
+        printed(str(given.mean), digits.mean, percent=percent, where=where),
+        None if sd is None else printed(str(sd), digits.sd, percent=percent, where=f"{where}: sd"),
+        given.stars,
+        None if gain is None else printed(str(gain), digits.improvement, where=f"{where}: improvement"),
     )
 
 
@@ -169,14 +174,7 @@ def from_submission(values: Mapping[str, Any], source: str, where: Path | str) -
         row, metric = cells.setdefault(key, {}), metric_name(claim.metric)
         if metric in row:
             raise InputError(f"reported {i}: the metric '{metric}' appears twice. Give each once.")
-        row[metric] = Cell(_number(claim.value, f"reported {i}: value"))
+        row[metric] = Cell(printed(str(claim.value), where=f"reported {i}: value"))
     name = str(values.get("name", ""))
     rows = [Row(origin, task, "", split, name, False, row) for (origin, task, split), row in cells.items()]
     return Reported(source, tuple(rows))
-
-
-def _number(value: object, where: str, decimals: int | None = None, *, percent: bool = False) -> Printed:
-    try:
-        return printed(str(value), decimals, percent=percent)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error

@@ -149,11 +149,7 @@ def _attach(
 
 
 def _references(rows: Sequence[Mapping[str, Any]], found: Mapping[_Key, Row], reference: str, fixed: bool) -> list[Row]:
-    """Return rows of the reference for tables of significance, which print only the differences from it.
-
-    Stars are tests of means over sessions. Where users have several sessions these are not the means that are printed,
-    and nothing follows from the one for the other.
-    """
+    """Return rows of the reference for tables of significance, which print only the differences from it."""
     made: dict[_Key, Row] = {}
     for row in (row for row in rows if row["kind"] == "value"):
         of, key = found[_key(row, "method")], (reference, str(row["backbone"]), str(row["operator"]))

@@ -13,8 +13,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from benchmark.audit.printed import Printed, printed
-from benchmark.audit.reading.mapping import LABELS, known_metric, metric_name
+from benchmark.audit.printed import printed
+from benchmark.audit.reading.mapping import LABELS, known_metric, metric_name, row_of
 from benchmark.audit.reported import Cell, Reported, Row, Setting
 from tasks.errors import InputError
 
@@ -133,7 +133,7 @@ def _long(grid: _Grid, names: list[str]) -> list[Row]:
     mean = next((name for name in _MEAN if name in names), None)
     if mean is None:
         raise InputError("a table with a column 'metric' needs a column 'mean' or 'value'.")
-    found: dict[tuple[str, str, str, str, str], dict[str, Cell]] = {}
+    found: dict[tuple[str, ...], dict[str, Cell]] = {}
     for line, number in zip(grid.lines, grid.numbers, strict=True):
         given = dict(zip(names, (cell.strip() for cell in line), strict=True))
         cell = _cell(given[mean], f"line {number}, {mean}")
@@ -141,23 +141,18 @@ def _long(grid: _Grid, names: list[str]) -> list[Row]:
             continue
         for name in _SD:
             if given.get(name, "").lower() not in _BLANK:
-                cell = replace(cell, sd=_plain(given[name], f"line {number}, {name}"))
+                cell = replace(cell, sd=printed(given[name], where=f"line {number}, {name}"))
         if given.get("stars", "").lower() not in _BLANK:
             cell = replace(cell, stars=_stars(given["stars"], f"line {number}, stars"))
         if given.get("improvement", "").lower() not in _BLANK:
             text = given["improvement"].rstrip("% ")
-            cell = replace(cell, improvement=_plain(text, f"line {number}, improvement"))
-        labels = _labels(grid, names, line)
-        key = labels["table"], labels["task"], labels["backbone"], labels["operator"], labels["method"]
-        row = found.setdefault(key, {})
+            cell = replace(cell, improvement=printed(text, where=f"line {number}, improvement"))
+        row = found.setdefault(tuple(_labels(grid, names, line).values()), {})
         metric = metric_name(given["metric"])
         if metric in row:
             raise InputError(f"line {number}: {metric} of the same row appears a second time. Keep one.")
         row[metric] = cell
-    return [
-        Row(table, task, backbone, operator, method, False, cells)
-        for (table, task, backbone, operator, method), cells in found.items()
-    ]
+    return [row_of(key, cells) for key, cells in found.items()]
 
 
 def _wide(grid: _Grid, names: list[str], notes: list[str]) -> list[Row]:
@@ -184,8 +179,7 @@ def _wide(grid: _Grid, names: list[str], notes: list[str]) -> list[Row]:
             continue
         cells = {metric: _cell(line[i], f"line {number}, {metric}") for i, metric in metrics.items()}
         found = {metric: cell for metric, cell in cells.items() if cell is not None}
-        table, task, backbone, operator, method = (labels[label] for label in LABELS)
-        rows.append(Row(table, task, backbone, operator, method, False, found))
+        rows.append(row_of(labels.values(), found))
     return rows
 
 
@@ -194,7 +188,7 @@ def _improved(row: Row, line: Sequence[str], metrics: dict[int, str], number: in
     for i, metric in metrics.items():
         text = line[i].strip().strip("*").rstrip("% ")
         if metric in cells and text.lower() not in _BLANK:
-            cells[metric] = replace(cells[metric], improvement=_plain(text, f"line {number}, {metric}"))
+            cells[metric] = replace(cells[metric], improvement=printed(text, where=f"line {number}, {metric}"))
     return replace(row, cells=cells)
 
 
@@ -224,19 +218,8 @@ def _cell(text: str, where: str) -> Cell | None:
     percent = bool(match["percent"]) or plain.rstrip("*) ").endswith("%")
     sd = match["sd"] or match["bracket"]
     stars = len(match["before"] + match["after"])
-    try:
-        mean = printed(match["mean"], percent=percent)
-        spread = None if sd is None else printed(sd, percent=percent)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
-    return Cell(mean, spread, stars or None)
-
-
-def _plain(text: str, where: str) -> Printed:
-    try:
-        return printed(text)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+    spread = None if sd is None else printed(sd, percent=percent, where=where)
+    return Cell(printed(match["mean"], percent=percent, where=where), spread, stars or None)
 
 
 def _stars(text: str, where: str) -> int:

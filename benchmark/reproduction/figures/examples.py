@@ -165,11 +165,7 @@ class Examples(FigureLayout):
         )
 
     def _chosen(self, views: Mapping[str, Mapping[str, View]]) -> list[tuple[str, float | None]]:
-        """Return the sessions to show, each with its quantile.
-
-        Raises:
-            InputError: A session of the layout is not tested, or no session has attention from both.
-        """
+        """Return the sessions to show, each with its quantile."""
         both = _both(views)
         for name in self.sessions:
             if name not in both:

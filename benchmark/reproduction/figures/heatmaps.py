@@ -138,11 +138,7 @@ class Heatmaps(FigureLayout):
         )
 
     def _slots(self, sessions: Sequence[Session]) -> int:
-        """Return K, which must be the same in all sessions and fill the rows.
-
-        Raises:
-            InputError: It is not.
-        """
+        """Return K, which must be the same in all sessions and fill the rows."""
         counts = {len(s.slots) for s in sessions}
         if len(counts) != 1 or (k := min(counts)) % self.columns:
             found = ", ".join(map(str, sorted(counts)))

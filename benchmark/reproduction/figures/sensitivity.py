@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from msgspec import Meta
@@ -23,6 +23,8 @@ from tasks.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
+
+_WHERE = ("backbone", "operator", "used_backbone", "used_operator", "shown")
 
 Numbers = Annotated[tuple[int | float, ...], Meta(min_length=1)]
 
@@ -49,31 +51,24 @@ class Factor(Steps):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value of one setting on one metric.
+    """One value of one setting on one metric, and what is written of it as data.
 
     Attributes:
-        backbone: As the layout names it.
-        operator: As the layout names it.
-        factor: What is varied.
-        value: Its value.
-        default: It is the value of the method as it is, whose trials are those of the tables.
-        metric: Name.
-        mean: Mean over users.
-        low: Lower end of the 95 % interval over users.
-        high: Upper end.
+        setting: Its name as the user knows it.
+        default: The value of the method as it is, whose trials are those of the tables.
+        low: Lower end of the 95 % interval over users; ``high`` is the upper one.
         seed_sd: SD over seeds, None for one seed.
-        difference: Mean over users minus that at the default.
-        difference_low: Lower end of its 95 % interval, paired over users.
-        difference_high: Upper end.
+        difference: Mean over users minus that at the default; ``difference_low`` and ``difference_high`` are the ends
+            of its 95 % interval, paired over users.
         trials: Identities of the runs.
-        used_backbone: What was run.
-        used_operator: What was run.
         shown: What backbone and operator are called in print.
     """
 
     backbone: str
     operator: str
-    factor: Factor
+    used_backbone: str
+    used_operator: str
+    setting: str
     value: float
     default: bool
     metric: str
@@ -85,8 +80,7 @@ class Point:
     difference_low: float | None
     difference_high: float | None
     trials: tuple[str, ...]
-    used_backbone: str
-    used_operator: str
+    factor: Factor
     shown: tuple[str, str]
 
     @property
@@ -199,8 +193,8 @@ class Sensitivity(FigureLayout):
         if base is not None and found is not base:
             difference, low, high = self._difference(found, base, metric)
         return Point(
-            backbone=found.group.backbone,
-            operator=found.group.operator,
+            **{name: getattr(found.group, name) for name in _WHERE},
+            setting=spelt(factor.setting),
             factor=factor,
             value=value,
             default=found is base,
@@ -213,9 +207,6 @@ class Sensitivity(FigureLayout):
             difference_low=low,
             difference_high=high,
             trials=found.identities[self.simulator],
-            used_backbone=found.group.used_backbone,
-            used_operator=found.group.used_operator,
-            shown=found.group.shown,
         )
 
     def _difference(self, found: Found, base: Found, metric: str) -> tuple[float, float | None, float | None]:
@@ -319,22 +310,14 @@ def _summary(
     """Return one line of the small table."""
     mine = {p.metric: p for p in points if p.shown == curve and (p.factor, p.value) == step}
     default = any(point.default for point in mine.values())
-    cells = []
-    for metric in metrics:
-        point = mine.get(metric)
-        spread = "" if point is None or point.seed_sd is None else f" ± {number(point.seed_sd)}"
-        cells.append("" if point is None else f"{number(point.mean)}{spread}")
+    cells = [_mean(mine[metric]) if metric in mine else "" for metric in metrics]
     return (*curve, step[0].label, f"{step[1]:g}{' (default)' if default else ''}", *cells)
 
 
-_WHERE = ("backbone", "operator", "used_backbone", "used_operator")
-_VALUES = (
-    *("value", "default", "metric", "mean", "low", "high", "seed_sd"),
-    *("difference", "difference_low", "difference_high", "trials"),
-)
+def _mean(point: Point) -> str:
+    return number(point.mean) + ("" if point.seed_sd is None else f" ± {number(point.seed_sd)}")
 
 
 def _record(point: Point) -> Mapping[str, Any]:
     """Return a point as one row of data."""
-    where, values = ({name: getattr(point, name) for name in names} for names in (_WHERE, _VALUES))
-    return {**where, "setting": spelt(point.factor.setting), **values}
+    return {name: value for name, value in asdict(point).items() if name not in ("factor", "shown")}

@@ -36,12 +36,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one check came to.
-
-    Attributes:
-        checked: How many values it looked at and could have objected to.
-        reason: Why values were left out; empty if none was.
-    """
+    """What one check came to: values that it could have objected to, findings, and why values were left out, if any."""
 
     check: str
     subject: str

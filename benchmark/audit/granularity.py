@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+from benchmark.audit.findings import Severity
 from benchmark.audit.known import known
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Setting
@@ -18,7 +19,7 @@ from benchmark.audit.reported import Setting
 MOST_TIED = 100
 """Slots beyond which ties are not reckoned with: their shares are finer than any digits."""
 
-ASSUMED = "if it is a plain mean over sessions and ties are broken"
+ASSUMED = ", if it is a plain mean over sessions and ties are broken"
 
 
 def per_session(metric: str, n_slots: int | None) -> int | None:
@@ -71,9 +72,10 @@ def whole(setting: Setting) -> bool:
     return setting.average != "users" and setting.ties != "expected"
 
 
-def declared(setting: Setting) -> bool:
-    """Return whether the report itself says what the grid depends on."""
-    return setting.average == "sessions" and setting.ties == "broken"
+def weight(setting: Setting) -> tuple[Severity, str]:
+    """Return how grave a mean off the grid is, and what the grid depends on where the report does not say it."""
+    declared = setting.average == "sessions" and setting.ties == "broken"
+    return ("impossible", "") if declared else ("unlikely", ASSUMED)
 
 
 def totals(low: Fraction, high: Fraction, most: int) -> range:

@@ -120,9 +120,8 @@ def _failed(row: Row, metric: str, mean: Printed, setting: Setting, seeds: int, 
         what = f"no whole number over {most} rounds to {mean}; one does if digits were cut off."
         return Finding("unlikely", "grim", row.where, metric, what, arithmetic)
     what = f"no whole number over {most} is printed as {mean}"
-    if not granularity.declared(setting):
-        return Finding("unlikely", "grim", row.where, metric, f"{what}, {granularity.ASSUMED}.", arithmetic)
-    return Finding("impossible", "grim", row.where, metric, f"{what}.", arithmetic)
+    severity, assumed = granularity.weight(setting)
+    return Finding(severity, "grim", row.where, metric, f"{what}{assumed}.", arithmetic)
 
 
 def _inferred(reported: Reported) -> list[Finding]:

@@ -124,9 +124,8 @@ def _failed(
 ) -> Finding:
     what = f"no {seeds} counts of 0 to {most} have mean {mean} and SD {sd} ({' or '.join(kinds)} SD)"
     parts = [_arithmetic(mean, sd, most, seeds, kind) for kind in kinds]
-    if granularity.declared(setting):
-        return Finding("impossible", "grimmer", row.where, metric, f"{what}.", "; ".join(parts))
-    return Finding("unlikely", "grimmer", row.where, metric, f"{what}, {granularity.ASSUMED}.", "; ".join(parts))
+    severity, assumed = granularity.weight(setting)
+    return Finding(severity, "grimmer", row.where, metric, f"{what}{assumed}.", "; ".join(parts))
 
 
 def _arithmetic(mean: Printed, sd: Printed, most: int, seeds: int, kind: str) -> str:

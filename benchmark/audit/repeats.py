@@ -7,10 +7,7 @@ from benchmark.audit.reported import Cell, Reported, Row
 
 
 def check(reported: Reported) -> Outcome:
-    """Find entries that appear in the report more than once, with numbers that do not round to each other.
-
-    Rows that say what runs they were made from are only compared with rows made from the same runs.
-    """
+    """Find entries that the report has twice, made from the same runs, with numbers that do not round to each other."""
     before: dict[tuple[str, ...], list[tuple[Row, Cell]]] = {}
     found: list[Finding] = []
     checked = 0

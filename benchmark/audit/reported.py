@@ -51,11 +51,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An interval around a mean.
-
-    Attributes:
-        symmetric: The mean lies in the middle, as in a t interval that was not cut.
-    """
+    """An interval around a mean, which lies in its middle if it is symmetric, as in a t interval that was not cut."""
 
     low: Printed
     high: Printed
@@ -67,10 +63,8 @@ class Quoted:
     """The paper's number that a report prints next to its own.
 
     Attributes:
-        mean: The number as it is quoted.
         originals: What the paper prints, wherever it does; empty if that is not known.
         difference: The report's own number minus the quoted one, as the report prints it.
-        own: The report's own number that ``difference`` starts from.
     """
 
     mean: Printed
@@ -81,10 +75,9 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One reported number and what is printed next to it.
+    """One reported number, with its SD over seeds and what is printed next to it.
 
     Attributes:
-        sd: SD over seeds.
         stars: Stars of its significance; 0 for a difference that was tested and has none, None if nothing is said.
         improvement: On the baseline, in percent.
         better: Whether its stars are said to mark a gain; None if that is not said.

@@ -34,12 +34,7 @@ BACKBONES = {"qwen3-vl": "Qwen3-VL-4B-Instruct", "internvl3.5": "InternVL3.5-4B-
 
 @cache
 def load() -> Reported:
-    """Return the paper's tables 1 to 5.
-
-    Returns:
-        Its rows carry table, task, backbone, operator and method as the paper names them, and per metric the printed
-        mean; in tables 4 and 5 also SD over seeds and stars.
-    """
+    """Return the paper's tables 1 to 5, with its own names and numbers as printed."""
     return read(FILE)
 
 

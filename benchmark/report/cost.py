@@ -7,18 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.runs.kept import TrialRecord
-from benchmark.trials.records import Spent, spent
+from benchmark.trials.records import Spent
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost of one simulator, all trials together; None where no trial has it.
-
-    Attributes:
-        seconds_fit: What fitting took, see ``records.spent``.
-        memory: Highest of a trial, bytes.
-        again: Trials that took more than one attempt.
-    """
+    """The wall time, tokens, FLOPs and highest memory (bytes) of one simulator's trials; None where no trial has it."""
 
     simulator: str
     trials: int
@@ -46,16 +40,16 @@ def costs(trials: Sequence[TrialRecord]) -> list[Cost]:
     found = []
     for name in dict.fromkeys(record.text("simulator") for record in trials):
         mine = [record for record in trials if record.text("simulator") == name]
-        taken = [record.values.get("cost", {}) for record in mine]
-        memory = [one["peak_memory_bytes"] for one in taken if "peak_memory_bytes" in one]
+        spent = [record.values.get("cost", {}) for record in mine]
+        memory = [one["peak_memory_bytes"] for one in spent if "peak_memory_bytes" in one]
         found.append(
             Cost(
                 name,
                 len(mine),
-                _sum([spent(one, "_fit") for one in taken]),
-                _sum([spent(one, "_simulate") for one in taken]),
-                _sum([_tokens(one) for one in taken]),
-                _sum([one.get("flops_estimated") for one in taken]),
+                _sum([one.get("seconds_fit") for one in spent]),
+                _sum([one.get("seconds_simulate") for one in spent]),
+                _sum([_tokens(one) for one in spent]),
+                _sum([one.get("flops_estimated") for one in spent]),
                 max(memory, default=None),
                 sum(record.values.get("attempts", 1) > 1 for record in mine),
             )
@@ -67,7 +61,7 @@ def places(trials: Sequence[TrialRecord]) -> list[Place]:
     """Return where the trials ran, the place of most trials first."""
     groups: dict[str, list[TrialRecord]] = {}
     for record in trials:
-        shared = {k: v for k, v in record.values.get("environment", {}).items() if k not in ("where", "machine_load")}
+        shared = {k: v for k, v in record.values.get("environment", {}).items() if k != "where"}
         groups.setdefault(json.dumps(shared, sort_keys=True, default=str), []).append(record)
     found = []
     for text, mine in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):

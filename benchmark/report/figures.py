@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,12 +37,7 @@ _NAME = 26
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A figure of the page.
-
-    Attributes:
-        words: What it shows, for those who do not see it.
-        family: The family of its metric; empty where it has none.
-    """
+    """A figure of the page: caption, words for those who do not see it, SVG, family of its metric if it has one."""
 
     caption: str
     words: str
@@ -87,12 +83,7 @@ def _short(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Means with 95 % intervals, a line per simulator.
-
-    Attributes:
-        ends: Lower and upper limit each, NaN where there is none.
-        reference: Index of the reference, None if it is not among them.
-    """
+    """Means with 95 % intervals (NaN where there are none), a line per simulator; the reference by its index."""
 
     metric: Metric
     names: tuple[str, ...]
@@ -122,11 +113,7 @@ class Intervals:
 
 @dataclass(frozen=True, slots=True)
 class PerUser:
-    """Differences from the reference, a panel per simulator, users sorted.
-
-    Attributes:
-        differences: One array each: a value per user.
-    """
+    """Differences from the reference, one per user, a panel per simulator, users sorted."""
 
     metric: Metric
     names: tuple[str, ...]
@@ -163,11 +150,7 @@ def better(values: Floats, metric: Metric) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Parts of the variance of a mean, a stacked bar per simulator.
-
-    Attributes:
-        shares: Part -> share each; parts that a simulator does not have are missing.
-    """
+    """Parts of the variance of a mean, a stacked bar per simulator; parts that it does not have are missing."""
 
     names: tuple[str, ...]
     shares: tuple[dict[str, float], ...]
@@ -280,9 +263,9 @@ class Training:
 
 
 def interval_plots(
-    rows: Sequence[tuple[str, dict[str, tuple[float, float, float]]]], reference: str
+    rows: Sequence[tuple[str, dict[str, tuple[float, float | None, float | None]]]], reference: str
 ) -> dict[str, Plot]:
-    """Return a figure of means per metric, from each simulator's mean and limits (NaN where there are none)."""
+    """Return a figure of means per metric, from each simulator's mean and limits, if there are any."""
     found = {}
     for metric in dict.fromkeys(name for _, values in rows for name in values):
         mine = [(name, values[metric]) for name, values in rows if metric in values]
@@ -291,7 +274,7 @@ def interval_plots(
             get(metric),
             names,
             tuple(value[0] for _, value in mine),
-            tuple(value[1:] for _, value in mine),
+            tuple((math.nan if low is None else low, math.nan if high is None else high) for _, (_, low, high) in mine),
             names.index(reference) if reference in names else None,
         )
         words = f"{metric}: " + ", ".join(f"{name} {value[0]:.3f}" for name, value in mine)

@@ -65,12 +65,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """The pictures, or why there are none.
-
-    Attributes:
-        best: Simulator by which the sessions were chosen.
-        reason: Why ``shown`` is empty.
-    """
+    """The pictures, with the simulator by which sessions were chosen, or the reason why there are none."""
 
     best: str = ""
     simulators: tuple[str, ...] = ()

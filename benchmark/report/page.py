@@ -108,7 +108,7 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         "family_of": lambda name: get(name).family,
         "ranked": [_row(found, row, metrics) for row in found.simulators if row.ranked],
         "apart": [_row(found, row, metrics) for row in found.simulators if not row.ranked],
-        "resolves": [_number(found.resolution.get(m.name)) for m in metrics],
+        "resolves": [number(found.resolution.get(m.name)) for m in metrics],
         "significant": SIGNIFICANT,
         "best": BEST,
         "compared": ("simulator", *COMPARED),
@@ -194,9 +194,8 @@ def _figures(run: Run, differences: Sequence[variance.Line]) -> dict[str, Any]:
     from benchmark.report import figures
 
     found = run.results
-    nan = float("nan")
     ends = [
-        (row.name, {name: (m.mean, _or(m.low, nan), _or(m.high, nan)) for name, m in row.metrics.items()})
+        (row.name, {name: (m.mean, m.low, m.high) for name, m in row.metrics.items()})
         for row in found.simulators
         if row.ranked
     ]
@@ -239,11 +238,3 @@ def _stress(run: Run) -> dict[str, Any]:
         shown = {"readings": printing.readings(rows), "numbers": printing.numbers(rows)}
         tests.append({"title": printing.title(test), **shown})
     return {"tests": tests, "notice": found.notice, "stale": False}
-
-
-def _or(value: float | None, other: float) -> float:
-    return other if value is None else value
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else number(value)

@@ -26,11 +26,7 @@ HEADERS = (*_KEYS, "users", "sessions", "seeds", "rest", "SE", "resolves", "2x s
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One decomposition.
-
-    Attributes:
-        reference: What is subtracted, paired; empty for the mean itself.
-    """
+    """One decomposition: of a mean, or of its paired difference from a reference."""
 
     simulator: str
     metric: str

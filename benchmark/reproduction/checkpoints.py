@@ -14,26 +14,19 @@ class Checkpoint(Protocol):
     @property
     def model_type(self) -> str:
         """Its architecture, from config.json."""
-        ...
 
     @property
     def parameters(self) -> int:
         """Number of parameters."""
-        ...
 
     @property
     def fingerprint(self) -> str:
         """Hexadecimal digits that change with anything that changes what the model says."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A backbone of the paper.
-
-    Attributes:
-        stand_in: The pocket backbone that takes its place where nothing else is asked for.
-    """
+    """A backbone of the paper, and the pocket backbone in its place where nothing else is asked for."""
 
     stand_in: str
     model_type: str

@@ -64,12 +64,9 @@ class Varied:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The runs behind a block of rows, or behind a point of a curve.
-
-    Backbone and operator are named as in the layout; what is run may be others.
+    """The runs behind a block of rows, or behind a point of a curve; what is run may differ from what the layout names.
 
     Attributes:
-        varied: The setting that the layout moves; None for the method as it is.
         given: The user's settings, whether a simulator of the group has them or not.
         checkpoint: What ``used_backbone`` holds, None if nobody looked.
     """
@@ -127,11 +124,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of running some groups.
-
-    Attributes:
-        missing: What is left out of them, and all of the groups of which nothing is complete.
-    """
+    """What came of running some groups, in their order; groups of which nothing is complete are missing."""
 
     found: tuple[Found, ...]
     missing: tuple[Missing, ...]

@@ -20,10 +20,7 @@ def notes(
     *,
     operators: bool = True,
 ) -> list[str]:
-    """Return the captions that are printed above the numbers, each a sentence after ``NOTE:``.
-
-    Without ``operators`` the operator does not matter for what is shown.
-    """
+    """Return the captions that are printed above the numbers, each a sentence after ``NOTE:``."""
     lines = list(dict.fromkeys(one.data_notice for one in found if one.data_notice))
     stand_ins = _stand_ins([one.group for one in found], operators=operators)
     if stand_ins:

@@ -24,13 +24,7 @@ Rows = Annotated[Mapping[str, Text], Meta(min_length=1)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """What every layout has.
-
-    Attributes:
-        part: The part of ``reproduce`` that it belongs to.
-        backbones: Registry names; stand-ins may take their place.
-        run: The run configuration, as ``read_config`` returns it.
-    """
+    """What every layout has; ``run`` is the run configuration, as ``read_config`` returns it."""
 
     name: str
     part: Text

@@ -13,7 +13,6 @@ from benchmark.output.units import counted
 from benchmark.published import SIMULATORS
 from benchmark.reproduction.checkpoints import called
 from benchmark.reproduction.groups import Found, Missing
-from benchmark.reproduction.intervals import within_range
 from benchmark.reproduction.layout import Layout
 from benchmark.reproduction.provenance import checkpoints, data_of, notes, settings_of, short_notice
 from benchmark.scores.results import ComparisonResult, MetricResult, SimulatorResult
@@ -24,13 +23,10 @@ RowKind = Literal["value", "improvement", "paper", "difference"]
 
 @dataclass(frozen=True, slots=True)
 class ReproducedCell:
-    """One number of a table with what is known about it.
+    """One number of a table, with the 95 % interval over users within the metric's range and the SD over seeds.
 
     Attributes:
         value: Mean over users; in percent for an improvement.
-        low: Lower end of the 95 % interval over users, within the metric's range.
-        high: Upper end.
-        sd: SD over seeds.
         stars: Of the paper's test, a paired t-test over seeds against the reference; in either direction.
         p_users: Paired t-test over users against the reference, Holm-corrected over the table's family.
         reason: Why there are no stars where there could be.
@@ -94,10 +90,7 @@ class ReproducedTable:
         captions: What must be known to read it; the first lines, ``NOTE: ...``, name stand-ins, simulated data and
             what is missing.
         rows: Lines; without any the table is not worth writing.
-        reference: Label of the method that improvements, stars and p refer to.
         reference_seeds: Seeds of the reference; a simulator that uses none has one.
-        data: Task -> what is known of its test sessions, see ``provenance.data_of``.
-        moved: The user's settings that a simulator of the table has.
         backbones: Backbone -> ``used``, ``model_type``, ``parameters`` and ``fingerprint`` of what was run, None
             where nobody looked.
     """
@@ -245,6 +238,12 @@ def _row(
 def _seeds(found: Found, simulator: str) -> tuple[int, ...]:
     """Return the seeds that a simulator was run with."""
     return found.results.seeds[:1] if simulator in found.deterministic else found.results.seeds
+
+
+def within_range(metric: str, low: float | None, high: float | None) -> tuple[float | None, float | None]:
+    """Return the limits of an interval cut off at the ends of a metric's range, of which a t interval knows nothing."""
+    lowest, highest = get(metric).range
+    return None if low is None else max(lowest, low), None if high is None else min(highest, high)
 
 
 def _cell(metric: str, value: MetricResult) -> ReproducedCell:

@@ -17,11 +17,7 @@ UNIFORM = "uniform"
 
 
 def from_results(found: Results, source: str) -> Reported:
-    """Return the results of a run as a reported table.
-
-    Means weigh users alike and count ties with their chance: a count has a grid only where every user has one
-    session. There are no stars.
-    """
+    """Return the results of a run as a reported table; it has no stars."""
     data = {name: getattr(found, name) for name in ("n_sessions", "n_users", "slots", "uniform_logloss")}
     setting = setting_of(data, max(1, len(found.seeds)))
     rows = []

@@ -28,11 +28,9 @@ class Picture(Protocol):
     @property
     def height(self) -> float:
         """Height in centimetres, without the notes below it."""
-        ...
 
     def draw(self, canvas: Canvas) -> None:
         """Draw on an empty canvas of this height."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +69,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FigureLayout(Section, ABC):
-    """One layout file; a subclass per kind of figure.
-
-    Attributes:
-        published: Number of the paper's figure, empty if it has none.
-    """
+    """One layout file, with the number of the paper's figure if it has one; a subclass per kind of figure."""
 
     published: str = ""
 

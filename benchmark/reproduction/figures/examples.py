@@ -37,12 +37,7 @@ PIXELS = 480
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One panel: a screen with a share per slot.
-
-    Attributes:
-        shares: Non-negative, of sum 1, shape (K,).
-        kl: KL of the attention from the gaze, None for the gaze itself.
-    """
+    """One panel: a screen with a share per slot, shape (K,), of sum 1, and its KL from the gaze (None for the gaze)."""
 
     source: str
     shares: Floats
@@ -51,11 +46,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One line of panels.
-
-    Attributes:
-        quantile: Where its gain ranks among all sessions; None where the layout names the session.
-    """
+    """One line of panels; ``quantile`` is that of its gain, None where the layout names the session."""
 
     session: Session
     screen: Image

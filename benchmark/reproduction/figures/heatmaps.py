@@ -34,13 +34,7 @@ HUMANS = "humans"
 
 @dataclass(frozen=True, slots=True)
 class Clicks:
-    """The clicks of people or of one simulator.
-
-    Attributes:
-        shares: Share of the clicks per slot, shape (K,).
-        answered: Clicks counted: over sessions, and over seeds of a simulator.
-        asked: Sessions times seeds.
-    """
+    """The share of people's or one simulator's clicks per slot, shape (K,), and how many of all clicks it counts."""
 
     name: str
     label: str
@@ -52,12 +46,7 @@ class Clicks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heatmaps(FigureLayout):
-    """A map of people's clicks and one per simulator; a figure per backbone and operator.
-
-    Attributes:
-        rows: Simulator -> label of its map.
-        columns: Slots in a row of the screen.
-    """
+    """A map of people's clicks and one per simulator; a figure per backbone and operator."""
 
     humans: Text
     rows: Rows

@@ -29,12 +29,7 @@ TOP = 2
 
 @dataclass(frozen=True, slots=True)
 class ClickRank:
-    """Where the clicked slot of one session ranks by dwell.
-
-    Attributes:
-        above: Slots with a longer dwell.
-        tied: Slots with the same dwell, the clicked one included.
-    """
+    """Where the clicked slot ranks by dwell: slots above it, slots tied (it is one of them), and K."""
 
     above: int
     tied: int
@@ -84,12 +79,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranks(FigureLayout):
-    """A histogram of the ranks and their cumulative share, by fixation and by cursor; made from the data alone.
-
-    Attributes:
-        sessions: ``all`` sessions of the task or those of the split's ``test`` part.
-        item: What a slot holds, for the axis.
-    """
+    """A histogram of the ranks and their cumulative share, by fixation and by cursor; made from the data alone."""
 
     sessions: Annotated[str, one_of("all", "test")] = "all"
     item: Text

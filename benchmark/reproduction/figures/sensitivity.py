@@ -15,9 +15,9 @@ from benchmark.output.numbers import number
 from benchmark.published import SIMULATORS
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Choice, Found, Group, Missing, Varied, groups_of, spelt
-from benchmark.reproduction.intervals import within_range
 from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice
 from benchmark.reproduction.section import Names, Text
+from benchmark.reproduction.table import within_range
 from benchmark.scores.results import SimulatorResult
 from tasks.errors import InputError
 
@@ -31,11 +31,7 @@ Numbers = Annotated[tuple[int | float, ...], Meta(min_length=1)]
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """How a setting is varied.
-
-    Attributes:
-        values: Where it is moved to; its default is a point of the curve whether it is named here or not.
-    """
+    """How a setting is varied; its default is a point of the curve whether it is named here or not."""
 
     label: Text
     values: Numbers

@@ -211,6 +211,9 @@ class FakeLedger:
     def say(self, trial: Trial, line: str) -> None:
         pass
 
+    def measured(self, trial: Trial, epoch: int, values: object) -> None:
+        pass
+
     def finish(self, trial: Trial, outcome: Outcome) -> None:
         self.found.append(outcome)
 

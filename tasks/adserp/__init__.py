@@ -31,7 +31,7 @@ _SOURCE = (
 
 _NOTICE = "Simulated sample, not AdSERP: fictional result pages and simulated people"
 
-TRUTH = 1  # version of the ground truth that is read unless another one is asked for (PROTOCOL section 3)
+TRUTH = 2  # version of the ground truth that is read unless another one is asked for (PROTOCOL section 3)
 
 _SHARED_LEAKS = (
     "A user appears in training and test under every split; a query may appear in both under loo and kfold.",

@@ -54,7 +54,7 @@ def read(
     *,
     whole_page: bool = False,
     find: Finder | None = None,
-    truth: int = 1,
+    truth: int = 2,
 ) -> Reading:
     """Read a folder of trials into sessions, sorted by trial id as text.
 

@@ -230,7 +230,7 @@ def test_a_task_and_a_version_that_are_not_there(tmp_path, mini, monkeypatch):
     text = (folder / "submission.yaml").read_text().replace("mini@1/", "adserp@7/")
     (folder / "submission.yaml").write_text(text)
     (found,) = submissions.doctor(folder)
-    assert found.what == "it is for version 7 of adserp; this is version 1."
+    assert found.what == "it is for version 7 of adserp; this is version 2."
 
 
 def test_a_split_that_is_not_there(tmp_path, mini):

@@ -23,8 +23,20 @@ def find(image, ads):
     return list(RESULTS)
 
 
-def read_folder(folder, whole_page=True):
-    return read(folder, ReadOptions(images=False), quiet, whole_page=whole_page, find=find)
+def read_folder(folder, whole_page=True, truth=1):
+    return read(folder, ReadOptions(images=False, truth=truth), quiet, whole_page=whole_page, find=find)
+
+
+def test_in_version_2_the_window_ends_at_the_release(raw_folder):
+    (session,) = read_folder(raw_folder, truth=2).sessions
+    # without a release, the push at 1490 is the press
+    assert session.gaze_ms.tolist() == [250, 400, 0, 80]
+    assert session.flags == ("press-estimated",)
+    edit(raw_folder, MOUSE, "1001490,400,680.0,mousedown", "1001000,400,680.0,mouseup")
+    (session,) = read_folder(raw_folder, truth=2).sessions
+    assert session.gaze_ms.tolist() == [250, 200, 0, 0]
+    assert session.cursor_ms.tolist() == [800, 100, 0, 0]
+    assert (session.click, session.flags) == (1, ())
 
 
 def test_a_trial_by_hand(raw_folder):
@@ -40,7 +52,7 @@ def test_both_layouts_of_one_trial_give_the_same_session(raw_folder, replay_fold
     folder = replay_folder()
     for whole_page in (True, False):
         (raw,) = read_folder(raw_folder, whole_page).sessions
-        (replay,) = read(folder, ReadOptions(images=False), quiet, whole_page=whole_page).sessions
+        (replay,) = read(folder, ReadOptions(images=False, truth=1), quiet, whole_page=whole_page).sessions
         assert raw.slots == replay.slots
         assert raw.gaze_ms.tolist() == replay.gaze_ms.tolist()
         assert raw.cursor_ms.tolist() == replay.cursor_ms.tolist()

@@ -12,11 +12,12 @@ from tasks.definition import ReadOptions, quiet
 from tasks.errors import InputError
 
 NO_IMAGES = ReadOptions(images=False)
+OLD = ReadOptions(images=False, truth=1)
 
 
 def test_a_trial_by_hand(replay_folder):
     folder = replay_folder()
-    (session,) = ADSERP_PAGE.read(folder, NO_IMAGES, quiet).sessions
+    (session,) = ADSERP_PAGE.read(folder, OLD, quiet).sessions
     assert (session.session_id, session.user, session.screen) == ("p001-b1-t1", "p001", "buy tea kettle")
     assert [(slot.label, slot.kind, slot.text) for slot in session.slots] == [
         ("1", "native_ad", "text ad 1"),
@@ -29,10 +30,24 @@ def test_a_trial_by_hand(replay_folder):
     # the cursor rests at (200, 200) from 100 to 900: the scroll between them is no mouse position
     assert session.cursor_ms.tolist() == [800, 600, 0, 0]
     assert session.click == 1
-    view = ADSERP.read(folder, NO_IMAGES, quiet).sessions[0]
+    view = ADSERP.read(folder, OLD, quiet).sessions[0]
     assert view.slots[1].box == (162, 290, 748, 390)  # scrolled by 20 CSS pixels
     assert view.gaze_ms.tolist() == [0, 400, 0, 90]  # the last pause runs from 500 to the click
     assert view.cursor_ms.tolist() == [0, 600, 0, 0]
+
+
+def test_in_version_2_the_window_ends_at_the_press(replay_folder):
+    # no fixation is where a dialog would be: the press is 1500 ms before the click, but not before the move at 900
+    folder = replay_folder()
+    (session,) = ADSERP_PAGE.read(folder, NO_IMAGES, quiet).sessions
+    assert session.gaze_ms.tolist() == [250, 100, 0, 0]
+    assert session.cursor_ms.tolist() == [800, 0, 0, 0]
+    assert (session.click, session.flags) == (1, ("press-estimated",))
+    assert session.fixations == ((0, 50, 250), (1, 800, 100))
+    view = ADSERP.read(folder, NO_IMAGES, quiet).sessions[0]
+    assert view.gaze_ms.tolist() == [0, 100, 0, 0]  # the last pause runs from 500 to 900
+    assert view.cursor_ms.tolist() == [400, 0, 0, 0]
+    assert view.fixations == ((1, 300, 100),)
 
 
 def test_y_is_scaled_but_x_is_not(replay_folder):
@@ -49,7 +64,7 @@ def test_titles_are_used_where_given(replay_document, replay_folder):
 
 def test_repeated_mouse_rows_are_left_out_and_noted(replay_document, replay_folder):
     replay_document["cursor"].append(dict(replay_document["cursor"][-1]))
-    reading = ADSERP_PAGE.read(replay_folder(replay_document), NO_IMAGES, quiet)
+    reading = ADSERP_PAGE.read(replay_folder(replay_document), OLD, quiet)
     assert reading.sessions[0].flags == ()
     assert "repeated mouse rows, left out: in 1 trial (p001-b1-t1)" in reading.notes
 
@@ -153,10 +168,10 @@ def slots(real_data):
 
 @pytest.fixture(scope="module")
 def page(real_data):
-    return ADSERP_PAGE.read(real_data / "replay", NO_IMAGES, quiet)
+    return ADSERP_PAGE.read(real_data / "replay", OLD, quiet)
 
 
-def test_the_page_task_reproduces_the_published_slots_exactly(page, slots):
+def test_version_1_of_the_page_task_reproduces_the_published_slots_exactly(page, slots):
     by_id = {session.session_id: session for session in page.sessions}
     single = {trial: rows for trial, rows in slots.items() if rows.n_clicks.iloc[0] == 1}
     assert len(single) == 78
@@ -172,7 +187,7 @@ def test_the_page_task_reproduces_the_published_slots_exactly(page, slots):
         assert session.flags == (), trial
 
 
-def test_trials_with_several_clicks_are_flagged_and_their_first_click_counts(page, slots):
+def test_in_version_1_trials_with_several_clicks_are_flagged_and_their_first_click_counts(page, slots):
     several = {trial: rows for trial, rows in slots.items() if rows.n_clicks.iloc[0] > 1}
     kept = [session for session in page.sessions if session.session_id in several]
     assert (len(several), len(kept)) == (16, 15)
@@ -185,8 +200,8 @@ def test_trials_with_several_clicks_are_flagged_and_their_first_click_counts(pag
         assert bool(rows.clicked.iloc[session.click])
 
 
-def test_the_view_task_agrees_with_the_published_last_pause(real_data, slots):
-    reading = ADSERP.read(real_data / "replay", NO_IMAGES, quiet)
+def test_version_1_of_the_view_task_agrees_with_the_published_last_pause(real_data, slots):
+    reading = ADSERP.read(real_data / "replay", OLD, quiet)
     assert (reading.read, len(reading.sessions)) == (94, 93)
     for session in reading.sessions:
         rows = slots[session.session_id]

@@ -48,7 +48,7 @@ def test_it_passes_through_the_reader_with_the_oddities_of_the_recordings(sample
         assert len({session.user for session in reading.sessions}) == 24
         assert set(reading.dropped) == {"no click", "the click is in no slot and not within 10 px of one"}
         assert reading.read == len(reading.sessions) + sum(reading.dropped.values())
-        assert sum("several-clicks" in session.flags for session in reading.sessions) >= 3
+        assert sum("reconsidered" in session.flags for session in reading.sessions) >= 3
         screens = [session.screen for session in reading.sessions]
         assert len(set(screens)) == 40
         kinds = {slot.kind for session in reading.sessions for slot in session.slots}

@@ -39,7 +39,7 @@ from tasks.task import Task, open_folder  # noqa: E402
 DOCS = ROOT / "docs"
 GUIDES = (
     *("reproducing", "report", "stress", "submitting", "leaderboard", "audit"),
-    *("probing", "farm-out", "memory", "deviations", "results"),
+    *("probing", "farm-out", "memory", "deviations", "results", "ground-truth"),
 )
 """Order of the guides in the index; others follow by name."""
 
@@ -100,6 +100,11 @@ def task_page(definition: TaskDefinition, manifest: Manifest, task: Task) -> str
         "## Splits",
         "\n".join(card["Splits"]),
         "The digests are those of the simulated sample. Results of different digests are never compared.",
+        *(
+            ("## Ground truth", "\n".join(card["Ground truth"]), "With figures: [ground-truth.md](../ground-truth.md).")
+            if "Ground truth" in card
+            else ()
+        ),
         "## Columns",
         "\n".join(card["Columns"]),
         *(f"## {title}\n\n" + "\n".join(card[title]) for title in ("Known leaks", "Deviations from the paper")),

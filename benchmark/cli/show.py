@@ -16,15 +16,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_task_arguments(parser, required=False)
     parser.add_argument("--run", type=Path, metavar="DIR", help="a run whose attention is drawn next to the gaze")
     parser.add_argument("--simulators", metavar="A,B", help="whose attention (default: up to four of the run)")
+    parser.add_argument("--path", action="store_true", help="draw the order in which the slots were looked at instead")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the PNG to write (default: SESSION_ID.png)")
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Draw and print where."""
     from benchmark.output import drawing
+    from benchmark.output.path import draw_path
     from benchmark.scores import results
+    from tasks.adserp.dialogs import place_of_dialog
     from tasks.storage import file_name
 
+    if arguments.path and arguments.simulators:
+        raise InputError("--path draws no attention; leave --simulators out.")
     name, data, attention = arguments.task, arguments.data, []
     found = results.read(arguments.run) if arguments.run else None
     if found is not None:
@@ -35,9 +40,13 @@ def call(arguments: argparse.Namespace) -> int:
     if found is not None:
         results.check_digest(found, task, arguments.run)
         chosen = options.words(arguments.simulators) if arguments.simulators else None
-        attention = results.attention_of(arguments.run, arguments.session, chosen)
+        if not arguments.path:
+            attention = results.attention_of(arguments.run, arguments.session, chosen)
     session = task.find(arguments.session)
-    picture = drawing.draw_session(session, drawing.panels_of(session, attention), task.notice)
+    if arguments.path:
+        picture = draw_path(session, place_of_dialog(task.name, session), task.notice)
+    else:
+        picture = drawing.draw_session(session, drawing.panels_of(session, attention), task.notice)
     out = arguments.out or Path(f"{file_name(arguments.session)}.png")
     if out.suffix.lower() != ".png":
         raise InputError(f"--out must name a .png file, not '{out}'.")

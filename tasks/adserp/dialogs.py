@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.adserp.trial import Fixations, Floats, Points, Trial
+from tasks.adserp.trial import SCREEN_WIDTH, Box, Fixations, Floats, Points, Trial
+from tasks.types import Session
 
 ZONE = (520.0, 900.0, -80.0, 300.0)
 """x from and to, y from and to, in window coordinates (screenshot pixels), edges excluded: where the dialog is."""
@@ -51,7 +52,7 @@ def estimate(fixations: Fixations, cursor: Points, scrolls: Points, click: float
     start = fixations.end - fixations.duration
     rows = np.flatnonzero((fixations.end <= click) & (start >= click - LONGEST_MS) & (start >= before))
     rows = rows[np.argsort(start[rows], kind="stable")]
-    hit = _in_zone(fixations, scrolls)[rows]
+    hit = on_dialog(fixations, scrolls)[rows]
     time = fixations.duration[rows]
     in_zone, in_all = (np.cumsum(ms[::-1])[::-1] for ms in (time * hit, time))
     opens = np.flatnonzero(hit & (2 * in_zone >= in_all))
@@ -60,10 +61,28 @@ def estimate(fixations: Fixations, cursor: Points, scrolls: Points, click: float
     return float(max(press, before, hand[hand < click].max(initial=-np.inf)))
 
 
-def _in_zone(fixations: Fixations, scrolls: Points) -> NDArray[np.bool_]:
+def place_of_dialog(task: str, session: Session) -> tuple[str, Box] | None:
+    """Return a name for the dialog's place and its box in pixels of a session's image.
+
+    None for tasks whose image is not the window: on ``adserp-page`` the place depends on how far the page was scrolled,
+    which a prepared session does not say.
+    """
+    if task != "adserp" or session.image is None:
+        return None
+    x0, x1, _, y1 = (pixels * session.image.open().width / SCREEN_WIDTH for pixels in ZONE)
+    return "confirmation dialog (inferred)", (x0, 0.0, x1, y1)
+
+
+def on_dialog(fixations: Fixations, scrolls: Points) -> NDArray[np.bool_]:
     """Return which fixations are where the dialog would be, given the scroll position at their end."""
-    tops = np.append(0.0, scrolls.y)
-    y = fixations.y - tops[np.searchsorted(scrolls.t, fixations.end, side="right")]
+    y = window_y(fixations, scrolls)
     x0, x1, y0, y1 = ZONE
     inside: NDArray[np.bool_] = (x0 < fixations.x) & (fixations.x < x1) & (y0 < y) & (y < y1)
     return inside
+
+
+def window_y(fixations: Fixations, scrolls: Points) -> Floats:
+    """Return y of fixations in window coordinates: page coordinates less the scroll position at their end."""
+    tops = np.append(0.0, scrolls.y)
+    found: Floats = fixations.y - tops[np.searchsorted(scrolls.t, fixations.end, side="right")]
+    return found

@@ -78,6 +78,7 @@ def test_every_verb_has_help(verb, capsys):
         (["score", "nowhere.parquet", "--task", "adserp", "--data", "sample"], "no predictions file"),
         (["show", "x", "--task", "adserp", "--data", "sample"], "unknown session 'x'"),
         (["show", "x"], "which task?"),
+        (["show", "x", "--path", "--simulators", "uniform"], "--path draws no attention"),
         (["prepare", "--task", "adserp", "--raw", "nowhere", "--out", "o"], "there is no folder"),
         (["prepare", "--task", "adserp", "--raw", ".", "--out", "o", "--layout", "rwa"], "Did you mean 'raw'?"),
         (["prepare", "--task", "recgaze", "--raw", ".", "--out", "o", "--size", "big"], "--size expects WIDTHxHEIGHT"),

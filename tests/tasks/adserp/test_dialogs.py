@@ -65,3 +65,15 @@ def test_the_press_is_not_before_the_last_movement_of_hand_or_page(make_trial):
 def test_without_gaze_the_press_is_a_second_and_a_half_before(make_trial):
     assert pressed(make_trial) == [3500]
     assert np.isfinite(pressed(make_trial, clicks=[(10, 300, 350)])).all()
+
+
+def test_the_place_of_the_dialog_is_known_where_the_image_is_the_window(own_cache):
+    from tasks.adserp.dialogs import place_of_dialog
+    from tasks.registry import load
+
+    session = load("adserp", "sample").session(0)
+    name, box = place_of_dialog("adserp", session)
+    width = session.image.open().width
+    assert name == "confirmation dialog (inferred)"
+    assert box == pytest.approx((520 / 1280 * width, 0, 900 / 1280 * width, 300 / 1280 * width))
+    assert place_of_dialog("adserp-page", session) is None

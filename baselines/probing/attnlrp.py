@@ -26,7 +26,8 @@ class AttnLRP:
     """AttnLRP restricted to row src.
 
     Attributes:
-        damping: Share of a row's absolute sum that is added to its normaliser, with ``eps``; 0 as published.
+        damping: Share of a row's absolute sum that is added to its normaliser; 0 as published.
+        eps: Constant that is added to it, sign kept.
     """
 
     damping: float = 0.0

@@ -96,7 +96,11 @@ def relevance(rows: Tensor, heads: Sequence[Head]) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class GazeHeads:
-    """The averaged row-src attention of chosen heads, as ``select_heads`` returns them."""
+    """The averaged row-src attention of chosen heads.
+
+    Attributes:
+        heads: (layer, head) pairs, as ``select_heads`` returns them.
+    """
 
     heads: tuple[Head, ...]
 

@@ -151,7 +151,9 @@ def test_score_shows_the_prior_and_never_ranks_an_oracle(finished, capsys, tmp_p
     assert main(["score", str(tmp_path / "oracle.parquet"), *rest, "--families", "attention"]) == 0
     said = capsys.readouterr()
     assert "position-prior is added for comparison" in said.err
-    rows = {line.split()[0]: line for line in said.out.splitlines() if line.strip()}
+    rows: dict[str, str] = {}
+    for line in filter(str.strip, said.out.splitlines()):  # a table wider than the terminal goes on in a second block
+        rows[line.split()[0]] = rows.get(line.split()[0], "") + line
     assert {"(gaze-oracle)", "position-prior"} <= set(rows) and "gaze-oracle" not in rows
     assert "*" not in rows["position-prior"] and "LogLoss↓" not in said.out  # compared with nothing; one family
     # The prior is that of a run, and where it is among the predictions nothing is added.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from baselines import registry
@@ -33,7 +34,7 @@ def test_others_gaze_does_not_know_the_user_it_speaks_about(mini, monkeypatch):
     gaze = mini._columns["gaze_ms"]
     position = mini._position[next(iter(before))]
     changed = [*gaze]
-    changed[position] = [9e9, 0.0, 0.0, 0.0]
+    changed[position] = pa.scalar([9e9, 0.0, 0.0, 0.0])
     monkeypatch.setitem(mini._columns, "gaze_ms", changed)
     after = references.others_gaze(mini, "loo")
     first = next(iter(before))

@@ -48,6 +48,7 @@ IN_PLACE = (
     InPlace(r"(?<=\.py --data )DIR\b", "{replay}", _THEIRS),
     InPlace(r" --backbone qwen3-vl=FOLDER,internvl3\.5=FOLDER\b", f" {_TINY}", _THEIRS),
     InPlace(r"\bSESSION_ID\b", "KInIT_1-30", _THEIRS),
+    InPlace(r"(?<= show )TRIAL\b", "p001-b1-t1", _THEIRS),
     InPlace(r"\bpredictions\.parquet\b", "{run}/predictions.parquet", _THEIRS),
     InPlace(r"\btable\.csv\b", "{table}", _THEIRS),
     InPlace(r"\bruns/my-run\b", "{run}", _THEIRS),

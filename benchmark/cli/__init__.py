@@ -13,8 +13,11 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NoReturn
 
+from benchmark.cli.examples import epilog
+from benchmark.cli.process import Terminated, guarded
 from tasks.errors import InputError, unknown_name
 
 MODULES = {"list": "listing", "new-simulator": "new_simulator"}
@@ -73,6 +76,19 @@ def overview() -> str:
     )
 
 
+def parser_of(verb: str, module: ModuleType) -> Parser:
+    """Return the parser of a verb, with two examples below its options."""
+    parser = Parser(
+        prog=f"python -m benchmark {verb}",
+        description=VERBS[verb],
+        epilog=epilog(verb),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(parser)
+    return parser
+
+
 def dispatch(argv: Sequence[str]) -> int:
     """Parse ``argv``, call the verb and return its exit status."""
     if not argv or argv[0] in ("-h", "--help", "help"):
@@ -87,8 +103,7 @@ def dispatch(argv: Sequence[str]) -> int:
     if verb not in VERBS:
         raise unknown_name("verb", verb, VERBS)
     module = importlib.import_module(f"benchmark.cli.{MODULES.get(verb, verb)}")
-    parser = Parser(prog=f"python -m benchmark {verb}", description=VERBS[verb], allow_abbrev=False)
-    module.add_arguments(parser)
+    parser = parser_of(verb, module)
     arguments, unknown = parser.parse_known_args(argv[1:])
     if unknown:
         word = unknown[0].split("=")[0]
@@ -100,9 +115,13 @@ def dispatch(argv: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit status: 0, 1 (something failed), 2 (bad input), 130 (stopped)."""
+    """Run the command line and return the exit status.
+
+    0, 1 (something failed), 2 (bad input), 130 (interrupted) or 143 (SIGTERM).
+    """
     try:
-        return dispatch(list(sys.argv[1:] if argv is None else argv))
+        with guarded():
+            return dispatch(list(sys.argv[1:] if argv is None else argv))
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -111,9 +130,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(f"error: {error.name} is not installed; the models need it: pip install 'gazebench[vlm]'.\n")
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         sys.stderr.write("stopped. What was finished is kept: the same command goes on from there.\n")
-        return 130
+        return 143 if isinstance(stop, Terminated) else 130
     except BrokenPipeError:
         # The reader (head, less) has gone; point stdout elsewhere so that closing it does not complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmark.cli import VERBS, main
+from benchmark.cli import MODULES, VERBS, main, parser_of
+from benchmark.cli.examples import EXAMPLES
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +52,17 @@ def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as stop:
         main([verb, "--help"])
     assert stop.value.code == 0 and "usage:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("verb", "line"), [(verb, line) for verb, lines in EXAMPLES.items() for line in lines])
+def test_every_verb_has_examples_that_it_accepts(verb, line):
+    assert set(EXAMPLES) == set(VERBS)
+    words = line.split()
+    assert words[0] == verb
+    module = importlib.import_module(f"benchmark.cli.{MODULES.get(verb, verb)}")
+    parser = parser_of(verb, module)
+    _, unknown = parser.parse_known_args(words[1:])
+    assert not unknown and f"python -m benchmark {line}" in parser.format_help()
 
 
 @pytest.mark.parametrize(
@@ -257,3 +272,33 @@ def test_an_interrupt_says_that_the_same_command_goes_on(monkeypatch, capsys):
     monkeypatch.setattr(verb, "call", stop)
     assert main(["list", "tasks"]) == 130
     assert "the same command goes on" in capsys.readouterr().err
+
+
+COMMAND = [sys.executable, "-m", "benchmark"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_a_stream_that_lacks_characters_gets_replacements(finished, encoding):
+    done = subprocess.run(
+        [*COMMAND, "table", str(finished)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stderr == b"" and "LogLoss?" in done.stdout.decode(encoding)
+
+
+def test_closed_streams_are_no_error(finished):
+    done = subprocess.run(["sh", "-c", f"{sys.executable} -m benchmark table {finished} >&- 2>&-"], cwd=ROOT)
+    assert done.returncode == 0
+
+
+def test_sigterm_stops_like_an_interrupt(tmp_path):
+    program = (
+        "import os, signal, sys; from benchmark.cli import listing, main\n"
+        "listing.call = lambda arguments: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "sys.exit(main(['list', 'tasks']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 143 and done.stderr.startswith("stopped. What was finished is kept")

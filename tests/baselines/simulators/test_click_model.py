@@ -1,48 +1,8 @@
-import math
-
 import numpy as np
 import pytest
-from scipy import optimize
 
-from baselines.simulators.click_model import ConditionalLogit, penalised_loss
+from baselines.simulators.click_model import ConditionalLogit
 from tasks.errors import InputError
-
-
-@pytest.fixture
-def problem():
-    generator = np.random.default_rng(4)
-    counts = [2, 5, 3, 1, 4]
-    features = generator.normal(size=(sum(counts), 6))
-    starts = np.cumsum([0, *counts[:-1]])
-    clicked = starts + np.array([1, 0, 2, 0, 3])
-    return generator.normal(size=6), features, starts, clicked, counts
-
-
-def literal_loss(weights, features, starts, clicked, counts, l2):
-    loss = l2 / 2 * sum(w**2 for w in weights)
-    for start, click, count in zip(starts, clicked, counts, strict=True):
-        utilities = [sum(w * x for w, x in zip(weights, features[start + i], strict=True)) for i in range(count)]
-        loss -= math.log(math.exp(utilities[click - start]) / sum(math.exp(u) for u in utilities))
-    return loss
-
-
-def test_loss_equals_its_definition(problem):
-    weights, features, starts, clicked, counts = problem
-    found, _ = penalised_loss(weights, features, starts, clicked, 0.7)
-    assert found == pytest.approx(literal_loss(weights, features, starts, clicked, counts, 0.7))
-
-
-def test_gradient_equals_differences_of_the_loss(problem):
-    weights, features, starts, clicked, _ = problem
-    _, gradient = penalised_loss(weights, features, starts, clicked, 0.7)
-    numeric = optimize.approx_fprime(weights, lambda w: penalised_loss(w, features, starts, clicked, 0.7)[0], 1e-7)
-    np.testing.assert_allclose(gradient, numeric, atol=1e-5)
-
-
-def test_large_utilities_do_not_overflow(problem):
-    weights, features, starts, clicked, _ = problem
-    loss, gradient = penalised_loss(1e4 * weights, features, starts, clicked, 0.0)
-    assert math.isfinite(loss) and np.isfinite(gradient).all()
 
 
 def test_with_one_kind_and_one_length_it_gives_the_click_frequencies(make_session):
@@ -86,7 +46,7 @@ def test_positions_past_the_last_share_its_weight(make_session):
     model.fit([make_session([1, 1, 1, 1], click) for click in (0, 0, 0, 1)], 42)
     p = model.simulate([make_session([1] * 5, 0, ["film"] * 4 + ["unknown"]).stimulus()])[0].probabilities
     assert p[0] > p[1] == p[2] == p[3]
-    rows = model.features(make_session([1] * 3, 0, ["film", "film", "unknown"]).slots)
+    rows = model.features(make_session([1] * 3, 0, ["film", "film", "unknown"]))
     assert rows.tolist() == [[1, 0, 1], [0, 1, 1], [0, 1, 0]]
 
 

@@ -1,0 +1,129 @@
+"""Conditional logit (McFadden, 1974): what is chosen among alternatives that are described by features.
+
+Alternative i of a set has the utility u_i = w x_i and the chance exp(u_i) / sum_j exp(u_j): unlike frequencies, it
+knows what a choice was up against. A choice may be shared out over the alternatives, as gaze is over slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.simulators.priors import require_at_least_zero, require_training
+from baselines.simulators.shares import likeliest, normalised
+from benchmark.simulator import Floats, Prediction
+from tasks.errors import InputError
+from tasks.types import Session, Stimulus
+
+
+def penalised_loss(
+    weights: Floats, features: Floats, starts: NDArray[np.int64], chosen: Floats, l2: float
+) -> tuple[float, Floats]:
+    """Return the penalised negative log likelihood of the choices and its gradient, shape (F,).
+
+    loss = -sum_s sum_i c_i log p_i + l2 / 2 |weights|^2; gradient = sum over alternatives of (p - c) x + l2 weights.
+
+    ``features`` has the alternatives of all sets, one set after the other, shape (n, F); ``starts`` the row of each
+    set's first alternative; ``chosen`` the share c of its set's choice that each alternative has, shape (n,), sum 1 in
+    each set.
+    """
+    utility = features @ weights
+    counts = np.diff(np.append(starts, len(utility)))
+    # The largest utility of each set is taken out first: exp cannot overflow.
+    utility = utility - np.repeat(np.maximum.reduceat(utility, starts), counts)
+    exponential = np.exp(utility)
+    total = np.add.reduceat(exponential, starts)
+    loss = float(np.log(total).sum() - chosen @ utility + 0.5 * l2 * weights @ weights)
+    residual = exponential / np.repeat(total, counts) - chosen
+    return loss, features.T @ residual + l2 * weights
+
+
+def fit_weights(features: Floats, starts: NDArray[np.int64], chosen: Floats, l2: float) -> Floats:
+    """Return the weights of the least penalised loss, shape (F,), by L-BFGS; with l2 > 0 there is one, and no chance.
+
+    Raises:
+        RuntimeError: The optimiser did not converge.
+    """
+    from scipy.optimize import minimize
+
+    result = minimize(
+        penalised_loss,
+        np.zeros(features.shape[1]),
+        args=(features, starts, chosen, l2),
+        method="L-BFGS-B",
+        jac=True,
+        options={"maxiter": 1000, "ftol": 1e-12, "gtol": 1e-6},
+    )
+    if not result.success:
+        raise RuntimeError(f"the conditional logit did not converge: {result.message}")
+    return np.asarray(result.x, dtype=np.float64)
+
+
+def chances(utility: Floats) -> Floats:
+    """Return the chance of each alternative of one set, shape (K,), sum 1."""
+    return normalised(np.exp(utility - utility.max()))
+
+
+@dataclass
+class SlotLogit:
+    """Base of the simulators that choose among a session's slots; a subclass gives the features and names the choices.
+
+    Attributes:
+        l2: Penalty on the squared weights, above 0: it makes the weights unique and finite.
+        choices: What is fitted, each by weights of its own: ``gaze`` gives attention, ``click`` probabilities.
+    """
+
+    l2: float = 1.0
+    choices: ClassVar[tuple[str, ...]] = ("gaze", "click")
+    _weights: Mapping[str, Floats] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        require_at_least_zero("l2", self.l2)
+        if self.l2 == 0:
+            raise InputError("the setting l2 is 0; it must be above 0, or the weights are not determined.")
+
+    def fit(self, train: Sequence[Session], seed: int) -> None:
+        """Maximise the penalised likelihood of the training gaze, of the clicks, or of both; nothing is random.
+
+        Raises:
+            InputError: There is no training session, or the sessions lack what the features are made of.
+            RuntimeError: The optimiser did not converge.
+        """
+        require_training(train)
+        self.prepare(train)
+        features = np.concatenate([self.features(session.stimulus()) for session in train])
+        starts = np.cumsum([0, *(len(session.slots) for session in train[:-1])])
+        self._weights = {
+            choice: fit_weights(features, starts, np.concatenate([_chosen(s, choice) for s in train]), self.l2)
+            for choice in self.choices
+        }
+
+    def prepare(self, train: Sequence[Session]) -> None:
+        """Learn from the training sessions what the features need."""
+        raise NotImplementedError
+
+    def features(self, session: Stimulus) -> Floats:
+        """Return the features of a session's slots, shape (K, F)."""
+        raise NotImplementedError
+
+    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
+        """Return the chances of each session's slots, and the likeliest click."""
+        if not self._weights:
+            raise RuntimeError("fit before simulate")
+        found = []
+        for session in sessions:
+            features = self.features(session)
+            said = {choice: chances(features @ weights) for choice, weights in self._weights.items()}
+            click = said.get("click")
+            answer = None if click is None else likeliest(click)
+            found.append(Prediction(session.session_id, said.get("gaze"), click, answer))
+        return found
+
+
+def _chosen(session: Session, choice: str) -> Floats:
+    """Return the share of a session's choice that each slot has, shape (K,)."""
+    return session.gaze if choice == "gaze" else np.eye(len(session.slots))[session.click]

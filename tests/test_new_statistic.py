@@ -39,7 +39,7 @@ def test_a_test_and_an_interval_come_out_in_results_tables_and_pages(tmp_path):
     old = copy.call("table", "run", "--format", "markdown")
     for name, text in (("sign", SIGN), ("extremes", EXTREMES)):
         copy.add(f"benchmark/statistics/{name}.py", text)
-    line = 'MODULES = ("t_interval", "paired_t", "wilcoxon", "bootstrap")'
+    line = 'MODULES = ("t_interval", "paired_t", "two_way", "wilcoxon", "bootstrap")'
     path = copy.code / "benchmark/statistics/registry.py"
     assert line in path.read_text(encoding="utf-8")
     changed = line.replace(")", ', "sign", "extremes")')

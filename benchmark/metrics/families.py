@@ -25,6 +25,7 @@ class Family:
             says otherwise, and that a personal gain is measured on; the headline is one of them.
         prior: The simulator at 0 of a normalised score.
         human: What a metric is compared with -> the reference at 1 of its normalised score.
+        corrected_with: The family whose comparisons its own are corrected together with (Holm); empty: with no other.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Family:
     main: tuple[str, ...]
     prior: str
     human: Mapping[str, str]
+    corrected_with: str = ""
 
 
 FAMILIES: tuple[Family, ...] = (
@@ -54,6 +56,7 @@ FAMILIES: tuple[Family, ...] = (
         main=("Accuracy", "LogLoss", "AUC"),
         prior="position-prior",
         human={"click": "gaze-oracle"},
+        corrected_with="attention",
     ),
 )
 """Every family, in the order of tables and pages."""

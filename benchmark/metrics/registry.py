@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
@@ -117,3 +117,16 @@ def get(name: str) -> Metric:
         if metric.name == name:
             return metric
     raise unknown_name("metric", name, names())
+
+
+def corrected_together(chosen: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return metrics in the groups whose comparisons are corrected together (Holm), by their families.
+
+    Raises:
+        InputError: One is unknown.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in chosen:
+        family = families.family(get(name).family)
+        groups.setdefault(family.corrected_with or family.name, []).append(name)
+    return [tuple(group) for group in groups.values()]

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KEYS = ("simulator", "metric", "of")
-_COUNTS = ("n_users", "n_sessions", "n_seeds")
-HEADERS = (*_KEYS, "users", "sessions", "seeds", "rest", "SE", "resolves", "2x seeds", "2x sessions", "2x users")
+_COUNTS = ("n_users", "n_screens", "n_sessions", "n_seeds")
+_MORE = ("seeds", "sessions", "users", "screens")
+HEADERS = (*_KEYS, *PARTS[:-1], "rest", "SE", "resolves", *(f"2x {more}" for more in _MORE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,9 @@ def cells(one: Line) -> list[str]:
     row += [_percent(shares.get(part, math.nan)) for part in PARTS]
     row.append(number(one.found.standard_error()))
     if not one.reference:
-        return row + [""] * 4
+        return row + [""] * (1 + len(_MORE))
     d = one.found
-    return row + [number(d.resolves()), *(number(d.resolves(**{more: 2})) for more in ("seeds", "sessions", "users"))]
+    return row + [number(d.resolves()), *(number(d.resolves(**{more: 2})) for more in _MORE)]
 
 
 def legend(found: Sequence[Line]) -> list[str]:
@@ -121,8 +122,8 @@ def legend(found: Sequence[Line]) -> list[str]:
         "users .. rest: parts of the variance of the mean in percent; rest is the interaction of seed and session. "
         "SE: its standard error, other seeds included.",
         "resolves: the smallest difference from the reference shown with 80 % power, other seeds included; 2x: with "
-        "twice as many. Blank seeds and rest: the same under every seed, or one seed. Blank otherwise: not applicable, "
-        "or unknown from this run.",
+        "twice as many. Blank seeds and rest: the same under every seed, or one seed. No screens: none repeats. Blank "
+        "otherwise: not applicable, or unknown from this run.",
     ]
     differing = [one for one in found if one.reference and _differs(one.found)]
     if differing:
@@ -210,7 +211,7 @@ def _range(values: Sequence[float]) -> str:
 def _record(one: Line) -> dict[str, object]:
     """Return everything that is known of a decomposition, as JSON values."""
     d = one.found
-    more = {name: {name: 2} for name in ("seeds", "sessions", "users")}
+    more = {name: {name: 2} for name in _MORE}
     return {
         "simulator": one.simulator,
         "metric": one.metric,
@@ -231,7 +232,7 @@ def _record(one: Line) -> dict[str, object]:
 def _csv(results: Results, found: Sequence[Line]) -> Iterator[CsvRow]:
     """Yield one row per decomposition with unrounded numbers."""
     parts = [(what, part) for part in PARTS for what in ("variance", "of_mean")]
-    more = ("twice_seeds", "twice_sessions", "twice_users")
+    more = tuple(f"twice_{name}" for name in _MORE)
     resolves = ("resolves", "resolves_these_seeds", *more)
     where = ("task", "split", "simulated", "simulator", "metric", "reference")
     yield (*where, *_COUNTS, *(f"{what}_{part}" for what, part in parts), "standard_error", *resolves)

@@ -36,7 +36,7 @@ class MetricResult:
 
     Attributes:
         mean: Mean over users of the mean over their sessions of the mean over seeds.
-        low: Lower end of the 95 % t interval over users.
+        low: Lower end of the 95 % interval over users, and over screens where they repeat.
         high: Upper end.
         seed_sd: SD over seeds of the mean, None for a deterministic simulator or one seed.
         n_users: Users in the mean.
@@ -90,11 +90,12 @@ class ComparisonResult:
         simulator: Name.
         metric: Name.
         difference: Mean over users of simulator minus reference.
-        low: Lower end of its 95 % t interval.
+        low: Lower end of its 95 % t interval over users, and over screens where they repeat.
         high: Upper end.
-        tests: Name of a test of ``statistics.registry`` -> its two-sided p. ``results.json`` holds each as ``p_NAME``.
-        p_holm: p of the t-test after Holm's correction over the family; None outside the family.
-        smallest_difference: What the test set can resolve with 80 % power at the 5 % level.
+        tests: Name of a test of ``statistics.registry`` -> its two-sided p: ``t`` over users, ``two_way`` over users
+            and screens where they repeat. ``results.json`` holds each as ``p_NAME``.
+        p_holm: The larger of these two after Holm's correction; None outside a family (``Corrected``).
+        smallest_difference: What the test set can resolve for this simulator with 80 % power at the 5 % level.
         intervals: Name of another interval of the registry -> its limits.
     """
 
@@ -107,6 +108,19 @@ class ComparisonResult:
     p_holm: float | None
     smallest_difference: float | None
     intervals: Mapping[str, Limits] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A family of comparisons with the reference that are corrected together (Holm).
+
+    Attributes:
+        metrics: Its metrics.
+        size: How many comparisons it has. Simulators with equal predictions count once.
+    """
+
+    metrics: tuple[str, ...]
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +141,7 @@ class Results:
         n_train: Training sessions, fold by fold.
         seeds: Seeds of stochastic simulators.
         reference: What the comparisons are with.
-        family: Metrics corrected together.
+        family: Metrics whose comparisons are corrected.
         alpha: Level of the family.
         packages: Package -> version.
         resolution: Metric -> smallest difference that the test set resolves with 80 % power (median over the ranked
@@ -138,6 +152,9 @@ class Results:
         uniform_logloss: LogLoss of uniform probabilities in nats: the mean over users of the mean over their test
             sessions of ln K. None in results of older versions.
         recorded: The sessions are recordings of people, not simulated; None in results of older versions.
+        n_screens: Test screens, by which screens repeat; None in results of older versions, which count users alone.
+        corrected: The families of comparisons; empty in results of older versions.
+        equal: Simulator -> the simulator before it, or the reference, that scores the same in everything.
     """
 
     schema_version: int
@@ -162,6 +179,9 @@ class Results:
     slots: tuple[int, ...] = ()
     uniform_logloss: float | None = None
     recorded: bool | None = None
+    n_screens: int | None = None
+    corrected: tuple[Corrected, ...] = ()
+    equal: Mapping[str, str] = field(default_factory=dict)
 
 
 def failures(results: Results) -> list[str]:

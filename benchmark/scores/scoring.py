@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tasks.task import Task
 
-KEYS = ("simulator", "seed", "fold", "session_id", "user", "failed")
+KEYS = ("simulator", "seed", "fold", "session_id", "user", "screen", "failed")
 """The columns of a scores table that are not metrics."""
 
 
@@ -78,6 +78,7 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
         "fold": sessions.folds[session],
         "session_id": pd.array(sessions.ids, dtype="str").take(session),
         "user": pd.array([s.user for s in sessions.sessions], dtype="str").take(session),
+        "screen": pd.array([s.screen for s in sessions.sessions], dtype="str").take(session),
         "failed": failed,
     }
     table: pd.DataFrame = pd.DataFrame(

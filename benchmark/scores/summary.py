@@ -8,20 +8,26 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from benchmark import statistics
 from benchmark.metrics import all_metrics
+from benchmark.metrics.registry import corrected_together
 from benchmark.naming import LABEL
 from benchmark.scores.results import (
     SCHEMA_VERSION,
     ComparisonResult,
+    Corrected,
     Limits,
     MetricResult,
     Results,
     SimulatorResult,
 )
 from benchmark.scores.scoring import test_slots
+from benchmark.statistics.bootstrap import ROUNDING
+from benchmark.statistics.clusters import SessionMeans
 from benchmark.statistics.holm import holm_adjust
-from benchmark.statistics.registry import CORRECTED
+from benchmark.statistics.registry import corrected_p
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +60,9 @@ def build(
         trials: Identities of a simulator's trials.
     """
     names = list(dict.fromkeys(scores["simulator"]))
-    tables = {m.name: statistics.user_means(scores, m.name) for m in all_metrics()}
-    spreads = {m.name: statistics.seed_sd(scores, m.name) for m in all_metrics()}
+    cube = statistics.ScoreCube(scores)
+    tables = {m.name: cube.session_means(m.name) for m in all_metrics()}
+    spreads = {m.name: statistics.seed_sd(cube, m.name) for m in all_metrics()}
     rows = []
     for name in names:
         base = name.removesuffix(LABEL)
@@ -63,8 +70,8 @@ def build(
         of_simulator = scores[scores["simulator"] == name]
         claimed = {}
         for metric, table in tables.items():
-            if name in table.columns:
-                claimed[metric] = _metric_result(table[name], float(spreads[metric][name]))
+            if name in table.names:
+                claimed[metric] = _metric_result(table, name, float(spreads[metric][name]))
         rows.append(
             SimulatorResult(
                 name=name,
@@ -76,9 +83,10 @@ def build(
                 trials=tuple((trials or {}).get(base, ())),
             )
         )
+    ranked = {row.name for row in rows if row.ranked}
+    comparisons, corrected, equal = compare(config, tables, names, ranked)
     split = task.split(config.split)
     slots = test_slots(task, split.name)
-    ranked = {row.name for row in rows if row.ranked}
     return Results(
         schema_version=SCHEMA_VERSION,
         task=task.name,
@@ -96,12 +104,15 @@ def build(
         family=config.family,
         alpha=config.alpha,
         packages=package_versions(),
-        resolution={metric: _resolution(table, config.reference, ranked) for metric, table in tables.items()},
+        resolution={metric: _resolution([c for c in comparisons if c.metric == metric], ranked) for metric in tables},
         simulators=tuple(rows),
-        comparisons=tuple(_compare(config, tables, names, ranked)),
+        comparisons=tuple(comparisons),
         slots=tuple(sorted(set(slots.values()))),
         uniform_logloss=_uniform_logloss(scores, slots),
         recorded=not task.notice,
+        n_screens=len(cube.design.screens) if cube.design.screens is not None else None,
+        corrected=corrected,
+        equal=equal,
     )
 
 
@@ -117,25 +128,64 @@ def _uniform_logloss(scores: pd.DataFrame, slots: Mapping[str, int]) -> float:
     return float(losses.groupby(sessions["user"]).mean().mean())
 
 
-def _resolution(table: pd.DataFrame, reference: str, ranked: set[str]) -> float | None:
+def equals(names: Sequence[str], tables: Mapping[str, SessionMeans]) -> dict[str, str]:
+    """Return simulator -> the first of the simulators before it whose scores are the same on every metric.
+
+    Differences up to rounding count as none. A user's mean stands for the user's sessions.
+    """
+    found: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        for other in names[: names.index(name)]:
+            if other not in found and all(_same(table, name, other) for table in tables.values()):
+                found[name] = other
+                break
+    return found
+
+
+def _same(table: SessionMeans, name: str, other: str) -> bool:
+    """Tell whether two simulators score the same on a metric, or both do not claim it."""
+    if not (name in table.names and other in table.names):
+        return name not in table.names and other not in table.names
+    a, b = (table.users[one].to_numpy() for one in (name, other))
+    return bool(np.abs(a - b).max() <= ROUNDING * max(np.abs(a).max(), np.abs(b).max()))
+
+
+def _resolution(comparisons: Sequence[ComparisonResult], ranked: set[str]) -> float | None:
     """Return what the test set can resolve on a metric: the median over ranked simulators' comparisons."""
-    table = table[[name for name in table.columns if name in ranked]]
-    return _known(statistics.resolution(table, reference)) if reference in table.columns else None
+    sizes = [c.smallest_difference for c in comparisons if c.simulator in ranked and c.smallest_difference is not None]
+    return float(np.median(sizes)) if sizes else None
 
 
-def _compare(
-    config: RunConfig, tables: Mapping[str, pd.DataFrame], names: Sequence[str], ranked: set[str]
-) -> list[ComparisonResult]:
-    """Return every simulator compared with the reference; only ranked ones belong to the corrected family."""
+def compare(
+    config: RunConfig, tables: Mapping[str, SessionMeans], names: Sequence[str], ranked: set[str]
+) -> tuple[list[ComparisonResult], tuple[Corrected, ...], dict[str, str]]:
+    """Compare every simulator with the reference, and correct what belongs together (PROTOCOL section 8).
+
+    Only ranked simulators belong to a family, and of several that are equal one does: a line that equals another
+    changes no p of the others, and one that equals the reference is no comparison.
+
+    Returns:
+        The comparisons; the families; and simulator -> the one that it equals.
+    """
+    equal = equals([config.reference, *(name for name in names if name in ranked)], tables)
     found: dict[tuple[str, str], statistics.Comparison] = {}
     for metric, table in tables.items():
-        if config.reference in table.columns:
-            pairs = [(name, config.reference) for name in names if name != config.reference and name in table.columns]
+        if config.reference in table.names:
+            pairs = [(name, config.reference) for name in names if name != config.reference and name in table.names]
             for (name, _), comparison in statistics.compare_pairs(table, pairs).items():
                 found[name, metric] = comparison
-    family = [key for key in found if key[1] in config.family and key[0] in ranked]
-    corrected = dict(zip(family, holm_adjust([found[key].tests[CORRECTED] for key in family]), strict=True))
-    return [
+    adjusted: dict[tuple[str, str], float] = {}
+    families = []
+    for metrics in corrected_together(config.family):
+        p = {
+            key: corrected_p(c.tests)
+            for key, c in found.items()
+            if key[1] in metrics and key[0] in ranked - equal.keys()
+        }
+        p = {key: value for key, value in p.items() if not math.isnan(value)}
+        families.append(Corrected(metrics, len(p)))
+        adjusted.update(zip(p, holm_adjust(list(p.values())).tolist(), strict=True))
+    results = [
         ComparisonResult(
             simulator=name,
             metric=metric,
@@ -143,17 +193,19 @@ def _compare(
             low=_known(c.low),
             high=_known(c.high),
             tests={test: _known(p) for test, p in c.tests.items()},
-            p_holm=_known(corrected.get((name, metric))),
+            p_holm=_known(adjusted.get((equal.get(name, name), metric))),
             smallest_difference=_known(c.smallest_difference),
             intervals=_limits(c.intervals),
         )
         for (name, metric), c in found.items()
     ]
+    return results, tuple(families), equal
 
 
-def _metric_result(values: pd.Series, seed_sd: float) -> MetricResult:
-    """Return the summary of one column of user means."""
-    interval = statistics.mean_interval(values)
+def _metric_result(table: SessionMeans, name: str, seed_sd: float) -> MetricResult:
+    """Return the summary of a simulator on a metric."""
+    values = table.users[name]
+    interval = statistics.mean_interval(values, clustered=table.clustered(table.values[:, table.names.index(name)]))
     return MetricResult(
         mean=interval.mean,
         low=_known(interval.low),

@@ -1,13 +1,22 @@
 """Statistics by PROTOCOL section 8: the unit of analysis is the user.
 
-:mod:`clusters` turns the score table into user means, :mod:`comparison` compares two simulators by the tests and
-intervals of :mod:`registry` (one file each), :mod:`holm` corrects a family of comparisons, :mod:`power` says what the
-test set can resolve, :mod:`seeds` reports the spread over training seeds and the paper's test, :mod:`tiers` orders a
-leaderboard.
+:mod:`clusters` turns the score table into user means, :mod:`design` says what users and screens a mean varies with,
+:mod:`comparison` compares two simulators by the tests and intervals of :mod:`registry` (one file each), :mod:`holm`
+corrects a family of comparisons, :mod:`power` says what the test set can resolve, :mod:`seeds` reports the spread over
+training seeds and the paper's test, :mod:`tiers` orders a leaderboard.
 """
 
 from benchmark.statistics.bootstrap import bootstrap_indices, bootstrap_interval, bootstrap_means, bootstrap_p
-from benchmark.statistics.clusters import CLUSTER, ID_COLUMNS, metric_names, seed_means, session_means, user_means
+from benchmark.statistics.clusters import (
+    CLUSTER,
+    ID_COLUMNS,
+    ScoreCube,
+    SessionMeans,
+    metric_names,
+    seed_means,
+    session_means,
+    user_means,
+)
 from benchmark.statistics.comparison import Comparison, Interval, compare_pairs, mean_interval, paired_comparison
 from benchmark.statistics.holm import holm, holm_adjust
 from benchmark.statistics.power import paired_t_power, resolution, smallest_resolvable_difference
@@ -22,6 +31,8 @@ __all__ = [
     "Comparison",
     "Interval",
     "PaperComparison",
+    "ScoreCube",
+    "SessionMeans",
     "bootstrap_indices",
     "bootstrap_interval",
     "bootstrap_means",

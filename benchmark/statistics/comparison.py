@@ -18,9 +18,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from benchmark.statistics.bootstrap import N_RESAMPLES, ROUNDING, bootstrap_means
-from benchmark.statistics.power import smallest_resolvable_difference
+from benchmark.statistics.clusters import SessionMeans
+from benchmark.statistics.power import smallest_resolvable
 from benchmark.statistics.registry import INTERVALS, MAIN_INTERVAL, TESTS
-from benchmark.statistics.statistic import Floats, Sample
+from benchmark.statistics.statistic import Clustered, Floats, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,15 @@ class Comparison:
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
 
 
-def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """Return the mean over users with its intervals; values are finite and of shape (n_users,)."""
-    return _interval(Sample(_finite(values), level=level))
+def mean_interval(values: ArrayLike, level: float = 0.95, clustered: Clustered | None = None) -> Interval:
+    """Return the mean over users with its intervals.
+
+    Args:
+        values: Finite, shape (n_users,).
+        level: Nominal coverage.
+        clustered: What the mean varies with over users and screens, where screens repeat.
+    """
+    return _interval(Sample(_finite(values), level=level, clustered=clustered))
 
 
 def _interval(sample: Sample) -> Interval:
@@ -94,6 +101,7 @@ def paired_comparison(
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
     resampled: Floats | None = None,
+    clustered: Clustered | None = None,
 ) -> Comparison:
     """Compare two simulators paired over users.
 
@@ -108,6 +116,7 @@ def paired_comparison(
         seed: Of the resamples.
         resampled: Mean differences already resampled, shape (n_resamples,), from ``bootstrap_means`` of both
             simulators; takes the place of ``n_resamples`` and ``seed``.
+        clustered: What the mean difference varies with over users and screens, where screens repeat.
 
     Returns:
         The comparison, a minus b.
@@ -130,15 +139,18 @@ def paired_comparison(
         reason = "all differences are 0" if differences[0] == 0 else "all differences are equal"
     if resampled is None and n_resamples > 0:
         resampled = bootstrap_means(differences, n_resamples, seed)
-    sample = Sample(differences, unit, resampled, level)
+    sample = Sample(differences, unit, resampled, level, clustered)
     found = _interval(sample)
+    error = Clustered(0.0 if reason else float(differences.std(ddof=1)) / math.sqrt(first.size), first.size - 1)
+    if clustered is not None and clustered.error > unit:
+        error = clustered
     return Comparison(
         n_users=first.size,
         mean_difference=found.mean,
         low=found.low,
         high=found.high,
         tests={one.name: one.function(sample) for one in TESTS},
-        smallest_difference=math.nan if reason else smallest_resolvable_difference(differences.std(ddof=1), first.size),
+        smallest_difference=smallest_resolvable(error.error, error.degrees),
         level=level,
         reason=reason,
         intervals=found.intervals,
@@ -146,25 +158,36 @@ def paired_comparison(
 
 
 def compare_pairs(
-    means: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, n_resamples: int = N_RESAMPLES, seed: int = 0
+    means: pd.DataFrame | SessionMeans,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+    resampled: Floats | None = None,
 ) -> dict[tuple[str, str], Comparison]:
-    """Compare pairs of columns of ``user_means`` over the same resamples, without correction.
+    """Compare pairs of simulators over the same resamples, without correction.
 
     Args:
-        means: Index user, one column per simulator.
-        pairs: Columns (a, b); b is subtracted.
+        means: Scores by session; or, where nothing is known of screens, ``user_means``.
+        pairs: Simulators (a, b); b is subtracted.
         n_resamples: Bootstrap resamples; 0 leaves the bootstrap out.
         seed: Of the resamples.
+        resampled: ``bootstrap_means`` of all simulators, where they are known already.
     """
-    column = {name: position for position, name in enumerate(means.columns)}
-    values = means.to_numpy(dtype=np.float64)
-    resampled = bootstrap_means(values, n_resamples, seed) if n_resamples and pairs and len(values) else None
+    sessions, users = (None, means) if isinstance(means, pd.DataFrame) else (means, means.users)
+    column = {name: position for position, name in enumerate(users.columns)}
+    values = users.to_numpy(dtype=np.float64)
+    if resampled is None and n_resamples and pairs and len(values):
+        resampled = bootstrap_means(values, n_resamples, seed)
     result = {}
     for a, b in pairs:
         i, j = column[a], column[b]
         # Resampled means are linear in the values and share their draws, so their difference is that of the pair.
         difference = None if resampled is None else resampled[:, i] - resampled[:, j]
-        result[a, b] = paired_comparison(values[:, i], values[:, j], n_resamples=0, resampled=difference)
+        clustered = None if sessions is None else sessions.clustered(sessions.values[:, i] - sessions.values[:, j])
+        result[a, b] = paired_comparison(
+            values[:, i], values[:, j], n_resamples=0, resampled=difference, clustered=clustered
+        )
     return result
 
 

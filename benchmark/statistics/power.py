@@ -37,9 +37,12 @@ def smallest_resolvable_difference(sd: float, n: int, alpha: float = 0.05, power
     """
     if not 0 < alpha < power < 1:
         raise ValueError("expected 0 < alpha < power < 1")
-    if n < 2 or not sd > 0:
-        return math.nan
-    return _noncentrality(n, alpha, power) * sd / math.sqrt(n)
+    return smallest_resolvable(sd / math.sqrt(n), n - 1, alpha, power) if n > 1 else math.nan
+
+
+def smallest_resolvable(error: float, degrees: int, alpha: float = 0.05, power: float = 0.80) -> float:
+    """Return the same for a t-test with a given standard error and degrees of freedom; NaN for error 0 or NaN."""
+    return _noncentrality(degrees + 1, alpha, power) * error if error > 0 else math.nan
 
 
 def resolution(means: pd.DataFrame, reference: str, alpha: float = 0.05, power: float = 0.80) -> float:

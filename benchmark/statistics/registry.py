@@ -6,10 +6,12 @@ To add one, write a file with a ``STATISTIC`` next to the others and add its nam
 from __future__ import annotations
 
 import importlib
+import math
+from collections.abc import Mapping
 
 from benchmark.statistics.statistic import Statistic
 
-MODULES = ("t_interval", "paired_t", "wilcoxon", "bootstrap")
+MODULES = ("t_interval", "paired_t", "two_way", "wilcoxon", "bootstrap")
 """The files of this folder that declare a statistic, in column order."""
 
 STATISTICS: tuple[Statistic, ...] = tuple(
@@ -24,5 +26,11 @@ MAIN_INTERVAL, *_OTHERS = (one for one in STATISTICS if one.kind == "interval")
 INTERVALS = tuple(_OTHERS)
 """The other intervals, each shown in a column of its own."""
 
-CORRECTED = "t"
-"""The test whose p values are corrected over a family of comparisons."""
+CORRECTED = ("t", "two_way")
+"""The tests of which the larger p is corrected over a family of comparisons."""
+
+
+def corrected_p(tests: Mapping[str, float]) -> float:
+    """Return the p that is corrected: the larger of those of ``CORRECTED``, NaN where none is known."""
+    known = [tests[name] for name in CORRECTED if not math.isnan(tests.get(name, math.nan))]
+    return max(known, default=math.nan)

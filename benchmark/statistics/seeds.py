@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.statistics.bootstrap import ROUNDING
-from benchmark.statistics.clusters import claimed_scores, seed_means
+from benchmark.statistics.clusters import ScoreCube, seed_means
 from benchmark.statistics.paired_t import paired_t
 from tasks.errors import unknown_name
 
@@ -44,7 +44,7 @@ class PaperComparison:
     reason: str = ""
 
 
-def seed_sd(scores: pd.DataFrame, metric: str) -> pd.Series[float]:
+def seed_sd(scores: pd.DataFrame | ScoreCube, metric: str) -> pd.Series[float]:
     """Return the standard deviation over seeds of each simulator's mean over the test set.
 
     The mean is the reported one (sessions within users, then users); ddof = 1.
@@ -56,12 +56,14 @@ def seed_sd(scores: pd.DataFrame, metric: str) -> pd.Series[float]:
     Raises:
         InputError: The table is faulty.
     """
-    means = seed_means(scores, metric)
-    spread: pd.Series[float] = means.std(ddof=1)
-    table = claimed_scores(scores, metric)
-    per_session = table.groupby(["simulator", "session_id"])["value"]
-    varies = (per_session.max() > per_session.min()).groupby(level="simulator").any()
-    known: pd.Series[float] = spread.where(varies).rename("seed_sd")
+    cube = ScoreCube.of(scores)
+    spread: pd.Series[float] = seed_means(cube, metric).std(ddof=1)
+    chosen, values = cube.runs(metric)
+    varies = {}
+    for i in np.unique(cube.simulator[chosen]):
+        own = values[cube.simulator[chosen] == i]
+        varies[cube.simulators[i]] = len(own) > 1 and bool((np.ptp(own, axis=0) > 0).any())
+    known: pd.Series[float] = spread.where(pd.Series(varies, dtype=bool)).rename("seed_sd")
     return known
 
 

@@ -12,6 +12,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Clustered:
+    """The standard error of a mean over users and screens, and its degrees of freedom (``statistics.design``)."""
+
+    error: float
+    degrees: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """What a statistic is computed from.
@@ -22,12 +30,14 @@ class Sample:
         resampled: Means of the values over bootstrap resamples of users, shape (n_resamples,), the same resamples for
             all simulators; None where none were drawn.
         level: Nominal coverage of an interval.
+        clustered: What the mean varies with over users and screens; None where screens do not repeat.
     """
 
     values: Floats
     unit: float = 0.0
     resampled: Floats | None = None
     level: float = 0.95
+    clustered: Clustered | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""The t interval of a mean over users: mean -/+ t((1 + level) / 2, n - 1) sd / sqrt(n)."""
+"""The t interval of a mean over users: mean -/+ t((1 + level) / 2, n - 1) sd / sqrt(n).
+
+Where screens repeat, the standard error over users and screens and its degrees of freedom take the place of those over
+users (``statistics.design``).
+"""
 
 from __future__ import annotations
 
@@ -26,10 +30,18 @@ def t_limits(values: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats, Fl
 
 def t_interval(sample: Sample) -> tuple[float, float]:
     """Return the limits of the t interval; where all values are equal, these are the value itself."""
+    from scipy.special import stdtrit
+
+    found = sample.clustered
+    if found is not None and found.error > sample.unit:
+        mean, half = float(sample.values.mean()), stdtrit(found.degrees, (1 + sample.level) / 2) * found.error
+        return float(mean - half), float(mean + half)
     if np.ptp(sample.values) == 0:
         return float(sample.values[0]), float(sample.values[0])
     _, low, high = t_limits(sample.values, sample.level)
     return float(low), float(high)
 
 
-STATISTIC = Statistic("t-interval", "95 % interval", "interval", "t interval over users.", t_interval)
+STATISTIC = Statistic(
+    "t-interval", "95 % interval", "interval", "t interval over users, and over screens where they repeat.", t_interval
+)

@@ -8,17 +8,18 @@ import numpy as np
 import pandas as pd
 
 from benchmark.statistics.bootstrap import N_RESAMPLES
+from benchmark.statistics.clusters import SessionMeans
 from benchmark.statistics.comparison import compare_pairs
 from benchmark.statistics.holm import holm_adjust
-from benchmark.statistics.registry import TESTS
+from benchmark.statistics.registry import TESTS, corrected_p
 from tasks.errors import unknown_name
 
 
 def tiers(
-    means: pd.DataFrame,
+    scored: pd.DataFrame | SessionMeans,
     higher_is_better: bool,
     alpha: float = 0.05,
-    test: str = "t",
+    test: str = "",
     *,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
@@ -33,10 +34,10 @@ def tiers(
     lower tier than its own comparison with the first leader asks for: tiers are an order, not a partition into equals.
 
     Args:
-        means: ``user_means`` of one metric: index user, one column per simulator.
+        scored: One metric's scores by session; or, where nothing is known of screens, ``user_means``.
         higher_is_better: Direction of the metric.
         alpha: Family-wise level.
-        test: Name of the test of the registry whose p is corrected.
+        test: Name of the test of the registry whose p is corrected; by default the larger of the t-tests.
         n_resamples: Bootstrap resamples, used by ``bootstrap`` only.
         seed: Of the resamples.
 
@@ -46,12 +47,13 @@ def tiers(
         separated and all are in tier 1.
     """
     known = [one.name for one in TESTS]
-    if test not in known:
+    if test and test not in known:
         raise unknown_name("test", test, known)
+    means = scored if isinstance(scored, pd.DataFrame) else scored.users
     names = [str(name) for name in means.columns]
     average = dict(zip(names, means.to_numpy(dtype=np.float64).mean(axis=0), strict=True)) if len(means) else {}
     ordered = sorted(average, key=lambda name: (-average[name] if higher_is_better else average[name], name))
-    adjusted = _adjusted(means, test, n_resamples, seed)
+    adjusted = _adjusted(scored, names, test, n_resamples if test == "bootstrap" else 0, seed) if len(means) > 1 else {}
     rows = []
     leader, tier = "", 0
     for name in ordered:
@@ -64,12 +66,10 @@ def tiers(
     return table
 
 
-def _adjusted(means: pd.DataFrame, test: str, n_resamples: int, seed: int) -> dict[frozenset[str], float]:
+def _adjusted(
+    scored: pd.DataFrame | SessionMeans, names: list[str], test: str, n_resamples: int, seed: int
+) -> dict[frozenset[str], float]:
     """Return the corrected p of every pair of simulators."""
-    pairs = list(combinations([str(name) for name in means.columns], 2))
-    if not pairs or len(means) < 2:
-        return {}
-    resamples = n_resamples if test == "bootstrap" else 0
-    compared = compare_pairs(means, pairs, n_resamples=resamples, seed=seed)
-    p = holm_adjust([comparison.tests[test] for comparison in compared.values()])
+    compared = compare_pairs(scored, list(combinations(names, 2)), n_resamples=n_resamples, seed=seed)
+    p = holm_adjust([one.tests[test] if test else corrected_p(one.tests) for one in compared.values()])
     return {frozenset(pair): float(value) for pair, value in zip(compared, p, strict=True)}

@@ -1,22 +1,21 @@
-"""Where the variance of a reported mean comes from: users, their sessions, training seeds, and what is left.
+"""Where the variance of a reported mean comes from: users, screens, sessions, training seeds, and what is left.
 
-A score of session s of user u under seed r is taken as
+A score of session s of user u on screen c under seed r is taken as
 
-    y = mean + U(u) + S(s, within u) + R(r) + E(s, r),
+    y = mean + U(u) + C(c) + S(s) + R(r) + E(s, r),
 
-sessions nested in users, seeds crossed with both, all parts independent with the variances v_users, v_sessions,
-v_seeds and v_residual. Users may differ in their number of sessions n_u. The reported mean weighs users alike, so with
-I users, J seeds and h = mean(1 / n_u)
+all parts independent with the variances v_users, v_screens, v_sessions, v_seeds and v_residual; screens only where they
+repeat. Users may differ in their number of sessions n_u. The reported mean gives users the same weight, so with I
+users, J seeds, h = mean(1 / n_u) and W_c, the weight of the sessions on screen c,
 
-    Var(mean) = (v_users + h (v_sessions + v_residual / J)) / I + v_seeds / J.
+    Var(mean) = (v_users + h (v_sessions + v_residual / J)) / I + v_screens sum W_c^2 + v_seeds / J.
 
-The variances are estimated by the method of moments, from the very quantities that the tables depend on, an analysis of
-unweighted means: the variance between user means V has expectation v_users + h (v_sessions + v_residual / J); the
-pooled variance of session means within users v_sessions + v_residual / J; the variance over seeds of the reported mean
-v_seeds + v_residual h / I; the mean square of the interaction of session and seed v_residual. With equal numbers of
-sessions these are the estimates of the textbook's nested analysis of variance. V / I is the squared standard error of
-the t interval over users, so what is predicted here for the present design is what the tables print, plus the seeds'
-part, which a test over users alone leaves out: it speaks of these seeds only.
+The variances are estimated by the method of moments, from the very quantities that the tables depend on: the variance
+between user means, the one-way variance over screens of ``statistics.design``, the pooled variance of session means
+within users, the variance over seeds of the reported mean, and the mean square of the interaction of session and seed.
+With equal numbers of sessions and without screens these are the estimates of the textbook's nested analysis of
+variance. The parts are scaled so that all but the seeds' add up to the squared standard error of the tables; a test
+over users and screens leaves the seeds' part out: it speaks of these seeds only.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from benchmark.statistics.bootstrap import ROUNDING
-from benchmark.statistics.clusters import CLUSTER, claimed_scores
-from benchmark.statistics.power import smallest_resolvable_difference
+from benchmark.statistics.clusters import ScoreCube
+from benchmark.statistics.design import Design, Factor, Ints
+from benchmark.statistics.power import smallest_resolvable
+from benchmark.statistics.statistic import Floats
 from tasks.errors import InputError, unknown_name
 
-Floats = NDArray[np.float64]
-
-USERS, SESSIONS, SEEDS, RESIDUAL = "users", "sessions", "seeds", "residual"
-PARTS = (USERS, SESSIONS, SEEDS, RESIDUAL)
+USERS, SCREENS, SESSIONS, SEEDS, RESIDUAL = "users", "screens", "sessions", "seeds", "residual"
+PARTS = (USERS, SCREENS, SESSIONS, SEEDS, RESIDUAL)
 
 SAME = "the same under every seed"
 """The note on what does not depend on a seed."""
@@ -45,7 +44,7 @@ SAME = "the same under every seed"
 LITTLE = 0.05
 """What shrinks the standard error by less than this share does not help."""
 
-_SHOWN = {USERS: "users", SESSIONS: "sessions", SEEDS: "seeds", RESIDUAL: "seed x session"}
+_SHOWN = {USERS: "users", SCREENS: "screens", SESSIONS: "sessions", SEEDS: "seeds", RESIDUAL: "seed x session"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +72,10 @@ class Decomposition:
 
     Attributes:
         n_seeds: 1 for what does not depend on a seed.
-        between_users: Variance of the user means (ddof = 1), seeds averaged.
-        inverse_sessions: Mean over users of 1 / sessions.
-        parts: The sources that can be separated. Their ``of_mean`` add up to the squared standard error. Where an
-            estimate was negative and counts as 0, those of users, sessions and residual are scaled down together, so
-            that they still add up to the observed ``between_users / n_users``.
+        n_screens: Screens; 0 where they do not repeat or are not known.
+        variance: The squared standard error that the tables use, with these seeds.
+        parts: The sources that can be separated. Their ``of_mean`` add up to the squared standard error: all but the
+            seeds' are scaled together, so that they add up to ``variance``.
         seeds_known: False with one seed of something that depends on it: what seeds add is not known.
         notes: What could not be separated.
     """
@@ -85,9 +83,9 @@ class Decomposition:
     n_users: int
     n_sessions: int
     n_seeds: int
+    n_screens: int
     mean: float
-    between_users: float
-    inverse_sessions: float
+    variance: float
     parts: tuple[Part, ...]
     seeds_known: bool
     notes: tuple[str, ...] = ()
@@ -108,46 +106,59 @@ class Decomposition:
         """Whether users and their sessions can be separated."""
         return any(part.name == SESSIONS for part in self.parts)
 
-    def standard_error(self, *, seeds: float = 1, sessions: float = 1, users: float = 1) -> float:
+    def standard_error(self, *, seeds: float = 1, sessions: float = 1, users: float = 1, screens: float = 1) -> float:
         """Return the standard error of the mean, now or with more of something.
 
         Args:
             seeds: How many times as many seeds; infinity for all there could be.
             sessions: How many times as many sessions per user.
             users: How many times as many users, with sessions like those of the present ones.
+            screens: How many times as many screens, over which the same sessions are spread.
 
         Returns:
             In the metric's unit. NaN where it is not known: more sessions of users who have one each, more seeds
-            than one.
+            than one, more screens where they do not repeat.
         """
         if (sessions != 1 and not self.sessions_known) or (seeds != 1 and not self.seeds_known):
             return math.nan
-        divisors = {USERS: users, SESSIONS: users * sessions, SEEDS: seeds, RESIDUAL: users * sessions * seeds}
+        if screens != 1 and not self.n_screens:
+            return math.nan
+        divisors = {USERS: users, SCREENS: screens, SESSIONS: users * sessions, SEEDS: seeds}
+        divisors[RESIDUAL] = users * sessions * seeds
         return math.sqrt(sum(part.of_mean / divisors[part.name] for part in self.parts))
 
-    def resolves(self, *, seeds: float = 1, sessions: float = 1, users: float = 1) -> float:
+    def resolves(self, *, seeds: float = 1, sessions: float = 1, users: float = 1, screens: float = 1) -> float:
         """Return the smallest true difference that is shown with 80 % power at the 5 % level, other seeds included.
 
-        The arguments are those of ``standard_error``. The spread counts as known as well as that between users.
+        The arguments are those of ``standard_error``. The spread counts as known as well as that of the smaller of
+        users and screens.
         """
-        n = round(self.n_users * users)
-        error = self.standard_error(seeds=seeds, sessions=sessions, users=users)
-        return smallest_resolvable_difference(error * math.sqrt(n), n)
+        error = self.standard_error(seeds=seeds, sessions=sessions, users=users, screens=screens)
+        return smallest_resolvable(error, self._degrees(users, screens))
 
     @property
     def resolves_with_these_seeds(self) -> float:
-        """What the tables print as ``resolves``: the seeds count as given, and only the users vary."""
-        return smallest_resolvable_difference(math.sqrt(self.between_users), self.n_users)
+        """What the tables print as ``resolves``: the seeds count as given, and only users and screens vary."""
+        return smallest_resolvable(math.sqrt(self.variance), self._degrees())
+
+    def _degrees(self, users: float = 1, screens: float = 1) -> int:
+        counts = [self.n_users * users, *([self.n_screens * screens] if self.n_screens else [])]
+        return round(min(counts)) - 1
 
 
 def decompose(
-    values: ArrayLike, users: Sequence[str] | NDArray[np.str_], *, depends_on_seed: bool = True
+    values: ArrayLike,
+    users: Sequence[str],
+    screens: Sequence[str] | None = None,
+    *,
+    depends_on_seed: bool = True,
 ) -> Decomposition:
     """Split the variance of scores.
 
     Args:
         values: Shape (sessions, seeds), finite.
         users: The user of each session.
+        screens: The screen of each session, None where it is not known.
         depends_on_seed: False for what is the same under every seed. With one seed it says whether others would
             differ; with several it is found out.
 
@@ -160,56 +171,88 @@ def decompose(
     largest = float(np.abs(array).max())
     if array.shape[1] > 1 and float(np.ptp(array, axis=1).max()) <= ROUNDING * largest:
         array, depends_on_seed = array[:, :1], False
-    names, owner = np.unique(np.asarray(users, dtype=str), return_inverse=True)
-    n_users, (n_sessions, n_seeds) = len(names), array.shape
+    design = Design(Factor.of_labels(users), None if screens is None else Factor.of_labels(screens))
+    n_users, (n_sessions, n_seeds) = len(design.users), array.shape
     if n_users < 2:
         raise InputError("variance between users needs at least two users in the test set.")
-    counts = np.bincount(owner)
-    h = float((1 / counts).mean())
     session_means = array.mean(axis=1)
-    user_means = np.bincount(owner, session_means) / counts
-    between = float(user_means.var(ddof=1))
+    user_means = design.users.means(session_means)
+    variance = float(user_means.var(ddof=1)) / n_users
+    if design.two_way:
+        variance = float(design.variance(session_means[:, None])[0])
     estimates: dict[str, float] = {}
     residual = 0.0
     if n_seeds > 1:
         interaction = array - session_means[:, None] - array.mean(axis=0) + array.mean()
         residual = float((interaction**2).sum()) / ((n_sessions - 1) * (n_seeds - 1))
-        weights = 1 / (n_users * counts[owner])
-        estimates[SEEDS] = float((weights @ array).var(ddof=1)) - residual * h / n_users
-        estimates[RESIDUAL] = residual
-    within = h * residual / n_seeds
-    if n_sessions > n_users:
-        squares = float(((session_means - user_means[owner]) ** 2).sum()) / (n_sessions - n_users)
-        estimates[SESSIONS] = squares - residual / n_seeds
-        within = h * squares
-    estimates[USERS] = between - within
+        over_seeds = float((design.weights @ array).var(ddof=1))
+        estimates = {SEEDS: over_seeds - residual * float((design.weights**2).sum()), RESIDUAL: residual}
+    estimates |= _moments(design, session_means, residual / n_seeds)
     tiny = (ROUNDING * largest) ** 2
     estimates = {name: estimate if abs(estimate) > tiny else 0.0 for name, estimate in estimates.items()}
     kept = {name: max(0.0, estimate) for name, estimate in estimates.items()}
-    weight = {
-        USERS: 1 / n_users,
-        SESSIONS: h / n_users,
-        SEEDS: 1 / n_seeds,
-        RESIDUAL: h / (n_users * n_seeds),
-    }
+    squares = float((design.weights**2).sum())  # h / I
+    weight = {USERS: 1 / n_users, SESSIONS: squares, SEEDS: 1 / n_seeds, RESIDUAL: squares / n_seeds}
+    if design.two_way and design.screens is not None:
+        weight[SCREENS] = float((design.screens.sums(design.weights) ** 2).sum())
     of_mean = {name: kept[name] * weight[name] for name in kept}
-    over_users = sum(value for name, value in of_mean.items() if name != SEEDS)
-    scale = between / n_users / over_users if over_users > 0 else 1.0
+    total = sum(value for name, value in of_mean.items() if name != SEEDS)
+    scale = variance / total if total > 0 else 1.0
     of_mean = {name: value * (1.0 if name == SEEDS else scale) for name, value in of_mean.items()}
     shown = _shown(n_sessions > n_users, n_seeds > 1, depends_on_seed)
     return Decomposition(
         n_users=n_users,
         n_sessions=n_sessions,
         n_seeds=n_seeds,
+        n_screens=len(design.screens or ()) if design.two_way else 0,
         mean=float(user_means.mean()),
-        between_users=between,
-        inverse_sessions=h,
+        variance=variance,
         parts=tuple(
             Part(name, shown[name], estimates[name], kept[name], of_mean[name]) for name in PARTS if name in kept
         ),
         seeds_known=n_seeds > 1 or not depends_on_seed,
         notes=tuple(_notes(n_sessions > n_users, n_seeds > 1, depends_on_seed)),
     )
+
+
+def _moments(design: Design, values: Floats, residual: float) -> dict[str, float]:
+    """Return the estimates for users, screens and sessions: what makes mean squares those that are expected of them.
+
+    Args:
+        design: Users and screens.
+        values: Session means, shape (sessions,).
+        residual: What the interaction of session and seed adds to the variance of a session.
+    """
+    users, w, n_users, n_sessions = design.users, design.weights, len(design.users), design.n_sessions
+    means, squares = users.means(values), float((w**2).sum())
+    observed = {USERS: float(means.var(ddof=1))}
+    expected = {USERS: {USERS: 1.0, SESSIONS: n_users * squares}}
+    if n_sessions > n_users:
+        observed[SESSIONS] = float(((values - means[users.of]) ** 2).sum())
+        expected[SESSIONS] = {SESSIONS: n_sessions - n_users}
+    if design.two_way and design.screens is not None:
+        screens, of_screen = design.screens, design.screens.sums(w)
+        pair, of_pair = np.unique(users.of * len(screens) + screens.of, return_inverse=True)
+        user, screen, n = pair // len(screens), pair % len(screens), np.bincount(of_pair)
+        share, kappa = n / users.counts[user], float((of_screen**2).sum())
+
+        def expectation(entries: Floats, rows: Ints, weights: Floats, norm: float) -> float:
+            """Return the squared norm of X - a b': entries of X in rows, a the screens' weights, b of squared norm."""
+            return float((entries**2).sum() - 2 * (of_screen[rows] * entries * weights).sum() + kappa * norm)
+
+        observed[SCREENS] = float((screens.sums(design.residuals(values[:, None])) ** 2).sum())
+        expected[SCREENS] = {
+            USERS: expectation(share / n_users, screen, np.full(len(n), 1 / n_users), 1 / n_users),
+            SCREENS: expectation(of_screen, np.arange(len(screens)), of_screen, kappa),
+            SESSIONS: expectation(w, screens.of, w, squares),
+        }
+        expected[USERS][SCREENS] = (float((share**2).sum()) - n_users * kappa) / (n_users - 1)
+        if SESSIONS in expected:
+            expected[SESSIONS][SCREENS] = n_sessions - float((share * n).sum())
+    # Where users have one session, what is the sessions' counts as the users', but for what is known of it.
+    known = [observed[name] - expected[name].get(SESSIONS, 0.0) * residual for name in observed]
+    matrix = np.array([[expected[name].get(part, 0.0) for part in observed] for name in observed])
+    return dict(zip(observed, np.linalg.lstsq(matrix, np.array(known))[0].tolist(), strict=True))
 
 
 class SeedScores:
@@ -225,18 +268,22 @@ class SeedScores:
         InputError: The table is faulty.
     """
 
-    def __init__(self, scores: pd.DataFrame, metric: str, n_seeds: int | None = None) -> None:
-        table = claimed_scores(scores, metric)
-        asked = n_seeds if n_seeds is not None else int(scores["seed"].nunique())
+    def __init__(self, scores: pd.DataFrame | ScoreCube, metric: str, n_seeds: int | None = None) -> None:
+        cube = ScoreCube.of(scores)
+        chosen, values = cube.runs(metric)
+        asked = n_seeds if n_seeds is not None else len(np.unique(cube.seeds))
         self.metric = metric
-        self._wide: dict[str, pd.DataFrame] = {}
+        self._users = cube.design.users.labels
+        self._screens = None if cube.design.screens is None else cube.design.screens.labels
+        self._values: dict[str, Floats] = {}
+        self._seeds: dict[str, list[int]] = {}
         self._depends: dict[str, bool] = {}
-        for name, rows in table.groupby("simulator", sort=True):
-            wide = rows.pivot(index=[CLUSTER, "session_id"], columns="seed", values="value").sort_index()
-            values = wide.to_numpy()
-            varies = bool(np.ptp(values, axis=1).max() > ROUNDING * np.abs(values).max())
-            self._wide[str(name)] = wide
-            self._depends[str(name)] = varies if values.shape[1] > 1 else asked == 1
+        for i in np.unique(cube.simulator[chosen]):
+            name, own = cube.simulators[i], cube.simulator[chosen] == i
+            wide = values[own].T
+            varies = bool(np.ptp(wide, axis=1).max() > ROUNDING * np.abs(wide).max())
+            self._values[name], self._seeds[name] = wide, cube.seeds[chosen][own].tolist()
+            self._depends[name] = varies if wide.shape[1] > 1 else asked == 1
 
     def of_mean(self, simulator: str) -> Decomposition:
         """Split the variance of a simulator's mean.
@@ -244,8 +291,7 @@ class SeedScores:
         Raises:
             InputError: The simulator does not claim the metric, or there are fewer than two users.
         """
-        wide = self._of(simulator)
-        return decompose(wide.to_numpy(), _users(wide), depends_on_seed=self._depends[simulator])
+        return decompose(self._of(simulator), self._users, self._screens, depends_on_seed=self._depends[simulator])
 
     def of_difference(self, simulator: str, reference: str) -> Decomposition:
         """Split the variance of the mean difference of two simulators, paired by session and seed.
@@ -255,26 +301,22 @@ class SeedScores:
         Raises:
             InputError: As ``of_mean``; or both depend on seeds and were not run with the same ones.
         """
-        first, second = self._of(simulator), self._of(reference)
+        a, b = (self._of(name) if self._depends.get(name) else self._of(name)[:, :1] for name in (simulator, reference))
         both = self._depends[simulator] and self._depends[reference]
-        if both and list(first.columns) != list(second.columns):
+        if both and self._seeds[simulator] != self._seeds[reference]:
             raise InputError(
                 f"{simulator} and {reference} were run with different seeds; a decomposition pairs them by seed. "
                 "Run both with the same seeds."
             )
-        a, b = (
-            self._wide[name].to_numpy() if self._depends[name] else self._wide[name].to_numpy()[:, :1]
-            for name in (simulator, reference)
-        )
         differences = a - b
         differences[np.abs(differences) <= ROUNDING * float(max(np.abs(a).max(), np.abs(b).max()))] = 0.0
         depends = self._depends[simulator] or self._depends[reference]
-        return decompose(differences, _users(first), depends_on_seed=depends)
+        return decompose(differences, self._users, self._screens, depends_on_seed=depends)
 
-    def _of(self, simulator: str) -> pd.DataFrame:
-        if simulator not in self._wide:
-            raise unknown_name(f"simulator with {self.metric}", simulator, self._wide)
-        return self._wide[simulator]
+    def _of(self, simulator: str) -> Floats:
+        if simulator not in self._values:
+            raise unknown_name(f"simulator with {self.metric}", simulator, self._values)
+        return self._values[simulator]
 
 
 UNKNOWN, NONE, NO_HELP, SOME = "unknown", "none", "no help", "some"
@@ -321,6 +363,7 @@ def advised(found: Decomposition) -> Advice | None:
         "seeds": found.resolves(seeds=2),
         "sessions per user": found.resolves(sessions=2),
         "users": found.resolves(users=2),
+        "screens": found.resolves(screens=2),
     }
     known = {name: value for name, value in offers.items() if not math.isnan(value)}
     near = [name for name in sorted(known, key=known.__getitem__) if known[name] <= (1 + LITTLE) * min(known.values())]
@@ -353,11 +396,6 @@ def advice(found: Decomposition) -> str:
 def verb(part: Part) -> str:
     """Return ``make``, or ``makes`` for the part that is one."""
     return "makes" if part.name == RESIDUAL else "make"
-
-
-def _users(wide: pd.DataFrame) -> list[str]:
-    """Return the user of each session."""
-    return [str(user) for user in wide.index.get_level_values(CLUSTER)]
 
 
 def _shown(several_sessions: bool, several_seeds: bool, depends_on_seed: bool) -> dict[str, str]:

@@ -189,5 +189,5 @@ def test_pairs_share_their_resamples():
     found = compare_pairs(means, [("a", "b"), ("c", "b")], n_resamples=300, seed=6)
     alone = paired_comparison(means["a"], means["b"], n_resamples=300, seed=6)
     assert list(found) == [("a", "b"), ("c", "b")]
-    assert found["a", "b"].tests == pytest.approx(alone.tests)
+    assert found["a", "b"].tests == pytest.approx(alone.tests, nan_ok=True)
     assert found["c", "b"].mean_difference == pytest.approx(A.mean())

@@ -76,6 +76,33 @@ def test_known_variances_are_found_within_monte_carlo_error(counts):
     assert predicted == pytest.approx(true, rel=4 * math.sqrt(2 / len(runs)))
 
 
+@pytest.mark.parametrize("several", [True, False], ids=["many sessions", "one session"])
+def test_screens_are_split_off_and_more_of_them_help(several):
+    rng = np.random.default_rng(12)
+    n_users, per_user, n_screens = (24, 5, 10) if several else (60, 1, 8)
+    sd = {"users": 0.5, "screens": 0.7, "sessions": 0.9, "seeds": 0.0, "residual": 0.4}
+    owner = np.repeat(np.arange(n_users), per_user)
+    runs = []
+    for _ in range(400):
+        screen = np.concatenate([rng.permutation(n_screens)[:per_user] for _ in range(n_users)])
+        values = sd["users"] * rng.normal(size=n_users)[owner] + sd["screens"] * rng.normal(size=n_screens)[screen]
+        values = values + sd["sessions"] * rng.normal(size=len(owner))
+        values = values[:, None] + sd["residual"] * rng.normal(size=(len(owner), 3))
+        runs.append(decompose(values, [f"u{i:03}" for i in owner], [f"s{i}" for i in screen]))
+    true = {name: value**2 for name, value in sd.items() if several or name != "sessions"}
+    if not several:
+        true["users"] += sd["sessions"] ** 2
+    for name, value in true.items():
+        found = np.array([named(run)[name].estimate for run in runs])
+        assert abs(found.mean() - value) < 4 * found.std() / math.sqrt(len(found)), name
+    # The parts add up to what the tables print, and their expectation is the variance that the means show.
+    assert all(run.standard_error() ** 2 - named(run)["seeds"].of_mean == pytest.approx(run.variance) for run in runs)
+    assert np.mean([run.variance for run in runs]) == pytest.approx(np.var([run.mean for run in runs]), rel=0.25)
+    one = max(runs, key=lambda run: run.shares["screens"])
+    assert one.resolves(screens=2) < one.resolves(users=2) < one.resolves()
+    assert "screens make" in advice(one) and "what helps most: twice the screens (" in advice(one)
+
+
 @pytest.mark.slow
 def test_more_of_something_is_what_a_run_with_more_of_it_shows():
     rng = np.random.default_rng(5)

@@ -1,0 +1,123 @@
+"""Which users and screens the sessions of a test set belong to, and what a mean over them varies with.
+
+The reported mean gives every user the same weight: session s of user u, who has n_u sessions, weighs
+w_s = 1 / (I n_u) among I users (PROTOCOL section 8). With the residuals e_s = w_s (y_s - mean), a factor (users,
+screens, or the sessions themselves) of G levels has the variance
+
+    V = G / (G - 1) sum over levels (sum of e_s in the level)^2.
+
+For users this is the squared standard error of the t-test over user means. Where screens repeat, sessions of one
+screen depend on each other as those of one user do, and the two-way variance is V_users + V_screens - V_sessions
+(Cameron, Gelbach and Miller 2011), not below either one-way variance. The factor G / (G - 1) is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.statistics.statistic import Floats
+
+Ints = NDArray[np.int64]
+
+
+class Factor:
+    """What groups sessions: users, or screens.
+
+    Attributes:
+        names: The levels, sorted.
+        of: The level of each session, shape (sessions,).
+        counts: Sessions of each level, shape (levels,).
+    """
+
+    def __init__(self, names: Sequence[str], of: Ints) -> None:
+        self.names, self.of = tuple(names), of
+        self.counts = np.bincount(of, minlength=len(names))
+        self._order = None if (np.diff(of) >= 0).all() else np.argsort(of, kind="stable")
+        self._starts = np.cumsum(self.counts) - self.counts
+
+    @classmethod
+    def of_labels(cls, labels: Sequence[str]) -> Factor:
+        """Return the factor of a label per session."""
+        names, of = np.unique(np.asarray(labels, dtype=object), return_inverse=True)
+        return cls([str(name) for name in names], of)
+
+    @property
+    def labels(self) -> list[str]:
+        """The name of each session's level."""
+        return [self.names[i] for i in self.of]
+
+    def taken(self, order: Ints) -> Factor:
+        """Return the factor of the sessions in another order."""
+        return Factor(self.names, self.of[order])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def sums(self, values: Floats) -> Floats:
+        """Add up values within levels: shape (sessions, ...) to (levels, ...)."""
+        ordered = values if self._order is None else values[self._order]
+        found: Floats = np.add.reduceat(ordered, self._starts, axis=0) if len(self) else ordered[:0]
+        return found
+
+    def means(self, values: Floats) -> Floats:
+        """Average values within levels: shape (sessions, ...) to (levels, ...)."""
+        return self.sums(values) / self.counts.reshape(-1, *[1] * (values.ndim - 1))
+
+
+class Design:
+    """The users and the screens of some sessions.
+
+    Args:
+        users: Of the sessions.
+        screens: Of the sessions; None where they are not known.
+    """
+
+    def __init__(self, users: Factor, screens: Factor | None = None) -> None:
+        self.users, self.screens = users, screens
+
+    @property
+    def n_sessions(self) -> int:
+        """Number of sessions."""
+        return len(self.users.of)
+
+    @property
+    def two_way(self) -> bool:
+        """Whether screens are a factor besides users: known, at least two, and some shown in several sessions."""
+        return self.screens is not None and 1 < len(self.screens) < self.n_sessions and len(self.users) > 1
+
+    @property
+    def degrees(self) -> int:
+        """Degrees of freedom of the two-way variance."""
+        return min(len(self.users), len(self.screens or ())) - 1
+
+    @cached_property
+    def weights(self) -> Floats:
+        """The weight of each session in the mean, shape (sessions,), sum 1."""
+        found: Floats = 1.0 / (len(self.users) * self.users.counts[self.users.of])
+        return found
+
+    def residuals(self, values: Floats) -> Floats:
+        """Return w (y - mean) of values of shape (sessions, columns)."""
+        weights = self.weights[:, None]
+        found: Floats = weights * (values - (weights * values).sum(axis=0))
+        return found
+
+    def factors(self, residuals: Floats) -> list[tuple[float, Floats]]:
+        """Return G / (G - 1) and the sums of residuals within levels, for users, screens and sessions.
+
+        The squares of the sums, added up over levels and multiplied by the first, are the one-way variances; of the
+        three, the first two are added and the last is subtracted.
+        """
+        assert self.screens is not None
+        sums = (self.users.sums(residuals), self.screens.sums(residuals), residuals)
+        return [(len(one) / (len(one) - 1), one) for one in sums]
+
+    def variance(self, values: Floats) -> Floats:
+        """Return the two-way variance of the mean of each column of shape (sessions, columns)."""
+        users, screens, sessions = (c * (sums**2).sum(axis=0) for c, sums in self.factors(self.residuals(values)))
+        found: Floats = np.maximum(users + screens - sessions, np.maximum(users, screens))
+        return found

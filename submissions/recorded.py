@@ -10,6 +10,7 @@ from benchmark.scores.tested import Tested, of_task
 from submissions.format import METADATA_FILE
 from submissions.problems import Findings
 from tasks import registry
+from tasks.definition import ReadOptions
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,15 +32,18 @@ def find(
     candidates: list[str | Path | Task | None] = [None, registry.SAMPLE] if given is None else [given]
     try:
         if given is None or isinstance(given, str | Path):
-            expected = registry.definition(task).info.version
-            if version != expected:
-                what = f"it is for version {version} of {task}; this is version {expected}."
+            task_of = registry.definition(task)
+            known: dict[str, int | None] = {task_of.info.version: None}
+            known.update((info.version, truth) for truth, info in task_of.truths.items())
+            if version not in known:
+                what = f"it is for version {version} of {task}; this is version {task_of.info.version}."
                 found.error("digest", place, None, what, "Predict the sessions of this version.")
                 return None
+            options = ReadOptions(truth=known[version])
         digests = []
         for candidate in candidates:
             if candidate is None or isinstance(candidate, str | Path):
-                loaded = registry.load(task, candidate)
+                loaded = registry.load(task, candidate, options=options)
             else:
                 loaded = candidate
             loaded.split(split)

@@ -37,6 +37,11 @@ def clean(text: str) -> str:
     return "".join(kept).strip()
 
 
+def one_line(text: str) -> str:
+    """Return ``text`` as :func:`clean` does, with one blank for every run of blanks and line breaks."""
+    return " ".join(clean(text).split())
+
+
 def unknown_name(what: str, name: str, known: Iterable[str]) -> InputError:
     """Return the error for a mistyped ``name``, with the nearest known one as a suggestion."""
     names = list(known)

@@ -94,7 +94,8 @@ def read_manifest(folder: Path) -> Manifest:
     known = FORMAT
     if isinstance(values, dict):
         digest = values.pop("digest", None)
-        if values.get("format") == FORMAT and digest != _digest(values):
+        stated = values.get("format")
+        if stated in (1, FORMAT) and (digest, stated) != (None, 1) and digest != _digest(values):
             raise InputError(f"{path} is not the file that was written (SHA-256). Prepare the folder again.")
         known = 1 if values.get("format") == 1 else FORMAT
     return decode(Manifest, values, path, _REMEDY, version=("format", known))

@@ -13,6 +13,9 @@ from tasks.errors import InputError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "MPO")
+"""What is decoded: formats of pictures alone. Others are programs (EPS), whose pictures would be run."""
+
 _EVEN = 3
 """Compression leaves this much between the darkest and the brightest value of a channel in a page of one colour."""
 
@@ -27,15 +30,19 @@ def decode(data: bytes, what: str) -> Image:
         InputError: It is not a complete picture.
     """
     from PIL import Image as PilImage
-    from PIL import ImageOps
+    from PIL import ImageOps, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PilImage.DecompressionBombWarning)  # long pages are large
             with PilImage.open(io.BytesIO(data)) as picture:
+                if picture.format not in _FORMATS:
+                    raise UnidentifiedImageError
                 picture.load()
                 turned = ImageOps.exif_transpose(picture)
         return _on_white(turned)
+    except UnidentifiedImageError as error:
+        raise InputError(f"{what} does not open: it is no picture of a known format. Replace the file.") from error
     except (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError) as error:
         raise InputError(f"{what} does not open: {error}. Replace the file.") from error
 

@@ -32,6 +32,7 @@ class Kind:
         column: The column of the durations, and the unit that it is read in.
         time: The column of the timestamps, and the unit that it is read in.
         shortest_ms: A median below this is in another unit.
+        longest_ms: A median above this is in another unit.
         overlap: By how much the durations may exceed the time that passed: 1 for events that exclude each other.
     """
 
@@ -39,6 +40,7 @@ class Kind:
     column: tuple[str, str]
     time: tuple[str, str]
     shortest_ms: float
+    longest_ms: float
     overlap: float = 1.25
 
     def fault(self, times: Floats, durations: Floats, first: float, last: float) -> str:
@@ -55,7 +57,7 @@ class Kind:
         if room >= 0 and (total > room + _OVERHANG_MS or total - longest > room + 50.0):
             return self._unit(total, last - first, larger=True)
         if len(durations) >= _FEW - 1:
-            return self._short(durations)
+            return self._median(durations)
         return ""
 
     def fault_of_all(self, durations: Floats, totals: Floats, spans: Floats) -> str:
@@ -63,18 +65,18 @@ class Kind:
         durations = durations[durations > 0]
         if not len(durations):
             return ""
-        if found := self._short(durations):
+        if found := self._median(durations):
             return found
         total, span = float(totals[totals > 0].sum()), float(spans[totals > 0].sum())
         return self._unit(total, span, larger=False) if total < _SPARSE * span else ""
 
-    def _short(self, durations: Floats) -> str:
+    def _median(self, durations: Floats) -> str:
         median = float(np.median(durations))
-        if median >= self.shortest_ms:
+        if self.shortest_ms <= median <= self.longest_ms:
             return ""
         column, unit = self.column
-        shown = f"{median / _UNITS[unit]:.4g}"
-        return f"the median {column} is {shown}, read in {unit}: {_likely(self.column, smaller=True)}"
+        shown, likely = f"{median / _UNITS[unit]:.4g}", _likely(self.column, smaller=median < self.shortest_ms)
+        return f"the median {column} is {shown}, read in {unit}: {likely}"
 
     def _unit(self, total: float, span: float, *, larger: bool) -> str:
         likely = _likely(self.column, smaller=not larger), _likely(self.time, smaller=larger)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import re
 import secrets
 import shutil
 import urllib.parse
@@ -13,13 +15,23 @@ from pathlib import Path
 
 from tasks.errors import InputError
 
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+_LONGEST = 150
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def file_name(text: str) -> str:
-    """Return an id as the name of a file: letters, digits and ``._-`` as they are, everything else as ``%XX``."""
+    """Return an id as the name of a file: letters, digits and ``._-~`` as they are, everything else as ``%XX``.
+
+    So are a point at either end and the first letter of a name that some systems keep for devices, such as ``con``.
+    The end of a very long id becomes a digest.
+    """
     name = urllib.parse.quote(text, safe="")
-    return f"%2E{name[1:]}" if name.startswith(".") else name
+    if name.startswith(".") or _DEVICES.match(name):
+        name = f"%{ord(name[0]):02X}{name[1:]}"
+    if len(name) > _LONGEST:
+        name = f"{name[:_LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return f"{name[:-1]}%2E" if name.endswith(".") else name
 
 
 def absolute(path: str | Path) -> Path:

@@ -17,7 +17,7 @@ from tasks.definition import TaskDefinition, TaskInfo
 from tasks.describe import Statistics
 from tasks.digest import split_digest
 from tasks.errors import InputError, unknown_name
-from tasks.manifest import Manifest, check_files, read_manifest
+from tasks.manifest import Manifest, check_files, file_digest, read_manifest
 from tasks.splits import SPLIT_NOTES, Split, column, split_from_values
 from tasks.storage import cache_root, write_errors
 from tasks.types import Fixation, ScreenImage, Session, Slot
@@ -253,9 +253,21 @@ def _read(folder: Path) -> Dataset:
             read = (pq.read_table(file, page_checksum_verification=True) for file in files)
             return Dataset(pa.concat_tables(read))
         with write_errors(cache_root()):
-            return Dataset.from_parquet([str(file) for file in files], cache_dir=str(cache_root() / "arrow"))
+            mapped = Dataset.from_parquet([str(file) for file in files], cache_dir=str(cache_root() / "arrow"))
+            for copy in (Path(file["filename"]) for file in mapped.cache_files):
+                _check_copy(copy)
+            return mapped
     except (pa.ArrowException, DatasetGenerationError, OSError) as error:
         raise InputError(f"cannot read the data in {folder}: {error}. Prepare it again.") from error
+
+
+def _check_copy(copy: Path) -> None:
+    """Compare an Arrow copy in the cache with its digest, which is kept next to it from when it was made."""
+    kept, digest = copy.with_name(f"{copy.name}.sha256"), file_digest(copy)
+    if not kept.is_file():
+        kept.write_text(digest)
+    elif kept.read_text() != digest:
+        raise InputError(f"{copy} is not the file that was written (SHA-256). Remove the folder {copy.parent}.")
 
 
 def _splits(folder: Path, manifest: Manifest, sessions: Dataset) -> dict[str, Split]:

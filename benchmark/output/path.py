@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.output.figure_style import contrast
+from benchmark.output.units import counted
 from tasks.errors import InputError
 from tasks.types import Session
 from tasks.visits import visits
@@ -58,9 +59,9 @@ def draw_path(session: Session, area: tuple[str, Box] | None = None, notice: str
     unit = screen.width / 100
     font, elsewhere = load_default(1.3 * unit), [f.duration_ms for f in session.fixations if f.slot < 0]
     lines = [
-        f"session {session.session_id}, user {session.user}: {len(found)} visits in order; circle: time on the slot "
-        f"({max(v.ms for v in found):.0f} ms the longest), dark: early, yellow: late; black outline: clicked",
-        f"not drawn: {len(elsewhere)} fixations on no slot, {sum(elsewhere):.0f} ms",
+        f"session {session.session_id}, user {session.user}: {counted(len(found), 'visit')} in order; circle: time on "
+        f"the slot ({max(v.ms for v in found):.0f} ms the longest), dark: early, yellow: late; black outline: clicked",
+        f"not drawn: {counted(len(elsewhere), 'fixation')} on no slot, {sum(elsewhere):.0f} ms",
         *([notice] if notice else []),
     ]
     sheet = PilImage.new("RGB", (screen.width, screen.height + round(2 * unit * (len(lines) + 0.5))), "white")

@@ -1,7 +1,7 @@
 """When a result was pressed: the confirmation dialog that a trial's clicks ended (PROTOCOL section 3, version 2).
 
-Every press on a result opened a dialog at the top centre of the window. The logged ``click`` is its dismissal, 0.9 to
-3.7 s after the press; in between people looked at the dialog. No document names the dialog: it is inferred from the
+Every press on a result opened a dialog at the top centre of the window. The logged ``click`` is its dismissal, 1 to 4 s
+after the press; in between people looked at the dialog. No document names the dialog: it is inferred from the
 button events of the raw layout and from where people looked.
 """
 

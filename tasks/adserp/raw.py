@@ -21,6 +21,7 @@ from tasks.adserp.reading import (
     check_times,
     check_trial_id,
     column,
+    event_names,
     fixations_of,
     json_object,
     parse_number,
@@ -89,7 +90,7 @@ def read_raw(trial_id: str, folder: Path, find: Finder | None = None) -> Trial |
     screenshot = ScreenImage(path=files["full-page-screenshots"])
     page = recovered(lambda: _page(screenshot))
     ads = recovered(lambda: _ads(files["ad-boundary-data"]))
-    if not metadata or not timed or not fixations or not page or ads is None:
+    if metadata is None or timed is None or fixations is None or page is None or ads is None:
         return None
     query, (_, height) = metadata
     mouse = timed[1]
@@ -166,7 +167,7 @@ def _mouse(path: Path, scale: float) -> tuple[float, MouseEvents]:
         column(values, parse_number, name, where) for name, values in zip(_MOUSE_COLUMNS[:3], texts[:3], strict=True)
     )
     start = float(t.min()) if t.size else 0.0
-    return start, split_events(t - start, x * scale, y * scale, [clean(text) for text in texts[3]])
+    return start, split_events(t - start, x * scale, y * scale, event_names(texts[3], where))
 
 
 def _ads(path: Path) -> dict[str, list[Box]]:
@@ -204,6 +205,9 @@ def _flat_xml(path: Path) -> dict[str, str]:
     open_elements: list[str] = []
 
     def opened(name: str, _attributes: object) -> None:
+        if name in fields:
+            raise InputError(f"{path}: line {parser.CurrentLineNumber}: {name} is there twice. Replace the file.")
+        fields[name] = ""
         open_elements.append(name)
 
     def closed(_name: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.adserp.trial import Box, Buttons, Fixations, Floats, Points
-from tasks.errors import InputError
+from tasks.errors import InputError, clean
 from tasks.findings import refuse
 from tasks.plausible import Kind, clock_fault
 
@@ -69,7 +69,7 @@ def column(values: Sequence[object], to_number: Callable[..., float], name: str,
     numbers = np.array([to_number(value) for value in values], dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size:
-        refuse(f"{where(int(bad[0]))}: {name} is {values[bad[0]]!r}, expected a number{_further(bad, where)}.")
+        refuse(f"{where(int(bad[0]))}: {name} is {values[bad[0]]!r:.60}, expected a number{_further(bad, where)}.")
     return np.nan_to_num(numbers)
 
 
@@ -79,6 +79,16 @@ def _further(bad: NDArray[np.int64], where: Callable[[int], str]) -> str:
         return ""
     listed = ", ".join(re.split(r"[ \[]", where(int(index)).rstrip("]"))[-1] for index in bad[1:6])
     return f" (and {bad.size - 1} more: {listed}{', ...' if bad.size > 6 else ''})"
+
+
+def event_names(values: Sequence[object], where: Callable[[int], str]) -> list[str]:
+    """Return the names of events in lower case; one that is no word is refused."""
+    names = [clean(value).lower() if isinstance(value, str) else "" for value in values]
+    bad = np.flatnonzero([not (name.isascii() and name.isalpha()) for name in names])
+    if bad.size:
+        said = f"event is {values[bad[0]]!r:.60}, expected a word such as mousemove, click or scroll"
+        refuse(f"{where(int(bad[0]))}: {said}{_further(bad, where)}.")
+    return names
 
 
 def check_durations(durations: Floats, name: str, where: Callable[[int], str]) -> None:
@@ -112,8 +122,20 @@ def fixations_of(columns: Sequence[Floats], duration: str, where: Callable[[int]
 def json_object(path: Path, expected: str) -> dict[str, Any]:
     """Return the content of a JSON file; InputError with ``expected`` if it is not an object."""
     text = read_text(path)
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        for key, value in found:
+            if key in kept or clean(key) != key:
+                said = "is there twice" if key in kept else "holds what cannot be seen"
+                raise InputError(f"{path}: the key {key!r:.60} {said}. Replace the file.")
+            kept[key] = value
+        return kept
+
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=pairs)
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "too deep, or a number too long"
         raise InputError(f"{path}: is not valid JSON ({where}). Replace the file.") from error
@@ -181,7 +203,9 @@ def split_events(t: Floats, x: Floats, y: Floats, events: Sequence[str]) -> Mous
     return MouseEvents(points("mousemove", "click"), points("scroll"), points("click"), buttons, notes)
 
 
-_FIXATIONS = Kind("fixations", ("duration", "milliseconds"), ("timestamp", "milliseconds"), shortest_ms=10.0)
+_FIXATIONS = Kind(
+    "fixations", ("duration", "milliseconds"), ("timestamp", "milliseconds"), shortest_ms=10.0, longest_ms=5e3
+)
 _FEW = 5
 _APART = 50.0
 """Both clocks run from the load to the end of the trial: one that is this many times as far is in another unit."""
@@ -189,15 +213,21 @@ _APART = 50.0
 
 def check_times(fixations: Fixations, mouse: MouseEvents, gaze_file: object, mouse_file: object) -> None:
     """Refuse times that cannot be true: clocks without resolution or that differ, and durations that do not fit."""
-    moved = mouse.cursor.t
+    moved, scrolled = mouse.cursor.t, mouse.scrolls.t
     still = {}
     if fault := clock_fault(fixations.end, "fixations"):
         still[gaze_file] = fault
-    if fault := clock_fault(moved, "mouse events"):
-        still[mouse_file] = f"{still[gaze_file]}; {fault}" if gaze_file == mouse_file and still else fault
+    if fault := clock_fault(moved, "mouse events") or clock_fault(scrolled, "scroll events"):
+        still[mouse_file] = fault
     if still:
         refuse(f"{'; '.join(f'{file}: {fault}' for file, fault in still.items())}. Use the published files.")
         return
+    for times, name, latest in ((moved, "mouse", np.inf), (scrolled, "scroll", _APART * moved.max(initial=1.0))):
+        gaps = np.diff(np.unique(times))
+        if len(gaps) >= _FEW and (np.median(gaps) < 1.0 or times[-1] > latest):
+            told = f"{np.median(gaps):.4g} ms apart, the last {times[-1] / 1000:.6g} s after the load"
+            refuse(f"{mouse_file}: {name} events are {told}; their clock is in another unit. Use the published file.")
+            return
     if not len(fixations):
         return
     first, last = float(fixations.end.min()), float(fixations.end.max())

@@ -18,6 +18,7 @@ from tasks.adserp.reading import (
     check_times,
     check_trial_id,
     column,
+    event_names,
     fixations_of,
     json_object,
     split_events,
@@ -145,8 +146,4 @@ def _fixations(entries: object, path: Path) -> Fixations:
 def _events(entries: object, scale: float, path: Path) -> MouseEvents:
     (t, x, y), where = _columns(entries, "cursor", ("t", "x", "y"), path)
     assert isinstance(entries, list)
-    events = [entry.get("event") for entry in entries]
-    bad = next((index for index, event in enumerate(events) if not isinstance(event, str)), None)
-    if bad is not None:
-        raise InputError(f"{where(bad)}: event is {events[bad]!r}, expected mousemove, click or scroll.")
-    return split_events(t, x, y * scale, [clean(event) for event in events])
+    return split_events(t, x, y * scale, event_names([entry.get("event") for entry in entries], where))

@@ -1,8 +1,9 @@
 """The simulated sample: a small folder in the ``replay`` layout with fictional pages and simulated people.
 
 Every person has stable habits (how far down they read, how much they avoid ads, how long they look) and reads a
-page from the top, scrolls, returns to the result they like best, looks around it and clicks it. Nothing in it is
-recorded, and nothing of AdSERP is in it.
+page from the top, scrolls, returns to the result they like best, looks around it and presses it. A confirmation dialog
+opens at the top of the window, and the logged click dismisses it, as in the recordings (``tasks.adserp.dialogs``).
+Nothing in it is recorded, and nothing of AdSERP is in it.
 """
 
 from __future__ import annotations
@@ -91,6 +92,14 @@ class _Recorder:
             if self.rng.random() < 0.08:
                 self.fixate(self.rng.uniform(0, 1200), self.top + self.rng.uniform(20, 1000), mean_ms)
 
+    def confirm(self) -> None:
+        """Look at the dialog that a press has just opened, and log the click that dismisses it."""
+        end = self.t + float(self.rng.uniform(900, 3000))
+        self.t += 250
+        while self.t < end:
+            self.fixate(self.rng.uniform(560, 860), self.top + self.rng.uniform(80, 260), 200.0)
+        self.event("click", *self.at)
+
     def event(self, kind: str, x: float, y: float) -> None:
         css_y = int(y / _SCALE) if kind == "scroll" else round(y / _SCALE)
         self.cursor.append({"t": int(self.t), "x": round(x), "y": css_y, "event": kind})
@@ -149,9 +158,11 @@ def simulate_trial(person: Person, page: Page, rng: np.random.Generator, oddity:
     record.t += 250
     if oddity == "click-outside":
         record.move(1180, record.top + 700)
-    for _ in range({"no-click": 0, "two-clicks": 2}.get(oddity, 1)):
-        record.event("click", *record.at)
-        record.t += 600
+    if oddity == "two-clicks":
+        record.confirm()
+        record.read(target.box, 2, person.pace)
+    if oddity != "no-click":
+        record.confirm()
     return _document(page, record)
 
 

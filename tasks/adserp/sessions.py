@@ -14,6 +14,7 @@ from tasks.adserp.dialogs import presses
 from tasks.adserp.trial import Box, Fixations, Floats, Points, Trial
 from tasks.errors import InputError
 from tasks.pictures import one_colour
+from tasks.storage import file_name
 from tasks.types import Fixation, ScreenImage, Session, Slot
 
 NEAR_PX = 10.0
@@ -258,7 +259,7 @@ def _screen(
     encoded = screen.encode(screen.draw_numbers(image, boxes, labels, factor))
     if rules.folder is None:
         return ScreenImage(data=encoded), list(boxes), colour
-    path = rules.folder / f"{trial.trial_id}.{'jpg' if encoded[:2] == _JPEG else 'png'}"
+    path = rules.folder / f"{file_name(trial.trial_id)}.{'jpg' if encoded[:2] == _JPEG else 'png'}"
     try:
         path.write_bytes(encoded)
     except OSError as error:

@@ -30,6 +30,9 @@ SCREEN_WIDTH = 1280
 VIEWPORT_HEIGHT = 1023
 """Window height times scale, 1137 * 1280 / 1422, in whole pixels; the replay layout does not state it."""
 
+_EQUAL_PX = 1.0  # boxes whose edges are less than this apart are equal
+_MOST = 0.5
+
 AD_KINDS = ("dd_top", "native_ad", "dd_right")
 SLOT_KINDS = ("dd_top", "native_ad", "organic_result", "dd_right")
 
@@ -152,20 +155,28 @@ def named(
     without area on the page is not one. ``boxes_of`` is kind -> boxes and their titles (none, or as many).
     """
     areas: list[Area] = []
-    notes = []
+    notes: list[str] = []
     for kind, (boxes, titles) in boxes_of.items():
         kept: dict[Box, str | None] = {}
         for number, box in enumerate(boxes):
-            if box in kept:
+            if any(max(abs(a - b) for a, b in zip(box, other, strict=True)) < _EQUAL_PX for other in kept):
                 notes.append("repeated boxes, left out")
             elif min(box[2], SCREEN_WIDTH) <= max(box[0], 0) or min(box[3], height) <= max(box[1], 0):
                 notes.append("boxes without area on the page, left out")
             else:
+                if _share_on_page(box, height) < _MOST:
+                    notes.append("boxes mostly off the page, kept")
                 kept[box] = titles[number] if titles else None
         areas += [
             Area(kind, box, title or f"{_WORDS[kind]} {number}") for number, (box, title) in enumerate(kept.items(), 1)
         ]
     return areas, tuple(dict.fromkeys(notes))
+
+
+def _share_on_page(box: Box, height: float) -> float:
+    """Return how much of a box's area is on the page; the box has some there."""
+    across = (min(box[2], SCREEN_WIDTH) - max(box[0], 0)) / (box[2] - box[0])
+    return across * (min(box[3], height) - max(box[1], 0)) / (box[3] - box[1])
 
 
 def page_order(areas: Iterable[Area]) -> tuple[Area, ...]:

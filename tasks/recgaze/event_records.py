@@ -72,7 +72,7 @@ def refuse_swallowed_rows(path: Path) -> None:
             try:
                 fields = next(csv.reader([text], strict=True))
             except csv.Error as error:
-                raise InputError(f"{path} row {line} has a quote that is not closed ({error}). Correct it.") from error
+                raise InputError(f"{path} row {line} has a quote that is not closed in it. Correct it.") from error
             check_swallowed(path, line, fields, columns)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import InputError, clean
+from tasks.errors import InputError, one_line
 from tasks.findings import gathers, refuse
 from tasks.findings import rows as rows_in_words
 from tasks.plausible import one_person
@@ -187,12 +187,13 @@ def _text_column(path: Path, table: pa.Table, name: str, needed: bool = True) ->
     """Return (index per row, values without invisible characters) of a text column; index -1 is empty."""
     column = table.column(name).unify_dictionaries()
     codes = np.concatenate([chunk.indices.to_numpy() for chunk in column.chunks])
-    written = [clean(value) for value in column.chunk(0).dictionary.to_pylist()]
+    written = [one_line(value) for value in column.chunk(0).dictionary.to_pylist()]
     values = tuple(dict.fromkeys(value for value in written if not is_empty(value)))
     place = {value: index for index, value in enumerate(values)}
     index = np.array([place.get(value, -1) for value in written], dtype=np.int64)[codes]
     if needed:
         _check(path, index < 0, name, lambda row: "", "a value in every row")
+        return np.maximum(index, 0), values or ("",)  # what is refused counts as the first while findings are gathered
     return index, values
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from tasks.errors import InputError, clean
+from tasks.errors import InputError, clean, one_line
 from tasks.findings import refuse
 from tasks.plausible import folded, one_person
 from tasks.recgaze.render import Film
@@ -153,11 +153,11 @@ def read_catalogue(raw: Path) -> Catalogue:
             said = f"repeats TaskID {task}, carousel {carousel}, position {position} of row {row_of[where]}"
             refuse(f"{path} row {row} {said}. Remove one of them.")
         row_of[where] = row
-        genre = clean(record["Carousel_genre"])
+        genre = one_line(record["Carousel_genre"])
         if genres.setdefault((task, carousel), genre) != genre:
             said = f"calls carousel {carousel} of TaskID {task} '{genre}', an earlier row '{genres[task, carousel]}'"
             refuse(f"{path} row {row} {said}. Correct one of them.")
-        title = clean(record["TMDB_title"])
+        title = one_line(record["TMDB_title"])
         if not title:
             refuse(f"{path} row {row} has an empty TMDB_title. Fill it in.")
         films[where] = Film(
@@ -184,7 +184,7 @@ def read_profiles(raw: Path) -> dict[str, str]:
     profiles: dict[str, str] = {}
     row_of: dict[str, int] = {}
     for row, record in _records(path, USER_COLUMNS):
-        user = clean(record["UserID"])
+        user = one_line(record["UserID"])
         if is_empty(user):
             refuse(f"{path} row {row} has an empty UserID. Fill it in or remove the row.")
         if user in row_of:
@@ -216,7 +216,7 @@ def read_accidents(raw: Path) -> set[tuple[str, int]] | None:
         return None
     found = set()
     for row, record in _records(path, CLICK_COLUMNS):
-        user = clean(record["UserID"])
+        user = one_line(record["UserID"])
         if is_empty(user):
             refuse(f"{path} row {row} has an empty UserID. Fill it in or remove the row.")
         task = _key_number(path, row, "TaskID", record["TaskID"], N_TASKS)

@@ -70,6 +70,11 @@ def known_genres(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(genre for genre in found if genre is not None))
 
 
+def read_poster(path: Path) -> Image:
+    """Return a poster file as an RGB image; InputError if it cannot be read or is not an image."""
+    return decode(ScreenImage(path=path).encoded(), f"the poster {path}")
+
+
 def open_poster(path: Path, size: tuple[int, int]) -> Image:
     """Return the poster file as an RGB image of ``size`` (width, height), cropped at its centre to fill it.
 
@@ -79,8 +84,7 @@ def open_poster(path: Path, size: tuple[int, int]) -> Image:
     from PIL import Image as PilImage
     from PIL import ImageOps
 
-    picture = decode(ScreenImage(path=path).encoded(), f"the poster {path}")
-    return ImageOps.fit(picture, size, PilImage.Resampling.LANCZOS)
+    return ImageOps.fit(read_poster(path), size, PilImage.Resampling.LANCZOS)
 
 
 def draw_poster(title: str, year: str, genres: Sequence[str], size: tuple[int, int]) -> Image:

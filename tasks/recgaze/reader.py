@@ -12,6 +12,7 @@ import numpy as np
 from tasks.definition import Progress, Reading, ReadOptions
 from tasks.errors import InputError
 from tasks.findings import recovered, refuse
+from tasks.pictures import one_colour
 from tasks.plausible import Kind, folded
 from tasks.recgaze.event_records import row_number
 from tasks.recgaze.event_table import EventTable, read_events
@@ -26,7 +27,7 @@ from tasks.recgaze.files import (
     read_catalogue,
     read_profiles,
 )
-from tasks.recgaze.posters import open_poster
+from tasks.recgaze.posters import read_poster
 from tasks.recgaze.render import LETTERS, PUBLISHED_SIZE, ScreenState, draw_screens, slot_boxes, state_digest
 from tasks.splits import leave_one_out
 from tasks.types import ScreenImage, Session, Slot
@@ -38,8 +39,8 @@ Screen = tuple[int, tuple[int, int, int]]
 PUBLISHED_COUNTS = {"sessions": 575, "users": 83, "training sessions": 499, "test sessions": 76}
 
 _TIME = ("Timestamp", "seconds")
-_FIXATIONS = Kind("fixations", ("Fixation_Duration", "milliseconds"), _TIME, shortest_ms=10.0)
-_STAYS = Kind("stays of the cursor", ("Cursor_Duration", "seconds"), _TIME, shortest_ms=1.0, overlap=3.0)
+_FIXATIONS = Kind("fixations", ("Fixation_Duration", "milliseconds"), _TIME, shortest_ms=10.0, longest_ms=5e3)
+_STAYS = Kind("stays of the cursor", ("Cursor_Duration", "seconds"), _TIME, 1.0, longest_ms=12e4, overlap=3.0)
 """Stays of the cursor may be recorded for several things at once."""
 
 
@@ -76,13 +77,14 @@ def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool =
             state = recovered(partial(screen_state, recording, catalogue))
             if state is not None:
                 states[_screen(recording)] = state
+    plain = _plain_posters(states.values(), options)
     images = _draw(states, size, options, progress)
     recordings = [recording for recording in selection.recordings if _screen(recording) in states]
     sessions = _sessions(recordings, states, images, profile_of, size)
     notes = [] if options.simulated else [published_counts_note(selection.rule_users)]
     if accidents is None:
         notes.append(f"selections by accident are not known: there is no {CLICKS}")
-    notes += _recording_notes(events, selection) + [_poster_note(states.values(), options)]
+    notes += [*_recording_notes(events, selection), _poster_note(states.values(), options), *plain]
     return Reading(sessions=sessions, read=selection.read, dropped=dict(selection.dropped), notes=notes)
 
 
@@ -209,10 +211,7 @@ def _draw(
     states: Mapping[Screen, ScreenState], size: tuple[int, int], options: ReadOptions, progress: Progress
 ) -> dict[Screen, ScreenImage]:
     """Draw every distinct state once; return the image of each screen, nothing where none are asked for."""
-    if not options.images:
-        return {}
-    if options.check:
-        _open_posters(states.values(), options)
+    if not options.images or options.check:
         return {}
     assert options.work is not None
     digest_of = {screen: state_digest(state, size) for screen, state in states.items()}
@@ -222,11 +221,18 @@ def _draw(
     return {screen: image_of[digest] for screen, digest in digest_of.items()}
 
 
-def _open_posters(states: Iterable[ScreenState], options: ReadOptions) -> None:
-    """Open every poster file that the screens show."""
-    for name in sorted(_poster_names(states)):
-        if options.posters is not None and (options.posters / name).is_file():
-            recovered(partial(open_poster, options.posters / name, (8, 8)))
+def _plain_posters(states: Iterable[ScreenState], options: ReadOptions) -> list[str]:
+    """Open every poster file that the screens show, and return notes on those of one colour."""
+    found: dict[str, list[str]] = {}
+    files = [options.posters / name for name in sorted(_poster_names(states))] if options.posters else []
+    for path in files if options.images else ():
+        picture = recovered(partial(read_poster, path)) if path.is_file() else None
+        if picture is not None and (colour := one_colour(picture)):
+            found.setdefault(colour, []).append(path.name)
+    return [
+        f"{colour} posters: {len(names)} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+        for colour, names in sorted(found.items())
+    ]
 
 
 def _poster_names(states: Iterable[ScreenState]) -> set[str]:

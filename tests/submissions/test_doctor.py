@@ -13,6 +13,7 @@ import yaml
 
 import submissions
 from benchmark.cli import main
+from tasks import registry
 from tests.submissions import builder
 
 FILE = "predictions/mini@1/kfold/seed-1.parquet"
@@ -231,6 +232,13 @@ def test_a_task_and_a_version_that_are_not_there(tmp_path, mini, monkeypatch):
     (folder / "submission.yaml").write_text(text)
     (found,) = submissions.doctor(folder)
     assert found.what == "it is for version 7 of adserp; this is version 2."
+
+    (folder / "predictions" / "adserp@7").rename(folder / "predictions" / "adserp@1")
+    (folder / "submission.yaml").write_text(text.replace("adserp@7/", "adserp@1/"))
+    asked = []
+    monkeypatch.setattr(registry, "load", lambda *_, options: asked.append(options.truth) or mini)
+    submissions.doctor(folder)
+    assert set(asked) == {1}
 
 
 def test_a_split_that_is_not_there(tmp_path, mini):

@@ -59,6 +59,12 @@ def test_everything_that_is_wrong_with_a_recgaze_folder_at_once(tmp_path):
     assert before == sorted(path.name for path in tmp_path.iterdir())
 
 
+def test_a_folder_whose_users_are_all_empty(tmp_path):
+    rows = [row | {"UserID": "", "TaskID": "NA"} for row in PLAIN]
+    found = check(RECGAZE, write_folder(tmp_path, rows))
+    assert ["UserID is empty" in found.refused[0], "TaskID is empty" in found.refused[1]] == [True, True]
+
+
 def test_text_in_numbers_is_found_in_every_row_and_column(tmp_path):
     events = [dict(row) for row in PLAIN]
     events[0]["Fixation_Duration"], events[1]["Timestamp"], events[2]["Timestamp"] = "long", "early", "late"

@@ -81,6 +81,11 @@ def test_what_is_no_picture_is_refused_by_name(data):
         decode(data, "the poster p.png")
 
 
+def test_a_picture_that_would_be_a_program_is_not_run():
+    with pytest.raises(InputError, match="it does not open: it is no picture of a known format"):
+        decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "it")
+
+
 def test_a_long_page_opens_without_a_warning():
     assert decode(encoded(Image.new("L", (1280, 72_000))), "it").size == (1280, 72_000)
 

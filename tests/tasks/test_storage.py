@@ -7,11 +7,25 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import InputError
-from tasks.storage import cache_root, read_errors, staged, write_errors
+from tasks.storage import cache_root, file_name, read_errors, staged, write_errors
 
 
 def entries(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("KINIT_1-1", "KINIT_1-1"), ("../x", "%2E.%2Fx"), ("..", "%2E%2E"), ("a\nb", "a%0Ab"), ("con", "%63on")]
+    + [("NUL.txt", "%4EUL.txt"), ("console", "console"), ("x.", "x%2E")],
+)
+def test_ids_as_names_of_files(text, name):
+    assert file_name(text) == name
+
+
+def test_long_ids_as_names_of_files():
+    names = {file_name("x" * n) for n in (300, 301)}
+    assert len(names) == 2 and all(len(name) < 200 for name in names)
 
 
 def test_appears_whole(tmp_path):

@@ -14,6 +14,7 @@ import tasks.task as module
 from tasks.definition import ReadOptions
 from tasks.errors import InputError
 from tasks.prepare import prepare
+from tasks.storage import cache_root
 from tasks.task import open_folder
 from tasks.types import ScreenImage
 
@@ -128,8 +129,7 @@ def refuses(match, fake, folder):
 
 def without_digests(folder):
     """Make the folder one of format 1, whose ``task.json`` holds no digests of files."""
-    values = json.loads((folder / "task.json").read_text())
-    (folder / "task.json").write_text(json.dumps(values | {"format": 1, "files": {}}))
+    change_task_json(folder, files={})
 
 
 def rewrite(folder, change):
@@ -143,8 +143,11 @@ def rewrite(folder, change):
 
 
 def change_task_json(folder, **values):
+    """Make the folder one of format 1, which was written without a digest of itself, and change it."""
     path = folder / "task.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1} | values))
+    found = json.loads(path.read_text())
+    found.pop("digest", None)
+    path.write_text(json.dumps(found | {"format": 1} | values))
 
 
 def test_another_task_or_version(fake, folder):
@@ -160,7 +163,10 @@ def test_damaged_task_json(fake, folder):
     values = json.loads((folder / "task.json").read_text())
     (folder / "task.json").write_text(json.dumps(values | {"notice": ""} | {"notes": ["changed"]}))
     refuses("task.json is not the file that was written", fake, folder)
+    (folder / "task.json").write_text(json.dumps(values | {"format": 1}))
+    refuses("task.json is not the file that was written", fake, folder)
     values["format"] = 1
+    del values["digest"]
     (folder / "task.json").write_text(json.dumps({k: v for k, v in values.items() if k != "digests"}))
     refuses("lacks 'digests'", fake, folder)
     (folder / "task.json").write_text(json.dumps(values | {"statistics": {"users": 3}}))
@@ -237,6 +243,16 @@ def test_one_changed_bit_of_a_page_is_noticed_without_the_digests(fake, folder):
     start = data.index(b"\x89PNG")
     path.write_bytes(data[: start + 30] + bytes([data[start + 30] ^ 1]) + data[start + 31 :])
     refuses("cannot read the data in", fake, folder)
+
+
+def test_a_changed_bit_of_a_mapped_copy_is_noticed(fake, folder, monkeypatch):
+    monkeypatch.setattr(module, "IN_MEMORY_BYTES", 0)
+    assert open_folder(fake.FAKE, folder).session(0).click == open_folder(fake.FAKE, folder).session(0).click
+    (copy,) = (path for path in cache_root().rglob("*.arrow") if path.stat().st_size)
+    data = bytearray(copy.read_bytes())
+    data[len(data) // 2] ^= 1
+    copy.write_bytes(data)
+    refuses(rf"{copy.name} is not the file that was written \(SHA-256\). Remove the folder", fake, folder)
 
 
 def test_an_image_named_by_its_digest_is_compared_with_it(fake, raw, folder):

@@ -11,10 +11,19 @@ from unittest import mock
 import numpy as np
 
 from tasks.adserp import screen
+from tasks.adserp.dialogs import presses
 from tasks.adserp.organic import find_organic
 from tasks.adserp.raw import read_raw
 from tasks.adserp.reading import boxes_of
-from tasks.adserp.sessions import Rules, last_pause, nearest_slot, slot_of_points, time_per_slot, whole_fixations
+from tasks.adserp.sessions import (
+    Rules,
+    clipped,
+    last_pause,
+    nearest_slot,
+    open_times,
+    slot_of_points,
+    time_per_slot,
+)
 from tasks.adserp.trial import SCREEN_WIDTH, Area, Points, Trial, named, page_order
 from tasks.types import Session
 from tests.performance.deviations.material import Material, kept
@@ -49,7 +58,7 @@ def compared(material: Material, there: list[Session], simulator: str, metrics: 
     return both(metrics, on(simulator, there), on(simulator, material.adserp), simulator, ADSERP)
 
 
-def clicked(trial: Trial, click: int = 0) -> Area | None:
+def clicked(trial: Trial, click: int = -1) -> Area | None:
     """Return the area that a click lies in, or within 10 px of."""
     boxes = np.array([area.box for area in trial.areas]).reshape(-1, 4)
     x, y = trial.clicks.x[click], trial.clicks.y[click]
@@ -185,27 +194,18 @@ def cursor_events(material: Material) -> list[Effect]:
     )
 
 
-def carried(trial: Trial) -> Trial:
-    """Let the last position before the last pause count from the start of the pause."""
+def in_pause(trial: Trial) -> Trial:
+    """Leave out the positions reported before the last pause."""
     if not len(trial.clicks):
         return trial
-    scrolls = trial.scrolls.until(float(trial.clicks.t[0]))
-    start = last_pause(scrolls.t, float(trial.clicks.t[0]))
-    before = np.flatnonzero(trial.cursor.t < start)
-    if not before.size:
-        return trial
-    row, cursor = before[-1], trial.cursor
-    later = cursor.t >= start
-    points = Points(
-        np.append(start, cursor.t[later]),
-        np.append(cursor.x[row], cursor.x[later]),
-        np.append(cursor.y[row], cursor.y[later]),
-    )
-    return dataclasses.replace(trial, cursor=points)
+    press = float(presses(trial)[0][-1])
+    cursor = trial.cursor
+    later = cursor.t >= last_pause(trial.scrolls.until(press).t, press)
+    return dataclasses.replace(trial, cursor=Points(cursor.t[later], cursor.x[later], cursor.y[later]))
 
 
 def cursor_pause(material: Material) -> list[Effect]:
-    there = changed(material, carried)
+    there = changed(material, in_pause)
     still = [sum(not s.cursor_ms.sum() for s in sessions) for sessions in (there, material.adserp)]
     return [
         Effect("sessions without cursor dwell", still[0], still[1], len(there), ADSERP, digits=0),
@@ -252,18 +252,18 @@ def order(material: Material) -> list[Effect]:
     ]
 
 
-def last_click(trial: Trial) -> Trial:
+def only_first(trial: Trial) -> Trial:
     clicks = trial.clicks
-    return dataclasses.replace(trial, clicks=Points(clicks.t[-1:], clicks.x[-1:], clicks.y[-1:]))
+    return dataclasses.replace(trial, clicks=Points(clicks.t[:1], clicks.x[:1], clicks.y[:1]))
 
 
 def first_click(material: Material) -> list[Effect]:
     several = [trial for trial in material.trials if len(trial.clicks) > 1 and clicked(trial) is not None]
-    same = sum(clicked(trial) == clicked(trial, -1) for trial in several)
-    there = changed(material, last_click)
+    same = sum(clicked(trial) == clicked(trial, 0) for trial in several)
+    there = changed(material, only_first)
     return [
         Effect(
-            "trials with several clicks that are given the first one's slot",
+            "trials with several clicks that are given the last one's slot",
             same,
             len(several),
             len(several),
@@ -290,10 +290,12 @@ def with_widgets(trial: Trial) -> Trial:
 
 
 def widget_share(trial: Trial) -> float:
-    """Return the share of the gaze on slots until the click that falls on widgets."""
+    """Return the share of the gaze on slots until the press that falls on widgets."""
     boxes = np.array([area.box for area in trial.areas])
-    rows, _, durations = whole_fixations(trial.fixations, 0.0, float(trial.clicks.t[0]))
-    gaze = time_per_slot(slot_of_points(boxes, trial.fixations.x[rows], trial.fixations.y[rows]), durations, len(boxes))
+    looks, pressed = trial.fixations, presses(trial)[0].tolist()
+    times = open_times(0.0, pressed[-1], list(zip(pressed, trial.clicks.t.tolist(), strict=True)))
+    rows, _, durations = clipped(looks.end - looks.duration, looks.end, times)
+    gaze = time_per_slot(slot_of_points(boxes, looks.x[rows], looks.y[rows]), durations, len(boxes))
     return float(sum(ms for area, ms in zip(trial.areas, gaze, strict=True) if area.kind == "widget") / gaze.sum())
 
 
@@ -305,7 +307,7 @@ def widgets(material: Material) -> list[Effect]:
         for change in (with_widgets, lambda trial: trial)
     ]
     return [
-        Effect("share of gaze on widgets until the click", *shares, len(material.trials), ADSERP, "trials"),
+        Effect("share of gaze on widgets until the press", *shares, len(material.trials), ADSERP, "trials"),
         Effect("slots per session", slots[0], slots[1], len(there), ADSERP, digits=2),
         *compared(material, there, PRIOR, ("KL", "Accuracy")),
     ]

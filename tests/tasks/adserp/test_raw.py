@@ -95,7 +95,9 @@ BOMB = '<!DOCTYPE data [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a
         (MOUSE, "1000900,400,680.0", "1000900,left,680.0", r"row 6: xpos is 'left', expected a number"),
         (ADS, "[", "", r"is not valid JSON \(line 1\)"),
         (ADS, '"dd_top": [], ', "", r"dd_top is missing or not a list of boxes"),
+        (MOUSE, ",click,", ",cl\u3000ick,", r"row 8: event is 'cl\\u3000ick', expected a word such as mousemove"),
         (META, "</data>", "", r"line 7 is not valid XML"),
+        (META, "<window>", "<window>1x1</window><window>", r"line 4: window is there twice"),
         (META, "<data>", BOMB, r"holds a DOCTYPE"),
         (META, "2560x2046", "wide", r"window is 'wide', expected a size such as 1422x1137"),
         (META, "page.php?q=buy-tea-kettle", "page.php?z=", None),
@@ -146,6 +148,11 @@ def test_a_trial_without_click_is_dropped_with_its_reason(raw_folder):
     assert (reading.sessions, reading.dropped) == ([], {"no click": 1})
     (raw_folder / MOUSE).write_text("timestamp,xpos,ypos,event,xpath\n", encoding="utf-8")
     assert read_folder(raw_folder).dropped == {"no click": 1}
+
+
+def test_a_trial_without_fixations_is_dropped_with_its_reason(raw_folder):
+    (raw_folder / FIXATIONS).write_text("timestamp,FPOGX,FPOGY,FPOGD\n", encoding="utf-8")
+    assert read_folder(raw_folder).dropped == {"no gaze on the slots": 1}
 
 
 @pytest.fixture
@@ -209,7 +216,7 @@ def rescaled(folder, name, column, factor):
         ("fixation-data", 3, 1000, "s in all, in .* looks like microseconds"),
         ("fixation-data", 0, 0.001, "timestamp looks like seconds"),
         ("fixation-data", 0, 1000, "timestamp looks like microseconds"),
-        ("mouse-movement-data", 0, 0.001, "one clock is in another unit"),
+        ("mouse-movement-data", 0, 0.001, "mouse events are 0.017 ms apart.*in another unit"),
         ("mouse-movement-data", 0, 1000, "one clock is in another unit"),
         ("mouse-movement-data", 0, 1e-5, "mouse events share their timestamps"),
     ],

@@ -90,7 +90,7 @@ def put(document, value, *path):
         (lambda d: put(d, "90", "fixations", 2, "duration"), r"fixations\[2\]: duration is '90', expected a number"),
         (lambda d: put(d, None, "cursor", 0, "x"), r"cursor\[0\]: x is None, expected a number"),
         (lambda d: put(d, True, "cursor", 0, "t"), r"cursor\[0\]: t is True, expected a number"),
-        (lambda d: put(d, 7, "cursor", 0, "event"), r"cursor\[0\]: event is 7, expected mousemove"),
+        (lambda d: put(d, 7, "cursor", 0, "event"), r"cursor\[0\]: event is 7, expected a word such as mousemove"),
         (lambda d: put(d, 5, "cursor", 1), r"cursor\[1\]: is not an object"),
         (lambda d: put(d, float("nan"), "fixations", 0, "x"), r"fixations\[0\]: x is nan, expected a number"),
         (lambda d: put(d, -90, "fixations", 1, "duration"), r"fixations\[1\]: duration is -90, .* negative"),
@@ -105,6 +105,8 @@ def put(document, value, *path):
         (lambda d: put(d, "../../p.jpg", "screenshot"), r"lies outside the data folder"),
         (lambda d: put(d, None, "screenshot"), r"screenshot is None"),
         (lambda d: put(d, "../x", "trial_id"), r"trial id '../x' is not a plain name"),
+        (lambda d: put(d, d["bboxes"].pop("native_ad"), "bboxes", "native_ad\ufeff"), r"key 'native_ad\\ufeff' holds"),
+        (lambda d: put(d, 10**400, "cursor", 1, "t"), r"cursor\[1\]: t is 10{50,60}, expected a number"),
     ],
 )
 def test_bad_trials_are_refused_with_file_and_entry(replay_document, replay_folder, change, message):
@@ -124,12 +126,35 @@ def test_bad_trials_are_refused_with_file_and_entry(replay_document, replay_fold
         ('{"trial_id": "p001-b1-t1",\n "cursor": [', r"t0.json: is not valid JSON \(line 2\)"),
         ("", r"t0.json: is not valid JSON \(line 1\)"),
         ("[1, 2]", r"t0.json: is not a trial: expected a JSON object"),
+        ('{"fixations": [], "fixations": [1]}', r"t0.json: the key 'fixations' is there twice"),
         ("[" * 100_000, r"t0.json: is not valid JSON"),
     ],
 )
 def test_malformed_json(replay_folder, text, message):
     with pytest.raises(InputError, match=message):
         ADSERP.read(replay_folder(text), NO_IMAGES, quiet)
+
+
+@pytest.mark.parametrize(
+    ("change", "factor", "message"),
+    [
+        (["scroll"], 0.001, "cursor: scroll events are 0.017 ms apart"),
+        (["scroll"], 1000, "cursor: scroll events are .* ms apart, the last 32408 s after the load"),
+        (["mousemove"], 0.001, "cursor: mouse events are .* apart"),
+        (["mousemove", "scroll", "click", "fixations"], 1000, "median duration is 2.03e.05, .*looks like microseconds"),
+    ],
+)
+def test_times_of_one_kind_or_of_all_in_another_unit(real_data, tmp_path, change, factor, message):
+    """A factor of 1000 on everything leaves all proportions as they were."""
+    trial = json.loads((real_data / "replay" / "trials" / "p005-b5-t7.json").read_text())
+    for event in trial["cursor"]:
+        event["t"] *= factor if event["event"] in change else 1
+    for fixation in trial["fixations"] if "fixations" in change else ():
+        fixation["t"], fixation["duration"] = fixation["t"] * factor, fixation["duration"] * factor
+    (tmp_path / "trials").mkdir()
+    (tmp_path / "trials" / "t.json").write_text(json.dumps(trial))
+    with pytest.raises(InputError, match=message):
+        ADSERP.read(tmp_path, NO_IMAGES, quiet)
 
 
 def test_a_file_that_is_not_utf8(replay_folder):

@@ -12,6 +12,7 @@ from tasks.adserp.sample_pages import make_page
 from tasks.adserp.sessions import slot_of_points
 from tasks.definition import ReadOptions, quiet
 from tasks.errors import InputError
+from tasks.visits import visits
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,16 @@ def test_gaze_tells_of_the_click_and_relevant_titles_are_clicked_more(sample):
     exact = [clicked for slot, clicked in organic if " - " in slot.text and "ten best" not in slot.text]
     lists = [clicked for slot, clicked in organic if "ten best" in slot.text]
     assert np.mean(exact) > 3 * np.mean(lists)
+
+
+def test_people_look_at_the_dialog_before_the_click_and_at_their_choice_before_the_press(sample):
+    first, second = (
+        ADSERP_PAGE.read(sample, ReadOptions(images=False, truth=truth), quiet).sessions for truth in (1, 2)
+    )
+    last = [np.mean([visits(s)[-1].slot == s.click for s in sessions]) for sessions in (first, second)]
+    assert last[0] < 0.5 and last[1] > 0.7
+    ends = [[s.fixations[-1].start_ms + s.fixations[-1].duration_ms for s in sessions] for sessions in (first, second)]
+    assert np.median(np.subtract(*ends)) > 500
 
 
 def test_people_who_avoid_ads_look_at_them_less():

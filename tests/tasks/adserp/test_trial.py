@@ -24,13 +24,16 @@ def test_slots_run_top_to_bottom_with_the_right_hand_ads_last():
 
 def test_equal_boxes_of_one_kind_are_one_and_boxes_without_area_on_the_page_are_none():
     inside, flat, below, left, half = (0, 0, 9, 9), (0, 5, 9, 5), (0, 50, 9, 60), (-9, 0, 0, 9), (0, 45, 9, 60)
-    areas, notes = named({"native_ad": ([inside, flat, inside, below, left, half], ()), "dd_top": ([inside], ())}, 50)
+    again = (0.4, 0, 9, 8.1)  # the same but for less than a pixel
+    boxes = [inside, flat, inside, below, left, half, again]
+    areas, notes = named({"native_ad": (boxes, ()), "dd_top": ([inside], ())}, 50)
     assert [(area.kind, area.box, area.text) for area in areas] == [
         ("native_ad", inside, "text ad 1"),
         ("native_ad", half, "text ad 2"),
         ("dd_top", inside, "product ads at the top 1"),
     ]
-    assert notes == ("boxes without area on the page, left out", "repeated boxes, left out")
+    without, repeated = "boxes without area on the page, left out", "repeated boxes, left out"
+    assert notes == (without, repeated, "boxes mostly off the page, kept")
 
 
 def test_a_title_is_the_text_and_without_one_the_kind_is_numbered():

@@ -319,6 +319,7 @@ def test_screens_are_drawn_once_per_state_and_posters_are_named_in_a_note(tmp_pa
     from PIL import Image
 
     Image.new("RGB", (342, 193), (10, 200, 30)).save(posters / "poster3.jpg")
+    Image.new("RGB", (342, 193)).save(posters / "poster4.jpg")
     second = [row | {"UserID": "UvA_2"} for row in PLAIN]
     swiped = [row | {"UserID": "UvA_2", "TaskID": 2} for row in SWIPED]
     write_folder(raw, [*PLAIN, *second, *swiped], items((1, 2)))
@@ -331,8 +332,9 @@ def test_screens_are_drawn_once_per_state_and_posters_are_named_in_a_note(tmp_pa
     assert image.size == (480, 288)
     x0, y0, x1, y1 = reading.sessions[0].slots[2].box  # position 3
     np.testing.assert_allclose(image.getpixel((int((x0 + x1) / 2), int((y0 + y1) / 2))), (10, 200, 30), atol=8)
-    # task 1: films 1-5 of three carousels; task 2 adds films 6-10 of its first: ten names, one of them a file.
-    assert "posters: 1 of 10 shown poster files found, the other posters drawn by this project" in reading.notes
+    # task 1: films 1-5 of three carousels; task 2 adds films 6-10 of its first: ten names, two of them files.
+    assert "posters: 2 of 10 shown poster files found, the other posters drawn by this project" in reading.notes
+    assert reading.notes[-2:] == ["black posters: 1 (poster4.jpg)", "single-coloured posters: 1 (poster3.jpg)"]
 
 
 def test_detect(tmp_path):

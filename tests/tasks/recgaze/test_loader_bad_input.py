@@ -257,6 +257,10 @@ IMPLAUSIBLE = {
     "fixations in microseconds": ({"scale": 1000}, "last 5190 s in all, in 10 s .*looks like microseconds"),
     "cursor in milliseconds": ({"cursor_scale": 1000}, "stays of the cursor last 5450 s.*looks like milliseconds"),
     "cursor too small": ({"cursor_scale": 0.001}, "the median Cursor_Duration is 0.000545, .*thousands of seconds"),
+    "all times in thousandths": (
+        {"scale": 1000, "cursor_scale": 1000, "clock": lambda t: t * 1000},
+        r"the median Fixation_Duration is 2.595e\+05, read in milliseconds: .*looks like microseconds",
+    ),
     "clock in thousands of seconds": ({"clock": lambda t: t / 1000}, "in 0.01 s .*Timestamp looks like thousands"),
     "clock in milliseconds": ({"clock": lambda t: t * 1000}, "in 20000 s .*Timestamp looks like milliseconds"),
     "whole seconds": ({"clock": lambda t: t // 1}, "20 of 20 fixations share their timestamps, of which 10 differ"),
@@ -293,6 +297,10 @@ def test_invisible_characters_in_ids_are_dropped_and_in_messages_shown(tmp_path)
     rows = [*PLAIN[:2], PLAIN[2] | {"UserID": "\ufeffKINIT_1\u200b"}]
     session = RECGAZE.read(write_folder(tmp_path, rows), ReadOptions(images=False), quiet).sessions[0]
     assert session.session_id == "KINIT_1-1"
+    users = [["KINIT\n 1", "x", "x", "x"], ["UvA_2", "x", "x", "x"]]
+    broken = [row | {"UserID": row["UserID"].replace("KINIT_", "KINIT\n\u00a0")} for row in PLAIN]
+    folder = write_folder(tmp_path, broken, users=users)
+    assert RECGAZE.read(folder, ReadOptions(images=False), quiet).sessions[0].user == "KINIT 1"
     rows[0] = rows[0] | {"Fixation_Duration": "\ufeff200"}
     refused(write_folder(tmp_path, rows), "summary_feedback.csv row 2", r"Fixation_Duration is '\ufeff200'")
     path = tmp_path / "summary_feedback.csv"

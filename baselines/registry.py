@@ -80,7 +80,11 @@ SIMULATORS = (
         "conditional-logit", f"{_FOLDER}.click_model:ConditionalLogit", "click model on position and kind", _TRAIN[1:]
     ),
     *_MODELS,
-    Entry("chat", f"{_FOLDER}.chat.simulator:Chat", "any OpenAI-compatible chat endpoint", _SCREEN, stochastic=True),
+    Entry(
+        *("chat", f"{_FOLDER}.chat.simulator:Chat", "any OpenAI-compatible chat endpoint", _SCREEN),
+        stochastic=True,
+        behaviour="2",
+    ),
     Entry("gaze-oracle", f"{_FOLDER}.oracles:GazeOracle", "the human gaze itself", ("gaze-test",), oracle=True),
     Entry("cursor-oracle", f"{_FOLDER}.oracles:CursorOracle", "the human cursor itself", ("cursor-test",), oracle=True),
 )

@@ -1,166 +1,254 @@
-"""From what a chat model wrote to a slot, and from its log-probabilities to click probabilities."""
+"""From what a chat model wrote to the slot that it chose.
+
+All labels are read alike: ``A`` and ``I`` are English words too, so where the next word shows that they are used as
+words they are passed over, and everywhere else they are labels. Every pattern here takes time linear in the text.
+"""
 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-
-from benchmark.simulator import Floats
 from tasks.types import Slot
 
-BEHAVIOUR = "1"
+BEHAVIOUR = "2"
 """Version of how answers are read; see ``benchmark.trials.catalogue.Entry``."""
 
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_CUE = r"(?:answer|choice|choose|pick|select|click(?: on)?|option|letter|number|film|result)"
-_MARKS = " \t\r\n*_`'\"()[]{}<>.,:;!#"
+LONGEST = 20_000
+"""Characters of an answer that are read, from its end, after thought was taken out."""
+
+_NAMES = r"think(?:ing)?|thoughts?|reason(?:ing)?|analysis|scratchpad|reflection|seed:think"
+_BEGIN = re.compile(
+    rf"<\|?(?:{_NAMES})\|?>|\[think(?:ing)?\]|◁think▷|<\|(?:start_thinking|begin_of_thought)\|>"
+    r"|<\|channel\|>(?:analysis|commentary)",
+    re.I,
+)
+_END = re.compile(
+    rf"</\|?(?:{_NAMES})\|?>|<\|/(?:{_NAMES})\|>|\[/think(?:ing)?\]|◁/think▷|<\|end_(?:thinking|of_thought)\|>"
+    r"|<\|channel\|>final(?:<\|message\|>)?",
+    re.I,
+)
+"""Where thought begins and ends: Qwen, DeepSeek, Mistral, Kimi, Seed, Cohere, gpt-oss and others spell it so."""
 
 
-def slot_of(text: str, slots: Sequence[Slot]) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The slot that an answer names.
+
+    Attributes:
+        slot: Its index.
+        start: Where its label is in the text; -1 if the item was named by its title.
+        end: Where the label ends.
+    """
+
+    slot: int
+    start: int = -1
+    end: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A label in the text that is not used as an ordinary word."""
+
+    slot: int
+    start: int
+    end: int
+
+
+def read(text: str, slots: Sequence[Slot]) -> Reading | None:
     """Return the slot that an answer names, or None if it names none or several.
 
-    Tried in this order: the whole answer is a label; a JSON object with a field ``answer``; a label after a word such
-    as "answer" or "pick", where the last one counts; a single label by itself; a single item's text.
+    Everything up to the last end of a thought is thought; a thought without an end is no answer. Of the rest, the
+    strongest cue decides: a JSON object or the whole answer, "final answer", "answer", a choice in words, a label that
+    the sentence is about, a single label, a single title. Two labels with the same strongest cue are no answer.
     """
-    text = _THOUGHT.sub(" ", text)
-    labels = {slot.label: index for index, slot in enumerate(slots)}
-    whole = _label(text.strip(_MARKS), labels)
-    if whole is not None:
-        return whole
-    given = _from_json(text, labels)
-    if given is not None:
-        return given
-    names = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
-    cued = re.findall(rf"\b{_CUE}\b[^A-Za-z0-9]*(?:is|was|would be)?[^A-Za-z0-9]*({names})(?![A-Za-z0-9])", text, re.I)
-    # A small "a" or "i" is a word; any other small letter is meant as a label.
-    cued = [label if label in labels else label.upper() for label in cued if label not in ("a", "i")]
-    if cued:
-        return labels[cued[-1]]
-    alone = {label for label in re.findall(rf"(?<![A-Za-z0-9'’])({names})(?![A-Za-z0-9])", _without_words(text))}
-    if len(alone) == 1:
-        return labels[alone.pop()]
-    titled = [i for i, slot in enumerate(slots) if _title(slot) and _title(slot) in text.casefold()]
-    return titled[0] if len(titled) == 1 and not alone else None
-
-
-def _label(text: str, labels: Mapping[str, int]) -> int | None:
-    """Return the slot of a text that is nothing but a label; case does not matter."""
-    folded = {label.casefold(): index for label, index in labels.items()}
-    return folded.get(text.casefold())
-
-
-def _from_json(text: str, labels: Mapping[str, int]) -> int | None:
-    """Return the slot that a JSON object in the text names under ``answer``."""
-    match = re.search(r"\{[^{}]*\}", text)
-    if match is None:
+    begin = 0
+    for end in _END.finditer(text):
+        begin = end.end()
+    if _BEGIN.search(text, begin):
         return None
-    try:
-        value = json.loads(match[0])
-    except ValueError:
-        return None
-    answer = next((v for k, v in value.items() if k.casefold() in ("answer", "choice", "slot")), None)
-    return None if isinstance(answer, bool | dict | list | None) else _label(str(answer).strip(_MARKS), labels)
+    begin = max(begin, len(text) - LONGEST)
+    whole = text[begin:].strip(_MARKS)
+    labels = {slot.label.casefold(): index for index, slot in enumerate(slots)}
+    if whole.casefold() in labels:
+        start = text.index(whole, begin)
+        return Reading(labels[whole.casefold()], start, start + len(whole))
+    objects = list(_from_json(text, begin, labels))
+    if objects:
+        return _only(objects)
+    found = list(_labels(text, begin, slots))
+    if found:
+        for cued in (_final, _answer, _chosen, _subject, lambda text, one: True):
+            strong = [one for one in found if cued(text, one)]
+            if strong:
+                return _only(strong)
+    titled = [i for i, slot in enumerate(slots) if _title(slot) and _title(slot) in text[begin:].casefold()]
+    return Reading(titled[0]) if len(titled) == 1 else None
 
 
-def _without_words(text: str) -> str:
-    """Return a text without the pronoun I and the article a, which are labels as well."""
-    return re.sub(r"\b(?:I|A)(?='|’| [a-z])", " ", text)
+_MARKS = " \t\r\n*_`'\"()[]{}<>.,:;!#$\\"
+
+
+def _only(found: Sequence[_Found]) -> Reading | None:
+    """Return the slot if all labels name the same one, at the place of the last."""
+    last = found[-1]
+    return Reading(last.slot, last.start, last.end) if len({one.slot for one in found}) == 1 else None
+
+
+def _from_json(text: str, begin: int, labels: Mapping[str, int]) -> Iterator[_Found]:
+    """Yield the labels that JSON objects name under ``answer`` or a word for it."""
+    for match in re.compile(r"\{[^{}]*\}").finditer(text, begin):
+        try:
+            value = json.loads(match[0])
+        except ValueError:
+            continue
+        for key, answer in value.items():
+            if key.casefold() not in ("answer", "final_answer", "choice", "slot", "label", "letter", "number", "click"):
+                continue
+            if isinstance(answer, str | int) and not isinstance(answer, bool):
+                label = str(answer).strip(_MARKS)
+                if label.casefold() in labels:
+                    start = text.find(label, max(match.start(), text.find(key, match.start()) + len(key)))
+                    yield _Found(labels[label.casefold()], start, start + len(label) if start >= 0 else -1)
+                    break
+
+
+def _labels(text: str, begin: int, slots: Sequence[Slot]) -> Iterator[_Found]:
+    """Yield the labels in a text, except those that are words of a sentence, parts of words, or rejected."""
+    names = sorted((slot.label for slot in slots), key=len, reverse=True)
+    index = {slot.label: i for i, slot in enumerate(slots)} | {slot.label.lower(): i for i, slot in enumerate(slots)}
+    either = {name for label in names for name in (label, label.lower())}
+    pattern = "|".join(re.escape(name) for name in sorted(either, key=len, reverse=True))
+    for match in re.compile(rf"(?<![\w/])(?<!\w[.,’'-])({pattern})(?![\w%]|[’'.,/-]\w)").finditer(text, begin):
+        label = match[1]
+        before, after = text[max(begin, match.start() - _SIGHT) : match.start()], text[match.end() :][:_SIGHT]
+        if label not in names and (re.match(r"[ \t]+\w", after) or before.endswith("<")):
+            continue  # a small letter before another word is a word, and in pointed brackets it is markup
+        if label in _WORD and _WORD[label](before, after):
+            continue
+        if label.isdigit() and (_COUNTS.match(after) or _PLACE.search(before)):
+            continue
+        if not _REJECTED.search(before) and not _SECOND.match(after):
+            yield _Found(index[label], match.start(), match.end())
+
+
+_SIGHT = 80
+"""Characters before and after a label that can say how it is meant."""
+
+_VERB = (
+    r"(?:(?:\w+ly|best|most|also|just|still) ){0,2}"
+    r"(?:(?!series|serious|always|perhaps|sometimes|was\b)[a-z]*[^\W\dsu]s\b|caught (?:my|the|his|her|their))"
+)
+_JOINS = (
+    r"(?:because|since|as|for|due|over|and|or|but|from|in|on|at|with|rather|instead|than|to|it|please|of course|"
+    r"(?:would|will|could|should|might|may|must) (?:\w+ly )?(?:fit|suit|match|appeal|win|stand|(?:be|have been) (?:my|"
+    r"the|an?|their|his|her|it|what|where|best|perfect|ideal|most|right|good|great|chosen|picked|clicked|selected)))\b"
+)
+_AS_LABEL = re.compile(rf" +(?:{_VERB}|{_JOINS})")
+"""A verb in the third person, or a word that no noun and no first person begins with: what stands before is a label."""
+_ASKED = re.compile(
+    r"\b(?:pick|choose|select|click|like|love|prefer|take|watch|on|with|for|to|letter|label(?:led)?|option|answer|is)"
+    r"[ *_`\"'(:]*$",
+    re.I,
+)
+"""What is followed by its object, so that the ``I`` after it is not a subject."""
+
+
+def _is_article(before: str, after: str) -> bool:
+    """Tell whether an ``A`` between these texts is the article: it begins a sentence or a title, and a noun follows."""
+    if re.match(r" +[A-Z][a-z]", after):
+        return not re.search(r"\b(?:letter|option|label(?:led)?|answer(?: is)?) *$", before, re.I)
+    return bool(
+        re.match(r" +[a-z]", after)
+        and re.search(r"(?:^|[.!?:\n\"“>])[\s*_`\"'“(]*$", before)
+        and not re.match(r" +(?:was|would|will|could|should|may|might|can)\b", after)
+        and not _AS_LABEL.match(after)
+    )
+
+
+def _is_pronoun(before: str, after: str) -> bool:
+    """Tell whether an ``I`` between these texts is the pronoun: a verb in the first person follows."""
+    return bool(re.match(r" +[a-z]|[’']", after) and not _AS_LABEL.match(after) and not _ASKED.search(before))
+
+
+_WORD = {"A": _is_article, "I": _is_pronoun}
+"""The labels that are English words too, and whether they are used as such."""
+
+_COUNTS = re.compile(
+    r"(?:st|nd|rd|th)\b| *(?:films?|movies?|results?|options?|stars?|rows?|columns?|years?|minutes?|hours?|"
+    r"times|items?|pages?|ads?|snacks?|reasons?|percent|points?|of (?:the|these|them))\b"
+)
+_PLACE = re.compile(r"\b(?:row|column|page|line|step|top|under|rated|top-|rank(?:ed)?|position|reason) *#?$", re.I)
+"""What makes a number a count, or the number of something else than a slot."""
+
+_REJECTED = re.compile(
+    r"(?:(?:\b(?:not|never|no|rather than|instead of|than|over|unlike|except|besides|beats|versus|vs\.?)|n[’']t)"
+    r"(?: (?:pick|choose|click|select|be|on|go (?:for|with)|the|film|movie|result|option|letter|number|item))*"
+    r"|(?:second|runner.up|alternative|alternatively|next best|third|backup)[^.;\n]{0,20}"
+    r"(?:is|be|:|choice|option|pick)?) *[\"'(*_`#]*$",
+    re.I,
+)
+_SECOND = re.compile(
+    r"[\"')*_`]*,? (?:is|was|would be|could be|comes?|as) (?:an?|my|the|their|his|her|in)? ?"
+    r"(?:close |possible |good |likely |very )?(?:second|alternative|runner|backup|third|not\b|wrong|less)"
+    r"|[\"')*_`]*,? (?:is|was|would be)(?: not|n[’']t)\b|[\"')*_`]* (?:isn|wasn|wouldn)[’']t\b",
+    re.I,
+)
+"""What takes a label out: it is refused, compared with, or named as second."""
+
+_GAP = r"[\s*_`\"'(\[{:=#>,.-]{0,12}"
+_NOUN = r"(?:(?:the|film|movie|result|option|letter|number|item|slot|poster|snack|label(?:led)?|one|under) ){0,4}"
+_BE = r"(?:is|was|would be|will be|be|are|should be|=|:|->|→)?"
+_FINAL = re.compile(
+    rf"\b(?:final (?:answer|choice|pick|decision|selection)|boxed){_GAP}{_BE}{_GAP}{_NOUN}{_GAP}$", re.I
+)
+_ANSWER = re.compile(rf"\b(?:answer|response|output|verdict){_GAP}{_BE}{_GAP}{_NOUN}{_GAP}$", re.I)
+_CHOSEN = re.compile(
+    rf"\b(?:choice|choose|chooses|chose|chosen|pick|picks|picked|select|selects|selection|selected|click|clicks|clicked|"
+    rf"go|goes|going|opt|opts|decide|decides|prefer|prefers|take|takes|settle|decision|say|vote){_GAP}"
+    rf"(?:on|with|for|upon)?{_GAP}{_BE}{_GAP}{_NOUN}{_GAP}$",
+    re.I,
+)
+_CHOICE = re.compile(
+    r"[\"')*_`]* (?:is|was|would be|will be|as) (?:(?:clearly|probably|definitely|most likely|likely) )?"
+    r"(?:my|the|their|his|her|this user[’']s|what|where|who|which) ?(?:\w+ )?"
+    r"(?:choice|pick|answer|selection|click|one|film|result|favou?rite|I|he|she|they|this|user)"
+    r"|[\"')*_`]* it is\b"
+)
+_ABOUT = re.compile(
+    r"[\"')*_`]* (?:(?:clearly|best|really|probably|also) )?(?:is|was|fits?|suits?|seems|looks|matche?s|appeals|wins|"
+    r"stands out|would|because|since|,)",
+)
+
+
+def _final(text: str, one: _Found) -> bool:
+    return bool(_FINAL.search(_before(text, one)))
+
+
+def _answer(text: str, one: _Found) -> bool:
+    """Tell whether a label follows "answer", or is all there is on the first or last line."""
+    if _ANSWER.search(_before(text, one)):
+        return True
+    line = text[text.rfind("\n", 0, one.start) + 1 : one.start]
+    rest = text[one.end : one.end + _SIGHT].split("\n")[0]
+    return not line.strip(_MARKS + "-") and not rest.strip(_MARKS)
+
+
+def _chosen(text: str, one: _Found) -> bool:
+    return bool(_CHOSEN.search(_before(text, one)) or _CHOICE.match(text, one.end, one.end + _SIGHT))
+
+
+def _subject(text: str, one: _Found) -> bool:
+    return bool(_ABOUT.match(text, one.end, one.end + _SIGHT))
+
+
+def _before(text: str, one: _Found) -> str:
+    return text[max(0, one.start - _SIGHT) : one.start]
 
 
 def _title(slot: Slot) -> str:
     """Return an item's text as it is searched for; short ones occur in other words too often."""
     title = re.split(r"[(|,]", slot.text)[0].strip().casefold()
     return title if len(title) >= 4 else ""
-
-
-def probabilities(choice: Mapping[str, Any], slots: Sequence[Slot]) -> Floats | None:
-    """Return click probabilities from the log-probabilities of the token that names the slot, shape (K,), sum 1.
-
-    None if the choice has no log-probabilities, or none for a label. The first token that is a label, or begins one,
-    decides. The candidates shown with it count for the label that they are; one that only begins several labels ("1" of
-    1, 10 and 12) is followed by the next token's candidates where the model took it, and is shared out evenly among
-    them elsewhere. What the candidates leave over is shared out among the labels not shown, none getting more than the
-    smallest shown.
-    """
-    steps = _steps(choice)
-    labels = [slot.label.casefold() for slot in slots]
-    for place, (token, candidates) in enumerate(steps):
-        written = _plain(token)
-        if written and any(label.startswith(written) for label in labels):
-            return _shared(labels, written, candidates, steps[place + 1 :])
-    return None
-
-
-def _shared(
-    labels: list[str], written: str, candidates: Mapping[str, float], after: Sequence[tuple[str, Mapping[str, float]]]
-) -> Floats | None:
-    """Return the mass of every label, normalised."""
-    mass = np.zeros(len(labels))
-    for text, probability in candidates.items():
-        begun = [i for i, label in enumerate(labels) if label.startswith(text)]
-        if len(begun) > 1 and text == written and after:
-            mass += probability * _continued(labels, begun, text, after[0][1])
-        elif begun:
-            mass[begun] += probability / len(begun)
-    total = float(mass.sum())
-    if not 0 < total < math.inf:
-        return None
-    unseen = mass == 0
-    if unseen.any():
-        left = max(0.0, 1.0 - sum(candidates.values()))
-        mass[unseen] = min(left / int(unseen.sum()), float(mass[~unseen].min()))
-    shares: Floats = mass / mass.sum()
-    return shares
-
-
-def _continued(labels: list[str], begun: list[int], text: str, candidates: Mapping[str, float]) -> Floats:
-    """Return how the labels that begin with ``text`` share it, by what may follow; anything else ends the label."""
-    share = np.zeros(len(labels))
-    for index in begun:
-        rest = labels[index][len(text) :]
-        if rest:
-            share[index] = sum(p for word, p in candidates.items() if word and rest.startswith(word))
-        else:
-            following = {labels[i][len(text) :] for i in begun} - {""}
-            ending = [p for word, p in candidates.items() if not any(word and f.startswith(word) for f in following)]
-            share[index] = sum(ending)
-    total = float(share.sum())
-    if total <= 0:
-        share[begun] = 1 / len(begun)
-        return share
-    return share / total
-
-
-def _steps(choice: Mapping[str, Any]) -> list[tuple[str, dict[str, float]]]:
-    """Return per token what was written and the probabilities of the candidates, those that read alike added up."""
-    logprobs = choice.get("logprobs")
-    content = logprobs.get("content") if isinstance(logprobs, dict) else None
-    steps = []
-    for entry in content if isinstance(content, list) else []:
-        if not isinstance(entry, dict):
-            continue
-        found: dict[str, float] = {}
-        top = entry.get("top_logprobs")
-        shown = [entry, *(top if isinstance(top, list) else [])]
-        seen = set()
-        for candidate in shown[1:] + shown[:1]:  # the token itself may be among the candidates, and counts once
-            token, value = (candidate.get("token"), candidate.get("logprob")) if isinstance(candidate, dict) else (0, 0)
-            if not isinstance(token, str) or isinstance(value, bool) or not isinstance(value, int | float):
-                continue
-            if token in seen or not value <= 1e-6:
-                continue
-            seen.add(token)
-            word = _plain(token)
-            found[word] = found.get(word, 0.0) + math.exp(min(0.0, value))
-        steps.append((str(entry.get("token", "")), found))
-    return steps
-
-
-def _plain(token: str) -> str:
-    """Return a token without the marks around a label."""
-    return token.strip(_MARKS + "\u0120\u2581").casefold()

@@ -1,4 +1,7 @@
-"""A client for OpenAI-compatible chat endpoints: retries, rate limit, and an account of what was spent.
+"""A client for OpenAI-compatible chat endpoints: retries, rate limit, deadlines, and an account of what was spent.
+
+Several threads may ask through one client. Whatever comes from the endpoint is cleaned here, before anything else sees
+it: the key is taken out and control characters become printable.
 
 Source of the format: the chat completions interface that OpenAI published and that vLLM, llama.cpp, Ollama and others
 offer. Nothing is needed beyond the standard library.
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -22,11 +26,12 @@ from typing import IO, Any
 from tasks.errors import InputError
 
 _MOST_BYTES = 8 * 1024**2
+_CHUNK = 64 * 1024
 _LONGEST_WAIT = 120.0
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 """Statuses after which the same request may succeed."""
 
-_OPTIONAL = ("logprobs", "top_logprobs", "seed", "temperature")
+_OPTIONAL = ("logprobs", "top_logprobs", "seed", "temperature", "response_format")
 """Parameters that some endpoints refuse; the request is repeated without the one that is named."""
 
 
@@ -46,17 +51,18 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 @dataclass(slots=True)
 class Client:
-    """Sends questions to one endpoint, one after the other.
+    """Sends questions to one endpoint.
 
     Attributes:
         base_url: Address in front of ``/chat/completions``.
         key: Sent as a bearer token; empty sends none.
-        timeout: Seconds to wait for an answer.
+        timeout: Seconds for one request with its whole answer, however slowly that comes.
         requests_per_minute: At most so many, repeated ones included; 0 for no limit.
         backoff: Seconds before the first repetition; doubled for each further one.
         spent: Name -> count: ``requests``, ``retries``, ``tokens_prompt``, ``tokens_completion``,
             ``seconds_waiting``.
         dropped: Parameters that the endpoint refused.
+        closed: Set to end what other threads ask before its next attempt.
     """
 
     base_url: str
@@ -69,7 +75,9 @@ class Client:
     clock: Callable[[], float] = time.monotonic
     spent: Counter[str] = field(default_factory=Counter)
     dropped: set[str] = field(default_factory=set)
+    closed: bool = False
     _next: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _opener: urllib.request.OpenerDirector = field(
         default_factory=lambda: urllib.request.build_opener(_NoRedirects()), repr=False
     )
@@ -91,18 +99,20 @@ class Client:
         reason = "it was not asked"
         wait = 0.0
         for attempt in range(self.retries + 1):
+            if self.closed:
+                break
             if attempt:
-                self.spent["retries"] += 1
+                self._count(retries=1)
                 self._pause(min(max(wait, self.backoff * 2 ** (attempt - 1)), _LONGEST_WAIT))
             self._keep_rate()
-            self.spent["requests"] += 1
+            self._count(requests=1)
             wait = 0.0
             try:
-                return self._choice(self._post(request))
+                return self._choice(within(self.timeout, lambda: self._post(request)))
             except urllib.error.HTTPError as error:
                 reason, wait = self._refused(error, request)
             except (urllib.error.URLError, HTTPException, OSError) as error:
-                reason = str(getattr(error, "reason", error)) or type(error).__name__
+                reason = str(self.cleaned(str(getattr(error, "reason", error)))) or type(error).__name__
             except ValueError as error:
                 reason = str(error)
         raise Unanswered(f"{self.base_url} gave no answer in {self.retries + 1} attempts; the last: {reason}")
@@ -115,16 +125,34 @@ class Client:
             headers["Authorization"] = f"Bearer {self.key}"
         url = f"{self.base_url.rstrip('/')}/chat/completions"
         post = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")
+        data = bytearray()
+        end = time.monotonic() + self.timeout
         with self._opener.open(post, timeout=self.timeout) as answer:
-            data: bytes = answer.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise ValueError(f"the answer is longer than {_MOST_BYTES} bytes")
-        return data
+            while chunk := answer.read1(_CHUNK):
+                data += chunk
+                if len(data) > _MOST_BYTES:
+                    raise ValueError(f"the answer is longer than {_MOST_BYTES} bytes")
+                if time.monotonic() > end:
+                    raise TimeoutError(f"no whole answer within {self.timeout:g} s")
+            if answer.length:  # fewer bytes than were announced
+                raise ValueError("the answer breaks off")
+        return bytes(data)
+
+    def cleaned(self, value: Any) -> Any:
+        """Return a value from the endpoint without the key, and with control characters as escapes."""
+        if isinstance(value, str):
+            text = value.replace(self.key, "[key]") if self.key else value
+            return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in text)
+        if isinstance(value, list):
+            return [self.cleaned(one) for one in value]
+        if isinstance(value, dict):
+            return {self.cleaned(name): self.cleaned(one) for name, one in value.items()}
+        return value
 
     def _choice(self, data: bytes) -> dict[str, Any]:
         """Return the first choice of an answer, and count its tokens."""
         try:
-            answer = json.loads(data)
+            answer = self.cleaned(json.loads(data))
         except (ValueError, RecursionError) as error:
             raise ValueError("the answer is not JSON") from error
         usage = answer.get("usage") if isinstance(answer, dict) else None
@@ -132,7 +160,7 @@ class Client:
             for name in ("prompt", "completion"):
                 count = usage.get(f"{name}_tokens")
                 if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
-                    self.spent[f"tokens_{name}"] += count
+                    self._count(**{f"tokens_{name}": count})
         choices = answer.get("choices") if isinstance(answer, dict) else None
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
             raise ValueError("the answer has no choices")
@@ -141,7 +169,7 @@ class Client:
     def _refused(self, error: urllib.error.HTTPError, request: Mapping[str, Any]) -> tuple[str, float]:
         """Return why a request failed and how long the endpoint asks to wait; raise if repeating it would not help."""
         with error:
-            text = error.read(2000).decode("utf-8", "replace")
+            text = str(self.cleaned(error.read(2000).decode("utf-8", "replace")))
         said = " ".join(text.split())[:200]
         reason = f"status {error.code}: {said}"
         if error.code in _AGAIN:
@@ -149,8 +177,8 @@ class Client:
         if error.code in (400, 422):
             named = [name for name in _OPTIONAL if name in text and name in request and name not in self.dropped]
             if named:
-                # top_logprobs means nothing without logprobs.
-                self.dropped |= {*named, *({"top_logprobs"} if "logprobs" in named else set())}
+                with self._lock:  # top_logprobs means nothing without logprobs.
+                    self.dropped |= {*named, *({"top_logprobs"} if "logprobs" in named else set())}
                 return reason, 0.0
         advice = {
             400: "check model and settings",
@@ -163,14 +191,48 @@ class Client:
     def _keep_rate(self) -> None:
         """Wait until the next request may be sent."""
         if self.requests_per_minute > 0:
-            now = self.clock()
-            if now < self._next:
-                self._pause(self._next - now)
-            self._next = max(now, self._next) + 60 / self.requests_per_minute
+            with self._lock:
+                now = self.clock()
+                wait = max(0.0, self._next - now)
+                self._next = max(now, self._next) + 60 / self.requests_per_minute
+            if wait:
+                self._pause(wait)
 
     def _pause(self, seconds: float) -> None:
-        self.spent["seconds_waiting"] += seconds  # type: ignore[assignment]  # a Counter adds up floats as well
+        self._count(seconds_waiting=seconds)
         self.sleep(seconds)
+
+    def _count(self, **counts: float) -> None:
+        with self._lock:
+            for name, count in counts.items():
+                self.spent[name] += count  # type: ignore[assignment]  # a Counter adds up floats as well
+
+
+def within(seconds: float, call: Callable[[], bytes]) -> bytes:
+    """Return what ``call`` returns if it does so in time.
+
+    A socket's own timeout starts again with every byte, also while a host name is looked up or headers trickle in.
+
+    Raises:
+        TimeoutError: It took longer; its thread ends with the connection.
+    """
+    done: list[bytes] = []
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            done.append(call())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds + 1.0)
+    if failed:
+        raise failed[0]
+    if not done:
+        raise TimeoutError(f"no whole answer within {seconds:g} s")
+    return done[0]
 
 
 def reach(base_url: str, timeout: float) -> None:

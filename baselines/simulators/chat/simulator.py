@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,35 +18,47 @@ import numpy as np
 
 from baselines.simulators.chat import answers
 from baselines.simulators.chat.client import Client, Unanswered, reach
+from baselines.simulators.chat.token_probabilities import probabilities
 from benchmark.simulator import Floats, Prediction, Workspace
 from tasks.errors import InputError
 from tasks.storage import write_errors
 from tasks.types import Session, Stimulus
 
-LETTERS = (
-    "Act as this user and look at the page. Which film would you pick? Answer with the letter under it, exactly one "
-    "letter and nothing else."
-)
+LETTERS = "Act as this user and look at the page. Which film would you pick? Answer with the letter under it"
 NUMBERS = (
     "Act as the user who made this search and look at the result page. Which result would you click? Answer with the "
-    "number beside it, exactly one number and nothing else."
+    "number next to it"
 )
 """The question, where slots are labelled with letters and with numbers."""
 
+FORMS = {
+    "json": ', as JSON and nothing else: {{"answer": "<{noun}>"}}',
+    "line": ", in one line and nothing else: Answer: <{noun}>",
+    "free": ", exactly one {noun} and nothing else.",
+}
+"""How the answer is asked for: in a form that no word of a sentence can have, or freely."""
+
 ANSWERS = "answers.jsonl"
-"""The endpoint's answers, kept with the trial: ``session_id`` and ``choice`` per line."""
+"""The endpoint's answers, kept with the trial: ``session_id``, ``sample`` and ``choice`` per line."""
 
 _OUTAGE = 10
 """So many failed requests in a row end the trial: the endpoint is down, a fallback for the rest would say nothing."""
+
+
+_Asked = tuple[str, int]
+"""A session and the number of the sample, from 0."""
 
 
 @dataclass
 class Chat:
     """Any OpenAI-compatible chat endpoint, asked once per session at temperature 0 with the trial's seed.
 
+    Click probabilities come from the log-probabilities of the tokens that wrote the answer, or, with ``samples``, from
+    how often each slot is the answer to the same question at temperature 1, one answer spread evenly added.
+
     A session that fails, because its request is not answered or the answer names no slot, gets the uniform
-    distribution: click probabilities 1/K, or, where the endpoint offers no log-probabilities, a slot drawn evenly with
-    the seed. It is counted in the costs as ``failed_sessions`` and reported.
+    distribution: click probabilities 1/K, or, where there are none, a slot drawn evenly with the seed. It is counted in
+    the costs as ``failed_sessions`` and reported.
 
     Attributes:
         base_url: The endpoint's address in front of ``/chat/completions``.
@@ -55,10 +68,14 @@ class Chat:
         items: List the items' texts with their labels; needed where no screen is shown.
         profile: Include what is known of the user.
         instruction: The question; empty takes the suite's, for letters or for numbers.
+        form: How the suite's question asks for the answer: ``json`` (the endpoint is asked to keep to it where it can),
+            ``line`` ("Answer: E") or ``free``.
         logprobs: ``auto`` uses log-probabilities where the endpoint offers them; ``never`` does not ask for them.
+        samples: How many answers at temperature 1 are asked for in place of one at 0; 0 for none.
         max_tokens: Longest answer, tokens.
+        concurrency: Requests under way at the same time.
         retries: How often a request is repeated.
-        timeout: Seconds to wait for an answer.
+        timeout: Seconds for a request with its whole answer.
         requests_per_minute: At most so many; 0 for no limit.
         backoff: Seconds before the first repetition; doubled for each further one.
     """
@@ -70,8 +87,11 @@ class Chat:
     items: bool = False
     profile: bool = True
     instruction: str = ""
+    form: Literal["json", "line", "free"] = "json"
     logprobs: Literal["auto", "never"] = "auto"
+    samples: int = 0
     max_tokens: int = 64
+    concurrency: int = 8
     retries: int = 4
     timeout: float = 60.0
     requests_per_minute: float = 0.0
@@ -83,11 +103,11 @@ class Chat:
     _counts: Counter[str] = field(default_factory=Counter, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("retries", "requests_per_minute", "backoff"):
+        for name in ("retries", "requests_per_minute", "backoff", "samples"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise InputError(f"the setting {name} is {getattr(self, name)}; it must be 0 or more.")
-        if self.max_tokens < 1 or not 0 < self.timeout < float("inf"):
-            raise InputError("the settings max_tokens and timeout must be above 0.")
+        if min(self.max_tokens, self.concurrency) < 1 or not 0 < self.timeout < float("inf"):
+            raise InputError("the settings max_tokens, concurrency and timeout must be above 0.")
         if not self.image and not self.items:
             raise InputError("chat shows neither image nor items; set image=true or items=true.")
 
@@ -136,23 +156,12 @@ class Chat:
         """
         if self._client is None:
             raise RuntimeError("fit before simulate")
-        kept = self._kept()
-        found: list[tuple[int | None, Floats | None]] = []
-        down = 0
-        for session in self._progress(sessions):
-            choice = kept.get(session.session_id)
-            if choice is None:
-                try:
-                    choice = self._client.complete(self.request(session))
-                    down = 0
-                    self._keep(session.session_id, choice)
-                except Unanswered as error:
-                    down += 1
-                    self._counts["unanswered_sessions"] += 1
-                    if down == min(_OUTAGE, len(sessions)):
-                        raise InputError(f"{error}. Is it running? The same command goes on from here.") from error
-                    choice = {}
-            found.append(self._read(choice, session))
+        choices = self._kept()
+        wanted = [(session, n) for session in sessions for n in range(max(1, self.samples))]
+        choices |= self._ask([(s, n) for s, n in wanted if (s.session_id, n) not in choices])
+        found = [
+            self._read([choices.get((s.session_id, n), {}) for n in range(max(1, self.samples))], s) for s in sessions
+        ]
         offered = any(shares is not None for _, shares in found)
         path = self._answers()
         if path is not None and path.is_file() and self._workspace is not None:
@@ -162,7 +171,38 @@ class Chat:
         self._tell(len(sessions))
         return predictions
 
-    def request(self, session: Stimulus) -> dict[str, Any]:
+    def _ask(self, wanted: Sequence[tuple[Stimulus, int]]) -> dict[_Asked, dict[str, Any]]:
+        """Ask what is missing, several at a time; return what was answered.
+
+        Raises:
+            InputError: The endpoint refuses the requests, or is down.
+        """
+        assert self._client is not None, "the caller has looked"
+        found: dict[_Asked, dict[str, Any]] = {}
+        down = 0
+        client, pool = self._client, ThreadPoolExecutor(self.concurrency)
+        try:
+            asked: dict[Future[dict[str, Any]], _Asked] = {
+                pool.submit(lambda s, n: client.complete(self.request(s, n)), s, n): (s.session_id, n)
+                for s, n in wanted
+            }
+            for future in self._progress(as_completed(asked), len(asked)):
+                try:
+                    found[asked[future]] = future.result()
+                    down = 0
+                    self._keep(*asked[future], found[asked[future]])
+                except Unanswered as error:
+                    down += 1
+                    self._counts["unanswered_sessions"] += 1
+                    if down == min(_OUTAGE, len(wanted)):
+                        raise InputError(f"{error}. Is it running? The same command goes on from here.") from error
+        finally:
+            client.closed = True
+            pool.shutdown(cancel_futures=True)
+            client.closed = False
+        return found
+
+    def request(self, session: Stimulus, sample: int = 0) -> dict[str, Any]:
         """Return the body of the request about one session.
 
         Raises:
@@ -177,18 +217,19 @@ class Chat:
         lines = [session.profile] if self.profile and session.profile else []
         if self.items:
             lines += [f"{slot.label}. {slot.text.strip() or '(no title)'}" for slot in session.slots]
-        letters = all(slot.label.isalpha() for slot in session.slots)
-        lines.append(self.instruction or (LETTERS if letters else NUMBERS))
+        lines.append(self.instruction or _question(session, self.form))
         parts.append({"type": "text", "text": "\n".join(lines)})
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [{"role": "user", "content": parts}],
-            "temperature": 0,
-            "seed": self._seed,
+            "temperature": 1 if self.samples else 0,
+            "seed": self._seed * 1000 + sample if self.samples else self._seed,
             "max_tokens": self.max_tokens,
         }
-        if self.logprobs == "auto":
+        if self.logprobs == "auto" and not self.samples:
             body |= {"logprobs": True, "top_logprobs": 20}
+        if self.form == "json" and not self.instruction:
+            body["response_format"] = _schema(session)
         return body
 
     def cost(self) -> Mapping[str, float]:
@@ -205,17 +246,29 @@ class Chat:
         counts = {name: float(self._counts[name]) for name in names}
         return {**{k: float(v) for k, v in spent.items()}, "tokens": float(tokens), **counts}
 
-    def _read(self, choice: Mapping[str, Any], session: Stimulus) -> tuple[int | None, Floats | None]:
-        """Return the slot that an answer names, and click probabilities where it shows them."""
+    def _read(self, choices: Sequence[Mapping[str, Any]], session: Stimulus) -> tuple[int | None, Floats | None]:
+        """Return the slot that the answers name, and click probabilities where they show them."""
+        found = [self._reading(choice, session) for choice in choices]
+        named = [one.slot for one in found if one is not None]
+        if not named:
+            return None, None
+        if self.samples:
+            counts = np.bincount(named, minlength=len(session.slots))
+            return int(counts.argmax()), (counts + 1 / len(counts)) / (len(named) + 1)
+        assert found[0] is not None, "one was named"
+        shares = probabilities(choices[0], found[0], session.slots) if self.logprobs == "auto" else None
+        return named[0], shares
+
+    def _reading(self, choice: Mapping[str, Any], session: Stimulus) -> answers.Reading | None:
+        """Return what one answer names, None if nothing; the answer itself is kept for looking at."""
         message = choice.get("message")
         text = message.get("content") if isinstance(message, dict) else None
         if isinstance(text, list):  # some endpoints answer in parts
             text = " ".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
-        slot = answers.slot_of(text, session.slots) if isinstance(text, str) else None
-        if choice and slot is None:
+        found = answers.read(text, session.slots) if isinstance(text, str) else None
+        if choice and found is None:
             self._counts["unread_answers"] += 1
-        shares = answers.probabilities(choice, session.slots) if self.logprobs == "auto" and slot is not None else None
-        return slot, shares
+        return found
 
     def _prediction(self, session: Stimulus, slot: int | None, shares: Floats | None, offered: bool) -> Prediction:
         """Return the prediction, or the fallback for what is missing."""
@@ -246,35 +299,55 @@ class Chat:
             names = ", ".join(sorted(self._client.dropped))
             self._workspace.report(f"{self.base_url} takes no {names}; asked without.")
 
-    def _progress(self, sessions: Sequence[Stimulus]) -> Any:
+    def _progress(self, items: Any, total: int) -> Any:
+        """Yield the items; say now and then what was spent so far."""
         if self._workspace is None:
-            return sessions
-        return self._workspace.progress(sessions, total=len(sessions), desc="sessions")
+            yield from items
+            return
+        for number, item in enumerate(self._workspace.progress(items, total=total, desc="requests"), 1):
+            yield item
+            if number % max(1, total // 10) == 0 and self._client is not None:
+                tokens = self._client.spent["tokens_prompt"] + self._client.spent["tokens_completion"]
+                self._workspace.report(f"chat: {number} of {total} requests, {tokens:,} tokens so far")
 
-    def _kept(self) -> dict[str, dict[str, Any]]:
+    def _kept(self) -> dict[_Asked, dict[str, Any]]:
         """Return the answers that an earlier attempt at this trial left."""
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[_Asked, dict[str, Any]] = {}
         path = self._answers()
         if path is None or not path.is_file():
             return found
         for line in path.read_text(encoding="utf-8").splitlines():
             try:
                 record = json.loads(line)
-                found[record["session_id"]] = record["choice"]
+                if isinstance(record["choice"], dict):
+                    found[record["session_id"], record.get("sample", 0)] = record["choice"]
             except (ValueError, KeyError, TypeError):
                 continue  # the line at which the earlier attempt was stopped
-        self._counts["sessions_kept"] = len(found)
+        self._counts["sessions_kept"] = len({session for session, _ in found})
         return found
 
-    def _keep(self, session_id: str, choice: dict[str, Any]) -> None:
+    def _keep(self, session_id: str, sample: int, choice: dict[str, Any]) -> None:
         """Write an answer down at once."""
         path = self._answers()
         if path is not None:
             with write_errors(path), path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"session_id": session_id, "choice": choice}) + "\n")
+                file.write(json.dumps({"session_id": session_id, "sample": sample, "choice": choice}) + "\n")
 
     def _answers(self) -> Path | None:
         return None if self._workspace is None else self._workspace.folder / ANSWERS
+
+
+def _question(session: Stimulus, form: str) -> str:
+    """Return the suite's question, in the form that is asked for."""
+    letters = all(slot.label.isalpha() for slot in session.slots)
+    return (LETTERS if letters else NUMBERS) + FORMS[form].format(noun="letter" if letters else "number")
+
+
+def _schema(session: Stimulus) -> dict[str, Any]:
+    """Return the request for structured output: an object whose ``answer`` is a label of the session."""
+    answer = {"type": "string", "enum": [slot.label for slot in session.slots]}
+    schema = {"type": "object", "properties": {"answer": answer}, "required": ["answer"], "additionalProperties": False}
+    return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
 
 
 def _png(session: Stimulus) -> bytes:

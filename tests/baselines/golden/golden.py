@@ -54,6 +54,7 @@ def cases() -> dict[str, Case]:
     """Return case -> registry name and settings."""
     found: dict[str, Case] = {f"simulator {name}": (name, {}) for name in registry.names()}
     found["simulator chat without log-probabilities"] = ("chat", {"logprobs": "never", "items": True})
+    found["simulator chat with samples"] = ("chat", {"samples": 5, "form": "line"})
     for name in operators.names():
         if name != "gaze-heads":  # a simulator of its own
             found[f"operator {name}"] = ("backbone", {"operator": name})
@@ -124,7 +125,8 @@ def endpoint() -> Iterator[str]:
         asked = json.dumps({**body, "messages": parts}, sort_keys=True)
         rng = np.random.default_rng(list(hashlib.sha256(asked.encode()).digest()))
         labels = "ABCDEF" if "letter" in asked else "123456"
-        shares = dict(zip(rng.permutation(list(labels)).tolist(), rng.dirichlet(np.ones(6)).tolist(), strict=True))
+        falling = sorted(rng.dirichlet(np.ones(6)).tolist(), reverse=True)  # at temperature 0 the first is written
+        shares = dict(zip(rng.permutation(list(labels)).tolist(), falling, strict=True))
         return says(next(iter(shares)), [shares] if "logprobs" in body else None)
 
     stub = Stub(reply)

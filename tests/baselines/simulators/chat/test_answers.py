@@ -1,103 +1,188 @@
 from __future__ import annotations
 
+import json
 import math
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from baselines.simulators.chat.answers import probabilities, slot_of
+from baselines.simulators.chat.answers import Reading, read
+from baselines.simulators.chat.token_probabilities import probabilities
 from tasks.types import Slot
+from tests.baselines.simulators.chat.phrasings import AGAINST, PHRASINGS, UNDECIDED
 from tests.baselines.simulators.chat.stub import says
 
 BOX = (0.0, 0.0, 1.0, 1.0)
 LETTERS = [Slot(label, "film", f"Film number {i} (1999) | Drama", BOX) for i, label in enumerate("ABCDEFGHIJKLMNO")]
-NUMBERS = [Slot(str(n), "organic_result", f"Title of {n}", BOX) for n in range(1, 13)]
+NUMBERS = [Slot(str(n), "organic_result", f"Title of {n}", BOX) for n in range(1, 26)]
+CASES = Path(__file__).parents[5] / "shared" / "cases" / "chat.json"
+
+
+def slot_of(text, slots=LETTERS):
+    found = read(text, slots)
+    return None if found is None else found.slot
+
+
+def others(slots, index):
+    return slots[(index + 4) % len(slots)].label
+
+
+@pytest.mark.parametrize("slots", [LETTERS, NUMBERS], ids=["letters", "numbers"])
+def test_every_label_is_read_right_in_every_phrasing(slots):
+    wrong = [
+        (phrasing, slot.label)
+        for phrasing in (*PHRASINGS, *AGAINST)
+        for index, slot in enumerate(slots)
+        if slot_of(phrasing.format(*[slot.label] * 3, other=others(slots, index)), slots) != index
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("slots", [LETTERS, NUMBERS], ids=["letters", "numbers"])
+@pytest.mark.parametrize("phrasing", UNDECIDED)
+def test_conflict_rejection_and_open_thought_are_no_answer(slots, phrasing):
+    for index, slot in enumerate(slots):
+        assert slot_of(phrasing.format(slot.label, other=others(slots, index)), slots) is None
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("C", 2),
-        (" c.\n", 2),
-        ("**C**", 2),
-        ("(C)", 2),
         ("i", 8),
-        ("Answer: C", 2),
         ("answer: c", 2),
-        ("My answer is C, not B.", 2),
-        ("I would pick C.", 2),
-        ("I'd pick film C because A is dull.", 2),
-        ("A user like this would choose D", 3),
-        ("The answer is I", 8),
-        ("First I thought of the answer B. Final answer: E", 4),
-        ('{"answer": "C", "reason": "drama"}', 2),
         ('```json\n{"answer": "c"}\n```', 2),
-        ("<think>Answer: B? Or A.</think>\nC", 2),
+        ("[THINK]B looks good[/THINK]C", 2),
+        ("<|channel|>analysis<|message|>I pick B<|end|><|start|>assistant<|channel|>final<|message|>C", 2),
+        ("◁think▷B?◁/think▷ C", 2),
         ("Film number 4", 4),
-        ("C it is", 2),
         ("", None),
-        ("B or C", None),
         ("None of them.", None),
         ("I cannot say.", None),
+        ("A user like this would rather watch a comedy.", None),
         ("Z", None),
         ('{"answer": true}', None),
+        ('{"answer": "B"} {"answer": "C"}', None),
         ("Film number 1 or Film number 2", None),  # also the beginning of 10 to 14
     ],
 )
 def test_letters(text, expected):
-    assert slot_of(text, LETTERS) == expected
+    assert slot_of(text) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("12", 11),
-        ("1", 0),
-        ("I would click result 12 of the page", 11),
         ("Result #3.", 2),
         ('{"answer": 7}', 6),
-        ("Number 2, though 1 is near", 1),
-        ("3 or 4", None),
-        ("13", None),
+        ("I looked at 3 results in row 2 and click 12.", 11),
+        ("The 2nd one costs $4.99; I'd click 7", 6),
+        ("26", None),
         ("0", None),
+        ("3.5", None),
     ],
 )
 def test_numbers(text, expected):
     assert slot_of(text, NUMBERS) == expected
 
 
-def choice(*tops):
-    return says("C", list(tops))[1]["choices"][0]
+@pytest.mark.skipif(not CASES.is_file(), reason="the collected cases are not there")
+def test_collected_cases():
+    cases = json.loads(CASES.read_text(encoding="utf-8"))
+    labels = [slot.label for slot in LETTERS]
+    for case in cases["answers"]:
+        assert slot_of(case["text"]) == (labels.index(case["expected"]) if case["expected"] else None), case["text"]
+    for case in cases["token_probabilities"]:
+        tops = [{token: p, **dict(rest)} for token, p, rest in case["tokens"]]
+        found = shares(case["content"], tops)
+        assert found is not None and labels[found.argmax()] == case["expected_argmax"]
+
+
+def shares(text, tops, slots=LETTERS):
+    reading = read(text, slots)
+    return None if reading is None else probabilities(says(text, list(tops))[1]["choices"][0], reading, slots)
 
 
 def test_candidates_become_probabilities_and_the_rest_is_shared_out():
-    found = probabilities(choice({"C": 0.5, " A": 0.2, "c": 0.1, "the": 0.05}), LETTERS)
+    found = shares("C", [{"C": 0.5, " A": 0.2, '"C': 0.1, "the": 0.05}])
     raw = np.full(15, 0.15 / 13)
     raw[2], raw[0] = 0.6, 0.2
     np.testing.assert_allclose(found, raw / raw.sum(), atol=1e-12)
-    assert found.sum() == pytest.approx(1)
 
 
 def test_what_is_not_shown_never_gets_more_than_the_smallest_shown():
-    found = probabilities(choice({"C": 0.3, "A": 0.01}), LETTERS)
+    found = shares("C", [{"C": 0.3, "A": 0.01}])
     assert found[1] == pytest.approx(found[0])
 
 
-def test_the_token_that_names_the_slot_decides_not_the_words_before_it():
-    found = probabilities(choice({"Film": 0.9, "B": 0.1}, {" ": 1.0}, {"C": 0.75, "B": 0.25}), LETTERS)
+def test_the_tokens_that_wrote_the_answer_decide():
+    found = shares("Film C", [{"Film": 0.9, "B": 0.1}, {" ": 1.0}, {"C": 0.75, "B": 0.25}])
     assert found[2] == pytest.approx(3 * found[1]) and found.argmax() == 2
 
 
 def test_a_digit_that_begins_several_numbers_is_followed_by_the_next_token():
-    found = probabilities(choice({"1": 0.8, "3": 0.2}, {"2": 0.5, "<end>": 0.25, "0": 0.25}), NUMBERS)
+    found = shares("12", [{"1": 0.8, "3": 0.2}, {"2": 0.5, "<end>": 0.25, "0": 0.25}], NUMBERS[:12])
     assert found[11] == pytest.approx(0.4, abs=1e-6) and found[2] == pytest.approx(0.2, abs=1e-6)
     assert found[0] == pytest.approx(0.2, abs=1e-6) and found[9] == pytest.approx(0.2, abs=1e-6)
-    assert found[10] == pytest.approx(0, abs=1e-6)
 
 
 def test_a_digit_that_was_not_written_is_shared_out_evenly():
-    found = probabilities(choice({"3": 0.6, "1": 0.4}), NUMBERS)
+    found = shares("3", [{"3": 0.6, "1": 0.4}], NUMBERS[:12])
     np.testing.assert_allclose(found[[0, 9, 10, 11]], 0.1, atol=1e-9)
+
+
+def test_a_title_that_begins_with_a_label_has_no_probabilities():
+    slots = [Slot("D", "film", "Elf", BOX), Slot("E", "film", "Drive", BOX)]
+    assert read("Drive", slots) == Reading(1)
+    assert shares("Drive", [{"D": 0.9, "E": 0.1}, {"rive": 1.0}], slots) is None
+
+
+TOKENS = [
+    *"ABDEI",
+    " E",
+    " B",
+    "I",
+    "A",
+    "a",
+    " good",
+    " pick",
+    " is",
+    " would",
+    "Answer",
+    ":",
+    "\n",
+    '"',
+    "1",
+    "2",
+    "12",
+]
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.sampled_from(TOKENS), st.floats(0.01, 1)), min_size=1, max_size=5, unique_by=lambda t: t[0]
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.booleans(),
+)
+def test_the_most_probable_slot_is_the_answer_that_was_read(stream, numbers):
+    """Any stream written at temperature 0: either the probabilities agree with the answer or there are none."""
+    slots = NUMBERS if numbers else LETTERS
+    tops = []
+    for candidates in stream:
+        total = sum(p for _, p in candidates)
+        tops.append({token: p / total for token, p in sorted(candidates, key=lambda t: -t[1])})
+    text = "".join(next(iter(top)) for top in tops)
+    found = shares(text, tops, slots)
+    if found is not None:
+        assert found.sum() == pytest.approx(1) and (found >= 0).all()
+        assert found[read(text, slots).slot] == found.max()
 
 
 @pytest.mark.parametrize(
@@ -114,4 +199,19 @@ def test_a_digit_that_was_not_written_is_shared_out_evenly():
     ],
 )
 def test_log_probabilities_that_are_none_give_none(logprobs):
-    assert probabilities({"logprobs": logprobs}, LETTERS) is None
+    assert probabilities({"logprobs": logprobs}, Reading(2, 0, 1), LETTERS) is None
+
+
+@pytest.mark.parametrize(
+    "piece", ["{", "<think>", "</think>", "answer ", "answer" + " " * 40, "A ", "1 ", "((", "\n", "not "]
+)
+def test_reading_takes_linear_time(piece):
+    """Eight times the text takes nothing like 64 times as long, as it did with quadratic patterns."""
+    spent = []
+    for length in (2_500, 20_000):
+        text = (piece * length)[:length]
+        start = time.process_time()
+        read(text, LETTERS)
+        spent.append(time.process_time() - start)
+    assert spent[1] < 32 * max(spent[0], 0.002)
+    read((piece * 100_000)[:100_000], LETTERS)

@@ -120,3 +120,46 @@ def test_requests_keep_their_distance(endpoint):
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(InputError, match="give the endpoint's address"):
         Client(url)
+
+
+def test_a_body_that_trickles_ends_at_the_deadline(endpoint):
+    """Each byte comes in time, the whole does not; headers that trickle end the same way."""
+    import threading
+
+    server = socket.create_server(("127.0.0.1", 0))
+    stop = threading.Event()
+
+    def trickle():
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            while not stop.wait(0.05):
+                connection.sendall(b" ")
+
+    thread = threading.Thread(target=trickle, daemon=True)
+    thread.start()
+    asked, _ = client(f"http://127.0.0.1:{server.getsockname()[1]}", retries=0, timeout=0.3)
+    with pytest.raises(Unanswered, match="no whole answer within 0.3 s"):
+        asked.complete(REQUEST)
+    stop.set()
+    server.close()
+
+
+def test_a_body_that_breaks_off_is_asked_for_again():
+    import threading
+
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def break_off():
+        for _ in range(2):
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"choices"')
+
+    threading.Thread(target=break_off, daemon=True).start()
+    asked, waited = client(f"http://127.0.0.1:{server.getsockname()[1]}", retries=1)
+    with pytest.raises(Unanswered, match="in 2 attempts"):
+        asked.complete(REQUEST)
+    assert len(waited) == 1
+    server.close()

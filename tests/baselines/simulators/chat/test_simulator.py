@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from baselines import registry
-from baselines.simulators.chat.simulator import LETTERS, NUMBERS, Chat
+from baselines.simulators.chat.simulator import FORMS, LETTERS, NUMBERS, Chat
 from benchmark.cli import main
 from benchmark.simulator import ReportsCost, Simulator, UsesWorkspace, Workspace
 from benchmark.trials.catalogue import full_settings
@@ -26,7 +26,9 @@ def stimuli(mini):
 
 
 def built(stub, seed=42, **settings):
-    chat = registry.build("chat", {"base_url": stub.url, "model": "m", "retries": 0, "backoff": 0, **settings})
+    chat = registry.build(
+        "chat", {"base_url": stub.url, "model": "m", "retries": 0, "backoff": 0, "concurrency": 1, **settings}
+    )
     chat.fit([], seed)
     return chat
 
@@ -52,7 +54,9 @@ def test_the_screen_the_profile_and_the_question_are_sent(endpoint, stimuli, mon
     image, text = body["messages"][0]["content"]
     kind, _, data = image["image_url"]["url"].partition(",")
     assert kind == "data:image/png;base64" and base64.b64decode(data) == stimuli[0].image.encoded()
-    assert text["text"] == f"{stimuli[0].profile}\n{LETTERS}"
+    assert text["text"] == f"{stimuli[0].profile}\n{LETTERS}" + ', as JSON and nothing else: {"answer": "<letter>"}'
+    answer = body["response_format"]["json_schema"]["schema"]["properties"]["answer"]
+    assert answer == {"type": "string", "enum": ["A", "B", "C", "D"]}
     assert (body["model"], body["temperature"], body["seed"]) == ("m", 0, 7)
     assert body["logprobs"] is True and body["top_logprobs"] == 20
     assert stub.headers[0]["Authorization"] == "Bearer secret"
@@ -67,7 +71,7 @@ def test_a_jpeg_screen_is_sent_as_png(endpoint):
     assert built(stub).simulate([stimulus])[0].answer == 1
     image, text = stub.requests[0]["messages"][0]["content"]
     sent = Image.open(io.BytesIO(base64.b64decode(image["image_url"]["url"].partition(",")[2])))
-    assert sent.format == "PNG" and sent.size == (8, 8) and text["text"].endswith(NUMBERS)
+    assert sent.format == "PNG" and sent.size == (8, 8) and NUMBERS in text["text"]
 
 
 def test_what_is_shown_can_be_chosen(endpoint, stimuli):
@@ -86,6 +90,54 @@ def test_log_probabilities_become_click_probabilities(endpoint, stimuli):
         assert prediction.answer == 1 and prediction.attention is None and prediction.target == "none"
     cost = chat.cost()
     assert cost["requests"] == 6 and cost["tokens"] == 606 and cost["failed_sessions"] == 0
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_the_question_is_answered(endpoint, stimuli, form):
+    written = {"json": '{"answer": "C"}', "line": "Answer: C", "free": "C"}[form]
+    stub = endpoint(lambda body, n: says(written))
+    assert built(stub, form=form).simulate(stimuli[:1])[0].answer == 2
+    assert ("response_format" in stub.requests[0]) == (form == "json")
+
+
+def test_concurrency_changes_nothing(endpoint, mini, tmp_path):
+    stimuli = [session.stimulus() for session in mini.sessions_at(range(21))]
+
+    def reply(body, n):
+        text = body["messages"][0]["content"][1]["text"]
+        return says("ABCD"[len(text) % 4], [{"ABCD"[len(text) % 4]: 0.6, "Z": 0.4}]) if n != 5 else says("?")
+
+    one = built(endpoint(lambda body, n: reply(body, 0))).simulate(stimuli)
+    several = built(endpoint(lambda body, n: reply(body, 0)), concurrency=8).simulate(stimuli)
+    assert [(p.session_id, p.answer, p.probabilities.tolist()) for p in one] == [
+        (p.session_id, p.answer, p.probabilities.tolist()) for p in several
+    ]
+
+
+def test_samples_at_temperature_1_become_smoothed_shares(endpoint, stimuli, tmp_path):
+    written = iter("BBC?" * 2)
+    stub = endpoint(lambda body, n: says(next(written)))
+    chat = built(stub, samples=4)
+    chat.attach(workspace(tmp_path, []))
+    found = chat.simulate(stimuli[:2])
+    for prediction in found:
+        np.testing.assert_allclose(prediction.probabilities, np.array([0.25, 2.25, 1.25, 0.25]) / 4)
+        assert prediction.answer == 1
+    assert {body["temperature"] for body in stub.requests} == {1} and "logprobs" not in stub.requests[0]
+    assert [body["seed"] for body in stub.requests] == [42000, 42001, 42002, 42003] * 2
+    again = built(stub, samples=4)  # everything is kept
+    again.attach(workspace(tmp_path, []))
+    assert [p.answer for p in again.simulate(stimuli[:2])] == [1, 1] and len(stub.requests) == 8
+
+
+def test_a_key_that_comes_back_is_not_kept(endpoint, stimuli, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    said = []
+    chat = built(endpoint(lambda body, n: says("sk-very-secret\x1b[2J\nAnswer: B")))
+    chat.attach(workspace(tmp_path, said))
+    assert chat.simulate(stimuli[:1])[0].answer == 1
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or (b"very-secret" not in path.read_bytes() and b"\x1b" not in path.read_bytes())
 
 
 def test_without_log_probabilities_there_are_answers_alone(endpoint, stimuli):
@@ -112,7 +164,7 @@ def test_a_failed_session_is_uniform_counted_and_told(endpoint, stimuli, tmp_pat
     cost = chat.cost()
     assert (cost["failed_sessions"], cost["unread_answers"], cost["unanswered_sessions"]) == (2, 1, 1)
     assert cost["sessions_without_logprobs"] == 1
-    assert said == ["chat failed in 2 of 6 sessions (1 answers named no slot, 1 got none); they count as uniform."]
+    assert said[-1:] == ["chat failed in 2 of 6 sessions (1 answers named no slot, 1 got none); they count as uniform."]
 
 
 def test_without_log_probabilities_a_failed_session_gets_a_slot_drawn_with_the_seed(endpoint, mini):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.definition import Progress
 from tasks.types import Session, Stimulus
+from tasks.visits import Visit
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +28,9 @@ class Prediction:
         answer: Index of the slot the simulator would click, or None.
         target: What gradient-based attention was computed for: ``free`` (the simulator's own answer),
             ``label`` (the true click; never ranked) or ``none`` (no gradient was involved).
+        next_visit: Where the eyes go next, given the path so far: for a session with n visits shape (n + 1, K + 1). Row
+            k is a distribution over what comes after the first k visits: the K slots and, last, ``stop``. The suite
+            makes it by calling ``follow``; None from ``simulate``.
     """
 
     session_id: str
@@ -34,6 +38,7 @@ class Prediction:
     probabilities: Floats | None = None
     answer: int | None = None
     target: str = "none"
+    next_visit: Floats | None = None
 
 
 @runtime_checkable
@@ -52,6 +57,32 @@ class Simulator(Protocol):
         """Return one prediction per stimulus, in order.
 
         A simulator registered as an oracle is handed full sessions instead and is never ranked.
+        """
+        ...
+
+
+@runtime_checkable
+class FollowsPath(Protocol):
+    """A simulator that says where the eyes go next, given the path so far (PROTOCOL section 10).
+
+    It has ``fit`` as every simulator; without ``simulate`` it gives nothing else. Where it has ``simulate``, that is
+    called with all sessions before the first ``follow``.
+    """
+
+    def follow(self, stimulus: Stimulus, visited: Sequence[Visit]) -> Floats:
+        """Return what comes after the visits so far: the chance of each slot and, last, of ``stop``, shape (K + 1,).
+
+        The suite hands over the recorded path of one session after the other, each from no visit to all n, one visit
+        more at a time and never beyond: what the simulator has answered cannot be taken back. It must not learn from
+        these paths about other sessions.
+
+        Args:
+            stimulus: The session.
+            visited: The first k visits; two neighbours are never on the same slot.
+
+        Returns:
+            Numbers of 0 or more with sum 1. What is on the current slot is never scored: two neighbouring visits
+            differ.
         """
         ...
 

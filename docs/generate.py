@@ -21,6 +21,9 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -118,7 +121,19 @@ def task_page(definition: TaskDefinition, manifest: Manifest, task: Task) -> str
 GAZE, CLICK = [600, 300, 100, 0], 1
 """The session of the metrics' examples: four slots, the second clicked."""
 
-EXAMPLES = {"attention": [0.4, 0.2, 0.2, 0.2], "probabilities": [0.5, 0.25, 0.25, 0.0]}
+VISITS = [0, 1, 2]
+"""The slots that were visited there, in time order."""
+
+EXAMPLES: dict[str, list[Any]] = {
+    "attention": [0.4, 0.2, 0.2, 0.2],
+    "probabilities": [0.5, 0.25, 0.25, 0.0],
+    "next_visit": [
+        [0.4, 0.3, 0.2, 0.1, 0],
+        [0.1, 0.3, 0.3, 0.2, 0.1],
+        [0.1, 0, 0.4, 0.3, 0.2],
+        [0.2, 0.2, 0, 0.2, 0.4],
+    ],
+}
 """Part -> what the examples say of that session, with ties."""
 
 EXAMPLE = """from benchmark.metrics import evaluate_sessions
@@ -126,7 +141,7 @@ EXAMPLE = """from benchmark.metrics import evaluate_sessions
 table = evaluate_sessions(
     gaze=[{gaze}],  # milliseconds on each of four slots
     click=[{click}],  # the second slot
-    {part}=[{values}],
+{visits}    {part}=[{values}],
     metrics={names},
 )
 print(table.round(4).to_string(index=False))
@@ -143,6 +158,7 @@ def metric_page(module: str) -> str:
     code = EXAMPLE.format(
         gaze=GAZE,
         click=CLICK,
+        visits=f"    visits=[{VISITS}],  # slots, in time order\n" if first.against == "path" else "",
         part=part,
         values=EXAMPLES[part],
         names=json.dumps([metric.name for metric in found]),
@@ -182,20 +198,24 @@ def metric_page(module: str) -> str:
 
 def _anchors(metrics: Sequence[Metric], part: str) -> str:
     """Return what simple predictions score on the session of the examples."""
-    clicked = [float(slot == CLICK) for slot in range(len(GAZE))]
-    human = "human gaze" if part == "attention" else "certain of the click"
-    predictions = {
-        human: GAZE if part == "attention" else clicked,
-        "the example": EXAMPLES[part],
-        "uniform": [0.25] * 4,
-        "all on the last slot": [0.0, 0.0, 0.0, 1.0],
-    }
+    slots = len(GAZE)
+    human, right, uniform, last = {
+        "attention": ("human gaze", np.array(GAZE), np.full(slots, 1 / slots), np.eye(slots)[-1]),
+        "probabilities": ("certain of the click", np.eye(slots)[CLICK], np.full(slots, 1 / slots), np.eye(slots)[-1]),
+        "next_visit": (
+            "certain of what comes",
+            np.eye(slots + 1)[[*VISITS, slots]],
+            np.full((len(VISITS) + 1, slots + 1), 1 / (slots + 1)),
+            np.tile(np.eye(slots + 1)[slots - 1], (len(VISITS) + 1, 1)),
+        ),
+    }[part]
+    predictions = {human: right, "the example": EXAMPLES[part], "uniform": uniform, "all on the last slot": last}
     names = [m.name for m in metrics]
 
     def score(ties: str) -> list[list[float]]:
         rows = list(predictions.values())
         gaze, click = [GAZE] * len(rows), [CLICK] * len(rows)
-        table = evaluate_sessions(gaze, click, **{part: rows}, ties=ties, metrics=names)
+        table = evaluate_sessions(gaze, click, **{part: rows}, visits=[VISITS] * len(rows), ties=ties, metrics=names)
         found: list[list[float]] = (table.to_numpy() + 0.0).tolist()  # without a negative zero
         return found
 

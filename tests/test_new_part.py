@@ -55,9 +55,9 @@ def ran(tmp_path_factory) -> ProjectCopy:
     copy.add_line(
         "benchmark/parts/__init__.py", "from benchmark.parts.part import Part", "from benchmark.parts import steps"
     )
-    line = "PARTS: tuple[Part, ...] = (attention.PART, probabilities.PART, answer.PART)"
+    line = "PARTS: tuple[Part, ...] = (attention.PART, probabilities.PART, answer.PART, next_visit.PART)"
     copy.add_line("benchmark/parts/__init__.py", line, "PARTS = (*PARTS, steps.PART)")
-    copy.add_line("benchmark/simulator.py", '    target: str = "none"', "    steps: Floats | None = None")
+    copy.add_line("benchmark/simulator.py", "    next_visit: Floats | None = None", "    steps: Floats | None = None")
     (copy.work / "simulator.py").write_text(SIMULATOR, encoding="utf-8")
     (copy.work / "config.yaml").write_text(CONFIG, encoding="utf-8")
     copy.call("run", "--config", "config.yaml", "--out", "run")

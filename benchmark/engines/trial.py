@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import errno
 import traceback
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from benchmark.engines.asking import ask, asked_for
 from benchmark.engines.environment import Place, environment, gpu
 from benchmark.engines.interface import Failure, Outcome
 from benchmark.engines.needs import models
 from benchmark.engines.resources import Moment, peak_memory, threads
 from benchmark.scores import predictions
 from benchmark.scores.checking import simulated
-from benchmark.simulator import AttendsToLabel, Prediction, ReportsCost, Simulator, UsesWorkspace, Workspace
+from benchmark.simulator import AttendsToLabel, ReportsCost, Simulator, UsesWorkspace, Workspace
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.trial import Trial
 from tasks.errors import InputError
-from tasks.types import Session, Stimulus
+from tasks.types import Stimulus
+from tasks.visits import visits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,10 +55,11 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
         sessions = task.sessions_at(test)
         # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
         shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
-        found = simulator.simulate(cast("list[Stimulus]", shown))
-        made = [_checked(trial, found, sessions)]
+        where = f"simulator '{trial.simulator}'"
+        found = [ask(simulator, cast("list[Stimulus]", shown), [visits(session) for session in sessions], where)]
         if trial.label and isinstance(simulator, AttendsToLabel):
-            made.append(_checked(trial, simulator.attend_to_label(sessions), sessions))
+            found.append(asked_for(sessions, simulator.attend_to_label(sessions), where))
+        made = [simulated(each, sessions, trial.simulator, trial.seed, where) for each in found]
     end = Moment.now()
     cost: dict[str, object] = {} if trial.material else {"tokens": 0, "flops_estimated": 0}
     if peak.bytes is not None:
@@ -70,17 +72,6 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
         cost[f"processor_seconds{name}"] = round(until.processor - since.processor, 3)
         cost |= {f"{kind}{name}": cost[f"seconds{name}"] for kind in held}
     return predictions.joined(made), cost
-
-
-def _checked(trial: Trial, found: Sequence[Prediction], sessions: Sequence[Session]) -> pa.Table:
-    """Return the predictions in the order of the sessions, checked."""
-    where = f"simulator '{trial.simulator}'"
-    if [p.session_id for p in found] != [s.session_id for s in sessions]:
-        raise InputError(
-            f"{where} returned {len(found)} predictions for {len(sessions)} sessions or in another order; "
-            "simulate() must return one prediction per session, in order."
-        )
-    return simulated(found, sessions, trial.simulator, trial.seed, where)
 
 
 def attempt(trial: Trial, task: Task, workspace: Workspace, place: Place) -> Outcome | Failure:

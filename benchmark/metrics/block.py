@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.metrics.path import Steps
 from benchmark.parts.ragged import Bools, Ragged
 
 Floats = NDArray[np.float64]
@@ -111,6 +112,8 @@ class Block:
         cells: Part -> cells of predictions, of which ``rows`` are about these sessions.
         rows: The row of each session's prediction, -1 where it has none, shape (n,).
         ties: One of ``TIES``.
+        path: The slot of each recorded visit, of which ``sessions`` are these sessions'; empty where none is recorded.
+        sessions: The row of each session's path, shape (n,).
     """
 
     gaze: Scores
@@ -118,6 +121,8 @@ class Block:
     cells: Mapping[str, Ragged]
     rows: Ints
     ties: str
+    path: Ragged
+    sessions: Ints
 
     @cached_property
     def attention(self) -> Scores:
@@ -133,6 +138,17 @@ class Block:
     def answer(self) -> Ints:
         """The slot it answered with, shape (n,); -1 where it gave none."""
         return self.cells["answer"].matrix(self.rows, 1, -1.0)[:, 0].astype(np.int64)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """What it said along the recorded paths, and what came."""
+        slots = len(self.gaze.given)
+        return Steps.of(self.cells["next_visit"], self.rows, self.path, self.sessions, slots)
+
+    @cached_property
+    def next_rank(self) -> Rank:
+        """Where the next visit's slot ranks among the slots other than the current one, by visit."""
+        return Scores(self.steps.given, self.steps.given).rank(self.steps.next)
 
     @cached_property
     def attention_rank(self) -> Rank:

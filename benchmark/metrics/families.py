@@ -26,6 +26,7 @@ class Family:
         prior: The simulator at 0 of a normalised score.
         human: What a metric is compared with -> the reference at 1 of its normalised score.
         corrected_with: The family whose comparisons its own are corrected together with (Holm); empty: with no other.
+        apart: Few simulators have it: it is in no default list, and a run without it says nothing of it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Family:
     prior: str
     human: Mapping[str, str]
     corrected_with: str = ""
+    apart: bool = False
 
 
 FAMILIES: tuple[Family, ...] = (
@@ -57,6 +59,16 @@ FAMILIES: tuple[Family, ...] = (
         prior="position-prior",
         human={"click": "gaze-oracle"},
         corrected_with="attention",
+    ),
+    Family(
+        name="order",
+        title="Order, given the path so far",
+        parts=("next_visit",),
+        headline="NextSlot",
+        main=("NextSlot",),
+        prior="step-markov",
+        human={"path": "other-paths"},
+        apart=True,
     ),
 )
 """Every family, in the order of tables and pages."""
@@ -80,10 +92,15 @@ def family(name: str) -> Family:
 
 
 def main_metrics() -> tuple[str, ...]:
-    """Return the names of the main metrics of all families."""
-    return tuple(metric for one in FAMILIES for metric in one.main)
+    """Return the names of the main metrics of the families that every simulator is expected to have."""
+    return tuple(metric for one in FAMILIES if not one.apart for metric in one.main)
+
+
+def apart_metrics() -> tuple[str, ...]:
+    """Return the names of the main metrics of the families that only some simulators have."""
+    return tuple(metric for one in FAMILIES if one.apart for metric in one.main)
 
 
 def headlines() -> tuple[str, ...]:
-    """Return the name of each family's headline metric."""
-    return tuple(one.headline for one in FAMILIES)
+    """Return the headline metric of each family that every simulator is expected to have."""
+    return tuple(one.headline for one in FAMILIES if not one.apart)

@@ -1,11 +1,13 @@
 """The metrics as Hugging Face ``evaluate`` metrics: thin shells over ``evaluate_sessions``, usable offline.
 
 ``load("KL")`` returns an ``evaluate.Metric``; its ``compute`` gives ``{"KL": mean over sessions}``. There are
-three feature schemas, which differ in what a prediction and a reference are:
+four feature schemas, which differ in what a prediction and a reference are:
 
 - ``attention-gaze`` (KL, JS, Cosine, TGO@k): prediction = attention per slot, reference = gaze per slot;
 - ``attention-click`` (CSH@k): prediction = attention per slot, reference = clicked slot;
-- ``probabilities-click`` (Accuracy, LogLoss, AUC): prediction = click probabilities, reference = clicked slot.
+- ``probabilities-click`` (Accuracy, LogLoss, AUC): prediction = click probabilities, reference = clicked slot;
+- ``next_visit-path`` (NextSlot, NextHit@1, Stop), given the path so far: prediction = one row per visit and one more,
+  each a distribution over the slots and ``stop``, reference = the slots visited, in time order.
 
 ``evaluate.combine([load(name) for name in names("attention-gaze")])`` works for metrics of one schema, since
 it hands the same predictions and references to each. Accuracy is computed from the probabilities here: an
@@ -26,9 +28,10 @@ import numpy as np
 from benchmark.metrics import registry
 from benchmark.metrics.families import family
 from benchmark.metrics.sessions import evaluate_sessions
+from benchmark.parts import part
 from tasks.errors import unknown_name
 
-SCHEMAS = ("attention-gaze", "attention-click", "probabilities-click")
+SCHEMAS = ("attention-gaze", "attention-click", "probabilities-click", "next_visit-path")
 """The feature schemas; metrics of the same one can be combined."""
 
 
@@ -80,31 +83,32 @@ class SessionMetric(evaluate.Metric):  # type: ignore[misc]
 
     def _info(self) -> evaluate.MetricInfo:
         judged, reference = self._schema.split("-")
-        numbers = datasets.Sequence(datasets.Value("float64"))
+        numbers, slot = datasets.Sequence(datasets.Value("float64")), datasets.Value("int64")
+        references = {"gaze": numbers, "click": slot, "path": datasets.Sequence(slot)}
+        rows = part(judged).depth == 2
         return evaluate.MetricInfo(
             description=self._metric.definition,
             citation=self._metric.citation,
             inputs_description=(
-                f"Args: predictions: {judged} per slot, one list per session; references: {reference}, one "
-                f"{'list per session' if reference == 'gaze' else 'slot number per session'}; "
+                f"Args: predictions: {judged}, one list {'of rows ' if rows else 'of slots '}per session; references: "
+                f"{reference}, one {'slot number' if reference == 'click' else 'list'} per session; "
                 "ties: 'expected' (default) or 'last'."
             ),
             features=datasets.Features(
                 {
-                    "predictions": numbers,
-                    "references": numbers if reference == "gaze" else datasets.Value("int64"),
+                    "predictions": datasets.Sequence(numbers) if rows else numbers,
+                    "references": references[reference],
                 }
             ),
         )
 
     def _compute(self, predictions: Any, references: Any, ties: str = "expected") -> dict[str, float]:
         judged, reference = self._schema.split("-")
-        if reference == "gaze":
-            # a metric of this schema never reads the click, nor one of the others the gaze
-            gaze, click = references, np.zeros(len(predictions), dtype=np.int64)
-        else:
-            gaze, click = [np.ones(len(row)) for row in predictions], references
-        table = evaluate_sessions(gaze, click, **{judged: predictions}, ties=ties, metrics=[self._metric.name])
+        # A metric of one schema reads neither the gaze nor the click nor the path of another.
+        slots = [len(row[0]) - 1 if part(judged).depth == 2 else len(row) for row in predictions]
+        human: dict[str, Any] = {"gaze": [np.ones(k) for k in slots], "click": np.zeros(len(slots), dtype=np.int64)}
+        human["visits" if reference == "path" else reference] = references
+        table = evaluate_sessions(**human, **{judged: predictions}, ties=ties, metrics=[self._metric.name])
         return {self._metric.name: float(table[self._metric.name].mean())}
 
 

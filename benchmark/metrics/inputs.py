@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,15 +10,47 @@ import numpy as np
 
 from benchmark.parts import answer, attention
 from benchmark.parts.checking import FEWEST, check
-from benchmark.parts.part import Expected, Part
-from benchmark.parts.ragged import Ints, Ragged, ragged
+from benchmark.parts.part import Broken, Expected, Part, nothing
+from benchmark.parts.ragged import Bools, Ints, Ragged, ragged
 from tasks.errors import InputError
 
 NUMERIC = "biuf"
 
 GAZE = replace(attention.PART, name="gaze", noun="gaze")
 CLICK = replace(answer.PART, name="click", noun="click")
+
+
+def _visit_rules(cells: Ragged, expected: Expected) -> Iterator[Broken]:
+    """Yield what the slots of visits must be: slots, each another one than the visit before."""
+    slot = (cells.values == np.floor(cells.values)) & (cells.values >= 0)
+    slot &= cells.values < np.repeat(expected.slots, cells.lengths)
+    yield Broken("visits", cells.any(~slot), "hold what is not a slot 0..{last}.", "Give the slot of each visit.")
+    same = np.append(False, cells.values[1:] == cells.values[:-1])
+    same[cells.starts[:-1][cells.lengths > 0]] = False
+    yield Broken("visits", cells.any(same), "have a slot twice in a row.", "A visit is a whole run on one slot.")
+
+
+VISITS = replace(attention.PART, name="visits", noun="visits", rules=_visit_rules, blank=nothing)
 """What a person did, read and checked as the part of a prediction that has the same form."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Human:
+    """What people did in some sessions.
+
+    Attributes:
+        dwell: Dwell times per slot.
+        clicks: The clicked slot, shape (sessions,).
+        path: The slot of each recorded visit, in time order; no cell where none is recorded.
+    """
+
+    dwell: Ragged
+    clicks: Ints
+    path: Ragged
+
+    def recorded(self, against: str) -> Bools:
+        """Return whether a session has what a metric is compared with (``Metric.against``), shape (sessions,)."""
+        return self.path.lengths > 0 if against == "path" else np.ones(len(self.clicks), dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +116,23 @@ def _numbers(values: Any, depth: int) -> np.ndarray[Any, Any] | None:
     return found.astype(np.float64) if found.ndim == depth and found.dtype.kind in NUMERIC else None
 
 
-def require(part: Part, cells: Ragged, slots: Ints, names: Names) -> None:
-    """Refuse the first session whose cell cannot be measured; ``slots`` holds K of every session, shape (n,).
+def require(part: Part, cells: Ragged, slots: Ints, names: Names, shape: tuple[Ints, Ints] | None = None) -> None:
+    """Refuse the first session whose cell cannot be measured.
+
+    Args:
+        part: What the cells are of.
+        cells: One per session.
+        slots: K of every session, shape (n,).
+        names: Name the session.
+        shape: Lists in each session's cell and numbers in each list; by default one list of K numbers, and what is
+            there for deeper cells.
 
     Raises:
         InputError: A cell breaks a rule of the part, or counts as missing for what it holds.
     """
     ones = np.ones_like(slots)
-    shape = (cells.lists, cells.widths) if part.depth > 1 else (ones, ones if part.depth == 0 else slots)
+    if shape is None:
+        shape = (cells.lists, cells.widths) if part.depth > 1 else (ones, ones if part.depth == 0 else slots)
     _, faults = check(part, cells, np.ones(len(cells), dtype=bool), Expected(slots, *shape), 0)
     for fault in faults:
         raise InputError(f"{names(int(fault.rows[0]))}: {' '.join(fault.words(int(fault.rows[0])))}")
@@ -102,8 +143,8 @@ def require(part: Part, cells: Ragged, slots: Ints, names: Names) -> None:
         )
 
 
-def human(gaze: Any, click: Any, names: Names) -> tuple[Ragged, Ints]:
-    """Take in what people did: their gaze on two slots or more in every session, and the slot each clicked, (n,).
+def human(gaze: Any, click: Any, visits: Any, names: Names) -> Human:
+    """Take in what people did in each session: gaze on two slots or more, the slot clicked, visits where recorded.
 
     Raises:
         InputError: Naming the first session in which one of them is missing or cannot be.
@@ -122,7 +163,9 @@ def human(gaze: Any, click: Any, names: Names) -> tuple[Ragged, Ints]:
     if not clicks.present.all():
         raise InputError(f"{names(int(np.argmin(clicks.present)))}: click is missing. Every session has one.")
     require(CLICK, clicks, dwell.lengths, names)
-    return dwell, clicks.values.astype(np.int64)
+    path = read_cells(VISITS, visits, len(dwell), names)
+    require(VISITS, path, dwell.lengths, names, (np.ones(len(path), dtype=np.int64), path.lengths))
+    return Human(dwell, clicks.values.astype(np.int64), path)
 
 
 def _unwrap(values: Any, name: str) -> Any:

@@ -21,6 +21,9 @@ MODULES = (
     "accuracy",
     "logloss",
     "auc",
+    "next_slot",
+    "next_hit",
+    "stop",
 )
 """The files of this folder that declare metrics, in column order; each has a tuple ``METRICS``."""
 
@@ -35,8 +38,8 @@ class Metric:
     Attributes:
         name: Column name, such as ``CSH@1``.
         family: The family of ``benchmark.metrics.families`` that it belongs to.
-        against: What a prediction is compared with, a key of the family's ``human``: ``gaze`` or ``click``.
-        needs: The parts of a prediction (``attention``, ``probabilities``, ``answer``) that it can be
+        against: What a prediction is compared with, a key of the family's ``human``: ``gaze``, ``click`` or ``path``.
+        needs: The parts of a prediction (``attention``, ``probabilities``, ``answer``, ...) that it can be
             computed from; any one of them is enough, an earlier one is preferred.
         higher_is_better: Direction.
         range: Lowest and highest value.
@@ -105,6 +108,14 @@ def all_metrics() -> tuple[Metric, ...]:
 def names() -> tuple[str, ...]:
     """Return the metrics' names in column order."""
     return tuple(m.name for m in all_metrics())
+
+
+def asked_of(parts: Collection[str]) -> tuple[Metric, ...]:
+    """Return the metrics that are computed where some parts are there: every one of the families that all have.
+
+    A family that stays apart is left out unless its part is among them, so that tables without it are as they were.
+    """
+    return tuple(m for m in all_metrics() if m.claimed(parts) or not families.family(m.family).apart)
 
 
 def get(name: str) -> Metric:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.metrics.block import TIES, Block, Scores
-from benchmark.metrics.inputs import Names, human, read_cells, require
-from benchmark.metrics.registry import Metric, all_metrics, get
-from benchmark.parts import PARTS, part_names
+from benchmark.metrics.inputs import Human, Names, human, read_cells, require
+from benchmark.metrics.registry import Metric, asked_of, get
+from benchmark.parts import PARTS, next_visit, part_names
 from benchmark.parts.ragged import Floats, Ints, Ragged
 from tasks.errors import InputError, unknown_name
 
@@ -31,9 +31,10 @@ def evaluate_sessions(
     session_ids: Sequence[Any] | None = None,
     *,
     metrics: Sequence[str] | None = None,
+    visits: Any = None,
     **later: Any,
 ) -> pd.DataFrame:
-    """Compute the metrics of PROTOCOL section 5 for every session.
+    """Compute the metrics of PROTOCOL sections 5 and 10 for every session.
 
     ``gaze``, ``attention`` and ``probabilities`` are 2-D arrays of shape (sessions, K) or sequences of 1-D
     arrays, whose lengths may differ between sessions. Gaze (any unit) and attention are divided by their
@@ -48,8 +49,11 @@ def evaluate_sessions(
         ties: ``expected`` ranks equal values by expectation over random orders; ``last`` is the parity mode,
             where the last slot goes first in CSH, TGO and Accuracy (AUC counts ties one half in both).
         session_ids: Names of the sessions, for messages and for the index.
-        metrics: Names of the metrics to compute; all by default.
-        later: Parts that are newer than these three, by name.
+        metrics: Names of the metrics to compute; by default all, those of the order family only with ``next_visit``.
+        visits: The slots that each session visited, in time order, for ``next_visit``; an empty list or None where they
+            were not recorded: such a session has no metric of the order family.
+        later: Parts that are newer than these three, by name: ``next_visit``, given the path so far, an array of shape
+            (visits + 1, K + 1) per session.
 
     Returns:
         One row per session in the order given, one float64 column per metric in the registry's order, NaN where the
@@ -64,21 +68,24 @@ def evaluate_sessions(
 
     if ties not in TIES:
         raise unknown_name("ties mode", str(ties), TIES)
-    chosen = all_metrics() if metrics is None else tuple(get(name) for name in metrics)
+    given = {**dict(zip(part_names(), (attention, probabilities, answer), strict=False)), **later}
+    supplied = [name for name, values in given.items() if values is not None]
+    chosen = asked_of(supplied) if metrics is None else tuple(get(name) for name in metrics)
     names = Names(() if session_ids is None else list(session_ids))
     if gaze is None:
         raise InputError("gaze is missing. Give one array of dwell times per session.")
-    dwell, clicks = human(gaze, click, names)
-    count = len(dwell)
+    people = human(gaze, click, visits, names)
+    slots = people.dwell.lengths
+    count = len(slots)
     if session_ids is not None and len(names.ids) != count:
         raise InputError(f"session_ids has {len(names.ids)} entries for {count} sessions. Give one per session.")
-    given = {**dict(zip(part_names(), (attention, probabilities, answer), strict=False)), **later}
     cells = {}
     for part in PARTS:
         cells[part.name] = read_cells(part, given.get(part.name), count, names)
-        require(part, cells[part.name], dwell.lengths, names)
+        along = (people.path.lengths + 1, slots + 1) if part.name == next_visit.PART.name else None
+        require(part, cells[part.name], slots, names, along)
     every = np.arange(count)
-    values = measure(chosen, dwell, clicks, cells, every, every, ties)
+    values = measure(chosen, people, cells, every, every, ties)
     index = None if session_ids is None else pd.Index(names.ids, name="session_id")
     table: pd.DataFrame = pd.DataFrame(values.T, columns=[metric.name for metric in chosen], index=index)
     return table
@@ -86,8 +93,7 @@ def evaluate_sessions(
 
 def measure(
     metrics: Sequence[Metric],
-    dwell: Ragged,
-    clicks: Ints,
+    people: Human,
     cells: Mapping[str, Ragged],
     sessions: Ints,
     rows: Ints,
@@ -97,27 +103,28 @@ def measure(
 
     Args:
         metrics: Which.
-        dwell: Human dwell times per session.
-        clicks: The clicked slot per session.
+        people: What people did, per session.
         cells: Part -> its cells, one per prediction.
         sessions: Which session is measured, shape (n,); a session may be measured many times.
         rows: The prediction that it is measured with, -1 where there is none, shape (n,).
         ties: One of ``TIES``.
 
     Returns:
-        Shape (metrics, n); NaN where the prediction has none of the parts that a metric needs.
+        Shape (metrics, n); NaN where the prediction has none of the parts that a metric needs, or the session was not
+        recorded in what it is compared with.
     """
     values = np.full((len(metrics), len(rows)), np.nan)
     there = {name: (rows >= 0) & found.present[rows] for name, found in cells.items() if found.present.any()}
     asked = [(i, m, [there[need] for need in m.needs if need in there]) for i, m in enumerate(metrics)]
-    lengths = dwell.lengths[sessions]
+    lengths = people.dwell.lengths[sessions]
     for slots in np.unique(lengths).tolist():
         group = np.flatnonzero(lengths == slots)
         step = max(1, BLOCK_NUMBERS // slots)
         for start in range(0, len(group), step):
             some = group[start : start + step]
-            gaze = Scores.of(dwell.matrix(sessions[some], slots, 1.0))
-            block = Block(gaze, clicks[sessions[some]], cells, rows[some], ties)
+            which = sessions[some]
+            gaze = Scores.of(people.dwell.matrix(which, slots, 1.0))
+            block = Block(gaze, people.clicks[which], cells, rows[some], ties, people.path, which)
             for column, metric, needs in asked:
                 measured = np.logical_or.reduce([need[some] for need in needs]) if needs else np.False_
                 if measured.any():

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from benchmark.parts import answer, attention, probabilities
+from benchmark.parts import answer, attention, next_visit, probabilities
 from benchmark.parts.part import Part
 from tasks.errors import unknown_name
 
-PARTS: tuple[Part, ...] = (attention.PART, probabilities.PART, answer.PART)
+PARTS: tuple[Part, ...] = (attention.PART, probabilities.PART, answer.PART, next_visit.PART)
 """Every part, in the order of columns; a new one comes last."""
 
 

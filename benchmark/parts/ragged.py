@@ -95,6 +95,15 @@ class Ragged:
         """Return the largest number of every row, shape (rows,); NaN for an empty one."""
         return self._reduced(np.maximum, np.nan)
 
+    def list_sums(self) -> tuple[Floats, Ints]:
+        """Return the sum of every list and the row that it is in, shape (lists,); a cell of uneven lists is one."""
+        lists = np.where(self.lengths > 0, np.maximum(self.lists, 1), 0)
+        row = np.repeat(np.arange(len(self)), lists)
+        within = np.arange(len(row)) - np.repeat(np.cumsum(lists) - lists, lists)
+        first = self.starts[row] + within * self.widths[row]
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.add.reduceat(self.values, first) if len(row) else np.zeros(0), row
+
     def _reduced(self, how: np.ufunc, empty: float) -> Floats:
         found = np.full(len(self), empty)
         filled = self.lengths > 0

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from benchmark.engines.asking import ask
 from benchmark.engines.environment import Place, environment, host
 from benchmark.engines.resources import peak_memory, threads
 from benchmark.engines.trial import failure
@@ -30,6 +31,7 @@ from tasks.decoding import read_json
 from tasks.definition import Progress, quiet
 from tasks.errors import InputError
 from tasks.storage import write_errors
+from tasks.visits import visits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -161,7 +163,7 @@ def time_kind(trial: Trial, task: Task, sessions: int, place: Place) -> Timing:
                 begun = _clocks()
                 simulator.fit(known, trial.seed)
                 fitted = _clocks()
-                simulator.simulate(shown)
+                ask(simulator, shown, [visits(session) for session in asked], f"simulator '{trial.simulator}'")
                 if trial.label and isinstance(simulator, AttendsToLabel):
                     simulator.attend_to_label(asked)
                 ended = _clocks()

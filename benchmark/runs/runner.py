@@ -339,6 +339,7 @@ def assemble(
     settings = {trial.simulator: trial.settings for trial in mine}
     notices = [trial.notice for trial in mine]
     notices += [f"computed with {trial.parallel}" for trial in mine if trial.parallel]
+    notices.append(scoring.unrecorded(task, config.split, said))
     made_from = {name: [t.identity() for t in mine if t.simulator == name] for name in config.simulators}
     found = summary.build(config, task, scores, entries, settings, notices, made_from)
     return found, scores, said

@@ -65,7 +65,7 @@ def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: s
     known = _run_of(path)
     oracles = [row.name for row in known.simulators if not row.ranked and row.name == row.base] if known else []
     entries |= {name: Entry(name, oracle=True) for name in oracles if name not in entries}
-    notices = known.notice.split("; ") if known else ()
+    notices = [*(known.notice.split("; ") if known else ()), scoring.unrecorded(task, split, said)]
     scores = scoring.score(task, split, said)
     return Scored(summary.build(config, task, scores, entries, notices=notices), scores, said, added)
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.metrics import all_metrics, measure
+from benchmark.metrics import asked_of, measure
 from benchmark.naming import labelled
+from benchmark.parts.checking import claimed
 from benchmark.parts.ragged import Ints
 from benchmark.scores import tested
 from benchmark.scores.checking import codes
@@ -33,7 +34,8 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     """Score predictions (PROTOCOL section 5).
 
     A part that a simulator gives for no session at all is not claimed: its metrics are blank. A session without a part
-    that the simulator claims counts with the worst value of each metric of that part.
+    that the simulator claims counts with the worst value of each metric of that part. Where a test session's path was
+    not recorded, as in data without fixations, the metrics that are compared with paths are blank, see ``unrecorded``.
 
     Args:
         task: The task the predictions are about.
@@ -41,9 +43,9 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
         found: Checked predictions, columns of ``predictions.schema``.
 
     Returns:
-        A table with the columns ``KEYS`` and one column per metric. ``failed`` counts the claimed metrics that a
-        session has for want of a part and that count with their worst value. Rows of attention computed for the
-        true click carry a name of their own, ``labelled``.
+        A table with the columns ``KEYS`` and one column per metric, those of a family that stays apart only if one is
+        claimed. ``failed`` counts the claimed metrics that a session has for want of a part and that count with their
+        worst value. Rows of attention computed for the true click carry a name of their own, ``labelled``.
     """
     import pandas as pd
     import pyarrow as pa
@@ -63,12 +65,15 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     rows[group[known] * count + places[known]] = known
     session, simulator = np.tile(np.arange(count), len(first)), np.repeat(of_row[first], count)
 
-    metrics = all_metrics()
-    values = measure(metrics, sessions.dwell, sessions.click, cells, session, rows)
-    claimed = {name: np.bincount(of_row[c.present], minlength=len(names)) > 0 for name, c in cells.items()}
+    metrics = asked_of(claimed(cells))
+    values = measure(metrics, sessions.people, cells, session, rows)
+    claims = {name: np.bincount(of_row[c.present], minlength=len(names)) > 0 for name, c in cells.items()}
     failed = np.zeros(len(rows), dtype=np.int64)
     for metric, measured in zip(metrics, values, strict=True):
-        asked = np.logical_or.reduce([claimed[need] for need in metric.needs])
+        if not sessions.people.recorded(metric.against).all():
+            measured[:] = np.nan
+            continue
+        asked = np.logical_or.reduce([claims[need] for need in metric.needs])
         blank = asked[simulator] & np.isnan(measured)
         measured[blank] = metric.worst
         failed += blank
@@ -85,6 +90,15 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
         {**columns, **{m.name: measured for m, measured in zip(metrics, values, strict=True)}}, copy=False
     )
     return table
+
+
+def unrecorded(task: Task, split: str, found: pa.Table) -> str:
+    """Return what must be said where predictions of next visits have no recorded path to compare with; empty if not."""
+    paths = tested.of_task(task, split).people.path.lengths
+    missing = int((paths == 0).sum())
+    if not missing or "next_visit" not in claimed(cells_of(found)):
+        return ""
+    return f"{missing} of {len(paths)} test sessions have no recorded fixations, so no metric of the order is computed"
 
 
 def _shown_names(found: pa.Table) -> tuple[list[str], Ints]:

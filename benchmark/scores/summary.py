@@ -6,12 +6,14 @@ import importlib.metadata
 import math
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmark import statistics
 from benchmark.metrics import all_metrics
+from benchmark.metrics.families import apart_metrics
 from benchmark.metrics.registry import corrected_together
 from benchmark.naming import LABEL
 from benchmark.scores.results import (
@@ -61,8 +63,9 @@ def build(
     """
     names = list(dict.fromkeys(scores["simulator"]))
     cube = statistics.ScoreCube(scores)
-    tables = {m.name: cube.session_means(m.name) for m in all_metrics()}
-    spreads = {m.name: statistics.seed_sd(cube, m.name) for m in all_metrics()}
+    metrics = [m.name for m in all_metrics() if m.name in scores]
+    tables = {name: cube.session_means(name) for name in metrics}
+    spreads = {name: statistics.seed_sd(cube, name) for name in metrics}
     rows = []
     for name in names:
         base = name.removesuffix(LABEL)
@@ -84,6 +87,7 @@ def build(
             )
         )
     ranked = {row.name for row in rows if row.ranked}
+    config = _with_families_apart(config, rows)
     comparisons, corrected, equal = compare(config, tables, names, ranked)
     split = task.split(config.split)
     slots = test_slots(task, split.name)
@@ -114,6 +118,12 @@ def build(
         corrected=corrected,
         equal=equal,
     )
+
+
+def _with_families_apart(config: RunConfig, rows: Sequence[SimulatorResult]) -> RunConfig:
+    """Return the configuration with the main metrics of a family that stays apart where a simulator has them."""
+    there = {metric for row in rows for metric in row.metrics}.difference(config.family)
+    return replace(config, family=(*config.family, *(m for m in apart_metrics() if m in there)))
 
 
 def _uniform_logloss(scores: pd.DataFrame, slots: Mapping[str, int]) -> float:

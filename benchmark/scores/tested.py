@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmark.metrics.inputs import Human
 from benchmark.parts import PARTS
 from benchmark.parts.part import Expected, Part
 from benchmark.parts.ragged import Floats, Ints, Ragged, ragged
 from tasks.types import Session
+from tasks.visits import visits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,6 +56,12 @@ class Tested:
     def dwell(self) -> Ragged:
         """Human dwell times per session, K each, in milliseconds."""
         return ragged(s.gaze_ms for s in self.sessions)
+
+    @cached_property
+    def people(self) -> Human:
+        """What people did: dwell times in milliseconds, clicks, and the slots of the visits that were recorded."""
+        paths = [np.array([visit.slot for visit in visits(s)], dtype=np.float64) for s in self.sessions]
+        return Human(self.dwell, self.click, ragged(path if len(path) else None for path in paths))
 
     @cached_property
     def recordings(self) -> dict[str, list[Floats]]:

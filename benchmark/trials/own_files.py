@@ -44,9 +44,11 @@ def load_class(factory: str) -> type:
     if name not in classes:
         own = [key for key, value in classes.items() if value.__module__ == module.__name__]
         raise unknown_name(f"class in {path_of(factory)}:", name, own)
+    has = [method for method in ("fit", "simulate", "follow") if callable(getattr(classes[name], method, None))]
     for method in ("fit", "simulate"):
-        if not callable(getattr(classes[name], method, None)):
-            raise InputError(f"{factory} has no method {method}; a simulator needs fit(train, seed) and simulate(...).")
+        if method not in has and not (method == "simulate" and "follow" in has):
+            needs = "a simulator needs fit(train, seed) and simulate(...), or follow(...) in its place"
+            raise InputError(f"{factory} has no method {method}; {needs}.")
     return classes[name]
 
 

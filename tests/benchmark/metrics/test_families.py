@@ -30,6 +30,11 @@ def test_a_metric_knows_both_ends_of_its_scale():
     assert (get("LogLoss").prior, get("LogLoss").human_reference) == ("position-prior", "gaze-oracle")
 
 
+def test_a_family_that_stays_apart_is_in_no_default():
+    assert [one.name for one in FAMILIES if one.apart] == ["order"]
+    assert (get("NextSlot").prior, get("NextSlot").human_reference) == ("step-markov", "other-paths")
+
+
 def test_defaults_come_from_the_families():
     assert RunConfig("recgaze").family == main_metrics() == ("KL", "Accuracy", "LogLoss", "AUC")
     assert Space({}).score == headlines() == ("KL", "LogLoss")

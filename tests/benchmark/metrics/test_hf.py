@@ -14,7 +14,8 @@ hf = pytest.importorskip("benchmark.metrics.hf")
 SHARES = [[0.1, 0.2, 0.7], [0.5, 0.5], [0.25, 0.25, 0.5]]
 GAZE = [[100.0, 300.0, 600.0], [10.0, 0.0], [5.0, 5.0, 0.0]]
 CLICK = [2, 0, 1]
-PART = {"attention": SHARES, "probabilities": SHARES}
+ROWS = [[[0.1, 0.2, 0.6, 0.1], [0.5, 0.2, 0.3, 0.0]], [[0.5, 0.4, 0.1], [0.0, 0.7, 0.3], [0.3, 0.3, 0.4]]]
+PATHS = [[2], [0, 1]]
 
 
 @pytest.fixture(autouse=True)
@@ -32,13 +33,19 @@ def load(tmp_path):
     return lambda name, **options: hf.load(name, cache_dir=str(tmp_path), **options)
 
 
-def references(schema):
-    return GAZE if schema.endswith("-gaze") else CLICK
+def asked(schema):
+    """What is predicted and what it is compared with."""
+    if schema == "next_visit-path":
+        return ROWS, PATHS
+    return SHARES, GAZE if schema.endswith("-gaze") else CLICK
 
 
 def expected(schema, **options):
-    part = schema.split("-")[0]
-    table = evaluate_sessions(GAZE, CLICK, **{part: SHARES}, **options)
+    part, against = schema.split("-")
+    if against == "path":
+        table = evaluate_sessions([[1] * 3, [1] * 2], [0, 0], visits=PATHS, next_visit=ROWS, **options)
+    else:
+        table = evaluate_sessions(GAZE, CLICK, **{part: SHARES}, **options)
     return {name: table[name].mean() for name in hf.names(schema)}
 
 
@@ -52,8 +59,9 @@ def test_every_metric_has_one_schema():
 
 @pytest.mark.parametrize("schema", hf.SCHEMAS)
 def test_values_are_those_of_evaluate_sessions(schema, load):
+    given, references = asked(schema)
     for name, value in expected(schema).items():
-        got = load(name).compute(predictions=SHARES, references=references(schema))
+        got = load(name).compute(predictions=given, references=references)
         assert got == {name: pytest.approx(value, abs=1e-12)}
         assert isinstance(got[name], float)
 
@@ -61,8 +69,9 @@ def test_values_are_those_of_evaluate_sessions(schema, load):
 @pytest.mark.parametrize("schema", hf.SCHEMAS)
 def test_combine_works_for_one_schema(schema, load):
     combined = evaluate.combine([load(name) for name in hf.names(schema)])
-    assert combined.compute(predictions=SHARES, references=references(schema)) == pytest.approx(expected(schema))
-    for prediction, reference in zip(SHARES, references(schema), strict=True):
+    given, references = asked(schema)
+    assert combined.compute(predictions=given, references=references) == pytest.approx(expected(schema))
+    for prediction, reference in zip(given, references, strict=True):
         combined.add(prediction, reference)
     assert combined.compute(ties="last") == pytest.approx(expected(schema, ties="last"))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.metrics import evaluate_sessions, names
+from benchmark.metrics import evaluate_sessions
 from tasks.errors import InputError
 
 ATTENTION = ["KL", "JS", "Cosine", "CSH@1", "CSH@3", "CSH@5", "TGO@1", "TGO@3", "TGO@5"]
@@ -83,7 +83,7 @@ def test_chosen_metrics_only():
 
 def test_no_sessions():
     table = evaluate_sessions([], [], attention=[], probabilities=[], answer=[])
-    assert table.shape == (0, len(names()))
+    assert table.shape == (0, len(ALL))
 
 
 @pytest.mark.parametrize("kind", ["list", "tuple", "rows", "series", "objects", "float32", "fortran"])

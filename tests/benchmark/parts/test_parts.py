@@ -1,4 +1,4 @@
-"""Parts: cells by hand, what is refused, columns there and back; also for one that depends on a session's path."""
+"""Parts: cells by hand, what is refused, columns there and back; also for the one that depends on a session's path."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from benchmark.parts.part import Expected
 from benchmark.parts.ragged import UNEVEN, apart, ragged
 from benchmark.simulator import Prediction
 from tasks.errors import InputError
-from tests.benchmark.parts.toys import NEXT
 
+NEXT_VISIT = part("next_visit")
 ROOT = Path(__file__).parents[3]
 
 
@@ -40,7 +40,8 @@ def refused(name, slots, *rows, most=1000):
 
 def test_every_part_is_a_field_of_a_prediction():
     fields = [field.name for field in dataclasses.fields(Prediction)]
-    assert fields[1 : 1 + len(PARTS)] == list(part_names()) == ["attention", "probabilities", "answer"]
+    assert list(part_names()) == ["attention", "probabilities", "answer", "next_visit"]
+    assert [name for name in fields if name not in ("session_id", "target")] == list(part_names())
     with pytest.raises(InputError, match="unknown part 'atention'. Did you mean 'attention'"):
         part("atention")
 
@@ -119,6 +120,7 @@ def test_an_answer_may_be_missing_where_there_are_probabilities():
         "attention": cells([1], None, [1]),
         "probabilities": cells([1], [1], None),
         "answer": cells([0], None, None),
+        "next_visit": cells(None, None, None),
     }
     assert claimed(table) == ("attention", "probabilities", "answer")
     assert missing(table, claimed(table)).tolist() == [False, True, True]
@@ -126,7 +128,7 @@ def test_an_answer_may_be_missing_where_there_are_probabilities():
     assert missing(table, ("answer",)).tolist() == [False, True, True]
 
 
-@pytest.mark.parametrize("one", [*PARTS, NEXT], ids=lambda one: one.name)
+@pytest.mark.parametrize("one", PARTS, ids=lambda one: one.name)
 def test_columns_there_and_back(one):
     rows = [[[0.5, 0.5]], None, [[0.1, 0.2, 0.7], [1.0, 0.0, 0.0]], [[1.0]]]
     flat = {0: [[2], None, [0], [1]], 1: [row and row[0] for row in rows], 2: rows}[one.depth]
@@ -149,17 +151,27 @@ def test_columns_of_the_types_that_tools_write():
     assert (
         not fits(attention, pa.string())
         and not fits(answer, pa.list_(pa.int64()))
-        and not fits(NEXT, pa.list_(pa.int8()))
+        and not fits(NEXT_VISIT, pa.list_(pa.int8()))
     )
 
 
 def test_lists_that_differ_in_length_are_refused():
     found = from_column(
-        NEXT, pa.array([[[0.5, 0.5], [1.0]], [[0.5, 0.5], [0.0, 1.0]], None, [], [[0.9, 0.3], [0.5, 0.5]]])
+        NEXT_VISIT, pa.array([[[0.5, 0.5], [1.0]], [[0.5, 0.5], [0.0, 1.0]], None, [], [[0.9, 0.3], [0.5, 0.5]]])
     )
     assert found.lists.tolist() == [UNEVEN, 2, 1, 1, 2]
     k = np.full(5, 1)
-    good, faults = check(NEXT, found, np.ones(5, dtype=bool), Expected(k, k * 2, k * 2), 1000)
+    good, faults = check(NEXT_VISIT, found, np.ones(5, dtype=bool), Expected(k, k * 2, k * 2), 1000)
     assert good.tolist() == [False, True, False, False, False]
     assert [(f.kind, f.rows.tolist()) for f in faults] == [("length", [0, 3]), ("normalised", [4])]
-    assert faults[0].words(0)[0] == "next has the shape of lists that differ in length."
+    assert faults[0].words(0)[0] == "next_visit has the shape of lists that differ in length."
+
+
+def test_rows_of_next_visits_are_distributions_with_one_row_more_than_visits():
+    found = cells(
+        [[0.5, 0.5, 0], [0, 0.5005, 0.5]], [[1, 0, 0]], None, [[0.5, 0.5, 0], [1, 1, -1]], [[0, 0, 1], [1, 1, 0]]
+    )
+    asked = Expected(np.full(5, 2), np.full(5, 2), np.full(5, 3))
+    good, faults = check(NEXT_VISIT, found, np.ones(5, dtype=bool), asked, 1000)
+    assert good.tolist() == [True, False, False, False, False]
+    assert [(f.kind, f.rows.tolist()) for f in faults] == [("length", [1]), ("negative", [3]), ("normalised", [4])]

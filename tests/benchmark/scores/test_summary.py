@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.metrics import registry
 from benchmark.scores import summary
 from benchmark.scores.results import Corrected
 from benchmark.statistics.clusters import ScoreCube
@@ -29,18 +28,6 @@ def compared(values, ranked=None):
     tables = {metric: cube.session_means(metric) for metric in METRICS}
     config = RunConfig("t", simulators=tuple(values), reference="ref", family=METRICS)
     return summary.compare(config, tables, list(values), set(ranked or values))
-
-
-@pytest.fixture(autouse=True)
-def third_family(monkeypatch):
-    """Give LogLoss's neighbour NextSlot a family of its own, as a later family of metrics has."""
-    known = registry.get
-    found = {"order": registry.families.Family("order", "Order", (), "NextSlot", ("NextSlot",), "", {})}
-    monkeypatch.setattr(
-        registry, "get", lambda name: type("M", (), {"family": "order"}) if name == "NextSlot" else known(name)
-    )
-    of_name = registry.families.family
-    monkeypatch.setattr(registry.families, "family", lambda name: found.get(name) or of_name(name))
 
 
 @pytest.fixture

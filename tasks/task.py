@@ -253,21 +253,28 @@ def _read(folder: Path) -> Dataset:
             read = (pq.read_table(file, page_checksum_verification=True) for file in files)
             return Dataset(pa.concat_tables(read))
         with write_errors(cache_root()):
-            mapped = Dataset.from_parquet([str(file) for file in files], cache_dir=str(cache_root() / "arrow"))
-            for copy in (Path(file["filename"]) for file in mapped.cache_files):
-                _check_copy(copy)
-            return mapped
+            return _mapped(files)
     except (pa.ArrowException, DatasetGenerationError, OSError) as error:
         raise InputError(f"cannot read the data in {folder}: {error}. Prepare it again.") from error
 
 
-def _check_copy(copy: Path) -> None:
-    """Compare an Arrow copy in the cache with its digest, which is kept next to it from when it was made."""
-    kept, digest = copy.with_name(f"{copy.name}.sha256"), file_digest(copy)
+def _mapped(files: Sequence[Path]) -> Dataset:
+    """Return a data set mapped from its Arrow copy in the cache, which is held against a digest once it is there."""
+    from datasets import Dataset
+
+    listing = repr([(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files])
+    place = cache_root() / "arrow" / hashlib.sha256(listing.encode()).hexdigest()[:16]
+
+    def digest() -> bytes:
+        return "\n".join(file_digest(copy) for copy in sorted(place.rglob("*.arrow"))).encode()
+
+    kept = place / "SHA256"
+    if kept.is_file() and kept.read_bytes() != digest():
+        raise InputError(f"the Arrow copy in {place} is not what was written (SHA-256). Remove that folder.")
+    mapped = Dataset.from_parquet([str(file) for file in files], cache_dir=str(place))
     if not kept.is_file():
-        kept.write_text(digest)
-    elif kept.read_text() != digest:
-        raise InputError(f"{copy} is not the file that was written (SHA-256). Remove the folder {copy.parent}.")
+        kept.write_bytes(digest())
+    return mapped
 
 
 def _splits(folder: Path, manifest: Manifest, sessions: Dataset) -> dict[str, Split]:

@@ -103,7 +103,8 @@ def read(
             if trial.page is None and (colour := next((flag for flag in session.flags if flag in _COLOURS), "")):
                 oddities.setdefault(_COLOURS[colour], []).append(trial.trial_id)
         elif session is not None:
-            dropped[session] += 1
+            shows = [note for note in trial.notes if note in _COLOURS.values()]
+            dropped[", ".join([session, *shows])] += 1
     if same := one_person(trial_id.split("-", 1)[0] for trial_id in sources):
         refuse(f"{path}: users {same[0]} and {same[1]} are one person under two spellings. Rename the trials of one.")
     sessions.sort(key=lambda session: session.session_id)

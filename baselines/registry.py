@@ -77,6 +77,18 @@ SIMULATORS = (
     ),
     Entry("user-prior", f"{_FOLDER}.priors:UserPrior", "position prior drawn to the user's own habits", _TRAIN),
     Entry(
+        "user-click-prior",
+        f"{_FOLDER}.priors:UserClickPrior",
+        "the user's own clicks per position, drawn to everybody's",
+        _TRAIN[1:],
+    ),
+    Entry(
+        "gaze-click-prior",
+        f"{_FOLDER}.priors:GazeClickPrior",
+        "the user's gaze habits, as clicks too",
+        _TRAIN[:1],
+    ),
+    Entry(
         "conditional-logit", f"{_FOLDER}.click_model:ConditionalLogit", "click model on position and kind", _TRAIN[1:]
     ),
     *_MODELS,
@@ -86,7 +98,14 @@ SIMULATORS = (
         behaviour="2",
     ),
     Entry("gaze-oracle", f"{_FOLDER}.oracles:GazeOracle", "the human gaze itself", ("gaze-test",), oracle=True),
-    Entry("cursor-oracle", f"{_FOLDER}.oracles:CursorOracle", "the human cursor itself", ("cursor-test",), oracle=True),
+    Entry(
+        "cursor-oracle",
+        f"{_FOLDER}.oracles:CursorOracle",
+        "the human cursor itself",
+        ("cursor-test",),
+        oracle=True,
+        behaviour="2",
+    ),
 )
 
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.naming import OWN, input_word
-from benchmark.scores.predictions import of_rows
+from benchmark.parts.checking import claimed
+from benchmark.scores.predictions import cells_of, of_rows
 from benchmark.simulator import Floats, Prediction
 from benchmark.trials.configuration import ORACLES, PRIORS
 from leaderboard.entries import Metadata
@@ -62,7 +63,8 @@ def names() -> tuple[str, ...]:
 def compute(task: Task, split: str, catalogue: Catalogue, chosen: Sequence[str]) -> Iterator[Reference]:
     """Fit and simulate some of the references (:func:`names`) on a split.
 
-    ``other-users`` is left out where too few screens were seen by several users.
+    ``other-users`` is left out where too few screens were seen by several users, the cursor's oracle where no session
+    has a cursor.
     """
     from benchmark import __version__
 
@@ -81,7 +83,9 @@ def compute(task: Task, split: str, catalogue: Catalogue, chosen: Sequence[str])
             attention_target="none",
         )
         kind = "reference" if entry.oracle else "baseline"
-        yield Reference(kind, metadata, of_rows(_simulated(task, split, catalogue, name), OWN, 0))
+        said = of_rows(_simulated(task, split, catalogue, name), OWN, 0)
+        if claimed(cells_of(said)):
+            yield Reference(kind, metadata, said)
     if OTHERS in chosen:
         found = others_gaze(task, split)
         if usable(found):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-AWKWARD = "50 % of A&B_{c} #1 $x$ ~a^b \\cmd <i> ≤ ≥ ± − – λ † ↑ é ñ ß 'q' \"q\""
+AWKWARD = "50 % of A&B_{c} #1 $x$ ~a^b \\cmd <i> ≤ ≥ ± − – λ ▲ ▼ ↑ é ñ ß 'q' \"q\""
 """What has a meaning in LaTeX, and the characters beyond ASCII that captions and names hold."""
 
 

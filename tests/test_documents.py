@@ -177,7 +177,7 @@ def test_the_priors_of_the_readmes_table_are_what_is_printed(tmp_path):
         """Return name -> the numbers of its rows, block after block."""
         rows: dict[str, list[str]] = {}
         for name, *cells in map(str.split, filter(str.strip, text.splitlines())):
-            rows.setdefault(name, []).extend(cell.strip("*†") for cell in cells if cell.strip("*†"))
+            rows.setdefault(name, []).extend(cell.strip("*†▲▼") for cell in cells if cell.strip("*†▲▼"))
         return rows
 
     expected, shown = numbers(render(table.document(found), "terminal")), numbers(printed)

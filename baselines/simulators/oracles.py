@@ -65,12 +65,18 @@ class GazeOracle(Oracle):
 
 @dataclass
 class CursorOracle(Oracle):
-    """Attention is where the cursor dwelt, uniform if it dwelt on no slot.
+    """Attention is where the cursor dwelt, uniform if it dwelt on no slot; blank where no session has a cursor.
 
     In the last pause the cursor ends on the target, so its dwell nearly gives the click away.
     """
 
     reads: tuple[str, ...] = field(default=("cursor_ms",), init=False, repr=False)
+
+    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
+        """Return what every oracle does, or predictions without a part if the data hold no cursor."""
+        if any(_recorded(session).cursor_ms.any() for session in sessions):
+            return super().simulate(sessions)
+        return [Prediction(session.session_id) for session in sessions]
 
     def share(self, session: Session) -> Floats:
         """Return the cursor's dwell."""

@@ -1,4 +1,4 @@
-"""What can be predicted without looking at the screen: uniform, position, kind and position, user and position.
+"""What can be predicted without looking at the screen, from habits per position: of everybody, of a kind, of a user.
 
 A rate belongs to a key, such as the position of a slot. K varies between sessions on AdSERP, so a rate is an average
 over the training sessions that have a slot with this key: its mean share of gaze, and how often it was clicked. In a
@@ -14,11 +14,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from baselines.simulators.shares import likeliest, normalised
+from benchmark.metrics.block import EPS
 from benchmark.simulator import Floats, Prediction
 from tasks.errors import InputError
 from tasks.types import Session, Slot, Stimulus
 
 Keys = Callable[[Sequence[Slot]], Sequence[Hashable]]
+Shares = Callable[[Session], Floats]
+
+WEIGHTS: Floats = np.array([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0])
+"""Sessions that everybody's clicks may be worth against a user's own."""
 
 
 def positions(slots: Sequence[Slot]) -> list[Hashable]:
@@ -31,43 +36,86 @@ def kinds_and_positions(slots: Sequence[Slot]) -> list[Hashable]:
     return [(slot.kind, position) for position, slot in enumerate(slots)]
 
 
+def gaze_shares(session: Session) -> Floats:
+    """Return the share of the gaze on each slot, shape (K,), sum 1."""
+    return session.gaze
+
+
+def click_shares(session: Session) -> Floats:
+    """Return 1 for the clicked slot and 0 for the others, shape (K,)."""
+    return np.asarray(np.arange(len(session.slots)) == session.click, dtype=np.float64)
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Sums over training sessions, per key: sessions with a slot of it, gaze shares of these slots, clicks on them.
+    """Sums over training sessions, per key: sessions with a slot of it, and the shares of these slots.
 
     A session counts once per slot where a key comes up more than once in it.
     """
 
     sessions: dict[Hashable, float]
-    gaze: dict[Hashable, float]
-    clicks: dict[Hashable, float]
+    sums: dict[Hashable, float]
 
     @classmethod
-    def of(cls, train: Sequence[Session], keys: Keys) -> Rates:
+    def of(cls, train: Sequence[Session], keys: Keys, shares: Shares) -> Rates:
         """Sum over ``train``."""
         sessions: dict[Hashable, float] = defaultdict(float)
-        gaze: dict[Hashable, float] = defaultdict(float)
-        clicks: dict[Hashable, float] = defaultdict(float)
+        sums: dict[Hashable, float] = defaultdict(float)
         for session in train:
-            share = session.gaze
-            for index, key in enumerate(keys(session.slots)):
+            for key, share in zip(keys(session.slots), shares(session), strict=True):
                 sessions[key] += 1
-                gaze[key] += float(share[index])
-                clicks[key] += index == session.click
-        return cls(dict(sessions), dict(gaze), dict(clicks))
+                sums[key] += float(share)
+        return cls(dict(sessions), dict(sums))
 
-    def shrunk_gaze(self, keys: Sequence[Hashable], toward: Floats, weight: float) -> Floats:
-        """Return the mean gaze share per key, shape (K,), as if ``weight`` more sessions had the rates ``toward``."""
-        return self._shrunk(self.gaze, keys, toward, weight)
-
-    def shrunk_clicks(self, keys: Sequence[Hashable], toward: Floats, weight: float) -> Floats:
-        """Return the click frequency of each key, drawn toward given rates in the same way."""
-        return self._shrunk(self.clicks, keys, toward, weight)
-
-    def _shrunk(self, sums: dict[Hashable, float], keys: Sequence[Hashable], toward: Floats, weight: float) -> Floats:
+    def shrunk(self, keys: Sequence[Hashable], toward: Floats, weight: float) -> Floats:
+        """Return the mean share per key, shape (K,), as if ``weight`` more sessions had the rates ``toward``."""
         count = np.array([self.sessions.get(key, 0.0) for key in keys]) + weight
-        total = np.array([sums.get(key, 0.0) for key in keys]) + weight * toward
+        total = np.array([self.sums.get(key, 0.0) for key in keys]) + weight * toward
         return np.where(count > 0, total / np.where(count > 0, count, 1.0), toward)
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """Rates per position of everybody and of each user.
+
+    Attributes:
+        chance: Mean of 1/K, what a position that no training session has counts as.
+        everybody: Over all training sessions.
+        users: User -> over the user's own.
+    """
+
+    chance: float
+    everybody: Rates
+    users: dict[str, Rates]
+
+    @classmethod
+    def of(cls, train: Sequence[Session], shares: Shares) -> Habits:
+        """Sum over ``train``.
+
+        Raises:
+            InputError: There is no training session.
+        """
+        require_training(train)
+        chance = float(np.mean([1 / len(session.slots) for session in train]))
+        own: dict[str, list[Session]] = defaultdict(list)
+        for session in train:
+            own[session.user].append(session)
+        users = {user: Rates.of(sessions, positions, shares) for user, sessions in own.items()}
+        return cls(chance, Rates.of(train, positions, shares), users)
+
+    def shared(self, slots: Sequence[Slot], smoothing: float) -> Floats:
+        """Return everybody's rates, shape (K,), with ``smoothing`` sessions at chance."""
+        return self.everybody.shrunk(positions(slots), np.full(len(slots), self.chance), smoothing)
+
+    def laplace(self, slots: Sequence[Slot], clicks: float) -> Floats:
+        """Return everybody's rates with so many clicks more on each of the K slots."""
+        # (clicks + s) / (sessions + s K): s clicks more on each slot are s K sessions more, K = 1 / chance.
+        return self.shared(slots, clicks / self.chance)
+
+    def own(self, session: Stimulus, shared: Floats, weight: float) -> Floats:
+        """Return the user's rates, shape (K,), drawn toward the shared ones, which a user not seen before gets."""
+        rates = self.users.get(session.user)
+        return shared if rates is None else rates.shrunk(positions(session.slots), shared, weight)
 
 
 @dataclass
@@ -100,8 +148,8 @@ class PositionPrior:
     smoothing: float = 1.0
     gaze_smoothing: float = 1.0
     reads: tuple[str, ...] = field(default=("gaze_ms", "click"), init=False, repr=False)
-    _chance: float = field(default=0.0, init=False, repr=False)
-    _rates: Rates | None = field(default=None, init=False, repr=False)
+    _gaze: Habits | None = field(default=None, init=False, repr=False)
+    _clicks: Habits | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         require_at_least_zero("smoothing", self.smoothing)
@@ -109,20 +157,13 @@ class PositionPrior:
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Average over the training sessions; nothing is random."""
-        require_training(train)
-        self._chance = float(np.mean([1 / len(session.slots) for session in train]))
-        self._rates = Rates.of(train, positions)
+        self._gaze, self._clicks = Habits.of(train, gaze_shares), Habits.of(train, click_shares)
 
     def rates(self, slots: Sequence[Slot]) -> tuple[Floats, Floats]:
         """Return gaze and click rates of the slots, two arrays of shape (K,), not normalised."""
-        if self._rates is None:
+        if self._gaze is None or self._clicks is None:
             raise RuntimeError("fit before simulate")
-        chance = np.full(len(slots), self._chance)
-        keys = positions(slots)
-        gaze = self._rates.shrunk_gaze(keys, chance, self.gaze_smoothing)
-        # (clicks + s) / (sessions + s K): s clicks more on each of the K slots are s K sessions more, K = 1 / chance.
-        click = self._rates.shrunk_clicks(keys, chance, self.smoothing / self._chance)
-        return gaze, click
+        return self._gaze.shared(slots, self.gaze_smoothing), self._clicks.laplace(slots, self.smoothing)
 
     def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
         """Return the rates of each session's positions, normalised."""
@@ -141,7 +182,7 @@ class KindPositionPrior(PositionPrior):
     """
 
     weight: float = 5.0
-    _kinds: Rates | None = field(default=None, init=False, repr=False)
+    _kinds: tuple[Rates, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -150,14 +191,13 @@ class KindPositionPrior(PositionPrior):
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Average over the training sessions; nothing is random."""
         super().fit(train, seed)
-        self._kinds = Rates.of(train, kinds_and_positions)
+        self._kinds = tuple(Rates.of(train, kinds_and_positions, shares) for shares in (gaze_shares, click_shares))
 
     def rates(self, slots: Sequence[Slot]) -> tuple[Floats, Floats]:
         """Return gaze and click rates of the slots, two arrays of shape (K,), not normalised."""
-        gaze, click = super().rates(slots)
-        assert self._kinds is not None, "fitted with the position prior"
-        keys = kinds_and_positions(slots)
-        return self._kinds.shrunk_gaze(keys, gaze, self.weight), self._kinds.shrunk_clicks(keys, click, self.weight)
+        prior, keys = super().rates(slots), kinds_and_positions(slots)
+        gaze, click = (kind.shrunk(keys, one, self.weight) for kind, one in zip(self._kinds, prior, strict=True))
+        return gaze, click
 
 
 @dataclass
@@ -173,31 +213,101 @@ class UserPrior(PositionPrior):
 
     gaze_weight: float = 10.0
     click_weight: float = 50.0
-    _users: dict[str, Rates] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_at_least_zero("gaze_weight", self.gaze_weight)
         require_at_least_zero("click_weight", self.click_weight)
 
-    def fit(self, train: Sequence[Session], seed: int) -> None:
-        """Average over the training sessions; nothing is random."""
-        super().fit(train, seed)
-        own: dict[str, list[Session]] = defaultdict(list)
-        for session in train:
-            own[session.user].append(session)
-        self._users = {user: Rates.of(sessions, positions) for user, sessions in own.items()}
-
     def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
         """Return the rates of each session's user and positions, normalised."""
         found = []
         for session in sessions:
             gaze, click = self.rates(session.slots)
-            if session.user in self._users:
-                user, keys = self._users[session.user], positions(session.slots)
-                gaze = user.shrunk_gaze(keys, gaze, self.gaze_weight)
-                click = user.shrunk_clicks(keys, click, self.click_weight)
-            found.append(_prediction(session, gaze, click))
+            assert self._gaze is not None and self._clicks is not None, "rates has checked it"
+            gaze = self._gaze.own(session, gaze, self.gaze_weight)
+            found.append(_prediction(session, gaze, self._clicks.own(session, click, self.click_weight)))
+        return found
+
+
+@dataclass
+class GazeClickPrior:
+    """The attention of ``UserPrior``, also used as click probabilities: clicks follow the user's own gaze habit.
+
+    No click is read, so what is better on clicks knows more than where its user tends to look.
+
+    Attributes:
+        gaze_smoothing: As that of ``PositionPrior``.
+        gaze_weight: As that of ``UserPrior``.
+    """
+
+    gaze_smoothing: float = 1.0
+    gaze_weight: float = 10.0
+    reads: tuple[str, ...] = field(default=("gaze_ms",), init=False, repr=False)
+    _gaze: Habits | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        require_at_least_zero("gaze_smoothing", self.gaze_smoothing)
+        require_at_least_zero("gaze_weight", self.gaze_weight)
+
+    def fit(self, train: Sequence[Session], seed: int) -> None:
+        """Average over the training sessions; nothing is random."""
+        self._gaze = Habits.of(train, gaze_shares)
+
+    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
+        """Return the gaze rates of each session's user and positions, normalised, for both parts."""
+        if self._gaze is None:
+            raise RuntimeError("fit before simulate")
+        found = []
+        for session in sessions:
+            shared = self._gaze.shared(session.slots, self.gaze_smoothing)
+            rates = self._gaze.own(session, shared, self.gaze_weight)
+            found.append(_prediction(session, rates, rates))
+        return found
+
+
+@dataclass
+class UserClickPrior:
+    """Click frequency per position of one user, drawn toward everybody's; no attention.
+
+    How far it is drawn is learnt: of ``WEIGHTS``, the number of sessions that everybody's frequency is worth under
+    which the training clicks are likeliest, each given the other sessions of its user. With few sessions per user that
+    is many, and it is nearly the position prior.
+
+    Attributes:
+        smoothing: As that of ``PositionPrior``.
+    """
+
+    smoothing: float = 1.0
+    reads: tuple[str, ...] = field(default=("click",), init=False, repr=False)
+    _weight: float = field(default=0.0, init=False, repr=False)
+    _clicks: Habits | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        require_at_least_zero("smoothing", self.smoothing)
+
+    def fit(self, train: Sequence[Session], seed: int) -> None:
+        """Average over the training sessions and choose the weight; nothing is random."""
+        self._clicks = Habits.of(train, click_shares)
+        total = np.zeros(len(WEIGHTS))
+        for session in train:
+            shared, mine = self._clicks.laplace(session.slots, self.smoothing), self._clicks.users[session.user]
+            keys, own = positions(session.slots), click_shares(session)
+            others = np.array([mine.sessions[key] for key in keys]) - 1
+            clicks = np.array([mine.sums[key] for key in keys]) - own
+            rates = (clicks + WEIGHTS[:, None] * shared) / (others + WEIGHTS[:, None])
+            total += np.log(np.maximum(rates[:, session.click] / rates.sum(axis=1), EPS))
+        self._weight = float(WEIGHTS[np.argmax(total)])
+
+    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
+        """Return the click probabilities of each session's user and positions, and the likeliest slot."""
+        if self._clicks is None:
+            raise RuntimeError("fit before simulate")
+        found = []
+        for session in sessions:
+            shared = self._clicks.laplace(session.slots, self.smoothing)
+            probabilities = normalised(self._clicks.own(session, shared, self._weight))
+            found.append(Prediction(session.session_id, None, probabilities, likeliest(probabilities)))
         return found
 
 

@@ -6,7 +6,18 @@ file, ``from_values`` numbers that you have. No data and no model is needed.
 
 from __future__ import annotations
 
-from benchmark.audit import grim, grimmer, improvement, intervals, one_run, quotations, ranges, repeats, stars
+from benchmark.audit import (
+    coinciding,
+    grim,
+    grimmer,
+    improvement,
+    intervals,
+    one_run,
+    quotations,
+    ranges,
+    repeats,
+    stars,
+)
 from benchmark.audit.findings import Finding, Outcome, Severity, in_order
 from benchmark.audit.printed import Printed
 from benchmark.audit.reading import from_values, read
@@ -16,6 +27,7 @@ CHECKS = (
     ranges.check_range,
     ranges.check_order,
     intervals.check,
+    intervals.check_range,
     grim.check,
     grimmer.check,
     improvement.check,
@@ -23,6 +35,7 @@ CHECKS = (
     one_run.check,
     ranges.check_uniform,
     repeats.check,
+    coinciding.check,
     quotations.check,
 )
 """The checks; a new one is a function here."""

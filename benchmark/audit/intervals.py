@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.ranges import SLACK, limits
 from benchmark.audit.reported import Cell, Interval, Reported, Row
 
 
@@ -35,3 +36,24 @@ def _judge(row: Row, metric: str, cell: Cell, interval: Interval) -> Finding | N
     what = "the mean is not the middle of its t interval, which is symmetric about the mean."
     arithmetic = f"({low} + {high}) / 2 = {float(middle):.6g}, not {mean}"
     return Finding("impossible", "interval", row.where, metric, what, arithmetic)
+
+
+def check_range(reported: Reported) -> Outcome:
+    """Note intervals that leave the range of their metric, metric by metric."""
+    given: dict[str, list[tuple[Row, Interval]]] = {}
+    for row, metric, cell in reported.cells():
+        if cell.interval is not None and limits(metric) is not None:
+            given.setdefault(metric, []).append((row, cell.interval))
+    found = []
+    for metric, entries in given.items():
+        low, high = limits(metric) or (0.0, 0.0)
+        outside = [(r, i) for r, i in entries if i.low.high < low - SLACK or i.high.low > high + SLACK]
+        if outside:
+            row, interval = outside[0]
+            what = (
+                f"{len(outside)} of {len(entries)} intervals leave the range {low:g}..{high:.6g}: near its ends such "
+                "an interval covers the mean less often than it says."
+            )
+            arithmetic = f"the first: {row.where}, {interval.low} .. {interval.high}"
+            found.append(Finding("note", "interval-range", "the table", metric, what, arithmetic))
+    return Outcome("interval-range", "intervals of metrics with a range", sum(map(len, given.values())), tuple(found))

@@ -95,10 +95,11 @@ def call(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, engine: EngineSettings) -> int:
     """Say how long what is missing would take."""
     from benchmark.cli import options
+    from benchmark.trials.configuration import with_reference
     from benchmark.trials.trial import expand
 
     task = _task(arguments, config)
-    trials = {task.name: expand(config, task, catalogue)}
+    trials = {task.name: expand(with_reference(config, options.say), task, catalogue)}
     options.show_plan(arguments, engine, trials, lambda name: task, _out(arguments, config))
     return 0
 

@@ -4,8 +4,8 @@ KL = sum over slots of g log((g + eps) / (a + eps)), natural logarithm, eps = 1e
 take a for g: slots that a person looked at and the simulator did not weigh heavily.
 
 Beware: in the saliency literature the arguments and the place of eps vary; here gaze comes first. Because
-eps is in both terms but not in the weight, a perfect a is 0 exactly, while values below 0 by up to
-0.4 K eps are possible where g is itself of the size of eps.
+eps is in both terms but not in the weight, the sum may lie below 0 by up to 0.4 K eps where g is itself of the size
+of eps, and by rounding where a equals g; such a value is 0.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def kl(block: Block) -> Floats:
     """Return KL per session, shape (n,), in nats."""
     g, a = block.gaze.share, block.attention.share
     divergence: Floats = (g * np.log((g + EPS) / (a + EPS))).sum(axis=0)
-    return divergence
+    return np.maximum(divergence, 0.0)
 
 
 METRICS = (

@@ -24,7 +24,8 @@ _SPECIAL = {
     "\u00a0": "~",
 }
 _MATHS = {
-    "†": r"^\dagger",
+    "▲": r"^{\bigtriangleup}",
+    "▼": r"^{\bigtriangledown}",
     "↑": r"\uparrow",
     "↓": r"\downarrow",
     "→": r"\rightarrow",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmark.metrics import Metric, get
 from benchmark.output import figure_style as style
+from benchmark.output.numbers import number
 from benchmark.reproduction.figures.base import Figure, Picture
 from benchmark.statistics.variance import PARTS
 
@@ -135,7 +136,7 @@ class PerUser:
                 heights = np.where(np.sign(ordered) == side, ordered, 0.0)
                 axes.stairs(heights, edges, fill=True, color=colour, linewidth=0)
             axes.axhline(0, color=style.INK, linewidth=0.6)
-            axes.set_title(f"{_short(name)}: {better(values, self.metric)} of {len(values)}", loc="left")
+            axes.set_title(f"{_short(name)}: {better(values, self.metric)}", loc="left")
             axes.set_xlim(0, len(ordered))
             axes.set_xticks([])
         for axes in list(grid.flat)[len(self.names) :]:
@@ -143,9 +144,12 @@ class PerUser:
         canvas.supylabel(f"difference in {self.metric.name}", fontsize=style.TYPE_SIZE)
 
 
-def better(values: Floats, metric: Metric) -> int:
-    """Return how many differences are on the better side of 0."""
-    return int(np.count_nonzero(values > 0 if metric.higher_is_better else values < 0))
+def better(values: Floats, metric: Metric) -> str:
+    """Return how many of the differences that are not 0 as printed are on the better side, and how many are 0."""
+    apart = values[np.array([float(number(value)) != 0 for value in values.tolist()], dtype=bool)]
+    ahead = np.count_nonzero(apart > 0 if metric.higher_is_better else apart < 0)
+    ties = len(values) - len(apart)
+    return f"{ahead} of {len(apart)}" + (f", {ties} tied" if ties else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +289,7 @@ def interval_plots(
 def user_plot(metric: str, differences: dict[str, Floats], reference: str) -> Plot:
     """Return the figure of every user's difference from the reference."""
     judged = get(metric)
-    counts = ", ".join(f"{name} {better(v, judged)} of {len(v)}" for name, v in differences.items())
+    counts = ", ".join(f"{name} {better(v, judged)}" for name, v in differences.items())
     words = f"{metric}: users for whom a simulator is better than {reference}: {counts}"
     picture = PerUser(judged, tuple(differences), tuple(differences.values()))
     return plot(f"users-{_stem(metric)}", f"{metric} {judged.arrow}", words, picture, judged.family)

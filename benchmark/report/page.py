@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,8 @@ from benchmark.output.pages import style as common_style
 from benchmark.report import cost, gallery, reading, recipe, training, variance
 from benchmark.report.reading import Run
 from benchmark.scores import results
-from benchmark.scores.results import MetricResult, Results, SimulatorResult
-from benchmark.scores.table import BEST, COMPARED, SIGNIFICANT, best, comparison_cells, significant
+from benchmark.scores.results import MetricResult, SimulatorResult
+from benchmark.scores.table import BEST, BETTER, COMPARED, WORSE, comparison_cells, marks
 from benchmark.statistics.registry import INTERVALS
 from tasks.errors import InputError
 
@@ -94,6 +94,7 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
     script, style = (_own(name) for name in ("report.js", "report.css"))
     found = run.results
     metrics = [m for m in all_metrics() if any(m.name in row.metrics for row in found.simulators)]
+    signs = marks(found)
     lines, no_variance = _variance(run)
     differences = [line for line in lines if line.reference]
     values: dict[str, Any] = {
@@ -106,11 +107,9 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         "metrics": metrics,
         "families": [one for one in FAMILIES if any(m.family == one.name for m in metrics)],
         "family_of": lambda name: get(name).family,
-        "ranked": [_row(found, row, metrics) for row in found.simulators if row.ranked],
-        "apart": [_row(found, row, metrics) for row in found.simulators if not row.ranked],
-        "resolves": [number(found.resolution.get(m.name)) for m in metrics],
-        "significant": SIGNIFICANT,
-        "best": BEST,
+        "ranked": [_row(row, metrics, signs) for row in found.simulators if row.ranked],
+        "apart": [_row(row, metrics, signs) for row in found.simulators if not row.ranked],
+        "marks": (BEST, BETTER, WORSE),
         "compared": ("simulator", *COMPARED),
         "comparisons": [(c.simulator, *comparison_cells(c)) for c in found.comparisons if c.metric in found.family],
         "session_failures": results.failures(found),
@@ -154,22 +153,20 @@ def _task_of(run: Run) -> tuple[Task | None, str]:
     return task, ""
 
 
-def _row(found: Results, row: SimulatorResult, metrics: Sequence[Metric]) -> Row:
+def _row(row: SimulatorResult, metrics: Sequence[Metric], signs: Mapping[tuple[str, str], str]) -> Row:
     """Return a line of the main table."""
     cells = []
     for metric in metrics:
         value = row.metrics.get(metric.name)
-        cells.append(Cell() if value is None else _cell(found, row, metric, value))
+        cells.append(Cell() if value is None else _cell(value, signs.get((row.name, metric.name), "")))
     return Row(row.name, ", ".join(row.sees), row.failed, tuple(cells))
 
 
-def _cell(found: Results, row: SimulatorResult, metric: Metric, value: MetricResult) -> Cell:
+def _cell(value: MetricResult, signs: str) -> Cell:
     """Return a mean with its interval and its marks, those of the printed table."""
-    marks = BEST if row.ranked and value.mean == best(found, metric) else ""
-    marks += SIGNIFICANT if (row.name, metric.name) in significant(found) else ""
     limits = [(value.low, value.high), *(value.intervals.get(one.name, (None, None)) for one in INTERVALS)]
     ends = tuple(f"{number(low)} .. {number(high)}" for low, high in limits if low is not None and high is not None)
-    return Cell(number(value.mean), ends, marks, value.mean)
+    return Cell(number(value.mean), ends, signs, value.mean)
 
 
 def _variance(run: Run) -> tuple[list[variance.Line], str]:

@@ -19,7 +19,7 @@ from benchmark.runs.rounds import Rounds, ordered
 from benchmark.scores import predictions, results, scoring, summary, table
 from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue
-from benchmark.trials.configuration import RunConfig
+from benchmark.trials.configuration import RunConfig, with_reference
 from benchmark.trials.records import TrialFile
 from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import Trial, expand
@@ -266,6 +266,7 @@ def run(
     for metric in config.family:
         get(metric)
     catalogue.entry(config.reference)
+    config = with_reference(config, report)
     trials = expand(config, task, catalogue)
     trials = [replace(trial, parallel=_parallel(engine, trial)) for trial in trials]
     if out.exists() and not (out.is_dir() and ((out / "trials").is_dir() or {p.name for p in out.iterdir()} <= {PLAN})):

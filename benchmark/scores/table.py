@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmark.metrics import Metric, all_metrics
+from benchmark.metrics import Metric, all_metrics, get
 from benchmark.metrics.families import FAMILIES, family
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
 from benchmark.output.numbers import interval, number, p_value
@@ -15,7 +15,8 @@ from benchmark.statistics.registry import INTERVALS, MAIN_INTERVAL, TESTS
 from tasks.errors import InputError
 
 BEST = "*"
-SIGNIFICANT = "†"
+BETTER, WORSE = "▲", "▼"
+"""What marks a mean whose difference from the reference is significant after correction."""
 
 _CSV = (
     *("task", "version", "split", "simulated", "simulator", "ranked"),
@@ -87,36 +88,38 @@ def metric_column(metric: Metric) -> GridColumn:
     return GridColumn(f"{metric.name}{metric.arrow}", group=family(metric.family).title)
 
 
-def best(results: Results, metric: Metric) -> float | None:
-    """Return the best mean among ranked simulators; None where fewer than two are measured, as nothing is compared."""
-    means = [one.metrics[metric.name].mean for one in results.simulators if one.ranked and metric.name in one.metrics]
-    if len(means) < 2:
-        return None
-    return max(means) if metric.higher_is_better else min(means)
+def marks(results: Results) -> dict[tuple[str, str], str]:
+    """Return the marks of each simulator and metric: best of the column as printed, better or worse than the reference.
 
-
-def significant(results: Results) -> set[tuple[str, str]]:
-    """Return simulator and metric of the comparisons that are significant after correction."""
-    tested = ((c.simulator, c.metric, c.p_holm) for c in results.comparisons)
-    return {(name, metric) for name, metric, p in tested if p is not None and p <= results.alpha}
+    Where a metric is measured on fewer than two ranked simulators nothing is compared, and nothing is best.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for metric in all_metrics():
+        ranked = {
+            row.name: row.metrics[metric.name].mean
+            for row in results.simulators
+            if row.ranked and metric.name in row.metrics
+        }
+        top = number((max if metric.higher_is_better else min)(ranked.values())) if len(ranked) > 1 else None
+        found |= {(name, metric.name): BEST for name, mean in ranked.items() if number(mean) == top}
+    for c in results.comparisons:
+        if c.p_holm is not None and c.p_holm <= results.alpha:
+            up = (c.difference > 0) == get(c.metric).higher_is_better
+            found[c.simulator, c.metric] = found.get((c.simulator, c.metric), "") + (BETTER if up else WORSE)
+    return found
 
 
 def _means(results: Results, metrics: Sequence[Metric]) -> Grid:
-    """Return the means: ranked rows, unranked rows, what the test set resolves."""
-    marked, top = significant(results), {m.name: best(results, m) for m in metrics}
-    rows = []
+    """Return the means: ranked rows, then unranked rows."""
+    marked, rows = marks(results), []
     for one in sorted(results.simulators, key=lambda r: not r.ranked):
         cells = []
         for m in metrics:
-            value = one.metrics.get(m.name)
-            is_best = one.ranked and value is not None and value.mean == top[m.name]
+            value, signs = one.metrics.get(m.name), marked.get((one.name, m.name), "")
             # Two mark columns, so that each mark has a place of its own.
-            signs = (BEST if is_best else " ") + (SIGNIFICANT if (one.name, m.name) in marked else "")
-            cells.append(GridCell("" if value is None else number(value.mean), signs.rstrip()))
+            signs = signs if signs.startswith(BEST) or not signs else f" {signs}"
+            cells.append(GridCell("" if value is None else number(value.mean), signs))
         rows.append(row(one.name, *cells, ranked=one.ranked))
-    resolved = [number(results.resolution.get(m.name)) for m in metrics]
-    if any(resolved):
-        rows.append(row("resolves", *resolved))
     return Grid(_columns(metrics), tuple(rows))
 
 
@@ -180,11 +183,9 @@ def _legend(results: Results) -> list[str]:
     lines = [f"Mean over users. ↑ higher is better, ↓ lower is better; {BEST} best of a column."]
     if any(c.p_holm is not None for c in results.comparisons):
         lines[0] += (
-            f" {SIGNIFICANT} differs from {results.reference} on {', '.join(results.family)}:"
+            f" {BETTER} better, {WORSE} worse than {results.reference} on {', '.join(results.family)}:"
             f" paired t-test over users, Holm-corrected, p <= {results.alpha:g}."
         )
-    if any(value is not None for value in results.resolution.values()):
-        lines.append("resolves: the smallest difference from the reference that this test set shows with 80 % power.")
     if any(not one.ranked for one in results.simulators):
         lines.append("In brackets and never ranked: oracles, which see the test gaze or cursor, and label attention.")
     sds = [m.seed_sd for one in results.simulators for m in one.metrics.values() if m.seed_sd is not None]

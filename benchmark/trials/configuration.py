@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
@@ -26,7 +26,10 @@ ENGINE = "engine"
 LAYOUT = "layout"
 """The section of a configuration that says how its results are laid out, see ``reproduction.layout``."""
 
-PRIORS = ("uniform", "position-prior", "kind-position-prior", "user-prior", "conditional-logit")
+PRIORS = (
+    *("uniform", "position-prior", "kind-position-prior"),
+    *("user-prior", "gaze-click-prior", "conditional-logit"),
+)
 ORACLES = ("gaze-oracle", "cursor-oracle")
 
 Seeds = Annotated[tuple[Count, ...], Meta(min_length=1)]
@@ -42,7 +45,7 @@ class RunConfig:
         seeds: Seeds of simulators that use one; a deterministic simulator runs once.
         settings: ``key`` or ``simulator.key`` -> value; one that no simulator of the run has is refused.
         defaults: As ``settings``, from a preset: weaker than they are, and ignored where no simulator has it.
-        reference: The simulator that every other one is compared with.
+        reference: The simulator that every other one is compared with; see ``with_reference``.
         family: Metrics whose comparisons with the reference are corrected together (Holm).
         alpha: Level of the family.
         label: Also compute attention for the true click, where a simulator can; it has rows of its own, unranked.
@@ -66,6 +69,14 @@ class RunConfig:
         twice = {name for name in self.simulators if self.simulators.count(name) > 1}
         if twice:
             raise InputError(f"simulator '{sorted(twice)[0]}' is named twice.")
+
+
+def with_reference(config: RunConfig, report: Callable[[str], None]) -> RunConfig:
+    """Return a run that has its reference, which is added in front and reported where it is missing."""
+    if config.reference in config.simulators:
+        return config
+    report(f"note: {config.reference} is added: the others are compared with it (another one: --reference NAME).")
+    return replace(config, simulators=(config.reference, *config.simulators))
 
 
 def read_preset(name: str, backbone: str | None = None) -> dict[str, object]:

@@ -140,7 +140,7 @@ def test_every_simulator_keeps_the_contract(simulator, random_sessions):
             if part is not None:
                 assert part.shape == (len(session.slots),) and part.dtype == np.float64
                 assert (part >= 0).all() and part.sum() == pytest.approx(1)
-        assert (prediction.attention is None) == (simulator.name == "conditional-logit")
+        assert (prediction.attention is None) == (simulator.name in ("conditional-logit", "user-click-prior"))
         np.testing.assert_allclose(other.probabilities, prediction.probabilities, atol=1e-5)
         if prediction.answer is not None:
             assert prediction.probabilities.argmax() == prediction.answer

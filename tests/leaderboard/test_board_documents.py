@@ -77,7 +77,7 @@ def test_unranked_lines_come_last_in_brackets_and_without_a_tier(views):
     ranked = [line for line in body if "(" not in line]
     apart = [line for line in body if "(" in line]
     assert body == [*ranked[:-1], *apart, ranked[-1]] and "resolves" in ranked[-1]
-    for name in ("gaze-oracle", "cursor-oracle", "other-users", "peeper@1", "labelled@1 [label]"):
+    for name in ("gaze-oracle", "other-users", "peeper@1", "labelled@1 [label]"):
         (line,) = (x for x in apart if f"({name})" in x)
         assert "[1]" not in line and not line.strip()[0].isdigit()
     # A submission whose attention is label-conditioned is still ranked by its clicks.

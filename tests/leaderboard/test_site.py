@@ -156,7 +156,7 @@ def test_every_page_says_that_the_data_are_simulated(pages):
 def test_unranked_lines_stand_apart(site, views):
     (page,) = (site / "tables").glob("mini-loo-*.html")
     ranked, apart = page.read_text().split('<tbody id="apart">')
-    for name in ("gaze-oracle", "cursor-oracle", "other-users", "peeper", "labelled [label]"):
+    for name in ("gaze-oracle", "other-users", "peeper", "labelled [label]"):
         assert f">{name}</a>" in apart and f">{name}</a>" not in ranked
     assert ranked.index(">sim-0.9</a>") < ranked.index(">sim-0.1</a>")
     assert 'data-t="' not in apart.split("</table>")[0]

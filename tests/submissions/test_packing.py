@@ -107,7 +107,7 @@ def prepared(mini, monkeypatch):
 @pytest.mark.slow
 def test_every_cheap_simulator_of_the_suite_can_be_packed(prepared, tmp_path, capsys):
     names = ["uniform", "position-prior", "kind-position-prior", "user-prior", "conditional-logit"]
-    names += ["gaze-oracle", "cursor-oracle"]
+    names += ["gaze-click-prior", "user-click-prior", "gaze-oracle"]
     argv = ["run", "--task", "mini", "--data", prepared, "--split", "kfold", "--simulators", ",".join(names)]
     assert main([*argv, "--out", str(tmp_path / "run")]) == 0
     for name in names:

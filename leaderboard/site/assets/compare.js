@@ -147,9 +147,10 @@
     if (high === low) { low -= 0.5; high += 0.5; }
     function x(value) { return 40 + 250 * (value - low) / (high - low); }
     function y(value) { return 270 - 250 * (value - low) / (high - low); }
-    var better = a.filter(function (value, i) { return m.up ? value > b[i] : value < b[i]; }).length;
-    var equal = a.filter(function (value, i) { return value === b[i]; }).length;
-    var words = "A is better for " + better + " of " + a.length + " users, B for " + (a.length - better - equal) + ", equal for " + equal;
+    // A difference that is 0 as printed is a tie and left out.
+    var apart = a.map(function (value, i) { return value - b[i]; }).filter(function (d) { return Number(shown(d)) !== 0; });
+    var better = apart.filter(function (d) { return m.up ? d > 0 : d < 0; }).length, ties = a.length - apart.length;
+    var words = "A is better for " + better + " of " + apart.length + " users" + (ties ? ", " + ties + " tied" : "");
     var svg = drawn("svg", { "class": "scatter", viewBox: "0 0 300 300", role: "img", "aria-label": words });
     svg.appendChild(drawn("path", { "class": "axis", d: "M40 20V270H290" }));
     svg.appendChild(drawn("path", { "class": "diagonal", d: "M40 270L290 20" }));

@@ -19,10 +19,13 @@ def test_cursor_oracle_follows_the_cursor_and_not_the_gaze(make_session):
     assert found.answer == 1
 
 
-def test_a_cursor_that_dwelt_nowhere_is_uniform(make_session):
-    found = CursorOracle().simulate([make_session([300, 100], 0)])[0]
+def test_a_cursor_that_dwelt_nowhere_is_uniform_and_data_without_a_cursor_are_blank(make_session):
+    sessions = [make_session([300, 100], 0), make_session([1, 1], 0, cursor=[1, 0])]
+    found = CursorOracle().simulate(sessions)[0]
     assert found.attention.tolist() == found.probabilities.tolist() == [0.5, 0.5]
     assert found.answer is None
+    [found] = CursorOracle().simulate(sessions[:1])
+    assert found.attention is found.probabilities is found.answer is None
 
 
 @pytest.mark.parametrize("cls", [GazeOracle, CursorOracle])

@@ -1,10 +1,22 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.simulators.priors import KindPositionPrior, PositionPrior, Uniform, UserPrior
+from baselines.simulators.priors import (
+    WEIGHTS,
+    GazeClickPrior,
+    KindPositionPrior,
+    PositionPrior,
+    Uniform,
+    UserClickPrior,
+    UserPrior,
+)
 from tasks.errors import InputError
+
+FITTED = [PositionPrior, KindPositionPrior, UserPrior, GazeClickPrior, UserClickPrior]
 
 
 def predict(simulator, train, session):
@@ -103,6 +115,47 @@ def test_an_unknown_user_and_an_endless_weight_get_the_position_prior(random_ses
         np.testing.assert_allclose(found.probabilities, prior.probabilities, atol=1e-9)
 
 
+def test_gaze_click_prior_clicks_where_the_user_prior_looks_whatever_was_clicked(random_sessions):
+    *train, session = random_sessions(5, 30)
+    found = predict(GazeClickPrior(), train, session)
+    assert found.attention.tolist() == found.probabilities.tolist()
+    np.testing.assert_array_equal(found.attention, predict(UserPrior(), train, session).attention)
+    clicked = [dataclasses.replace(one, click=0) for one in train]
+    np.testing.assert_array_equal(predict(GazeClickPrior(), clicked, session).attention, found.attention)
+
+
+def literal_user_click(others, everybody, user, k, weight):
+    """Return the click probabilities of a user from other sessions, those of a training set given."""
+    chance = sum(1 / len(s.slots) for s in everybody) / len(everybody)
+    rates = []
+    for i in range(k):
+        having = [s for s in everybody if len(s.slots) > i]
+        shared = (sum(s.click == i for s in having) + 1) / (len(having) + 1 / chance)
+        own = [s for s in others if s.user == user and len(s.slots) > i]
+        rates.append((sum(s.click == i for s in own) + weight * shared) / (len(own) + weight))
+    return np.array(rates) / sum(rates)
+
+
+@pytest.mark.parametrize("habit", [False, True])
+def test_user_click_prior_takes_the_weight_that_makes_left_out_clicks_likeliest(random_sessions, habit):
+    *train, session = random_sessions(5, 60)
+    if habit:  # one user always clicks the first slot, the others the second
+        train = [dataclasses.replace(one, click=int(one.user != session.user)) for one in train]
+    fit = {
+        weight: sum(
+            np.log(literal_user_click(train[:i] + train[i + 1 :], train, one.user, len(one.slots), weight)[one.click])
+            for i, one in enumerate(train)
+        )
+        for weight in WEIGHTS
+    }
+    best = max(fit, key=fit.__getitem__)
+    assert best == min(WEIGHTS) if habit else best > min(WEIGHTS)
+    found = predict(UserClickPrior(), train, session)
+    expected = literal_user_click(train, train, session.user, len(session.slots), best)
+    np.testing.assert_allclose(found.probabilities, expected)
+    assert found.attention is None
+
+
 def literal_position_prior(train, k, smoothing, gaze_smoothing):
     chance = sum(1 / len(s.slots) for s in train) / len(train)
     gaze, click = [], []
@@ -125,13 +178,13 @@ def test_position_prior_equals_the_literal_definition(random_sessions, seed, smo
     np.testing.assert_allclose(found.probabilities, click, atol=1e-12)
 
 
-@pytest.mark.parametrize("cls", [PositionPrior, KindPositionPrior, UserPrior])
+@pytest.mark.parametrize("cls", FITTED)
 def test_fitting_on_nothing_is_refused(cls):
     with pytest.raises(InputError, match="no training session"):
         cls().fit([], 42)
 
 
-@pytest.mark.parametrize("cls", [PositionPrior, KindPositionPrior, UserPrior])
+@pytest.mark.parametrize("cls", FITTED)
 def test_simulating_before_fitting_is_a_defect(cls, make_session):
     with pytest.raises(RuntimeError, match="fit before"):
         cls().simulate([make_session([1, 1], 0).stimulus()])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from benchmark.audit import granularity, improvement, intervals, one_run, quotations, ranges, repeats, stars
+from benchmark.audit import coinciding, granularity, improvement, intervals, one_run, quotations, ranges, repeats, stars
 from benchmark.audit.known import hits_at, known
 from benchmark.audit.printed import computed, printed
 from benchmark.audit.reported import Cell, Interval, Quoted, Reported, Row, Setting
@@ -305,6 +305,25 @@ def test_means_and_their_intervals(mean, low, high, symmetric, said):
     assert outcome.checked == 1
     assert [f.severity for f in outcome.findings] == (["impossible"] if said else [])
     assert not said or said in outcome.findings[0].what
+
+
+def test_an_interval_that_leaves_the_range_is_noted_and_not_impossible():
+    given = {"Accuracy": ("-0.01", "0.11"), "AUC": ("0.50", "1.00"), "KL": ("-0.2", "9.0"), "JS": ("0.1", "0.2")}
+    cells = {m: Cell(printed("0.50"), interval=Interval(printed(a), printed(b))) for m, (a, b) in given.items()}
+    outcome = intervals.check_range(table({**cells, "SED": cells["KL"]}))
+    assert outcome.checked == 4
+    assert [(f.severity, f.metric) for f in outcome.findings] == [("note", "Accuracy"), ("note", "KL")]
+
+
+@pytest.mark.parametrize(("second", "found"), [("0.3", 1), ("0.31", 0)])
+def test_metrics_that_are_the_same_in_rows_that_differ(second, found):
+    rows = [
+        Row("", "t", "", "", name, False, {"CSH@1": cell(value), "Accuracy": cell(value if name != "c" else second)})
+        for name, value in {"a": "0.1", "b": "0.2", "c": "0.3"}.items()
+    ]
+    outcome = coinciding.check(Reported("x", tuple(rows)))
+    assert [f.severity for f in outcome.findings] == ["note"] * found  # no other rows say how rare it is
+    assert not coinciding.check(Reported("x", tuple(rows[:2]))).findings  # two values are too few
 
 
 def test_quoted_numbers_are_those_of_their_source():

@@ -33,7 +33,7 @@ def refused(capsys, *argv):
 def test_the_published_tables(capsys):
     assert main(["audit", "published"]) == 0
     text = capsys.readouterr().out
-    assert text.startswith("Audit of Huang et al. 2026") and "3 unlikely" in text
+    assert text.startswith("Audit of Huang et al. 2026") and "4 unlikely" in text
     assert "multiples of 1/76" in text and "ln 15 =" in text and "NOTE: Attention metrics were computed" in text
     assert max(map(len, text.splitlines())) <= 170
 

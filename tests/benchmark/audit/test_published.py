@@ -104,6 +104,14 @@ def test_sds_and_stars_fit(found):
     assert "33 is the smallest number of test sessions" in of(found, "grim")[0].what
 
 
+def test_accuracy_on_adserp_is_csh_at_1(found):
+    (finding,) = of(found, "coincide")
+    assert (finding.severity, finding.where, finding.metric) == ("unlikely", "adserp", "CSH@1, Accuracy")
+    assert "all 4 rows" in finding.what and "elsewhere in the report 0 of 22" in finding.what
+    # of the subsets of 4 among 26 rows, one is that of AdSERP
+    assert f"{1 / (26 * 25 * 24 * 23 / 24):.2g}" in finding.arithmetic
+
+
 def test_what_was_looked_at():
     looked = {outcome.check: outcome.checked for outcome in examine(published.load())}
     assert looked == {
@@ -117,5 +125,7 @@ def test_what_was_looked_at():
         "uniform": 22,
         "repeat": 96,
         "interval": 0,
+        "interval-range": 0,
+        "coincide": 81,
         "quoted": 0,
     }

@@ -23,9 +23,9 @@ HOSTILE = "<script>|_*a*_`[x](y)`\x1b[31m\u202e $x$ %"
 def document(**changed) -> Document:
     columns = (*KEYS, *(GridColumn(f"m{i}", group="First" if i < 3 else "Second") for i in range(5)))
     rows = (
-        row("1", "alpha", *(GridCell("0.500", "*†", "(p <0.001)") for _ in range(5))),
+        row("1", "alpha", *(GridCell("0.500", "*▲", "(p <0.001)") for _ in range(5))),
         row("1", "beta", *("0.250" for _ in range(3)), "", "", ranked=False),
-        row("2", HOSTILE, *(GridCell("-0.125", " †") for _ in range(5)), indent=True),
+        row("2", HOSTILE, *(GridCell("-0.125", " ▼") for _ in range(5)), indent=True),
     )
     values = {
         "title": f"About {HOSTILE}",
@@ -55,7 +55,7 @@ def test_latex_has_all_of_it_in_the_caption_and_groups_below_each_other():
     first, second = text.split(r"\end{tabular}}")[:2]
     assert "(beta)" in first and "(beta)" not in second  # it says nothing there
     assert first.count(r"\midrule") == 2  # a rule above each tier
-    assert r"0.500&*$^\dagger$" in text and r"\multicolumn{2}{r}{(p \textless{}0.001)}" in text
+    assert r"0.500&*$^{\bigtriangleup}$" in text and r"\multicolumn{2}{r}{(p \textless{}0.001)}" in text
 
 
 def test_a_terminal_is_never_overrun_and_groups_stand_side_by_side_where_they_fit():
@@ -132,7 +132,7 @@ def test_latex_compiles_and_fits_the_page(mode, tmp_path):
 
 
 def test_latex_escapes_what_has_a_meaning():
-    assert escape_latex("50% a_b & †") == r"50\% a\_b \& $^\dagger$"
+    assert escape_latex("50% a_b & ▲") == r"50\% a\_b \& $^{\bigtriangleup}$"
     assert latex_number("-0.5 (-1e-3, p <0.001)") == r"$-$0.5 ($-$1e-3, p \textless{}0.001)"
     assert latex_number("pocket-qwen3vl") == "pocket-qwen3vl"
     assert escape_latex("a\u2603b") == "a[U+2603]b" and escape_latex("é–λ") == r"é–$\lambda$"

@@ -30,7 +30,7 @@ def finished(mini, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("finished") / "run"
     run(CONFIG, mini, Toys(), folder)
     with pytest.raises(TrialsFailed):
-        run(RunConfig("mini", simulators=("broken",), split="kfold", reference="sharp"), mini, Toys(), folder)
+        run(RunConfig("mini", simulators=("broken",), split="kfold", reference="broken"), mini, Toys(), folder)
     for path in sorted((folder / "trials").glob("[0-9a-f]*/trial.json")):
         if '"simulator": "noisy"' in path.read_text():
             curve(path.parent / "artifacts")

@@ -143,7 +143,7 @@ def test_the_numbers_are_those_of_the_results(page, finished):
     found = results.read(finished)
     table = page[page.index('<table id="main">') : page.index("</table>", page.index('<table id="main">'))]
     rows = dict(re.findall(r"<tr><th scope=\"row\"[^>]*>([\w-]+)(.*?)</tr>", table, flags=re.DOTALL))
-    assert set(rows) == {"sharp", "noisy", "faint", "resolves", "oracle"}
+    assert set(rows) == {"sharp", "noisy", "faint", "oracle"}
     for row in found.simulators:
         means = re.findall(r'data-v="([^"]+)"><span class="mean">([^<]+)</span>', rows[row.name])
         assert [float(value) for value, _ in means] == [m.mean for m in row.metrics.values()]

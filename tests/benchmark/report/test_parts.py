@@ -82,14 +82,14 @@ def test_a_picture_shrinks_until_it_fits():
 def test_users_are_drawn_best_first_and_counted_by_the_direction_of_the_metric():
     from matplotlib.figure import Figure
 
-    values = np.array([0.5, -1.0, -0.25, 0.0])
+    values = np.array([0.5, -1.0, -0.25, 1e-9])
     for name, first, count in (("KL", -1.0, 2), ("Accuracy", 0.5, 1)):
         canvas = Figure(layout="constrained")
         PerUser(get(name), ("a",), (values,)).draw(canvas)
         axes = canvas.axes[0]
         heights = sum(patch.get_data().values for patch in axes.patches)
         assert heights[0] == first and sorted(heights) == sorted(values)
-        assert axes.get_title(loc="left") == f"a: {count} of 4"
+        assert axes.get_title(loc="left") == f"a: {count} of 3, 1 tied"
 
 
 def test_figures_are_elements_of_their_own_that_say_what_they_show():

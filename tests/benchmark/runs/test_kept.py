@@ -144,7 +144,10 @@ def test_a_run_whose_trials_fail_prints_the_rest_and_ends_with_1(tmp_path, capsy
     assert "\nposition-prior " in said.out and "user-prior" not in said.out
     assert "left out of the table for want of trials: user-prior." in said.err
     assert "1 trials failed:\n  user-prior, seed 42, fold 0 (" in said.err and "log.txt]" in said.err
-    assert main([*argv, "--simulators", "user-prior"]) == 1  # nothing is complete
+    assert main([*argv, "--simulators", "user-prior"]) == 1
+    said = capsys.readouterr()
+    assert "note: position-prior is added" in said.err and "\nposition-prior " in said.out
+    assert main([*argv, "--simulators", "user-prior", "--reference", "user-prior"]) == 1  # nothing is complete
     assert capsys.readouterr().out == ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from baselines.simulators.priors import PositionPrior, Rates, UserPrior
+from baselines.simulators.priors import PositionPrior, Rates, UserPrior, click_shares, gaze_shares
 from baselines.simulators.shares import likeliest, normalised
 from benchmark.simulator import Prediction
 from tasks.splits import FOLDS, k_fold
@@ -118,14 +118,19 @@ def screen_prior(train: Sequence[Session], test: Sequence[Session]) -> list[Pred
     of_screen: dict[str, list[Session]] = defaultdict(list)
     for session in train:
         of_screen[session.screen].append(session)
-    rates = {name: Rates.of(own, lambda slots, name=name: keys(name, slots)) for name, own in of_screen.items()}
+    rates = {
+        name: [
+            Rates.of(own, lambda slots, name=name: keys(name, slots), shares) for shares in (gaze_shares, click_shares)
+        ]
+        for name, own in of_screen.items()
+    }
     found = []
     for session in test:
         gaze, click = base.rates(session.slots)
         if session.screen in rates:
-            names = keys(session.screen, session.slots)
-            gaze = rates[session.screen].shrunk_gaze(names, gaze, weights.gaze_weight)
-            click = rates[session.screen].shrunk_clicks(names, click, weights.click_weight)
+            names, (looks, clicks) = keys(session.screen, session.slots), rates[session.screen]
+            gaze = looks.shrunk(names, gaze, weights.gaze_weight)
+            click = clicks.shrunk(names, click, weights.click_weight)
         p = normalised(click)
         found.append(Prediction(session.session_id, normalised(gaze), p, likeliest(p)))
     return found

@@ -5,6 +5,7 @@ value within 3.5 standard errors of such a count (a chance of 5 in 10,000 to mis
 """
 
 import math
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -99,6 +100,21 @@ def test_bootstrap_p_keeps_its_level():
     n = 2000
     rate = np.mean([bootstrap_p(resampled) <= 0.05 for resampled in resampled_sets(100, n)])
     assert abs(rate - 0.054) < margin(0.054, n) + 0.003
+
+
+def test_wilcoxon_with_ties_tries_all_signs():
+    """The definition: every one of the 2**n signs of the ranks is as likely."""
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        differences = rng.integers(-3, 4, rng.integers(1, 10)).astype(float)
+        kept = differences[differences != 0]
+        ranks = stats.rankdata(np.abs(kept))
+        sums = np.array(
+            [sum(r for r, up in zip(ranks, s, strict=True) if up) for s in product([0, 1], repeat=len(kept))]
+        )
+        observed = ranks[kept > 0].sum()
+        expected = min(1.0, 2 * min((sums <= observed).mean(), (sums >= observed).mean()))
+        assert wilcoxon_p(differences) == pytest.approx(expected, rel=1e-12)
 
 
 def test_wilcoxon_p_keeps_its_level_on_counts():

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tasks.adserp.raw import Finder, raw_trials, read_raw
 from tasks.adserp.replay import read_replay, replay_files
-from tasks.adserp.sessions import Rules, build_session
+from tasks.adserp.sessions import FEW_SLOTS, OUTSIDE, Rules, build_session
 from tasks.adserp.trial import Trial
 from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions
 from tasks.errors import InputError
@@ -103,7 +103,8 @@ def read(
             if trial.page is None and (colour := next((flag for flag in session.flags if flag in _COLOURS), "")):
                 oddities.setdefault(_COLOURS[colour], []).append(trial.trial_id)
         elif session is not None:
-            shows = [note for note in trial.notes if note in _COLOURS.values()]
+            unseen = session in (OUTSIDE, FEW_SLOTS)  # results of the raw layout are found in the picture
+            shows = [note for note in trial.notes if unseen and note in _COLOURS.values()]
             dropped[", ".join([session, *shows])] += 1
     if same := one_person(trial_id.split("-", 1)[0] for trial_id in sources):
         refuse(f"{path}: users {same[0]} and {same[1]} are one person under two spellings. Rename the trials of one.")

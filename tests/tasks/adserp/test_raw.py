@@ -150,6 +150,12 @@ def test_a_trial_without_click_is_dropped_with_its_reason(raw_folder):
     assert read_folder(raw_folder).dropped == {"no click": 1}
 
 
+def test_a_page_in_which_nothing_can_be_found_says_why(raw_folder):
+    edit(raw_folder, MOUSE, "400,680.0,click", "400,3000.0,click")
+    reason = "the click is in no slot and not within 10 px of one, blank screenshot"
+    assert read_folder(raw_folder).dropped == {reason: 1}
+
+
 def test_a_trial_without_fixations_is_dropped_with_its_reason(raw_folder):
     (raw_folder / FIXATIONS).write_text("timestamp,FPOGX,FPOGY,FPOGD\n", encoding="utf-8")
     assert read_folder(raw_folder).dropped == {"no gaze on the slots": 1}

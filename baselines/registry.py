@@ -18,6 +18,7 @@ from tasks.errors import InputError, unknown_name
 
 _TRAIN = ("gaze-train", "clicks-train")
 
+_BOXES = ("item places",)
 _SCREEN = ("image", "profile")
 _TUNED = (*_SCREEN, *_TRAIN)
 _FOLDER = "baselines.simulators"
@@ -90,6 +91,30 @@ SIMULATORS = (
     ),
     Entry(
         "conditional-logit", f"{_FOLDER}.click_model:ConditionalLogit", "click model on position and kind", _TRAIN[1:]
+    ),
+    Entry(
+        "centre-area",
+        f"{_FOLDER}.examination:CentreArea",
+        "area times nearness to the middle; nothing is fitted",
+        _BOXES,
+    ),
+    Entry(
+        "examination-prior",
+        f"{_FOLDER}.examination:ExaminationPrior",
+        "guessed habits of reading a page; nothing is fitted",
+        _BOXES,
+    ),
+    Entry(
+        "geometry",
+        f"{_FOLDER}.geometry:Geometry",
+        "conditional logit on size, place, rank and kind",
+        (*_BOXES, *_TRAIN),
+    ),
+    Entry(
+        "geometry-text",
+        f"{_FOLDER}.geometry:GeometryText",
+        "the same with words of the query, price, rating and length of the text",
+        ("item texts", *_BOXES, "profile", *_TRAIN),
     ),
     *_MODELS,
     Entry(

@@ -45,8 +45,9 @@ class Prediction:
 class Simulator(Protocol):
     """Anything that can be fitted on training sessions and asked about unseen ones.
 
-    It may have an attribute ``reads``: the columns of recordings that it reads, such as ``("gaze_ms", "click")``. Its
-    trials are run again when one of these changes; without ``reads``, when any column does.
+    It may have an attribute ``reads``: the columns of recordings that it reads, such as ``("gaze_ms", "click")``, and
+    ``"texts"`` if it reads those of the slots. Its trials are run again when one of these changes; without ``reads``,
+    when any column does.
     """
 
     def fit(self, train: Sequence[Session], seed: int) -> None:

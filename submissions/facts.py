@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 ABOUT_FILE = "about.yaml"
 """Fields of ``submission.yaml`` that a run does not know; the template puts one next to the simulator."""
 
-KINDS = {"priors": "prior", "click_model": "click-model", "oracles": "oracle", "text": "language-model"}
+KINDS = {
+    **{"priors": "prior", "examination": "prior", "click_model": "click-model", "geometry": "click-model"},
+    **{"oracles": "oracle", "text": "language-model"},
+}
 """Last part of a simulator's module -> what the format calls its kind; others are vision-language models."""
 
 

@@ -37,7 +37,7 @@ class Text:
     backbone: str = "pocket-qwen3vl"
     dtype: str = "auto"
     positions: bool = field(default=False, init=False)
-    reads: tuple[str, ...] = field(default=(), init=False, repr=False)
+    reads: tuple[str, ...] = field(default=("texts",), init=False, repr=False)
     _workspace: Workspace | None = field(default=None, init=False, repr=False)
     _model: Any = field(default=None, init=False, repr=False)
     _seed: int = field(default=0, init=False, repr=False)

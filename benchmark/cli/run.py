@@ -113,6 +113,20 @@ def _task(arguments: argparse.Namespace, config: RunConfig) -> Task:
     return task if arguments.limit is None else limited(task, config.split, arguments.limit)
 
 
+def _with_words(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, task: Task) -> RunConfig:
+    """Return a preset's run without the simulators that need texts, where the task has none; it is said."""
+    from dataclasses import replace
+
+    from benchmark.cli import options
+    from benchmark.trials.trial import textless
+
+    without = textless([catalogue.entry(name) for name in config.simulators], task)
+    if not without or arguments.preset is None or arguments.simulators:
+        return config
+    options.say(f"left out: {', '.join(without)}; the slots of {task.name} have no texts (prepare with --texts).")
+    return replace(config, simulators=tuple(name for name in config.simulators if name not in without))
+
+
 def _out(arguments: argparse.Namespace, config: RunConfig) -> Path:
     """Return the folder of the run."""
     limit = "" if arguments.limit is None else f"-limit-{arguments.limit}"
@@ -192,6 +206,7 @@ def _run(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue,
     if arguments.track is not None:
         require(arguments.track)
     task = _task(arguments, config)
+    config = _with_words(arguments, config, catalogue, task)
     out = _out(arguments, config)
     failed: tuple[object, ...] = ()
     with options.LiveDisplay() as display, tracker(arguments.track, out) as track:

@@ -27,8 +27,8 @@ LAYOUT = "layout"
 """The section of a configuration that says how its results are laid out, see ``reproduction.layout``."""
 
 PRIORS = (
-    *("uniform", "position-prior", "kind-position-prior"),
-    *("user-prior", "gaze-click-prior", "conditional-logit"),
+    *("uniform", "centre-area", "position-prior", "kind-position-prior"),
+    *("user-prior", "gaze-click-prior", "conditional-logit", "examination-prior", "geometry"),
 )
 ORACLES = ("gaze-oracle", "cursor-oracle")
 

@@ -3,7 +3,8 @@
 The digest of a split (PROTOCOL section 4) covers what is scored: sessions, clicks and gaze, rounded to 0.1 ms. The same
 sessions drawn at another size are the same split and may still give other predictions, so every trial's identity also
 has the digest of the stimuli, and one digest for each column of the recording that its simulator reads. Recordings are
-hashed to one decimal, as in the split's digest: sums that are added up in another order are the same recording.
+hashed to one decimal, as in the split's digest: sums that are added up in another order are the same recording. The
+slots' texts are not part of the digest of the stimuli but a column of their own: not every copy of the data has them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ from tasks.types import ScreenImage, Session, Stimulus
 if TYPE_CHECKING:
     from tasks.task import Task
 
+TEXTS = "texts"
+"""The column of the slots' texts."""
+
 _SHOWN = ("session_id", "user", "screen", "profile", "slots", "image")
+_WORDLESS = ("session_id", "user", "screen", "profile", "boxes", "image")
 _FIRST = ("session_id", "user", "screen", "profile", "slots", "gaze_ms", "cursor_ms", "click", "flags", "image")
 """What sessions held up to format 2 of trials, in the order of ``content_digest``."""
 
@@ -34,14 +39,17 @@ RECORDED = tuple(
 )
 """The columns of a recording: the fields of a session that a stimulus does not have."""
 
+_SLOTS = {TEXTS: lambda slot: slot.text, "boxes": lambda slot: dataclasses.replace(slot, text="")}
+"""Column that is part of the slots -> what a slot holds of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ContentDigests:
     """SHA-256 digests (hexadecimal) over all sessions of a task in dataset order.
 
     Attributes:
-        stimuli: Of everything that stimuli show: ids, users, screens with their pixels, profiles and slots.
-        recording: Column of ``RECORDED`` -> digest of its values.
+        stimuli: Of what stimuli show without the slots' texts: ids, users, screens with their pixels, profiles, slots.
+        recording: Column of ``RECORDED``, or ``TEXTS`` -> digest of its values.
     """
 
     stimuli: str
@@ -56,33 +64,39 @@ class ContentDigests:
 def content_digests(task: Task) -> ContentDigests:
     """Return the digests of a loaded task; those of one object are computed once."""
     shown, images = hashlib.sha256(), _Images()
-    recorded = {name: hashlib.sha256() for name in RECORDED}
+    recorded = {name: hashlib.sha256() for name in (*RECORDED, TEXTS)}
     for index in range(len(task)):
         session = task.session(index)
-        shown.update(images.row(session, _SHOWN))
+        shown.update(images.row(session, _WORDLESS))
         for name, digest in recorded.items():
             digest.update(images.row(session, ("session_id", name), decimals=1))
     return ContentDigests(shown.hexdigest(), {name: digest.hexdigest() for name, digest in recorded.items()})
 
 
 @functools.lru_cache(maxsize=8)
-def content_digest(task: Task) -> str:
-    """Return one SHA-256 (hexadecimal) over all that sessions held up to format 2, screens included."""
+def content_digest(task: Task, columns: tuple[str, ...] = _FIRST) -> str:
+    """Return one SHA-256 (hexadecimal) over columns, by default all that sessions held up to format 2."""
     digest, images = hashlib.sha256(), _Images()
     for index in range(len(task)):
-        digest.update(images.row(task.session(index), _FIRST))
+        digest.update(images.row(task.session(index), columns))
     return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=8)
+def has_texts(task: Task) -> bool:
+    """Return whether any slot of a task has a text."""
+    return any(slot.text for index in range(len(task)) for slot in task.session(index).slots)
 
 
 def made_from(record: Mapping[str, object], task: Task) -> bool:
     """Return whether a trial was made from what a task holds now, by the values of its ``trial.json``.
 
-    Up to format 2 these have one digest of everything, ``inputs``.
+    Up to format 2 these have one digest of everything, ``inputs``; later ones may have texts among the stimuli.
     """
     if "inputs" in record:
         return bool(record["inputs"] == content_digest(task))
-    now, read = content_digests(task), record.get("recording")
-    if record.get("stimuli") != now.stimuli or not isinstance(read, dict):
+    now, shown, read = content_digests(task), record.get("stimuli"), record.get("recording")
+    if not isinstance(read, dict) or (shown != now.stimuli and shown != content_digest(task, _SHOWN)):
         return False
     return all(now.recording.get(column) == digest for column, digest in read.items())
 
@@ -95,7 +109,10 @@ class _Images:
 
     def row(self, session: Session, columns: tuple[str, ...], decimals: int | None = None) -> bytes:
         """Return the values of some columns as a line of JSON, floats in full or with some decimals."""
-        values = [self._plain(getattr(session, name), decimals) for name in columns]
+        values = [
+            self._plain(list(map(_SLOTS[name], session.slots)) if name in _SLOTS else getattr(session, name), decimals)
+            for name in columns
+        ]
         return json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
 
     def _plain(self, value: Any, decimals: int | None) -> Any:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchmark.simulator import AttendsToLabel, CarriesNotice, HasMaterial, Simulator
-from benchmark.trials.catalogue import Catalogue, check_settings, full_settings, settings_for, source_digest
+from benchmark.trials.catalogue import Catalogue, Entry, check_settings, full_settings, settings_for, source_digest
 from benchmark.trials.configuration import RunConfig
-from benchmark.trials.content import RECORDED, content_digests
+from benchmark.trials.content import RECORDED, TEXTS, content_digests, has_texts
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Trial:
         behaviour: See ``catalogue.Entry``.
         label: Attention for the true click is computed too, where the simulator can.
         stimuli: Digest of what the task's stimuli show, ``content.ContentDigests``.
-        recording: Column of the recordings that the simulator reads -> digest of its values.
+        recording: Column of the recordings, or ``texts``, that the simulator reads -> digest of its values.
         source: Digest of the source the simulator is made of: a note, not part of the identity.
         notice: What every output must say of this simulator; not part of the identity.
         parallel: How several processes share the trial's arithmetic, in the words of its engine; empty for one process,
@@ -78,6 +78,11 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
     """Return the trials of a run: simulators x seeds x folds; a deterministic simulator has one seed."""
     entries = [catalogue.entry(name) for name in config.simulators]
     check_settings(entries, config.settings)
+    if without := textless(entries, task):
+        raise InputError(
+            f"the slots of {task.name} have no texts, which {', '.join(without)} would read: prepare the data with "
+            "--texts, or leave these simulators out."
+        )
     split = task.split(config.split)
     content = content_digests(task)
     trials: list[Trial] = []
@@ -107,12 +112,19 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
     return trials
 
 
+def textless(entries: Sequence[Entry], task: Task) -> list[str]:
+    """Return the names of the simulators that need the slots' texts, on a task that has none; else nothing."""
+    named = [entry.name for entry in entries if "item texts" in entry.sees]
+    return named if named and not has_texts(task) else []
+
+
 def _reads(name: str, simulator: Simulator) -> tuple[str, ...]:
-    """Return the columns of recordings that a simulator reads; all of them if it does not say."""
-    reads = getattr(simulator, "reads", RECORDED)
+    """Return the columns of recordings, and the texts, that a simulator reads; all of them if it does not say."""
+    known = (*RECORDED, TEXTS)
+    reads = getattr(simulator, "reads", known)
     if not isinstance(reads, tuple):
         raise InputError(f"{name}: reads must be a tuple of columns, such as ('gaze_ms', 'click').")
     for column in reads:
-        if column not in RECORDED:
-            raise unknown_name(f"column in reads of {name}:", str(column), RECORDED)
+        if column not in known:
+            raise unknown_name(f"column in reads of {name}:", str(column), known)
     return reads

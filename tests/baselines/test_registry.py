@@ -16,7 +16,8 @@ from tasks.errors import InputError
 CHEAP = [
     e
     for e in SIMULATORS
-    if e.factory.split(":")[0] in {f"baselines.simulators.{m}" for m in ("priors", "oracles", "click_model")}
+    if e.factory.split(":")[0]
+    in {f"baselines.simulators.{m}" for m in ("priors", "oracles", "click_model", "examination", "geometry")}
 ]
 
 

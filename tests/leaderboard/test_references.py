@@ -55,6 +55,7 @@ def test_baselines_are_ranked_and_references_are_not(mini):
     assert ranked == {
         *("uniform", "position-prior", "kind-position-prior"),
         *("user-prior", "gaze-click-prior", "conditional-logit"),
+        *("centre-area", "examination-prior", "geometry"),
     }
     # The sessions have no cursor, so that its oracle has nothing to say.
     assert {name for name, kind in kinds.items() if kind == "reference"} == {"gaze-oracle", "other-users"}

@@ -96,7 +96,7 @@ class Chat:
     timeout: float = 60.0
     requests_per_minute: float = 0.0
     backoff: float = 1.0
-    reads: tuple[str, ...] = field(default=(), init=False, repr=False)
+    reads: tuple[str, ...] = field(default=("texts",), init=False, repr=False)
     _workspace: Workspace | None = field(default=None, init=False, repr=False)
     _seed: int = field(default=0, init=False, repr=False)
     _client: Client | None = field(default=None, init=False, repr=False)

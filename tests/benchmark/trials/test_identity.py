@@ -15,7 +15,7 @@ from baselines.probing import registry as probing
 from baselines.simulators import prompted
 from baselines.simulators.chat import answers
 from benchmark.runs.runner import run
-from benchmark.trials import catalogue
+from benchmark.trials import catalogue, content
 from benchmark.trials.configuration import RunConfig
 from benchmark.trials.content import RECORDED, content_digest, content_digests, made_from
 from benchmark.trials.store import TrialStore
@@ -167,7 +167,7 @@ def test_a_recorded_column_moves_what_reads_it_and_nothing_else(mini):
 
 
 def test_a_new_column_is_hashed_for_those_that_read_it(mini, monkeypatch):
-    from benchmark.trials import content, trial
+    from benchmark.trials import trial
 
     shown, read = content_digests(mini), identities(mini, "fixate", "gaze-oracle")
     everything = identities(mini, "sharp", known=Toys())
@@ -176,7 +176,7 @@ def test_a_new_column_is_hashed_for_those_that_read_it(mini, monkeypatch):
     content_digests.cache_clear()
     try:
         assert content_digests(mini).stimuli == shown.stimuli
-        assert set(content_digests(mini).recording) == {*RECORDED, "screen"}
+        assert set(content_digests(mini).recording) == {*RECORDED, "screen", "texts"}
         assert identities(mini, "fixate", "gaze-oracle") == read
         assert identities(mini, "sharp", known=Toys()) != everything
     finally:
@@ -195,11 +195,20 @@ def test_reads_that_cannot_be_are_refused(mini, monkeypatch, reads, message):
         expand(config("sharp"), mini, Toys())
 
 
-def test_other_words_or_pixels_on_the_screen_are_another_trial(mini):
+def test_other_pixels_are_another_trial_and_other_words_are_for_those_that_read_them(mini):
     reworded = Changed(mini, slots=lambda s: tuple(dataclasses.replace(slot, text="other") for slot in s.slots))
     redrawn = Changed(mini, image=lambda s: ScreenImage(data=s.image.encoded() + b"\0"))
-    found = [identities(task, "uniform", "chat") for task in (mini, reworded, redrawn)]
-    assert all(len({one[name] for one in found}) == 3 for name in found[0])
+    found = [identities(task, "uniform", "geometry", "chat", "text") for task in (mini, reworded, redrawn)]
+    different = {name: len({one[name] for one in found}) for name in found[0]}
+    assert different == {"uniform": 2, "geometry": 2, "chat": 3, "text": 3}
+    assert identities(mini, "sharp", known=Toys()) != identities(reworded, "sharp", known=Toys())
+
+
+def test_texts_that_are_not_there_are_missed_in_one_line(mini):
+    silent = Changed(mini, slots=lambda s: tuple(dataclasses.replace(slot, text="") for slot in s.slots))
+    with pytest.raises(InputError, match="have no texts, which geometry-text, text would read: prepare .* --texts"):
+        expand(config("uniform", "geometry-text", "text", "chat"), silent, registry)
+    assert identities(silent, "uniform", "chat")["uniform"] == identities(mini, "uniform")["uniform"]
 
 
 def test_a_kept_trial_says_whether_it_was_made_from_these_sessions(mini, tmp_path):
@@ -207,6 +216,8 @@ def test_a_kept_trial_says_whether_it_was_made_from_these_sessions(mini, tmp_pat
     [record] = TrialStore(tmp_path / "trials").records()
     other = Changed(mini, cursor_ms=lambda s: s.cursor_ms + 1)
     assert made_from(record, mini) and not made_from(record, other)
+    with_texts = {**record, "stimuli": content_digest(mini, content._SHOWN)}  # as trials had it before
+    assert made_from(with_texts, mini) and with_texts["stimuli"] != record["stimuli"]
     # Up to format 2 a trial has one digest of everything.
     old = {"format": 2, "inputs": content_digest(mini)}
     assert made_from(old, mini) and not made_from(old, other) and not made_from({}, mini)

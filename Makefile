@@ -24,7 +24,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 # Pages are tested in Chromium, LaTeX output by compiling it, where these are; the tests say so and skip elsewhere.
 $(VENV)/.tested: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[vlm,ray,deepspeed,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[vlm,ray,deepspeed,ocr,dev]'
 	command -v chromedriver >/dev/null || timeout 300 apt-get install --yes --no-install-recommends chromium chromium-driver >/dev/null 2>&1 || true
 	command -v pdflatex >/dev/null || timeout 300 apt-get install --yes --no-install-recommends texlive-latex-recommended >/dev/null 2>&1 || true
 	touch $@

@@ -76,6 +76,8 @@ class ReadOptions:
         simulated: The raw folder is this project's simulation.
         truth: Version of the ground truth, for tasks that have several; None for the task's own.
         check: Open every picture, and draw nothing (``prepare --check``).
+        texts: Read the slots' texts from the screenshots where the files have none (AdSERP); None where the engine for
+            it is installed and the folder is not simulated.
     """
 
     layout: str | None = None
@@ -87,6 +89,7 @@ class ReadOptions:
     simulated: bool = False
     truth: int | None = None
     check: bool = False
+    texts: bool | None = False
 
 
 @dataclass(slots=True)

@@ -26,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", metavar="WxH", help="screen size in pixels, such as 1100x600 or 480x288")
     parser.add_argument("--no-images", action="store_true", help="leave the screens out")
     parser.add_argument("--workers", type=int, default=2, help="processes that draw screens (default: 2)")
+    parser.add_argument(
+        "--texts",
+        action=argparse.BooleanOptionalAction,
+        help="read texts of results from the screenshots (adserp; default: where Tesseract is installed)",
+    )
     options.add_truth_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
@@ -59,6 +64,7 @@ def call(arguments: argparse.Namespace) -> int:
         posters=arguments.posters,
         workers=arguments.workers,
         truth=arguments.truth,
+        texts=arguments.texts,
     )
     if arguments.check:
         found = check(task, arguments.raw, reading, progress=options.bar)

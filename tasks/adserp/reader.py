@@ -14,6 +14,7 @@ from tasks.adserp.raw import Finder, raw_trials, read_raw
 from tasks.adserp.replay import read_replay, replay_files
 from tasks.adserp.sessions import FEW_SLOTS, OUTSIDE, Rules, build_session
 from tasks.adserp.trial import Trial
+from tasks.adserp.words import Engine, engine
 from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions
 from tasks.errors import InputError
 from tasks.findings import recovered, refuse
@@ -82,34 +83,50 @@ def read(
 
     def outcome(task: _Task) -> _Outcome:
         trial = recovered(task)
+        if trial is not None and reading is not None:
+            trial = recovered(partial(reading.filled, trial))
         return _Outcome(trial, None if trial is None else recovered(lambda: build_session(trial, rules)))
 
     sessions: list[Session] = []
     dropped: Counter[str] = Counter()
     oddities: dict[str, list[str]] = {}
     sources: dict[str, Path] = {}
-    outcomes = _in_threads(outcome, tasks, options.workers)
-    for trial, session in progress(outcomes, total=len(tasks), desc="AdSERP trials"):
-        if trial is None:
-            continue
-        if trial.trial_id in sources:
-            first = sources[trial.trial_id].name
-            raise InputError(f"{trial.source}: trial {trial.trial_id} is also in {first}. Remove one of the two.")
-        sources[trial.trial_id] = trial.source
-        for note in trial.notes:
-            oddities.setdefault(note, []).append(trial.trial_id)
-        if isinstance(session, Session):
-            sessions.append(session)
-            if trial.page is None and (colour := next((flag for flag in session.flags if flag in _COLOURS), "")):
-                oddities.setdefault(_COLOURS[colour], []).append(trial.trial_id)
-        elif session is not None:
-            unseen = session in (OUTSIDE, FEW_SLOTS)  # results of the raw layout are found in the picture
-            shows = [note for note in trial.notes if unseen and note in _COLOURS.values()]
-            dropped[", ".join([session, *shows])] += 1
+    asked = False if options.check or (options.texts is None and (path / SIMULATED_MARK).exists()) else options.texts
+    with engine(asked) as reading:
+        outcomes = _in_threads(outcome, tasks, options.workers)
+        for trial, session in progress(outcomes, total=len(tasks), desc="AdSERP trials"):
+            if trial is None:
+                continue
+            if trial.trial_id in sources:
+                first = sources[trial.trial_id].name
+                raise InputError(f"{trial.source}: trial {trial.trial_id} is also in {first}. Remove one of the two.")
+            sources[trial.trial_id] = trial.source
+            for note in trial.notes:
+                oddities.setdefault(note, []).append(trial.trial_id)
+            if isinstance(session, Session):
+                sessions.append(session)
+                if trial.page is None and (colour := next((flag for flag in session.flags if flag in _COLOURS), "")):
+                    oddities.setdefault(_COLOURS[colour], []).append(trial.trial_id)
+            elif session is not None:
+                unseen = session in (OUTSIDE, FEW_SLOTS)  # results of the raw layout are found in the picture
+                shows = [note for note in trial.notes if unseen and note in _COLOURS.values()]
+                dropped[", ".join([session, *shows])] += 1
     if same := one_person(trial_id.split("-", 1)[0] for trial_id in sources):
         refuse(f"{path}: users {same[0]} and {same[1]} are one person under two spellings. Rename the trials of one.")
     sessions.sort(key=lambda session: session.session_id)
-    return Reading(sessions, len(tasks), dict(dropped), _notes(path, layout, len(tasks), oddities))
+    notes = [*_notes(path, layout, len(tasks), oddities), _words_from(sessions, reading)]
+    return Reading(sessions, len(tasks), dict(dropped), notes)
+
+
+def _words_from(sessions: list[Session], reading: Engine | None) -> str:
+    """Return where the slots' texts come from, in words."""
+    texts = [slot.text for session in sessions for slot in session.slots]
+    if not any(texts):
+        return "no texts: prepare --texts reads them from the screenshots, where Tesseract is installed"
+    origin = "taken from the trial files"
+    if reading is not None:
+        origin = f"read from the screenshots by Tesseract {reading.version} where the trial files have none"
+    return f"texts in {sum(map(bool, texts))} of {len(texts)} slots, {origin}"
 
 
 def _in_threads(work: Callable[[_Task], _Outcome], tasks: Iterable[_Task], workers: int) -> Iterator[_Outcome]:

@@ -36,13 +36,6 @@ _MOST = 0.5
 AD_KINDS = ("dd_top", "native_ad", "dd_right")
 SLOT_KINDS = ("dd_top", "native_ad", "organic_result", "dd_right")
 
-_WORDS = {
-    "organic_result": "organic result",
-    "native_ad": "text ad",
-    "dd_top": "product ads at the top",
-    "dd_right": "product ads at the right",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Area:
@@ -51,7 +44,7 @@ class Area:
     Attributes:
         kind: One of ``SLOT_KINDS``.
         box: ``(x0, y0, x1, y1)``, edges included.
-        text: The title where it is known, else the kind and its number in words.
+        text: The title, or what stands in the box, where it is known; else empty.
     """
 
     kind: str
@@ -151,7 +144,7 @@ def named(
 ) -> tuple[list[Area], tuple[str, ...]]:
     """Return the areas of some kinds, and in words what was left out.
 
-    Areas without a title are numbered from 1 per kind in the order given. Equal boxes of one kind are one area; a box
+    Equal boxes of one kind are one area; a box
     without area on the page is not one. ``boxes_of`` is kind -> boxes and their titles (none, or as many).
     """
     areas: list[Area] = []
@@ -167,9 +160,7 @@ def named(
                 if _share_on_page(box, height) < _MOST:
                     notes.append("boxes mostly off the page, kept")
                 kept[box] = titles[number] if titles else None
-        areas += [
-            Area(kind, box, title or f"{_WORDS[kind]} {number}") for number, (box, title) in enumerate(kept.items(), 1)
-        ]
+        areas += [Area(kind, box, title or "") for box, title in kept.items()]
     return areas, tuple(dict.fromkeys(notes))
 
 

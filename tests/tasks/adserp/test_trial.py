@@ -27,15 +27,11 @@ def test_equal_boxes_of_one_kind_are_one_and_boxes_without_area_on_the_page_are_
     again = (0.4, 0, 9, 8.1)  # the same but for less than a pixel
     boxes = [inside, flat, inside, below, left, half, again]
     areas, notes = named({"native_ad": (boxes, ()), "dd_top": ([inside], ())}, 50)
-    assert [(area.kind, area.box, area.text) for area in areas] == [
-        ("native_ad", inside, "text ad 1"),
-        ("native_ad", half, "text ad 2"),
-        ("dd_top", inside, "product ads at the top 1"),
-    ]
+    assert [(area.kind, area.box) for area in areas] == [("native_ad", inside), ("native_ad", half), ("dd_top", inside)]
     without, repeated = "boxes without area on the page, left out", "repeated boxes, left out"
     assert notes == (without, repeated, "boxes mostly off the page, kept")
 
 
-def test_a_title_is_the_text_and_without_one_the_kind_is_numbered():
+def test_a_title_is_the_text_and_without_one_there_is_none():
     (first, second), notes = named({"organic_result": ([(0, 0, 1, 1), (0, 2, 1, 3)], ["Tea kettles", None])})
-    assert (first.text, second.text, notes) == ("Tea kettles", "organic result 2", ())
+    assert (first.text, second.text, notes) == ("Tea kettles", "", ())

@@ -33,7 +33,7 @@ from tasks.adserp.screen import check_width
 from tasks.adserp.trial import AD_KINDS, SCREEN_WIDTH, Area, Box, Fixations, Trial, named, page_order
 from tasks.adserp.trial import search_query as query_of
 from tasks.errors import InputError, clean
-from tasks.findings import recovered, refuse
+from tasks.findings import recovered, refuse, rows
 from tasks.pictures import one_colour
 from tasks.types import ScreenImage
 
@@ -124,32 +124,39 @@ def _page(screenshot: ScreenImage) -> Image:
 def _table(path: Path, columns: Sequence[str]) -> tuple[list[list[str]], Callable[[int], str]]:
     """Return the named columns of a CSV file, no field of which holds a line break, and what names a row."""
     lines = read_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    header = [clean(name) for name in _fields(path, 1, lines[0])]
+    try:
+        header = [clean(name) for name in _fields(lines[0])]
+    except csv.Error as error:
+        raise InputError(f"{path}: row 1 is not valid CSV ({error}). Correct its quotes.") from error
     missing = [name for name in columns if name not in header]
     if missing:
         raise InputError(f"{path}: missing column {', '.join(missing)}. Found: {', '.join(header) or 'nothing'}.")
     places = [header.index(name) for name in columns]
     found: list[list[str]] = []
     numbers: list[int] = []
+    wrong: dict[str, list[int]] = {}
     for number, line in enumerate(lines[1:], start=2):
-        fields = _fields(path, number, line)
+        try:
+            fields = _fields(line)
+        except csv.Error as error:
+            wrong.setdefault(f"is not valid CSV ({error}). Correct its quotes.", []).append(number)
+            continue
         # An XPath may hold commas that are not quoted; it is the last column and is not read.
         if len(fields) == len(header) or (len(fields) > len(header) and header[-1] == "xpath"):
             found.append(fields)
             numbers.append(number)
         elif fields:
-            refuse(f"{path}: row {number} has {len(fields)} fields, expected {len(header)}.")
+            wrong.setdefault(f"has {len(fields)} fields, expected {len(header)}.", []).append(number)
+    for said, at in wrong.items():
+        refuse(f"{path}: {rows(at, len(at))} {said}")
     return [[fields[place] for fields in found] for place in places], lambda index: f"{path}: row {numbers[index]}"
 
 
-def _fields(path: Path, number: int, line: str) -> list[str]:
-    """Return the fields of one line; a quote that does not end in it would swallow the lines below."""
+def _fields(line: str) -> list[str]:
+    """Return the fields of one line; csv.Error if a quote does not end in it, which would swallow the lines below."""
     if '"' not in line:
         return line.split(",") if line else []
-    try:
-        return next(csv.reader([line], strict=True))
-    except csv.Error as error:
-        raise InputError(f"{path}: row {number} is not valid CSV ({error}). Correct its quotes.") from error
+    return next(csv.reader([line], strict=True))
 
 
 def _fixations(path: Path, start: float) -> Fixations:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from tasks.adserp.trial import Box, Buttons, Fixations, Floats, Points
 from tasks.errors import InputError, clean
-from tasks.findings import refuse
+from tasks.findings import recovered, refuse
 from tasks.plausible import Kind, clock_fault
 
 _BUTTONS = ("mousedown", "mouseup")
@@ -152,7 +153,8 @@ def boxes_of(entries: object, name: str, source: Path) -> list[Box]:
     """
     if not isinstance(entries, list):
         raise InputError(f"{source}: {name} is missing or not a list of boxes.")
-    return [_box(entry, f"{source}: {name}[{index}]") for index, entry in enumerate(entries)]
+    found = [recovered(partial(_box, entry, f"{source}: {name}[{index}]")) for index, entry in enumerate(entries)]
+    return [box for box in found if box is not None]
 
 
 def _box(entry: object, where: str) -> Box:

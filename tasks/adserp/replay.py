@@ -36,7 +36,7 @@ from tasks.adserp.trial import (
     search_query,
 )
 from tasks.errors import InputError, clean
-from tasks.findings import recovered
+from tasks.findings import recovered, refuse
 from tasks.types import ScreenImage
 
 _FIELDS = ("trial_id", "screenshot", "win_width", "bboxes", "cursor", "fixations")
@@ -123,19 +123,21 @@ _Where = Callable[[int], str]
 
 def _columns(entries: object, name: str, fields: tuple[str, ...], path: Path) -> tuple[list[Floats], _Where]:
     """Return the numeric fields of a list of objects, each of shape (n,), and what names an entry in a message."""
+    kept: list[int] = []
 
     def where(index: int) -> str:
-        return f"{path}: {name}[{index}]"
+        return f"{path}: {name}[{kept[index]}]"
 
     if not isinstance(entries, list):
         raise InputError(f"{path}: {name} is not a list.")
+    wrong: dict[str, list[int]] = {}
     for index, entry in enumerate(entries):
-        if not isinstance(entry, dict):
-            raise InputError(f"{where(index)}: is not an object.")
-        missing = [field for field in fields if field not in entry]
-        if missing:
-            raise InputError(f"{where(index)}: missing {', '.join(missing)}.")
-    return [column([entry[field] for entry in entries], as_number, field, where) for field in fields], where
+        missing = [field for field in fields if not isinstance(entry, dict) or field not in entry]
+        said = f"missing {', '.join(missing)}" if isinstance(entry, dict) else "is not an object"
+        (wrong.setdefault(said, []) if missing else kept).append(index)
+    for said, (first, *others) in wrong.items():
+        refuse(f"{path}: {name}[{first}]: {said}{f' (and {len(others)} more)' if others else ''}.")
+    return [column([entries[index][field] for index in kept], as_number, field, where) for field in fields], where
 
 
 def _fixations(entries: object, path: Path) -> Fixations:
@@ -146,4 +148,5 @@ def _fixations(entries: object, path: Path) -> Fixations:
 def _events(entries: object, scale: float, path: Path) -> MouseEvents:
     (t, x, y), where = _columns(entries, "cursor", ("t", "x", "y"), path)
     assert isinstance(entries, list)
-    return split_events(t, x, y * scale, event_names([entry.get("event") for entry in entries], where))
+    known = [entry.get("event") for entry in entries if isinstance(entry, dict) and {"t", "x", "y"} <= entry.keys()]
+    return split_events(t, x, y * scale, event_names(known, where))

@@ -105,8 +105,9 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     the probabilities and answers next to it are not touched by that and stay where they are.
 
     Returns:
-        Columns condition, seed, fold, session_id, user, failed and one per metric; with predictions under stress
-        conditions also ``board_scores.STRESS_COLUMNS``.
+        Columns condition, seed, fold, session_id, user, screen, failed and one per metric; with predictions under
+        stress conditions also ``board_scores.STRESS_COLUMNS``. Screens are numbered in the order of the test sessions:
+        what they show, such as a query, stays where the data are.
     """
     from leaderboard.board_stress import with_measures
 
@@ -119,4 +120,5 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     there: Bools = np.logical_or.reduce([cells[name].present for name in targeted])
     said = [part for part in (free, labelled.filter(there)) if claimed(predictions.cells_of(part))]
     scores = benchmark_scoring.score(task, split, predictions.joined(said))
+    scores["screen"] = np.unique(scores["screen"].to_numpy(dtype=object), return_inverse=True)[1]
     return with_measures(task, split, found, scores.rename(columns={"simulator": "condition"}))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from benchmark.metrics import Metric, all_metrics
 from benchmark.naming import LABEL, OWN, SHARED, TEST_INPUTS
+from benchmark.statistics.design import Design, Factor
 from leaderboard import board_scores
 from leaderboard.board_files import Board, BoardStanding
 from leaderboard.context import TaskContext
@@ -95,42 +96,38 @@ class BoardRow:
 class BoardTable:
     """All results on one split of one task, and numbers stated elsewhere about it.
 
-    The suite's own priors and references appear once, whatever was merged.
+    The suite's own priors and references appear once, whatever was merged. ``screens`` is the screen of each session,
+    empty where no result says it, as on boards of older versions.
     """
 
     context: TaskContext
     rows: tuple[BoardRow, ...]
     reported: tuple[ReportedRecord, ...] = ()
     metrics: tuple[Metric, ...] = field(default_factory=all_metrics)
+    screens: tuple[str, ...] = ()
 
     @cached_property
+    def design(self) -> Design:
+        """Users and screens of the test sessions."""
+        screens = Factor.of_labels(self.screens) if self.screens else None
+        return Design(Factor.of_labels(self.context.users), screens)
+
+    @property
     def users(self) -> tuple[str, ...]:
         """Test users, sorted."""
-        return tuple(sorted(set(self.context.users)))
+        return self.design.users.names
 
     @cached_property
-    def averaging(self) -> Floats:
-        """The matrix that averages sessions within users, shape (users, sessions): PROTOCOL section 8."""
-        position = {user: i for i, user in enumerate(self.users)}
-        belongs: Floats = np.zeros((len(self.users), len(self.context.users)))
-        belongs[[position[user] for user in self.context.users], np.arange(len(self.context.users))] = 1.0
-        means: Floats = belongs / belongs.sum(axis=1, keepdims=True)
-        return means
-
-    def user_means(self, values: Floats) -> Floats:
-        """Average seeds within sessions, then sessions within users.
-
-        ``values`` has the shape (seeds, sessions, metrics), the result (users, metrics); NaN where a metric is not
-        claimed.
-        """
-        means: Floats = self.averaging @ values.mean(axis=0)
-        return means
+    def by_session(self) -> Floats:
+        """Scores of every line, seeds averaged, shape (rows, sessions, metrics); NaN where a metric is not claimed."""
+        shape = (0, len(self.context.sessions), len(self.metrics))
+        return np.stack([row.values.mean(axis=0) for row in self.rows]) if self.rows else np.zeros(shape)
 
     @cached_property
     def by_user(self) -> Floats:
         """User means of every line, shape (rows, users, metrics)."""
         shape = (0, len(self.users), len(self.metrics))
-        return np.stack([self.user_means(row.values) for row in self.rows]) if self.rows else np.zeros(shape)
+        return np.stack([self.design.users.means(one) for one in self.by_session]) if self.rows else np.zeros(shape)
 
     @cached_property
     def unscored(self) -> dict[str, int]:
@@ -167,6 +164,7 @@ def assemble(
     metrics = all_metrics()
     position = {session: i for i, session in enumerate(context.sessions)}
     rows: list[BoardRow] = []
+    screens: tuple[str, ...] = ()
     own: set[str] = set()
     for item in sorted(items, key=lambda i: (i.record.kind == "submission", i.at or "9", i.id)):
         if item.record.kind != "submission":
@@ -174,8 +172,9 @@ def assemble(
                 continue
             own.add(item.record.metadata.name)
         rows += _rows(item, position, metrics)
+        screens = screens or _screens(item.scores, context.sessions)
     about = [r for r in reported if (r.task, r.split) == (context.task, context.split)]
-    return BoardTable(context, tuple(rows), tuple(sorted(about, key=lambda r: (r.source, r.name))))
+    return BoardTable(context, tuple(rows), tuple(sorted(about, key=lambda r: (r.source, r.name))), screens=screens)
 
 
 def load(board: Board, digest: str, standing: BoardStanding, results: Mapping[str, ResultRecord]) -> BoardTable:
@@ -209,6 +208,14 @@ def digests(results: Mapping[str, ResultRecord], standing: BoardStanding) -> lis
     """Return the digests of the splits with active results, by task, split and version."""
     found = {r.digest: (r.task, r.split, r.version) for name, r in results.items() if standing.active(name)}
     return sorted(found, key=lambda digest: (*found[digest], digest))
+
+
+def _screens(scores: pa.Table, sessions: Sequence[str]) -> tuple[str, ...]:
+    """Return the screen of each session by the scores of a result; nothing where they do not say it."""
+    if "screen" not in scores.column_names:
+        return ()
+    shown = dict(zip(scores["session_id"].to_pylist(), scores["screen"].to_pylist(), strict=True))
+    return tuple(str(shown[session]) for session in sessions)
 
 
 def _apart(record: ResultRecord, condition: str) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmark.naming import SHARED
 from benchmark.statistics.bootstrap import ROUNDING
-from benchmark.statistics.t_interval import t_limits
+from benchmark.statistics.t_interval import t_quantile
 from leaderboard.board_table import UNSCORED, BoardTable
 from leaderboard.entries import SWAPPED
 
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class UserEstimate:
-    """A mean over users with its 95 % t interval; ``reason`` says why it is NaN, and is empty otherwise."""
+    """A mean over users with its 95 % interval; ``reason`` says why it is NaN, and is empty otherwise."""
 
     mean: float
     low: float
@@ -37,25 +37,24 @@ def unknown(reason: str) -> UserEstimate:
     return UserEstimate(math.nan, math.nan, math.nan, reason)
 
 
-def differences(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return mean and 95 % t limits of a minus b, paired over users, for many comparisons at once.
+def differences(table: BoardTable, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return mean and 95 % limits of a minus b, paired over users (and screens where they repeat).
 
-    ``a`` has the shape (..., users) and ``b``, with the same users, is broadcast against it. The three arrays returned
-    have the shape (...); the limits are NaN for fewer than two users, all are NaN where a or b is.
+    ``a`` and ``b`` hold scores by session, shape (sessions, ...). The three arrays returned have the shape (...); the
+    limits are NaN for fewer than two users, all are NaN where a or b is.
     """
     apart = a - b
     apart[np.abs(apart) <= ROUNDING * np.maximum(np.abs(a), np.abs(b))] = 0.0
-    if apart.shape[-1] < 2:
-        mean = apart.mean(axis=-1)
-        return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-    return t_limits(apart)
+    mean, error, degrees = table.design.estimate(apart.reshape(len(apart), -1))
+    half = t_quantile(degrees) * error
+    return tuple(end.reshape(apart.shape[1:]) for end in (mean, mean - half, mean + half))  # type: ignore[return-value]
 
 
-def difference(a: Floats, b: Floats) -> UserEstimate:
-    """Return :func:`differences` of two simulators on one metric, shape (users,) each."""
+def difference(table: BoardTable, a: Floats, b: Floats) -> UserEstimate:
+    """Return :func:`differences` of two simulators on one metric, shape (sessions,) each."""
     if np.isnan(a).any() or np.isnan(b).any():
         return unknown("one of the two does not claim the metric")
-    mean, low, high = differences(a, b)
+    mean, low, high = differences(table, a, b)
     return UserEstimate(float(mean), float(low), float(high))
 
 
@@ -105,8 +104,8 @@ def normalise(table: BoardTable) -> Normalised:
         zero, one, reason = scale(table, j)
         reasons.append(reason)
         if not reason and prior is not None:
-            values = table.by_user[:, :, j]
-            ends = [end / (one - zero) for end in differences(values, values[prior])]
+            values = table.by_session[:, :, j].T
+            ends = [end / (one - zero) for end in differences(table, values, values[:, prior, None])]
             mean[:, j], low[:, j], high[:, j] = ends[0], np.minimum(*ends[1:]), np.maximum(*ends[1:])
     return Normalised(mean, low, high, tuple(reasons))
 
@@ -130,11 +129,11 @@ def personal_gain(table: BoardTable, row: int, metric: int) -> PersonalGain | No
     if not controls:
         return None
     sign = 1.0 if table.metrics[metric].higher_is_better else -1.0
-    means = {name: table.user_means(values)[:, metric] for name, values in controls.items()}
-    own = table.by_user[row][:, metric]
+    means = {name: values[:, :, metric].mean(axis=0) for name, values in controls.items()}
+    own = table.by_session[row][:, metric]
 
     def gain(a: Floats | None, b: Floats | None) -> UserEstimate:
-        return unknown("not submitted") if a is None or b is None else difference(a, b).scaled(sign)
+        return unknown("not submitted") if a is None or b is None else difference(table, a, b).scaled(sign)
 
     shared, swapped = means.get(SHARED), means.get(SWAPPED)
     return PersonalGain(gain(own, shared), gain(swapped, shared), gain(own, swapped))

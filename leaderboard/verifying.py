@@ -154,7 +154,7 @@ def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterat
     if len(a) != len(b) or not a[keys].equals(b[keys].astype(a[keys].dtypes.to_dict())):
         yield _error(where, f"its scores have {len(a)} rows about other sessions than the {len(b)} computed.")
         return
-    for column in ("user", "failed", "fold"):
+    for column in ("user", "failed", "fold", *(["screen"] if "screen" in a else [])):
         wrong = np.flatnonzero((a[column] != b[column]).to_numpy())
         if len(wrong):
             yield _error(where, f"{len(wrong)} scores with another {column} than computed, {_at(a, wrong[0])}.")

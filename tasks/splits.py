@@ -1,4 +1,4 @@
-"""The three fixed splits of every task (PROTOCOL section 4)."""
+"""The four fixed splits of every task (PROTOCOL section 4)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ SPLIT_NOTES = {
     "loo": "one session per user is tested; other users' training sessions may show the tested screen",
     "kfold": f"every session is tested once, in {FOLDS} folds dealt over each user's sessions",
     "unseen-screen": "the tested screens, 6 in 35, never occur in training",
+    "screen-kfold": f"every session is tested once, on a screen that its training never shows: {FOLDS} folds",
 }
 """Name and meaning of every split, the default first."""
+
+IN_FOLDS = ("kfold", "screen-kfold")
+"""Splits that test every session once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,9 +32,9 @@ class Split:
     """Which sessions train and which are tested.
 
     Attributes:
-        name: ``loo``, ``kfold`` or ``unseen-screen``.
+        name: One of ``SPLIT_NOTES``.
         folds: ``(train, test)`` pairs of session indices in dataset order, one pair for ``loo`` and
-            ``unseen-screen``, five for ``kfold``.
+            ``unseen-screen``, five for ``kfold`` and ``screen-kfold``.
     """
 
     name: str
@@ -98,15 +102,28 @@ def unseen_screen(screens: Sequence[str]) -> list[str]:
     The n distinct screens, in order of first appearance, are shuffled by ``numpy.random.RandomState(42)``; the first
     round(6 n / 35), at least one, are tested: 6 of the 35 of RecGaze. With a single screen nothing is left to train on.
     """
-    distinct = list(dict.fromkeys(screens))
-    np.random.RandomState(SEED).shuffle(distinct)
+    distinct = _shuffled_screens(screens)
     tested = set(distinct[: max(1, round(len(distinct) * 6 / 35))])
     return ["test" if screen in tested else "train" for screen in screens]
 
 
+def screen_k_fold(screens: Sequence[str], k: int = FOLDS) -> list[int]:
+    """Return the fold 0..k-1 in which each session is tested, so that no tested screen occurs in its training.
+
+    The shuffled screens of :func:`unseen_screen` are dealt out round-robin; with fewer than k some folds are empty.
+    """
+    fold = {screen: place % k for place, screen in enumerate(_shuffled_screens(screens))}
+    return [fold[screen] for screen in screens]
+
+
 def assign(users: Sequence[str], screens: Sequence[str]) -> dict[str, list[str] | list[int]]:
     """Return the value of every session in every split, by split name."""
-    return {"loo": leave_one_out(users), "kfold": k_fold(users), "unseen-screen": unseen_screen(screens)}
+    return {
+        "loo": leave_one_out(users),
+        "kfold": k_fold(users),
+        "unseen-screen": unseen_screen(screens),
+        "screen-kfold": screen_k_fold(screens),
+    }
 
 
 def split_from_values(name: str, values: Sequence[Any]) -> Split:
@@ -115,7 +132,7 @@ def split_from_values(name: str, values: Sequence[Any]) -> Split:
     Raises:
         ValueError: A value is something else.
     """
-    if name == "kfold":
+    if name in IN_FOLDS:
         folds = np.asarray(values)
         if len(folds) and (folds.dtype.kind not in "iu" or folds.min() < 0 or folds.max() >= FOLDS):
             raise ValueError(f"column {column(name)} holds something else than folds 0..{FOLDS - 1}")
@@ -125,6 +142,13 @@ def split_from_values(name: str, values: Sequence[Any]) -> Split:
         raise ValueError(f"column {column(name)} holds '{unknown[0]}' instead of train or test")
     tested = np.asarray([value == "test" for value in values], dtype=bool)
     return Split(name, [(np.flatnonzero(~tested), np.flatnonzero(tested))])
+
+
+def _shuffled_screens(screens: Sequence[str]) -> list[str]:
+    """Return the distinct screens, in order of first appearance shuffled by a generator of their own."""
+    distinct = list(dict.fromkeys(screens))
+    np.random.RandomState(SEED).shuffle(distinct)
+    return distinct
 
 
 def _shuffled_by_user(users: Sequence[str]) -> list[list[int]]:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.columns import FIXATIONS, features
+from tasks.columns import FIXATIONS, LATER, features
 from tasks.definition import TaskDefinition, TaskInfo
 from tasks.describe import Statistics
 from tasks.digest import split_digest
 from tasks.errors import InputError, unknown_name
 from tasks.manifest import Manifest, check_files, file_digest, read_manifest
-from tasks.splits import SPLIT_NOTES, Split, column, split_from_values
+from tasks.splits import SPLIT_NOTES, Split, assign, column, split_from_values
 from tasks.storage import cache_root, write_errors
 from tasks.types import Fixation, ScreenImage, Session, Slot
 
@@ -120,7 +120,7 @@ class Task(TaskInfo):
         simulated: The sessions were simulated by this project, not recorded.
         notice: The line that every output must carry; empty for recorded data.
         sessions: One row per session, columns as on the data set's card.
-        splits: ``loo``, ``kfold`` and ``unseen-screen``.
+        splits: By name (PROTOCOL section 4).
         digests: SHA-256 per split (PROTOCOL section 4).
         statistics: Descriptive statistics.
         folder: The prepared folder.
@@ -221,13 +221,14 @@ def open_folder(definition: TaskDefinition, folder: Path) -> Task:
     info = known[manifest.version]
     check_files(folder, manifest)
     sessions = _read(folder)
+    splits, digests = _splits(folder, manifest, sessions)
     return Task(
         **{part.name: getattr(info, part.name) for part in fields(info)},
         simulated=manifest.simulated,
         notice=manifest.notice,
         sessions=sessions,
-        splits=_splits(folder, manifest, sessions),
-        digests=manifest.digests,
+        splits=splits,
+        digests=digests,
         statistics=manifest.statistics,
         folder=folder,
     )
@@ -242,7 +243,9 @@ def _read(folder: Path) -> Dataset:
 
     files = sorted((folder / "data").glob("*.parquet"))
     whole = features().arrow_schema.remove_metadata()
-    known = (whole, whole.remove(whole.get_field_index(FIXATIONS)))
+    known = [whole]
+    for name in reversed(LATER):
+        known.append(known[-1].remove(known[-1].get_field_index(name)))
     if not files or not files[0].stem.endswith(f"-of-{len(files):05d}"):
         raise InputError(f"{folder} has {len(files)} data files, which is not all of them. Prepare it again.")
     try:
@@ -277,25 +280,26 @@ def _mapped(files: Sequence[Path]) -> Dataset:
     return mapped
 
 
-def _splits(folder: Path, manifest: Manifest, sessions: Dataset) -> dict[str, Split]:
-    """Return the splits after comparing each with its digest."""
+def _splits(folder: Path, manifest: Manifest, sessions: Dataset) -> tuple[dict[str, Split], dict[str, str]]:
+    """Return splits and digests after comparing each; a split that the folder is older than follows from the rest."""
     names = ("session_id", "user", "screen", "click", "gaze_ms")
-    table = sessions.with_format("arrow").select_columns([*names, *map(column, SPLIT_NOTES)])[:]
+    stored = [name for name in SPLIT_NOTES if column(name) in sessions.column_names]
+    table = sessions.with_format("arrow").select_columns([*names, *map(column, stored)])[:]
     ids, users, screens, clicks, gaze = (table[name].to_pylist() for name in names)
-    splits = {}
+    splits, digests = {}, {}
     for name in SPLIT_NOTES:
-        values = table[column(name)].to_pylist()
+        values = table[column(name)].to_pylist() if name in stored else assign(users, screens)[name]
         try:
             splits[name] = split_from_values(name, values)
-            digest = split_digest(ids, users, screens, clicks, gaze, values)
+            digests[name] = digest = split_digest(ids, users, screens, clicks, gaze, values)
         except (TypeError, ValueError) as error:
             raise InputError(f"the data in {folder} is damaged: {error}. Prepare it again.") from error
-        if digest != manifest.digests.get(name):
+        if name in stored and digest != manifest.digests.get(name):
             raise InputError(
                 f"the sessions in {folder} are not those of its digest for split {name} "
                 f"({digest[:12]} instead of {manifest.digests.get(name, 'none')[:12]}). Prepare it again."
             )
-    return splits
+    return splits, digests
 
 
 def _images(rows: Dataset) -> list[ScreenImage | None]:

@@ -13,6 +13,7 @@ SPLITS = {
     "loo": "one session of every user is tested, as in the paper (default)",
     "kfold": "every session is tested once, in five folds",
     "unseen-screen": "the test screens never occur in training",
+    "screen-kfold": "every session is tested once, on a screen that never occurs in its training",
 }
 
 

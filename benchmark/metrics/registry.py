@@ -10,6 +10,7 @@ from typing import Literal
 
 from benchmark.metrics import families
 from benchmark.metrics.block import Block, Floats
+from benchmark.statistics.statistic import Bounds
 from tasks.errors import unknown_name
 
 MODULES = (
@@ -82,6 +83,11 @@ class Metric:
     def human_reference(self) -> str:
         """What is at 1 of its normalised score."""
         return families.family(self.family).human[self.against]
+
+    @property
+    def bounds(self) -> Bounds:
+        """The range that intervals of a mean do not leave."""
+        return Bounds(*self.range, open_above=self.unbounded and self.worst == self.range[1])
 
     @property
     def arrow(self) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark import statistics
-from benchmark.metrics import all_metrics
+from benchmark.metrics import all_metrics, get
 from benchmark.metrics.families import apart_metrics
 from benchmark.metrics.registry import corrected_together
 from benchmark.naming import LABEL
@@ -26,10 +26,11 @@ from benchmark.scores.results import (
     SimulatorResult,
 )
 from benchmark.scores.scoring import test_slots
-from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.clusters import SessionMeans
 from benchmark.statistics.holm import holm_adjust
 from benchmark.statistics.registry import corrected_p
+from benchmark.statistics.statistic import Bounds
+from benchmark.statistics.tiers import equal_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,7 @@ def build(
         claimed = {}
         for metric, table in tables.items():
             if name in table.names:
-                claimed[metric] = _metric_result(table, name, float(spreads[metric][name]))
+                claimed[metric] = _metric_result(table, name, float(spreads[metric][name]), get(metric).bounds)
         rows.append(
             SimulatorResult(
                 name=name,
@@ -143,21 +144,15 @@ def equals(names: Sequence[str], tables: Mapping[str, SessionMeans]) -> dict[str
 
     Differences up to rounding count as none. A user's mean stands for the user's sessions.
     """
-    found: dict[str, str] = {}
-    for name in dict.fromkeys(names):
-        for other in names[: names.index(name)]:
-            if other not in found and all(_same(table, name, other) for table in tables.values()):
-                found[name] = other
-                break
-    return found
-
-
-def _same(table: SessionMeans, name: str, other: str) -> bool:
-    """Tell whether two simulators score the same on a metric, or both do not claim it."""
-    if not (name in table.names and other in table.names):
-        return name not in table.names and other not in table.names
-    a, b = (table.users[one].to_numpy() for one in (name, other))
-    return bool(np.abs(a - b).max() <= ROUNDING * max(np.abs(a).max(), np.abs(b).max()))
+    scores: dict[str, list[tuple[str, str]]] = {name: [] for name in names}
+    for metric, table in tables.items():
+        columns = [name for name in scores if name in table.names]
+        first = equal_columns(table.users[columns].to_numpy())
+        for name, i in zip(columns, first, strict=True):
+            scores[name].append((metric, columns[i]))
+    found: dict[tuple[tuple[str, str], ...], str] = {}
+    first_of = {name: found.setdefault(tuple(own), name) for name, own in scores.items() if own}
+    return {name: other for name, other in first_of.items() if name != other}
 
 
 def _resolution(comparisons: Sequence[ComparisonResult], ranked: set[str]) -> float | None:
@@ -212,10 +207,11 @@ def compare(
     return results, tuple(families), equal
 
 
-def _metric_result(table: SessionMeans, name: str, seed_sd: float) -> MetricResult:
+def _metric_result(table: SessionMeans, name: str, seed_sd: float, bounds: Bounds) -> MetricResult:
     """Return the summary of a simulator on a metric."""
     values = table.users[name]
-    interval = statistics.mean_interval(values, clustered=table.clustered(table.values[:, table.names.index(name)]))
+    clustered = table.clustered(table.values[:, table.names.index(name)])
+    interval = statistics.mean_interval(values, clustered=clustered, bounds=bounds)
     return MetricResult(
         mean=interval.mean,
         low=_known(interval.low),

@@ -21,7 +21,7 @@ from benchmark.statistics.bootstrap import N_RESAMPLES, ROUNDING, bootstrap_mean
 from benchmark.statistics.clusters import SessionMeans
 from benchmark.statistics.power import smallest_resolvable
 from benchmark.statistics.registry import INTERVALS, MAIN_INTERVAL, TESTS
-from benchmark.statistics.statistic import Clustered, Floats, Sample
+from benchmark.statistics.statistic import Bounds, Clustered, Floats, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +69,18 @@ class Comparison:
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
 
 
-def mean_interval(values: ArrayLike, level: float = 0.95, clustered: Clustered | None = None) -> Interval:
+def mean_interval(
+    values: ArrayLike, level: float = 0.95, clustered: Clustered | None = None, bounds: Bounds | None = None
+) -> Interval:
     """Return the mean over users with its intervals.
 
     Args:
         values: Finite, shape (n_users,).
         level: Nominal coverage.
         clustered: What the mean varies with over users and screens, where screens repeat.
+        bounds: The range of the values, which the main interval does not leave.
     """
-    return _interval(Sample(_finite(values), level=level, clustered=clustered))
+    return _interval(Sample(_finite(values), level=level, clustered=clustered, bounds=bounds))
 
 
 def _interval(sample: Sample) -> Interval:

@@ -91,8 +91,8 @@ class Design:
 
     @property
     def degrees(self) -> int:
-        """Degrees of freedom of the two-way variance."""
-        return min(len(self.users), len(self.screens or ())) - 1
+        """Degrees of freedom of a mean: those of the smaller of users and, where they are a factor, screens."""
+        return min(len(self.users), len(self.screens or ()) if self.two_way else len(self.users)) - 1
 
     @cached_property
     def weights(self) -> Floats:
@@ -107,17 +107,33 @@ class Design:
         return found
 
     def factors(self, residuals: Floats) -> list[tuple[float, Floats]]:
-        """Return G / (G - 1) and the sums of residuals within levels, for users, screens and sessions.
+        """Return G / (G - 1) and the sums of residuals within levels: of users and, if two-way, screens and sessions.
 
-        The squares of the sums, added up over levels and multiplied by the first, are the one-way variances; of the
-        three, the first two are added and the last is subtracted.
+        The squares of the sums, added up over levels and multiplied by the first, are the one-way variances.
         """
-        assert self.screens is not None
-        sums = (self.users.sums(residuals), self.screens.sums(residuals), residuals)
+        sums = [self.users.sums(residuals)]
+        if self.two_way and self.screens is not None:
+            sums += [self.screens.sums(residuals), residuals]
         return [(len(one) / (len(one) - 1), one) for one in sums]
+
+    def estimate(self, values: Floats) -> tuple[Floats, Floats, int]:
+        """Return mean and standard error of each column of shape (sessions, columns), and the degrees of freedom.
+
+        The error is over users and, where they repeat, screens; NaN for fewer than two users.
+        """
+        of_users, n = self.users.means(values), len(self.users)
+        mean: Floats = of_users.mean(axis=0)
+        if self.two_way:
+            return mean, np.sqrt(self.variance(values)), self.degrees
+        error = of_users.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full_like(mean, np.nan)
+        return mean, error, self.degrees
 
     def variance(self, values: Floats) -> Floats:
         """Return the two-way variance of the mean of each column of shape (sessions, columns)."""
-        users, screens, sessions = (c * (sums**2).sum(axis=0) for c, sums in self.factors(self.residuals(values)))
-        found: Floats = np.maximum(users + screens - sessions, np.maximum(users, screens))
-        return found
+        return two_way(*(c * (sums**2).sum(axis=0) for c, sums in self.factors(self.residuals(values))))
+
+
+def two_way(users: Floats, screens: Floats, sessions: Floats) -> Floats:
+    """Return the two-way variance from the one-way variances."""
+    found: Floats = np.maximum(users + screens - sessions, np.maximum(users, screens))
+    return found

@@ -20,6 +20,15 @@ class Clustered:
     degrees: int
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The range of what is averaged; ``open_above`` where its upper end is none by nature, as that of KL."""
+
+    low: float
+    high: float
+    open_above: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """What a statistic is computed from.
@@ -31,6 +40,7 @@ class Sample:
             all simulators; None where none were drawn.
         level: Nominal coverage of an interval.
         clustered: What the mean varies with over users and screens; None where screens do not repeat.
+        bounds: The range of the values; None for what has none, as differences.
     """
 
     values: Floats
@@ -38,6 +48,7 @@ class Sample:
     resampled: Floats | None = None
     level: float = 0.95
     clustered: Clustered | None = None
+    bounds: Bounds | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The t interval of a mean over users: mean -/+ t((1 + level) / 2, n - 1) sd / sqrt(n).
 
 Where screens repeat, the standard error over users and screens and its degrees of freedom take the place of those over
-users (``statistics.design``).
+users (``statistics.design``). A mean that has a range gets a score interval inside it (``statistics.score_interval``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from benchmark.statistics.score_interval import score_limits
 from benchmark.statistics.statistic import Floats, Sample, Statistic
+
+
+def t_quantile(degrees: int, level: float = 0.95) -> float:
+    """Return how many standard errors the half of an interval is wide; NaN without degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, (1 + level) / 2)) if degrees > 0 else math.nan
 
 
 def t_limits(values: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats, Floats]:
@@ -19,29 +27,28 @@ def t_limits(values: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats, Fl
 
     Values have shape (..., n), n at least 2; mean and limits (...).
     """
-    from scipy.special import stdtrit
-
     array = np.asarray(values, dtype=np.float64)
     n = array.shape[-1]
     mean: Floats = array.mean(axis=-1)
-    half: Floats = stdtrit(n - 1, (1 + level) / 2) * array.std(axis=-1, ddof=1) / math.sqrt(n)
+    half: Floats = t_quantile(n - 1, level) * array.std(axis=-1, ddof=1) / math.sqrt(n)
     return mean, mean - half, mean + half
 
 
 def t_interval(sample: Sample) -> tuple[float, float]:
-    """Return the limits of the t interval; where all values are equal, these are the value itself."""
-    from scipy.special import stdtrit
-
-    found = sample.clustered
-    if found is not None and found.error > sample.unit:
-        mean, half = float(sample.values.mean()), stdtrit(found.degrees, (1 + sample.level) / 2) * found.error
-        return float(mean - half), float(mean + half)
-    if np.ptp(sample.values) == 0:
-        return float(sample.values[0]), float(sample.values[0])
-    _, low, high = t_limits(sample.values, sample.level)
-    return float(low), float(high)
+    """Return the limits; those of a difference are the value itself where all values are equal."""
+    values, n = sample.values, len(sample.values)
+    mean, error, degrees = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(n), n - 1
+    if np.ptp(values) == 0:
+        mean, error = float(values[0]), 0.0
+    if sample.clustered is not None and sample.clustered.error > sample.unit:
+        error, degrees = sample.clustered.error, sample.clustered.degrees
+    if sample.bounds is not None:
+        low, high = score_limits(mean, error, degrees, n, sample.bounds, sample.level)
+        return float(low), float(high)
+    half = t_quantile(degrees, sample.level) * error
+    return mean - half, mean + half
 
 
 STATISTIC = Statistic(
-    "t-interval", "95 % interval", "interval", "t interval over users, and over screens where they repeat.", t_interval
+    "t-interval", "95 % interval", "interval", "t or score interval over users (and screens).", t_interval
 )

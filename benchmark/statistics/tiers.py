@@ -7,11 +7,13 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from benchmark.statistics.bootstrap import N_RESAMPLES
+from benchmark.statistics.bootstrap import N_RESAMPLES, ROUNDING
 from benchmark.statistics.clusters import SessionMeans
 from benchmark.statistics.comparison import compare_pairs
+from benchmark.statistics.design import Ints
 from benchmark.statistics.holm import holm_adjust
 from benchmark.statistics.registry import TESTS, corrected_p
+from benchmark.statistics.statistic import Floats
 from tasks.errors import unknown_name
 
 
@@ -26,7 +28,8 @@ def tiers(
 ) -> pd.DataFrame:
     """Group simulators whose difference from the best of their group is not established.
 
-    All pairs of simulators form one family, corrected after Holm. Simulators are sorted by their mean over users,
+    All pairs of simulators form one family, corrected after Holm; simulators with equal values enter it once and are
+    in one tier, so that a copy separates nobody. Simulators are sorted by their mean over users,
     best first (by name where equal). The first leads tier 1. Going down the list, a simulator belongs to the current
     tier unless it is significantly worse than that tier's leader; then it opens and leads the next tier. So every
     member of a tier is not separated from its leader, and every leader is separated from the leader before it. Two
@@ -53,17 +56,40 @@ def tiers(
     names = [str(name) for name in means.columns]
     average = dict(zip(names, means.to_numpy(dtype=np.float64).mean(axis=0), strict=True)) if len(means) else {}
     ordered = sorted(average, key=lambda name: (-average[name] if higher_is_better else average[name], name))
-    adjusted = _adjusted(scored, names, test, n_resamples if test == "bootstrap" else 0, seed) if len(means) > 1 else {}
+    of = equal_columns(means.to_numpy(dtype=np.float64))
+    first = dict(zip(names, (names[i] for i in of), strict=True))
+    adjusted = {frozenset((name,)): 1.0 for name in first.values()}  # what equals its leader
+    if len(means) > 1:
+        family = [names[i] for i in np.unique(of)]
+        adjusted |= _adjusted(scored, family, test, n_resamples if test == "bootstrap" else 0, seed)
     rows = []
     leader, tier = "", 0
     for name in ordered:
-        p = adjusted.get(frozenset((leader, name)), np.nan)
+        p = adjusted.get(frozenset((first.get(leader, leader), first[name])), np.nan)
         if tier == 0 or p <= alpha:
             leader, tier, p = name, tier + 1, np.nan
         rows.append((average[name], tier, leader, p))
     index = pd.Index(ordered, name="simulator")
     table: pd.DataFrame = pd.DataFrame(rows, columns=["mean", "tier", "leader", "p_leader"], index=index)
     return table
+
+
+def equal_columns(values: Floats) -> Ints:
+    """Return for each column the first one whose values are the same up to rounding; itself where there is none.
+
+    Values have shape (users, simulators); NaN equals nothing.
+    """
+    of = np.arange(values.shape[1])
+    if not len(values):
+        return of
+    mean, largest = values.mean(axis=0), np.abs(values).max(axis=0)
+    firsts: list[int] = []
+    for i in of.tolist():
+        near = [j for j in firsts if abs(mean[i] - mean[j]) <= ROUNDING * largest[i] and not np.isnan(mean[i])]
+        same = [j for j in near if np.abs(values[:, i] - values[:, j]).max() <= ROUNDING * max(largest[i], largest[j])]
+        of[i] = same[0] if same else i
+        firsts += [] if same else [i]
+    return of
 
 
 def _adjusted(

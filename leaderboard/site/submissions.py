@@ -157,10 +157,10 @@ def kind_words(row: BoardRow) -> str:
 def part_of(t: SiteTable, index: int, data: str) -> TablePart:
     """Return a submission's part on a table, without sessions."""
     table, ranking, row = t.view.table, t.view.ranking, t.rows[index]
-    own = table.by_user[index]
+    own = table.by_session[index]
     there = [(name, i) for name in BASELINES if (i := table.find(name)) is not None and i != index]
-    against = table.by_user[[i for _, i in there]] if there else np.empty((0, *own.shape))
-    ends = differences(own.T[None], against.transpose(0, 2, 1)) if there else ()
+    against = table.by_session[[i for _, i in there]] if there else np.empty((0, *own.shape))
+    ends = differences(table, own[:, None], against.transpose(1, 0, 2)) if there else ()
     lines = []
     for j, metric in enumerate(table.metrics):
         cell = mean_cell(t.view, index, metric.name)

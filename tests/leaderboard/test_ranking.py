@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark import statistics
+from benchmark.statistics.design import Design, Factor
 from leaderboard.board_table import ScoredResult, assemble
 from leaderboard.context import SlotShares, TaskContext
 from leaderboard.entries import Metadata, ResultRecord
@@ -24,7 +25,9 @@ def context(users: list[str]) -> TaskContext:
     return TaskContext("t", "1", "loo", "ab" * 32, *[""] * 7, (), (1,), sessions, tuple(users), slots, 0)
 
 
-def item(name: str, scores: dict[str, np.ndarray], users: list[str], kind: str = "submission", **said) -> ScoredResult:
+def item(
+    name: str, scores: dict[str, np.ndarray], users: list[str], kind: str = "submission", screens=None, **said
+) -> ScoredResult:
     """A result from metric -> array (seeds, sessions)."""
     import pyarrow as pa
 
@@ -37,6 +40,7 @@ def item(name: str, scores: dict[str, np.ndarray], users: list[str], kind: str =
         "seed": np.repeat(np.arange(seeds), n),
         "session_id": [f"s{i}" for i in range(n)] * seeds,
         "user": users * seeds,
+        **({} if screens is None else {"screen": screens * seeds}),
         "failed": [0] * (seeds * n),
         **{metric: values.ravel() for metric, values in scores.items()},
     }
@@ -48,8 +52,7 @@ def long(items: list[ScoredResult]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-@pytest.fixture(scope="module")
-def crowd() -> tuple[list[ScoredResult], list[str]]:
+def make_crowd(screens: list[int] | None) -> tuple[list[ScoredResult], list[str]]:
     """Twelve simulators, two of them alike, on users with one to three sessions."""
     random = np.random.default_rng(3)
     users = [f"u{i}" for i in range(14) for _ in range(1 + i % 3)]
@@ -58,11 +61,16 @@ def crowd() -> tuple[list[ScoredResult], list[str]]:
     for number in range(12):
         kl = 1 + 0.2 * base + 0.12 * number + random.normal(scale=0.3, size=(2, len(users)))
         auc = np.clip(0.5 + 0.03 * number + random.normal(scale=0.1, size=(2, len(users))), 0, 1)
-        items.append(item(f"sim-{number:02d}", {"KL": kl, "AUC": auc}, users))
+        items.append(item(f"sim-{number:02d}", {"KL": kl, "AUC": auc}, users, screens=screens))
     twin = {m: items[3].scores[m].to_numpy().reshape(2, -1).copy() for m in METRICS}
-    items.append(item("twin", twin, users))
-    items.append(item("position-prior", {"KL": np.full((1, len(users)), 1.4)}, users, kind="baseline"))
+    items.append(item("twin", twin, users, screens=screens))
+    items.append(item("position-prior", {"KL": np.full((1, len(users)), 1.4)}, users, kind="baseline", screens=screens))
     return items, users
+
+
+@pytest.fixture(scope="module", params=["users alone", "users and screens"])
+def crowd(request) -> tuple[list[ScoredResult], list[str]]:
+    return make_crowd([i % 9 for i in range(27)] if request.param == "users and screens" else None)
 
 
 def test_user_means_are_those_of_the_suites_statistics(crowd):
@@ -87,17 +95,21 @@ def test_tiers_intervals_and_seed_spread_are_those_of_the_suites_statistics(crow
     ranking = rank(table, alpha)
     scores = long(items)
     names = [row.name for row in table.rows]
+    cube = statistics.ScoreCube(scores.assign(screen=scores["screen"].astype(str)) if "screen" in scores else scores)
+    assert cube.design.two_way == table.design.two_way == ("screen" in scores)
     for metric in METRICS:
         j = table.metric_index(metric)
-        means = statistics.user_means(scores, metric)
-        expected = statistics.tiers(means, table.metrics[j].higher_is_better, alpha)
+        sessions = cube.session_means(metric)
+        means = sessions.users
+        expected = statistics.tiers(sessions, table.metrics[j].higher_is_better, alpha)
         if alpha == 0.05:
             assert expected["tier"].max() > 1
         for name, row in expected.iterrows():
             i = names.index(name)
             assert ranking.tier[i, j] == row["tier"]
             assert ranking.p_leader[i, j] == pytest.approx(row["p_leader"], rel=1e-6, nan_ok=True)
-            interval = statistics.mean_interval(means[name])
+            own = sessions.clustered(sessions.values[:, sessions.names.index(name)])
+            interval = statistics.mean_interval(means[name], clustered=own, bounds=table.metrics[j].bounds)
             assert (ranking.mean[i, j], ranking.low[i, j], ranking.high[i, j]) == pytest.approx(
                 (interval.mean, interval.low, interval.high), abs=1e-12
             )
@@ -106,8 +118,22 @@ def test_tiers_intervals_and_seed_spread_are_those_of_the_suites_statistics(crow
         assert found == pytest.approx(spread.to_dict(), abs=1e-12, nan_ok=True)
         assert ranking.n_ranked[j] == len(expected)
     kl = table.metric_index("KL")
-    expected = statistics.resolution(statistics.user_means(scores, "KL"), "position-prior")
-    assert ranking.resolves[kl] == pytest.approx(expected, rel=1e-9)
+    sessions = cube.session_means("KL")
+    pairs = [(name, "position-prior") for name in sessions.names if name != "position-prior"]
+    sizes = [one.smallest_difference for one in statistics.compare_pairs(sessions, pairs, n_resamples=0).values()]
+    assert ranking.resolves[kl] == pytest.approx(np.median(sizes), rel=1e-9)
+
+
+def test_a_copy_of_a_line_changes_no_tier_and_no_p_of_the_others(crowd):
+    items, users = crowd
+    copies = [ScoredResult(f"z-{i.id}", i.record, i.scores, i.at) for i in items[4:8]]
+    few, many = assemble(context(users), items), assemble(context(users), [*items, *copies])
+    a, b = rank(few, 0.5), rank(many, 0.5)
+    assert a.tier.max() > 1
+    index = {row.id: i for i, row in enumerate(many.rows)}
+    for i, row in enumerate(few.rows):
+        np.testing.assert_array_equal(a.tier[i], b.tier[index[row.id]])
+        np.testing.assert_allclose(a.p_leader[i], b.p_leader[index[row.id]], rtol=1e-9)
 
 
 def test_equal_means_share_a_place_and_never_separate(crowd):
@@ -141,6 +167,10 @@ def test_what_is_not_ranked_changes_no_place(crowd):
         assert not full.rows[index[name]].ranked
 
 
+def each_a_user(n: int) -> Factor:
+    return Factor.of_labels([f"u{i}" for i in range(n)])
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.integers(2, 7).flatmap(
@@ -152,11 +182,11 @@ def test_what_is_not_ranked_changes_no_place(crowd):
     )
 )
 def test_p_of_every_pair_is_that_of_the_paired_comparison(values):
-    array = np.array(values)
-    found = pairwise_p(array)
-    pairs = zip(*np.triu_indices(len(array), 1), strict=True)
+    array = np.array(values).T
+    found = pairwise_p(array, Design(each_a_user(len(array))))
+    pairs = zip(*np.triu_indices(array.shape[1], 1), strict=True)
     for p, (a, b) in zip(found, pairs, strict=True):
-        expected = statistics.paired_comparison(array[a], array[b], n_resamples=0).tests["t"]
+        expected = statistics.paired_comparison(array[:, a], array[:, b], n_resamples=0).tests["t"]
         assert p == pytest.approx(expected, rel=1e-6, abs=1e-12)
 
 
@@ -164,7 +194,7 @@ def test_pairs_that_nearly_cancel_are_computed_from_their_differences():
     random = np.random.default_rng(0)
     common = random.normal(size=40) * 1e3
     values = np.stack([common, common + 1e-4 * random.normal(size=40) + 5e-5, common + 1.0])
-    (near, shifted, other) = pairwise_p(values)
+    (near, shifted, other) = pairwise_p(values.T, Design(each_a_user(40)))
     expected = [
         statistics.paired_comparison(values[a], values[b], n_resamples=0).tests["t"]
         for a, b in ((0, 1), (0, 2), (1, 2))

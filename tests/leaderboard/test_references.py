@@ -89,7 +89,8 @@ def test_normalised_scores_put_the_prior_at_0_and_people_at_1():
     assert of["mine"] == pytest.approx((0.5, 0.5))
     assert of["position-prior"] == (0.0, 0.0) and of["other-users"][0] == 1.0 and of["gaze-oracle"][1] == 1.0
     i = names.index("mine")
-    apart = difference(table.by_user[i][:, kl], table.by_user[names.index("position-prior")][:, kl])
+    prior = table.by_session[names.index("position-prior")][:, kl]
+    apart = difference(table, table.by_session[i][:, kl], prior)
     assert (found.low[i, kl], found.high[i, kl]) == pytest.approx((apart.high / -0.5, apart.low / -0.5))
     assert found.low[i, kl] < 0.5 < found.high[i, kl]
 
@@ -113,7 +114,8 @@ def test_personal_gain_is_own_over_shared_and_its_control_is_swapped_over_shared
     for j, sign in ((kl, -1.0), (auc, 1.0)):
         gain = personal_gain(loo, index, j)
         own = loo.by_user[index][:, j]
-        shared, swapped = (loo.user_means(loo.rows[index].controls[c])[:, j] for c in ("shared", "swapped"))
+        controls = [loo.rows[index].controls[c].mean(axis=0)[:, j] for c in ("shared", "swapped")]
+        shared, swapped = (loo.design.users.means(values) for values in controls)
         assert gain.own_over_shared.mean == pytest.approx(sign * (own - shared).mean())
         assert gain.swapped_over_shared.mean == pytest.approx(sign * (swapped - shared).mean())
         assert gain.own_over_swapped.mean == pytest.approx(sign * (own - swapped).mean())

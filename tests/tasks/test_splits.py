@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.splits import assign, column, k_fold, leave_one_out, split_from_values, unseen_screen
+from tasks.splits import assign, column, k_fold, leave_one_out, screen_k_fold, split_from_values, unseen_screen
 
 USERS = st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), max_size=40)
 
@@ -117,8 +117,19 @@ def test_six_of_thirty_five_screens():
     assert unseen_screen([str(i) for i in range(35)]).count("test") == 6
 
 
+@given(st.lists(st.sampled_from([str(i) for i in range(40)]), min_size=1, max_size=80))
+def test_folds_of_screens_share_no_screen_and_are_as_large_as_they_can_be(screens):
+    folds = screen_k_fold(screens)
+    shown = [{s for s, of in zip(screens, folds, strict=True) if of == fold} for fold in range(5)]
+    assert sum(len(one) for one in shown) == len(set(screens))
+    assert max(len(one) for one in shown) - min(len(one) for one in shown) <= 1
+    # The screens of unseen-screen are the first of the same draw: they are dealt to different folds first.
+    unseen = {s for s, value in zip(screens, unseen_screen(screens), strict=True) if value == "test"}
+    assert max(len(one & unseen) for one in shown) <= -(-len(unseen) // 5)
+
+
 def test_no_sessions():
-    assert assign([], []) == {"loo": [], "kfold": [], "unseen-screen": []}
+    assert assign([], []) == {"loo": [], "kfold": [], "unseen-screen": [], "screen-kfold": []}
 
 
 @settings(max_examples=30)
@@ -129,7 +140,7 @@ def test_every_session_is_tested_once_in_kfold_and_folds_partition(users):
         for train, test in split.folds:
             assert sorted([*train, *test]) == list(range(len(users)))
         tested = sorted(i for _, test in split.folds for i in test)
-        if name == "kfold":
+        if name in ("kfold", "screen-kfold"):
             assert tested == list(range(len(users)))
         else:
             assert tested == [i for i, value in enumerate(values) if value == "test"]

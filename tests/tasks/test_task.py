@@ -262,11 +262,18 @@ def test_an_image_named_by_its_digest_is_compared_with_it(fake, raw, folder):
         open_folder(fake.FAKE, folder).session(0).image.open()
 
 
-def test_a_folder_of_format_1_without_fixations(fake, folder):
+@pytest.mark.parametrize("lacking", [["split_screen_kfold"], ["split_screen_kfold", "fixations"]])
+def test_a_folder_of_an_older_version(fake, folder, lacking):
     without_digests(folder)
+    now = open_folder(fake.FAKE, folder)
     shard = folder / "data/fake-00000-of-00001.parquet"
-    pq.write_table(pq.read_table(shard).drop_columns(["fixations"]), shard)
-    assert open_folder(fake.FAKE, folder).session(3).fixations == ()
+    pq.write_table(pq.read_table(shard).drop_columns(lacking), shard)
+    manifest = json.loads((folder / "task.json").read_text(encoding="utf-8"))
+    del manifest["digests"]["screen-kfold"]
+    (folder / "task.json").write_text(json.dumps(manifest), encoding="utf-8")
+    task = open_folder(fake.FAKE, folder)
+    assert "fixations" not in lacking or task.session(3).fixations == ()
+    assert task.digests == now.digests and task.splits["screen-kfold"].counts() == now.splits["screen-kfold"].counts()
 
 
 def test_a_split_without_a_part_is_refused_where_it_is_used(fake, tmp_path):
@@ -275,7 +282,12 @@ def test_a_split_without_a_part_is_refused_where_it_is_used(fake, tmp_path):
     summary = prepare(fake.FAKE, tmp_path / "raw", tmp_path / "out")
     assert "split loo has no test session: it cannot be used" in summary.notes
     task = open_folder(fake.FAKE, tmp_path / "out")
-    for split, reason in (("loo", "test"), ("kfold", "test"), ("unseen-screen", "training")):
+    for split, reason in (
+        ("loo", "test"),
+        ("kfold", "test"),
+        ("unseen-screen", "training"),
+        ("screen-kfold", "training"),
+    ):
         with pytest.raises(InputError, match=f"split {split} has no {reason} session"):
             task.split(split)
 

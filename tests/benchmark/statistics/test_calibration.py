@@ -20,6 +20,8 @@ from benchmark.statistics.paired_t import paired_t
 from benchmark.statistics.t_interval import t_limits
 from benchmark.statistics.tiers import tiers
 from benchmark.statistics.wilcoxon import wilcoxon_p
+from tasks.splits import SPLIT_NOTES
+from tests.performance.false_alarms import SHARES, alarms
 
 PAIRS = np.array([(i, j) for i in range(5) for j in range(i)])
 
@@ -144,6 +146,15 @@ def sessions_of_users(n_sets, n_users, per_user, between, generator):
     }
     metrics = {f"set{i}": scores[:, i].ravel() for i in range(n_sets)}
     return pd.DataFrame({**ids, **metrics})
+
+
+@pytest.mark.parametrize("split", SPLIT_NOTES)
+def test_where_screens_repeat_users_and_screens_keep_the_level_that_users_alone_lose(split):
+    n = 1200
+    rates = {share: alarms(split, share, n, designs=4) for share in SHARES}
+    assert max(found[1] for found in rates.values()) <= 0.07
+    assert abs(rates[0.0][0] - 0.05) < margin(0.05, n)
+    assert rates[0.2][0] > (0.085 if split == "loo" else 0.18)
 
 
 @pytest.mark.slow

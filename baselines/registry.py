@@ -67,8 +67,47 @@ _MODELS = (
     ),
 )
 
+_ORDER = (
+    Entry("visit-frequency", f"{_FOLDER}.order.habits:VisitFrequency", "visits per position", _TRAIN[:1]),
+    Entry("reading-order", f"{_FOLDER}.order.habits:ReadingOrder", "the slot after the current one", _TRAIN[:1]),
+    Entry("step-markov", f"{_FOLDER}.order.steps:StepMarkov", "step sizes of all users", _TRAIN[:1]),
+    Entry(
+        "personal-step-markov",
+        f"{_FOLDER}.order.steps:PersonalStepMarkov",
+        "step sizes of the user, drawn to those of all",
+        _TRAIN[:1],
+    ),
+    Entry(
+        "examination-logit",
+        f"{_FOLDER}.order.choice:ExaminationLogit",
+        "conditional logit of the next slot on step, visits, frontier, kind and rank",
+        _TRAIN[:1],
+    ),
+    Entry(
+        "attention-walk",
+        f"{_FOLDER}.order.walk:AttentionWalk",
+        "a walk over another simulator's attention",
+        (*_BOXES, *_TRAIN),
+        stochastic=True,
+    ),
+    Entry(
+        "slot-transformer",
+        f"{_FOLDER}.order.transformer:SlotTransformer",
+        "a small transformer over slots and the path so far",
+        ("text", *_BOXES, *_TRAIN[:1]),
+        stochastic=True,
+    ),
+    Entry(
+        "other-paths",
+        f"{_FOLDER}.order.steps:OtherPaths",
+        "step sizes of other users on the same screen",
+        _TRAIN[:1],
+        oracle=True,
+    ),
+)
+
 SIMULATORS = (
-    Entry("uniform", f"{_FOLDER}.priors:Uniform", "1/K everywhere"),
+    Entry("uniform", f"{_FOLDER}.priors:Uniform", "1/K everywhere", behaviour="2"),
     Entry("position-prior", f"{_FOLDER}.priors:PositionPrior", "mean gaze and clicks per position", _TRAIN),
     Entry(
         "kind-position-prior",
@@ -116,6 +155,7 @@ SIMULATORS = (
         "the same with words of the query, price, rating and length of the text",
         ("item texts", *_BOXES, "profile", *_TRAIN),
     ),
+    *_ORDER,
     *_MODELS,
     Entry(
         *("chat", f"{_FOLDER}.chat.simulator:Chat", "any OpenAI-compatible chat endpoint", _SCREEN),

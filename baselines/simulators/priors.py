@@ -18,6 +18,7 @@ from benchmark.metrics.block import EPS
 from benchmark.simulator import Floats, Prediction
 from tasks.errors import InputError
 from tasks.types import Session, Slot, Stimulus
+from tasks.visits import Visit
 
 Keys = Callable[[Sequence[Slot]], Sequence[Hashable]]
 Shares = Callable[[Session], Floats]
@@ -120,7 +121,7 @@ class Habits:
 
 @dataclass
 class Uniform:
-    """Attention and click probability 1/K on every slot."""
+    """Attention and click probability 1/K on every slot; what comes next is any other slot or the end, evenly."""
 
     reads: tuple[str, ...] = field(default=(), init=False, repr=False)
 
@@ -130,6 +131,13 @@ class Uniform:
     def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
         """Return 1/K everywhere and no answer."""
         return [_prediction(s, np.ones(len(s.slots)), np.ones(len(s.slots))) for s in sessions]
+
+    def follow(self, stimulus: Stimulus, visited: Sequence[Visit]) -> Floats:
+        """Return the same for every slot but the current one, and for the end, shape (K + 1,)."""
+        found = np.ones(len(stimulus.slots) + 1)
+        if visited:
+            found[visited[-1].slot] = 0.0
+        return normalised(found)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from benchmark.scores.results import LIMITED
 from benchmark.simulator import ChecksAhead, Workspace
 from benchmark.trials import own_files
-from benchmark.trials.catalogue import Catalogue, check_settings, settings_for, simulator_class
+from benchmark.trials.catalogue import Catalogue, check_settings, settings_in, simulator_class
 from benchmark.trials.configuration import RunConfig
 from tasks.definition import quiet
 from tasks.errors import InputError, unknown_name
@@ -43,7 +43,7 @@ def check_names(config: RunConfig, catalogue: Catalogue) -> None:
     entries = [catalogue.entry(name) for name in config.simulators]
     check_settings(entries, config.settings)
     for entry in entries:
-        catalogue.build(entry.name, settings_for(entry, config.defaults, config.settings))
+        catalogue.build(entry.name, settings_in(catalogue, entry, config.defaults, config.settings))
 
 
 def check(trials: Sequence[Trial], task: Task) -> None:

@@ -128,6 +128,18 @@ def settings_for(entry: Entry, *layers: Mapping[str, object]) -> dict[str, objec
     return found
 
 
+def settings_in(catalogue: Catalogue, entry: Entry, *layers: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings of a simulator; one that stands on another, named by ``of``, is handed that one's too.
+
+    They are what the other has in the same run, in ``settings``, unless these are given themselves.
+    """
+    found = settings_for(entry, *layers)
+    if "of" in found and "settings" in setting_names(entry.factory):
+        other = catalogue.entry(str(found["of"]))
+        found.setdefault("settings", settings_for(other, *layers))
+    return found
+
+
 def check_settings(entries: Sequence[Entry], settings: Mapping[str, object]) -> None:
     """Refuse a setting that no simulator of the run has."""
     known = {entry.name: setting_names(entry.factory) for entry in entries}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchmark.simulator import AttendsToLabel, CarriesNotice, HasMaterial, Simulator
-from benchmark.trials.catalogue import Catalogue, Entry, check_settings, full_settings, settings_for, source_digest
+from benchmark.trials.catalogue import Catalogue, Entry, check_settings, full_settings, settings_in, source_digest
 from benchmark.trials.configuration import RunConfig
 from benchmark.trials.content import RECORDED, TEXTS, content_digests, has_texts
 from tasks.errors import InputError, unknown_name
@@ -87,7 +87,7 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
     content = content_digests(task)
     trials: list[Trial] = []
     for entry in entries:
-        built = catalogue.build(entry.name, settings_for(entry, config.defaults, config.settings))
+        built = catalogue.build(entry.name, settings_in(catalogue, entry, config.defaults, config.settings))
         first = Trial(
             task=task.name,
             version=task.version,

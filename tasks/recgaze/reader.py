@@ -29,6 +29,7 @@ from tasks.recgaze.files import (
 )
 from tasks.recgaze.posters import read_poster
 from tasks.recgaze.render import LETTERS, PUBLISHED_SIZE, ScreenState, draw_screens, slot_boxes, state_digest
+from tasks.recgaze.sample_order import SAMPLE_ORDER
 from tasks.splits import leave_one_out
 from tasks.types import ScreenImage, Session, Slot
 
@@ -81,7 +82,7 @@ def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool =
     images = _draw(states, size, options, progress)
     recordings = [recording for recording in selection.recordings if _screen(recording) in states]
     sessions = _sessions(recordings, states, images, profile_of, size)
-    notes = [] if options.simulated else [published_counts_note(selection.rule_users)]
+    notes = [SAMPLE_ORDER] if options.simulated else [published_counts_note(selection.rule_users)]
     if accidents is None:
         notes.append(f"selections by accident are not known: there is no {CLICKS}")
     notes += [*_recording_notes(events, selection), _poster_note(states.values(), options), *plain]

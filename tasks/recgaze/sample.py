@@ -19,6 +19,7 @@ from tasks.definition import SIMULATED_MARK
 from tasks.errors import InputError
 from tasks.recgaze.posters import GENRES
 from tasks.recgaze.sample_films import SampleFilm, invent_films, invent_name
+from tasks.recgaze.sample_order import Looking, invent_looking
 from tasks.recgaze.sample_sessions import Aim, Event, simulate_session
 from tasks.recgaze.sample_users import BROWSING, SampleUser, invent_users
 
@@ -111,6 +112,8 @@ def _write_files(out: Path, seed: int, users: int, habits: float, every_page: bo
     # Each subject has a stream of its own, so that a change to one leaves the others as they are.
     films = invent_films(np.random.default_rng((seed, 0)))
     people = invent_users(users, habits, np.random.default_rng((seed, 1)))
+    draws = np.random.default_rng((seed, 6))
+    looking = [invent_looking(habits, draws) for _ in people]
     if every_page:
         people = [replace(user, tasks=tuple(sorted({*range(1, BROWSING + 1), *user.tasks}))) for user in people]
     pages: dict[int, _Page] = {}
@@ -124,7 +127,7 @@ def _write_files(out: Path, seed: int, users: int, habits: float, every_page: bo
     _write_csv(out / "user_features.csv", _USER_HEADER, _user_records(people, np.random.default_rng((seed, 3))))
     _write_csv(out / "aoi_data.csv", _AOI_HEADER, _aoi_records(pages[1]))
     clicks: list[_Record] = []
-    _write_csv(out / "summary_feedback.csv", _SUMMARY_HEADER, _summary_records(people, pages, seed, clicks))
+    _write_csv(out / "summary_feedback.csv", _SUMMARY_HEADER, _summary_records(people, looking, pages, seed, clicks))
     _write_csv(out / "click_feedback.csv", _CLICK_HEADER, clicks)
 
 
@@ -136,14 +139,14 @@ def _write_csv(path: Path, header: Sequence[str], records: Iterable[_Record]) ->
 
 
 def _summary_records(
-    people: Sequence[SampleUser], pages: dict[int, _Page], seed: int, clicks: list[_Record]
+    people: Sequence[SampleUser], looking: Sequence[Looking], pages: dict[int, _Page], seed: int, clicks: list[_Record]
 ) -> Iterator[_Record]:
     """Yield the rows of the event file and add each session's last click to ``clicks``."""
     for number in np.random.default_rng((seed, 4)).permutation(len(people)).tolist():
         user = people[number]
         for task in user.tasks:
-            rng = np.random.default_rng((seed, 5, number, task))
-            events = simulate_session(user, pages[task], search=task > BROWSING, rng=rng)
+            rng, turns = (np.random.default_rng((seed, subject, number, task)) for subject in (5, 7))
+            events = simulate_session(user, pages[task], task > BROWSING, rng, looking[number], turns)
             row_of = _Writer(user, task, pages[task], rng)
             records = [row_of.summary(event) for event in events]
             clicked = [event for event in events if event.click is not None]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.recgaze.sample_films import CAROUSELS, SampleFilm
+from tasks.recgaze.sample_order import Look, Looking, in_order
 from tasks.recgaze.sample_users import COLUMNS, ROWS, SampleUser, population_place
 
 Floats = NDArray[np.float64]
@@ -71,11 +72,17 @@ _ENDINGS = {
 
 
 def simulate_session(
-    user: SampleUser, page: Mapping[tuple[int, int], SampleFilm], search: bool, rng: np.random.Generator
+    user: SampleUser,
+    page: Mapping[tuple[int, int], SampleFilm],
+    search: bool,
+    rng: np.random.Generator,
+    looking: Looking,
+    order: np.random.Generator,
 ) -> list[Event]:
     """Simulate one session and return its rows in the order of time.
 
     ``page`` is (carousel, position) -> film. In a direct ``search`` the user looks for one film anywhere on the page.
+    The order of looking has a generator of its own; everything else comes from ``rng``.
     """
     draw = rng.random()
     ending = ""
@@ -86,7 +93,7 @@ def simulate_session(
         draw -= chance
     target = Aim("Movie", int(rng.integers(1, CAROUSELS + 1)), int(rng.integers(1, 11))) if search else None
     session = _Session(user, page, rng)
-    session.browse(target)
+    session.browse(target, looking, order)
     session.finish(ending, target)
     events = session.events
     if ending == "gaze lost":
@@ -116,28 +123,50 @@ class _Session:
         # Below the window the user has scrolled: the third row's habit is used for all of those rows.
         return float(self._user.place[min(carousel, ROWS) - 1, (position - 1) % COLUMNS])
 
-    def browse(self, target: Aim | None) -> None:
-        """Scan the carousels from the top, swipe some, then look again at what was liked."""
+    def browse(self, target: Aim | None, looking: Looking, order: np.random.Generator) -> None:
+        """Scan the carousels from the top, swipe some, look again at what was liked; ``sample_order`` has the order."""
         depth = self._depth() if target is None else max(target.carousel, self._depth())
         visits = self._visits(depth, target)
         examined = {place: 1.0 if index == 0 else 0.6 for _, index, places in visits for place in places}
         looks = self._looks(examined, pages=len(visits))
         self._point_at(BACKGROUND, 0.6)
         later: list[tuple[int, int]] = []
+        rows: list[list[Look]] = []
         for carousel, index, places in visits:
+            rows.append([])
             if self._rng.random() < 0.45:
                 self._fixate(Aim("Genre", carousel), 150.0)
             self._swipe_to(carousel, index)
             for place in places:
                 stays = index == self._last_page(visits, carousel)
                 first = min(looks[place], 1 + int(self._rng.random() < 0.35)) if stays else looks[place]
-                for _ in range(first):
-                    self._fixate(Aim("Movie", *place), _FIRST_LOOK_MS)
+                rows[-1] += [self._look(place, _FIRST_LOOK_MS) for _ in range(first)]
                 later += [place] * (looks[place] - first)
-        for place in (later[i] for i in self._rng.permutation(len(later))):
-            self._fixate(Aim("Movie", *place), _LATER_LOOK_MS)
+        again = [self._look(later[i], _LATER_LOOK_MS) for i in self._rng.permutation(len(later))]
+        self._arrange([*rows, again], in_order(rows, again, looking, order))
         if depth == ROWS and self._rng.random() < 0.05:  # a glimpse of what lies below the window
             self._fixate(Aim("Genre", ROWS + 1), 150.0)
+
+    def _look(self, place: tuple[int, int], median_ms: float) -> Look:
+        """Fixate a film and return which events that made."""
+        first = len(self.events)
+        self._fixate(Aim("Movie", *place), median_ms)
+        return Look(place, first, len(self.events))
+
+    def _arrange(self, made: list[list[Look]], wanted: list[list[Look]]) -> None:
+        """Bring the looks into another order; every event lasts as long as it did, other events stay between them."""
+        starts = [*(event.time for event in self.events), self._clock]
+        order: list[int] = []
+        done = 0
+        for before, line in zip(made, wanted, strict=True):
+            if before:
+                order += range(done, before[0].first)
+                order += [i for look in line for i in range(look.first, look.last)]
+                done = before[-1].last
+        order += range(done, len(self.events))
+        lengths = [starts[i + 1] - starts[i] for i in order]
+        times = np.cumsum([starts[0], *lengths]).tolist()
+        self.events = [replace(self.events[i], time=time) for i, time in zip(order, times, strict=False)]
 
     def finish(self, ending: str, target: Aim | None) -> None:
         """Choose a film, look at it once more and click it, unless the session ends otherwise."""

@@ -20,10 +20,12 @@ import numpy as np
 
 from baselines import registry
 from baselines.probing import registry as operators
+from benchmark.engines.asking import ask
 from benchmark.simulator import HasMaterial, Prediction
 from benchmark.trials.catalogue import setting_names
 from benchmark.trials.content import RECORDED
-from tasks.types import Session
+from tasks.types import Fixation, Session
+from tasks.visits import visits
 from tests.baselines.backbones import tiny
 from tests.baselines.simulators.chat.stub import Stub, says
 
@@ -89,8 +91,16 @@ def sessions(labels: Sequence[str], users: int, each: int, seed: int) -> list[Se
             weights[0, user] += 2
             gaze, cursor = np.round(1000 * weights)
             fields = (shown.image, shown.profile, shown.slots, gaze, cursor, user if number else number)
-            found.append(Watched(f"{seed}-{user}-{number}", f"u{user}", str(number), *fields))
+            path = looks(len(labels), user, np.random.default_rng((seed, user, number)))
+            found.append(Watched(f"{seed}-{user}-{number}", f"u{user}", str(number), *fields, fixations=path))
     return found
+
+
+def looks(slots: int, user: int, rng: np.random.Generator) -> tuple[Fixation, ...]:
+    """Return fixations that mostly go on by as many slots as the user's number plus one."""
+    steps = np.where(rng.random(8) < 0.7, user + 1, rng.integers(1, slots, 8))
+    places = np.cumsum([rng.integers(slots), *steps]) % slots
+    return tuple(Fixation(int(slot), 300.0 * i, float(rng.integers(80, 300))) for i, slot in enumerate(places))
 
 
 TRAIN = (sessions("ABCDEF", 2, 4, 1), sessions([str(n) for n in range(1, 13)], 2, 1, 2))
@@ -104,9 +114,10 @@ def predicted(case: Case) -> tuple[list[Prediction], set[str]]:
     with endpoint() as url:
         simulator = built(name, {**settings, "base_url": url, "model": "golden"})
         train, test = [s for part in TRAIN for s in part], [s for part in TEST for s in part]
+        paths = [visits(session) for session in test]
         Watched.read.clear()
         simulator.fit(train, 7)
-        found = simulator.simulate(test if registry.entry(name).oracle else [s.stimulus() for s in test])
+        found = ask(simulator, test if registry.entry(name).oracle else [s.stimulus() for s in test], paths, name)
         return found, set(Watched.read)
 
 
@@ -149,8 +160,8 @@ def versions(case: Case) -> dict[str, str]:
 def values(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
     """Return predictions as JSON values: the parts that they have."""
 
-    def rounded(array: Any) -> list[float]:
-        return [float(f"{value:.9g}") for value in array]
+    def rounded(array: Any) -> list[Any]:
+        return [rounded(value) if isinstance(value, np.ndarray) else float(f"{value:.9g}") for value in array]
 
     parts = [field.name for field in dataclasses.fields(Prediction) if field.name not in ("session_id", "target")]
     found = []

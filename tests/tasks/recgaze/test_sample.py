@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import itertools
 import os
 import re
 from collections import Counter, defaultdict
@@ -18,6 +19,7 @@ from tasks.recgaze import sample
 from tasks.recgaze.posters import GENRES
 from tasks.recgaze.sample import write_sample
 from tasks.recgaze.sample_films import carousel_orders
+from tasks.recgaze.sample_order import Look, Looking, in_order, invent_looking
 
 SHARED = Path(__file__).parents[3] / ".." / "shared" / "data" / "recgaze"
 FILES = ("summary_feedback.csv", "click_feedback.csv", "item_features.csv", "user_features.csv", "aoi_data.csv")
@@ -395,3 +397,21 @@ def test_position_alone_does_not_predict_the_click(kept: Kept):
     assert counts.min() > 0.01 and counts.max() < 0.25
     by_row = counts.reshape(3, 5).sum(axis=1)
     assert by_row[0] > by_row[1] > by_row[2]
+
+
+def test_the_order_of_looks_is_a_pass_from_the_top_with_returns_and_loses_none():
+    """Two rows, the second with a page that was swiped away: what is on it cannot be looked at again."""
+    numbers = itertools.count()
+    rows = [[Look((1, p), next(numbers), 0) for p in (1, 2, 5)], [Look((2, p), next(numbers), 0) for p in (1, 3)]]
+    rows += [[Look((2, p), next(numbers), 0) for p in (6, 8)]]
+    later = [Look(place, next(numbers), 0) for place in ((1, 1), (1, 1), (1, 5), (2, 8), (2, 8))]
+    shy, eager = (Looking(r, back, 1.0, 1.0, 0.0, 0.0) for r, back in ((0.0, 0.0), (1.0, 0.9)))
+    assert in_order(rows, later, shy, np.random.default_rng(0))[:3] == rows
+    for seed in range(20):
+        found = in_order(rows, later, eager, np.random.default_rng(seed))
+        assert sorted(look.first for line in found for look in line) == list(range(12))
+        assert [look for look in found[0] if look in rows[0]] == rows[0][::-1]
+        assert all(look.place[0] == 1 or look in rows[1] for look in found[1]), "page 2 of the row is not shown yet"
+    assert any(len(line) > len(row) for line, row in zip(found, rows, strict=False))
+    no, yes = (invent_looking(habits, np.random.default_rng(1)) for habits in (0.0, 1.0))
+    assert no == invent_looking(0.0, np.random.default_rng(2)) and yes != invent_looking(1.0, np.random.default_rng(2))

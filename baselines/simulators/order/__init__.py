@@ -1,0 +1,1 @@
+"""Simulators of the order of looking: where the eyes go next, given the path so far (PROTOCOL section 10)."""

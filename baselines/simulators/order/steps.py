@@ -1,0 +1,154 @@
+"""Step models: the next slot depends on how many slots away it is, up or down the page.
+
+A model is a tally of steps. In a session the shares of the steps that are possible are divided by their sum. A tally
+with few steps is drawn to a more general one by counting that as so many steps more: the steps from a slot, where some
+are not possible, to those from all slots; the steps after a step to those after any.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from baselines.simulators.order.paths import Follower, Path
+from baselines.simulators.priors import require_at_least_zero
+from benchmark.simulator import Floats
+from tasks.errors import InputError
+from tasks.types import Stimulus
+from tasks.visits import Visit
+
+Tally = Mapping[int, int]
+"""Step -> how often it was taken."""
+
+Context = tuple[int, ...]
+"""What steps are counted by: nothing, the slot that they start at, or that slot and the step before."""
+
+
+def tally(paths: Iterable[Path], depth: int = 0) -> dict[Context, Counter[int]]:
+    """Return how often each step was taken, by the context of that depth (see ``context``)."""
+    found: dict[Context, Counter[int]] = defaultdict(Counter)
+    for path in paths:
+        for before, to in path.moves():
+            found[context(before, depth)][to - before[-1].slot] += 1
+    return found
+
+
+def context(visited: Sequence[Visit], depth: int) -> Context:
+    """Return the first ``depth`` of: the slot that the eyes are on, the step that led there (if any)."""
+    slots = [visit.slot for visit in visited[-2:]]
+    return (slots[-1], *(slots[-1] - before for before in slots[:-1]))[:depth]
+
+
+def drawn(taken: Tally, steps: Sequence[int], toward: Floats, weight: float) -> Floats:
+    """Return the shares of some steps in a tally that ``weight`` more steps with the shares ``toward`` are added to."""
+    counts = np.array([taken.get(step, 0) for step in steps], dtype=np.float64)
+    found: Floats = (counts + weight * toward) / max(sum(taken.values()) + weight, 1.0)
+    return found
+
+
+@dataclass
+class StepMarkov(Follower):
+    """How far the next slot is from the current one, the same for everybody.
+
+    Attributes:
+        memory: 1 for the step alone; 2 to know the step before it too.
+        smoothing: Times that every step counts as taken on top.
+        slot_weight: Steps from a slot that those from all slots count for.
+        context_weight: With ``memory`` 2, steps after a step that those after any step count for.
+    """
+
+    memory: int = 1
+    smoothing: float = 0.1
+    slot_weight: float = 10.0
+    context_weight: float = 10.0
+    _tallies: list[Mapping[Context, Tally]] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.memory not in (1, 2):
+            raise InputError(f"the setting memory is {self.memory}; it must be 1 or 2.")
+        for name in ("smoothing", "slot_weight", "context_weight"):
+            require_at_least_zero(name, getattr(self, name))
+
+    def learn(self, paths: Sequence[Path]) -> None:
+        """Count steps."""
+        self._tallies = [tally(paths, depth) for depth in range(self.memory + 1)]
+
+    def weights(self, stimulus: Stimulus, visited: Sequence[Visit]) -> Floats:
+        """Return the share of the step to each slot."""
+        steps, found = self._steps(stimulus, visited), np.ones(len(stimulus.slots))
+        for depth, tallies in enumerate(self._tallies):
+            weight = (self.smoothing, self.slot_weight, self.context_weight)[depth]
+            found = drawn(tallies.get(context(visited, depth), {}), steps, found, weight)
+        return found
+
+    @staticmethod
+    def _steps(stimulus: Stimulus, visited: Sequence[Visit]) -> list[int]:
+        return [slot - visited[-1].slot for slot in range(len(stimulus.slots))]
+
+
+@dataclass
+class PersonalStepMarkov(StepMarkov):
+    """The steps of each user, drawn to those of all: the less there is of a user, the more.
+
+    Attributes:
+        weight: Steps of the user that the shared model counts for. A user without a training session gets that model.
+    """
+
+    weight: float = 20.0
+    _own: Mapping[str, Tally] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least_zero("weight", self.weight)
+
+    def learn(self, paths: Sequence[Path]) -> None:
+        """Count steps, of all and of each user."""
+        super().learn(paths)
+        of: dict[str, list[Path]] = defaultdict(list)
+        for path in paths:
+            of[path.session.user].append(path)
+        self._own = {user: tally(mine)[()] for user, mine in of.items()}
+
+    def weights(self, stimulus: Stimulus, visited: Sequence[Visit]) -> Floats:
+        """Return the share of the step to each slot."""
+        own, shared = self._own.get(stimulus.user, {}), super().weights(stimulus, visited)
+        return drawn(own, self._steps(stimulus, visited), shared, self.weight)
+
+
+@dataclass
+class OtherPaths(StepMarkov):
+    """The steps of the other users who saw the same screen, drawn to those on all screens.
+
+    A human reference: how far the order of looking is shared on a screen. It says something where screens repeat.
+
+    Attributes:
+        weight: Steps on the screen that those on all screens count for.
+    """
+
+    weight: float = 20.0
+    _screens: Mapping[str, list[Path]] = field(default_factory=dict, init=False, repr=False)
+    _others: dict[tuple[str, str], Tally] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least_zero("weight", self.weight)
+
+    def learn(self, paths: Sequence[Path]) -> None:
+        """Count steps on all screens, and note who saw which."""
+        super().learn(paths)
+        screens: dict[str, list[Path]] = defaultdict(list)
+        for path in paths:
+            screens[path.session.screen].append(path)
+        self._screens, self._others = screens, {}
+
+    def weights(self, stimulus: Stimulus, visited: Sequence[Visit]) -> Floats:
+        """Return the share of the step to each slot."""
+        key = (stimulus.screen, stimulus.user)
+        if key not in self._others:
+            seen = self._screens.get(stimulus.screen, [])
+            self._others[key] = tally(path for path in seen if path.session.user != stimulus.user)[()]
+        shared = super().weights(stimulus, visited)
+        return drawn(self._others[key], self._steps(stimulus, visited), shared, self.weight)

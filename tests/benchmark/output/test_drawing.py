@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 from benchmark.output.drawing import draw_session, panels_of
+from benchmark.scores import predictions
+from benchmark.scores.predictions import of_rows
+from benchmark.scores.results import attention_of
+from benchmark.simulator import Prediction
 from tasks.errors import InputError
 
 
@@ -31,3 +35,14 @@ def test_a_session_without_an_image_is_refused(mini):
     session = dataclasses.replace(mini.session(0), image=None)
     with pytest.raises(InputError, match="prepared without images"):
         draw_session(session, panels_of(session, []))
+
+
+def test_of_a_run_up_to_four_simulators_are_drawn_the_model_and_its_tuning_first(mini, tmp_path):
+    session, names = mini.session(0), ("uniform", "shared-prompt", "fixate", "text", "backbone", "user-prior")
+    said = [Prediction(session.session_id, np.arange(1.0, 5.0))]
+    predictions.write(predictions.joined(of_rows(said, name, 1) for name in names), tmp_path / "predictions.parquet")
+    drawn = [panel.title for panel in panels_of(session, attention_of(tmp_path, session.session_id, None))[2:]]
+    assert set(drawn[:2]) == {"attention: fixate", "attention: backbone"}
+    assert drawn[2:] == ["attention: uniform", "attention: shared-prompt"]
+    found = attention_of(tmp_path, session.session_id, ["text"])
+    assert [panel.title for panel in panels_of(session, found)[2:]] == ["attention: text"]

@@ -20,7 +20,7 @@ from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import expand
 from tasks.errors import InputError
 from tests.benchmark.toys import ToyEntry, Toys
-from tests.performance.farm import Farm
+from tests.performance.farm import work
 
 
 class Clock:
@@ -215,6 +215,20 @@ def test_a_folder_that_cannot_be_is_told_before_anything_is_timed(mini, tmp_path
     assert Steady.fits == 0
 
 
+@dataclass
+class Worker:
+    """Keeps a core busy for every session that it is fitted on, and twice as long for every one that it predicts."""
+
+    rounds: int = 2
+
+    def fit(self, train, seed):
+        work(self.rounds * len(train), seed)
+
+    def simulate(self, sessions):
+        work(2 * self.rounds * len(sessions), 0)
+        return [Prediction(s.session_id, np.ones(len(s.slots))) for s in sessions]
+
+
 def burn():
     while True:
         pass
@@ -223,21 +237,27 @@ def burn():
 @pytest.mark.slow
 def test_timing_and_finished_trials_agree_on_a_loaded_machine(mini, tmp_path, monkeypatch):
     monkeypatch.undo()
-    asked = RunConfig("mini", simulators=("busy",), reference="busy", seeds=(1, 2), settings={"rounds": 30})
+    monkeypatch.setitem(Catalogue.entries, "worker", ToyEntry("worker", f"{__name__}:Worker", stochastic=True))
     context = multiprocessing.get_context("fork")
     load = [context.Process(target=burn) for _ in range(2 * (os.cpu_count() or 1))]
     for process in load:
         process.start()
     try:
-        [found] = planned(mini, tmp_path / "timed", expand(asked, mini, Farm())).timings
-        run(replace(asked, seeds=(1,)), mini, Farm(), tmp_path / "run")
+        timed = planned(mini, tmp_path / "timed", trials(mini, "worker"))
+        asked = RunConfig("mini", simulators=("worker",), reference="worker", seeds=(1,))
+        run(asked, mini, Catalogue(), tmp_path / "run")
+        finished = planned(mini, tmp_path / "run", trials(mini, "worker"))
     finally:
         for process in load:
             process.kill()
             process.join()
     [record] = TrialStore(tmp_path / "run" / "trials").records()
-    train = len(mini.split("loo").folds[0][0])
-    timed, taken, wall = found.fit * 3, record["cost"]["processor_seconds_fit"], record["cost"]["seconds_fit"]
-    # The work of this simulator's fit does not depend on the number of sessions; three were timed.
-    assert train > 3 and taken / 1.5 < timed < taken * 1.5
-    assert wall > 1.5 * taken and record["environment"]["machine_load"] > 0.8
+    (train, test), cost, [timing] = map(len, mini.split("loo").folds[0]), record["cost"], timed.timings
+    assert (timed.rows[0].source, finished.rows[0].source) == ("timed", "finished trials")
+    for one, other in (
+        (timed.rows[0].seconds, finished.rows[0].seconds),
+        (train * timing.fit, cost["processor_seconds_fit"]),
+        (test * timing.simulate, cost["processor_seconds_simulate"]),
+    ):
+        assert other / 1.5 < one < other * 1.5
+    assert cost["seconds"] > 1.5 * cost["processor_seconds"] and record["environment"]["machine_load"] > 0.8

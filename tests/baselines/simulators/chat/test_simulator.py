@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import socket
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from PIL import Image
 from baselines import registry
 from baselines.simulators.chat.simulator import FORMS, LETTERS, NUMBERS, Chat
 from benchmark.cli import main
+from benchmark.runs.runner import run
 from benchmark.simulator import ReportsCost, Simulator, UsesWorkspace, Workspace
 from benchmark.trials.catalogue import full_settings
+from benchmark.trials.configuration import RunConfig
 from tasks.definition import quiet
 from tasks.errors import InputError
 from tasks.types import ScreenImage, Slot, Stimulus
@@ -237,3 +240,15 @@ def test_the_command_line_runs_it(endpoint, capsys, tmp_path, monkeypatch):
     chat = next(row for row in found["simulators"] if row["name"] == "chat")
     assert len(stub.requests) == 14 and {r["seed"] for r in stub.requests} == {1, 2}
     assert "KL" not in chat["metrics"] and chat["metrics"]["AUC"]["mean"] > 0 and chat["failed"] == 0
+
+
+def test_an_endpoint_that_nobody_listens_at_is_told_before_any_trial(mini, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    settings = {"base_url": url, "model": "m"}
+    asked = RunConfig("mini", simulators=("uniform", "chat"), reference="uniform", settings=settings)
+    with pytest.raises(InputError, match=f"{url} cannot be reached .*Is it running"):
+        run(asked, mini, registry, tmp_path / "run")
+    assert not list((tmp_path / "run").rglob("trial.json"))

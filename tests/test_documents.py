@@ -41,7 +41,11 @@ def test_every_example_of_the_guide_is_used_here():
     text = (ROOT / "tests" / "test_documents.py").read_text(encoding="utf-8")
     words = re.findall(r'example\("\w+", "(.+?)"\)', text)
     found = [b.text for b in blocks(GUIDE) if b.language == "python"]
-    elsewhere = {"PART = Part(", "STATISTIC = Statistic(", "COLUMN = BoardColumn("}  # test_new_part and the like
+    elsewhere = {
+        "PART = Part(",
+        "STATISTIC = Statistic(",
+        "COLUMN = BoardColumn(",
+    }  # tests of their own
     assert len(found) == 8 and all(any(w in b for w in (*words, *elsewhere)) for b in found)
 
 

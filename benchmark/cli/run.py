@@ -77,8 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Run, write the results and print them."""
     from benchmark.cli import options
+    from benchmark.runs.preflight import check_limit
     from benchmark.trials.configuration import ENGINE, LAYOUT, read_config
 
+    check_limit(arguments.limit)
     given = read_config(arguments.config) if arguments.config else {}
     how = given.pop(ENGINE, {})
     given.pop(LAYOUT, None)
@@ -88,8 +90,8 @@ def call(arguments: argparse.Namespace) -> int:
         return _plan(arguments, *_asked(arguments, given), asked)
     if asked.deepspeed is not None and asked.name == "local":
         return _on_all_processes(arguments, given, asked.deepspeed, asked.threads)
-    engine = options.make_engine(arguments, how)
-    return _run(arguments, *_asked(arguments, given), engine)
+    config, catalogue = _asked(arguments, given)  # names are checked before Ray is imported
+    return _run(arguments, config, catalogue, options.make_engine(arguments, how))
 
 
 def _plan(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, engine: EngineSettings) -> int:

@@ -34,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Search, write the chosen settings and print how the candidates did."""
+    from dataclasses import replace
+
     from baselines import registry as catalogue
     from benchmark.output.document import Document, Grid
     from benchmark.runs.preflight import check_names
@@ -43,7 +45,7 @@ def call(arguments: argparse.Namespace) -> int:
 
     space = read_space(arguments.space)
     given = read_config(arguments.config) if arguments.config else {}
-    engine = options.make_engine(arguments, given.pop(ENGINE, {}), default="ray")  # type: ignore[arg-type]
+    how = given.pop(ENGINE, {})
     short = {"backbone": arguments.backbone, "operator": arguments.operator}
     settings = {
         **options.settings_of(given, arguments.simulator),
@@ -61,7 +63,10 @@ def call(arguments: argparse.Namespace) -> int:
         settings=settings,
         defaults=preset.get("defaults", {}),  # type: ignore[arg-type]  # read_preset has checked it
     )
-    check_names(config, catalogue)
+    for values in space.candidates():
+        searched = {f"{arguments.simulator}.{key}": value for key, value in values.items()}
+        check_names(replace(config, settings={**settings, **searched}), catalogue)
+    engine = options.make_engine(arguments, how, default="ray")  # type: ignore[arg-type]
     task = options.load_task(config.task, config.data)
     out = arguments.out or Path("runs") / f"tune-{config.task}-{config.split}-{arguments.simulator}"
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "trials").is_dir())):

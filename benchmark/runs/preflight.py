@@ -86,6 +86,12 @@ def _rehearse(trial: Trial, task: Task) -> None:
     raise InputError(f"{trial.simulator} fails on {_SESSIONS} sessions, so nothing was run: {line}{where}.") from found
 
 
+def check_limit(count: int | None) -> None:
+    """Raise InputError if a number of test sessions that was asked for is below 1."""
+    if count is not None and count < 1:
+        raise InputError(f"--limit {count}: the number of test sessions must be at least 1.")
+
+
 def limited(task: Task, name: str, count: int) -> Task:
     """Return a task with so many test sessions of a split at most, spread evenly over it; training sessions stay.
 
@@ -98,8 +104,7 @@ def limited(task: Task, name: str, count: int) -> Task:
 
     from tasks.splits import Split
 
-    if count < 1:
-        raise InputError(f"--limit {count}: the number of test sessions must be at least 1.")
+    check_limit(count)
     folds = task.split(name).folds
     total = sum(len(test) for _, test in folds)
     count = min(count, total)

@@ -127,16 +127,15 @@ class Warm:
     """A process that carries out commands of the suite one after another; ``warm.py`` is the other side.
 
     Args:
-        shell: Ends it.
-        environment: What it has in addition to that of the shell's commands.
+        environment: Its environment; ``PYTHONPATH`` says whose sources it runs.
+        log: File for what it says apart from answers.
     """
 
-    def __init__(self, shell: Shell, environment: Mapping[str, str]) -> None:
-        with (shell.folder / "warm.log").open("wb") as said:
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        with log.open("wb") as said:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.documents.warm"],
-                cwd=ROOT,
-                env=shell.environment(environment),
+                [sys.executable, "-P", str(ROOT / "tests" / "documents" / "warm.py")],
+                env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=said,
@@ -157,7 +156,7 @@ class Warm:
         return Ended(**json.loads(line))
 
     def close(self) -> None:
-        """Let go of it, after the shell has ended it."""
+        """Let it end."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -198,7 +197,8 @@ class Cluster:
         """A process of the suite on the first machine; the cluster runs from then on."""
         ended = self.run(list(self._commands)[-1])
         assert ended.status == 0, f"the cluster does not start: {ended.said[-1500:]}"
-        return Warm(self._shell, {**self._exported, "RAY_ADDRESS": f"127.0.0.1:{self._port}"})
+        environment = {**self._exported, "RAY_ADDRESS": f"127.0.0.1:{self._port}"}
+        return Warm(self._shell.environment(environment), self._shell.folder / "warm.log")
 
     def carry_out(self, words: Sequence[str], folder: Path) -> Ended:
         """Carry out a command of the suite, given as what follows ``python -m benchmark``, in a folder."""

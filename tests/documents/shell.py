@@ -134,7 +134,7 @@ class Warm:
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         with log.open("wb") as said:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(ROOT / "tests" / "documents" / "warm.py")],
+                [sys.executable, str(ROOT / "tests" / "documents" / "warm.py")],
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

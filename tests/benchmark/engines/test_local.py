@@ -17,14 +17,17 @@ from benchmark.engines.pool import Room
 from benchmark.engines.resources import peak_memory, threads
 from benchmark.engines.settings import engine_settings
 from benchmark.engines.tally import Standing, Tally, duration
-from benchmark.runs.runner import TrialsFailed, run
+from benchmark.runs.runner import TrialsFailed, run, run_trial
 from benchmark.runs.tracking import require, tracker
 from benchmark.trials.configuration import RunConfig
+from benchmark.trials.records import spent
 from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import expand
 from tasks.errors import InputError
 from tests.benchmark.engine_toys import EngineToys, notes
 from tests.benchmark.toys import Toys
+
+PARTS = ("", "_fit", "_simulate")
 
 
 @pytest.mark.parametrize(
@@ -285,6 +288,18 @@ def test_trials_run_next_to_each_other_as_far_as_measured_memory_allows(mini):
     model = replace(two, settings={"model": "x"}, material={"model": "f00d"})
     gpu = Room([], memory=None, gpu=True)
     assert gpu.fits(one, [model]) and gpu.fits(model, [one]) and not gpu.fits(model, [model])
+
+
+def test_a_trial_with_a_model_on_a_gpu_costs_the_seconds_for_which_it_held_it(mini, monkeypatch):
+    names, settings = ("based", "noisy"), {"model": "/here"}
+    asked = RunConfig("mini", simulators=names, reference="noisy", seeds=(1,), settings=settings)
+    monkeypatch.setattr("benchmark.engines.trial.gpu", lambda: "a GPU")
+    model, plain = (run_trial(trial, mini)[1] for trial in expand(asked, mini, Toys()))
+    assert [model[f"device_seconds{part}"] for part in PARTS] == [model[f"seconds{part}"] for part in PARTS]
+    assert not any(name.startswith("device") for name in plain)
+    cost = {"seconds_fit": 9.0, "processor_seconds_fit": 4.0}
+    assert [spent(cost, "_fit"), spent({**cost, "device_seconds_fit": 7.0}, "_fit")] == [4.0, 7.0]
+    assert [spent({**cost, "requests": 3}, "_fit"), spent({"seconds": 5.0}), spent({})] == [9.0, 5.0, None]
 
 
 @pytest.mark.slow

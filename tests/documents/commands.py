@@ -88,6 +88,8 @@ IN_PLACE = (
     InPlace(r"(?<=/ray_engines\.py)$", " --simulators position-prior --only local 'ray, two nodes'", _PROOF),
     InPlace(r"(?<=/ray_chaos\.py)$", " worker --trials 4", _PROOF),
     InPlace(r"(?<=/ray_overhead\.py)$", " --only null --workers 1 --few 1 --many 2", _PROOF),
+    InPlace(r"(?<=/first_table\.py)$", " --trials 4 --rounds 1 --repeat 1", _PROOF),
+    InPlace(r"(?<=/many_sessions\.py)$", " --sessions 5000 --slots 4", _PROOF),
     InPlace(r"(?<=/zero_in_ray\.py)$", " --simulator text --workers 1", _PROOF),
     InPlace(r"(?<=/deviation_effects\.py)(?= )", " --only adserp-page adserp-widgets", _PROOF),
     InPlace(r"(?<=/does_it_work\.py)(?= )",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,8 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep the tests out of the user's cache and configuration, and in one process; samples are built once."""
-    folder = tmp_path_factory.mktemp("cache")
+    """Keep the tests out of the user's cache and configuration, and in one process; samples are built once.
+
+    Processes of pytest-xdist share the cache.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAZEBENCH_CACHE", str(folder))
         patch.setenv("GAZEBENCH_WORKERS", "1")

@@ -1,4 +1,4 @@
-"""A few hundred damaged submissions; tests/performance/fuzz_submissions.py runs ten thousand and more."""
+"""A hundred damaged submissions; tests/performance/fuzz_submissions.py runs ten thousand and more."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from submissions.examples import GOOD
 from tests.submissions import mutations
 from tests.submissions.fuzzing import BoardCase, run_case
 
-CASES = 200
-BOARD_CASES = 40
+CASES = 100
+BOARD_CASES = 25
 
 
 @pytest.fixture(scope="module")

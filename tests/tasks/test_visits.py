@@ -22,14 +22,24 @@ def test_a_visit_is_a_run_of_fixations_on_one_slot():
     assert visits(session()) == visits(session((-1, 0, 9))) == ()
 
 
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    """What writes a sample -> its folder; tasks on the same recordings share it."""
+    folders = {}
+    for name in names():
+        write = definition(name).write_sample
+        if write not in folders:
+            folders[write] = tmp_path_factory.mktemp("sample")
+            write(folders[write])
+    return folders
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", names())
-def test_visits_add_up_to_the_gaze_exactly(name, tmp_path):
+def test_visits_add_up_to_the_gaze_exactly(name, samples):
     task = definition(name)
-    task.write_sample(tmp_path)
     for truth in (None, *task.truths):
-        sessions = task.read(tmp_path, ReadOptions(images=False, truth=truth), quiet).sessions
-        check(sessions)
+        check(task.read(samples[task.write_sample], ReadOptions(images=False, truth=truth), quiet).sessions)
 
 
 @pytest.mark.parametrize("layout", ["raw", "replay"])

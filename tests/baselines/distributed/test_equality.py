@@ -1,4 +1,7 @@
-"""Gradients and predictions are those of one process, whatever is shared out and among how many."""
+"""Gradients and predictions are those of one process, whatever is shared out and among how many.
+
+In a group what fails in one process fails in all, and the next trial runs.
+"""
 
 from __future__ import annotations
 
@@ -63,3 +66,21 @@ def test_two_processes_hold_half_of_the_parameters_each(together, config):
         assert 0 < most <= largest < count / 2
     held, whole, *_ = together[1][f"{config}/memory 0"]
     assert held == pytest.approx(whole, rel=1e-3)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_trial_that_fails_in_one_process_does_not_stop_the_others(together, size):
+    first, bad, bug, last = together[size]["engine/lines"]
+    assert first == last == "finished"
+    assert bad == "a bad session."
+    assert bug == ("RuntimeError: a bug." if size == 1 else "PeerFailed: process 1 of 2: RuntimeError: a bug.")
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_checkpoints_and_artifacts_are_written_once(together, size):
+    assert sorted(together[size]["engine/files"]) == [
+        "curves.parquet",
+        "curves.png",
+        "prompt.safetensors",
+        "tuning.safetensors",
+    ]

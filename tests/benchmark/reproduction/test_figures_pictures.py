@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import importlib.util
 import io
 import itertools
@@ -20,6 +21,7 @@ from benchmark.reproduction.figures import encode, figure_document, require_matp
 from benchmark.reproduction.figures.reading import KINDS
 from tasks.errors import InputError
 from tests.benchmark.reproduction.test_figures import RANKS, figures, folder, read  # noqa: F401
+from tests.latex import AWKWARD, compiles
 
 KIND = pytest.mark.parametrize("kind", sorted(KINDS))
 
@@ -72,8 +74,6 @@ def test_picture_and_captions_name_stand_ins_and_simulated_data(kind, figures): 
 
 
 def test_the_picture_without_stand_ins_has_no_notes(figures):  # noqa: F811
-    import dataclasses
-
     (figure,) = figures["ranks"][2]
     bare = dataclasses.replace(figure, captions=("plain",))
     with style.drawn(figure) as noted, style.drawn(bare) as plain:
@@ -108,6 +108,16 @@ def test_a_figure_is_written_in_every_format_with_the_data_behind_it(kind, figur
         assert f"{figure.name}.svg" in (tmp_path / f"{figure.name}.md").read_text()
         latex = (tmp_path / f"{figure.name}.tex").read_text()
         assert latex.count("{") == latex.count("}") and f"{{{figure.name}.png}}" in latex
+
+
+def test_the_figures_compile_with_their_pictures(figures, tmp_path):  # noqa: F811
+    bodies = []
+    for _, _, drawn in figures.values():
+        for figure in drawn[:1]:
+            write_figure(dataclasses.replace(figure, title=AWKWARD), tmp_path)
+            bodies.append((tmp_path / f"{figure.name}.tex").read_text())
+    assert len(bodies) == 4
+    compiles("\n".join(bodies), tmp_path)
 
 
 def test_an_unknown_format_is_refused(figures):  # noqa: F811

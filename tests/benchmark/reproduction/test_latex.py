@@ -1,4 +1,4 @@
-"""Tables and figures compile as LaTeX, where there is one."""
+"""Tables compile as LaTeX, where there is one; figures do in ``test_figures_pictures.py``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import pytest
 
 from benchmark.metrics import names
 from benchmark.output.rendering import render
-from benchmark.reproduction.figures import write_figure
 from benchmark.reproduction.printing import document
 from benchmark.reproduction.table import ReproducedCell, ReproducedRow, ReproducedTable
-from tests.benchmark.reproduction.test_figures import figures, folder  # noqa: F401
 from tests.latex import AWKWARD, compiles
 
 
@@ -43,16 +41,6 @@ def test_a_table_fits_the_page(metrics, table, tmp_path):
         render(document(replace(table, title="t", captions=(), metrics=tuple(cells), rows=rows)), "latex"), tmp_path
     )
     assert len(cells) == metrics and "Overfull" not in said
-
-
-def test_the_figures_compile_with_their_pictures(figures, tmp_path):  # noqa: F811
-    bodies = []
-    for _, _, drawn in figures.values():
-        for figure in drawn[:1]:
-            write_figure(replace(figure, title=AWKWARD), tmp_path)
-            bodies.append((tmp_path / f"{figure.name}.tex").read_text())
-    assert len(bodies) == 4
-    compiles("\n".join(bodies), tmp_path)
 
 
 def test_a_caption_is_whole_sentences_and_names_each_thing_once(table):

@@ -10,6 +10,8 @@ from baselines.backbones.batching import in_batches
 from tasks.errors import InputError
 from tests.baselines.backbones import tiny
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 
 def fake(limit, sizes, error=torch.OutOfMemoryError):
     def run(batch):
@@ -45,7 +47,6 @@ def test_memory_that_runs_out_later(caplog):
     assert "going on with 2" in caplog.text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
 def test_one_session_that_does_not_fit(error):
     with pytest.raises(InputError, match="not enough memory for a single session"):

@@ -82,7 +82,7 @@ def test_people_without_habits_give_personal_prompts_no_advantage(folder):
     assert scores(fitted(Fixate, folder, train), test)[0] > scores(fitted(SharedPrompt, folder, train), test)[0] - 0.1
 
 
-ARGUMENTS = "--populations 1 --first 1 --seeds 1,2 --users 3 --sessions 2 --set epochs=1 --set validation=0".split()
+ARGUMENTS = "--populations 1 --first 1 --seeds 1 --users 3 --sessions 2 --set epochs=1 --set validation=0".split()
 
 
 @pytest.mark.slow

@@ -97,10 +97,12 @@ def test_a_screenshot_of_another_width_is_refused(make_trial, tmp_path):
         build_session(trial, Rules(whole_page=True))
 
 
-def test_a_page_taller_than_jpeg_allows_is_kept_as_png(make_trial, tmp_path):
+def test_a_page_taller_than_jpeg_allows_is_kept_as_png(make_trial, tmp_path, monkeypatch):
+    assert screen.JPEG_LIMIT == 65_500  # pages of that size take seconds
+    monkeypatch.setattr(screen, "JPEG_LIMIT", 6000)
     trial = make_trial(AREAS, [(900, 200, 350, 60)], clicks=[(1000, 200, 350)])
-    Image.new("L", (1280, 66_000), 200).save(trial.screenshot.path, compress_level=1)
+    Image.new("L", (1280, 6_100), 200).save(trial.screenshot.path, compress_level=1)
     session = build_session(trial, Rules(whole_page=True, folder=tmp_path))
     assert session.image.path == tmp_path / "p001-b1-t1.png"
-    assert session.image.open().size == (1280, 66_000)
+    assert session.image.open().size == (1280, 6_100)
     assert session.flags == ("single-coloured-page",)

@@ -133,7 +133,8 @@ def ran(tmp_path_factory) -> Iterator[ProjectCopy]:
         copy.add_line(parts, "from benchmark.parts.part import Part", "from benchmark.parts import steps")
         line = "PARTS: tuple[Part, ...] = (attention.PART, probabilities.PART, answer.PART, next_visit.PART)"
         copy.add_line(parts, line, "PARTS = (*PARTS, steps.PART)")
-        copy.add_line("benchmark/simulator.py", "    next_visit: Floats | None = None", "    steps: Floats | None = None")
+        last = "    next_visit: Floats | None = None"
+        copy.add_line("benchmark/simulator.py", last, "    steps: Floats | None = None")
         copy.add("benchmark/metrics/missed.py", METRIC)
         copy.add_line("benchmark/metrics/registry.py", '    "auc",', '    "missed",')
         copy.add("configs/tables/missed.yaml", LAYOUT)

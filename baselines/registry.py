@@ -171,6 +171,13 @@ SIMULATORS = (
         oracle=True,
         behaviour="2",
     ),
+    Entry(
+        "other-users",
+        f"{_FOLDER}.other_users:OtherUsers",
+        "mean gaze of the other users on the same screen",
+        ("gaze of other users",),
+        oracle=True,
+    ),
 )
 
 

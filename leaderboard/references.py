@@ -9,12 +9,9 @@ seen by several users, which is so on RecGaze and not on AdSERP, where nearly ev
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from benchmark.naming import OWN, input_word
 from benchmark.parts.checking import claimed
@@ -22,6 +19,7 @@ from benchmark.scores.predictions import cells_of, of_rows
 from benchmark.simulator import Floats, Prediction
 from benchmark.trials.configuration import ORACLES, PRIORS
 from leaderboard.entries import Metadata
+from tasks import others
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,21 +27,11 @@ if TYPE_CHECKING:
 
     from benchmark.trials.catalogue import Catalogue
     from tasks.task import Task
-    from tasks.types import Session
 
 PRIOR = "position-prior"
 """The 0 of a normalised score."""
 
 OTHERS = "other-users"
-
-MIN_OTHERS = 3
-"""Fewer other users on a screen are too few to represent people."""
-
-MIN_OVERLAP = 0.5
-"""Share of test sessions with that many others from which on there is a reference for gaze metrics."""
-
-SMOOTHING = 1.0
-"""The mean gaze of the others is drawn toward uniform with the weight of this many sessions, as the position prior."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +45,7 @@ class Reference:
 
 def names() -> tuple[str, ...]:
     """Return the names of all references, baselines first."""
-    return (*PRIORS, *ORACLES, OTHERS)
+    return (*PRIORS, *ORACLES)
 
 
 def compute(task: Task, split: str, catalogue: Catalogue, chosen: Sequence[str]) -> Iterator[Reference]:
@@ -69,15 +57,13 @@ def compute(task: Task, split: str, catalogue: Catalogue, chosen: Sequence[str])
     from benchmark import __version__
 
     for name in chosen:
-        if name == OTHERS:
-            continue
         entry = catalogue.entry(name)
         metadata = Metadata(
             name=name,
             version=__version__,
             authors=("gazebench",),
             licence="MIT",
-            description=entry.summary,
+            description=entry.summary + (_too_few(task, split) if name == OTHERS else ""),
             kind="oracle" if entry.oracle else "prior",
             inputs=tuple(map(input_word, entry.sees)),
             attention_target="none",
@@ -86,55 +72,21 @@ def compute(task: Task, split: str, catalogue: Catalogue, chosen: Sequence[str])
         said = of_rows(_simulated(task, split, catalogue, name), OWN, 0)
         if claimed(cells_of(said)):
             yield Reference(kind, metadata, said)
-    if OTHERS in chosen:
-        found = others_gaze(task, split)
-        if usable(found):
-            prior = {p.session_id: p.attention for p in _simulated(task, split, catalogue, PRIOR)}
-            shown = [Prediction(s, prior[s] if gaze is None else gaze) for s, gaze in found.items()]
-            alone = sum(gaze is None for gaze in found.values())
-            metadata = Metadata(
-                name=OTHERS,
-                version=__version__,
-                authors=("gazebench",),
-                licence="MIT",
-                description="mean gaze of the other users on the same screen"
-                + (f"; the position prior in {alone} of {len(found)} sessions with too few" if alone else ""),
-                kind="oracle",
-                inputs=("gaze of other users",),
-                attention_target="none",
-            )
-            yield Reference("reference", metadata, of_rows(shown, OWN, 0))
 
 
 def others_gaze(task: Task, split: str) -> dict[str, Floats | None]:
-    """Return per test session where other users looked on the same screen: K shares of sum 1.
-
-    The same screen is one of the same name that shows the same items in the same slots; on ``recgaze-visible`` two
-    users who swiped differently did not see the same. Every other user has the same weight, whatever part of the split
-    their sessions belong to; the mean is drawn toward uniform with the weight of ``SMOOTHING`` users. It is None where
-    fewer than ``MIN_OTHERS`` others saw the screen. It describes people, so it is not a simulator and is never ranked.
-    """
-    shares: dict[Hashable, dict[str, list[Floats]]] = defaultdict(lambda: defaultdict(list))
-    for session in task.sessions_at(range(len(task))):
-        shares[_screen(session)][session.user].append(session.gaze)
-    found: dict[str, Floats | None] = {}
-    for _, test in task.split(split).folds:
-        for session in task.sessions_at(test):
-            others = [np.mean(gaze, axis=0) for user, gaze in shares[_screen(session)].items() if user != session.user]
-            k = len(session.slots)
-            enough = len(others) >= MIN_OTHERS
-            pooled = (np.sum(others, axis=0) + SMOOTHING / k) / (len(others) + SMOOTHING) if enough else None
-            found[session.session_id] = pooled
-    return found
+    """Return per test session where other users looked on the same screen (``tasks.others``)."""
+    known = task.sessions_at(range(len(task)))
+    return others.others_gaze(
+        known, [session for _, test in task.split(split).folds for session in task.sessions_at(test)]
+    )
 
 
-def usable(found: Mapping[str, Floats | None]) -> bool:
-    """Return whether enough test sessions have other users on the same screen for a reference."""
-    return bool(found) and sum(gaze is not None for gaze in found.values()) >= MIN_OVERLAP * len(found)
-
-
-def _screen(session: Session) -> Hashable:
-    return session.screen, tuple((slot.kind, slot.text) for slot in session.slots)
+def _too_few(task: Task, split: str) -> str:
+    """Return in how many sessions ``other-users`` is the position prior, in words."""
+    found = others_gaze(task, split)
+    alone = sum(gaze is None for gaze in found.values())
+    return f"; the position prior in {alone} of {len(found)} sessions with too few" if alone else ""
 
 
 def _simulated(task: Task, split: str, catalogue: Catalogue, name: str) -> list[Prediction]:

@@ -17,6 +17,7 @@ from leaderboard.columns import RankedTable, view
 from leaderboard.context import TaskContext, of_task
 from leaderboard.entries import CONDITIONS, Event, Metadata, ReportedRecord, ResultRecord, identity, require_readable
 from leaderboard.safe_text import folded
+from tasks import others
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -296,7 +297,7 @@ def _missing_references(
         if r.kind != "submission" and r.digest == digest and standing.active(name)
     }
     missing = [name for name in references.names() if name not in there]
-    if context.overlap < references.MIN_OVERLAP * len(context.sessions):
+    if context.overlap < others.MIN_OVERLAP * len(context.sessions):
         missing = [name for name in missing if name != references.OTHERS]
     if not missing:
         return []

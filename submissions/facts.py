@@ -24,7 +24,7 @@ ABOUT_FILE = "about.yaml"
 
 KINDS = {
     **{"priors": "prior", "examination": "prior", "click_model": "click-model", "geometry": "click-model"},
-    **{"oracles": "oracle", "text": "language-model"},
+    **{"oracles": "oracle", "other_users": "oracle", "text": "language-model"},
 }
 """Last part of a simulator's module -> what the format calls its kind; others are vision-language models."""
 

@@ -34,7 +34,7 @@ class Oracle:
         """Return the recorded shares of full sessions as attention and, mixed with 1/K, as click probabilities."""
         found: list[Prediction] = []
         for given in sessions:
-            session = _recorded(given)
+            session = recorded(given)
             share = self.share(session)
             probabilities = (1 - self.smoothing) * share + self.smoothing / len(share)
             found.append(Prediction(session.session_id, share, probabilities, likeliest(share)))
@@ -45,7 +45,7 @@ class Oracle:
         raise NotImplementedError
 
 
-def _recorded(session: Stimulus | Session) -> Session:
+def recorded(session: Stimulus | Session) -> Session:
     """Return the session with its recording, which an oracle is given."""
     if not isinstance(session, Session):
         raise TypeError("an oracle needs full sessions, not stimuli")
@@ -74,7 +74,7 @@ class CursorOracle(Oracle):
 
     def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
         """Return what every oracle does, or predictions without a part if the data hold no cursor."""
-        if any(_recorded(session).cursor_ms.any() for session in sessions):
+        if any(recorded(session).cursor_ms.any() for session in sessions):
             return super().simulate(sessions)
         return [Prediction(session.session_id) for session in sessions]
 

@@ -30,7 +30,7 @@ PRIORS = (
     *("uniform", "centre-area", "position-prior", "kind-position-prior"),
     *("user-prior", "gaze-click-prior", "conditional-logit", "examination-prior", "geometry"),
 )
-ORACLES = ("gaze-oracle", "cursor-oracle")
+ORACLES = ("gaze-oracle", "cursor-oracle", "other-users")
 
 Seeds = Annotated[tuple[Count, ...], Meta(min_length=1)]
 

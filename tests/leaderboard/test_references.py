@@ -9,6 +9,7 @@ from leaderboard import references
 from leaderboard.board_table import assemble
 from leaderboard.columns import view
 from leaderboard.derived import difference, normalise, personal_gain, scale
+from tasks import others
 from tests.leaderboard.boards import candidate
 from tests.leaderboard.test_ranking import context, item
 
@@ -18,14 +19,14 @@ def test_others_gaze_is_the_mean_of_the_other_users_on_the_same_screen(mini):
     sessions = mini.sessions_at(range(len(mini)))
     assert set(found) == {s.session_id for s in sessions}
     for session in sessions:
-        total = np.full(4, references.SMOOTHING / 4)
-        others = 0
+        total = np.full(4, others.SMOOTHING / 4)
+        seen = 0
         for other in sessions:
             if other.screen == session.screen and other.user != session.user:
                 total += other.gaze_ms / other.gaze_ms.sum()
-                others += 1
-        assert others == 6
-        np.testing.assert_allclose(found[session.session_id], total / (others + references.SMOOTHING))
+                seen += 1
+        assert seen == 6
+        np.testing.assert_allclose(found[session.session_id], total / (seen + others.SMOOTHING))
         assert found[session.session_id].sum() == pytest.approx(1)
 
 
@@ -42,9 +43,9 @@ def test_others_gaze_does_not_know_the_user_it_speaks_about(mini, monkeypatch):
 
 
 def test_too_few_others_are_no_reference(mini, monkeypatch):
-    monkeypatch.setattr(references, "MIN_OTHERS", 7)
+    monkeypatch.setattr(others, "MIN_OTHERS", 7)
     found = references.others_gaze(mini, "loo")
-    assert all(gaze is None for gaze in found.values()) and not references.usable(found)
+    assert all(gaze is None for gaze in found.values()) and not others.usable(found)
     made = [r.metadata.name for r in references.compute(mini, "loo", registry, references.names())]
     assert references.OTHERS not in made and "gaze-oracle" in made
 

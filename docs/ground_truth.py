@@ -263,7 +263,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         for name in TASKS:
             for truth in TRUTHS:
-                task = load(name, asked.data, options=ReadOptions(images=False, truth=truth))
+                task = load(name, asked.data, options=ReadOptions(truth=truth))
                 last[name, truth] = last_visits(task)
                 results[name, truth] = measured(task, Path(scratch) / f"{name}-{truth}")
     figures = {

@@ -43,6 +43,7 @@ def test_figures_numbers_and_tables_come_from_the_trials(script, own_cache, tmp_
     (tmp_path / "data" / "png").mkdir()
     for path in chosen:
         shutil.copy(path, tmp_path / "data" / "trials")
+        shutil.copy(path.parents[1] / json.loads(path.read_text())["screenshot"], tmp_path / "data" / "png")
     several = [
         sum(event["event"] == "click" for event in json.loads(path.read_text())["cursor"]) > 1 for path in chosen
     ]

@@ -9,9 +9,9 @@ from tasks.splits import FOLDS
 if TYPE_CHECKING:
     from datasets import Features
 
-FIXATIONS, SCREEN_FOLDS = "fixations", "split_screen_kfold"
-LATER = (FIXATIONS, SCREEN_FOLDS)
-"""The columns that folders prepared by earlier versions lack, the first or both of them."""
+FIXATIONS, SCREEN_FOLDS, USER_FOLDS = "fixations", "split_screen_kfold", "split_user_kfold"
+LATER = (FIXATIONS, SCREEN_FOLDS, USER_FOLDS)
+"""The columns that folders prepared by earlier versions lack: the last, the last two or all of them."""
 
 Kind = str | list[str] | dict[str, "tuple[Kind, str]"]
 """``string``, ``int64``, ``float64`` or ``image``; a list of one of them; or a list of records."""
@@ -47,6 +47,7 @@ COLUMNS: dict[str, tuple[Kind, str]] = {
     "split_kfold": ("int64", f"the fold 0..{FOLDS - 1} in which the session is tested"),
     "split_unseen_screen": ("string", "train or test"),
     SCREEN_FOLDS: ("int64", f"the fold 0..{FOLDS - 1} in which the session's screen is tested"),
+    USER_FOLDS: ("int64", f"the fold 0..{FOLDS - 1} in which the session's user is tested"),
 }
 """Name -> type and meaning, in order."""
 

@@ -1,4 +1,4 @@
-"""The four fixed splits of every task (PROTOCOL section 4)."""
+"""The five fixed splits of every task (PROTOCOL section 4)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ SPLIT_NOTES = {
     "kfold": f"every session is tested once, in {FOLDS} folds dealt over each user's sessions",
     "unseen-screen": "the tested screens, 6 in 35, never occur in training",
     "screen-kfold": f"every session is tested once, on a screen that its training never shows: {FOLDS} folds",
+    "user-kfold": f"every session is tested once, of a user whom its training never shows: {FOLDS} folds",
 }
 """Name and meaning of every split, the default first."""
 
-IN_FOLDS = ("kfold", "screen-kfold")
+IN_FOLDS = ("kfold", "screen-kfold", "user-kfold")
 """Splits that test every session once."""
 
 
@@ -34,7 +35,7 @@ class Split:
     Attributes:
         name: One of ``SPLIT_NOTES``.
         folds: ``(train, test)`` pairs of session indices in dataset order, one pair for ``loo`` and
-            ``unseen-screen``, five for ``kfold`` and ``screen-kfold``.
+            ``unseen-screen``, five for those of ``IN_FOLDS``.
     """
 
     name: str
@@ -102,18 +103,19 @@ def unseen_screen(screens: Sequence[str]) -> list[str]:
     The n distinct screens, in order of first appearance, are shuffled by ``numpy.random.RandomState(42)``; the first
     round(6 n / 35), at least one, are tested: 6 of the 35 of RecGaze. With a single screen nothing is left to train on.
     """
-    distinct = _shuffled_screens(screens)
+    distinct = _shuffled(screens)
     tested = set(distinct[: max(1, round(len(distinct) * 6 / 35))])
     return ["test" if screen in tested else "train" for screen in screens]
 
 
-def screen_k_fold(screens: Sequence[str], k: int = FOLDS) -> list[int]:
-    """Return the fold 0..k-1 in which each session is tested, so that no tested screen occurs in its training.
+def whole_k_fold(groups: Sequence[str], k: int = FOLDS) -> list[int]:
+    """Return the fold 0..k-1 in which each session is tested, so that no tested screen or user occurs in its training.
 
-    The shuffled screens of :func:`unseen_screen` are dealt out round-robin; with fewer than k some folds are empty.
+    The screens, shuffled as by :func:`unseen_screen`, or the users, shuffled alike, are dealt out round-robin; with
+    fewer than k some folds are empty.
     """
-    fold = {screen: place % k for place, screen in enumerate(_shuffled_screens(screens))}
-    return [fold[screen] for screen in screens]
+    fold = {group: place % k for place, group in enumerate(_shuffled(groups))}
+    return [fold[group] for group in groups]
 
 
 def assign(users: Sequence[str], screens: Sequence[str]) -> dict[str, list[str] | list[int]]:
@@ -122,7 +124,8 @@ def assign(users: Sequence[str], screens: Sequence[str]) -> dict[str, list[str] 
         "loo": leave_one_out(users),
         "kfold": k_fold(users),
         "unseen-screen": unseen_screen(screens),
-        "screen-kfold": screen_k_fold(screens),
+        "screen-kfold": whole_k_fold(screens),
+        "user-kfold": whole_k_fold(users),
     }
 
 
@@ -144,9 +147,9 @@ def split_from_values(name: str, values: Sequence[Any]) -> Split:
     return Split(name, [(np.flatnonzero(~tested), np.flatnonzero(tested))])
 
 
-def _shuffled_screens(screens: Sequence[str]) -> list[str]:
-    """Return the distinct screens, in order of first appearance shuffled by a generator of their own."""
-    distinct = list(dict.fromkeys(screens))
+def _shuffled(names: Sequence[str]) -> list[str]:
+    """Return the distinct names, in order of first appearance shuffled by a generator of their own."""
+    distinct = list(dict.fromkeys(names))
     np.random.RandomState(SEED).shuffle(distinct)
     return distinct
 

@@ -14,6 +14,7 @@ SPLITS = {
     "kfold": "every session is tested once, in five folds",
     "unseen-screen": "the test screens never occur in training",
     "screen-kfold": "every session is tested once, on a screen that never occurs in its training",
+    "user-kfold": "every session is tested once, of a user who never occurs in its training",
 }
 
 

@@ -33,7 +33,7 @@ def add_task_arguments(parser: argparse.ArgumentParser, *, required: bool = True
         help="prepared or raw data folder, or 'sample': the built-in simulated sample"
         " (default: $GAZEBENCH_DATA/TASK if it exists, else the sample)",
     )
-    parser.add_argument("--split", help="loo, kfold, unseen-screen or screen-kfold (default: loo)")
+    parser.add_argument("--split", help="loo, kfold, unseen-screen, screen-kfold or user-kfold (default: loo)")
 
 
 def add_folders_argument(parser: argparse.ArgumentParser) -> None:

@@ -18,9 +18,9 @@ from tasks.prepare import prepare
 
 COLUMNS = (
     "session_id user screen image profile slots gaze_ms cursor_ms click flags fixations "
-    "split_loo split_kfold split_unseen_screen split_screen_kfold"
+    "split_loo split_kfold split_unseen_screen split_screen_kfold split_user_kfold"
 ).split()
-NO_FOLD = "fold 3 of split screen-kfold has no test session: it cannot be used"
+NO_FOLD = [f"fold 3 of split {kind}-kfold has no test session: it cannot be used" for kind in ("screen", "user")]
 
 
 @pytest.fixture
@@ -156,8 +156,9 @@ def test_task_json(fake, raw, out):
         "kfold",
         "unseen-screen",
         "screen-kfold",
+        "user-kfold",
     }
-    assert values["counts"] == summary.counts and values["notes"] == ["colours were drawn", NO_FOLD]
+    assert values["counts"] == summary.counts and values["notes"] == ["colours were drawn", *NO_FOLD]
     assert values["statistics"]["sessions_per_user"] == {"min": 2, "median": 2, "mean": 2.333333, "max": 3}
     assert values["statistics"]["click_positions"] == [3, 3, 1]
     assert str(raw) not in (out / "task.json").read_text() + (out / "README.md").read_text()
@@ -234,8 +235,8 @@ def test_summary_lines(fake, raw, out):
     assert lines[0] == "fake: 10 sessions read, 7 kept, 3 dropped"
     assert [line.split(None, 2)[1:] for line in lines[1:3]] == [["2", "no gaze"], ["1", "no click"]]
     assert lines[3] == "  note: colours were drawn"
-    assert lines[4] == f"  note: {NO_FOLD}"
-    assert "train: 4, test: 3" in lines[5] and lines[-1].endswith(str(out)) and len(lines) < 25
+    assert lines[4:6] == [f"  note: {note}" for note in NO_FOLD]
+    assert "train: 4, test: 3" in lines[6] and lines[-1].endswith(str(out)) and len(lines) < 25
 
 
 def test_progress_and_report(fake, raw, out):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.splits import assign, column, k_fold, leave_one_out, screen_k_fold, split_from_values, unseen_screen
+from tasks.splits import assign, column, k_fold, leave_one_out, split_from_values, unseen_screen, whole_k_fold
 
 USERS = st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), max_size=40)
 
@@ -119,7 +119,7 @@ def test_six_of_thirty_five_screens():
 
 @given(st.lists(st.sampled_from([str(i) for i in range(40)]), min_size=1, max_size=80))
 def test_folds_of_screens_share_no_screen_and_are_as_large_as_they_can_be(screens):
-    folds = screen_k_fold(screens)
+    folds = whole_k_fold(screens)
     shown = [{s for s, of in zip(screens, folds, strict=True) if of == fold} for fold in range(5)]
     assert sum(len(one) for one in shown) == len(set(screens))
     assert max(len(one) for one in shown) - min(len(one) for one in shown) <= 1
@@ -129,7 +129,7 @@ def test_folds_of_screens_share_no_screen_and_are_as_large_as_they_can_be(screen
 
 
 def test_no_sessions():
-    assert assign([], []) == {"loo": [], "kfold": [], "unseen-screen": [], "screen-kfold": []}
+    assert assign([], []) == {"loo": [], "kfold": [], "unseen-screen": [], "screen-kfold": [], "user-kfold": []}
 
 
 @settings(max_examples=30)
@@ -140,7 +140,7 @@ def test_every_session_is_tested_once_in_kfold_and_folds_partition(users):
         for train, test in split.folds:
             assert sorted([*train, *test]) == list(range(len(users)))
         tested = sorted(i for _, test in split.folds for i in test)
-        if name in ("kfold", "screen-kfold"):
+        if name in ("kfold", "screen-kfold", "user-kfold"):
             assert tested == list(range(len(users)))
         else:
             assert tested == [i for i, value in enumerate(values) if value == "test"]

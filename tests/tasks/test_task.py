@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tasks.task as module
+from tasks.columns import LATER
 from tasks.definition import ReadOptions
 from tasks.errors import InputError
 from tasks.prepare import prepare
@@ -262,18 +263,20 @@ def test_an_image_named_by_its_digest_is_compared_with_it(fake, raw, folder):
         open_folder(fake.FAKE, folder).session(0).image.open()
 
 
-@pytest.mark.parametrize("lacking", [["split_screen_kfold"], ["split_screen_kfold", "fixations"]])
+@pytest.mark.parametrize("lacking", [1, 2, 3])
 def test_a_folder_of_an_older_version(fake, folder, lacking):
     without_digests(folder)
     now = open_folder(fake.FAKE, folder)
     shard = folder / "data/fake-00000-of-00001.parquet"
-    pq.write_table(pq.read_table(shard).drop_columns(lacking), shard)
+    pq.write_table(pq.read_table(shard).drop_columns(list(LATER[-lacking:])), shard)
     manifest = json.loads((folder / "task.json").read_text(encoding="utf-8"))
-    del manifest["digests"]["screen-kfold"]
+    for name in ("user-kfold", "screen-kfold")[: min(lacking, 2)]:
+        del manifest["digests"][name]
     (folder / "task.json").write_text(json.dumps(manifest), encoding="utf-8")
     task = open_folder(fake.FAKE, folder)
-    assert "fixations" not in lacking or task.session(3).fixations == ()
-    assert task.digests == now.digests and task.splits["screen-kfold"].counts() == now.splits["screen-kfold"].counts()
+    assert lacking < 3 or task.session(3).fixations == ()
+    assert task.digests == now.digests
+    assert {n: s.counts() for n, s in task.splits.items()} == {n: s.counts() for n, s in now.splits.items()}
 
 
 def test_a_split_without_a_part_is_refused_where_it_is_used(fake, tmp_path):
@@ -287,6 +290,7 @@ def test_a_split_without_a_part_is_refused_where_it_is_used(fake, tmp_path):
         ("kfold", "test"),
         ("unseen-screen", "training"),
         ("screen-kfold", "training"),
+        ("user-kfold", "test"),
     ):
         with pytest.raises(InputError, match=f"split {split} has no {reason} session"):
             task.split(split)

@@ -22,11 +22,18 @@ from tasks.types import Session, Stimulus
 Path = tuple[int, ...]
 
 
-def answer_tokens(tokenizer: Any, session: Stimulus | Session) -> Candidates:
-    """Return the token ids of every slot's label, as the model writes it at the start of its turn.
+def answer_tokens(tokenizer: Any, session: Stimulus | Session, tail: str = "", lead: str = "") -> Candidates:
+    """Return the token ids of every slot's label, as they follow the tokens of the prompt.
+
+    Args:
+        tokenizer: Encodes.
+        session: Whose labels.
+        tail: The end of the prompt's text, from its last special token on.
+        lead: Blanks between the prompt and the label.
 
     Raises:
-        InputError: Fewer than 2 slots, two that share a label or its tokens, or a label without tokens.
+        InputError: Fewer than 2 slots, two that share a label or its tokens, a label without tokens, or one that the
+            tokenizer joins with the prompt.
     """
     labels = [slot.label for slot in session.slots]
     if len(labels) < 2:
@@ -36,10 +43,17 @@ def answer_tokens(tokenizer: Any, session: Stimulus | Session) -> Candidates:
             raise InputError(
                 f"session {session.session_id}: slots {labels.index(label)} and {index} share the label '{label}'."
             )
+    prompt = [int(i) for i in tokenizer.encode(tail, add_special_tokens=False)]
     found: Candidates = []
     slot_of: dict[Path, str] = {}
     for label in labels:
-        ids = [int(i) for i in tokenizer.encode(label, add_special_tokens=False)]
+        whole = [int(i) for i in tokenizer.encode(tail + lead + label, add_special_tokens=False)]
+        if whole[: len(prompt)] != prompt:
+            raise InputError(
+                f"the tokenizer joins the end of the prompt, '{tail[-12:]}', with the label '{label}' that follows; "
+                "end the chat template with a line break."
+            )
+        ids = whole[len(prompt) :]
         if not ids or (tokenizer.unk_token_id is not None and tokenizer.unk_token_id in ids):
             raise InputError(
                 f"session {session.session_id} has {len(labels)} slots, but the tokenizer has candidate tokens for "

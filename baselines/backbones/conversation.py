@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
+from baselines.backbones import templates
 from baselines.backbones.settings import Settings
 from tasks.decoding import read_json
 from tasks.errors import InputError
@@ -28,11 +29,15 @@ class TokenizedSession:
         before: Ids up to the image, its opening token included.
         closing: Ids that close the image.
         after: Ids from there to src, the last prompt token.
+        tail: The text after the last special token.
+        lead: Blanks between the prompt and an answer.
     """
 
     before: tuple[int, ...]
     closing: tuple[int, ...]
     after: tuple[int, ...]
+    tail: str = ""
+    lead: str = ""
 
 
 @dataclass(slots=True)
@@ -80,11 +85,7 @@ class Conversation:
 
     @property
     def _template(self) -> str:
-        own = self.tokenizer.chat_template
-        # A tokenizer may hold several templates by name.
-        if isinstance(own, dict):
-            own = own.get("default")
-        return str(own) if own else DEFAULT_TEMPLATE
+        return templates.own_template(self.tokenizer) or DEFAULT_TEMPLATE
 
     def _tokenize(self, question: str, profile: str) -> TokenizedSession:
         profile = self._plain(profile)
@@ -94,23 +95,20 @@ class Conversation:
             content += [image, _text(question)]
         else:
             content = [image, _text(f"{profile}\n{question}" if profile else question)]
-        rendered = str(
-            self.tokenizer.apply_chat_template(
-                [{"role": "user", "content": content}],
-                chat_template=self._template,
-                tokenize=False,
-                add_generation_prompt=True,
-                image_token=self.image_token,
-            )
+        rendered = templates.render(
+            self.tokenizer, [{"role": "user", "content": content}], self._template, image_token=self.image_token
         )
-        pieces = rendered.split(self.image_token)
+        pieces = rendered.text.split(self.image_token)
         if len(pieces) != 2:
             raise InputError(f"the chat template places {len(pieces) - 1} images (as {self.image_token}), expected 1.")
         before, after = pieces
         before = before.removesuffix(self.opening) + self.opening
         after = after.removeprefix(self.closing)
         # Tokenizing piece by piece equals the whole: special tokens always split the text.
-        return TokenizedSession(self._ids(before), self._ids(self.closing), self._ids(after))
+        tail = templates.tail(self.tokenizer, after)
+        return TokenizedSession(
+            self._ids(before), self._ids(self.closing), self._ids(after), tail=tail, lead=rendered.lead
+        )
 
     def _ids(self, text: str) -> tuple[int, ...]:
         return tuple(int(i) for i in self.tokenizer.encode(text, add_special_tokens=False))

@@ -65,13 +65,13 @@ def load_backbone(
     chosen = settings or read_settings(folder)
     cls = architecture(config["model_type"])
     assert cls is not None
-    with _quiet():
+    with quiet():
         kind = getattr(transformers, cls.transformers_class)
         if group is None:
-            model = _checked_model(kind, folder, number, kernel)
+            model = checked_model(kind, folder, number, kernel)
         else:
             model = _split_model(kind, folder, number, kernel, group)
-        tokenizer = _tokenizer(folder, int(model.config.text_config.vocab_size))
+        tokenizer = read_tokenizer(folder, int(model.config.text_config.vocab_size))
         processor = cls.load(folder, model, tokenizer, chosen)
     found = checkpoints.fingerprint(folder)
     if features == "default":
@@ -123,7 +123,12 @@ def _check_memory(weights: int, place: torch.device, name: str, group: Group | N
     group.attempt(check)
 
 
-def _checked_model(cls: Any, folder: Path, dtype: torch.dtype, kernel: str) -> Any:
+def checked_model(cls: Any, folder: Path, dtype: torch.dtype, kernel: str) -> Any:
+    """Return the model of a folder with every weight that its configuration asks for, all of them finite.
+
+    Raises:
+        InputError: It does not load, weights are missing or of another shape (tied ones apart), or are not finite.
+    """
     model = _model(cls, folder, dtype, kernel)
     check_finite(model, folder)
     return model
@@ -135,7 +140,7 @@ def _split_model(cls: Any, folder: Path, dtype: torch.dtype, kernel: str, group:
 
     def model() -> Any:
         if group.first:
-            return _checked_model(cls, folder, dtype, kernel)
+            return checked_model(cls, folder, dtype, kernel)
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         with torch.device("meta"):
             return transformers.AutoModelForImageTextToText.from_config(config, dtype=dtype, attn_implementation=kernel)
@@ -160,7 +165,12 @@ def _model(cls: Any, folder: Path, dtype: torch.dtype, kernel: str) -> Any:
     return model
 
 
-def _tokenizer(folder: Path, vocabulary: int) -> Any:
+def read_tokenizer(folder: Path, vocabulary: int) -> Any:
+    """Return the tokenizer of a folder, with the chat template that lies next to it.
+
+    Raises:
+        InputError: There is none, it does not load, or it has more tokens than the model.
+    """
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "tokenizer_config.json")):
         raise InputError(f"{folder} holds no tokenizer; save it there with save_pretrained.")
     try:
@@ -221,7 +231,7 @@ def _attention(attn: str | None, device: torch.device) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence transformers' progress bars and load reports; what matters of them is raised."""
     log = transformers.utils.logging
     verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()

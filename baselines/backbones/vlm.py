@@ -201,7 +201,8 @@ class VisionLanguageModel(ABC):
 
     def answer_tokens(self, session: Stimulus | Session) -> Candidates:
         """Return the token ids of every slot's answer; see ``answers.answer_tokens``."""
-        return answers.answer_tokens(self.processor.tokenizer, session)
+        text = self.processor.conversation.tokens(session)
+        return answers.answer_tokens(self.processor.tokenizer, session, text.tail, text.lead)
 
     def logits(self, inputs: ModelInput) -> Tensor:
         """Return the logits at src, shape (B, V), differentiable in ``inputs`` where gradients are on."""

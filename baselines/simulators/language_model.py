@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from safetensors import SafetensorError
 
-from baselines.backbones import answers, checkpoint
+from baselines.backbones import answers, checkpoint, loading, templates
 from baselines.backbones.conversation import DEFAULT_TEMPLATE
 from baselines.backbones.interface import Candidates, ModelInput
-from baselines.backbones.loading import DTYPES, check_finite
+from baselines.backbones.loading import DTYPES
+from baselines.backbones.templates import Prompt
 from baselines.simulators import loaded
 from benchmark.simulator import Floats
-from tasks.errors import InputError
 from tasks.types import Session, Stimulus
 
 
@@ -40,22 +39,25 @@ class LanguageModel:
         found: torch.device = self.model.get_input_embeddings().weight.device
         return found
 
-    def ids(self, question: str) -> list[int]:
-        """Return the token ids of a question, up to where the answer begins; without a chat template a line of text."""
+    def prompt(self, question: str) -> Prompt:
+        """Return what the model continues with its answer; without a chat template a line of text."""
         for token in self.tokenizer.all_special_tokens:
             question = question.replace(token, " ")
-        template = self.tokenizer.chat_template or (DEFAULT_TEMPLATE if self.parts else None)
+        template = templates.own_template(self.tokenizer) or (DEFAULT_TEMPLATE if self.parts else None)
         if template is None:
-            return [int(i) for i in self.tokenizer.encode(f"{question}\nAnswer: ")]
+            return templates.prompt(f"{question}\nAnswer: ")
         content: Any = [{"type": "text", "text": question}] if self.parts else question
-        turn = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": content}], chat_template=template, tokenize=False, add_generation_prompt=True
-        )
-        return [int(i) for i in self.tokenizer.encode(turn, add_special_tokens=False)]
+        return templates.render(self.tokenizer, [{"role": "user", "content": content}], template)
 
-    def answer_tokens(self, session: Stimulus | Session) -> Candidates:
-        """Return the token ids of every label."""
-        return answers.answer_tokens(self.tokenizer, session)
+    def ids(self, question: str) -> list[int]:
+        """Return the token ids of a question, up to where the answer begins."""
+        own = not self.tokenizer.chat_template and not self.parts
+        return [int(i) for i in self.tokenizer.encode(self.prompt(question).text, add_special_tokens=own)]
+
+    def answer_tokens(self, session: Stimulus | Session, question: str) -> Candidates:
+        """Return the token ids of every label, as they follow a question."""
+        shown = self.prompt(question)
+        return answers.answer_tokens(self.tokenizer, session, templates.tail(self.tokenizer, shown.text), shown.lead)
 
     def probabilities(self, questions: Sequence[str], candidates: Sequence[Candidates]) -> list[Floats]:
         """Return for each question the probabilities of its candidates, answers as token ids, sum 1."""
@@ -107,11 +109,7 @@ def _causal(name: str, device: str | None, dtype: str) -> LanguageModel:
     folder = checkpoint.find_folder(name)
     checkpoint.read_weights(folder)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPES[dtype], local_files_only=True)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"{folder} does not load as a causal language model: {reason}") from error
-    check_finite(model, folder)
+    with loading.quiet():
+        model = loading.checked_model(transformers.AutoModelForCausalLM, folder, DTYPES[dtype], "sdpa")
+        tokenizer = loading.read_tokenizer(folder, int(model.config.get_text_config().vocab_size))
     return LanguageModel(model.to(place).eval().requires_grad_(False), tokenizer, parts=False)

@@ -73,6 +73,8 @@ class Text:
             self._model = language_model.of_backbone(self.backbone, self.dtype)
         self._seed = seed
         self._passed = 0
+        if self._workspace is not None and self._model.prompt("").closed:
+            self._workspace.report("the chat template opens a thought; it is closed, and the model answers at once.")
 
     def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
         """Return click probabilities and answers, from the log-probabilities of the labels as answers."""
@@ -106,7 +108,7 @@ class Text:
     def _pass(self, sessions: Sequence[Stimulus]) -> list[tuple[Prediction, Floats]]:
         """Return per session the prediction, and the probabilities in list order."""
         lists = [item_list(session, self._seed, self.positions) for session in sessions]
-        candidates = [self._model.answer_tokens(session) for session in sessions]
+        candidates = [self._model.answer_tokens(s, listed.text) for s, listed in zip(sessions, lists, strict=True)]
         self._passed += sum(len(self._model.ids(listed.text)) for listed in lists)
         found = []
         shares = self._model.probabilities([listed.text for listed in lists], candidates)

@@ -170,7 +170,7 @@ def test_colliding_labels(backbone):
     with pytest.raises(InputError, match="slots 0 and 2 share the label 'A'"):
         backbone.answer_tokens(tiny.session("ABA"))
     with pytest.raises(InputError, match="labels '1' and ' 1' are the same tokens"):
-        backbone.answer_tokens(tiny.session(["1", " 1"]))
+        answers.answer_tokens(backbone.processor.tokenizer, tiny.session(["1", " 1"]))
     with pytest.raises(InputError, match="has 1 slots"):
         backbone.answer_tokens(tiny.session("A"))
 

@@ -1,12 +1,16 @@
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 import transformers
 
 from baselines import registry
+from baselines.backbones import answers, templates
+from baselines.backbones.templates import Prompt
 from baselines.simulators import language_model, loaded
 from baselines.simulators.item_list import grid, item_list
 from baselines.simulators.text import Text, TextPosition, recency
@@ -82,7 +86,7 @@ def test_probabilities_are_those_of_the_labels_after_the_plain_model_call(folder
     ids = torch.tensor([model.ids(listed.text)])
     with torch.no_grad():
         logits = model.model(input_ids=ids).logits[0, -1]
-    labels = [tokens[0] for tokens in model.answer_tokens(session)]
+    labels = [tokens[0] for tokens in model.answer_tokens(session, listed.text)]
     expected = np.zeros(6)
     expected[list(listed.order)] = logits[labels].softmax(0).numpy()
     simulator = Text(backbone=folder)
@@ -111,7 +115,7 @@ def test_a_causal_language_model_does_as_well(causal):
     listed = item_list(shown("ABCD"), 2, False)
     with torch.no_grad():
         logits = model.model(input_ids=torch.tensor([model.ids(listed.text)])).logits[0, -1]
-    labels = [tokens[0] for tokens in model.answer_tokens(shown("ABCD"))]
+    labels = [tokens[0] for tokens in model.answer_tokens(shown("ABCD"), "film")]
     np.testing.assert_allclose(found[1].probabilities[list(listed.order)], logits[labels].softmax(0).numpy(), rtol=1e-4)
     assert set(simulator.material()) == {"language_model", "dtype"}
 
@@ -183,3 +187,62 @@ def test_labels_are_those_of_the_list_not_of_the_screen(name, causal):
         (entry,) = [line for line in listed if slot.text in line]
         assert entry.startswith(f"{label}. ")
     assert simulator.labels(session) != tuple(slot.label for slot in session.slots)
+
+
+def causal_with(tmp_path, causal, template):
+    """A copy of the causal model whose tokenizer has a chat template."""
+    folder = tmp_path / "templated"
+    shutil.copytree(causal, folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = template
+    tokenizer.save_pretrained(folder)
+    return language_model.causal(str(folder), "float32")
+
+
+def test_thinking_is_switched_off_where_the_template_knows_it_and_the_clock_stands_still(tmp_path, causal):
+    template = (
+        "{{ strftime_now('%Y') }} {{ messages[0].content }}"
+        "{% if enable_thinking is not defined or enable_thinking %} thinking{% endif %}\nAnswer:"
+    )
+    shown_text = causal_with(tmp_path, causal, template).prompt("film").text
+    assert shown_text == "2025 filmAnswer:"  # Jinja drops the line break after a block
+
+
+def test_a_template_that_opens_a_thought_has_it_closed_and_says_so(tmp_path, causal):
+    model = causal_with(tmp_path, causal, "{{ messages[0].content }}\n<think>\n")
+    assert model.prompt("film") == Prompt("film\n<think>\n\n</think>\n\n", "", True)
+
+
+def test_labels_are_encoded_as_they_follow_the_prompt(causal):
+    """After a trailing blank a byte-pair tokenizer writes blank and letter as one token, not as two."""
+
+    class Joining:
+        """Encodes a blank and the word after it as one token."""
+
+        all_special_tokens, unk_token_id = (), None
+
+        def encode(self, text, add_special_tokens=False):
+            return [hash(word) % 1000 for word in re.findall(r" ?\S+|\s", text)]
+
+    session = shown("AB")
+    bare = templates.prompt("Answer: ")
+    assert (bare.text, bare.lead) == ("Answer:", " ")
+    found = answers.answer_tokens(Joining(), session, bare.text, bare.lead)
+    assert found == [[hash(" A") % 1000], [hash(" B") % 1000]]
+    with pytest.raises(InputError, match="joins the end of the prompt"):
+        answers.answer_tokens(Joining(), session, "Answer")
+
+
+@pytest.mark.parametrize("kind", ["missing", "mismatched"])
+def test_a_checkpoint_that_lacks_weights_is_refused(tmp_path, causal, kind):
+    folder = tmp_path / "damaged"
+    shutil.copytree(causal, folder)
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    name = next(name for name in weights if "q_proj" in name)
+    if kind == "missing":
+        del weights[name]
+    else:
+        weights[name] = weights[name][:-1].clone()
+    safetensors.torch.save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match="do not fit its config.json|does not load"):
+        language_model.causal(str(folder), "float32")

@@ -31,6 +31,7 @@ _MODELS = (
         "language model, items without places",
         ("item texts", "profile"),
         stochastic=True,
+        behaviour="2",
     ),
     Entry(
         "text-position",
@@ -38,6 +39,7 @@ _MODELS = (
         "language model, items with row and column",
         ("item texts", "item places", "profile"),
         stochastic=True,
+        behaviour="2",
     ),
     Entry("backbone", f"{_FOLDER}.probed:Backbone", "the frozen vision-language model", _SCREEN),
     Entry(

@@ -29,7 +29,6 @@ from benchmark.scores.scoring import test_slots
 from benchmark.statistics.clusters import SessionMeans
 from benchmark.statistics.holm import holm_adjust
 from benchmark.statistics.registry import corrected_p
-from benchmark.statistics.statistic import Bounds
 from benchmark.statistics.tiers import equal_columns
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def build(
         claimed = {}
         for metric, table in tables.items():
             if name in table.names:
-                claimed[metric] = _metric_result(table, name, float(spreads[metric][name]), get(metric).bounds)
+                claimed[metric] = metric_result(table, name, float(spreads[metric][name]), metric)
         rows.append(
             SimulatorResult(
                 name=name,
@@ -174,11 +173,13 @@ def compare(
     """
     equal = equals([config.reference, *(name for name in names if name in ranked)], tables)
     found: dict[tuple[str, str], statistics.Comparison] = {}
-    for metric, table in tables.items():
-        if config.reference in table.names:
-            pairs = [(name, config.reference) for name in names if name != config.reference and name in table.names]
-            for (name, _), comparison in statistics.compare_pairs(table, pairs).items():
-                found[name, metric] = comparison
+    there = {metric: table for metric, table in tables.items() if config.reference in table.names}
+    # The resamples are drawn once for all metrics.
+    resampled = statistics.bootstrap_tables([table.users for table in there.values()])
+    for (metric, table), means in zip(there.items(), resampled, strict=True):
+        pairs = [(name, config.reference) for name in names if name != config.reference and name in table.names]
+        for (name, _), comparison in statistics.compare_pairs(table, pairs, resampled=means).items():
+            found[name, metric] = comparison
     adjusted: dict[tuple[str, str], float] = {}
     families = []
     for metrics in corrected_together(config.family):
@@ -207,11 +208,11 @@ def compare(
     return results, tuple(families), equal
 
 
-def _metric_result(table: SessionMeans, name: str, seed_sd: float, bounds: Bounds) -> MetricResult:
+def metric_result(table: SessionMeans, name: str, seed_sd: float, metric: str) -> MetricResult:
     """Return the summary of a simulator on a metric."""
     values = table.users[name]
     clustered = table.clustered(table.values[:, table.names.index(name)])
-    interval = statistics.mean_interval(values, clustered=clustered, bounds=bounds)
+    interval = statistics.mean_interval(values, clustered=clustered, bounds=get(metric).bounds)
     return MetricResult(
         mean=interval.mean,
         low=_known(interval.low),

@@ -6,7 +6,13 @@ corrects a family of comparisons, :mod:`power` says what the test set can resolv
 training seeds and the paper's test, :mod:`tiers` orders a leaderboard.
 """
 
-from benchmark.statistics.bootstrap import bootstrap_indices, bootstrap_interval, bootstrap_means, bootstrap_p
+from benchmark.statistics.bootstrap import (
+    bootstrap_indices,
+    bootstrap_interval,
+    bootstrap_means,
+    bootstrap_p,
+    bootstrap_tables,
+)
 from benchmark.statistics.clusters import (
     CLUSTER,
     ID_COLUMNS,
@@ -37,6 +43,7 @@ __all__ = [
     "bootstrap_interval",
     "bootstrap_means",
     "bootstrap_p",
+    "bootstrap_tables",
     "compare_pairs",
     "holm",
     "holm_adjust",

@@ -7,7 +7,7 @@ may be subtracted: that is the resampled mean of their paired difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,10 @@ from benchmark.statistics.statistic import Floats, Sample, Statistic
 N_RESAMPLES = 10_000
 _BLOCK = 1 << 18
 """Draws held at a time (2 MiB of indices): memory does not grow with the number of resamples."""
+_ROWS = 64
+"""Resamples held at a time at least: a product with fewer reads the values more often than it multiplies."""
+_LARGE = 2_000_000
+"""Products of more multiplications are made for all tables at once; BLAS rounds smaller ones in another order."""
 
 ROUNDING = 1e-12
 """Differences this small, relative to the values subtracted, are rounding and count as 0."""
@@ -31,7 +35,7 @@ def bootstrap_indices(n_users: int, n_resamples: int = N_RESAMPLES, seed: int = 
     if n_users < 1 or n_resamples < 1:
         raise ValueError("n_users and n_resamples must be at least 1")
     generator = np.random.default_rng(seed)
-    rows = max(1, _BLOCK // n_users)
+    rows = max(_ROWS, _BLOCK // n_users)
     for start in range(0, n_resamples, rows):
         yield generator.integers(n_users, size=(min(rows, n_resamples - start), n_users), dtype=np.int64)
 
@@ -42,16 +46,30 @@ def bootstrap_means(values: ArrayLike, n_resamples: int = N_RESAMPLES, seed: int
     Values have shape (n_users,) or (n_users, n_simulators), means (n_resamples,) or (n_resamples, n_simulators); all
     columns see the same resamples.
     """
-    matrix = np.asarray(values, dtype=np.float64)
-    n_users = matrix.shape[0]
-    blocks = []
+    return bootstrap_tables([values], n_resamples, seed)[0]
+
+
+def bootstrap_tables(tables: Sequence[ArrayLike], n_resamples: int = N_RESAMPLES, seed: int = 0) -> list[Floats]:
+    """Return :func:`bootstrap_means` of several tables of the same users, whose resamples are drawn once for all."""
+    matrices = [np.asarray(values, dtype=np.float64) for values in tables]
+    if not matrices:
+        return []
+    n_users, wide = matrices[0].shape[0], np.hstack([matrix.reshape(len(matrix), -1) for matrix in matrices])
+    ends = np.cumsum([matrix.size // n_users for matrix in matrices])
+    narrowest = int(np.diff(ends, prepend=0).min())
+    blocks: list[list[Floats]] = [[] for _ in matrices]
     for indices in bootstrap_indices(n_users, n_resamples, seed):
-        rows = len(indices)
         # How often each user was drawn; a product with these counts serves all simulators at once.
-        flat = (indices + n_users * np.arange(rows)[:, None]).ravel()
-        counts = np.bincount(flat, minlength=rows * n_users).reshape(rows, n_users)
-        blocks.append(counts.astype(np.float64) @ matrix / n_users)
-    return np.concatenate(blocks)
+        counts = np.empty(indices.shape)
+        for row, drawn in zip(counts, indices, strict=True):
+            row[:] = np.bincount(drawn, minlength=n_users)
+        if counts.size * narrowest > _LARGE:
+            products = np.split(counts @ wide, ends[:-1], axis=1)
+        else:
+            products = [counts @ matrix for matrix in matrices]
+        for found, product, matrix in zip(blocks, products, matrices, strict=True):
+            found.append(product.reshape(len(counts), *matrix.shape[1:]) / n_users)
+    return [np.concatenate(found) for found in blocks]
 
 
 def bootstrap_interval(

@@ -1,9 +1,10 @@
-"""How often a test calls a difference that is not there: t over users, and over users and screens.
+"""How often a test calls a difference that is not there, and how often an interval holds the true mean.
 
 Sessions of 83 users on 35 screens, seven a user on average, are split as the tasks are. The difference between two
 simulators in a session is a user's, a screen's and its own, normal and with mean 0; a tenth of its variance is the
 user's. Printed is the share of test sets with p <= .05, as Markdown. A false alarm rate of 5 % over 4,000 sets has a
-standard error of 0.3 %.
+standard error of 0.3 %. The second table is about intervals of the mean of 33 users, in the cases of
+tests/benchmark/statistics/test_score_interval.py.
 
     python tests/performance/false_alarms.py --sets 4000
 """
@@ -70,6 +71,24 @@ def alarms(split: str, share: float, sets: int, seed: int = 1, designs: int = 10
     return rates
 
 
+def coverage() -> None:
+    """Print how often t and score intervals hold the true mean, and how often t intervals leave the range."""
+    from benchmark.statistics.score_interval import score_limits
+    from benchmark.statistics.t_interval import t_limits
+    from tests.benchmark.statistics.test_score_interval import DRAWN
+
+    print("| 33 users | t | score | t leaves the range |")
+    print("|---|--:|--:|--:|")
+    for name, (bounds, draw, true) in DRAWN.items():
+        values = draw(np.random.default_rng(33))
+        mean, *ends = t_limits(values)
+        n = values.shape[1]
+        score = score_limits(mean, values.std(axis=1, ddof=1) / np.sqrt(n), n - 1, n, bounds)
+        held = [100 * np.mean((low <= true) & (true <= high)) for low, high in (ends, score)]
+        out = 100 * np.mean((ends[0] < bounds.low) | (ends[1] > bounds.high))
+        print(f"| {name} | {held[0]:.0f} % | {held[1]:.0f} % | {out:.0f} % |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=4000)
@@ -82,6 +101,8 @@ def main() -> None:
             rates = alarms(split, share, arguments.sets, of_users=arguments.of_users)
             shown = " | ".join(f"{100 * rate:.1f} %" for rate in rates)
             print(f"| {split} | {100 * share:.0f} % | {shown} |", flush=True)
+    print()
+    coverage()
 
 
 if __name__ == "__main__":

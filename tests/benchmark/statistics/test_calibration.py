@@ -149,8 +149,8 @@ def sessions_of_users(n_sets, n_users, per_user, between, generator):
 
 @pytest.mark.parametrize("split", SPLIT_NOTES)
 def test_where_screens_repeat_users_and_screens_keep_the_level_that_users_alone_lose(split):
-    n = 1200
-    rates = {share: alarms(split, share, n, designs=4) for share in SHARES}
+    n = 6000
+    rates = {share: alarms(split, share, n, designs=20) for share in SHARES}
     assert max(found[1] for found in rates.values()) <= 0.07
     assert abs(rates[0.0][0] - 0.05) < margin(0.05, n)
     assert rates[0.2][0] > (0.085 if split == "loo" else 0.18)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -48,6 +49,16 @@ def test_over_users_alone_it_is_the_squared_error_of_the_t_test():
     values = GENERATOR.normal(size=40)
     means = design.users.means(values)
     assert literal(list(values), USERS, SCREENS)[0] == pytest.approx(means.var(ddof=1) / 7, rel=1e-12)
+
+
+def test_averaging_needs_memory_in_proportion_to_the_sessions():
+    values, users = GENERATOR.normal(size=(20_000, 3)), Factor.of_labels([f"u{i % 2_000}" for i in range(20_000)])
+    tracemalloc.start()
+    means = users.means(values)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(means[users.of[7]], values[7::2_000].mean(axis=0))
+    assert peak < 3 * values.nbytes  # a matrix of users by sessions takes 320 MB
 
 
 def scores(values, screens, users=tuple(USERS)):

@@ -262,7 +262,7 @@ def _read(folder: Path) -> Dataset:
 
 
 def _mapped(files: Sequence[Path]) -> Dataset:
-    """Return a data set mapped from its Arrow copy in the cache, which is held against a digest once it is there."""
+    """Return a data set mapped from its Arrow copy in the cache, which is checked against a digest once it is there."""
     from datasets import Dataset
 
     listing = repr([(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files])

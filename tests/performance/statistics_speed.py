@@ -24,7 +24,7 @@ METRICS = 12
 
 
 def per_metric(values: np.ndarray, n_resamples: int = 10_000, seed: int = 0) -> np.ndarray:
-    """Return resampled means of one metric, drawing anew: the code of the first versions."""
+    """Return resampled means of one metric, drawing for it alone: the code of the first versions."""
     n = values.shape[0]
     generator, blocks, rows = np.random.default_rng(seed), [], max(1, (1 << 18) // n)
     for start in range(0, n_resamples, rows):

@@ -81,6 +81,8 @@ _SHARED_DEVIATIONS = (
     "Organic results of the raw layout are found in the screenshot: their boxes are not published. In the replay "
     "layout they are the upstream extraction, slightly tight.",
     "Equal boxes of one kind are one slot, and a box without area on the page is none; both are noted.",
+    "Texts of results are not published: prepare --texts reads them from the screenshots (Tesseract), the line of the "
+    "largest letters first. Without it slots have no texts.",
     "Sessions are ordered by trial id compared as text.",
 )
 

@@ -79,6 +79,7 @@ class SlotLogit:
 
     l2: float = 1.0
     choices: ClassVar[tuple[str, ...]] = ("gaze", "click")
+    _kinds: tuple[str, ...] = field(default=(), init=False, repr=False)
     _weights: Mapping[str, Floats] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -103,8 +104,12 @@ class SlotLogit:
         }
 
     def prepare(self, train: Sequence[Session]) -> None:
-        """Learn from the training sessions what the features need."""
-        raise NotImplementedError
+        """Learn from the training sessions what the features need: which kinds there are."""
+        self._kinds = tuple(sorted({slot.kind for session in train for slot in session.slots}))
+
+    def kinds(self, session: Stimulus) -> Floats:
+        """Return indicators of the slots' kinds, shape (K, kinds); an unknown kind has none."""
+        return np.array([[slot.kind == kind for kind in self._kinds] for slot in session.slots], dtype=np.float64)
 
     def features(self, session: Stimulus) -> Floats:
         """Return the features of a session's slots, shape (K, F)."""

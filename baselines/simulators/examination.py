@@ -75,58 +75,53 @@ def _size(session: Stimulus) -> tuple[int, int] | None:
 
 
 @dataclass
-class CentreArea:
-    """Attention and clicks in proportion to a slot's area times a Gaussian around the middle of the window.
+class Unfitted:
+    """Base: attention and click probabilities are the softmax of one score per slot."""
+
+    reads: tuple[str, ...] = field(default=(), init=False, repr=False)
+
+    def fit(self, train: Sequence[Session], seed: int) -> None:
+        """Learn nothing."""
+
+    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
+        """Return the same shares as attention and as probabilities, and the likeliest slot."""
+        shares = [chances(self.score(session, places(session))) for session in sessions]
+        return [Prediction(s.session_id, p, p, likeliest(p)) for s, p in zip(sessions, shares, strict=True)]
+
+    def score(self, session: Stimulus, at: Places) -> Floats:
+        """Return the score of each slot, shape (K,)."""
+        raise NotImplementedError
+
+
+@dataclass
+class CentreArea(Unfitted):
+    """A slot's area times a Gaussian around the middle of the window.
 
     Attributes:
         spread: Standard deviation of the Gaussian, in windows.
     """
 
     spread: float = 0.5
-    reads: tuple[str, ...] = field(default=(), init=False, repr=False)
 
-    def fit(self, train: Sequence[Session], seed: int) -> None:
-        """Learn nothing."""
-
-    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
-        """Return the same shares as attention and as probabilities, and the likeliest slot."""
-        return [_prediction(session, self.score(places(session))) for session in sessions]
-
-    def score(self, at: Places) -> Floats:
+    def score(self, session: Stimulus, at: Places) -> Floats:
         """Return the logarithm of each slot's weight, shape (K,)."""
         return np.log(at.area) - ((at.x - 0.5) ** 2 + (at.y - 0.5) ** 2) / (2 * self.spread**2)
 
 
 @dataclass
-class ExaminationPrior:
+class ExaminationPrior(Unfitted):
     """Guessed habits of reading a result page, the same for gaze and clicks.
 
     A slot's score falls with its rank (less on a scrolled screen, which was not read from the top), is higher near 40 %
     of the window's height (more on a scrolled screen; a page has no such place), depends on its kind, and rises with
-    the logarithm of its area. Shares are the softmax of the scores.
+    the logarithm of its area.
     """
 
-    reads: tuple[str, ...] = field(default=(), init=False, repr=False)
-
-    def fit(self, train: Sequence[Session], seed: int) -> None:
-        """Learn nothing."""
-
-    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
-        """Return the same shares as attention and as probabilities, and the likeliest slot."""
-        return [_prediction(session, self.score(session)) for session in sessions]
-
-    def score(self, session: Stimulus) -> Floats:
+    def score(self, session: Stimulus, at: Places) -> Floats:
         """Return the score of each slot, shape (K,)."""
-        at = places(session)
         near = -((at.y - MIDDLE) ** 2) / (2 * SPREAD**2)
         near *= 0.0 if at.page else PLACE if at.scrolled else PLACE_UNSCROLLED
         rank = (RANK_SCROLLED if at.scrolled else RANK) * np.arange(len(session.slots))
         kind = np.array([KINDS.get(slot.kind, 0.0) for slot in session.slots])
         score: Floats = rank + near + kind + AREA * np.log(np.maximum(at.area, SMALLEST))
         return score
-
-
-def _prediction(session: Stimulus, score: Floats) -> Prediction:
-    """Return the softmax of the scores as attention and as click probabilities."""
-    shares = chances(score)
-    return Prediction(session.session_id, shares, shares, likeliest(shares))

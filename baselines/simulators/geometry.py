@@ -29,22 +29,19 @@ class Geometry(SlotLogit):
     """
 
     reads: tuple[str, ...] = field(default=("gaze_ms", "click"), init=False, repr=False)
-    _kinds: tuple[str, ...] = field(default=(), init=False, repr=False)
     _mean: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     _deviation: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
 
     def prepare(self, train: Sequence[Session]) -> None:
         """Learn which kinds there are, and how the measures vary."""
-        self._kinds = tuple(sorted({slot.kind for session in train for slot in session.slots}))
+        super().prepare(train)
         rows = np.concatenate([self.measures(session.stimulus()) for session in train])
         spread = rows.std(axis=0)
         self._mean, self._deviation = rows.mean(axis=0), np.where(spread > 1e-9, spread, 1.0)
 
     def features(self, session: Stimulus) -> Floats:
-        """Return standardised measures and indicators of the kind, shape (K, F); an unknown kind has none."""
-        kinds = [[slot.kind == kind for kind in self._kinds] for slot in session.slots]
-        scaled = (self.measures(session) - self._mean) / self._deviation
-        return np.hstack([scaled, np.array(kinds, dtype=np.float64)])
+        """Return standardised measures and indicators of the kind, shape (K, F)."""
+        return np.hstack([(self.measures(session) - self._mean) / self._deviation, self.kinds(session)])
 
     def measures(self, session: Stimulus) -> Floats:
         """Return the numbers that describe each slot, shape (K, 6)."""

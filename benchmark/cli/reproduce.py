@@ -22,7 +22,9 @@ HELP_BACKBONE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("part", help="main, ablation, adserp, significance, sensitivity, perception, examples or all")
+    parser.add_argument(
+        "part", help="main, ablation, adserp, significance, sensitivity, perception, examples, order, all"
+    )
     parser.add_argument("--preset", default="full", metavar="NAME", help="full (default) or quick: 2 seeds, 2 epochs")
     parser.add_argument("--backbone", metavar="A,B", help=HELP_BACKBONE)
     parser.add_argument("--data", metavar="DIR|sample", help="as in run; of several tasks a folder each: DIR/TASK")

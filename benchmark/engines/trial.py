@@ -11,9 +11,10 @@ from benchmark.engines.environment import Place, environment, gpu
 from benchmark.engines.interface import Failure, Outcome
 from benchmark.engines.needs import models
 from benchmark.engines.resources import Moment, peak_memory, threads
-from benchmark.scores import predictions
+from benchmark.engines.sampling import sampled
+from benchmark.scores import paths, predictions
 from benchmark.scores.checking import simulated
-from benchmark.simulator import AttendsToLabel, ReportsCost, Simulator, UsesWorkspace, Workspace
+from benchmark.simulator import AttendsToLabel, FollowsPath, ReportsCost, Simulator, UsesWorkspace, Workspace
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.trial import Trial
 from tasks.errors import InputError
@@ -59,6 +60,9 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
         found = [ask(simulator, cast("list[Stimulus]", shown), [visits(session) for session in sessions], where)]
         if trial.label and isinstance(simulator, AttendsToLabel):
             found.append(asked_for(sessions, simulator.attend_to_label(sessions), where))
+        if workspace is not None and isinstance(simulator, FollowsPath):
+            stimuli = [session.stimulus() for session in sessions]
+            paths.write(sampled(simulator, stimuli, task.sessions_at(train), trial.seed), workspace.artifacts)
         made = [simulated(each, sessions, trial.simulator, trial.seed, where) for each in found]
     end = Moment.now()
     cost: dict[str, object] = {} if trial.material else {"tokens": 0, "flops_estimated": 0}

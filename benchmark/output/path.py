@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmark.output.figure_style import contrast
-from benchmark.output.units import counted
 from tasks.errors import InputError
 from tasks.types import Session
-from tasks.visits import visits
+from tasks.visits import Visit, visits
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,8 +27,13 @@ INK, ACCENT = (30, 30, 30), (200, 0, 90)
 Box = tuple[float, float, float, float]
 
 
-def draw_path(session: Session, area: tuple[str, Box] | None = None, notice: str = "") -> Image:
-    """Draw a session's visits as numbered circles, joined in the order in which they were made.
+def draw_path(
+    session: Session,
+    area: tuple[str, Box] | None = None,
+    notice: str = "",
+    drawn: Sequence[tuple[str, Sequence[int]]] = (),
+) -> Image:
+    """Draw a session's visits as numbered circles, joined in the order in which they were made, and paths next to it.
 
     Visits to one slot are spread over its box, in reading order. The area of a circle is proportional to the time of
     the visit, its colour is when it began; fixations on no slot have no place here and are counted below the picture.
@@ -37,33 +42,57 @@ def draw_path(session: Session, area: tuple[str, Box] | None = None, notice: str
         session: The session, with its image and its fixations.
         area: Name and box, in pixels of the image, of a place to outline with dashes; None for none.
         notice: A line below the picture, for simulated data.
+        drawn: Names and slots of paths that simulators drew: a picture each. They have no times, so their circles are
+            of one size, and coloured by number.
 
     Returns:
-        An RGB picture.
+        An RGB picture; with ``drawn``, two a row, the recorded one first.
 
     Raises:
-        InputError: The session holds no image or no visit.
+        InputError: The session holds no image or no visit, or a drawn path is another session's.
     """
     from PIL import Image as PilImage
-    from PIL import ImageDraw
-    from PIL.ImageFont import load_default
 
     if session.image is None:
         raise InputError(f"session '{session.session_id}' was prepared without images; prepare the task with them.")
     found = visits(session)
     if not found:
         raise InputError(f"session '{session.session_id}' holds no fixations in order; prepare the task again.")
+    elsewhere = [f.duration_ms for f in session.fixations if f.slot < 0]
+    lines = [
+        f"session {session.session_id}, user {session.user}: {len(found)} visits in order; circle: time on the slot "
+        f"({max(v.ms for v in found):.0f} ms the longest), dark: early, yellow: late; black outline: clicked",
+        f"not drawn: {len(elsewhere)} fixations on no slot, {sum(elsewhere):.0f} ms",
+        *([notice] if notice else []),
+    ]
+    sheets = [_sheet(session, found, lines, area)]
+    for name, slots in drawn:
+        if max(slots) >= len(session.slots):
+            raise InputError(f"the path that {name} drew for session '{session.session_id}' leaves its slots.")
+        path = tuple(Visit(slot, float(number), 1.0) for number, slot in enumerate(slots))
+        said = [f"drawn by {name}, which was told nothing of the path: {len(path)} visits", "dark: early, yellow: late"]
+        sheets.append(_sheet(session, path, [*said, *([notice] if notice else [])], None))
+    if len(sheets) == 1:
+        return sheets[0]
+    width, height = sheets[0].size
+    whole = PilImage.new("RGB", (2 * width, height * -(-len(sheets) // 2)), "white")
+    for index, sheet in enumerate(sheets):
+        whole.paste(sheet, (index % 2 * width, index // 2 * height))
+    return whole
+
+
+def _sheet(session: Session, found: Sequence[Visit], lines: Sequence[str], area: tuple[str, Box] | None) -> Image:
+    """Draw one path over the screen, with lines below it; the longest time of a visit makes the largest circle."""
+    from PIL import Image as PilImage
+    from PIL import ImageDraw
+    from PIL.ImageFont import load_default
+
+    assert session.image is not None, "checked before"
     screen = session.image.open()
     scale = max(1.0, WIDTH / screen.width)
     screen = screen.resize((round(screen.width * scale), round(screen.height * scale)))
     unit = screen.width / 100
-    font, elsewhere = load_default(1.3 * unit), [f.duration_ms for f in session.fixations if f.slot < 0]
-    lines = [
-        f"session {session.session_id}, user {session.user}: {counted(len(found), 'visit')} in order; circle: time on "
-        f"the slot ({max(v.ms for v in found):.0f} ms the longest), dark: early, yellow: late; black outline: clicked",
-        f"not drawn: {counted(len(elsewhere), 'fixation')} on no slot, {sum(elsewhere):.0f} ms",
-        *([notice] if notice else []),
-    ]
+    font = load_default(1.3 * unit)
     sheet = PilImage.new("RGB", (screen.width, screen.height + round(2 * unit * (len(lines) + 0.5))), "white")
     sheet.paste(PilImage.blend(screen, PilImage.new("RGB", screen.size, "white"), 0.35))
     draw = ImageDraw.Draw(sheet)
@@ -84,8 +113,9 @@ def draw_path(session: Session, area: tuple[str, Box] | None = None, notice: str
     for width, colour in ((5, "white"), (2, INK)):
         draw.line(places, fill=colour, width=width, joint="curve")
     longest, span = max(v.ms for v in found), max(found[-1].start_ms - found[0].start_ms, 1.0)
+    largest = 2.4 if len({v.ms for v in found}) > 1 else 1.4
     for number, (visit, (x, y)) in enumerate(zip(found, places, strict=True), start=1):
-        radius = unit * max(1.0, 2.4 * math.sqrt(visit.ms / longest))
+        radius = unit * max(1.0, largest * math.sqrt(visit.ms / longest))
         moment = (visit.start_ms - found[0].start_ms) / span
         red, green, blue = (round(float(np.interp(moment, (0, 0.5, 1), shade))) for shade in zip(*COLOURS, strict=True))
         circle = (x - radius, y - radius, x + radius, y + radius)

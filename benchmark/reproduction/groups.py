@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.engines import Engine
@@ -95,6 +96,7 @@ class Found:
         results: Its results; simulators with failed trials are left out.
         predictions: What the simulators said, a row per simulator, seed, session and target.
         identities: Row name -> identities of its trials.
+        folders: Simulator -> folders of its trials, with what they keep.
         deterministic: Simulators that use no seed and were run once.
         data_notice: What every output must say of the sessions; empty for recorded ones.
         notices: What every output must say of the simulators, each thing once.
@@ -110,6 +112,7 @@ class Found:
     data_notice: str = ""
     notices: tuple[str, ...] = ()
     moved: Mapping[str, object] = field(default_factory=dict)
+    folders: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,8 @@ def groups_of(layout: Section, choice: Choice, varied: Varied | None = None) -> 
     """
     found = []
     given = choice.settings or {}
+    if not layout.backbones:
+        found.append(Group("", "", "", "", _config(layout, choice, {}, varied), varied, choice.quick, given))
     for backbone in layout.backbones:
         if backbone not in choice.backbones:
             continue
@@ -155,22 +160,22 @@ def groups_of(layout: Section, choice: Choice, varied: Varied | None = None) -> 
         for operator in layout.operators:
             stand_in = STAND_IN_OPERATORS.get(operator, operator) if is_stand_in(used) else operator
             probed = str(given.get("operator", stand_in))
-            config = _config(layout, choice, used, probed, varied)
+            config = _config(layout, choice, {"backbone": used, "operator": probed}, varied)
             found.append(Group(backbone, operator, used, probed, config, varied, choice.quick, given, checkpoint))
     return found
 
 
-def _config(layout: Section, choice: Choice, used: str, operator: str, varied: Varied | None) -> RunConfig:
-    """Return the run of one group."""
+def _config(layout: Section, choice: Choice, probed: Mapping[str, object], varied: Varied | None) -> RunConfig:
+    """Return the run of one group; ``probed`` holds its backbone and operator, nothing where no model is run."""
     values: dict[str, Any] = {**layout.run, "data": choice.data, "label": choice.label}
     defaults: dict[str, object] = {}
-    if is_stand_in(used):
+    if is_stand_in(str(probed.get("backbone", ""))):
         defaults.update(read_config(CONFIGS / "simulators" / "pocket.yaml")["settings"])  # type: ignore[call-overload]
     if choice.quick:
         values["seeds"] = QUICK_SEEDS
         defaults.update(QUICK_DEFAULTS)
     given = choice.settings or {}
-    own = {**values.get("settings", {}), "backbone": used, "operator": operator}
+    own = {**values.get("settings", {}), **probed}
     moved = {} if varied is None else {f"{varied.simulator}.{varied.setting}": varied.value}
     # As defaults, the user's settings are passed over in groups whose simulators have no such setting.
     values["defaults"] = {**defaults, **values.get("defaults", {}), **given}
@@ -253,6 +258,7 @@ def _found(
         data_notice=task.notice,
         notices=tuple(dict.fromkeys(line for line in said if line)),
         moved=_moved(group.given, trials),
+        folders={n: tuple(store.folder(t) for t in trials if t.simulator == n) for n in config.simulators},
     )
 
 

@@ -39,12 +39,12 @@ class Section:
         return str(self.run["task"])
 
     def check(self, simulators: Iterable[str], metrics: Iterable[str] = ()) -> None:
-        """Refuse a layout without backbones or operators, and simulators that its run does not have.
+        """Refuse backbones without operators or the reverse, and simulators that its run does not have.
 
         Raises:
             InputError: It is one, or a metric is unknown.
         """
-        if not (self.backbones and self.operators):
+        if bool(self.backbones) != bool(self.operators):
             raise InputError("'layout' lacks backbones or operators.")
         known: Any = self.run.get("simulators", ())
         for name in simulators:

@@ -40,9 +40,9 @@ class SlotTransformer:
         dropout: Share of activations that are left out in training.
         lr: Learning rate of AdamW.
         weight_decay: Its weight decay.
-        batch_size: Sessions per step.
-        epochs: Passes through the training sessions, at most.
-        patience: Passes without a better validation after which training ends.
+        batch: Sessions per step.
+        passes: Passes through the training sessions, at most.
+        waiting: Passes without a better validation after which training ends.
         validation: Share of the sessions that training leaves out.
     """
 
@@ -52,9 +52,9 @@ class SlotTransformer:
     dropout: float = 0.1
     lr: float = 1e-3
     weight_decay: float = 1e-2
-    batch_size: int = 16
-    epochs: int = 60
-    patience: int = 8
+    batch: int = 16
+    passes: int = 60
+    waiting: int = 8
     validation: float = 0.15
     reads: tuple[str, ...] = field(default=("fixations", "texts"), init=False, repr=False)
     _workspace: Workspace | None = field(default=None, init=False, repr=False)
@@ -63,7 +63,7 @@ class SlotTransformer:
     _shown: tuple[str, Any] = field(default=("", None), init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("width", "layers", "heads", "batch_size", "epochs", "patience"):
+        for name in ("width", "layers", "heads", "batch", "passes", "waiting"):
             if getattr(self, name) < 1:
                 raise InputError(f"the setting {name} is {getattr(self, name)}; it must be at least 1.")
         if self.width % self.heads or self.width % 2:
@@ -109,9 +109,9 @@ class SlotTransformer:
             state = _State(self._identity(paths, seed), deepcopy(net.state_dict()))
             state = self._resumed(state, net, optimiser)
             progress = quiet if self._workspace is None else self._workspace.progress
-            todo = range(state.epoch + 1, self.epochs + 1)
+            todo = range(state.epoch + 1, self.passes + 1)
             for epoch in progress(todo, total=len(todo), desc="epochs"):
-                if state.epoch - state.best_epoch >= self.patience:
+                if state.epoch - state.best_epoch >= self.waiting:
                     break
                 torch.manual_seed(seed * 10_007 + epoch)
                 trained = self._epoch(net, optimiser, mine, np.random.default_rng((seed, epoch)))
@@ -149,8 +149,8 @@ class SlotTransformer:
 
         net.train()
         order, total = rng.permutation(len(examples)), 0.0
-        for first in range(0, len(order), self.batch_size):
-            chosen = [examples[i] for i in order[first : first + self.batch_size]]
+        for first in range(0, len(order), self.batch):
+            chosen = [examples[i] for i in order[first : first + self.batch]]
             found = network.loss(net, network.batch(chosen))
             optimiser.zero_grad()
             found.mean().backward()  # type: ignore[no-untyped-call]
@@ -161,7 +161,7 @@ class SlotTransformer:
 
     def _identity(self, paths: Sequence[Any], seed: int) -> str:
         """Return a digest of all that shapes the training."""
-        names = [name for name in setting_names(f"{__name__}:SlotTransformer") if name not in ("epochs", "patience")]
+        names = [name for name in setting_names(f"{__name__}:SlotTransformer") if name not in ("passes", "waiting")]
         said = [{name: getattr(self, name) for name in names}, seed, [(p.session.session_id, p.visits) for p in paths]]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

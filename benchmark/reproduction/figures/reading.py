@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmark.reproduction.figures.base import FigureLayout
 from benchmark.reproduction.figures.examples import Examples
 from benchmark.reproduction.figures.heatmaps import Heatmaps
+from benchmark.reproduction.figures.paths import Paths
 from benchmark.reproduction.figures.ranks import Ranks
 from benchmark.reproduction.figures.sensitivity import Sensitivity
 from benchmark.reproduction.section import layout_of, read_section
@@ -15,7 +16,7 @@ from tasks.errors import unknown_name
 
 FIGURES = CONFIGS / "figures"
 
-KINDS: dict[str, type[FigureLayout]] = {kind.KIND: kind for kind in (Heatmaps, Ranks, Sensitivity, Examples)}
+KINDS: dict[str, type[FigureLayout]] = {kind.KIND: kind for kind in (Heatmaps, Ranks, Sensitivity, Examples, Paths)}
 
 
 def figure_layouts(folder: Path = FIGURES) -> list[FigureLayout]:

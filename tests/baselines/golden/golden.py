@@ -47,7 +47,16 @@ VERSIONS = {
 }
 """Where the version of each part is declared."""
 
-QUICK = {"dtype": "float64", "epochs": 2, "validation": 0.25, "basis_lr": 1e-2, "bases": 2, "tokens": 3, "heads": 2}
+QUICK = {
+    "dtype": "float64",
+    "epochs": 2,
+    "passes": 2,
+    "validation": 0.25,
+    "basis_lr": 1e-2,
+    "bases": 2,
+    "tokens": 3,
+    "heads": 2,
+}
 
 Case = tuple[str, Mapping[str, object]]
 

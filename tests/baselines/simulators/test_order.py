@@ -162,7 +162,7 @@ class Stopped(Exception):
 
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
     train = people(np.random.default_rng(4))
-    small = {"width": 8, "layers": 1, "heads": 2, "epochs": 3}
+    small = {"width": 8, "layers": 1, "heads": 2, "passes": 3}
 
     def stop(epoch, values):
         if epoch == 2:
@@ -193,7 +193,7 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
 
 def test_a_row_of_the_network_does_not_depend_on_later_visits_or_on_padding():
     train = people(np.random.default_rng(6))
-    simulator = fitted("slot-transformer", train, width=8, layers=1, heads=2, epochs=1)
+    simulator = fitted("slot-transformer", train, width=8, layers=1, heads=2, passes=1)
     path = visits(train[0])
     long = network.example(network.screen(train[0].slots, simulator._kinds), path)
     wide = network.example(network.screen(session([0, 7], 8).slots, simulator._kinds), visits(session([0, 7], 8)))

@@ -93,7 +93,7 @@ def test_every_verb_has_examples_that_it_accepts(verb, line):
         (["score", "nowhere.parquet", "--task", "adserp", "--data", "sample"], "no predictions file"),
         (["show", "x", "--task", "adserp", "--data", "sample"], "unknown session 'x'"),
         (["show", "x"], "which task?"),
-        (["show", "x", "--path", "--simulators", "uniform"], "--path draws no attention"),
+        (["show", "x", "--path", "--simulators", "uniform"], "--path draws what simulators drew in a run"),
         (["prepare", "--task", "adserp", "--raw", "nowhere", "--out", "o"], "there is no folder"),
         (["prepare", "--task", "adserp", "--raw", ".", "--out", "o", "--layout", "rwa"], "Did you mean 'raw'?"),
         (["prepare", "--task", "recgaze", "--raw", ".", "--out", "o", "--size", "big"], "--size expects WIDTHxHEIGHT"),

@@ -55,3 +55,13 @@ def test_repeated_visits_are_spread_over_the_slot_without_meeting():
 def test_a_session_that_cannot_be_drawn_is_refused(session, change, words):
     with pytest.raises(InputError, match=words):
         draw_path(dataclasses.replace(session, **change))
+
+
+def test_drawn_paths_are_pictures_of_their_own_two_a_row(session):
+    one = draw_path(session)
+    two, four = (draw_path(session, drawn=[("toy", [0, 1])] * n) for n in (1, 3))
+    assert two.size == (2 * one.width, one.height) and four.size == (2 * one.width, 2 * one.height)
+    assert np.array_equal(np.asarray(two)[:, : one.width], np.asarray(one))
+    assert np.array_equal(np.asarray(four)[: one.height, one.width :], np.asarray(two)[:, one.width :])
+    with pytest.raises(InputError, match="the path that toy drew for session .* leaves its slots"):
+        draw_path(session, drawn=[("toy", [99])])

@@ -1,0 +1,88 @@
+"""Paths that simulators drew, next to the recorded ones: read, compared, counted. Nothing here ranks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from msgspec import Meta
+
+from benchmark.files.replacing import replace_text
+from benchmark.simulator import Floats
+from tasks.decoding import Count, read_json
+
+FILE = "paths.json"
+"""In the artifacts of a trial: test session -> the slots of each path drawn."""
+PER_SESSION = 2
+
+Slots = Sequence[int]
+SampledPaths = dict[str, list[list[int]]]
+_Read = dict[str, list[Annotated[list[Count], Meta(min_length=1)]]]
+
+STEPS = 5
+"""Longer steps are counted with those of this size."""
+
+
+def write(paths: SampledPaths, artifacts: Path) -> None:
+    """Write the paths of a trial."""
+    replace_text(artifacts / FILE, json.dumps(paths, separators=(",", ":")) + "\n")
+
+
+def read(trials: Iterable[Path]) -> SampledPaths:
+    """Return the paths that some trials kept, given their folders: session -> paths; trials without are passed over.
+
+    Raises:
+        InputError: A file is damaged.
+    """
+    found: SampledPaths = {}
+    for folder in trials:
+        path = folder / "artifacts" / FILE
+        if path.is_file():
+            for session, paths in read_json(_Read, path, "run the trial again").items():
+                found.setdefault(session, []).extend(paths)
+    return found
+
+
+def similarity(one: Slots, other: Slots) -> float:
+    """Return 1 - Levenshtein distance / longer length: 1 for the same path, 0 for paths that share nothing."""
+    row = list(range(len(other) + 1))
+    for i, slot in enumerate(one, start=1):
+        before, row[0] = row[0], i
+        for j, there in enumerate(other, start=1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (slot != there))
+    return 1.0 - row[-1] / max(len(one), len(other), 1)
+
+
+def step_shares(paths: Iterable[Slots]) -> Floats:
+    """Return the shares of steps by size, -``STEPS`` .. -1, 1 .. ``STEPS`` slots, shape (2 ``STEPS``,), sum 1."""
+    counts = np.zeros(2 * STEPS)
+    for path in paths:
+        for a, b in zip(path, path[1:], strict=False):
+            size = min(abs(b - a), STEPS)
+            counts[STEPS - size if b < a else STEPS + size - 1] += 1
+    shares: Floats = counts / max(counts.sum(), 1.0)
+    return shares
+
+
+def revisits(path: Slots) -> float:
+    """Return the share of visits to a slot that was visited before."""
+    return 1.0 - len(set(path)) / len(path)
+
+
+def mean_similarity(recorded: Mapping[str, Slots], drawn: Mapping[str, Sequence[Slots]]) -> float:
+    """Return the mean over sessions of how similar their drawn paths are to the recorded one; NaN without any."""
+    each = [np.mean([similarity(path, recorded[name]) for path in drawn[name]]) for name in recorded if drawn.get(name)]
+    return float(np.mean(each)) if each else float("nan")
+
+
+def other_people(recorded: Mapping[str, Slots], people: Mapping[str, tuple[str, str]]) -> dict[str, list[Slots]]:
+    """Return session -> the paths of other users on the same screen; ``people`` is session -> (user, screen)."""
+    by_screen: dict[str, list[str]] = {}
+    for name in recorded:
+        by_screen.setdefault(people[name][1], []).append(name)
+    return {
+        name: [recorded[o] for o in by_screen[people[name][1]] if people[o][0] != people[name][0]] for name in recorded
+    }

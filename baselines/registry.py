@@ -116,6 +116,7 @@ SIMULATORS = (
         f"{_FOLDER}.priors:KindPositionPrior",
         "mean gaze and clicks per kind and position",
         _TRAIN,
+        behaviour="2",
     ),
     Entry("user-prior", f"{_FOLDER}.priors:UserPrior", "position prior drawn to the user's own habits", _TRAIN),
     Entry(

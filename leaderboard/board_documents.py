@@ -6,16 +6,20 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from benchmark.metrics import get
-from benchmark.metrics.families import family
+from benchmark.metrics.families import FAMILIES, family
 from benchmark.naming import LABEL
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
 from benchmark.output.numbers import interval, number
 from benchmark.output.text import plain
 from benchmark.output.units import counted
+from benchmark.scores.verdict import BETTER, WORSE, FamilyTests, mark, sentences
 from leaderboard import columns as registry
 from leaderboard.board_table import APART, UNSCORED
 from leaderboard.columns import GROUPS, HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
+from leaderboard.ranking import ALPHA
 from leaderboard.safe_text import beyond
 from tasks.errors import InputError, unknown_name
 
@@ -95,6 +99,7 @@ def _document(view: RankedTable, metric: str, columns: Sequence[BoardColumn], fa
     return Document(
         title=_title(view),
         notices=tuple(notices(view)),
+        verdict=tuple(verdict(view)),
         grids=(_grid(view, metric, shown), *stated),
         legend=tuple(legend(view, metric)),
         csv=lambda: _csv(view, metric),
@@ -136,6 +141,28 @@ def notices(view: RankedTable) -> list[str]:
     return lines
 
 
+def verdict(view: RankedTable) -> list[str]:
+    """Return what the tests of a table say, in sentences."""
+    table, r = view.table, view.ranking
+    shown = [_name(view, i) for i in range(len(table.rows))]
+    names = [f"{n} {line.key[:6]}" if shown.count(n) > 1 else n for n, line in zip(shown, table.rows, strict=True)]
+    tested = []
+    for one in FAMILIES:
+        prior = table.find(one.prior)
+        marks: dict[str, dict[str, str]] = {}
+        for metric in one.main if prior is not None else ():
+            j = table.metric_index(metric)
+            for i in np.flatnonzero(~np.isnan(r.p_prior[:, j])):
+                apart = float(r.mean[i, j] - r.mean[prior, j])
+                marks.setdefault(names[i], {})[metric] = mark(apart, metric, float(r.p_prior[i, j]), ALPHA)
+        j = table.metric_index(one.headline)
+        others = np.flatnonzero(~np.isnan(r.p_best[:, j]))
+        best = [i for i in np.flatnonzero(r.place[:, j] == 1) if i not in others]
+        worse = {names[i]: bool(r.p_best[i, j] <= ALPHA) for i in others}
+        tested.append(FamilyTests(one, one.prior, marks, names[best[0]] if best and worse else "", worse))
+    return sentences(tested)
+
+
 def legend(view: RankedTable, metric: str) -> list[str]:
     """Return what the signs of a table mean."""
     apart = sorted({row.apart for row in view.table.rows if row.apart})
@@ -144,7 +171,7 @@ def legend(view: RankedTable, metric: str) -> list[str]:
         "↓ lower is better.",
         "A tier is led by its best; its members are not significantly worse than the leader (paired t-test over users, "
         "all pairs, Holm-corrected, p <= 0.05).",
-        "resolves: the smallest difference from position-prior that this test set shows with 80 % power.",
+        f"The verdict is made of the same tests; {BETTER} better, {WORSE} worse.",
     ]
     if apart:
         lines.append(f"In brackets and never ranked: {'; '.join(APART[a] for a in apart)}.")
@@ -153,18 +180,13 @@ def legend(view: RankedTable, metric: str) -> list[str]:
 
 
 def _grid(view: RankedTable, metric: str, columns: Sequence[BoardColumn]) -> Grid:
-    """Return the lines in their order, and what the test set resolves."""
+    """Return the lines in their order."""
     j = view.table.metric_index(metric)
     rows = []
     for index in order(view, metric):
         tier = int(view.ranking.tier[index, j])
         cells = [_shown(c.cell(view, index), c) for c in columns]
         rows.append(row(str(tier or ""), _name(view, index), *cells, ranked=view.table.rows[index].ranked))
-    resolves = dict(zip(view.table.metrics, map(float, view.ranking.resolves), strict=True))
-    by_name = {m.name: number(value) for m, value in resolves.items()}
-    resolved = [by_name[c.metric] if c.group == "metrics" else "" for c in columns]
-    if any(resolved):
-        rows.append(row("", "resolves", *resolved))
     keys = (GridColumn("tier", key=True), GridColumn("simulator", "left", key=True))
     return Grid((*keys, *map(_column, columns)), tuple(rows))
 

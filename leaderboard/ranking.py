@@ -45,6 +45,8 @@ class Ranking:
         tier: 1 is best; 0 for lines that are not ranked or do not claim the metric.
         place: Place by mean, 1 is best, equal means share it; 0 as for ``tier``.
         p_leader: Corrected p against the leader of the tier; NaN for leaders and where there is no tier.
+        p_best: Corrected p against the best ranked line, the first by name of equals; NaN as for ``p_leader``.
+        p_prior: Corrected p against the prior of the metric's family; NaN where the board does not hold it.
         resolves: Smallest difference from the position prior that the test set shows with 80 % power: the median
             over ranked lines, shape (metrics,); NaN where it is not known.
         n_ranked: Ranked lines that claim the metric, shape (metrics,).
@@ -57,6 +59,8 @@ class Ranking:
     tier: Ints
     place: Ints
     p_leader: Floats
+    p_best: Floats
+    p_prior: Floats
     resolves: Floats
     n_ranked: Ints
 
@@ -67,6 +71,7 @@ def rank(table: BoardTable, alpha: float = ALPHA) -> Ranking:
     mean, low, high = (np.full(shape, np.nan) for _ in range(3))
     tier, place = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     p_leader, resolves = np.full(shape, np.nan), np.full(shape[1], np.nan)
+    p_best, p_prior = np.full(shape, np.nan), np.full(shape, np.nan)
     n_ranked = np.zeros(shape[1], dtype=np.int64)
     ranked = np.array([row.ranked for row in table.rows], dtype=bool)
     for j, metric in enumerate(table.metrics if len(table.rows) else ()):
@@ -89,9 +94,11 @@ def rank(table: BoardTable, alpha: float = ALPHA) -> Ranking:
                 leader, level, p = i, level + 1, math.nan
             tier[chosen[i], j], p_leader[chosen[i], j] = level, p
             place[chosen[i], j] = 1 + int(np.count_nonzero(score < score[i]))
+        p_best[chosen, j] = adjusted[order[0]]
+        p_prior[chosen, j] = adjusted[np.flatnonzero(chosen == prior)[0]] if prior in chosen else math.nan
         if prior is not None and not np.isnan(mean[prior, j]):
             resolves[j] = _resolution(values[:, chosen], values[:, prior], design)
-    return Ranking(mean, low, high, _seed_sd(table), tier, place, p_leader, resolves, n_ranked)
+    return Ranking(mean, low, high, _seed_sd(table), tier, place, p_leader, p_best, p_prior, resolves, n_ranked)
 
 
 def _corrected(values: Floats, design: Design) -> Floats:

@@ -183,7 +183,7 @@ class KindPositionPrior(PositionPrior):
     """Mean gaze share and click frequency per kind of slot and position, drawn toward the position prior.
 
     The position is that among all slots, not among those of the kind: the second result below two ads is looked at as
-    a fourth slot. On tasks with one kind it is the position prior.
+    a fourth slot. Where all slots are of one kind it is the position prior.
 
     Attributes:
         weight: How many sessions the position prior is worth against those with this kind at this position.
@@ -199,11 +199,15 @@ class KindPositionPrior(PositionPrior):
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Average over the training sessions; nothing is random."""
         super().fit(train, seed)
-        self._kinds = tuple(Rates.of(train, kinds_and_positions, shares) for shares in (gaze_shares, click_shares))
+        several = len({slot.kind for session in train for slot in session.slots}) > 1
+        both = (gaze_shares, click_shares) if several else ()
+        self._kinds = tuple(Rates.of(train, kinds_and_positions, shares) for shares in both)
 
     def rates(self, slots: Sequence[Slot]) -> tuple[Floats, Floats]:
         """Return gaze and click rates of the slots, two arrays of shape (K,), not normalised."""
         prior, keys = super().rates(slots), kinds_and_positions(slots)
+        if not self._kinds:
+            return prior
         gaze, click = (kind.shrunk(keys, one, self.weight) for kind, one in zip(self._kinds, prior, strict=True))
         return gaze, click
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.known import known
 from benchmark.audit.ranges import SLACK, limits
 from benchmark.audit.reported import Cell, Interval, Reported, Row
 
 
 def check(reported: Reported) -> Outcome:
-    """Find means that lie outside of their interval, or off the middle of one that is symmetric about its mean."""
+    """Find means that lie outside of their interval, or off the middle of one of this suite."""
     found: list[Finding] = []
     checked = 0
     for row, metric, cell in reported.cells():
@@ -28,14 +31,30 @@ def _judge(row: Row, metric: str, cell: Cell, interval: Interval) -> Finding | N
     if mean.high < low.low or mean.low > high.high:
         what = "the mean lies outside of its interval."
         return Finding("impossible", "interval", row.where, metric, what, f"{mean} is not in {low} .. {high}")
-    if not interval.symmetric:
+    middles = _middles(metric, float(low), float(high)) if interval.own else []
+    if not middles or any(abs(float(mean) - one) <= mean.half + (low.half + high.half) / 2 for one in middles):
         return None
-    middle = (low.value + high.value) / 2
-    if abs(mean.value - middle) <= mean.half + (low.half + high.half) / 2:
-        return None
-    what = "the mean is not the middle of its t interval, which is symmetric about the mean."
-    arithmetic = f"({low} + {high}) / 2 = {float(middle):.6g}, not {mean}"
+    what = "the mean is not the middle of its interval, whether that is a t interval or one within the metric's range."
+    arithmetic = f"{low} .. {high} has the middle {' or '.join(f'{one:.6g}' for one in middles)}, not {mean}"
     return Finding("impossible", "interval", row.where, metric, what, arithmetic)
+
+
+def _middles(metric: str, low: float, high: float) -> list[float]:
+    """Return where the mean lies in a t interval and in a score interval with these ends; nothing if that is open.
+
+    With the ends a and b as shares of the range, the mean of ``statistics.score_interval`` is 2ab / (a + b) for a
+    metric without an upper end, else the mean of a and b weighted with the spread at the other.
+    """
+    found, about = [(low + high) / 2], known(metric)
+    if about is not None:
+        bounds = about.bounds
+        width = bounds.high - bounds.low
+        a, b = (low - bounds.low) / width, (high - bounds.low) / width
+        weights = (b, a) if bounds.open_above else (math.sqrt(b * (1 - b)), math.sqrt(a * (1 - a)))
+        if not sum(weights):
+            return []
+        found.append(bounds.low + width * (a * weights[0] + b * weights[1]) / sum(weights))
+    return found
 
 
 def check_range(reported: Reported) -> Outcome:

@@ -51,11 +51,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An interval around a mean, which lies in its middle if it is symmetric, as in a t interval that was not cut."""
+    """An interval around a mean; in one of this suite that was not cut the mean follows from the ends."""
 
     low: Printed
     high: Printed
-    symmetric: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

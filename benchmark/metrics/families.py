@@ -26,6 +26,8 @@ class Family:
         prior: The simulator at 0 of a normalised score.
         human: What a metric is compared with -> the reference at 1 of its normalised score.
         corrected_with: The family whose comparisons its own are corrected together with (Holm); empty: with no other.
+        verb: What a simulator does, in a verdict: it "clicks better than" another.
+        noun: On what, in a verdict: it "is not separable from" another "on clicks".
         apart: Few simulators have it: it is in no default list, and a run without it says nothing of it.
     """
 
@@ -38,6 +40,8 @@ class Family:
     human: Mapping[str, str]
     corrected_with: str = ""
     apart: bool = False
+    verb: str = "does"
+    noun: str = "its metrics"
 
 
 FAMILIES: tuple[Family, ...] = (
@@ -49,6 +53,8 @@ FAMILIES: tuple[Family, ...] = (
         main=("KL",),
         prior="position-prior",
         human={"gaze": "other-users", "click": "gaze-oracle"},
+        verb="looks",
+        noun="gaze",
     ),
     Family(
         name="click",
@@ -59,6 +65,8 @@ FAMILIES: tuple[Family, ...] = (
         prior="position-prior",
         human={"click": "gaze-oracle"},
         corrected_with="attention",
+        verb="clicks",
+        noun="clicks",
     ),
     Family(
         name="order",
@@ -68,6 +76,8 @@ FAMILIES: tuple[Family, ...] = (
         main=("NextSlot",),
         prior="step-markov",
         human={"path": "other-paths"},
+        verb="orders",
+        noun="order",
         apart=True,
     ),
 )

@@ -138,6 +138,7 @@ class Document:
         title: What it is about; empty where the grid says it.
         grids: Its tables.
         notices: What must be read before any number: simulated data, stand-ins.
+        verdict: What its tests say, in sentences.
         legend: What the marks and columns mean.
         csv: Returns head and rows of the CSV, with every digit.
         data: Returns the JSON value: everything that is known.
@@ -148,6 +149,7 @@ class Document:
     title: str
     grids: tuple[Grid, ...] = ()
     notices: tuple[str, ...] = ()
+    verdict: tuple[str, ...] = ()
     legend: tuple[str, ...] = ()
     csv: Callable[[], Iterable[CsvRow]] = tuple
     data: Callable[[], object] = dict

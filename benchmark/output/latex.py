@@ -110,7 +110,7 @@ def _caption(document: Document, legend: Sequence[str], heading: str = "", *, co
     """Return the caption: what must be known first comes before how the numbers came about."""
     title = f"{document.title.rstrip('.')}{': ' if heading else ''}{heading}{' (continued)' if continued else ''}"
     notes = ["Note:", *document.notices] if document.notices else []
-    return _prose([title, *notes, *legend])
+    return _prose([title, *notes, *(document.verdict if legend else ()), *legend])
 
 
 def _prose(parts: Sequence[str]) -> str:

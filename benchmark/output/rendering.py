@@ -70,6 +70,9 @@ def _csv(documents: Sequence[Document]) -> str:
 
 def _terminal(document: Document, width: int) -> str:
     lines = [_line(document.title), *(f"NOTE: {_line(note)}" for note in document.notices)]
+    for i, said in enumerate(document.verdict):
+        wrapped = textwrap.wrap(_line(said), width, subsequent_indent="  ", break_on_hyphens=False)
+        lines += [*([""] if i == 0 else []), *wrapped]
     for grid in document.grids:
         if grid.heading:
             lines += ["", _line(grid.heading)]
@@ -84,6 +87,7 @@ def _terminal(document: Document, width: int) -> str:
 
 def _markdown(document: Document) -> str:
     parts = [f"# {markdown(document.title)}", *(f"**NOTE: {markdown(note)}**" for note in document.notices)]
+    parts += _list(document.verdict)
     if document.picture:
         parts.append(f"![{markdown(document.title)}]({document.name}.svg)")
     for grid in document.grids:

@@ -22,9 +22,9 @@ from benchmark.output.pages import environment
 from benchmark.output.pages import style as common_style
 from benchmark.report import cost, gallery, reading, recipe, training, variance
 from benchmark.report.reading import Run
-from benchmark.scores import results
+from benchmark.scores import results, verdict
 from benchmark.scores.results import MetricResult, SimulatorResult
-from benchmark.scores.table import BEST, BETTER, COMPARED, WORSE, comparison_cells, marks
+from benchmark.scores.table import COMPARED, comparison_cells, legend, marks
 from benchmark.statistics.registry import INTERVALS
 from tasks.errors import InputError
 
@@ -109,7 +109,8 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         "family_of": lambda name: get(name).family,
         "ranked": [_row(row, metrics, signs) for row in found.simulators if row.ranked],
         "apart": [_row(row, metrics, signs) for row in found.simulators if not row.ranked],
-        "marks": (BEST, BETTER, WORSE),
+        "verdict": verdict.of(found),
+        "legend": legend(found),
         "compared": ("simulator", *COMPARED),
         "comparisons": [(c.simulator, *comparison_cells(c)) for c in found.comparisons if c.metric in found.family],
         "session_failures": results.failures(found),

@@ -15,6 +15,7 @@ from benchmark.reproduction.checkpoints import called
 from benchmark.reproduction.groups import Found, Missing
 from benchmark.reproduction.layout import Layout
 from benchmark.reproduction.provenance import checkpoints, data_of, notes, settings_of, short_notice
+from benchmark.scores import verdict
 from benchmark.scores.results import ComparisonResult, MetricResult, SimulatorResult
 from benchmark.statistics import PaperComparison, paper_mode, under_every_seed
 
@@ -268,11 +269,12 @@ def _explanations(layout: Layout, found: Sequence[Found], rows: Sequence[Reprodu
             f"Mean over users ± SD over seeds. Stars as in the paper: paired t-test over seeds against {base} (a "
             "simulator without a seed has the same value under all), uncorrected: * p < 0.05, ** p < 0.01; the same "
             "for a value that is worse: ° and °°.",
-            f"In brackets: difference from {base}, mean over users, with the p of its paired t-test over users, "
-            f"Holm-corrected over {family}.",
+            f"In brackets: difference from {base}, mean over users, with the p of its paired t-test over users (where "
+            f"screens repeat the larger of that and of the one over users and screens), Holm-corrected over {family}.",
         ]
     else:
         lines.append("Mean over users of the mean over seeds.")
+    lines += [f"{', '.join(one.group.shown)}: {said}" for one in found for said in verdict.of(one.results)]
     better = [row for row in rows if row.kind == "improvement"]
     if better:
         lines.append(f"improvement: of {better[0].of} over {base}, in percent of {base}; positive is better.")

@@ -124,6 +124,24 @@ class Corrected:
 
 
 @dataclass(frozen=True, slots=True)
+class BestLine:
+    """The best ranked simulator on a family's headline metric, compared with the others.
+
+    Attributes:
+        metric: The headline metric.
+        simulator: The best by its mean.
+        size: Pairs of ranked simulators on the metric, equal ones counted once.
+        p: Another simulator -> p of its difference from the best, the larger of those over users and over users and
+            screens, times ``size`` (Bonferroni over all pairs, as the best was found among them); None if not known.
+    """
+
+    metric: str
+    simulator: str
+    size: int
+    p: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """Everything that ``results.json`` holds.
 
@@ -154,6 +172,7 @@ class Results:
         recorded: The sessions are recordings of people, not simulated; None in results of older versions.
         n_screens: Test screens, by which screens repeat; None in results of older versions, which count users alone.
         corrected: The families of comparisons; empty in results of older versions.
+        best: The best lines; empty in results of older versions.
         equal: Simulator -> the simulator before it, or the reference, that scores the same in everything.
     """
 
@@ -182,6 +201,7 @@ class Results:
     n_screens: int | None = None
     corrected: tuple[Corrected, ...] = ()
     equal: Mapping[str, str] = field(default_factory=dict)
+    best: tuple[BestLine, ...] = ()
 
 
 def failures(results: Results) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,12 @@ import numpy as np
 
 from benchmark import statistics
 from benchmark.metrics import all_metrics, get
-from benchmark.metrics.families import apart_metrics
+from benchmark.metrics.families import FAMILIES, apart_metrics
 from benchmark.metrics.registry import corrected_together
 from benchmark.naming import LABEL
 from benchmark.scores.results import (
     SCHEMA_VERSION,
+    BestLine,
     ComparisonResult,
     Corrected,
     Limits,
@@ -117,6 +118,7 @@ def build(
         n_screens=len(cube.design.screens) if cube.design.screens is not None else None,
         corrected=corrected,
         equal=equal,
+        best=tuple(best_lines(tables, [name for name in names if name in ranked - equal.keys()])),
     )
 
 
@@ -206,6 +208,22 @@ def compare(
         for (name, metric), c in found.items()
     ]
     return results, tuple(families), equal
+
+
+def best_lines(tables: Mapping[str, SessionMeans], names: Sequence[str]) -> Iterator[BestLine]:
+    """Yield the best of some simulators on each family's headline metric, compared with the others."""
+    for metric in (get(one.headline) for one in FAMILIES if one.headline in tables):
+        table = tables[metric.name]
+        claiming = [name for name in names if name in table.names]
+        if len(claiming) < 2:
+            continue
+        means = table.users[claiming].mean()
+        best = str(means.idxmax() if metric.higher_is_better else means.idxmin())
+        size = len(claiming) * (len(claiming) - 1) // 2
+        pairs = [(name, best) for name in claiming if name != best]
+        compared = statistics.compare_pairs(table, pairs, n_resamples=0)
+        p = {name: _known(min(1.0, size * corrected_p(c.tests))) for (name, _), c in compared.items()}
+        yield BestLine(metric.name, best, size, p)
 
 
 def metric_result(table: SessionMeans, name: str, seed_sd: float, metric: str) -> MetricResult:

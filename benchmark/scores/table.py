@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmark.metrics import Metric, all_metrics, get
+from benchmark.metrics import Metric, all_metrics
 from benchmark.metrics.families import FAMILIES, family
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
 from benchmark.output.numbers import interval, number, p_value
 from benchmark.output.rendering import render
 from benchmark.output.units import counted
+from benchmark.scores import verdict
 from benchmark.scores.results import ComparisonResult, MetricResult, Results, to_values
+from benchmark.scores.verdict import BETTER, WORSE
 from benchmark.statistics.registry import INTERVALS, MAIN_INTERVAL, TESTS
 from tasks.errors import InputError
 
 BEST = "*"
-BETTER, WORSE = "▲", "▼"
-"""What marks a mean whose difference from the reference is significant after correction."""
+FEW = 8
+"""Tested screens below which a table says what that can carry."""
 
 _CSV = (
     *("task", "version", "split", "simulated", "simulator", "ranked"),
@@ -43,7 +45,8 @@ def document(results: Results, families: Sequence[str] | None = None, *, whole: 
         title=title_of(results),
         notices=(results.notice,) if results.notice else (),
         grids=tuple(grids),
-        legend=tuple(_legend(results)),
+        verdict=tuple(verdict.of(results, families)),
+        legend=tuple(legend(results)),
         csv=lambda: _csv(results),
         data=lambda: to_values(results),
         name=f"{results.task}-{results.split}",
@@ -57,8 +60,9 @@ def page(results: Results) -> str:
 
 def title_of(results: Results) -> str:
     """Return what a table of a run is about."""
-    users = f"{counted(results.n_sessions, 'test session')} of {counted(results.n_users, 'user')}"
-    return f"{results.title} ({results.task} {results.version}), split {results.split}: {users}"
+    tested = f"{counted(results.n_sessions, 'test session')} of {counted(results.n_users, 'user')}"
+    screens = f" on {counted(results.n_screens, 'screen')}" if results.n_screens else ""
+    return f"{results.title} ({results.task} {results.version}), split {results.split}: {tested}{screens}"
 
 
 def by_family(metrics: Sequence[Metric], families: Sequence[str] | None = None) -> list[Metric]:
@@ -103,9 +107,8 @@ def marks(results: Results) -> dict[tuple[str, str], str]:
         top = number((max if metric.higher_is_better else min)(ranked.values())) if len(ranked) > 1 else None
         found |= {(name, metric.name): BEST for name, mean in ranked.items() if number(mean) == top}
     for c in results.comparisons:
-        if c.p_holm is not None and c.p_holm <= results.alpha:
-            up = (c.difference > 0) == get(c.metric).higher_is_better
-            found[c.simulator, c.metric] = found.get((c.simulator, c.metric), "") + (BETTER if up else WORSE)
+        found.setdefault((c.simulator, c.metric), "")
+        found[c.simulator, c.metric] += verdict.mark(c.difference, c.metric, c.p_holm, results.alpha)
     return found
 
 
@@ -178,14 +181,13 @@ def comparison_cells(c: ComparisonResult) -> list[str]:
     ]
 
 
-def _legend(results: Results) -> list[str]:
+def legend(results: Results) -> list[str]:
     """Return what the marks mean, as far as they occur."""
     lines = [f"Mean over users. ↑ higher is better, ↓ lower is better; {BEST} best of a column."]
     if any(c.p_holm is not None for c in results.comparisons):
-        lines[0] += (
-            f" {BETTER} better, {WORSE} worse than {results.reference} on {', '.join(results.family)}:"
-            f" paired t-test over users, Holm-corrected, p <= {results.alpha:g}."
-        )
+        lines += _tests(results)
+    elif results.reference not in {one.name for one in results.simulators}:
+        lines.append(f"Nothing is compared: the reference, {results.reference}, is not in this table.")
     if any(not one.ranked for one in results.simulators):
         lines.append("In brackets and never ranked: oracles, which see the test gaze or cursor, and label attention.")
     sds = [m.seed_sd for one in results.simulators for m in one.metrics.values() if m.seed_sd is not None]
@@ -196,6 +198,28 @@ def _legend(results: Results) -> list[str]:
     elif results.simulators:
         lines.append("One seed: how much a stochastic simulator varies over seeds is not known.")
     return lines
+
+
+def _tests(results: Results) -> Iterator[str]:
+    """Yield what the tests behind marks and verdict are, and what they can carry."""
+    over = "over users" if results.n_screens is None else "over users and over users and screens, the larger p"
+    families = [f"{', '.join(one.metrics)} (m = {one.size})" for one in results.corrected if one.size]
+    on = "; ".join(families) or ", ".join(results.family)
+    holm = f"Holm-corrected{' over m comparisons' if families else ''}"
+    yield (
+        f"{BETTER} better, {WORSE} worse than {results.reference} on {on}: paired t-test {over}, {holm}, "
+        f"p <= {results.alpha:g}."
+    )
+    if results.best:
+        pairs = ", ".join(f"{one.metric} (m = {one.size})" for one in results.best)
+        yield f"The best line against every other one: the same test, p times the m pairs of lines, on {pairs}."
+    for name, other in results.equal.items():
+        yield f"{name} scores the same as {other} on every metric: it counts once, and its marks are those of {other}."
+    if results.n_screens is not None and results.n_screens < FEW:
+        yield (
+            f"Only {counted(results.n_screens, 'screen')}: a test over screens has {results.n_screens - 1} degrees of"
+            " freedom, so that little can be said of other screens; screen-kfold tests on all of them."
+        )
 
 
 def _csv(results: Results) -> Iterator[CsvRow]:

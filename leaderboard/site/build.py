@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy as np
 
 from benchmark.metrics import Metric
 from benchmark.output import pages
-from benchmark.output.numbers import number
 from leaderboard import board_table
 from leaderboard.board_documents import notices, order
 from leaderboard.board_files import Board
@@ -60,7 +58,7 @@ class SiteContents:
 
 @dataclass(frozen=True, slots=True)
 class MetricBounds:
-    """Floor, ceiling and resolution of one metric."""
+    """Floor and ceiling of one metric."""
 
     metric: Any
     uniform: BoardCell
@@ -71,7 +69,6 @@ class MetricBounds:
     human: BoardCell
     human_name: str
     reason: str
-    resolves: str
 
 
 def build(
@@ -223,7 +220,6 @@ def _bounds(t: SiteTable) -> list[MetricBounds]:
         human = metric.human_reference
         first = [int(i) for i in np.flatnonzero(ranking.place[:, j] == 1)]
         best = min(first, key=lambda i: t.rows[i].name) if first else None
-        resolves = float(ranking.resolves[j])
         found.append(
             MetricBounds(
                 metric=metric,
@@ -235,7 +231,6 @@ def _bounds(t: SiteTable) -> list[MetricBounds]:
                 human=cell(table.find(human), metric),
                 human_name=human,
                 reason=scale(table, j)[2],
-                resolves="" if math.isnan(resolves) else number(resolves),
             )
         )
     return found

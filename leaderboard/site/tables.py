@@ -18,7 +18,7 @@ from benchmark.metrics.families import FAMILIES, Family
 from benchmark.naming import LABEL
 from benchmark.output.numbers import number
 from benchmark.output.text import plain
-from leaderboard.board_documents import default_metric, order
+from leaderboard.board_documents import default_metric, order, verdict
 from leaderboard.board_table import BoardRow
 from leaderboard.columns import HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
 from leaderboard.context import TaskContext
@@ -49,7 +49,6 @@ class SiteColumn:
     slug: str
     classes: str
     span: Span | None
-    resolves: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +146,9 @@ class SiteTable:
         return self._lines(ranked=False)
 
     @property
-    def resolves(self) -> bool:
-        """Whether it is known of any metric what the test set resolves."""
-        return any(c.resolves for c in self.columns)
+    def verdict(self) -> list[str]:
+        """What the tests say, in sentences."""
+        return verdict(self.view)
 
     @property
     def reported(self) -> tuple[Any, ...]:
@@ -201,18 +200,16 @@ class SiteTable:
         head = " h" if column.key in HEADLINE else ""
         family = f" of-family of-{get(column.metric).family}" if column.metric else ""
         classes = f"v g-{column.group}{head} k-{name}{family}"
-        span, resolved = None, ""
+        span = None
         if column.group == "metrics":
             j = self.view.table.metric_index(column.metric)
             span = self.spans[j]
-            value = float(self.view.ranking.resolves[j])
-            resolved = "" if math.isnan(value) else number(value)
         elif column.group != "about":
             cells = [column.cell(self.view, i) for i, row in enumerate(self.rows) if row.ranked]
             span = span_of(
                 np.array([x for c in cells for x in (c.low, c.value, c.high)], dtype=np.float64), signed=True
             )
-        return SiteColumn(column, name, classes, span, resolved)
+        return SiteColumn(column, name, classes, span)
 
     def _lines(self, *, ranked: bool) -> list[Markup]:
         before, found = 0, []

@@ -204,13 +204,12 @@ def test_sessions_shown_are_the_best_and_the_worst(views):
     assert extreme_sessions(t, clicks)[0] == "LogLoss"
 
 
-def test_a_task_page_has_floor_ceiling_resolution_and_heatmaps(site, mini):
+def test_a_task_page_has_floor_ceiling_and_heatmaps(site, mini):
     (page,) = (site / "tasks").glob("mini-loo-*.html")
     text = page.read_text()
     for words in (
         "position-prior (floor, 0)",
         "human reference (ceiling, 1)",
-        "resolves",
         "gaze-oracle",
         "other-users",
     ):

@@ -53,12 +53,12 @@ def setting_of(data: Mapping[str, Any], seeds: int) -> Setting:
 
 
 def interval_of(metric: str, low: float | None, high: float | None) -> Interval | None:
-    """Return a t interval, which lies symmetrically about its mean unless it was cut at the metric's range."""
+    """Return an interval of this suite; one that ends where the metric's range does may have been cut there."""
     if low is None or high is None:
         return None
     found = known(metric)
     cut = found is not None and (low == found.range[0] or high == found.range[1])
-    return Interval(computed(low), computed(high), symmetric=not cut)
+    return Interval(computed(low), computed(high), own=not cut)
 
 
 def _cell(metric: str, value: MetricResult) -> Cell:

@@ -287,11 +287,12 @@ def test_entries_that_contradict_each_other():
 
 
 @pytest.mark.parametrize(
-    ("mean", "low", "high", "symmetric", "said"),
+    ("mean", "low", "high", "own", "said"),
     [
         ("0.50", "0.40", "0.60", True, None),
-        ("0.50", "0.40", "0.64", True, "not the middle"),
+        ("0.45", "0.40", "0.60", True, "not the middle"),  # 0.50, or 2 x 0.24 / 1 = 0.48
         ("0.50", "0.40", "0.61", True, None),  # 0.405 and 0.605 would be printed so
+        ("0.48", "0.40", "0.60", True, None),
         ("0.50", "0.40", "0.90", False, None),
         ("0.38", "0.40", "0.60", False, "outside"),
         ("0.62", "0.40", "0.60", True, "outside"),
@@ -299,8 +300,8 @@ def test_entries_that_contradict_each_other():
         ("0.50", "0.60", "0.40", False, "above the upper end"),
     ],
 )
-def test_means_and_their_intervals(mean, low, high, symmetric, said):
-    interval = Interval(printed(low), printed(high), symmetric)
+def test_means_and_their_intervals(mean, low, high, own, said):
+    interval = Interval(printed(low), printed(high), own)
     outcome = intervals.check(table({"KL": Cell(printed(mean), interval=interval), "JS": cell("0.2")}))
     assert outcome.checked == 1
     assert [f.severity for f in outcome.findings] == (["impossible"] if said else [])

@@ -131,6 +131,6 @@ def test_the_advice_is_a_line_for_each_metric_and_names_every_simulator_once_in_
 
 def test_the_heading_counts_one_session_as_one(read):
     found, _ = read
-    one = dataclasses.replace(found, n_sessions=1, n_users=1)
-    assert variance.document(one, ()).title.endswith(": 1 test session of 1 user")
-    assert variance.document(found, ()).title.endswith(": 21 test sessions of 7 users")
+    one = dataclasses.replace(found, n_sessions=1, n_users=1, n_screens=1)
+    assert variance.document(one, ()).title.endswith(": 1 test session of 1 user on 1 screen")
+    assert variance.document(found, ()).title.endswith(": 21 test sessions of 7 users on 3 screens")

@@ -32,6 +32,7 @@ _THEIRS = "something of the reader's: a small one of the same kind"
 _LONG = "takes minutes with the pocket backbones"
 _INSTALLED = "the environment that the tests run in replaces the one that would be set up"
 _PROOF = "takes minutes to hours"
+_SHOWN = "takes minutes, for what tests/benchmark/engines and tests/baselines/distributed compare in small"
 _TINY = "--backbone qwen3-vl={tiny[qwen3_vl]},internvl3.5={tiny[internvl]}"
 
 IN_PLACE = (
@@ -85,12 +86,10 @@ IN_PLACE = (
     InPlace(r"(?<=^torchrun )", "--standalone ", "a port that is free"),
     InPlace(r"(?<=^ray start --head --port )6379$", "{port} {node} --include-dashboard false", "a port that is free"),
     InPlace(r"(?<=^ray start --address )FIRST:6379$", "127.0.0.1:{port} {node}", "a second node on this machine"),
-    InPlace(r"(?<=/ray_engines\.py)$", " --simulators position-prior --only local 'ray, two nodes'", _PROOF),
+    InPlace(r"^(python tests/performance/(?:ray_engines|ray_overhead|zero_in_ray)\.py)$", r"\1 --help", _SHOWN),
     InPlace(r"(?<=/ray_chaos\.py)$", " worker --trials 4", _PROOF),
-    InPlace(r"(?<=/ray_overhead\.py)$", " --only null --workers 1 --few 1 --many 2", _PROOF),
     InPlace(r"(?<=/first_table\.py)$", " --trials 4 --rounds 1 --repeat 1", _PROOF),
     InPlace(r"(?<=/many_sessions\.py)$", " --sessions 5000 --slots 4", _PROOF),
-    InPlace(r"(?<=/zero_in_ray\.py)$", " --simulator text --workers 1", _PROOF),
     InPlace(r"(?<=/deviation_effects\.py)(?= )", " --only adserp-page adserp-widgets", _PROOF),
     InPlace(r"(?<=/does_it_work\.py)(?= )",
             " --populations 1 --users 6 --sessions 3 --seeds 42 --set epochs=1", _PROOF),

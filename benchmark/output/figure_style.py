@@ -133,12 +133,12 @@ def _settle(canvas: Canvas) -> None:
 def wrap(text: str, width: float) -> list[str]:
     """Break a text into lines no wider than ``width`` points; a longer word is a line of its own."""
     from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
+    from matplotlib.textpath import text_to_path
 
     font = FontProperties(family="DejaVu Sans", size=TYPE_SIZE)
 
     def fits(line: str) -> bool:
-        return float(TextPath((0, 0), line, prop=font).get_extents().x1) <= width
+        return float(text_to_path.get_text_width_height_descent(line, font, ismath=False)[0]) <= width
 
     lines: list[str] = []
     for word in text.split():

@@ -330,6 +330,7 @@ def test_a_single_row_that_is_the_gaze_is_enough(tmp_path, mini):
     assert [(p.kind, p.row) for p in found] == [("leak", 8)]
 
 
+@pytest.mark.slow
 def test_gaze_behind_any_rising_function_is_a_leak(tmp_path):
     """The order of fifteen slots gives it away; four slots, as in the mini task, would prove little."""
     import tasks

@@ -42,6 +42,7 @@ def test_visits_add_up_to_the_gaze_exactly(name, samples):
         check(task.read(samples[task.write_sample], ReadOptions(images=False, truth=truth), quiet).sessions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["raw", "replay"])
 @pytest.mark.parametrize("name", ["adserp", "adserp-page"])
 @pytest.mark.parametrize("truth", [1, 2])

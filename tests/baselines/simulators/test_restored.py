@@ -46,6 +46,7 @@ def test_only_simulators_with_a_tuned_prompt_are_restorable(folder):
     assert found == set(TUNED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -79,6 +80,7 @@ def test_a_file_that_is_not_this_prompt_is_refused(kept, folder, tmp_path, spoil
         build("fixate", folder).restore(tmp_path / "artifacts", sessions(), 1)
 
 
+@pytest.mark.slow
 def test_other_settings_or_users_ask_for_another_prompt(kept, folder):
     with pytest.raises(InputError, match="another prompt"):
         build("fixate", folder, tokens=3).restore(kept, sessions(), 1)

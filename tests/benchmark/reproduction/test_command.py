@@ -44,6 +44,7 @@ def call(monkeypatch, mini, tmp_path):
     return called
 
 
+@pytest.mark.slow
 def test_tables_say_what_was_moved_and_what_ran(call, capsys, tmp_path):
     assert call("--preset", "quick", "--set", "epochs=1", "lambda=2") == 0
     printed = capsys.readouterr().out
@@ -59,6 +60,7 @@ def test_tables_say_what_was_moved_and_what_ran(call, capsys, tmp_path):
     assert all(notice.endswith("preset quick; settings moved") for notice in notices)
 
 
+@pytest.mark.slow
 def test_a_table_of_nothing_is_not_written_and_the_others_say_what_is_missing(call, capsys, tmp_path):
     assert call("--set", "lambda=-1") == 1
     printed, said = capsys.readouterr()
@@ -70,6 +72,7 @@ def test_a_table_of_nothing_is_not_written_and_the_others_say_what_is_missing(ca
     assert "improvement" not in printed
 
 
+@pytest.mark.slow
 def test_a_folder_is_no_stand_in_but_named_with_its_size(call, capsys, tmp_path):
     tiny.save("qwen3_vl", tmp_path / "mine")
     assert call("--backbone", f"qwen3-vl={tmp_path / 'mine'}") == 0

@@ -23,6 +23,8 @@ from tasks.errors import InputError
 from tests.benchmark.reproduction.test_figures import RANKS, figures, folder, read  # noqa: F401
 from tests.latex import AWKWARD, compiles
 
+pytestmark = pytest.mark.slow
+
 KIND = pytest.mark.parametrize("kind", sorted(KINDS))
 
 

@@ -194,6 +194,7 @@ def test_rows_bear_the_name_of_what_ran(table):
     assert "\npocket-qwen3vl & attnlrp-stable & Still &" in render(document(table), "latex")
 
 
+@pytest.mark.slow
 def test_what_the_user_moved_stands_in_every_caption(layout, mini, folder):
     settings = {"epochs": 1, "moving.lambda_": 9.0, "steps": 4}
     ran = made(layout, mini, folder, other=None, quick=True, settings=settings)
@@ -207,6 +208,7 @@ def test_what_the_user_moved_stands_in_every_caption(layout, mini, folder):
     assert any("2 seeds and at most 2 epochs" in line for line in plain) and not any("--set" in line for line in plain)
 
 
+@pytest.mark.slow
 def test_a_moved_operator_is_the_one_that_is_named(layout, mini, folder):
     table = build(layout, made(layout, mini, folder, other=None, settings={"operator": "rollout"}).found)
     assert {row.used_operator for row in table.rows} == {"rollout"}
@@ -272,6 +274,7 @@ def test_stars_of_a_loss_are_marked_otherwise_than_those_of_a_gain(layout, found
     assert any("worse: °" in line for line in build(significance, found).captions)
 
 
+@pytest.mark.slow
 def test_a_failed_simulator_is_left_out_and_the_table_says_so(layout, mini, tmp_path):
     ran = made(layout, mini, tmp_path, other="broken")
     assert {f.trial.simulator for f in ran.failed} == {"moving"} and len(ran.failed) == 6
@@ -286,6 +289,7 @@ def test_a_failed_simulator_is_left_out_and_the_table_says_so(layout, mini, tmp_
     assert not any(line.startswith("improvement") for line in alone.captions)
 
 
+@pytest.mark.slow
 def test_a_table_of_which_nothing_is_complete_has_no_rows(layout, mini, tmp_path):
     ran = made(layout, mini, tmp_path, other=None, settings={"lambda": -1.0})
     significance = replace(layout, kind="significance", rows={"moving": "Moving"}, improvement=None)
@@ -295,6 +299,7 @@ def test_a_table_of_which_nothing_is_complete_has_no_rows(layout, mini, tmp_path
     )
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_run_again(layout, mini, folder, found):
     before = {p: p.stat().st_mtime_ns for p in folder.glob("trials/*/trial.json")}
     made(layout, mini, folder)

@@ -131,6 +131,7 @@ def test_digits_that_fit_several_trials_are_refused(tmp_path):
         records.find(tmp_path, "abcd")
 
 
+@pytest.mark.slow
 def test_a_run_whose_trials_fail_prints_the_rest_and_ends_with_1(tmp_path, capsys, monkeypatch):
     from baselines.simulators.priors import UserPrior
 
@@ -151,6 +152,7 @@ def test_a_run_whose_trials_fail_prints_the_rest_and_ends_with_1(tmp_path, capsy
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_the_engine_of_a_configuration_is_used_and_options_win(tmp_path, capsys):
     config = tmp_path / "run.yaml"
     config.write_text(

@@ -82,6 +82,7 @@ def package(tmp_path, monkeypatch):
     return write
 
 
+@pytest.mark.slow
 def test_a_changed_comment_keeps_the_trials_and_a_raised_version_runs_them_again(mini, tmp_path, package):
     def again(known):
         said = []

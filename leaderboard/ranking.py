@@ -1,9 +1,10 @@
 """Statistical tiers over a results table (PROTOCOL section 8), for a thousand submissions at once.
 
-The definition is that of :func:`benchmark.statistics.tiers`: all pairs of ranked simulators on a metric are one
-family, corrected after Holm; going down from the best, a simulator opens a new tier when it is significantly worse
-than the leader of the current one. Here the tests of all pairs, over users and over users and screens, come out of
-matrices of cross products instead of one test at a time; tests compare the two.
+All pairs of ranked simulators on a metric are one family, corrected after Holm; equal ones enter it once. Sorted by
+mean, the first leads tier 1. Going down, a simulator belongs to the current tier unless it is significantly worse than
+its leader; then it leads the next tier. Two members of one tier may still be separated from each other: tiers are an
+order, not a partition into equals. The tests of all pairs, over users and over users and screens, come out of matrices
+of cross products instead of one test at a time; tests compare the two.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ from numpy.typing import NDArray
 
 from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.design import Design, two_way
-from benchmark.statistics.holm import holm_adjust
+from benchmark.statistics.holm import equal_columns, holm_adjust
 from benchmark.statistics.paired_t import paired_t
 from benchmark.statistics.power import smallest_resolvable
 from benchmark.statistics.score_interval import score_limits
-from benchmark.statistics.tiers import equal_columns
 from leaderboard.board_table import BoardTable
 
 Floats = NDArray[np.float64]

@@ -28,9 +28,8 @@ from benchmark.scores.results import (
 )
 from benchmark.scores.scoring import test_slots
 from benchmark.statistics.clusters import SessionMeans
-from benchmark.statistics.holm import holm_adjust
+from benchmark.statistics.holm import equal_columns, holm_adjust
 from benchmark.statistics.registry import corrected_p
-from benchmark.statistics.tiers import equal_columns
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,7 +3,7 @@
 :mod:`clusters` turns the score table into user means, :mod:`design` says what users and screens a mean varies with,
 :mod:`comparison` compares two simulators by the tests and intervals of :mod:`registry` (one file each), :mod:`holm`
 corrects a family of comparisons, :mod:`power` says what the test set can resolve, :mod:`seeds` reports the spread over
-training seeds and the paper's test, :mod:`tiers` orders a leaderboard.
+training seeds and the paper's test.
 """
 
 from benchmark.statistics.bootstrap import (
@@ -25,10 +25,9 @@ from benchmark.statistics.clusters import (
 )
 from benchmark.statistics.comparison import Comparison, Interval, compare_pairs, mean_interval, paired_comparison
 from benchmark.statistics.holm import holm, holm_adjust
-from benchmark.statistics.power import paired_t_power, resolution, smallest_resolvable_difference
+from benchmark.statistics.power import paired_t_power, smallest_resolvable_difference
 from benchmark.statistics.registry import STATISTICS
 from benchmark.statistics.seeds import PaperComparison, paper_mode, seed_sd, under_every_seed
-from benchmark.statistics.tiers import tiers
 
 __all__ = [
     "CLUSTER",
@@ -52,12 +51,10 @@ __all__ = [
     "paired_comparison",
     "paired_t_power",
     "paper_mode",
-    "resolution",
     "seed_means",
     "seed_sd",
     "session_means",
     "smallest_resolvable_difference",
-    "tiers",
     "under_every_seed",
     "user_means",
 ]

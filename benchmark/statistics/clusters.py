@@ -67,16 +67,8 @@ class ScoreCube:
     """A score table laid out as runs by sessions, checked once for all its metrics.
 
     A run is a simulator under one seed. Runs are in the order of simulators and seeds, sessions in that of users and
-    ids, so that nothing computed from them depends on the order of the rows that came in.
-
-    Attributes:
-        scores: The table.
-        simulators: Sorted.
-        simulator: The simulator of each run, shape (runs,).
-        seeds: The seed of each run, shape (runs,).
-        sessions: Session ids.
-        design: Users and screens of the sessions.
-        rows: The row of each run and session, shape (runs, sessions).
+    ids, so that nothing computed from them depends on the order of the rows that came in. ``simulator`` and ``seeds``
+    say what each run is, ``rows``, shape (runs, sessions), where its scores are in the table.
 
     Raises:
         InputError: A column is missing, an identity is blank, a row is there twice, a session belongs to two users or
@@ -121,8 +113,7 @@ class ScoreCube:
     def runs(self, metric: str) -> tuple[Ints, Floats]:
         """Return the runs of the simulators that claim a metric, and their scores, shape (runs, sessions), finite.
 
-        Raises:
-            InputError: The table has no such metric, a score is text or infinite, or a simulator has only some.
+        InputError: the table has no such metric, a score is text or infinite, or a simulator has only some.
         """
         if metric not in self.scores.columns or metric in ID_COLUMNS:
             raise unknown_name("metric", metric, metric_names(self.scores))
@@ -142,11 +133,7 @@ class ScoreCube:
         return chosen, values[chosen]
 
     def session_means(self, metric: str) -> SessionMeans:
-        """Average the seeds within each session.
-
-        Raises:
-            InputError: As :meth:`runs`.
-        """
+        """Average the seeds within each session; InputError as :meth:`runs`."""
         chosen, values = self.runs(metric)
         there, of = np.unique(self.simulator[chosen], return_inverse=True)
         names = tuple(self.simulators[i] for i in there)
@@ -185,13 +172,9 @@ class ScoreCube:
 
 
 def session_means(scores: pd.DataFrame | ScoreCube, metric: str) -> pd.DataFrame:
-    """Average the seeds within each session.
+    """Average the seeds within each session: index (user, session_id), one column per simulator that claims the metric.
 
-    Returns:
-        float64, index (user, session_id), one column per simulator that claims the metric, both sorted.
-
-    Raises:
-        InputError: The table is faulty (:class:`ScoreCube`).
+    InputError: the table is faulty (:class:`ScoreCube`).
     """
     cube = ScoreCube.of(scores)
     found = cube.session_means(metric)
@@ -203,13 +186,8 @@ def session_means(scores: pd.DataFrame | ScoreCube, metric: str) -> pd.DataFrame
 def user_means(scores: pd.DataFrame | ScoreCube, metric: str) -> pd.DataFrame:
     """Average the seeds within each session, then the sessions within each user (PROTOCOL section 8).
 
-    Every user weighs the same, however many sessions they have.
-
-    Returns:
-        float64 without blanks, index user, one column per simulator that claims the metric, both sorted.
-
-    Raises:
-        InputError: The table is faulty (:class:`ScoreCube`); what is missing for one simulator only is named.
+    Every user weighs the same, however many sessions they have. Index user, one column per simulator that claims the
+    metric, both sorted. InputError: the table is faulty (:class:`ScoreCube`); what is missing for one only is named.
     """
     found: pd.DataFrame = ScoreCube.of(scores).session_means(metric).users
     return found

@@ -69,25 +69,15 @@ class Factor:
 
 
 class Design:
-    """The users and the screens of some sessions.
-
-    Args:
-        users: Of the sessions.
-        screens: Of the sessions; None where they are not known.
-    """
+    """The users of some sessions, and their screens, None where they are not known."""
 
     def __init__(self, users: Factor, screens: Factor | None = None) -> None:
         self.users, self.screens = users, screens
 
     @property
-    def n_sessions(self) -> int:
-        """Number of sessions."""
-        return len(self.users.of)
-
-    @property
     def two_way(self) -> bool:
         """Whether screens are a factor besides users: known, at least two, and some shown in several sessions."""
-        return self.screens is not None and 1 < len(self.screens) < self.n_sessions and len(self.users) > 1
+        return self.screens is not None and 1 < len(self.screens) < len(self.users.of) and len(self.users) > 1
 
     @property
     def degrees(self) -> int:

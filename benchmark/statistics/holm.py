@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from benchmark.statistics.bootstrap import ROUNDING
+from benchmark.statistics.design import Ints
 from benchmark.statistics.statistic import Floats
 
 
@@ -39,3 +41,21 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """Adjust the named p values of one family (see :func:`holm_adjust`); the order of the names is kept."""
     adjusted = holm_adjust(list(p_values.values()))
     return dict(zip(p_values, adjusted.tolist(), strict=True))
+
+
+def equal_columns(values: Floats) -> Ints:
+    """Return for each simulator the first that has the same values, with which it enters a family once; or itself.
+
+    Values have shape (users, simulators); differences up to rounding count as none, and NaN equals nothing.
+    """
+    of = np.arange(values.shape[1])
+    if not len(values):
+        return of
+    mean, largest = values.mean(axis=0), np.abs(values).max(axis=0)
+    firsts: list[int] = []
+    for i in of.tolist():
+        near = [j for j in firsts if abs(mean[i] - mean[j]) <= ROUNDING * largest[i] and not np.isnan(mean[i])]
+        same = [j for j in near if np.abs(values[:, i] - values[:, j]).max() <= ROUNDING * max(largest[i], largest[j])]
+        of[i] = same[0] if same else i
+        firsts += [] if same else [i]
+    return of

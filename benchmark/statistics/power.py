@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-import numpy as np
-import pandas as pd
-
 
 def paired_t_power(difference: float, sd: float, n: int, alpha: float = 0.05) -> float:
     """Return the power of the two-sided paired t-test, exactly, by the noncentral t distribution.
@@ -43,28 +40,6 @@ def smallest_resolvable_difference(sd: float, n: int, alpha: float = 0.05, power
 def smallest_resolvable(error: float, degrees: int, alpha: float = 0.05, power: float = 0.80) -> float:
     """Return the same for a t-test with a given standard error and degrees of freedom; NaN for error 0 or NaN."""
     return _noncentrality(degrees + 1, alpha, power) * error if error > 0 else math.nan
-
-
-def resolution(means: pd.DataFrame, reference: str, alpha: float = 0.05, power: float = 0.80) -> float:
-    """Return the smallest difference a metric can resolve on this test set: the median over its comparisons.
-
-    Args:
-        means: ``user_means`` of the metric.
-        reference: The simulator that all others are compared with.
-        alpha: Two-sided level of one test.
-        power: Wanted power.
-
-    Returns:
-        In the metric's unit; NaN where no simulator differs from the reference with any spread.
-    """
-    sizes = []
-    for name in means.columns if reference in means.columns else ():
-        if name != reference:
-            difference = means[name].to_numpy(dtype=np.float64) - means[reference].to_numpy(dtype=np.float64)
-            sd = float(difference.std(ddof=1)) if len(difference) > 1 else math.nan
-            sizes.append(smallest_resolvable_difference(sd, len(difference), alpha, power))
-    known = [size for size in sizes if not math.isnan(size)]
-    return float(np.median(known)) if known else math.nan
 
 
 def _power(noncentrality: float, n: int, alpha: float) -> float:

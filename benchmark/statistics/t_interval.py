@@ -16,7 +16,7 @@ from benchmark.statistics.statistic import Floats, Sample, Statistic
 
 
 def t_quantile(degrees: int, level: float = 0.95) -> float:
-    """Return how many standard errors the half of an interval is wide; NaN without degrees of freedom."""
+    """Return half an interval's width in standard errors; NaN without degrees of freedom."""
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, (1 + level) / 2)) if degrees > 0 else math.nan

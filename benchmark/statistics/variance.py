@@ -223,7 +223,7 @@ def _moments(design: Design, values: Floats, residual: float) -> dict[str, float
         values: Session means, shape (sessions,).
         residual: What the interaction of session and seed adds to the variance of a session.
     """
-    users, w, n_users, n_sessions = design.users, design.weights, len(design.users), design.n_sessions
+    users, w, n_users, n_sessions = design.users, design.weights, len(design.users), len(values)
     means, squares = users.means(values), float((w**2).sum())
     observed = {USERS: float(means.var(ddof=1))}
     expected = {USERS: {USERS: 1.0, SESSIONS: n_users * squares}}

@@ -44,7 +44,7 @@ def differences(design: Design, share: float, sets: int, generator: np.random.Ge
     assert design.screens is not None
     parts = ((of_users, design.users), (share, design.screens))
     drawn = [np.sqrt(part) * generator.normal(size=(len(factor), sets))[factor.of] for part, factor in parts]
-    rest = np.sqrt(1 - share - of_users) * generator.normal(size=(design.n_sessions, sets))
+    rest = np.sqrt(1 - share - of_users) * generator.normal(size=(len(design.users.of), sets))
     found: Floats = drawn[0] + drawn[1] + rest
     return found
 

@@ -17,10 +17,10 @@ from benchmark.statistics.clusters import session_means, user_means
 from benchmark.statistics.holm import holm_adjust
 from benchmark.statistics.paired_t import paired_t
 from benchmark.statistics.t_interval import t_limits
-from benchmark.statistics.tiers import tiers
 from benchmark.statistics.wilcoxon import wilcoxon_p
 from tasks.splits import SPLIT_NOTES
 from tests.performance.false_alarms import SHARES, alarms
+from tests.tiers_definition import tiers
 
 PAIRS = np.array([(i, j) for i in range(5) for j in range(i)])
 

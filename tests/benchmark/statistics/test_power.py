@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from benchmark.statistics.clusters import user_means
 from benchmark.statistics.paired_t import paired_t
-from benchmark.statistics.power import paired_t_power, resolution, smallest_resolvable_difference
+from benchmark.statistics.power import paired_t_power, smallest_resolvable_difference
 
 
 def literal_power(noncentrality, n, alpha):
@@ -75,17 +74,3 @@ def test_nothing_to_go_by_is_blank(sd, n):
 def test_impossible_demands_are_refused(alpha, power):
     with pytest.raises(ValueError, match="alpha"):
         smallest_resolvable_difference(1.0, 10, alpha, power)
-
-
-def test_resolution_is_the_median_over_comparisons(score_table):
-    generator = np.random.default_rng(8)
-    base = generator.normal(size=24)
-    values = {
-        name: base + shift + generator.normal(0, 0.5, (2, 24)) for name, shift in (("x", 0), ("y", 1), ("z", 0.3))
-    }
-    means = user_means(score_table(values, [f"u{i // 2}" for i in range(24)]), "KL")
-    sizes = [
-        smallest_resolvable_difference((means[a] - means[b]).std(), len(means)) for a, b in (("x", "y"), ("z", "y"))
-    ]
-    assert resolution(means, "y") == pytest.approx(np.mean(sizes))
-    assert math.isnan(resolution(means[["x"]], "x")) and math.isnan(resolution(means, "absent"))

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from benchmark.statistics.comparison import paired_comparison
 from benchmark.statistics.holm import holm
-from benchmark.statistics.tiers import tiers
 from tasks.errors import InputError
+from tests.tiers_definition import tiers
 
 NOISE = np.random.default_rng(21).normal(size=(4, 40))
 BASE = np.random.default_rng(22).normal(size=40)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from benchmark.metrics import get
-from benchmark.statistics import holm, paired_comparison, paper_mode, tiers, under_every_seed, user_means
+from benchmark.statistics import holm, paired_comparison, paper_mode, under_every_seed, user_means
 from tests.performance.deviations.material import Material
 from tests.performance.deviations.measuring import (
     ADSERP,
@@ -25,6 +25,7 @@ from tests.performance.deviations.measuring import (
     over_users,
     tested,
 )
+from tests.tiers_definition import tiers
 
 WRONG_JS = 1.0
 ON_STAND_IN = f"{SIMULATED}; {STAND_IN}"

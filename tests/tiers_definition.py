@@ -1,4 +1,4 @@
-"""Statistical tiers: the order of a leaderboard, without claims that the test set cannot carry."""
+"""Statistical tiers by their definition, pair by pair: what a leaderboard computes for all lines at once."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from benchmark.statistics.bootstrap import N_RESAMPLES, ROUNDING
+from benchmark.statistics.bootstrap import N_RESAMPLES
 from benchmark.statistics.clusters import SessionMeans
 from benchmark.statistics.comparison import compare_pairs
-from benchmark.statistics.design import Ints
-from benchmark.statistics.holm import holm_adjust
+from benchmark.statistics.holm import equal_columns, holm_adjust
 from benchmark.statistics.registry import TESTS, corrected_p
-from benchmark.statistics.statistic import Floats
 from tasks.errors import unknown_name
 
 
@@ -72,24 +70,6 @@ def tiers(
     index = pd.Index(ordered, name="simulator")
     table: pd.DataFrame = pd.DataFrame(rows, columns=["mean", "tier", "leader", "p_leader"], index=index)
     return table
-
-
-def equal_columns(values: Floats) -> Ints:
-    """Return for each column the first one whose values are the same up to rounding; itself where there is none.
-
-    Values have shape (users, simulators); NaN equals nothing.
-    """
-    of = np.arange(values.shape[1])
-    if not len(values):
-        return of
-    mean, largest = values.mean(axis=0), np.abs(values).max(axis=0)
-    firsts: list[int] = []
-    for i in of.tolist():
-        near = [j for j in firsts if abs(mean[i] - mean[j]) <= ROUNDING * largest[i] and not np.isnan(mean[i])]
-        same = [j for j in near if np.abs(values[:, i] - values[:, j]).max() <= ROUNDING * max(largest[i], largest[j])]
-        of[i] = same[0] if same else i
-        firsts += [] if same else [i]
-    return of
 
 
 def _adjusted(

@@ -169,8 +169,8 @@ def legend(view: RankedTable, metric: str) -> list[str]:
     lines = [
         f"Tiers and order by {metric}; in brackets after a mean: its own tier. Mean over users; ↑ higher is better, "
         "↓ lower is better.",
-        "A tier is led by its best; its members are not significantly worse than the leader (paired t-test over users, "
-        "all pairs, Holm-corrected, p <= 0.05).",
+        f"A tier is led by its best; its members are not significantly worse than the leader (paired t-test over "
+        f"{view.table.over}, all pairs, Holm-corrected, p <= 0.05).",
         f"The verdict is made of the same tests; {BETTER} better, {WORSE} worse.",
     ]
     if apart:

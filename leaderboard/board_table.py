@@ -113,6 +113,11 @@ class BoardTable:
         return Design(Factor.of_labels(self.context.users), screens)
 
     @property
+    def over(self) -> str:
+        """What tests and intervals are over, in words."""
+        return "users and screens" if self.design.two_way else "users"
+
+    @property
     def users(self) -> tuple[str, ...]:
         """Test users, sorted."""
         return self.design.users.names

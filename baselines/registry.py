@@ -135,6 +135,12 @@ SIMULATORS = (
         "conditional-logit", f"{_FOLDER}.click_model:ConditionalLogit", "click model on position and kind", _TRAIN[1:]
     ),
     Entry(
+        "rating-prior",
+        f"{_FOLDER}.rating:RatingPrior",
+        "softmax of the user's own ratings (tasks with ratings)",
+        ("profile", *_TRAIN[1:]),
+    ),
+    Entry(
         "centre-area",
         f"{_FOLDER}.examination:CentreArea",
         "area times nearness to the middle; nothing is fitted",

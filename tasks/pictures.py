@@ -1,4 +1,4 @@
-"""Opening pictures: the one place where the suite decodes an image, whatever its format."""
+"""Opening pictures, the one place where the suite decodes an image, whatever its format; words on drawn ones."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from tasks.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "MPO")
 """What is decoded: formats of pictures alone. Others are programs (EPS), whose pictures would be run."""
 
+JPEG_QUALITY = 90
+JPEG_LIMIT = 65_500  # most pixels to a side
 _EVEN = 3
 """Compression leaves this much between the darkest and the brightest value of a channel in a page of one colour."""
 
@@ -82,3 +85,36 @@ def one_colour(picture: Image) -> str:
     if all(low >= 255 - _EVEN for low, _ in ranges):
         return COLOURS[0]
     return COLOURS[1] if all(high <= _EVEN for _, high in ranges) else COLOURS[2]
+
+
+def text_font(pixels: float) -> FreeTypeFont | ImageFont:
+    """Return Pillow's own scalable font: no system font, so the pixels do not depend on the machine."""
+    from PIL import ImageFont as PilFont
+
+    return PilFont.load_default(size=pixels)
+
+
+def fitted(text: str, font: FreeTypeFont | ImageFont, width: float) -> str:
+    """Return ``text``, shortened with an ellipsis if it would be wider than ``width`` pixels."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text.rstrip(" ,.:-") + "…" if text else ""
+
+
+def fit_factor(size: tuple[int, int], within: tuple[int, int] | None) -> float:
+    """Return the factor, at most 1, that makes an image fit in the given width and height."""
+    if within is None:
+        return 1.0
+    return min(1.0, within[0] / size[0], within[1] / size[1])
+
+
+def encode(image: Image) -> bytes:
+    """Return the image as JPEG, or as PNG if it is taller than JPEG allows."""
+    buffer = io.BytesIO()
+    if max(image.size) > JPEG_LIMIT:
+        image.save(buffer, format="PNG", compress_level=6)
+    else:
+        image.save(buffer, format="JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()

@@ -25,6 +25,7 @@ TASKS = {
     "recgaze-visible": "tasks.recgaze:RECGAZE_VISIBLE",
     "adserp": "tasks.adserp:ADSERP",
     "adserp-page": "tasks.adserp:ADSERP_PAGE",
+    "snacks": "tasks.snacks:SNACKS",
 }
 """Name -> ``module:attribute`` of the definition. A new task is one module and one line here."""
 

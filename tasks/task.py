@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.columns import FIXATIONS, LATER, features
+from tasks.columns import FIXATIONS, are_known
 from tasks.definition import TaskDefinition, TaskInfo
 from tasks.describe import Statistics
 from tasks.digest import split_digest
@@ -109,7 +109,7 @@ class _StoredSlots(Sequence[Slot]):
 
 
 def _slot(values: Mapping[str, Any]) -> Slot:
-    return Slot(values["label"], values["kind"], values["text"], tuple(values["box"]))
+    return Slot(values["label"], values["kind"], values["text"], tuple(values["box"]), values.get("rating"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,15 +242,11 @@ def _read(folder: Path) -> Dataset:
     from datasets.exceptions import DatasetGenerationError
 
     files = sorted((folder / "data").glob("*.parquet"))
-    whole = features().arrow_schema.remove_metadata()
-    known = [whole]
-    for name in reversed(LATER):
-        known.append(known[-1].remove(known[-1].get_field_index(name)))
     if not files or not files[0].stem.endswith(f"-of-{len(files):05d}"):
         raise InputError(f"{folder} has {len(files)} data files, which is not all of them. Prepare it again.")
     try:
         for file in files:
-            if pq.read_schema(file).remove_metadata() not in known:
+            if not are_known(pq.read_schema(file)):
                 raise InputError(f"{file} does not have the columns of a prepared task. Prepare it again.")
         if sum(file.stat().st_size for file in files) <= IN_MEMORY_BYTES:
             read = (pq.read_table(file, page_checksum_verification=True) for file in files)

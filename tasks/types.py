@@ -25,15 +25,17 @@ class Slot:
 
     Attributes:
         label: What is drawn next to the slot and what an answer names: a letter or a number.
-        kind: ``film``, ``organic_result``, ``native_ad``, ``dd_top`` or ``dd_right``.
+        kind: ``film``, ``snack``, ``organic_result``, ``native_ad``, ``dd_top`` or ``dd_right``.
         text: The item in words: title, year and genres, or the result's title where it is known.
         box: ``(x0, y0, x1, y1)`` in pixels of the session's image, edges included.
+        rating: How the session's user rated the item, on the data's own scale; None where the data hold no ratings.
     """
 
     label: str
     kind: str
     text: str
     box: tuple[float, float, float, float]
+    rating: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

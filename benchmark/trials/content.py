@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.types import ScreenImage, Session, Stimulus
+from tasks.types import ScreenImage, Session, Slot, Stimulus
 
 if TYPE_CHECKING:
     from tasks.task import Task
@@ -127,7 +127,10 @@ class _Images:
         if isinstance(value, float) and decimals is not None:
             return round(value, decimals) + 0.0  # a negative zero counts as zero
         if dataclasses.is_dataclass(value):
-            return [self._plain(getattr(value, field.name), decimals) for field in dataclasses.fields(value)]
+            values = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+            if isinstance(value, Slot) and value.rating is None:
+                del values["rating"]  # data without ratings have the digests that they had before slots had any
+            return [self._plain(one, decimals) for one in values.values()]
         if isinstance(value, Sequence) and not isinstance(value, str):
             return [self._plain(item, decimals) for item in value]
         return value

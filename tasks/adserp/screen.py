@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from PIL import ImageFont
     from PIL.Image import Image
 
-JPEG_QUALITY = 90
-JPEG_LIMIT = 65_500  # most pixels to a side
 _FONT_SIZE = 28
 _SMALLEST_FONT = 13
 _GAP, _BAR = 4, 4
@@ -50,13 +47,6 @@ def boxes_in_view(boxes: Sequence[Box], top: int, size: tuple[int, int]) -> list
     return [
         (clip(x0, width), clip(y0 - top, height), clip(x1, width), clip(y1 - top, height)) for x0, y0, x1, y1 in boxes
     ]
-
-
-def fit_factor(size: tuple[int, int], within: tuple[int, int] | None) -> float:
-    """Return the factor, at most 1, that makes an image fit in the given width and height."""
-    if within is None:
-        return 1.0
-    return min(1.0, within[0] / size[0], within[1] / size[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +125,3 @@ def number_areas(
             left, top = max(0, math.floor(x0) - rim), max(0, math.floor(y0) - rim)
             found.append((left, top, min(width, math.ceil(x1) + 1 + rim), min(height, math.ceil(y1) + 1 + rim)))
     return found
-
-
-def encode(image: Image) -> bytes:
-    """Return the image as JPEG, or as PNG if it is taller than JPEG allows."""
-    buffer = io.BytesIO()
-    if max(image.size) > JPEG_LIMIT:
-        image.save(buffer, format="PNG", compress_level=6)
-    else:
-        image.save(buffer, format="JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()

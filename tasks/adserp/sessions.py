@@ -13,7 +13,7 @@ from tasks.adserp import screen
 from tasks.adserp.dialogs import presses
 from tasks.adserp.trial import Box, Fixations, Floats, Points, Trial
 from tasks.errors import InputError
-from tasks.pictures import one_colour
+from tasks.pictures import encode, fit_factor, one_colour
 from tasks.storage import file_name
 from tasks.types import Fixation, ScreenImage, Session, Slot
 
@@ -250,13 +250,13 @@ def _screen(
     if rules.check:
         return None, list(boxes), colour
     image = page if rules.whole_page else screen.cut(page, top, trial.viewport)
-    factor = screen.fit_factor(image.size, rules.size)
+    factor = fit_factor(image.size, rules.size)
     if factor < 1.0:
         size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
         by = (size[0] / image.width, size[1] / image.height)
         boxes = [(x0 * by[0], y0 * by[1], x1 * by[0], y1 * by[1]) for x0, y0, x1, y1 in boxes]
         image = image.resize(size, PilImage.Resampling.LANCZOS, reducing_gap=3.0)
-    encoded = screen.encode(screen.draw_numbers(image, boxes, labels, factor))
+    encoded = encode(screen.draw_numbers(image, boxes, labels, factor))
     if rules.folder is None:
         return ScreenImage(data=encoded), list(boxes), colour
     path = rules.folder / f"{file_name(trial.trial_id)}.{'jpg' if encoded[:2] == _JPEG else 'png'}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tasks.errors import InputError
 from tasks.findings import gathers, refuse, rows
-from tasks.recgaze.files import EMPTY, check_swallowed, read_header
+from tasks.tables import EMPTY, check_swallowed, read_header
 
 # What the CSV parser takes for a number; Python's float would also take 1_000 and digits of other scripts.
 _NUMBER = re.compile(r"[ \t]*[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|nan|inf(inity)?)[ \t]*", re.IGNORECASE)

@@ -19,17 +19,8 @@ from tasks.findings import gathers, refuse
 from tasks.findings import rows as rows_in_words
 from tasks.plausible import one_person
 from tasks.recgaze.event_records import event_records, explain, refuse_swallowed_rows, row_number, row_numbers
-from tasks.recgaze.files import (
-    EMPTY,
-    N_CAROUSELS,
-    N_POSITIONS,
-    N_TASKS,
-    is_empty,
-    read_header,
-    require_columns,
-    unreadable,
-    whole_number,
-)
+from tasks.recgaze.files import N_CAROUSELS, N_POSITIONS, N_TASKS, whole_number
+from tasks.tables import EMPTY, is_empty, read_header, require_columns, unreadable
 
 if TYPE_CHECKING:
     import pyarrow as pa

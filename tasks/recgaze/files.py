@@ -6,9 +6,8 @@ events, is read by ``tasks.recgaze.event_table``.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from tasks.errors import InputError, clean, one_line
 from tasks.findings import refuse
 from tasks.plausible import folded, one_person
 from tasks.recgaze.render import Film
+from tasks.tables import is_empty, records
 
 EVENTS = "summary_feedback.csv"
 ITEMS = "item_features.csv"
@@ -24,15 +24,11 @@ USERS = "user_features.csv"
 CLICKS = "click_feedback.csv"
 
 N_TASKS, N_CAROUSELS, N_POSITIONS = 40, 10, 15
-EMPTY = frozenset({"", "NA", "N/A", "NaN", "nan", "None", "null", "<NA>"})
 
 ITEM_KEY = ("TaskID", "Carousel_position", "Movie_position_in_carousel")
 ITEM_COLUMNS = (*ITEM_KEY, "Carousel_genre", "MovieID", "TMDB_title", "TMDB_genres", "TMDB_poster_path")
 USER_COLUMNS = ("UserID", "Top_genre", "Preferred_genres")
 CLICK_COLUMNS = ("UserID", "TaskID", "Movie_Familiarity", "Why_Selected")
-
-_ROW_START = re.compile(r"[\r\n][^\s,]{1,40},[^\s]")
-"""A line that begins like a row and not like prose: no blank before or after its first comma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,62 +54,6 @@ def check_folder(raw: Path) -> None:
         )
 
 
-def read_header(path: Path) -> list[str]:
-    """Return the column names of a CSV file.
-
-    Raises:
-        InputError: The file is empty, cannot be read, or is not UTF-8.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise unreadable(path, error) from error
-    if not any(name.strip() for name in header):
-        raise InputError(f"{path} is empty. Copy the published file again.")
-    return header
-
-
-def require_columns(path: Path, header: Sequence[str], needed: Sequence[str]) -> None:
-    """Check that every needed column is in the header, once.
-
-    Raises:
-        InputError: Naming every column that is missing, or one that occurs twice.
-    """
-    if missing := [name for name in needed if name not in header]:
-        hidden = [name for name in header if name not in needed and clean(name) in missing]
-        hint = f" It has '{hidden[0]}': remove what is not visible in it." if hidden else ""
-        raise InputError(
-            f"{path} row 1 lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}."
-            f"{hint or ' Use the published file with its header line.'}"
-        )
-    if twice := [name for name in needed if list(header).count(name) > 1]:
-        raise InputError(f"{path} row 1 has the column {twice[0]} twice. Use the published file.")
-
-
-def unreadable(path: Path, error: Exception) -> InputError:
-    """Return the error for a file that cannot be read as UTF-8 CSV."""
-    reason = error.strerror if isinstance(error, OSError) else str(error)
-    if isinstance(error, UnicodeDecodeError):
-        reason = f"it is not UTF-8 text (byte {error.start})"
-    return InputError(f"cannot read {path}: {reason}. Copy the published file again.")
-
-
-def is_empty(text: str) -> bool:
-    """Say whether a field holds nothing: blank or one of the usual marks such as NA."""
-    return text.strip() in EMPTY
-
-
-def check_swallowed(path: Path, row: int, fields: Sequence[str], columns: int) -> None:
-    """Refuse a field that holds line breaks and as many commas as a whole row: a quote has swallowed rows."""
-    for field in fields:
-        if ("\n" in field or "\r" in field) and field.count(",") >= columns - 1 and _ROW_START.search(field):
-            raise InputError(
-                f"{path} row {row}: a quote joins it with the rows below it ({field.splitlines()[0]!r:.60}...). "
-                "Remove the quote."
-            )
-
-
 @lru_cache(maxsize=4096)  # thousands of fields write a few dozen numbers
 def whole_number(text: str, limit: int) -> int | None:
     """Return the number 1..limit that ``text`` writes (``3`` or ``3.0``), or None if it writes none."""
@@ -137,7 +77,7 @@ def read_catalogue(raw: Path) -> Catalogue:
     films: dict[tuple[int, int, int], Film] = {}
     genres: dict[tuple[int, int], str] = {}
     row_of: dict[tuple[int, int, int], int] = {}
-    for row, record in _records(path, ITEM_COLUMNS):
+    for row, record in records(path, ITEM_COLUMNS):
         texts = [record[name] for name in ITEM_KEY]
         if all(is_empty(text) for text in texts):
             continue
@@ -183,7 +123,7 @@ def read_profiles(raw: Path) -> dict[str, str]:
     path = raw / USERS
     profiles: dict[str, str] = {}
     row_of: dict[str, int] = {}
-    for row, record in _records(path, USER_COLUMNS):
+    for row, record in records(path, USER_COLUMNS):
         user = one_line(record["UserID"])
         if is_empty(user):
             refuse(f"{path} row {row} has an empty UserID. Fill it in or remove the row.")
@@ -215,7 +155,7 @@ def read_accidents(raw: Path) -> set[tuple[str, int]] | None:
     if not path.is_file():
         return None
     found = set()
-    for row, record in _records(path, CLICK_COLUMNS):
+    for row, record in records(path, CLICK_COLUMNS):
         user = one_line(record["UserID"])
         if is_empty(user):
             refuse(f"{path} row {row} has an empty UserID. Fill it in or remove the row.")
@@ -233,30 +173,6 @@ def comma_list(text: str) -> tuple[str, ...]:
         return ()
     names = (name.strip(" \t[]'\"") for name in clean(text).split(","))
     return tuple(name for name in names if not is_empty(name))
-
-
-def _records(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number of the record's start, column -> text) for every record that is not blank."""
-    header = read_header(path)
-    require_columns(path, header, needed)
-    start = 0
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            next(reader)
-            start = reader.line_num + 1
-            for record in reader:
-                if record and len(record) != len(header):
-                    said = f"has {len(record)} fields, the header has {len(header)}"
-                    refuse(f"{path} row {start} {said}. Correct the row.")
-                elif record:
-                    check_swallowed(path, start, record, len(header))
-                    yield start, dict(zip(header, record, strict=True))
-                start = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(f"{path} row {start} is not valid CSV ({error}). Correct its quotes.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, error) from error
 
 
 def _key_number(path: Path, row: int, name: str, text: str, limit: int) -> int | None:

@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks.pictures import decode
+from tasks.pictures import decode, fitted, text_font
 from tasks.types import ScreenImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -118,22 +117,6 @@ def draw_poster(title: str, year: str, genres: Sequence[str], size: tuple[int, i
     if strip:
         _caption(poster, title, year, genres, strip)
     return poster
-
-
-def text_font(pixels: float) -> FreeTypeFont | ImageFont:
-    """Return Pillow's own scalable font: no system font, so the pixels do not depend on the machine."""
-    from PIL import ImageFont as PilFont
-
-    return PilFont.load_default(size=pixels)
-
-
-def fitted(text: str, font: FreeTypeFont | ImageFont, width: float) -> str:
-    """Return ``text``, shortened with an ellipsis if it would be wider than ``width`` pixels."""
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "…") > width:
-        text = text[:-1]
-    return text.rstrip(" ,.:-") + "…" if text else ""
 
 
 def _strip_height(height: int) -> int:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from tasks.definition import Progress
 from tasks.errors import InputError
-from tasks.recgaze.posters import canonical_genre, draw_poster, fitted, open_poster, text_font
+from tasks.pictures import fitted, text_font
+from tasks.recgaze.posters import canonical_genre, draw_poster, open_poster
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -84,7 +84,14 @@ class Workshop:
         source = registry.load("adserp", "sample").folder.parent / "raw"
         others = [p.name for p in (source / "trials").iterdir() if not p.name.startswith(PEOPLE)]
         shutil.copytree(source, adserp, ignore=shutil.ignore_patterns(*others))
-        return {"recgaze": recgaze, "recgaze-visible": recgaze, "adserp": adserp, "adserp-page": adserp}
+        snacks = self.folder / "snacks-raw"
+        source = registry.load("snacks", "sample").folder.parent / "raw"
+        shutil.copytree(source, snacks, ignore=shutil.ignore_patterns("sub-[6-9]_*", "sub-[12]?_*"))
+        return {
+            **dict.fromkeys(("recgaze", "recgaze-visible"), recgaze),
+            **dict.fromkeys(("adserp", "adserp-page"), adserp),
+            "snacks": snacks,
+        }
 
     @cached_property
     def replay(self) -> Path:

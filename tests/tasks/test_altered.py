@@ -16,6 +16,7 @@ from tasks.altered import derangement, generator, mirrored, relabelled
 from tasks.altered.painting import area_of, cover
 from tasks.altered.types import NOWHERE
 from tasks.errors import InputError
+from tasks.pictures import encode
 from tasks.recgaze import RECGAZE
 from tasks.recgaze.render import COLUMNS, LETTERS, ROWS, Film, ScreenState, draw_screen, letter_areas, slot_boxes
 from tasks.types import ScreenImage, Slot, Stimulus
@@ -58,7 +59,7 @@ def results(width=SCREEN_WIDTH, k=11, jpeg=True) -> Stimulus:
         image.paste((40 + 15 * i, 90, 200 - 15 * i), tuple(round(v) for v in inner))
     labels = [str(i + 1) for i in range(k)]
     image = screen.draw_numbers(image, boxes, labels, factor)
-    shown = ScreenImage(data=screen.encode(image)) if jpeg else png(image)
+    shown = ScreenImage(data=encode(image)) if jpeg else png(image)
     slots = tuple(Slot(n, "organic_result", f"Result {n}", box) for n, box in zip(labels, boxes, strict=True))
     return Stimulus("p-1", "p", "q", shown, "Search query: q", slots)
 

@@ -71,7 +71,13 @@ def test_the_parquet_files_load_as_they_are(fake, raw, out, tmp_path):
     assert loaded.features["gaze_ms"] == datasets.List(datasets.Value("float64"))
     first = loaded[0]
     assert first["image"].size == (6, 4) and first["image"].convert("RGB").getpixel((0, 0)) == (255, 0, 0)
-    assert first["slots"][1] == {"label": "B", "kind": "film", "text": "Film 1", "box": [1.0, 0.0, 2.5, 4.0]}
+    assert first["slots"][1] == {
+        "label": "B",
+        "kind": "film",
+        "text": "Film 1",
+        "box": [1.0, 0.0, 2.5, 4.0],
+        "rating": None,
+    }
     assert first["gaze_ms"] == [0.25, 50.0, 30.04] and first["cursor_ms"] == [30.04, 50.0, 0.25]
     assert (first["session_id"], first["click"], first["flags"]) == ("u0-0", 0, [])
     assert loaded["flags"][2] == ["several-clicks"]

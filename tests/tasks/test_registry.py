@@ -26,7 +26,7 @@ def visible(folder):
 
 
 def test_names():
-    assert tasks.names() == ["recgaze", "recgaze-visible", "adserp", "adserp-page"]
+    assert tasks.names() == ["recgaze", "recgaze-visible", "adserp", "adserp-page", "snacks"]
 
 
 def test_a_mistyped_name():
@@ -37,7 +37,18 @@ def test_a_mistyped_name():
 
 
 def test_importing_is_light():
-    heavy = "torch", "datasets", "pyarrow", "pandas", "PIL", "scipy", "yaml", "tasks.recgaze", "tasks.adserp"
+    heavy = (
+        "torch",
+        "datasets",
+        "pyarrow",
+        "pandas",
+        "PIL",
+        "scipy",
+        "yaml",
+        "tasks.recgaze",
+        "tasks.adserp",
+        "tasks.snacks",
+    )
     code = f"import sys, tasks; tasks.names(); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

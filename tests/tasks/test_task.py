@@ -279,6 +279,25 @@ def test_a_folder_of_an_older_version(fake, folder, lacking):
     assert {n: s.counts() for n, s in task.splits.items()} == {n: s.counts() for n, s in now.splits.items()}
 
 
+def test_ratings_are_kept_and_an_earlier_folder_has_none(fake, raw, tmp_path):
+    def read(raw, options, progress):
+        reading = fake.read(raw, options, progress)
+        rated = [tuple(replace(slot, rating=4.5) for slot in s.slots) for s in reading.sessions]
+        return replace(reading, sessions=[replace(s, slots=r) for s, r in zip(reading.sessions, rated, strict=True)])
+
+    folder = tmp_path / "rated"
+    prepare(replace(fake.FAKE, read=read), raw, folder)
+    assert [slot.rating for slot in open_folder(fake.FAKE, folder).session(2).slots] == [4.5] * 3
+    without_digests(folder)
+    shard = folder / "data/fake-00000-of-00001.parquet"
+    table = pq.read_table(shard)
+    old = pa.struct([field for field in table.schema.field("slots").type.value_type if field.name != "rating"])
+    slots = [[{f.name: slot[f.name] for f in old} for slot in row] for row in table["slots"].to_pylist()]
+    table = table.set_column(table.column_names.index("slots"), "slots", pa.array(slots, pa.list_(old)))
+    pq.write_table(table, shard)
+    assert [slot.rating for slot in open_folder(fake.FAKE, folder).session(2).slots] == [None] * 3
+
+
 def test_a_split_without_a_part_is_refused_where_it_is_used(fake, tmp_path):
     (tmp_path / "raw").mkdir()
     fake.write_rows(tmp_path / "raw", [(f"u{n}-0", f"u{n}", "s1", "1", "1;2;3") for n in range(2)])

@@ -151,6 +151,7 @@ def session(labels="ABCDEF", width=48, height=32, columns=3, profile="Top_genre:
             "film",
             f"Film {label}",
             (k % columns * w, k // columns * h, (k % columns + 1) * w, (k // columns + 1) * h),
+            float((3 * k + seed) % 7),
         )
         for k, label in enumerate(labels)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib
 import json
 import sys
@@ -199,9 +200,10 @@ def test_reads_that_cannot_be_are_refused(mini, monkeypatch, reads, message):
 def test_other_pixels_are_another_trial_and_other_words_are_for_those_that_read_them(mini):
     reworded = Changed(mini, slots=lambda s: tuple(dataclasses.replace(slot, text="other") for slot in s.slots))
     redrawn = Changed(mini, image=lambda s: ScreenImage(data=s.image.encoded() + b"\0"))
-    found = [identities(task, "uniform", "geometry", "chat", "text") for task in (mini, reworded, redrawn)]
+    rated = Changed(mini, slots=lambda s: tuple(dataclasses.replace(slot, rating=1.0) for slot in s.slots))
+    found = [identities(task, "uniform", "geometry", "chat", "text") for task in (mini, reworded, redrawn, rated)]
     different = {name: len({one[name] for one in found}) for name in found[0]}
-    assert different == {"uniform": 2, "geometry": 2, "chat": 3, "text": 3}
+    assert different == {"uniform": 3, "geometry": 3, "chat": 4, "text": 4}
     assert identities(mini, "sharp", known=Toys()) != identities(reworded, "sharp", known=Toys())
 
 
@@ -210,6 +212,15 @@ def test_texts_that_are_not_there_are_missed_in_one_line(mini):
     with pytest.raises(InputError, match="have no texts, which geometry-text, text would read: prepare .* --texts"):
         expand(config("uniform", "geometry-text", "text", "chat"), silent, registry)
     assert identities(silent, "uniform", "chat")["uniform"] == identities(mini, "uniform")["uniform"]
+
+
+def test_data_without_ratings_have_the_digest_that_they_had_before_slots_had_any(mini):
+    before = hashlib.sha256()
+    for s in mini.sessions_at(range(len(mini))):
+        slots = [[slot.label, slot.kind, "", list(slot.box)] for slot in s.slots]
+        row = [s.session_id, s.user, s.screen, s.profile, slots, s.image.digest()]
+        before.update(json.dumps(row, separators=(",", ":")).encode() + b"\n")
+    assert content_digests(mini).stimuli == before.hexdigest()
 
 
 def test_a_kept_trial_says_whether_it_was_made_from_these_sessions(mini, tmp_path):

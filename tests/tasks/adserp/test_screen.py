@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tasks import pictures
 from tasks.adserp import screen
 from tasks.adserp.sessions import Rules, build_session
 from tasks.errors import InputError
+from tasks.pictures import fit_factor
 
 AREAS = [("organic_result", (162, 300, 748, 400)), ("organic_result", (162, 1200, 748, 1300))]
 
@@ -35,7 +37,7 @@ def test_boxes_are_cut_off_at_the_edges_of_the_view():
     ("within", "factor"), [(None, 1.0), ((640, 2000), 0.5), ((2560, 256), 0.25), ((4000, 4000), 1.0)]
 )
 def test_a_screen_is_made_smaller_to_fit_but_never_larger(within, factor):
-    assert screen.fit_factor((1280, 1024), within) == factor
+    assert fit_factor((1280, 1024), within) == factor
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.5, 0.25])
@@ -98,8 +100,8 @@ def test_a_screenshot_of_another_width_is_refused(make_trial, tmp_path):
 
 
 def test_a_page_taller_than_jpeg_allows_is_kept_as_png(make_trial, tmp_path, monkeypatch):
-    assert screen.JPEG_LIMIT == 65_500  # pages of that size take seconds
-    monkeypatch.setattr(screen, "JPEG_LIMIT", 6000)
+    assert pictures.JPEG_LIMIT == 65_500  # pages of that size take seconds
+    monkeypatch.setattr(pictures, "JPEG_LIMIT", 6000)
     trial = make_trial(AREAS, [(900, 200, 350, 60)], clicks=[(1000, 200, 350)])
     Image.new("L", (1280, 6_100), 200).save(trial.screenshot.path, compress_level=1)
     session = build_session(trial, Rules(whole_page=True, folder=tmp_path))

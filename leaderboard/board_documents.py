@@ -111,7 +111,9 @@ def _document(view: RankedTable, metric: str, columns: Sequence[BoardColumn], fa
 def _title(view: RankedTable) -> str:
     c = view.table.context
     tested = f"{counted(len(c.sessions), 'test session')} of {counted(c.n_users, 'user')}"
-    return plain(f"{c.title} ({c.task} {c.version}), split {c.split}: {tested}", 400)
+    screens = view.table.design.screens
+    seen = "" if screens is None else f" on {counted(len(screens), 'screen')}"
+    return plain(f"{c.title} ({c.task} {c.version}), split {c.split}: {tested}{seen}", 400)
 
 
 def heading(view: RankedTable) -> list[str]:

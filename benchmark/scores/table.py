@@ -202,7 +202,8 @@ def legend(results: Results) -> list[str]:
 
 def _tests(results: Results) -> Iterator[str]:
     """Yield what the tests behind marks and verdict are, and what they can carry."""
-    over = "over users" if results.n_screens is None else "over users and over users and screens, the larger p"
+    repeat = results.n_screens is not None and results.n_screens < results.n_sessions
+    over = "over users and over users and screens, the larger p" if repeat else "over users"
     families = [f"{', '.join(one.metrics)} (m = {one.size})" for one in results.corrected if one.size]
     on = "; ".join(families) or ", ".join(results.family)
     holm = f"Holm-corrected{' over m comparisons' if families else ''}"

@@ -145,7 +145,7 @@ class SiteTable:
         """The lines that are never ranked."""
         return self._lines(ranked=False)
 
-    @property
+    @cached_property
     def verdict(self) -> list[str]:
         """What the tests say, in sentences."""
         return verdict(self.view)

@@ -20,7 +20,7 @@ from benchmark.output import units
 from benchmark.output.numbers import number
 from benchmark.output.pages import environment
 from benchmark.output.pages import style as common_style
-from benchmark.report import cost, gallery, reading, recipe, training, variance
+from benchmark.report import cost, gallery, order, reading, recipe, training, variance
 from benchmark.report.reading import Run
 from benchmark.scores import results, verdict
 from benchmark.scores.results import MetricResult, SimulatorResult
@@ -116,6 +116,7 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         "session_failures": results.failures(found),
         "gallery_metric": gallery.METRIC,
         "gallery": gallery.gallery(run, task, reason, simulators),
+        "order": order.order(run, task),
         "costs": cost.costs(run.trials),
         "places": cost.places(run.trials),
         "recipe": recipe.recipe(run),

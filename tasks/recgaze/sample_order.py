@@ -9,8 +9,8 @@ their own, so that dwell, cursor and clicks do not depend on the order.
 3. What is left to look at again follows after the first pass.
 
 Where eyes go back to depends on where they are: a film ``d`` columns and ``r`` rows away has the weight
-``exp(-|d| / across - |r| / down + right * sign(d) + up * [r < 0])``, all four being habits. The film that they are on
-comes last.
+``exp(-|d| / across - |r| / down + right * sign(d) + up * [r < 0])``, all four being habits. How often they stay on the
+film that they are on, where there is more to look at, is one too; else that film comes last.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Looking:
     Attributes:
         from_right: Chance that a row is read from the right.
         returning: Chance, after each film of the first pass and each return, to go back to a film that was seen.
+        staying: Chance to look again at the film that the eyes are on.
         across: How far the eyes go within a row, columns.
         down: How far they go between rows.
         right: Log odds of going to the right rather than staying in the column.
@@ -47,6 +48,7 @@ class Looking:
 
     from_right: float
     returning: float
+    staying: float
     across: float
     down: float
     right: float
@@ -64,14 +66,15 @@ class Look:
 
 def invent_looking(habits: float, rng: np.random.Generator) -> Looking:
     """Return a person's habits; the same draws are made whatever ``habits`` is, at 0 all people are alike."""
-    own = habits * rng.normal(0.0, 1.0, 6)
+    own = habits * rng.normal(0.0, 1.0, 7)
     return Looking(
-        from_right=_chance(-2.5 + 2.0 * own[0]),
-        returning=_chance(-1.2 + 0.8 * own[1]),
+        from_right=_chance(-1.5 + 2.5 * own[0]),
+        returning=_chance(-1.0 + 0.8 * own[1]),
+        staying=_chance(0.6 + 1.0 * own[6]),
         across=1.2 * math.exp(0.4 * own[2]),
         down=0.7 * math.exp(0.4 * own[3]),
-        right=0.3 + 0.8 * own[4],
-        up=0.5 + 0.6 * own[5],
+        right=0.3 + 1.2 * own[4],
+        up=0.5 + 0.8 * own[5],
     )
 
 
@@ -95,9 +98,11 @@ def in_order(
         for look in row if rng.random() >= looking.from_right else reversed(row):
             line.append(look)
             seen.add(look.place)
+            line += _kept(pending, look.place, looking, rng)
             while rng.random() < looking.returning and (known := [p for p in pending if _on_view(p, look, seen)]):
                 line.append(_drawn(known, line[-1].place, looking, rng))
                 pending.remove(line[-1])
+                line += _kept(pending, line[-1].place, looking, rng)
         found.append(line)
     last: list[Look] = []
     here = next((line[-1].place for line in reversed(found) if line), (1, 1))
@@ -105,7 +110,17 @@ def in_order(
         last.append(_drawn(pending, here, looking, rng))
         pending.remove(last[-1])
         here = last[-1].place
+        last += _kept(pending, here, looking, rng)
     return [*found, last]
+
+
+def _kept(pending: list[Look], place: Place, looking: Looking, rng: np.random.Generator) -> list[Look]:
+    """Take out of ``pending`` and return the looks for which the eyes stay at a place."""
+    kept: list[Look] = []
+    while (more := [look for look in pending if look.place == place]) and rng.random() < looking.staying:
+        kept.append(more[0])
+        pending.remove(more[0])
+    return kept
 
 
 def _on_view(look: Look, at: Look, seen: set[Place]) -> bool:

@@ -84,6 +84,17 @@ class StepMarkov(Follower):
             found = drawn(tallies.get(context(visited, depth), {}), steps, found, weight)
         return found
 
+    def moved(self, taken: Tally, stimulus: Stimulus, visited: Sequence[Visit], weight: float) -> Floats:
+        """Return the shares, multiplied by how much more often each step is in a tally of some than in that of all.
+
+        The tally of some is drawn to that of all by ``weight`` steps.
+        """
+        shared = StepMarkov.weights(self, stimulus, visited)
+        steps = self._steps(stimulus, visited)
+        general = drawn(self._tallies[0].get((), {}), steps, np.ones(len(steps)), max(self.smoothing, 1e-9))
+        found: Floats = shared * drawn(taken, steps, general, weight) / general
+        return found
+
     @staticmethod
     def _steps(stimulus: Stimulus, visited: Sequence[Visit]) -> list[int]:
         return [slot - visited[-1].slot for slot in range(len(stimulus.slots))]
@@ -91,13 +102,13 @@ class StepMarkov(Follower):
 
 @dataclass
 class PersonalStepMarkov(StepMarkov):
-    """The steps of each user, drawn to those of all: the less there is of a user, the more.
+    """The shared model, moved to the steps of each user: the less there is of a user, the less.
 
     Attributes:
-        weight: Steps of the user that the shared model counts for. A user without a training session gets that model.
+        weight: Steps of the user that those of all count for. A user without a training session gets the shared model.
     """
 
-    weight: float = 20.0
+    weight: float = 50.0
     _own: Mapping[str, Tally] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -114,13 +125,12 @@ class PersonalStepMarkov(StepMarkov):
 
     def weights(self, stimulus: Stimulus, visited: Sequence[Visit]) -> Floats:
         """Return the share of the step to each slot."""
-        own, shared = self._own.get(stimulus.user, {}), super().weights(stimulus, visited)
-        return drawn(own, self._steps(stimulus, visited), shared, self.weight)
+        return self.moved(self._own.get(stimulus.user, {}), stimulus, visited, self.weight)
 
 
 @dataclass
 class OtherPaths(StepMarkov):
-    """The steps of the other users who saw the same screen, drawn to those on all screens.
+    """The model of all, moved to the steps of the other users who saw the same screen.
 
     A human reference: how far the order of looking is shared on a screen. It says something where screens repeat.
 
@@ -128,7 +138,7 @@ class OtherPaths(StepMarkov):
         weight: Steps on the screen that those on all screens count for.
     """
 
-    weight: float = 20.0
+    weight: float = 200.0
     _screens: Mapping[str, list[Path]] = field(default_factory=dict, init=False, repr=False)
     _others: dict[tuple[str, str], Tally] = field(default_factory=dict, init=False, repr=False)
 
@@ -150,5 +160,4 @@ class OtherPaths(StepMarkov):
         if key not in self._others:
             seen = self._screens.get(stimulus.screen, [])
             self._others[key] = tally(path for path in seen if path.session.user != stimulus.user)[()]
-        shared = super().weights(stimulus, visited)
-        return drawn(self._others[key], self._steps(stimulus, visited), shared, self.weight)
+        return self.moved(self._others[key], stimulus, visited, self.weight)

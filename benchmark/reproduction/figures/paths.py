@@ -60,11 +60,14 @@ def moves(name: str, recorded: Mapping[str, Slots], drawn: Mapping[str, Sequence
 def compared(sessions: Iterable[Session], drawn: Mapping[str, Mapping[str, Sequence[Slots]]]) -> list[Moves]:
     """Return how people move, then each simulator's drawn paths, then the plain list and other people on the screen.
 
-    Sessions without a recorded visit are left out; so are other people where no screen was seen by two.
+    Sessions without a recorded visit are left out (nothing is left where all are), and other people where no screen was
+    seen by two.
     """
     mine = {session.session_id: session for session in sessions}
     recorded = {name: [visit.slot for visit in visits(session)] for name, session in mine.items()}
     recorded = {name: path for name, path in recorded.items() if path}
+    if not recorded:
+        return []
     others = paths.other_people(recorded, {name: (mine[name].user, mine[name].screen) for name in recorded})
     found = [moves(PEOPLE, recorded, {name: [path] for name, path in recorded.items()})]
     found += [moves(name, recorded, of) for name, of in drawn.items() if any(of.get(session) for session in recorded)]
@@ -95,6 +98,8 @@ class Paths(FigureLayout):
         task = load_task(self.task)
         tested = sorted({int(i) for _, test in task.split(one.results.split).folds for i in test})
         lines = compared(task.sessions_at(tested), drawn)
+        if not lines:
+            return []
         return [
             Figure(
                 name=self.named(),

@@ -97,7 +97,7 @@ def test_a_personal_model_knows_its_user_and_a_newcomer_gets_the_shared_one():
         own[2] > shared.follow(shown.stimulus(), path)[2] > personal.follow(session([0], 6, "u0").stimulus(), path)[2]
     )
     new = session([0], 6, "newcomer").stimulus()
-    np.testing.assert_array_equal(personal.follow(new, path), shared.follow(new, path))
+    np.testing.assert_allclose(personal.follow(new, path), shared.follow(new, path))
 
 
 def test_other_paths_are_those_of_others_on_the_screen():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from benchmark.report.figures import PerUser, Training, inline, interval_plots, 
 from benchmark.report.training import Curve
 from benchmark.runs.kept import TrialRecord
 from tasks.errors import InputError
+from tasks.types import Fixation
 
 GENERATOR = 5
 
@@ -164,3 +166,31 @@ def test_a_tick_of_a_training_curve_is_an_epoch(epochs, ticks):
     for axes in canvas.axes[:2]:
         low, high = axes.get_xlim()
         assert [tick for tick in axes.get_xticks() if low <= tick <= high] == ticks
+
+
+def test_drawn_paths_are_compared_and_one_session_is_shown(finished, mini, monkeypatch):
+    """The run of the fixture draws no paths, and its data holds no fixations: both are put in."""
+    from benchmark.report import order, reading
+
+    run = reading.read(finished)
+    assert order.order(run, mini) == order.Order()
+    names = [mini.session(i).session_id for i in range(3)]
+    monkeypatch.setattr(order.paths, "of_run", lambda folder, found: {"toy": {name: [[0, 1], [2]] for name in names}})
+    assert order.order(run, mini).rows == () == order.order(run, None).rows
+    paths = {name: [0, 1] * (i + 1) for i, name in enumerate(names)}
+
+    class Recorded:
+        notice = "invented"
+
+        def __len__(self):
+            return len(mini)
+
+        def session(self, index):
+            found = mini.session(index)
+            path = enumerate(paths.get(found.session_id, []))
+            return dataclasses.replace(found, fixations=tuple(Fixation(s, 100.0 * i, 50.0) for i, s in path))
+
+    shown = order.order(run, Recorded())
+    people, toy, plain = shown.rows[:3]
+    assert (people[0], people[1], toy[:3], plain[0]) == ("people", "4.000", ("toy", "1.500", "0.000"), "top to bottom")
+    assert shown.session == names[1] and shown.picture.startswith("data:image/jpeg;base64,") and len(shown.plots) == 1

@@ -1,0 +1,70 @@
+"""The order of looking on the page: paths that simulators drew, next to the recorded ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmark.output.figure_style import require_matplotlib
+from benchmark.output.path import draw_path
+from benchmark.report.gallery import encode
+from benchmark.report.reading import Run
+from benchmark.reproduction.figures.paths import HEADERS, SIMILARITY, Steps, cells, compared
+from benchmark.runs import paths
+from tasks.errors import InputError
+from tasks.visits import visits
+
+if TYPE_CHECKING:
+    from benchmark.report.figures import Plot
+    from tasks.task import Task
+
+BUDGET = 350_000
+"""Bytes of the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The section: a table, a figure and a picture, each only where it can be had; without ``rows`` there is none.
+
+    Attributes:
+        picture: Address with the picture in it (``data:``), its size in pixels, and the session that it shows.
+    """
+
+    headers: tuple[str, ...] = HEADERS
+    rows: tuple[tuple[str, ...], ...] = ()
+    note: str = SIMILARITY
+    plots: tuple[Plot, ...] = ()
+    picture: str = ""
+    size: tuple[int, int] = (0, 0)
+    session: str = ""
+
+
+def order(run: Run, task: Task | None) -> Order:
+    """Return the section of a run; the session that is shown has the median number of visits."""
+    drawn = paths.of_run(run.folder, run.results)
+    if task is None or not drawn:
+        return Order()
+    tested = {name for of in drawn.values() for name in of}
+    sessions = [session for session in map(task.session, range(len(task))) if session.session_id in tested]
+    lines = compared(sessions, drawn)
+    if not lines:
+        return Order()
+    rows = tuple(cells(line) for line in lines)
+    plots: tuple[Plot, ...] = ()
+    try:
+        require_matplotlib()
+        from benchmark.report.figures import plot
+
+        words = "Revisits: " + ", ".join(f"{line.name} {line.revisits:.0%}" for line in lines)
+        plots = (plot("steps", "Steps and revisits; the line is people's", words, Steps(tuple(lines))),)
+    except InputError:
+        pass  # the page says so where its other figures would be
+    shown = sorted(
+        (s for s in sessions if s.image is not None and visits(s)), key=lambda s: (len(visits(s)), s.session_id)
+    )
+    if not shown:
+        return Order(rows=rows, plots=plots)
+    session = shown[len(shown) // 2]
+    sheet = draw_path(session, None, task.notice, paths.drawn(run.folder, run.results, session.session_id))
+    picture, size = encode(sheet, BUDGET)
+    return Order(rows=rows, plots=plots, picture=picture, size=size, session=session.session_id)

@@ -9,7 +9,16 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from benchmark.metrics import get
-from benchmark.statistics import holm, paired_comparison, paper_mode, under_every_seed, user_means
+from benchmark.statistics import (
+    ScoreCube,
+    compare_pairs,
+    holm,
+    mean_interval,
+    paired_comparison,
+    paper_mode,
+    under_every_seed,
+    user_means,
+)
 from tests.performance.deviations.material import Material
 from tests.performance.deviations.measuring import (
     ADSERP,
@@ -206,6 +215,36 @@ def significance(material: Material) -> list[Effect]:
     ]
 
 
+def screens(material: Material) -> list[Effect]:
+    """Test user-prior against position-prior over users there, over users and screens here."""
+    parts = folds(material.recgaze, "kfold")
+    both_ways = [tested(name, material.recgaze, parts) for name in ("user-prior", "position-prior")]
+    shown = {s.session_id: s.screen for s in material.recgaze}
+    scores = pd.concat([table(found, str(i), SEED) for i, found in enumerate(both_ways)], ignore_index=True)
+    cube = ScoreCube(scores.assign(screen=scores["session_id"].map(shown)))
+    effects = []
+    for metric in ("KL", "Accuracy", "LogLoss"):
+        sessions = cube.session_means(metric)
+        spans = [compare_pairs(one, [("0", "1")], n_resamples=0)["0", "1"] for one in (sessions.users, sessions)]
+        what = "half width of the 95 % interval of KL, user-prior less position-prior, split kfold"
+        widths = [(span.high - span.low) / 2 for span in spans]
+        what = what if metric == "KL" else f"of {metric}"
+        effects.append(Effect(what, *widths, len(material.recgaze), SIMULATED, digits=4))
+    return effects
+
+
+def ends(material: Material) -> list[Effect]:
+    """Give the accuracy of position-prior a t interval there and a score interval here."""
+    effects = []
+    for sessions, split, data in ((material.adserp, "kfold", ADSERP), (material.recgaze, "loo", SIMULATED)):
+        found = tested("position-prior", sessions, folds(sessions, split))
+        users = found.scores().groupby("user")["Accuracy"].mean()
+        there, here = (mean_interval(users, bounds=bounds) for bounds in (None, get("Accuracy").bounds))
+        what, n = "lower end of the 95 % interval of Accuracy of position-prior", len(found.sessions)
+        effects += [Effect(what, there.low, here.low, n, data), Effect("upper end", there.high, here.high, n, data)]
+    return effects
+
+
 def places(material: Material) -> list[Effect]:
     """Count the places of a ranking by the mean there, the statistical tiers here."""
     names = ("uniform", "position-prior", "kind-position-prior", "user-prior")
@@ -233,5 +272,7 @@ DEVIATIONS = (
     Deviation("user-means", average, needs=_REPLAY),
     Deviation("user-means-loo", average_of_loo, zero=True, tolerance=1e-12),
     Deviation("significance", significance),
+    Deviation("screens", screens),
+    Deviation("score-interval", ends, needs=_REPLAY),
     Deviation("tiers", places, needs=_REPLAY),
 )

@@ -161,10 +161,30 @@ def unseen(material: Material) -> list[Effect]:
     return effects
 
 
+def never_shown(material: Material) -> list[Effect]:
+    """Count the tested screens that training never shows, under loo and under screen-kfold."""
+    effects = []
+    for sessions, data in ((material.recgaze, SIMULATED), (material.adserp, ADSERP)):
+        counts, tested_sessions = [], []
+        for split in ("loo", "screen-kfold"):
+            new = {
+                sessions[i].screen
+                for train, test in folds(sessions, split)
+                for i in test
+                if sessions[i].screen not in {sessions[j].screen for j in train}
+            }
+            counts.append(len(new))
+            tested_sessions.append(sum(len(test) for _, test in folds(sessions, split)))
+        n_there, n = tested_sessions
+        effects.append(Effect("tested screens that training never shows", *counts, n, data, digits=0, n_there=n_there))
+    return effects
+
+
 _REPLAY = frozenset({"adserp"})
 DEVIATIONS = (
     Deviation("test-set", redrawn, needs=_REPLAY),
     Deviation("kfold", every_session, needs=_REPLAY),
     Deviation("kfold-dealer", dealer, needs=_REPLAY),
     Deviation("unseen-screen", unseen, needs=_REPLAY),
+    Deviation("screen-kfold", never_shown, needs=_REPLAY),
 )

@@ -17,7 +17,13 @@ ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data"
 
 
-LONGEST = ("tests/documents/test_blocks.py", "tests/benchmark/engines/test_ray.py")
+LONGEST = (
+    "tests/documents/test_blocks.py",
+    "tests/benchmark/engines/test_ray.py",
+    "tests/baselines/distributed",
+    "tests/test_additions.py",
+    "tests/baselines/simulators/test_does_it_work.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -175,6 +175,11 @@ def legend(view: RankedTable, metric: str) -> list[str]:
         f"{view.table.over}, all pairs, Holm-corrected, p <= 0.05).",
         f"The verdict is made of the same tests; {BETTER} better, {WORSE} worse.",
     ]
+    lines += [
+        f"Nothing is compared with {one.prior}: the board does not hold it."
+        for one in FAMILIES
+        if view.ranking.n_ranked[view.table.metric_index(one.headline)] > 1 and view.table.find(one.prior) is None
+    ]
     if apart:
         lines.append(f"In brackets and never ranked: {'; '.join(APART[a] for a in apart)}.")
     lines += [f"{name}: {UNSCORED} ({counted(n, 'line')})." for name, n in view.table.unscored.items()]

@@ -29,5 +29,9 @@ def call(arguments: argparse.Namespace) -> int:
     metrics = options.words(arguments.metric) if arguments.metric else None
     simulators = options.words(arguments.simulator) if arguments.simulator else None
     lines = variance.lines(found, results.read_scores(arguments.run), metrics, simulators)
+    if found.reference not in {row.name for row in found.simulators}:
+        options.say(
+            f"note: the reference, {found.reference}, is not in this run: means are looked at, and no differences."
+        )
     options.show(variance.document(found, lines), format)
     return 0

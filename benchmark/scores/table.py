@@ -218,8 +218,9 @@ def _tests(results: Results) -> Iterator[str]:
         yield f"{name} scores the same as {other} on every metric: it counts once, and its marks are those of {other}."
     if results.n_screens is not None and results.n_screens < FEW:
         yield (
-            f"Only {counted(results.n_screens, 'screen')}: a test over screens has {results.n_screens - 1} degrees of"
-            " freedom, so that little can be said of other screens; screen-kfold tests on all of them."
+            f"Only {counted(results.n_screens, 'screen')}: a test over screens has"
+            f" {counted(results.n_screens - 1, 'degree')} of freedom, so that little can be said of other screens;"
+            " screen-kfold tests on all of them."
         )
 
 

@@ -93,6 +93,10 @@ class Study:
         before = records.read_results(self.run)  # first: a damaged file is reported before anything is computed
         if SWAP_USERS in tests:
             results.read_scores(self.run)
+            if not {row.name for row in self.found.simulators} & set(REFERENCES):
+                self.bench.report(
+                    f"note: a gain is compared with {' or '.join(REFERENCES)}, none of which this run has."
+                )
         reasons = {(test, name): self._why_not(test, name) for test in tests for name in self.trials}
         wanted = {
             name: [condition for test in tests if not reasons[test, name] for condition in c.CONDITIONS[test]]

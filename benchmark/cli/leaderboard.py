@@ -15,8 +15,8 @@ from tasks.errors import InputError, unknown_name
 if TYPE_CHECKING:
     from leaderboard.board_files import Board
 
-ACTIONS = {"show": 0, "verify": 0, "rescore": 0, "withdraw": 1, "supersede": 2}
-"""Action -> how many names follow it."""
+ACTIONS = {"show": 0, "verify": 0, "rescore": 0, "init": 1, "withdraw": 1, "supersede": 2}
+"""Action -> how many names follow it: submissions, or the folder of a new board."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "action",
         nargs="*",
         metavar="ACTION",
-        help="show (default) | verify | rescore | withdraw NAME@VERSION | supersede OLD@VERSION NEW@VERSION",
+        help="show (default) | verify | rescore | init DIR | withdraw NAME@VERSION | supersede OLD@VERSION NEW@VERSION",
     )
     options.add_board_argument(parser)
     parser.add_argument("--task", metavar="NAME", help="show this task only")
@@ -50,15 +50,24 @@ def call(arguments: argparse.Namespace) -> int:
     if action not in ACTIONS:
         raise unknown_name("action", action, ACTIONS)
     if len(names) != ACTIONS[action]:
-        raise InputError(
-            f"'{action}' takes {ACTIONS[action] or 'no'} names of submissions, not {len(names)}. See --help."
-        )
+        raise InputError(f"'{action}' takes {ACTIONS[action] or 'no'} names, not {len(names)}. See --help.")
+    if action == "init":
+        return _start(Path(names[0]))
     board = Board.open(arguments.board)
     if action in ("verify", "rescore"):
         return _recompute(board, action, arguments.data)
     if action == "show":
         return _show(board, arguments)
     return _change(board, action, names, arguments.reason)
+
+
+def _start(folder: Path) -> int:
+    """Write the repository of a new board."""
+    from leaderboard import starting
+
+    sys.stdout.write("".join(f"{path}\n" for path in starting.start(folder)))
+    options.say(f"next: read {folder / 'README.md'}, and commit the folder.")
+    return 0
 
 
 def _show(board: Board, arguments: argparse.Namespace) -> int:

@@ -15,6 +15,12 @@ import numpy as np
 from tasks.errors import InputError
 from tasks.types import Session, Slot, Stimulus
 
+_WORDS = {
+    "film": ("films on the page", "film you would pick"),
+    "snack": ("snacks on the screen", "snack you would choose"),
+}
+"""Kind of all slots -> what they are called, and the choice among them; other slots are results."""
+
 
 @dataclass(frozen=True, slots=True)
 class ItemList:
@@ -46,10 +52,9 @@ def item_list(session: Stimulus | Session, seed: int, positions: bool) -> ItemLi
     entries = [
         f"{slots[place].label}. {tags[i]}{slots[i].text.strip() or '(no title)'}" for place, i in enumerate(order)
     ]
-    films = all(slot.kind == "film" for slot in slots)
-    what = "films on the page" if films else "results on the page"
+    kinds = {slot.kind for slot in slots}
+    what, verb = _WORDS.get(kinds.pop() if len(kinds) == 1 else "", ("results on the page", "result you would click"))
     label = "letter" if slots[0].label.isalpha() else "number"
-    verb = "film you would pick" if films else "result you would click"
     lines = [session.profile] if session.profile else []
     lines += [f"Act as this user. The {what}:", *entries, f"Answer with exactly one {label}: that of the {verb}."]
     return ItemList("\n".join(lines), order)

@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,15 @@ def test_the_two_prompts_differ_in_the_position_tags_alone():
         assert plain.order == placed.order and plain.text != placed.text
         assert TAG.sub("", placed.text) == plain.text and len(TAG.findall(placed.text)) == 6
         assert not TAG.search(plain.text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("snack", "snack you would choose"), ("native_ad", "result you would click")]
+)
+def test_items_are_called_by_their_kind(kind, said):
+    session = shown()
+    session = replace(session, slots=tuple(replace(slot, kind=kind) for slot in session.slots))
+    assert item_list(session, 0, False).text.endswith(f"that of the {said}.")
 
 
 def test_tags_tell_the_place_of_the_entrys_item():

@@ -6,12 +6,14 @@ import importlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from benchmark.metrics import families
 from benchmark.metrics.block import Block, Floats
-from benchmark.statistics.statistic import Bounds
 from tasks.errors import unknown_name
+
+if TYPE_CHECKING:
+    from benchmark.statistics.statistic import Bounds
 
 MODULES = (
     "kl",
@@ -87,6 +89,8 @@ class Metric:
     @property
     def bounds(self) -> Bounds:
         """The range that intervals of a mean do not leave."""
+        from benchmark.statistics.statistic import Bounds
+
         return Bounds(*self.range, open_above=self.unbounded and self.worst == self.range[1])
 
     @property

@@ -28,6 +28,7 @@ def check(
     raw = absolute(raw)
     options = options or ReadOptions()
     info = definition.with_truth(options.truth)
+    raw = definition.public.within(raw) if definition.public is not None else raw
     layout = choose_layout(definition, raw, options.layout)
     simulated = options.simulated or (raw / SIMULATED_MARK).is_file()
     with tempfile.TemporaryDirectory(prefix="gazebench-") as work, gathering() as refused:

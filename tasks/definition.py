@@ -125,6 +125,40 @@ class LabelDrawing:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicSource:
+    """A public git repository that holds a task's raw files.
+
+    Attributes:
+        address: What ``git clone`` takes.
+        folder: Where the raw files are in it; empty for the root.
+        commit: The commit that ``prepare`` was tested with; empty if it was not tested with the repository itself.
+        about: Size and licence, in words.
+    """
+
+    address: str
+    folder: str
+    commit: str
+    about: str
+
+    def within(self, raw: Path) -> Path:
+        """Return the folder with the raw files if ``raw`` is a clone, else ``raw`` itself."""
+        inside = raw / self.folder
+        return inside if self.folder and inside.is_dir() else raw
+
+    def commands(self, task: str) -> str:
+        """Return the commands that bring the data here and prepare them."""
+        name = self.address.rsplit("/", 1)[-1]
+        checkout = f" && git -C {name} checkout --quiet {self.commit}" if self.commit else ""
+        prepare = f"python -m benchmark prepare --task {task} --raw {name} --out data/{task}"
+        return f"git clone {self.address}{checkout} && {prepare}"
+
+    @property
+    def tested(self) -> str:
+        """Which commit ``prepare`` was tested with, in words."""
+        return f"tested with commit {self.commit}" if self.commit else "not tested with the repository itself"
+
+
+@dataclass(frozen=True, slots=True)
 class TaskDefinition:
     """One task: its description, its reader and its simulated sample.
 
@@ -139,6 +173,7 @@ class TaskDefinition:
         labels: How labels are drawn on the screens; None if the task cannot draw others.
         truths: Version of the ground truth -> metadata, for tasks that can be read with several; ``info`` is one of
             them.
+        public: Where everybody can get the data; None where access is restricted.
     """
 
     info: TaskInfo
@@ -150,6 +185,7 @@ class TaskDefinition:
     sample_size: tuple[int, int] | None = None
     labels: LabelDrawing | None = None
     truths: Mapping[int, TaskInfo] = field(default_factory=dict)
+    public: PublicSource | None = None
 
     def with_truth(self, truth: int | None) -> TaskInfo:
         """Return the metadata of a version of the ground truth, ``info`` for None.

@@ -101,6 +101,10 @@ def prepare(
     raw, out = absolute(raw), absolute(out)
     options = options or ReadOptions()
     report = report or _log.info
+    public = definition.public
+    if public is not None and public.within(raw) != raw:
+        raw = public.within(raw)
+        report(f"{raw} is part of {public.address}; prepare was {public.tested}")
     layout = choose_layout(definition, raw, options.layout)
     _check_target(definition, raw, out, options)
     options = replace(options, layout=layout, simulated=options.simulated or (raw / SIMULATED_MARK).is_file())

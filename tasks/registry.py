@@ -85,6 +85,8 @@ def load(
     info = found.with_truth(options.truth)
     chosen = data if data is not None else _configured(name)
     if str(chosen) == SAMPLE:
+        if data is None and found.public is not None:
+            report(f"the simulated sample is used; real data ({found.public.about}): {found.public.commands(name)}")
         return _sample(name, found, replace(options, workers=workers), progress, report)
     folder = absolute(chosen)
     if not folder.is_dir():

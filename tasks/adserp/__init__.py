@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.adserp.reader import LAYOUTS, detect, read
-from tasks.definition import LabelDrawing, TaskDefinition, TaskInfo
+from tasks.definition import LabelDrawing, PublicSource, TaskDefinition, TaskInfo
 from tasks.types import Slot
 
 if TYPE_CHECKING:
@@ -193,6 +193,9 @@ def _definition(info: Callable[[int], TaskInfo], whole_page: bool, size: tuple[i
         sample_size=size,
         labels=LabelDrawing(_label_areas, _draw_labels),
         truths=truths,
+        public=PublicSource(
+            "https://github.com/andyed/approach-retreat", "site/replay/data", "4b1a010c", "102 MB of 192 MB, MIT"
+        ),
     )
 
 

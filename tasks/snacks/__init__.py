@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.definition import LabelDrawing, TaskDefinition, TaskInfo
+from tasks.definition import LabelDrawing, PublicSource, TaskDefinition, TaskInfo
 from tasks.snacks.reader import LAYOUTS, detect, read
 from tasks.snacks.sample import write_sample
 from tasks.snacks.screen import SIZE, draw_numbers, number_areas
@@ -56,4 +56,5 @@ SNACKS = TaskDefinition(
     sample_notice="simulated sample, not many-item-choice: invented snacks and simulated people",
     sample_size=SIZE,
     labels=LabelDrawing(number_areas, draw_numbers),
+    public=PublicSource("https://github.com/athms/many-item-choice", "data", "", "about 600 MB, MIT"),
 )

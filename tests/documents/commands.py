@@ -29,6 +29,7 @@ class InPlace(NamedTuple):
 
 
 _THEIRS = "something of the reader's: a small one of the same kind"
+_CLONED = "nothing is fetched from a network: a simulated folder where the clone would have it"
 _LONG = "takes minutes with the pocket backbones"
 _INSTALLED = "the environment that the tests run in replaces the one that would be set up"
 _PROOF = "takes minutes to hours"
@@ -42,6 +43,10 @@ IN_PLACE = (
     InPlace(r"^\.venv/bin/(python -m pytest .*)$", r"PYTEST_ADDOPTS={quick_tests} \1", "the same tests"),
     InPlace(r"^pip install 'gazebench(\[\w+\])'$",
             r"pip install --dry-run --no-index --no-build-isolation --disable-pip-version-check .\1", _INSTALLED),
+    InPlace(r"^git clone https://github\.com/andyed/approach-retreat .*$",
+            "mkdir -p approach-retreat/site/replay && cp -r {raw[adserp]} approach-retreat/site/replay/data", _CLONED),
+    InPlace(r"^git clone https://github\.com/athms/many-item-choice$",
+            "mkdir -p many-item-choice && cp -r {raw[snacks]} many-item-choice/data", _CLONED),
     InPlace(r"(?<= prepare --task )(\S+)(.* --raw) DIR\b", r"\1\2 {raw[\1]}", _THEIRS),
     InPlace(r"(?<= --posters )DIR\b", "{empty}", _THEIRS),
     InPlace(r"(?<= --task )(\S+)(.* --data) DIR\b", r"\1\2 {data}/\1", _THEIRS),

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import json
+import shutil
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from tasks import prepare as module
-from tasks.definition import SIMULATED_MARK, Reading, ReadOptions
+from tasks.definition import SIMULATED_MARK, PublicSource, Reading, ReadOptions
 from tasks.errors import InputError
 from tasks.prepare import prepare
 
@@ -294,6 +295,20 @@ def test_layouts(fake, raw, out):
     two = replace(fake.FAKE, layouts=("plain", "other"))
     refuses("has layout 'plain' of fake, not 'other'", two, raw, out, ReadOptions(layout="other"))
     assert prepare(two, raw, out, ReadOptions(layout="plain")).kept == 7
+
+
+def test_a_clone_of_the_public_repository_is_known_by_its_folder(fake, raw, out, tmp_path):
+    public = PublicSource("https://example.org/people/recordings", "site/data", "0a1b2c3", "1 MB, MIT")
+    found, said = replace(fake, public=public), []
+    clone = tmp_path / "recordings"
+    shutil.copytree(raw, clone / "site" / "data")
+    prepare(found, clone, out, report=said.append)
+    assert said[0] == f"{clone / 'site/data'} is part of {public.address}; prepare was tested with commit 0a1b2c3"
+    prepare(found, raw, out, report=said.append)  # the folder itself is taken as before
+    assert public.commands("fake") == (
+        "git clone https://example.org/people/recordings && git -C recordings checkout --quiet 0a1b2c3 && "
+        "python -m benchmark prepare --task fake --raw recordings --out data/fake"
+    )
 
 
 def test_a_folder_that_holds_something_else_is_not_touched(fake, raw, out, tmp_path):

@@ -131,14 +131,16 @@ class PublicSource:
     Attributes:
         address: What ``git clone`` takes.
         folder: Where the raw files are in it; empty for the root.
-        commit: The commit that ``prepare`` was tested with; empty if it was not tested with the repository itself.
+        commit: The commit that ``prepare`` was tested with.
         about: Size and licence, in words.
+        excerpts: Only excerpts of the repository were read in the tests.
     """
 
     address: str
     folder: str
     commit: str
     about: str
+    excerpts: bool = False
 
     def within(self, raw: Path) -> Path:
         """Return the folder with the raw files if ``raw`` is a clone, else ``raw`` itself."""
@@ -148,14 +150,13 @@ class PublicSource:
     def commands(self, task: str) -> str:
         """Return the commands that bring the data here and prepare them."""
         name = self.address.rsplit("/", 1)[-1]
-        checkout = f" && git -C {name} checkout --quiet {self.commit}" if self.commit else ""
         prepare = f"python -m benchmark prepare --task {task} --raw {name} --out data/{task}"
-        return f"git clone {self.address}{checkout} && {prepare}"
+        return f"git clone {self.address} && git -C {name} checkout --quiet {self.commit} && {prepare}"
 
     @property
     def tested(self) -> str:
         """Which commit ``prepare`` was tested with, in words."""
-        return f"tested with commit {self.commit}" if self.commit else "not tested with the repository itself"
+        return f"tested with {'excerpts of ' if self.excerpts else ''}commit {self.commit}"
 
 
 @dataclass(frozen=True, slots=True)

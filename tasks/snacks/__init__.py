@@ -56,5 +56,7 @@ SNACKS = TaskDefinition(
     sample_notice="simulated sample, not many-item-choice: invented snacks and simulated people",
     sample_size=SIZE,
     labels=LabelDrawing(number_areas, draw_numbers),
-    public=PublicSource("https://github.com/athms/many-item-choice", "data", "", "about 600 MB, MIT"),
+    public=PublicSource(
+        "https://github.com/athms/many-item-choice", "data", "8c28ff4e", "about 600 MB, MIT", excerpts=True
+    ),
 )

@@ -299,7 +299,7 @@ def test_layouts(fake, raw, out):
 
 def test_a_clone_of_the_public_repository_is_known_by_its_folder(fake, raw, out, tmp_path):
     public = PublicSource("https://example.org/people/recordings", "site/data", "0a1b2c3", "1 MB, MIT")
-    found, said = replace(fake, public=public), []
+    found, said = replace(fake.FAKE, public=public), []
     clone = tmp_path / "recordings"
     shutil.copytree(raw, clone / "site" / "data")
     prepare(found, clone, out, report=said.append)

@@ -153,10 +153,7 @@ SIMULATORS = (
         _BOXES,
     ),
     Entry(
-        "geometry",
-        f"{_FOLDER}.geometry:Geometry",
-        "conditional logit on size, place, rank and kind",
-        (*_BOXES, *_TRAIN),
+        "geometry", f"{_FOLDER}.geometry:Geometry", "conditional logit on size, place, rank, kind", (*_BOXES, *_TRAIN)
     ),
     Entry(
         "geometry-text",

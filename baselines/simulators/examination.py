@@ -53,8 +53,13 @@ class Places(NamedTuple):
 
 def places(session: Stimulus) -> Places:
     """Measure the boxes of a session. Without a picture, the screen ends where the last box does."""
+    from PIL import Image
+
     boxes = np.array([slot.box for slot in session.slots], dtype=np.float64)
-    width, height = _size(session) or (max(float(boxes[:, 2].max()), 1.0), max(float(boxes[:, 3].max()), 1.0))
+    width, height = max(float(boxes[:, 2].max()), 1.0), max(float(boxes[:, 3].max()), 1.0)
+    if session.image is not None:
+        with Image.open(io.BytesIO(session.image.encoded())) as picture:  # its size is read, its pixels are not
+            width, height = picture.size
     page = round(ASPECT * width) < height
     window = np.array([width, ASPECT * width if page else height])
     low, high = boxes[:, :2] / window, boxes[:, 2:] / window
@@ -62,16 +67,6 @@ def places(session: Stimulus) -> Places:
     middle = (low + high) / 2
     scrolled = not page and bool(low[:, 1].min() < SCROLLED)
     return Places(middle[:, 0], middle[:, 1], size[:, 0], size[:, 1], page, scrolled)
-
-
-def _size(session: Stimulus) -> tuple[int, int] | None:
-    """Return width and height of a session's picture without decoding it."""
-    from PIL import Image
-
-    if session.image is None:
-        return None
-    with Image.open(io.BytesIO(session.image.encoded())) as picture:
-        return picture.width, picture.height
 
 
 @dataclass
@@ -95,17 +90,11 @@ class Unfitted:
 
 @dataclass
 class CentreArea(Unfitted):
-    """A slot's area times a Gaussian around the middle of the window.
-
-    Attributes:
-        spread: Standard deviation of the Gaussian, in windows.
-    """
-
-    spread: float = 0.5
+    """A slot's area times a Gaussian around the middle of the window; its standard deviation is half a window."""
 
     def score(self, session: Stimulus, at: Places) -> Floats:
         """Return the logarithm of each slot's weight, shape (K,)."""
-        return np.log(at.area) - ((at.x - 0.5) ** 2 + (at.y - 0.5) ** 2) / (2 * self.spread**2)
+        return np.log(at.area) - ((at.x - 0.5) ** 2 + (at.y - 0.5) ** 2) / (2 * 0.5**2)
 
 
 @dataclass

@@ -11,7 +11,6 @@ import numpy as np
 from baselines.simulators.choice_model import SlotLogit
 from baselines.simulators.examination import places
 from benchmark.simulator import Floats
-from tasks.errors import InputError
 from tasks.types import Session, Stimulus
 
 _PRICE = re.compile(r"[$€£¥]\s?\d|\d\s?(?:€|(?:EUR|USD|GBP|kr)\b)", re.IGNORECASE)
@@ -59,16 +58,6 @@ class GeometryText(Geometry):
     """
 
     reads: tuple[str, ...] = field(default=("gaze_ms", "click", "texts"), init=False, repr=False)
-
-    def prepare(self, train: Sequence[Session]) -> None:
-        """Learn which kinds there are, and how the measures vary.
-
-        Raises:
-            InputError: No slot has a text.
-        """
-        if not any(slot.text for session in train for slot in session.slots):
-            raise InputError("geometry-text needs the texts of slots, and these sessions have none; prepare them with.")
-        super().prepare(train)
 
     def measures(self, session: Stimulus) -> Floats:
         """Return the numbers that describe each slot, shape (K, 11)."""

@@ -101,7 +101,8 @@ def _plan(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue
     from benchmark.trials.trial import expand
 
     task = _task(arguments, config)
-    trials = {task.name: expand(with_reference(config, options.say), task, catalogue)}
+    config = with_reference(_with_words(arguments, config, catalogue, task), options.say)
+    trials = {task.name: expand(config, task, catalogue)}
     options.show_plan(arguments, engine, trials, lambda name: task, _out(arguments, config))
     return 0
 

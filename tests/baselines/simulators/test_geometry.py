@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from baselines.simulators.geometry import Geometry, GeometryText, text_measures
-from tasks.errors import InputError
 from tasks.types import Slot
 
 
@@ -15,7 +14,7 @@ def people(make_session):
     """Sessions on pages of 100 x 80 pixels, looked at by the slots' area and clicked by their text."""
     generator = np.random.default_rng(3)
 
-    def build(count, texts=True):
+    def build(count):
         found = []
         for _ in range(count):
             heights = generator.integers(4, 20, 5).astype(float)
@@ -25,7 +24,7 @@ def people(make_session):
                 Slot(
                     str(i),
                     "film",
-                    ("red kettle" if i == good else "blue sofa") * texts,
+                    "red kettle" if i == good else "blue sofa",
                     (0, tops[i], 100, tops[i] + heights[i]),
                 )
                 for i in range(5)
@@ -69,9 +68,3 @@ def test_a_text_is_measured_by_words_site_price_rating_and_length():
     assert found[:4] == (2 / 3, 1, 1, 1) and found[4] == pytest.approx(np.log1p(14))
     assert text_measures("59 € and 4,7 stars", set())[:4] == (0, 0, 1, 1)
     assert text_measures("version 3.11 of 2020", asked)[:4] == (0, 0, 0, 0)
-
-
-def test_it_refuses_sessions_without_texts_in_one_line(people):
-    with pytest.raises(InputError, match="geometry-text needs the texts of slots") as caught:
-        GeometryText().fit(people(3, texts=False), 0)
-    assert "\n" not in str(caught.value)

@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,7 @@ from baselines.backbones import registry as backbones
 from baselines.probing import registry as probing
 from baselines.simulators import prompted
 from baselines.simulators.chat import answers
+from benchmark.cli import run as cli_run
 from benchmark.runs.runner import run
 from benchmark.trials import catalogue, content
 from benchmark.trials.configuration import RunConfig
@@ -207,11 +209,17 @@ def test_other_pixels_are_another_trial_and_other_words_are_for_those_that_read_
     assert identities(mini, "sharp", known=Toys()) != identities(reworded, "sharp", known=Toys())
 
 
-def test_texts_that_are_not_there_are_missed_in_one_line(mini):
+def test_texts_that_are_not_there_are_missed_in_one_line(mini, capsys):
     silent = Changed(mini, slots=lambda s: tuple(dataclasses.replace(slot, text="") for slot in s.slots))
     with pytest.raises(InputError, match="have no texts, which geometry-text, text would read: prepare .* --texts"):
         expand(config("uniform", "geometry-text", "text", "chat"), silent, registry)
     assert identities(silent, "uniform", "chat")["uniform"] == identities(mini, "uniform")["uniform"]
+    asked = config("uniform", "text", "geometry")
+    for preset, left in (("full", ("uniform", "geometry")), (None, asked.simulators)):
+        given = SimpleNamespace(preset=preset, simulators=None)
+        assert cli_run._with_words(given, asked, registry, silent).simulators == left
+        assert cli_run._with_words(given, asked, registry, mini) == asked
+    assert capsys.readouterr().err == "left out: text; the slots of mini have no texts (prepare with --texts).\n"
 
 
 def test_data_without_ratings_have_the_digest_that_they_had_before_slots_had_any(mini):

@@ -125,7 +125,7 @@ def test_a_changed_comment_keeps_the_trials_and_a_raised_version_runs_them_again
             {"backbone", "gaze-heads", "fixate", "fixate-suffix", "text"},
         ),
         (lambda m: m.setattr(prompted, "BEHAVIOUR", "2"), {"fixate", "fixate-suffix"}),
-        (lambda m: m.setattr(answers, "BEHAVIOUR", "2"), {"chat"}),
+        (lambda m: m.setattr(answers, "BEHAVIOUR", "another"), {"chat"}),
         (lambda m: m.setattr(catalogue, "_digest_of", lambda path: "other source"), set()),
     ],
     ids=["simulator", "operator", "gaze-heads", "reader", "tuning", "answers", "source"],

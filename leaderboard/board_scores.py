@@ -8,9 +8,12 @@ So no file ever changes, and boards that were rescored by different versions sti
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from benchmark.metrics import asked_of, get
 from benchmark.metrics import names as metric_names
+from benchmark.metrics.families import family
 from benchmark.naming import LAYOUT, RELABEL, TRUE_LABEL, WRONG_LABEL
 from benchmark.stress import measures
 from leaderboard.board_files import Board
@@ -35,10 +38,16 @@ KEYS = ("condition", "seed", "session_id")
 """What identifies a row of scores."""
 
 
-def columns(record: ResultRecord) -> tuple[str, ...]:
-    """Return the columns that this version of the suite computes for a result."""
+def columns(record: ResultRecord, stored: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns that this version of the suite computes for a result.
+
+    Those of a family that stays apart only where one of them is stored: whether a result has its part is known from
+    the first scores on.
+    """
     measured = set(record.conditions) & set(MEASURED)
-    return (*metric_names(), *(STRESS_COLUMNS if measured else ()))
+    families = {get(name).family for name in stored if name in metric_names()}
+    parts = {part for name in families for part in family(name).parts if family(name).apart}
+    return (*(metric.name for metric in asked_of(parts)), *(STRESS_COLUMNS if measured else ()))
 
 
 def column_file(result: str, column: str) -> str:
@@ -56,7 +65,7 @@ def read(board: Board, result: str, record: ResultRecord) -> pa.Table:
     if not path.exists():
         raise InputError(f"{path} is missing; run 'leaderboard rescore', or restore the file.")
     table = board.table("scores", result)
-    for column in columns(record):
+    for column in columns(record, table.column_names):
         name = column_file(result, column)
         if column not in table.column_names and board.path(FOLDER, name).exists():
             table = _with_column(table, board.table(FOLDER, name), column, str(board.path(FOLDER, name)))
@@ -71,10 +80,10 @@ def put(board: Board, result: str, record: ResultRecord, scores: pd.DataFrame) -
     """
     if not board.path("scores", result).exists():
         board.put_table("scores", result, scores_table(scores))
-        return list(columns(record))
+        return list(columns(record, scores.columns))
     stored = read(board, result, record)
     ordered = scores.sort_values(list(KEYS), ignore_index=True)
-    missing = [column for column in columns(record) if column not in stored.column_names]
+    missing = [column for column in columns(record, stored.column_names) if column not in stored.column_names]
     for column in missing:
         extra = scores_table(ordered[[*KEYS, column]])
         _with_column(stored, extra, column, f"the scores of result {result[:12]}")

@@ -105,7 +105,7 @@ def stress_rows(name: str, scores: pa.Table, context: TaskContext) -> list[Stres
     if {TRUE_LABEL, WRONG_LABEL} <= there:
         found += rows.label_leak(name, named, named)
     if LAYOUT in there:
-        found += rows.layout(name, named[named["condition"] == LAYOUT], sees_screen=True)
+        found += rows.layout(name, named[named["condition"] == LAYOUT], named, sees_screen=True)
     return found
 
 

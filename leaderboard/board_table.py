@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.metrics import Metric, all_metrics
+from benchmark.metrics import Metric, all_metrics, asked_of
 from benchmark.naming import LABEL, OWN, SHARED, TEST_INPUTS
 from benchmark.statistics.design import Design, Factor
 from leaderboard import board_scores
@@ -135,6 +135,15 @@ class BoardTable:
         return np.stack([self.design.users.means(one) for one in self.by_session]) if self.rows else np.zeros(shape)
 
     @cached_property
+    def told(self) -> tuple[Metric, ...]:
+        """The metrics with a place on pages: those of a family that stays apart only if a line has a value."""
+        known = ~np.isnan(self.by_user)
+        wanted = asked_of(
+            {need for j, metric in enumerate(self.metrics) if known[:, :, j].any() for need in metric.needs}
+        )
+        return tuple(metric for metric in self.metrics if metric in wanted)
+
+    @cached_property
     def unscored(self) -> dict[str, int]:
         """Metrics that some lines have no scores for yet -> how many lines."""
         return dict(Counter(metric for row in self.rows for metric in row.unscored))
@@ -249,7 +258,8 @@ def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Met
                 values[:, j] = table[metric.name].to_numpy()
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"the {where} do not fit the split ({error}); restore the file.") from error
-    unscored = tuple(metric.name for metric in metrics if metric.name not in table.column_names)
+    wanted = board_scores.columns(item.record, table.column_names)
+    unscored = tuple(m.name for m in metrics if m.name in wanted and m.name not in table.column_names)
     found: dict[str, tuple[tuple[int, ...], Floats, int]] = {}
     for condition in dict.fromkeys(conditions.tolist()):
         mask = conditions == condition

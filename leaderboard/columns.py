@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmark.metrics import Metric, all_metrics
-from benchmark.metrics.families import main_metrics
+from benchmark.metrics.families import apart_metrics, main_metrics
 from benchmark.output.numbers import number
 from benchmark.output.text import plain
 from leaderboard import board_table
@@ -22,7 +22,7 @@ from leaderboard.derived import Normalised, UserEstimate, normalise, personal_ga
 from leaderboard.ranking import Ranking, rank
 from tasks.errors import unknown_name
 
-HEADLINE = main_metrics()
+HEADLINE = (*main_metrics(), *apart_metrics())
 """The metrics a table shows first."""
 
 
@@ -147,7 +147,7 @@ def _of_metric(metric: Metric) -> list[BoardColumn]:
             f"{name}:norm",
             f"{name} norm↑",
             "normalised",
-            f"{name} on a scale where 0 is the position prior and 1 the human reference.",
+            f"{name} on a scale where 0 is the {metric.prior.replace('-', ' ')} and 1 the human reference.",
             partial(normalised_cell, metric=name),
             True,
             name,

@@ -65,7 +65,7 @@ def _lacks(board: Board, name: str, record: ResultRecord) -> bool:
     if not board.path("scores", name).exists():
         return True
     stored = board_scores.read(board, name, record).column_names
-    return any(column not in stored for column in board_scores.columns(record))
+    return any(column not in stored for column in board_scores.columns(record, stored))
 
 
 def where_of(name: str, record: ResultRecord) -> str:
@@ -119,7 +119,7 @@ def suite_result(
 ) -> PreparedResult | None:
     """Return a prior or reference as this version of the suite computes it, None if it has none of that name."""
     name = record.metadata.name
-    for one in references.compute(task, record.split, catalogue, [name] if name in references.names() else []):
+    for one in references.compute(task, record.split, catalogue, [name] if name in references.every() else []):
         return prepare(NewResult(one.metadata, task, record.split, one.predictions), one.kind, context)
     return None
 

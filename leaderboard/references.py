@@ -4,16 +4,20 @@ A normalised score puts 0 at the position prior and 1 at people. What people sco
 that compare a simulator with the click, it is the gaze of the same person (``gaze-oracle``); for those that compare it
 with gaze, it is where *other* users looked on the same screen (``other-users``, ours), the measure of how far gaze
 on a screen is shared at all (the inter-observer bound of the saliency literature). The latter exists where screens are
-seen by several users, which is so on RecGaze and not on AdSERP, where nearly every query was typed once.
+seen by several users, which is so on RecGaze and not on AdSERP, where nearly every query was typed once. A result of
+the order family brings that family's own: ``step-markov``, and the paths of other users on the same screen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from benchmark.engines.asking import ask
+from benchmark.metrics.families import FAMILIES
 from benchmark.naming import OWN, input_word
+from benchmark.parts import part_names
 from benchmark.parts.checking import claimed
 from benchmark.scores.predictions import cells_of, of_rows
 from benchmark.simulator import Floats, Prediction
@@ -21,12 +25,14 @@ from benchmark.trials.configuration import ORACLES, PRIORS
 from leaderboard.entries import Metadata
 from tasks import others
 from tasks.errors import InputError
+from tasks.visits import visits
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from benchmark.trials.catalogue import Catalogue
     from tasks.task import Task
+    from tasks.types import Stimulus
 
 PRIOR = "position-prior"
 """The 0 of a normalised score."""
@@ -43,9 +49,23 @@ class Reference:
     predictions: pa.Table
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all references, baselines first."""
-    return (*PRIORS, *ORACLES)
+def names(claims: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the names of the references of results that claim some parts, baselines first.
+
+    A family that stays apart is compared with its prior and with people where a result has its part.
+    """
+    return (*PRIORS, *ORACLES, *_apart(claims))
+
+
+def every() -> tuple[str, ...]:
+    """Return the names of all references."""
+    return names(part_names())
+
+
+def _apart(claims: Collection[str]) -> tuple[str, ...]:
+    """Return the prior and the human reference of the families that stay apart."""
+    chosen = [one for one in FAMILIES if one.apart and set(one.parts) & set(claims)]
+    return tuple(dict.fromkeys(name for one in chosen for name in (one.prior, *one.human.values())))
 
 
 def compute(task: Task, split: str, catalogue: Catalogue, chosen: Sequence[str]) -> Iterator[Reference]:
@@ -69,7 +89,8 @@ def compute(task: Task, split: str, catalogue: Catalogue, chosen: Sequence[str])
             attention_target="none",
         )
         kind = "reference" if entry.oracle else "baseline"
-        said = of_rows(_simulated(task, split, catalogue, name), OWN, 0)
+        follows = name in _apart(part_names())
+        said = of_rows(_simulated(task, split, catalogue, name, follows=follows), OWN, 0)
         if claimed(cells_of(said)):
             yield Reference(kind, metadata, said)
 
@@ -89,8 +110,8 @@ def _too_few(task: Task, split: str) -> str:
     return f"; the position prior in {alone} of {len(found)} sessions with too few" if alone else ""
 
 
-def _simulated(task: Task, split: str, catalogue: Catalogue, name: str) -> list[Prediction]:
-    """Return a deterministic simulator's predictions of every test session."""
+def _simulated(task: Task, split: str, catalogue: Catalogue, name: str, *, follows: bool = False) -> list[Prediction]:
+    """Return a deterministic simulator's predictions of every test session; where it follows, along the paths too."""
     entry = catalogue.entry(name)
     if entry.stochastic:
         raise InputError(f"'{name}' depends on a seed and cannot be a reference.")
@@ -100,5 +121,7 @@ def _simulated(task: Task, split: str, catalogue: Catalogue, name: str) -> list[
         simulator.fit(task.sessions_at(train), 0)
         sessions = task.sessions_at(test)
         shown = sessions if entry.oracle else [s.stimulus() for s in sessions]
-        found += simulator.simulate(shown)  # type: ignore[arg-type]  # an oracle is handed full sessions
+        stimuli = cast("Sequence[Stimulus]", shown)  # an oracle is handed full sessions
+        paths = [visits(s) for s in sessions]
+        found += ask(simulator, stimuli, paths, f"'{name}'") if follows else simulator.simulate(stimuli)
     return found

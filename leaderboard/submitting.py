@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.metrics.families import FAMILIES
 from benchmark.naming import joined
 from benchmark.output.text import plain
+from benchmark.scores import scoring
 from leaderboard import board_predictions, board_scores, board_table, references
 from leaderboard.board_files import Board, BoardStanding
 from leaderboard.board_table import ScoredResult
@@ -296,9 +298,11 @@ def _missing_references(
         for name, r in known.items()
         if r.kind != "submission" and r.digest == digest and standing.active(name)
     }
-    missing = [name for name in references.names() if name not in there]
+    claims = scoring.claims_of(candidate.task, candidate.split, candidate.predictions)
+    missing = [name for name in references.names(claims) if name not in there]
     if context.overlap < others.MIN_OVERLAP * len(context.sessions):
-        missing = [name for name in missing if name != references.OTHERS]
+        people = (references.OTHERS, *(human for one in FAMILIES if one.apart for human in one.human.values()))
+        missing = [name for name in missing if name not in people]
     if not missing:
         return []
     report(f"scoring the references of {candidate.task.name}, {candidate.split}: {', '.join(missing)}")

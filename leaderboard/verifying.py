@@ -133,7 +133,7 @@ def _result(
             conditions = ", ".join(record.transfers)
             yield _note(where, f"{conditions}: boards no longer score predictions of another task's sessions.")
         stored: pd.DataFrame = board_scores.read(board, name, record).to_pandas()
-        unscored.update(column for column in board_scores.columns(record) if column not in stored)
+        unscored.update(column for column in board_scores.columns(record, stored.columns) if column not in stored)
         if record.kind != "reference":  # whose predictions are not stored
             yield from _compare(where, stored, scores_of(board, record, task, catalogue))
     except InputError as error:
@@ -180,7 +180,7 @@ def _reference(
     from benchmark import __version__
 
     name = record.metadata.name
-    if name not in references.names():
+    if name not in references.every():
         yield _error(where, f"claims to be a {record.kind} of the suite, which has none of that name.")
         return
     if record.metadata.version != __version__:
@@ -199,7 +199,11 @@ def _pointless(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFi
     submitted = set(board_table.records(board, board.standing())) if _sound(board) else set(known)
     for name in sorted(set(known) - submitted):
         yield _note(f"results/{name[:12]}", "was never submitted (a writer was interrupted); submit it again.")
-    added = {board_scores.column_file(n, column) for n, r in known.items() for column in board_scores.columns(r)}
+    added = {
+        board_scores.column_file(n, column)
+        for n, r in known.items()
+        for column in board_scores.columns(r, metric_names())
+    }
     used = {"predictions": {r.predictions for r in known.values()}, "scores": set(known), "added": added}
     for folder, names in used.items():
         for name in sorted(set(_readable_names(board, folder)) - names):

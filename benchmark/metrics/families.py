@@ -70,7 +70,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         name="order",
-        title="Order, given the path so far",
+        title="Order (given the path so far)",
         parts=("next_visit",),
         headline="NextSlot",
         main=("NextSlot",),

@@ -48,9 +48,11 @@ class Human:
     clicks: Ints
     path: Ragged
 
-    def recorded(self, against: str) -> Bools:
-        """Return whether a session has what a metric is compared with (``Metric.against``), shape (sessions,)."""
-        return self.path.lengths > 0 if against == "path" else np.ones(len(self.clicks), dtype=bool)
+    @property
+    def recorded(self) -> Bools:
+        """Whether the path of a session was recorded, shape (sessions,)."""
+        found: Bools = self.path.lengths > 0
+        return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from benchmark.engines.trial import run_trial
 from benchmark.metrics.families import FAMILIES
-from benchmark.parts.checking import claimed
 from benchmark.scores import checking, predictions, reading, results, scoring, summary, tested
 from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue, Entry
@@ -47,7 +46,7 @@ def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: s
         InputError: The file cannot be read, or a prediction in it is not valid.
     """
     said = checking.table(reading.read_file(path), tested.of_task(task, split), path.name)
-    names, claims = tuple(said["simulator"].unique().to_pylist()), claimed(predictions.cells_of(said))
+    names, claims = tuple(said["simulator"].unique().to_pylist()), scoring.claims_of(task, split, said)
     priors = tuple(dict.fromkeys(one.prior for one in FAMILIES if set(one.parts) & set(claims)))
     added = tuple(name for name in priors if name not in names)
     config = RunConfig(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.metrics import asked_of, measure
+from benchmark.metrics.families import FAMILIES
 from benchmark.naming import labelled
 from benchmark.parts.checking import claimed
 from benchmark.parts.ragged import Ints
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 KEYS = ("simulator", "seed", "fold", "session_id", "user", "screen", "failed")
 """The columns of a scores table that are not metrics."""
 
+UNINFORMED = "uniform"
+
 
 def test_slots(task: Task, split: str) -> dict[str, int]:
     """Return session_id -> K of every test session of a split, fold by fold."""
@@ -35,7 +38,7 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
 
     A part that a simulator gives for no session at all is not claimed: its metrics are blank. A session without a part
     that the simulator claims counts with the worst value of each metric of that part. Where a test session's path was
-    not recorded, as in data without fixations, the metrics that are compared with paths are blank, see ``unrecorded``.
+    not recorded, as in data without fixations, there are no metrics that are compared with paths, see ``unrecorded``.
 
     Args:
         task: The task the predictions are about.
@@ -65,14 +68,11 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     rows[group[known] * count + places[known]] = known
     session, simulator = np.tile(np.arange(count), len(first)), np.repeat(of_row[first], count)
 
-    metrics = asked_of(claimed(cells))
+    metrics = asked_of(claims_of(task, split, found))
     values = measure(metrics, sessions.people, cells, session, rows)
     claims = {name: np.bincount(of_row[c.present], minlength=len(names)) > 0 for name, c in cells.items()}
     failed = np.zeros(len(rows), dtype=np.int64)
     for metric, measured in zip(metrics, values, strict=True):
-        if not sessions.people.recorded(metric.against).all():
-            measured[:] = np.nan
-            continue
         asked = np.logical_or.reduce([claims[need] for need in metric.needs])
         blank = asked[simulator] & np.isnan(measured)
         measured[blank] = metric.worst
@@ -92,13 +92,36 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     return table
 
 
+def claims_of(task: Task, split: str, found: pa.Table) -> tuple[str, ...]:
+    """Return the parts that predictions claim and that can be scored, in the order of columns.
+
+    A part of a family that stays apart counts only where every test session has a recorded path, and if not only
+    ``uniform`` has it, which says something of every part.
+    """
+    recorded = tested.of_task(task, split).people.recorded.all()
+    return tuple(name for name in _informed(found) if recorded or name not in _apart())
+
+
 def unrecorded(task: Task, split: str, found: pa.Table) -> str:
     """Return what must be said where predictions of next visits have no recorded path to compare with; empty if not."""
-    paths = tested.of_task(task, split).people.path.lengths
-    missing = int((paths == 0).sum())
-    if not missing or "next_visit" not in claimed(cells_of(found)):
+    recorded = tested.of_task(task, split).people.recorded
+    if recorded.all() or not _apart().intersection(_informed(found)):
         return ""
-    return f"{missing} of {len(paths)} test sessions have no recorded fixations, so no metric of the order is computed"
+    said = f"{int((~recorded).sum())} of {len(recorded)} test sessions have no recorded fixations"
+    return f"{said}, so no metric of the order is computed"
+
+
+def _apart() -> set[str]:
+    return {part for one in FAMILIES if one.apart for part in one.parts}
+
+
+def _informed(found: pa.Table) -> tuple[str, ...]:
+    """Return the parts that are claimed; of families that stay apart, those that others than ``uniform`` claim."""
+    import pyarrow.compute as pc
+
+    cells, apart = cells_of(found), _apart()
+    informed = pc.not_equal(found["simulator"], UNINFORMED).to_numpy()
+    return tuple(name for name in claimed(cells) if name not in apart or (cells[name].present & informed).any())
 
 
 def _shown_names(found: pa.Table) -> tuple[list[str], Ints]:

@@ -65,6 +65,14 @@ def wrong_label(session: Session, digest: str, seed: int = SEED) -> int:
     return draw + (draw >= session.click)
 
 
+def moved_to(condition: str, session: Session) -> list[int]:
+    """Return the slot that each slot's item is moved to under a condition, shape (K,)."""
+    if condition != LAYOUT:
+        return list(range(len(session.slots)))
+    item = mirrored(session.stimulus(), None, draw=False).item
+    return sorted(range(len(item)), key=item.__getitem__)
+
+
 def stimuli(
     condition: str,
     sessions: Sequence[Session],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from benchmark.metrics import get
-from benchmark.metrics.families import main_metrics
+from benchmark.metrics.families import apart_metrics, main_metrics
 from benchmark.naming import LAYOUT, OWN, RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
 from benchmark.output.numbers import p_text
 from benchmark.parts import part_names
@@ -54,6 +54,9 @@ def scored(task: Task, split: str, frames: Mapping[str, pa.Table]) -> pd.DataFra
 def side_by_side(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return one metric: columns user, session_id and one per condition, averaged over seeds."""
     keys = ["user", "session_id"]
+    if metric not in scores:
+        nothing: pd.DataFrame = pd.DataFrame(columns=keys)
+        return nothing
     wide = scores.pivot_table(index=keys, columns="simulator", values=metric, aggfunc="mean")
     table: pd.DataFrame = wide.reset_index()
     return table
@@ -157,7 +160,7 @@ def swap_users(
         return [not_applicable(test, name, "No prediction changes when the user does: it ignores who the user is.")]
     rows = []
     found: dict[str, Estimate] = {}
-    for metric in main_metrics():
+    for metric in (*main_metrics(), *apart_metrics()):
         table = side_by_side(scores, metric)
         if OWN not in table or test not in table:
             continue
@@ -288,8 +291,8 @@ def _leaks(shift: Estimate, which: str) -> str:
     return f"The {which} label moves the score {way} ({p_text(shift.p)})."
 
 
-def layout(name: str, following: pd.DataFrame, sees_screen: bool) -> list[StressRow]:
-    """Return the rows of ``layout``, from what :func:`followed` returns.
+def layout(name: str, following: pd.DataFrame, scores: pd.DataFrame, sees_screen: bool) -> list[StressRow]:
+    """Return the rows of ``layout``, from what :func:`followed` and :func:`scored` return.
 
     ``sees_screen``: the simulator is shown the screen or the places of the items.
     """
@@ -326,6 +329,8 @@ def layout(name: str, following: pd.DataFrame, sees_screen: bool) -> list[Stress
         found = estimate(following, column)
         if found.value is not None:
             rows.append(_row(test, name, measure, found, said))
+    for metric in apart_metrics():
+        rows += _before_and_after(test, name, scores, metric, "the items and the path over them are mirrored")
     return rows or [not_applicable(test, name, "It gives no answer and no attention that could have moved.")]
 
 

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.engines.asking import ask, asked_for
 from benchmark.engines.resources import threads
 from benchmark.files.replacing import replace_file
 from benchmark.naming import OWN, TRUE_LABEL, WRONG_LABEL, joined
@@ -22,14 +23,15 @@ from benchmark.parts import PARTS
 from benchmark.parts.ragged import apart
 from benchmark.scores import predictions, reading
 from benchmark.scores.checking import simulated
-from benchmark.simulator import AttendsToLabel
-from benchmark.stress.conditions import VERSION, stimuli, wrong_label
+from benchmark.simulator import AttendsToLabel, Prediction, Simulator
+from benchmark.stress.conditions import VERSION, moved_to, stimuli, wrong_label
 from benchmark.stress.sources import Source, as_left
 from benchmark.trials.catalogue import Catalogue
 from tasks.altered import SEED
 from tasks.definition import LabelDrawing, Progress, quiet
 from tasks.errors import InputError
-from tasks.types import Session
+from tasks.types import Session, Stimulus
+from tasks.visits import visits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -171,13 +173,28 @@ def _part(bench: Bench, source: Source, condition: str) -> pa.Table:
             right = condition == TRUE_LABEL
             clicks = [s.click if right else wrong_label(s, bench.digest, bench.seed) for s in test]
             rows = simulator.attend_to_label([replace(s, click=c) for s, c in zip(test, clicks, strict=True)])
-        elif condition == OWN:
-            rows = simulator.simulate([s.stimulus() for s in test])
+            asked_for(test, rows, f"{source.where} ({condition})")
         else:
-            rows = simulator.simulate(stimuli(condition, test, bench.users, bench.digest, bench.drawing, bench.seed))
-    if [row.session_id for row in rows] != [s.session_id for s in test]:
-        raise InputError(f"{source.where} returned predictions for other sessions than it was shown ({condition}).")
+            shown = [s.stimulus() for s in test]
+            if condition != OWN:
+                shown = stimuli(condition, test, bench.users, bench.digest, bench.drawing, bench.seed)
+            rows = _along(simulator, shown, test, condition, f"{source.where} ({condition})")
     return simulated(rows, test, source.simulator, source.seed, f"{source.simulator}, {condition}")
+
+
+def _along(
+    simulator: Simulator, shown: Sequence[Stimulus], test: Sequence[Session], condition: str, where: str
+) -> list[Prediction]:
+    """Ask about altered stimuli: the recorded path goes where its items went, and the answers are brought back.
+
+    So ``next_visit`` speaks of the slots as recorded, and is compared with the path as recorded.
+    """
+    moved = [moved_to(condition, session) for session in test]
+    paths = [[v._replace(slot=to[v.slot]) for v in visits(s)] for s, to in zip(test, moved, strict=True)]
+    return [
+        row if row.next_visit is None else replace(row, next_visit=row.next_visit[:, [*to, len(to)]])
+        for row, to in zip(ask(simulator, shown, paths, where), moved, strict=True)
+    ]
 
 
 def stored_predictions(source: Source) -> pa.Table:

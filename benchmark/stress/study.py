@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from benchmark.metrics.families import FAMILIES
 from benchmark.naming import LAYOUT, OWN, RELABEL, SWAP_USERS, joined, transfer_test
 from benchmark.scores import predictions, results
 from benchmark.scores.results import Results
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from tasks.task import Task
 
 REFERENCES = ("shared-prompt", "backbone", "position-prior")
-"""What a personal gain is compared with: the first of these that the run has."""
+"""What a personal gain is compared with: the first of these that the run has; in a family apart also its prior."""
 
 SHOWN = 4
 """Sessions whose screens are written."""
@@ -173,7 +174,9 @@ class Study:
             labels = slot_labels(self.sessions, altered)
             following = rows.followed(frames[OWN], frames[test], altered, users, labels)
             row = next(row for row in self.found.simulators if row.name == name)
-            return rows.layout(name, following, not row.sees or any(word in _SCREEN_INPUTS for word in row.sees))
+            sees_screen = not row.sees or any(word in _SCREEN_INPUTS for word in row.sees)
+            scores = rows.scored(self.bench.task, self.bench.split, frames)
+            return rows.layout(name, following, scores, sees_screen)
         scores = rows.scored(self.bench.task, self.bench.split, frames)
         if test == RELABEL:
             altered = self._altered(test)
@@ -211,6 +214,7 @@ class Study:
         """Return the run's scores of what a personal gain is compared with."""
         there = {row.name for row in self.found.simulators}
         chosen = [other for other in REFERENCES if other in there and other != name][:1]
+        chosen += [one.prior for one in FAMILIES if one.apart and one.prior in there and one.prior != name]
         scores = results.read_scores(self.run)
         return {other: scores[scores["simulator"] == other] for other in chosen}
 

@@ -126,7 +126,7 @@ class _Writer:
             self._page("table.html", t.table_page, "../", said, t=t, families=t.families)
             shown = _TaskPage(t, _bounds(t))
             about = [t.context.notice] if t.context.notice else []
-            self._page("task.html", t.task_page, "../", about, t=shown, families=families_of(t.view.table.metrics))
+            self._page("task.html", t.task_page, "../", about, t=shown, families=families_of(t.view.table.told))
             self._data(t)
         for page in self._submissions():
             self._page("submission.html", page.page, "../", page.notices, s=page, families=page.families)
@@ -216,7 +216,8 @@ def _bounds(t: SiteTable) -> list[MetricBounds]:
         return BoardCell("", why="not on the board") if index is None else mean_cell(t.view, index, metric.name)
 
     found = []
-    for j, metric in enumerate(table.metrics):
+    for metric in table.told:
+        j = table.metric_index(metric.name)
         human = metric.human_reference
         first = [int(i) for i in np.flatnonzero(ranking.place[:, j] == 1)]
         best = min(first, key=lambda i: t.rows[i].name) if first else None
@@ -249,7 +250,7 @@ def _index(site: SiteContents) -> dict[str, Any]:
                 "t": float(stdtrit(len(t.view.table.users) - 1, 0.975)) if len(t.view.table.users) > 1 else None,
                 "metrics": [
                     {"name": m.name, "arrow": m.arrow, "up": m.higher_is_better, "main": m.name in HEADLINE}
-                    for m in t.view.table.metrics
+                    for m in t.view.table.told
                 ],
                 "rows": [
                     {

@@ -5,13 +5,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from benchmark.metrics import all_metrics, names
+from benchmark.metrics import all_metrics, asked_of
 from benchmark.scores import scoring as benchmark_scoring
 from leaderboard import board_predictions
 from tasks.errors import InputError
 from tests.leaderboard.boards import frame, table
 
-METRICS = list(names())
+METRICS = [metric.name for metric in asked_of(())]
 
 
 def canonical(given: pd.DataFrame, task) -> pa.Table:
@@ -46,7 +46,7 @@ def test_label_attention_has_rows_of_its_own_and_leaves_the_clicks_where_they_ar
     free = board_predictions.score(mini, "loo", canonical(frame(mini), mini))
     own, label = (scores[scores["condition"] == c].reset_index(drop=True) for c in ("own", "own [label]"))
     attention = [m.name for m in all_metrics() if m.claimed(("attention",))]
-    clicks = [m.name for m in all_metrics() if m.name not in attention]
+    clicks = [m.name for m in asked_of(()) if m.name not in attention]
     pd.testing.assert_frame_equal(own[clicks], free[clicks])
     pd.testing.assert_frame_equal(label[attention], free[attention])
     assert own[attention].isna().all(axis=None) and label[clicks].isna().all(axis=None)

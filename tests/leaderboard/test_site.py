@@ -169,7 +169,7 @@ def test_tables_show_what_the_ranking_says(views, site):
     text = page.read_text()
     for i, row in enumerate(loo.table.rows):
         line = re.search(rf'<tr id="r-{row.key}".*?</tr>', text, re.DOTALL).group()
-        for j, metric in enumerate(loo.table.metrics):
+        for j, metric in enumerate(loo.table.told):
             cell = re.search(rf'<td class="v g-metrics[^"]* k-{slug(metric.name)} [^"]*"([^>]*)>([^<]*)</td>', line)
             mean = loo.ranking.mean[i, j]
             if np.isnan(loo.ranking.mean[:, j]).all():

@@ -5,6 +5,7 @@ Speed: the same sessions through a session-by-session loop over scipy and numpy 
 fresh process that measures many sessions, inputs included.
 
     python tests/performance/metrics_speed.py --sessions 100000 --memory-sessions 1000000
+    python tests/performance/metrics_speed.py --order 100000      # the order of looking alone, 20 visits a session
 """
 
 from __future__ import annotations
@@ -98,6 +99,50 @@ def measure_memory(sessions: int, slots: int) -> None:
     print(f"  evaluate_sessions           {float(seconds):9.3f} s")
 
 
+def paths(sessions: int, slots: int, visits: int) -> dict[str, np.ndarray]:
+    """Random paths, in which no two neighbours are the same, and random rows along them."""
+    random = np.random.default_rng(20260409)
+    steps = random.integers(1, slots, (sessions, visits))
+    rows = random.gamma(0.6, 1.0, (sessions, visits + 1, slots + 1))
+    rows /= rows.sum(axis=2, keepdims=True)
+    return {
+        "gaze": np.ones((sessions, slots)),
+        "click": np.zeros(sessions, dtype=int),
+        "visits": np.cumsum(steps, axis=1) % slots,
+        "next_visit": rows,
+    }
+
+
+def along_one_path(path: np.ndarray, rows: np.ndarray) -> list[float]:
+    """What one would write for one session, row by row."""
+    bits, hits, stops = [], [], []
+    for k, row in enumerate(rows):
+        stops.append(-np.log2(max(row[-1] if k == len(path) else 1 - row[-1], EPS)))
+        if k < len(path):
+            others = row[:-1].copy()
+            if k:
+                others[path[k - 1]] = 0.0
+            bits.append(-np.log2(max(others[path[k]] / others.sum(), EPS)))
+            hits.append(float(np.argmax(others) == path[k]))
+    return [float(np.mean(bits)), float(np.mean(hits)), float(np.mean(stops))]
+
+
+def measure_order(sessions: int, slots: int, visits: int = 20) -> None:
+    """The metrics of the order family: values on some sessions, time and peak memory on all, in this process."""
+    data = paths(sessions, slots, visits)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    table = evaluate_sessions(**data, metrics=["NextSlot", "NextHit@1", "Stop"])
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    some = range(0, sessions, max(1, sessions // 500))
+    rows = [along_one_path(data["visits"][i], data["next_visit"][i]) for i in some]
+    print(f"{sessions} sessions of {visits} visits and {slots} slots, 3 metrics, given the path so far")
+    print(f"  evaluate_sessions           {seconds:9.3f} s (aim: at most 60)")
+    print(f"  peak resident size          {peak / 2**20:9.2f} GiB, {before / 2**20:.2f} before (aim: at most 2)")
+    print(f"  largest difference          {np.abs(table.to_numpy()[some] - np.array(rows)).max():9.1e}")
+
+
 def child(sessions: int, slots: int) -> None:
     data = simulated(sessions, slots)
     start = time.perf_counter()
@@ -113,7 +158,11 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=15)
     parser.add_argument("--rounds", type=int, default=5, help="turns that the two take")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--order", type=int, default=0, help="sessions for the order family, and nothing else")
     options = parser.parse_args()
+    if options.order:
+        measure_order(options.order, options.slots)
+        return
     if options.child:
         child(options.memory_sessions, options.slots)
         return

@@ -11,7 +11,7 @@ import pytest
 
 from benchmark import report
 from benchmark.cli import main
-from benchmark.metrics import all_metrics
+from benchmark.metrics import asked_of
 from benchmark.output.numbers import number
 from benchmark.scores import results
 from benchmark.trials.configuration import RunConfig, read_config
@@ -81,7 +81,7 @@ def test_every_part_is_there(page):
     ):
         assert words in page
     # a mean per metric, users and variance of those that are corrected together, a curve
-    assert page.count('class="plot"') == len(all_metrics()) + 2 * 4 + 1
+    assert page.count('class="plot"') == len(asked_of(())) + 2 * 4 + 1
 
 
 @pytest.mark.slow

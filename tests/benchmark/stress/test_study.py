@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from benchmark.metrics import all_metrics
+from benchmark.metrics import asked_of
 from benchmark.output.rendering import render
 from benchmark.scores import results
 from benchmark.stress import printing, records, rows
@@ -203,7 +203,7 @@ def test_transfer_takes_only_tuned_prompts_along(toys, mini, minor, tmp_path):
     found = study(mini, tmp_path / "run", ("tuned", "by-item")).test((), other=minor)
     assert "no tuned prompt" in reading(found, "transfer minor", "by-item")
     metrics = [r.measure for r in found.rows if r.simulator == "tuned"]
-    assert len(metrics) == len(all_metrics()) and "KL↓" in metrics
+    assert len(metrics) == len(asked_of(())) and "KL↓" in metrics
     made = bench(mini, tmp_path / "run").folder / "transfer-minor" / "predictions.parquet"
     frame = pd.read_parquet(made)
     assert set(frame["simulator"]) == {"tuned"} and set(frame["session_id"]) == {

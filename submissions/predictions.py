@@ -38,7 +38,8 @@ def load_predictions(entry: Entry, limits: Limits = DEFAULT) -> pa.Table:
     """Return one predictions file as a table, without comparing it with a task.
 
     Size, rows and what the pages unpack to are checked before anything is decoded; no file makes this take a gigabyte.
-    The columns are ``session_id`` and one per part, in the order of the file; what the file does not have is blank.
+    The columns are ``session_id`` and one per part, in the order of the file; what the file does not have is blank, and
+    left out if it is a part that came after the first submissions.
 
     Raises:
         InputError: The file cannot be read, or a row of it cannot be right whatever its session.
@@ -49,7 +50,8 @@ def load_predictions(entry: Entry, limits: Limits = DEFAULT) -> pa.Table:
     assert raw is not None, "no rows and no error"
     checked = checking.checked(raw, None, limits)
     checking.require(checked.faults, lambda row: f"{entry.name}, row {raw.numbers[row]}")
-    return predictions.table(raw.keys, checked.cells).select([*COLUMNS, *part_names()])
+    table = predictions.table(raw.keys, checked.cells).select([*COLUMNS, *part_names()])
+    return predictions.stored_columns(table)
 
 
 def prediction_table(submission: Submission, entries: Iterable[Entry], limits: Limits = DEFAULT) -> pa.Table:

@@ -16,6 +16,7 @@ from benchmark.parts.ragged import Bools, Floats, Ints, Ragged
 from benchmark.scores.checking import Checked
 from benchmark.scores.raw import RawPredictions
 from benchmark.scores.tested import Tested
+from submissions.checks import foresight
 from submissions.problems import Findings
 
 MOST_DRAWS = 100
@@ -41,6 +42,8 @@ def check(
 ) -> None:
     """Note everything that looks odd about a file; an oracle may be equal to the recordings."""
     known = None if oracle else tested
+    if known is not None:
+        foresight.check(raw, checked, known, name, found)
     for part in PARTS:
         good = checked.usable[part.name]
         if part.depth == 1:

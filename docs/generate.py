@@ -41,7 +41,7 @@ from tasks.task import Task, open_folder  # noqa: E402
 
 DOCS = ROOT / "docs"
 GUIDES = (
-    *("reproducing", "report", "stress", "submitting", "leaderboard", "audit"),
+    *("reproducing", "report", "stress", "order", "submitting", "leaderboard", "audit"),
     *("probing", "farm-out", "memory", "deviations", "statistics", "results", "ground-truth"),
 )
 """Order of the guides in the index; others follow by name."""

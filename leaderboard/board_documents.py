@@ -239,11 +239,6 @@ def _json(view: RankedTable, metric: str) -> dict[str, Any]:
         "n_sessions": len(c.sessions),
         "n_users": c.n_users,
         "ordered_by": metric,
-        "resolves": {
-            m.name: _known(float(v))
-            for m, v in zip(view.table.metrics, view.ranking.resolves, strict=True)
-            if m in view.table.told
-        },
         "lines": [_json_line(view, row) for row in order(view, metric)],
         "reported": [
             {"name": r.name, "source": r.source, "link": r.link, "n_sessions": r.n_sessions, "metrics": dict(r.metrics)}

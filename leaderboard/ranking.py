@@ -19,7 +19,6 @@ from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.design import Design, two_way
 from benchmark.statistics.holm import equal_columns, holm_adjust
 from benchmark.statistics.paired_t import paired_t
-from benchmark.statistics.power import smallest_resolvable
 from benchmark.statistics.score_interval import score_limits
 from leaderboard.board_table import BoardTable
 
@@ -47,8 +46,6 @@ class Ranking:
         p_leader: Corrected p against the leader of the tier; NaN for leaders and where there is no tier.
         p_best: Corrected p against the best ranked line, the first by name of equals; NaN as for ``p_leader``.
         p_prior: Corrected p against the prior of the metric's family; NaN where the board does not hold it.
-        resolves: Smallest difference from the position prior that the test set shows with 80 % power: the median
-            over ranked lines, shape (metrics,); NaN where it is not known.
         n_ranked: Ranked lines that claim the metric, shape (metrics,).
     """
 
@@ -61,7 +58,6 @@ class Ranking:
     p_leader: Floats
     p_best: Floats
     p_prior: Floats
-    resolves: Floats
     n_ranked: Ints
 
 
@@ -70,8 +66,7 @@ def rank(table: BoardTable, alpha: float = ALPHA) -> Ranking:
     shape, design = (len(table.rows), len(table.metrics)), table.design
     mean, low, high = (np.full(shape, np.nan) for _ in range(3))
     tier, place = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    p_leader, resolves = np.full(shape, np.nan), np.full(shape[1], np.nan)
-    p_best, p_prior = np.full(shape, np.nan), np.full(shape, np.nan)
+    p_leader, p_best, p_prior = (np.full(shape, np.nan) for _ in range(3))
     n_ranked = np.zeros(shape[1], dtype=np.int64)
     ranked = np.array([row.ranked for row in table.rows], dtype=bool)
     for j, metric in enumerate(table.metrics if len(table.rows) else ()):
@@ -96,9 +91,7 @@ def rank(table: BoardTable, alpha: float = ALPHA) -> Ranking:
             place[chosen[i], j] = 1 + int(np.count_nonzero(score < score[i]))
         p_best[chosen, j] = adjusted[order[0]]
         p_prior[chosen, j] = adjusted[np.flatnonzero(chosen == prior)[0]] if prior in chosen else math.nan
-        if prior is not None and not np.isnan(mean[prior, j]):
-            resolves[j] = _resolution(values[:, chosen], values[:, prior], design)
-    return Ranking(mean, low, high, _seed_sd(table), tier, place, p_leader, p_best, p_prior, resolves, n_ranked)
+    return Ranking(mean, low, high, _seed_sd(table), tier, place, p_leader, p_best, p_prior, n_ranked)
 
 
 def _corrected(values: Floats, design: Design) -> Floats:
@@ -170,17 +163,6 @@ def _exact_p(a: Floats, b: Floats, design: Design) -> Floats:
         t = np.divide(np.abs(differences.mean(axis=0)), error, out=np.zeros_like(error), where=varies)
         p = np.where(varies, np.maximum(p, 2 * stdtr(design.degrees, -t)), p)
     return p
-
-
-def _resolution(values: Floats, prior: Floats, design: Design) -> float:
-    """Return the median of what comparisons with the prior can resolve; those without any spread are left out."""
-    differences = values - prior[:, None]
-    if len(design.users) < 2:
-        return math.nan
-    _, error, degrees = design.estimate(differences)
-    noise = ROUNDING * np.maximum(np.abs(values).max(axis=0), np.abs(prior).max())
-    sizes = [smallest_resolvable(float(one), degrees) for one in error[error > noise]]
-    return float(np.median(sizes)) if sizes else math.nan
 
 
 def _seed_sd(table: BoardTable) -> Floats:

@@ -118,11 +118,11 @@ def test_tiers_intervals_and_seed_spread_are_those_of_the_suites_statistics(crow
         found = {name: ranking.seed_sd[names.index(name), j] for name in spread.index}
         assert found == pytest.approx(spread.to_dict(), abs=1e-12, nan_ok=True)
         assert ranking.n_ranked[j] == len(expected)
-    kl = table.metric_index("KL")
-    sessions = cube.session_means("KL")
-    pairs = [(name, "position-prior") for name in sessions.names if name != "position-prior"]
-    sizes = [one.smallest_difference for one in statistics.compare_pairs(sessions, pairs, n_resamples=0).values()]
-    assert ranking.resolves[kl] == pytest.approx(np.median(sizes), rel=1e-9)
+    j, order = table.metric_index("KL"), list(tiers(cube.session_means("KL"), False, alpha).index)
+    best, prior = names.index(order[0]), names.index("position-prior")
+    assert np.isnan(ranking.p_best[best, j]) and ranking.p_best[prior, j] == ranking.p_prior[best, j]
+    first = ranking.tier[:, j] == 1
+    np.testing.assert_array_equal(ranking.p_best[first, j], ranking.p_leader[first, j])
 
 
 def test_a_copy_of_a_line_changes_no_tier_and_no_p_of_the_others(crowd):
@@ -212,7 +212,7 @@ def test_one_user_is_shown_and_nothing_is_claimed():
     j = table.metric_index("KL")
     assert ranking.mean[:, j].tolist() == [0.5, 9.0] and np.isnan(ranking.low).all()
     assert ranking.tier[:, j].tolist() == [1, 1] and ranking.place[:, j].tolist() == [1, 2]
-    assert math.isnan(ranking.resolves[j])
+    assert np.isnan(ranking.p_best[:, j]).all() and np.isnan(ranking.p_prior[:, j]).all()
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def draw_path(
             of one size, and coloured by number.
 
     Returns:
-        An RGB picture; with ``drawn``, two a row, the recorded one first.
+        An RGB picture; with ``drawn``, two a row (of tall screens all in one), the recorded one first.
 
     Raises:
         InputError: The session holds no image or no visit, or a drawn path is another session's.
@@ -75,9 +75,10 @@ def draw_path(
     if len(sheets) == 1:
         return sheets[0]
     width, height = sheets[0].size
-    whole = PilImage.new("RGB", (2 * width, height * -(-len(sheets) // 2)), "white")
+    columns = 2 if height < 1.5 * width else len(sheets)
+    whole = PilImage.new("RGB", (columns * width, height * -(-len(sheets) // columns)), "white")
     for index, sheet in enumerate(sheets):
-        whole.paste(sheet, (index % 2 * width, index // 2 * height))
+        whole.paste(sheet, (index % columns * width, index // columns * height))
     return whole
 
 

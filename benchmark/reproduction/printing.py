@@ -29,8 +29,9 @@ def write(table: ReproducedTable, out: Path) -> list[Path]:
 
 def document(table: ReproducedTable) -> Document:
     """Return the table: a row per method, with the paper's values below ours where they were added."""
+    where = ("backbone", "operator") if any(line.backbone for line in table.rows) else ()
     columns = (
-        *(GridColumn(name, "left", key=True, once=True) for name in ("backbone", "operator")),
+        *(GridColumn(name, "left", key=True, once=True) for name in where),
         GridColumn("method", "left", key=True),
         *(metric_column(get(name)) for name in table.metrics),
     )
@@ -42,7 +43,9 @@ def document(table: ReproducedTable) -> Document:
         block = block if line.kind == "paper" and rows else line.shown
         method = f"{line.method} ({', '.join(line.shown)})" if other else line.method
         cells = (_cell(table, line, line.cells.get(name)) for name in table.metrics)
-        rows.append(row(*block, method, *cells, ranked=line.ranked, indent=line.kind in ("paper", "difference")))
+        rows.append(
+            row(*block[: len(where)], method, *cells, ranked=line.ranked, indent=line.kind in ("paper", "difference"))
+        )
     trials = {identity for line in table.rows for identity in line.identities}
     made = f"Made from {counted(len(trials), 'trial')}; their identities are in {table.name}.json."
     notices, legend = captioned([*table.captions, made])

@@ -274,13 +274,17 @@ def _explanations(layout: Layout, found: Sequence[Found], rows: Sequence[Reprodu
         ]
     else:
         lines.append("Mean over users of the mean over seeds.")
-    lines += [f"{', '.join(one.group.shown)}: {said}" for one in found for said in verdict.of(one.results)]
+    for one in found:
+        where = f"{', '.join(one.group.shown)}: " if one.group.backbone else ""
+        lines += [where + said for said in verdict.of(one.results)]
     better = [row for row in rows if row.kind == "improvement"]
     if better:
         lines.append(f"improvement: of {better[0].of} over {base}, in percent of {base}; positive is better.")
     if any(_undefined(row, rows) for row in better):
         lines.append(f"No improvement is given where {base} is 0.")
     labelled = any(not row.ranked for row in rows)
+    if not layout.backbones:
+        return lines
     lines.append(
         "Attention is that for the model's own answer"
         + ("; [label]: for the true click, never ranked." if labelled else ".")

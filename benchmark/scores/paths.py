@@ -17,6 +17,7 @@ from tasks.decoding import Count, read_json
 FILE = "paths.json"
 """In the artifacts of a trial: test session -> the slots of each path drawn."""
 PER_SESSION = 2
+NEXT = 10
 
 Slots = Sequence[int]
 SampledPaths = dict[str, list[list[int]]]
@@ -79,10 +80,20 @@ def mean_similarity(recorded: Mapping[str, Slots], drawn: Mapping[str, Sequence[
 
 
 def other_people(recorded: Mapping[str, Slots], people: Mapping[str, tuple[str, str]]) -> dict[str, list[Slots]]:
-    """Return session -> the paths of other users on the same screen; ``people`` is session -> (user, screen)."""
+    """Return session -> the paths of other users on the same screen; ``people`` is session -> (user, screen).
+
+    Where no screen was seen by two users, these are the ``NEXT`` sessions of others that follow it, on other screens.
+    """
     by_screen: dict[str, list[str]] = {}
     for name in recorded:
         by_screen.setdefault(people[name][1], []).append(name)
-    return {
+    found: dict[str, list[Slots]] = {
         name: [recorded[o] for o in by_screen[people[name][1]] if people[o][0] != people[name][0]] for name in recorded
     }
+    if any(found.values()):
+        return found
+    names = list(recorded)
+    for i, name in enumerate(names):
+        others = [other for other in names[i + 1 :] + names[:i] if people[other][0] != people[name][0]]
+        found[name] = [recorded[other] for other in others[:NEXT]]
+    return found

@@ -108,7 +108,7 @@ class PersonalStepMarkov(StepMarkov):
         weight: Steps of the user that those of all count for. A user without a training session gets the shared model.
     """
 
-    weight: float = 50.0
+    weight: float = 30.0
     _own: Mapping[str, Tally] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -60,8 +60,8 @@ def moves(name: str, recorded: Mapping[str, Slots], drawn: Mapping[str, Sequence
 def compared(sessions: Iterable[Session], drawn: Mapping[str, Mapping[str, Sequence[Slots]]]) -> list[Moves]:
     """Return how people move, then each simulator's drawn paths, then the plain list and other people on the screen.
 
-    Sessions without a recorded visit are left out (nothing is left where all are), and other people where no screen was
-    seen by two.
+    Where no screen was seen by two people, other people are some that saw other screens. Sessions without a recorded
+    visit are left out (nothing is left where all are).
     """
     mine = {session.session_id: session for session in sessions}
     recorded = {name: [visit.slot for visit in visits(session)] for name, session in mine.items()}
@@ -144,9 +144,14 @@ def cells(line: Moves) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The picture: a panel per line, the steps as bars; people's are a line over those of others."""
+    """The picture: a panel per line, the steps as bars, with people's as points; the plain list has none."""
 
-    lines: tuple[Moves, ...]
+    moves: tuple[Moves, ...]
+
+    @property
+    def lines(self) -> list[Moves]:
+        """Whom a panel shows."""
+        return [line for line in self.moves if line.name != LIST]
 
     @property
     def height(self) -> float:
@@ -161,8 +166,9 @@ class Steps:
             mine = line.name == PEOPLE
             axes.bar(_SIZES, 100 * line.steps, color=style.INK if mine else style.COLOURS[0], width=0.8)
             if not mine:
-                axes.plot(_SIZES, 100 * people, color=style.INK, marker="o", markersize=1.6, linewidth=0.6)
-            axes.set_title(f"{line.name}: revisits {line.revisits:.0%}", loc="left", fontsize=style.TYPE_SIZE)
+                axes.plot(_SIZES, 100 * people, "o", color=style.INK, markersize=2)
+            axes.set_title(line.name, loc="left", fontsize=style.TYPE_SIZE)
+            axes.text(0.02, 0.98, f"revisits {line.revisits:.0%}", transform=axes.transAxes, va="top")
             axes.set_xticks([-STEPS, -1, 1, STEPS], [f"≤-{STEPS}", "-1", "1", f"≥{STEPS}"])
         for axes in list(grid.flat)[len(self.lines) :]:
             axes.set_axis_off()

@@ -59,7 +59,8 @@ def test_people_simulators_the_list_and_other_people_are_compared_with_the_recor
     assert by_name[OTHERS].similarity == pytest.approx(2 / 3)  # a and b on x; nobody else saw y
     assert by_name[PEOPLE].visits == pytest.approx(7 / 3) and np.isnan(by_name[PEOPLE].similarity)
     alone = compared(sessions[1:], {"toy": {}})
-    assert [line.name for line in alone] == [PEOPLE, LIST]
+    assert [line.name for line in alone] == [PEOPLE, LIST, OTHERS]
+    assert alone[2].similarity == 0, "no screen repeats: the other one's path on the other screen"
 
 
 def test_what_a_trial_keeps_is_read_again_and_damage_is_named(tmp_path):

@@ -293,9 +293,10 @@ def places(view: RankedTable, result: str) -> Iterable[str]:
             if math.isnan(mean):
                 continue
             head = f"{metric.name + metric.arrow:<10} {number(mean)} {interval(low, high)}"
+            given = f", {family(metric.family).given}" if family(metric.family).given else ""
             if line.ranked:
                 tiers = int(view.ranking.tier[:, j].max())
                 where = f"tier {view.ranking.tier[index, j]} of {tiers}, place {view.ranking.place[index, j]} of "
-                yield f"{head:<34} {where}{view.ranking.n_ranked[j]}"
+                yield f"{head:<34} {where}{view.ranking.n_ranked[j]}{given}"
             else:
-                yield f"{head:<34} not ranked: {APART[line.apart]}"
+                yield f"{head:<34} not ranked: {APART[line.apart]}{given}"

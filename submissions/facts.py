@@ -25,6 +25,7 @@ ABOUT_FILE = "about.yaml"
 KINDS = {
     **{"priors": "prior", "examination": "prior", "click_model": "click-model", "geometry": "click-model"},
     **{"oracles": "oracle", "other_users": "oracle", "text": "language-model"},
+    **{"habits": "prior", "steps": "prior", "choice": "other", "walk": "other", "transformer": "other"},
 }
 """Last part of a simulator's module -> what the format calls its kind; others are vision-language models."""
 
@@ -72,7 +73,8 @@ def facts_of(
     if simulator not in catalogue.names():
         return Facts(sees=row.sees if row is not None else (), about=said)
     entry = catalogue.entry(simulator)
-    kind = KINDS.get(entry.factory.partition(":")[0].rsplit(".", 1)[-1], "vision-language-model")
+    module = entry.factory.partition(":")[0].rsplit(".", 1)[-1]
+    kind = "oracle" if entry.oracle else KINDS.get(module, "vision-language-model")
     backbone = str(row.settings.get("backbone") or "") if row is not None else ""
     own_labels = hasattr(simulator_class(entry.factory), "labels")
     return Facts(entry.summary, entry.sees, kind, parameters(backbone) if backbone else None, said, own_labels)

@@ -29,6 +29,7 @@ class Family:
         verb: What a simulator does, in a verdict: it "clicks better than" another.
         noun: On what, in a verdict: it "is not separable from" another "on clicks".
         apart: Few simulators have it: it is in no default list, and a run without it says nothing of it.
+        given: What its simulators see of the session that they are about, which every output says; empty for nothing.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Family:
     human: Mapping[str, str]
     corrected_with: str = ""
     apart: bool = False
+    given: str = ""
     verb: str = "does"
     noun: str = "its metrics"
 
@@ -79,6 +81,7 @@ FAMILIES: tuple[Family, ...] = (
         verb="orders",
         noun="order",
         apart=True,
+        given="given the path so far",
     ),
 )
 """Every family, in the order of tables and pages."""

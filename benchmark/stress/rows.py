@@ -330,7 +330,8 @@ def layout(name: str, following: pd.DataFrame, scores: pd.DataFrame, sees_screen
         if found.value is not None:
             rows.append(_row(test, name, measure, found, said))
     for metric in apart_metrics():
-        rows += _before_and_after(test, name, scores, metric, "the items and the path over them are mirrored")
+        three = _before_and_after(test, name, scores, metric, "the items and the path over them are mirrored")
+        rows += [*three[2:], *three[:2]]  # the change first: its reading is the one that is printed
     return rows or [not_applicable(test, name, "It gives no answer and no attention that could have moved.")]
 
 

@@ -94,7 +94,8 @@ class Study:
         before = records.read_results(self.run)  # first: a damaged file is reported before anything is computed
         if SWAP_USERS in tests:
             results.read_scores(self.run)
-            if not {row.name for row in self.found.simulators} & set(REFERENCES):
+            priors = {one.prior for one in FAMILIES if one.apart}
+            if not {row.name for row in self.found.simulators} & {*REFERENCES, *priors}:
                 self.bench.report(
                     f"note: a gain is compared with {' or '.join(REFERENCES)}, none of which this run has."
                 )

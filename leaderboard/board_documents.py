@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmark.metrics import get
 from benchmark.metrics.families import FAMILIES, family
+from benchmark.metrics.registry import given
 from benchmark.naming import LABEL
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
 from benchmark.output.numbers import interval, number
@@ -182,6 +183,7 @@ def legend(view: RankedTable, metric: str) -> list[str]:
     ]
     if apart:
         lines.append(f"In brackets and never ranked: {'; '.join(APART[a] for a in apart)}.")
+    lines += given(view.table.told)
     lines += [f"{name}: {UNSCORED} ({counted(n, 'line')})." for name, n in view.table.unscored.items()]
     return lines
 

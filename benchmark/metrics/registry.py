@@ -128,6 +128,13 @@ def asked_of(parts: Collection[str]) -> tuple[Metric, ...]:
     return tuple(m for m in all_metrics() if m.claimed(parts) or not families.family(m.family).apart)
 
 
+def given(metrics: Iterable[Metric]) -> list[str]:
+    """Return what every output with these metrics says of what simulators see of the session, a line per family."""
+    shown = list(metrics)
+    named = [(one.given, [m.name for m in shown if m.family == one.name]) for one in families.FAMILIES if one.given]
+    return [f"{', '.join(mine)}: {said}." for said, mine in named if mine]
+
+
 def get(name: str) -> Metric:
     """Return a metric by its name.
 

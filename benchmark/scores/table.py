@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmark.metrics import Metric, all_metrics
 from benchmark.metrics.families import FAMILIES, family
+from benchmark.metrics.registry import given
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
 from benchmark.output.numbers import interval, number, p_value
 from benchmark.output.rendering import render
@@ -46,7 +47,7 @@ def document(results: Results, families: Sequence[str] | None = None, *, whole: 
         notices=(results.notice,) if results.notice else (),
         grids=tuple(grids),
         verdict=tuple(verdict.of(results, families)),
-        legend=tuple(legend(results)),
+        legend=(*legend(results), *given(metrics)),
         csv=lambda: _csv(results),
         data=lambda: to_values(results),
         name=f"{results.task}-{results.split}",

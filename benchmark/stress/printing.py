@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from benchmark.metrics.families import FAMILIES
+from benchmark.metrics import all_metrics
+from benchmark.metrics.registry import given
 from benchmark.output.document import Document, Grid, GridColumn, row
 from benchmark.output.numbers import interval, number, p_value
 from benchmark.stress.records import StressResults, StressRow
@@ -40,16 +41,9 @@ def document(found: StressResults, tests: Sequence[str], simulators: Sequence[st
         legend=(
             "Mean over users with the 95 % bootstrap interval over users; p: paired t-test over users, uncorrected "
             "(shares: against chance); n: sessions.",
-            *_given(found.rows),
+            *given(m for m in all_metrics() if any(one.measure.startswith(m.name + m.arrow) for one in found.rows)),
         ),
     )
-
-
-def _given(rows: Sequence[StressRow]) -> Iterator[str]:
-    """Yield what must be said of families whose simulators see something of the session that they are about."""
-    for one in FAMILIES:
-        if one.given and any(row.measure.startswith(metric) for row in rows for metric in one.main):
-            yield f"{', '.join(one.main)}: {one.given}."
 
 
 def numbers(rows: Sequence[StressRow]) -> list[tuple[str, ...]]:

@@ -74,6 +74,8 @@ IN_PLACE = (
     InPlace(r"(?<= --workers-per-trial )4$", "2", "as many as there are cores"),
     InPlace(r"^(?!.* --workers-per-trial )(.* --deepspeed .*--address auto)$", r"\1 --workers-per-trial 1",
             "each worker takes ten seconds to start; the guide to farming out has two"),
+    InPlace(r"^(.* --config configs/order\.yaml\b.*)$", r"\1 --simulators step-markov,reading-order",
+            "takes minutes with the transformer"),
     InPlace(r"^(?!.* --(?:simulators|config) )(.* benchmark run .*)$",
             r"\1 --simulators position-prior --seeds 42", _LONG),
     InPlace(r"^(.* --engine ray .*--seeds 42)$", r"\1 --force", "the trials were finished just before"),

@@ -162,6 +162,7 @@ class Steps:
         """Draw a panel per line, three a row."""
         grid = canvas.subplots(-(-len(self.lines) // 3), 3, sharex=True, sharey=True, squeeze=False)
         people = self.lines[0].steps
+        top = 135 * max(float(line.steps.max()) for line in self.lines)  # room for a line of text
         for axes, line in zip(grid.flat, self.lines, strict=False):
             mine = line.name == PEOPLE
             axes.bar(_SIZES, 100 * line.steps, color=style.INK if mine else style.COLOURS[0], width=0.8)
@@ -169,6 +170,7 @@ class Steps:
                 axes.plot(_SIZES, 100 * people, "o", color=style.INK, markersize=2)
             axes.set_title(line.name, loc="left", fontsize=style.TYPE_SIZE)
             axes.text(0.02, 0.98, f"revisits {line.revisits:.0%}", transform=axes.transAxes, va="top")
+            axes.set_ylim(0, top)
             axes.set_xticks([-STEPS, -1, 1, STEPS], [f"≤-{STEPS}", "-1", "1", f"≥{STEPS}"])
         for axes in list(grid.flat)[len(self.lines) :]:
             axes.set_axis_off()

@@ -13,12 +13,15 @@ from baselines.simulators.order.steps import StepMarkov
 from baselines.simulators.order.transformer import SlotTransformer
 from benchmark.simulator import Workspace
 from benchmark.trials.catalogue import settings_in
-from tasks.definition import quiet
+from tasks import registry as registry_of_tasks
+from tasks.definition import ReadOptions, quiet
 from tasks.errors import InputError
+from tasks.splits import whole_k_fold
 from tasks.types import Fixation, Session, Slot
 from tasks.visits import visits
 
-KRAJBICH = Path(__file__).parents[3] / ".." / "shared" / "data" / "krajbich2011" / "data.csv"
+_DATA = Path(__file__).parents[3] / ".." / "shared" / "data"
+KRAJBICH, REPLAY = _DATA / "krajbich2011" / "data.csv", _DATA / "adserp" / "replay"
 CHEAP = (
     *("uniform", "visit-frequency", "reading-order", "step-markov", "personal-step-markov"),
     *("examination-logit", "attention-walk", "other-paths"),
@@ -233,3 +236,27 @@ def test_two_steps_of_memory_on_choices_among_three_snacks():
     first, second = (np.mean([np.mean(of) for of in found.values()]) for found in bits.values())
     assert len(sessions) == 2966 and len(Counter(s.user for s in sessions)) == 30
     assert first == pytest.approx(0.987, abs=0.005) and second == pytest.approx(0.845, abs=0.01)
+
+
+@pytest.mark.slow
+def test_bits_on_recorded_result_pages_are_those_of_the_protocol():
+    """PROTOCOL section 10: 93 paths of two visits or more, mean over users, no user in training and test."""
+    if not REPLAY.is_dir():
+        pytest.skip("needs data/adserp/replay next to the project")
+    task = registry_of_tasks.definition("adserp-page")
+    sessions = task.read(REPLAY, ReadOptions("replay", images=False), quiet).sessions
+    folds = np.array(whole_k_fold([session.user for session in sessions]))
+    expected = {"uniform": 3.67, "visit-frequency": 3.23, "reading-order": 2.91, "step-markov": 2.43}
+    for name, bits in {**expected, "examination-logit": 2.18}.items():
+        found = defaultdict(list)
+        for fold in range(5):
+            simulator = fitted(name, [s for s, of in zip(sessions, folds, strict=True) if of != fold])
+            for tested in (s for s, of in zip(sessions, folds, strict=True) if of == fold):
+                path, each = visits(tested), []
+                for k, visit in enumerate(path):
+                    row = simulator.follow(tested.stimulus(), path[:k])[:-1]
+                    each.append(-np.log2(row[visit.slot] / row.sum()))  # the current slot has nothing
+                if len(path) > 1:
+                    found[tested.user].append(np.mean(each))
+        assert sum(map(len, found.values())) == 93
+        assert np.mean([np.mean(of) for of in found.values()]) == pytest.approx(bits, abs=0.05), name

@@ -178,10 +178,11 @@ def test_the_priors_of_the_readmes_table_are_what_is_printed(tmp_path):
     found = run(RunConfig("recgaze", simulators=names), tasks.load("recgaze", "sample"), catalogue, tmp_path / "run")
 
     def numbers(text: str) -> dict[str, list[str]]:
-        """Return name -> the numbers of its rows, block after block."""
+        """Return name -> the numbers of its rows, block after block; those of the verdict have none."""
         rows: dict[str, list[str]] = {}
         for name, *cells in map(str.split, filter(str.strip, text.splitlines())):
-            rows.setdefault(name, []).extend(cell.strip("*†▲▼") for cell in cells if cell.strip("*†▲▼"))
+            found = [cell.strip("*▲▼") for cell in cells]
+            rows.setdefault(name, []).extend(cell for cell in found if re.fullmatch(r"\d+\.\d{3}", cell))
         return rows
 
     expected, shown = numbers(render(table.document(found), "terminal")), numbers(printed)

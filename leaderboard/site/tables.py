@@ -145,6 +145,11 @@ class SiteTable:
         """The lines that are never ranked."""
         return self._lines(ranked=False)
 
+    @property
+    def n_screens(self) -> int:
+        """How many screens are tested, 0 where that is not known."""
+        return len(self.view.table.design.screens or ())
+
     @cached_property
     def verdict(self) -> list[str]:
         """What the tests say, in sentences."""

@@ -56,7 +56,7 @@ def order(run: Run, task: Task | None) -> Order:
         from benchmark.report.figures import plot
 
         words = "Revisits: " + ", ".join(f"{line.name} {line.revisits:.0%}" for line in lines)
-        plots = (plot("steps", "Steps and revisits; the line is people's", words, Steps(tuple(lines))),)
+        plots = (plot("steps", "Steps and revisits; points are people's", words, Steps(tuple(lines))),)
     except InputError:
         pass  # the page says so where its other figures would be
     shown = sorted(

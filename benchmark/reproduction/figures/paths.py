@@ -133,6 +133,8 @@ SIMILARITY = (
     "Similarity: 1 - Levenshtein distance / longer length, of a path to the recorded one. It never ranks: the plain "
     "list from top to bottom may beat another person."
 )
+_NAME = 19
+"""Characters of a name above a panel."""
 _SIZES = [step for step in range(-STEPS, STEPS + 1) if step]
 
 
@@ -168,11 +170,11 @@ class Steps:
             axes.bar(_SIZES, 100 * line.steps, color=style.INK if mine else style.COLOURS[0], width=0.8)
             if not mine:
                 axes.plot(_SIZES, 100 * people, "o", color=style.INK, markersize=2)
-            axes.set_title(line.name, loc="left", fontsize=style.TYPE_SIZE)
+            axes.set_title(line.name if len(line.name) <= _NAME else f"{line.name[: _NAME - 1]}…", loc="left")
             axes.text(0.02, 0.98, f"revisits {line.revisits:.0%}", transform=axes.transAxes, va="top")
             axes.set_ylim(0, top)
             axes.set_xticks([-STEPS, -1, 1, STEPS], [f"≤-{STEPS}", "-1", "1", f"≥{STEPS}"])
         for axes in list(grid.flat)[len(self.lines) :]:
             axes.set_axis_off()
-        canvas.supxlabel("step, slots", fontsize=style.TYPE_SIZE)
+        grid[-1][0].set_xlabel("step, slots")
         canvas.supylabel("share of steps, %", fontsize=style.TYPE_SIZE)

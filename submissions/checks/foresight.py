@@ -24,7 +24,7 @@ HITS = 0.9
 MOVES = 20
 """Fewer moves say nothing; nor do moves between two slots, of which one is taken."""
 
-ENDS = 0.5
+ENDS = 0.75
 """Share of sessions in which ``stop`` is above one half after the last visit and only there."""
 
 SURE = 1 - 1e-6

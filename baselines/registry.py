@@ -205,12 +205,9 @@ def entry(name: str) -> Entry:
 
 
 def build(name: str, settings: Mapping[str, object]) -> Simulator:
-    """Return a new simulator with the given settings, defaults elsewhere.
+    """Return a new simulator with the given settings (field of its dataclass -> value), defaults elsewhere.
 
-    Args:
-        name: Registry name.
-        settings: Field of the simulator's dataclass -> value. A whole number is accepted for a number field, a list
-            for a tuple.
+    A whole number is accepted for a number field, a list for a tuple.
 
     Raises:
         InputError: Unknown simulator or setting (the nearest is suggested), or a value of the wrong type or range.

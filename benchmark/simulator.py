@@ -171,16 +171,7 @@ class Restorable(Protocol):
     """A simulator whose trained state can be had from what its trial kept, without training again."""
 
     def restore(self, artifacts: Path, train: Sequence[Session], seed: int) -> None:
-        """Become what ``fit(train, seed)`` has made; called in its place.
-
-        Args:
-            artifacts: What the trial kept.
-            train: The sessions it was fitted on.
-            seed: Its seed.
-
-        Raises:
-            InputError: The artifacts lack what is needed, are damaged, or belong to another fit.
-        """
+        """Become what ``fit(train, seed)`` made, from the ``artifacts`` that the trial kept; called in its place."""
         ...
 
 

@@ -33,10 +33,11 @@ from benchmark.trials.configuration import RunConfig, read_config  # noqa: E402
 from tasks.adserp.dialogs import ZONE, on_dialog, window_y  # noqa: E402
 from tasks.adserp.replay import read_replay, replay_files  # noqa: E402
 from tasks.adserp.sessions import slot_of_points  # noqa: E402
-from tasks.adserp.trial import SCREEN_WIDTH, VIEWPORT_HEIGHT, Floats, Trial  # noqa: E402
+from tasks.adserp.trial import SCREEN_WIDTH, VIEWPORT_HEIGHT, Trial  # noqa: E402
 from tasks.definition import ReadOptions  # noqa: E402
 from tasks.registry import load  # noqa: E402
 from tasks.task import Task  # noqa: E402
+from tasks.types import Floats  # noqa: E402
 from tasks.visits import visits  # noqa: E402
 
 if TYPE_CHECKING:

@@ -14,14 +14,13 @@ from benchmark.metrics.registry import given
 from benchmark.naming import LABEL
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
 from benchmark.output.numbers import interval, number
-from benchmark.output.text import plain
+from benchmark.output.text import beyond, plain
 from benchmark.output.units import counted
 from benchmark.scores.verdict import BETTER, WORSE, FamilyTests, mark, sentences
 from leaderboard import columns as registry
 from leaderboard.board_table import APART, UNSCORED
 from leaderboard.columns import GROUPS, HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
 from leaderboard.ranking import ALPHA
-from leaderboard.safe_text import beyond
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:

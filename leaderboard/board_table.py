@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmark.metrics import Metric, all_metrics, asked_of
 from benchmark.naming import LABEL, OWN, SHARED, TEST_INPUTS
@@ -22,11 +21,11 @@ from leaderboard.board_files import Board, BoardStanding
 from leaderboard.context import TaskContext
 from leaderboard.entries import CONDITIONS, SWAPPED, ReportedRecord, ResultRecord
 from tasks.errors import InputError, unknown_name
+from tasks.types import Floats
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Floats = NDArray[np.float64]
 
 STRESS = tuple(condition for condition in CONDITIONS if condition not in (OWN, SHARED))
 UNSCORED = "not scored yet: run 'leaderboard rescore'"

@@ -6,15 +6,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmark.naming import SHARED
 from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.t_interval import t_quantile
 from leaderboard.board_table import UNSCORED, BoardTable
 from leaderboard.entries import SWAPPED
-
-Floats = NDArray[np.float64]
+from tasks.types import Floats
 
 
 @dataclass(frozen=True, slots=True)

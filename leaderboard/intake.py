@@ -45,17 +45,10 @@ def take_in(
 ) -> Intake:
     """Check a submission, score it and put it on a board; each problem, and what takes long, is reported.
 
-    Args:
-        folder: The submission.
-        board: The board's folder.
-        data: Task -> folder of its data, where one was named.
-        load_task: Returns the data of a task.
-        catalogue: Where priors and oracles are found.
-        shared: The same simulator under one prompt for all users.
-        swapped: The same simulator under another user's prompt.
-        supersedes: ``NAME@VERSION`` of a submission that this one replaces.
-        dry_run: Write nothing.
-        report: Takes a line.
+    ``data`` holds folders by task, where one was named; ``load_task`` returns the data of a task, and ``catalogue``
+    holds priors and oracles. The folders ``shared`` and ``swapped`` hold the same simulator under one prompt for all
+    users and under another user's. ``supersedes`` is the ``NAME@VERSION`` that this one replaces; ``dry_run`` writes
+    nothing.
 
     Raises:
         InputError: The submission has an error, or the board does not take it.

@@ -21,8 +21,8 @@ from benchmark.statistics.holm import equal_columns, holm_adjust
 from benchmark.statistics.paired_t import paired_t
 from benchmark.statistics.score_interval import score_limits
 from leaderboard.board_table import BoardTable
+from tasks.types import Floats
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 ALPHA = 0.05

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.metrics.families import FAMILIES
 from benchmark.naming import joined
-from benchmark.output.text import plain
+from benchmark.output.text import folded, plain
 from benchmark.scores import scoring
 from leaderboard import board_predictions, board_scores, board_table, references
 from leaderboard.board_files import Board, BoardStanding
@@ -18,7 +18,6 @@ from leaderboard.board_table import ScoredResult
 from leaderboard.columns import RankedTable, view
 from leaderboard.context import TaskContext, of_task
 from leaderboard.entries import CONDITIONS, Event, Metadata, ReportedRecord, ResultRecord, identity, require_readable
-from leaderboard.safe_text import folded
 from tasks import others
 from tasks.errors import InputError, unknown_name
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.metrics import names as metric_names
-from benchmark.output.text import plain
+from benchmark.output.text import folded, plain
 from benchmark.output.units import counted
 from leaderboard import board_predictions, board_scores, board_table, references
 from leaderboard.board_files import FOLDERS, MARK, MARKER, Board, unfinished
@@ -17,7 +17,6 @@ from leaderboard.board_scores import KEYS
 from leaderboard.context import TaskContext, of_task
 from leaderboard.entries import Event, ResultRecord
 from leaderboard.recomputing import BoardFinding, LoadTask, by_data, scores_of, suite_result, where_of
-from leaderboard.safe_text import folded
 from leaderboard.submitting import context_of
 from tasks.errors import InputError
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from submissions.checkup import doctor
 from submissions.format import FORMAT, Entry, Submission
-from submissions.limits import DEFAULT, Limits
-from submissions.predictions import load_predictions, prediction_table
-from submissions.problems import Problem, errors, verdict
-from submissions.reading import read
+from submissions.problems import DEFAULT, Limits, Problem, errors, verdict
+from submissions.reading import load_predictions, prediction_table, read
 
 __all__ = [
     "DEFAULT",

@@ -12,7 +12,7 @@ from benchmark.trials import own_files
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.extended import file_entry
 from submissions import json_schema
-from submissions.limits import DEFAULT
+from submissions.problems import DEFAULT
 from submissions.reading import metadata_values
 from tasks.errors import InputError
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmark.files.printable import shown
-from submissions.limits import Limits
-from submissions.problems import Findings
+from submissions.problems import Findings, Limits
 from tasks.errors import InputError
 
 _MAX_DEPTH = 6

@@ -16,8 +16,16 @@ from benchmark.runs import kept as records
 from benchmark.scores import predictions, reading, results
 from submissions import json_schema
 from submissions.facts import Facts
-from submissions.format import CONDITIONS, FORMAT, PREDICTIONS_FOLDER, entry_of
-from submissions.writing import PLACEHOLDER_AUTHOR, PLACEHOLDER_CONTACT, write_metadata, write_predictions
+from submissions.format import (
+    CONDITIONS,
+    FORMAT,
+    PLACEHOLDER_AUTHOR,
+    PLACEHOLDER_CONTACT,
+    PREDICTIONS_FOLDER,
+    entry_of,
+    write_metadata,
+    write_predictions,
+)
 from tasks.errors import InputError, unknown_name
 from tasks.storage import staged
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions, TaskDefinition, quiet
-from tasks.findings import gathering, recovered
+from tasks.errors import gathering, recovered
 from tasks.prepare import Summary, check_reading, choose_layout
 from tasks.splits import assign, split_from_values
 from tasks.storage import absolute, read_errors

@@ -13,15 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tasks.card import card
+from tasks.card import card, croissant
 from tasks.columns import FIXATIONS, features
-from tasks.croissant import croissant
 from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions, TaskDefinition, TaskInfo, quiet
-from tasks.describe import describe
-from tasks.digest import split_digest
 from tasks.errors import InputError, unknown_name
-from tasks.manifest import FILE, FORMAT, Manifest, file_digest, read_manifest
-from tasks.splits import assign, column, split_from_values
+from tasks.manifest import FILE, FORMAT, Manifest, describe, file_digest, read_manifest
+from tasks.splits import assign, column, split_digest, split_from_values
 from tasks.storage import absolute, read_errors, staged, write_errors
 from tasks.types import ScreenImage, Session
 from tasks.visits import visits

@@ -53,12 +53,9 @@ def staged(target: Path, *, replace: bool) -> Iterator[Path]:
     """Give an empty folder next to ``target`` that takes its place when the block ends without an error.
 
     An exception of any kind, an interrupt included, removes the folder and leaves ``target`` as it was. A process
-    killed outright leaves a hidden ``.<name>.partial-*`` folder, never a partial ``target``.
-
-    Args:
-        target: Where the folder shall appear. An empty folder there counts as none.
-        replace: What happens to a folder that is there at the end: True replaces it, False keeps
-            it and discards the new one (another process was quicker).
+    killed outright leaves a hidden ``.<name>.partial-*`` folder, never a partial ``target``. An empty folder at
+    ``target`` counts as none; another that is there at the end is replaced, or with ``replace=False`` kept, and the
+    new one discarded (another process was quicker).
 
     Raises:
         InputError: The folder cannot be written or the disk is full.

@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tasks.errors import InputError, clean, one_line
-from tasks.findings import refuse
+from tasks.errors import InputError, clean, one_line, refuse
 
 EMPTY = frozenset({"", "NA", "N/A", "NaN", "nan", "None", "null", "<NA>"})
 _ROW_START = re.compile(r"[\r\n][^\s,]{1,40},[^\s]")

@@ -14,11 +14,9 @@ import numpy as np
 
 from tasks.columns import FIXATIONS, are_known
 from tasks.definition import TaskDefinition, TaskInfo
-from tasks.describe import Statistics
-from tasks.digest import split_digest
 from tasks.errors import InputError, unknown_name
-from tasks.manifest import Manifest, check_files, file_digest, read_manifest
-from tasks.splits import SPLIT_NOTES, Split, assign, column, split_from_values
+from tasks.manifest import Manifest, Statistics, check_files, file_digest, read_manifest
+from tasks.splits import SPLIT_NOTES, Split, assign, column, split_digest, split_from_values
 from tasks.storage import cache_root, write_errors
 from tasks.types import Fixation, ScreenImage, Session, Slot
 

@@ -20,7 +20,7 @@ from baselines import registry
 from baselines.backbones.settings import read_settings
 from baselines.distributed import settings as deepspeed
 from benchmark.audit import reading as audit
-from benchmark.engines.environment import Place
+from benchmark.engines.resources import Place
 from benchmark.engines.settings import engine_settings
 from benchmark.reproduction import read_layout
 from benchmark.reproduction.figures import read_figure_layout
@@ -37,8 +37,7 @@ from leaderboard.entries import Event, ReportedRecord, ResultRecord
 from leaderboard.submitting import submit
 from submissions import reading as submissions
 from submissions.facts import read_about
-from submissions.limits import DEFAULT
-from submissions.problems import Findings
+from submissions.problems import DEFAULT, Findings
 from tasks.adserp.raw import _ads
 from tasks.adserp.replay import read_replay
 from tasks.errors import InputError

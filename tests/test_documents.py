@@ -83,7 +83,7 @@ def test_the_simulator_runs(example, mini, tmp_path):
 def test_the_operator_probes_a_backbone(example, monkeypatch):
     from baselines.backbones.loading import load_backbone
     from baselines.probing import registry
-    from baselines.probing.slots import overlap_matrix
+    from baselines.probing.relevance import overlap_matrix
     from baselines.tuning.reading import read_sessions
     from tests.baselines.backbones import tiny
 

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tasks.errors import InputError
+from tasks.types import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Floats = NDArray[np.float64]
 Placement = Literal["prefix", "suffix"]
 Candidates = list[list[int]]
 """Token ids of each slot's answer, one list per slot."""

@@ -12,10 +12,9 @@ import transformers
 from safetensors import SafetensorError
 
 from baselines.backbones import checkpoint as checkpoints
-from baselines.backbones.batching import is_out_of_memory
 from baselines.backbones.conversation import give_template
 from baselines.backbones.features import FeatureStore
-from baselines.backbones.memory import check_memory
+from baselines.backbones.memory import check_memory, is_out_of_memory
 from baselines.backbones.registry import architecture
 from baselines.backbones.settings import Settings, read_settings
 from baselines.backbones.vlm import VisionLanguageModel

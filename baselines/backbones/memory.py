@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING
+import gc
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from benchmark.engines.resources import free_memory, peak_resident
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
 
 _HEADROOM = 1.1
 """Buffers, the tokenizer and one layer's conversion come on top of the weights."""
-_MEMINFO = Path("/proc/meminfo")
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 def check_memory(weights: int, device: torch.device, name: str) -> None:
@@ -26,7 +26,7 @@ def check_memory(weights: int, device: torch.device, name: str) -> None:
         InputError: They do not fit.
     """
     needed = int(weights * _HEADROOM)
-    places = [(main_memory(), "main memory")]
+    places = [(free_memory(), "main memory")]
     if device.type == "cuda":
         places.append((gpu_memory(device), f"memory of {device}"))
     for free, what in places:
@@ -37,12 +37,6 @@ def check_memory(weights: int, device: torch.device, name: str) -> None:
             )
 
 
-def main_memory() -> int | None:
-    """Return the free main memory in bytes, a container's limit included, or None where that is unknown."""
-    found = [free for free in (_from_meminfo(), _from_cgroup(), _from_sysconf()) if free is not None]
-    return min(found) if found else None
-
-
 def gpu_memory(device: torch.device) -> int:
     """Return the free memory of a GPU in bytes."""
     import torch
@@ -51,38 +45,92 @@ def gpu_memory(device: torch.device) -> int:
     return int(free)
 
 
-def _from_meminfo() -> int | None:
-    try:
-        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
-
-
-def _from_cgroup() -> int | None:
-    """Return what a container may still take; its page cache counts as free."""
-    try:
-        limit = (_CGROUP / "memory.max").read_text(encoding="ascii").strip()
-        if limit == "max":
-            return None
-        used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
-        stat = dict(line.split() for line in (_CGROUP / "memory.stat").read_text(encoding="ascii").splitlines())
-        return int(limit) - used + int(stat.get("inactive_file", 0))
-    except (OSError, ValueError):
-        return None
-
-
-def _from_sysconf() -> int | None:
-    if _MEMINFO.exists():
-        return None
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
 def _gib(size: int) -> str:
     return f"{size / 2**30:.1f} GiB"
+
+
+_LOG = logging.getLogger(__name__)
+_CPU_MESSAGES = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_batches(
+    items: Sequence[Item],
+    run: Callable[[Sequence[Item]], Sequence[Result]],
+    size: int,
+    say: Callable[[str], None] = _LOG.warning,
+) -> list[Result]:
+    """Run ``run`` over consecutive batches; on running out of memory halve the batch, say so, and go on.
+
+    ``run`` returns one result per item, in order, and is called again on part of a batch that failed: nothing that the
+    failed batch had begun is kept, so the results are those of smaller batches from the start. After a failure the
+    smaller size stays.
+
+    Raises:
+        InputError: Memory runs out with a single item.
+        ValueError: ``size`` is below 1, or ``run`` returned a wrong number of results.
+    """
+    if size < 1:
+        raise ValueError(f"a batch has at least 1 item, not {size}")
+    results: list[Result] = []
+    while len(results) < len(items):
+        batch = items[len(results) : len(results) + size]
+        failed = False
+        try:
+            found = run(batch)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            failed = True
+        # Outside the except block: there the traceback still holds the failed batch's tensors.
+        if failed:
+            _release()
+            if len(batch) == 1:
+                raise InputError(
+                    "not enough memory for a single session; use a smaller backbone, dtype bfloat16, "
+                    "or a machine with more memory."
+                )
+            size = (len(batch) + 1) // 2
+            say(f"out of memory with {len(batch)} sessions at once; going on with {size}.")
+            continue
+        if len(found) != len(batch):
+            raise ValueError(f"{len(found)} results for a batch of {len(batch)}")
+        results.extend(found)
+    return results
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that memory ran out, on the GPU or on the CPU."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _CPU_MESSAGES)
+
+
+def _release() -> None:
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+SMALL = 50_000_000
+"""Parameters up to which a model counts as small."""
+
+
+def small(model: Any) -> bool:
+    """Return whether a model is too small for memory and threads to matter."""
+    return bool(sum(parameter.numel() for parameter in model.parameters()) <= SMALL)
+
+
+def peak_memory(device: torch.device) -> float | None:
+    """Return the highest memory use so far in bytes, torch's on a GPU, the process's on a CPU; None if unknown."""
+    if device.type == "cuda":
+        import torch
+
+        return float(torch.cuda.max_memory_allocated(device))
+    return peak_resident()

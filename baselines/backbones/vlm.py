@@ -16,11 +16,11 @@ from torch import Tensor
 from baselines.backbones import answers
 from baselines.backbones.conversation import Conversation
 from baselines.backbones.features import FeatureStore
-from baselines.backbones.interface import Candidates, Floats, ModelInput, Placement, ScreenFeatures
+from baselines.backbones.interface import Candidates, ModelInput, Placement, ScreenFeatures
 from baselines.backbones.settings import Settings
 from tasks.decoding import read_json
 from tasks.errors import InputError
-from tasks.types import ScreenImage, Session, Stimulus
+from tasks.types import Floats, ScreenImage, Session, Stimulus
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +148,8 @@ class VisionLanguageModel(ABC):
     ) -> ModelInput:
         """Return the model input of one session, B = 1; its click and gaze, if it has any, are not looked at.
 
-        Args:
-            session: The session.
-            prompt: Soft prompt of shape (N, D), differentiable; None and N = 0 are the same.
-            placement: ``prefix`` puts the prompt before everything, ``suffix`` between image and question.
+        The soft prompt has the shape (N, D) and is differentiable; None and N = 0 are the same. ``placement``
+        ``prefix`` puts it before everything, ``suffix`` between image and question.
 
         Raises:
             InputError: The session has no image, or the prompt has the wrong width or is not finite.

@@ -174,11 +174,11 @@ def in_shares(
     size: int,
     say: Callable[[str], None],
 ) -> list[Result]:
-    """Do what ``backbones.batching.in_batches`` does, each process on its share; all get all results, in order.
+    """Do what ``backbones.memory.in_batches`` does, each process on its share; all get all results, in order.
 
     ``items`` are the same on all processes; results are sent to the others.
     """
-    from baselines.backbones.batching import in_batches
+    from baselines.backbones.memory import in_batches
 
     group = current()
     if group is None:

@@ -59,8 +59,7 @@ def _train(chosen: argparse.Namespace) -> int:
 
 
 def _evaluate(chosen: argparse.Namespace) -> int:
-    from baselines.pocket_training.card import table, write_card
-    from baselines.pocket_training.measure import measure, repetition
+    from baselines.pocket_training.card import measure, repetition, table, write_card
 
     repeated = repetition(chosen.folder, chosen.again) if chosen.again else ""
     found = measure(chosen.folder, steering=not chosen.no_steering)

@@ -25,10 +25,9 @@ from torch.nn import functional
 
 from baselines.backbones.interface import Placement
 from baselines.pocket_training import population
-from baselines.pocket_training.population import Expected, Habits, Profiles
-from baselines.pocket_training.screens import TRAIN_FILMS, FilmStock, Integers
+from baselines.pocket_training.architecture import GROUNDING, PERSONA, PERSONA_FILLER
+from baselines.pocket_training.population import TRAIN_FILMS, Expected, FilmStock, Habits, Integers, Profiles
 from baselines.pocket_training.sequences import Batch, Seen, Sequences, Soft
-from baselines.pocket_training.vocabulary import GROUNDING, PERSONA, PERSONA_FILLER
 from tasks.recgaze.sample_films import invent_name
 
 _LOG = logging.getLogger(__name__)

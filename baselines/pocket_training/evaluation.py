@@ -11,11 +11,10 @@ from torch import Tensor
 
 from baselines.backbones.vlm import VisionLanguageModel
 from baselines.pocket_training import population
-from baselines.pocket_training.population import Floats, Profiles
-from baselines.pocket_training.screens import TEST_FILMS, FilmStock, Integers, Pixels
+from baselines.pocket_training.population import TEST_FILMS, FilmStock, Integers, Pixels, Profiles
 from baselines.pocket_training.sequences import OPERATOR, Seen, Sequences
 from tasks.task import Task
-from tasks.types import Session
+from tasks.types import Floats, Session
 
 SEED = 99
 SCREENS, PER_SCREEN = 120, 5

@@ -19,12 +19,10 @@ from torch.nn import functional
 
 from baselines.backbones.interface import ModelInput, Placement
 from baselines.backbones.vlm import VisionLanguageModel
-from baselines.pocket_training.architecture import SCREEN
-from baselines.pocket_training.screens import Pixels, slots
-from baselines.pocket_training.vocabulary import LETTERS
+from baselines.pocket_training.architecture import LETTERS, SCREEN
+from baselines.pocket_training.population import Pixels, slots
 from baselines.probing.inputs import DecoderInputs
-from baselines.probing.relevance import token_relevance
-from baselines.probing.slots import overlap_matrix
+from baselines.probing.relevance import overlap_matrix, token_relevance
 from tasks.recgaze.posters import GENRES
 from tasks.recgaze.render import COLUMNS, ROWS
 from tasks.types import ScreenImage, Stimulus

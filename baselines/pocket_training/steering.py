@@ -16,9 +16,9 @@ from torch.nn import functional
 
 from baselines.pocket_training import population
 from baselines.pocket_training.evaluation import divergence, see
-from baselines.pocket_training.population import Floats
-from baselines.pocket_training.screens import TEST_FILMS, FilmStock
+from baselines.pocket_training.population import TEST_FILMS, FilmStock
 from baselines.pocket_training.sequences import Seen, Sequences, Soft
+from tasks.types import Floats
 
 SHIFT = (0.6, -0.45)  # steeper by row, and rightwards: unlike the training population
 _USERS, _TRAIN, _TEST, _SCREENS = 60, 8, 4, 60

@@ -8,17 +8,73 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
 
 from baselines.backbones.loading import load_backbone
-from baselines.pocket_training.architecture import SHAPES, Shape, new_model
-from baselines.pocket_training.checkpoint import write_checkpoint
+from baselines.backbones.settings import FILE, Settings
+from baselines.pocket_training.architecture import (
+    MARKERS,
+    MERGE,
+    PATCH,
+    SCREEN,
+    SHAPES,
+    SQUARE,
+    Shape,
+    build_tokenizer,
+    new_model,
+)
 from baselines.pocket_training.curriculum import SCHEDULES, Curriculum, Schedule
 from baselines.pocket_training.sequences import OPERATOR, Sequences
-from baselines.pocket_training.vocabulary import MARKERS, build_tokenizer
 from tasks.errors import InputError, unknown_name
+
+
+def settings(name: str) -> Settings:
+    """Return how sessions are put to a stand-in.
+
+    Few words, so that a sequence stays short; the profile comes before the image, so that image tokens know it.
+    """
+    return Settings(
+        letters="Pick one letter.",
+        numbers="Pick one number.",
+        order="profile-first",
+        fit="letterbox",
+        notice=f"{name} is a pocket stand-in that this project trained on simulated screens, not a published model",
+    )
+
+
+def write_checkpoint(model: Any, tokenizer: Any, name: str, out: Path) -> None:
+    """Write weights in bfloat16, configuration, tokenizer, image settings and the wording of the question.
+
+    The model's weights are rounded to bfloat16 and stay so; the folder is made if it is missing.
+    """
+    import torch
+
+    out.mkdir(parents=True, exist_ok=True)
+    model.to(torch.bfloat16).save_pretrained(out)
+    (out / "model.safetensors").chmod(0o644)  # written for its owner alone
+    tokenizer.save_pretrained(out)
+    image_settings(name).save_pretrained(out)
+    words = dataclasses.asdict(settings(name))
+    (out / FILE).write_text(json.dumps(words, indent=2) + "\n", encoding="utf-8")
+
+
+def image_settings(name: str) -> Any:
+    """Return the image processor: every screen becomes about as many image tokens as a training screen."""
+    plain = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    if name == "pocket-qwen3vl":
+        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+        area = SCREEN[0] * SCREEN[1]
+        size = {"shortest_edge": area, "longest_edge": area}
+        return Qwen2VLImageProcessorPil(patch_size=PATCH, merge_size=MERGE, temporal_patch_size=2, size=size, **plain)
+    from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
+
+    square = {"height": SQUARE, "width": SQUARE}
+    return GotOcr2ImageProcessorPil(size=square, crop_to_patches=False, min_patches=1, max_patches=1, **plain)
+
 
 RECORD = "training.json"
 """How the folder was made: name, seed, schedule, versions, wall and processor time."""
@@ -35,21 +91,12 @@ def train(
     schedule: Schedule | None = None,
     shape: Shape | None = None,
 ) -> None:
-    """Train a stand-in and write its checkpoint folder.
+    """Train a stand-in, ``pocket-qwen3vl`` or ``pocket-internvl``, and write its checkpoint folder, a new or empty one.
 
     The same arguments on the same machine and number of threads give the same weights; elsewhere rounding differs, and
-    with it the weights, but hardly the scores. Schedule and shape are those of the shipped stand-in if None.
-
-    Args:
-        name: ``pocket-qwen3vl`` or ``pocket-internvl``.
-        out: New or empty folder.
-        plain: Leave out the shaping of attention in stage 3.
-        plain_out: New or empty folder for the plain variant as well, the same as from a run of its own with
-            ``plain``: stages 1 and 2 are shared.
-        seed: Seed of weights, films drawn, users and all else, 0 or larger.
-        threads: Threads for torch.
-        schedule: Lengths of the stages.
-        shape: Widths and depths.
+    with it the weights, but hardly the scores. Schedule and shape are those of the shipped stand-in if None. ``plain``
+    leaves out the shaping of attention in stage 3; ``plain_out`` gets that variant as well, the same as from a run of
+    its own: stages 1 and 2 are shared. ``seed``, 0 or larger, is that of weights, films drawn, users and all else.
 
     Raises:
         InputError: An unknown name, a folder that holds files or cannot be written, a bad number.

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from baselines.probing.answer_token import answer_rows
 from baselines.probing.hook import Decoder
-from baselines.probing.inputs import DecoderInputs
-from baselines.probing.operator import Target
+from baselines.probing.inputs import DecoderInputs, Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from baselines.probing.answer_token import answer_rows
 from baselines.probing.hook import Decoder
-from baselines.probing.inputs import DecoderInputs
-from baselines.probing.operator import Target
+from baselines.probing.inputs import DecoderInputs, Target
 from tasks.errors import InputError
+from tasks.types import Floats
 
-Floats = NDArray[np.float64]
 Head = tuple[int, int]
 
 

@@ -14,16 +14,214 @@ Source: Shen 2025 (arXiv 2506.18985), as used by Huang et al. 2026 (arXiv 2604.0
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from baselines.probing.blocks import accumulator, check_causal
-from baselines.probing.glimpse_layer import Fixed, gradient_mass, push_row
+from baselines.probing.blocks import Block, accumulator, attention_weights, blocks, check_causal, product
 from baselines.probing.hook import Decoder, SequenceProbe, in_order
-from baselines.probing.inputs import DecoderInputs
-from baselines.probing.operator import Target
+from baselines.probing.inputs import DecoderInputs, Target
 from baselines.probing.silu import recomputed_silu, twice_differentiable_silu
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fixed:
+    """What is given of a layer, and the constants of the definition.
+
+    Attributes:
+        mask: None for plain causal attention, or True where attended, shape (B, 1, S, S).
+        scale: Factor on the scores.
+        first_row: Rows of the attention output's gradient before it are 0.
+        temperature: Of the softmax over heads.
+        eps: Added to sum(relu(G)).
+    """
+
+    mask: Tensor | None
+    scale: float
+    first_row: int
+    temperature: float
+    eps: float
+
+
+def gradient_mass(grad: Tensor, value: Tensor, mask: Tensor | None, first_row: int) -> Tensor:
+    """Return sum over attended i, j of |sum_h G_h|, shape (B,), with G = grad value^T.
+
+    ``grad`` is the gradient of the attention output, shape (B, H, S, d_v), 0 before ``first_row``; values have shape
+    (B, H_kv, S, d_v).
+    """
+    # Heads that share values may be added up first: sum_h dO_h V_h^T = sum_g (sum_{h in g} dO_h) V_g^T.
+    batch, _, length, width = grad.shape
+    shared = grad.reshape(batch, value.shape[1], -1, length, width).sum(2)
+    mass: Tensor = _GradientMass.apply(shared, value, mask, first_row)  # type: ignore[no-untyped-call]
+    return mass
+
+
+def push_row(row: Tensor, query: Tensor, key: Tensor, value: Tensor, grad: Tensor, fixed: Fixed) -> Tensor:
+    """Return ``row`` times E of one layer, both of shape (B, S).
+
+    Queries have shape (B, H, S, d), keys (B, H_kv, S, d), values (B, H_kv, S, d_v); ``grad`` is the gradient of the
+    answer's logit with respect to the attention output, shape (B, H, S, d_v).
+    """
+    pushed: Tensor = _PushRow.apply(row, query, key, value, grad, fixed)  # type: ignore[no-untyped-call]
+    return pushed
+
+
+class _GradientMass(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, grad: Tensor, value: Tensor, mask: Tensor | None, first_row: int) -> Tensor:
+        ctx.save_for_backward(grad, value)
+        ctx.mask, ctx.first_row = mask, first_row
+        mass = torch.zeros(grad.shape[0], dtype=accumulator(grad.dtype), device=grad.device)
+        for block, summed, _, _ in _summed(grad, value, mask, first_row):
+            mass[block.batch] += summed.abs_().sum((1, 2))
+        return mass
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, d_mass: Tensor) -> tuple[Tensor | None, ...]:
+        grad, value = ctx.saved_tensors
+        d_grad = torch.zeros_like(grad)
+        d_value = torch.zeros(value.shape, dtype=d_mass.dtype, device=value.device)
+        for block, summed, rows, keys in _summed(grad, value, ctx.mask, ctx.first_row):
+            sign = summed.sign_().mul_(d_mass[block.batch, None, None])
+            d_rows = _split(product(sign, keys), grad.shape[1])
+            d_keys = _split(product(sign.transpose(-1, -2), rows), grad.shape[1])
+            d_grad[block.batch, :, block.start : block.stop] += d_rows
+            block.add_keys(d_value, d_keys)
+        return d_grad, d_value.to(value.dtype), None, None
+
+
+def _summed(grad: Tensor, value: Tensor, mask: Tensor | None, first_row: int) -> Any:
+    """Yield per block sum_h G, shape (b, n, e), 0 where not attended, and its two factors."""
+    for block in blocks(grad, mask, first_row):
+        rows = grad[block.batch, :, block.start : block.stop].transpose(1, 2).flatten(2)
+        keys = block.keys(value).transpose(1, 2).flatten(2)
+        yield block, block.hide(product(rows, keys.transpose(-1, -2)), 0.0), rows, keys
+
+
+def _split(joined: Tensor, groups: int) -> Tensor:
+    """Return (b, n, H_kv d) as (b, H_kv, n, d)."""
+    return joined.view(*joined.shape[:2], groups, -1).transpose(1, 2)
+
+
+@dataclass(slots=True, eq=False)
+class _Layer:
+    """Everything between the attention of a layer and its E, for the whole batch.
+
+    Attributes:
+        parts: Per block P = A relu(G), shape (b, H_kv, G n, e); all of this layer and of no other.
+        factors: Per block A and relu(G), only on the way back.
+        row_sum: sum_j P, shape (B, H, S).
+        mass: sum relu(G), shape (B, H), as are the heads' ``score`` and their weights w, ``share``.
+        norm: sum_h w_h sum_j P, shape (B, S), 1 where it is 0.
+        empty: Where it is 0: a row without positive evidence, with nothing to normalise; shape (B, S).
+    """
+
+    parts: list[tuple[Block, Tensor]]
+    factors: list[tuple[Tensor, Tensor]]
+    row_sum: Tensor
+    mass: Tensor
+    score: Tensor
+    share: Tensor
+    norm: Tensor
+    empty: Tensor
+
+
+def _layer(query: Tensor, key: Tensor, value: Tensor, grad: Tensor, fixed: Fixed, backward: bool = False) -> _Layer:
+    batch, heads, length, _ = query.shape
+    groups = key.shape[1]
+    kind = accumulator(query.dtype)
+    row_sum = torch.zeros(batch, heads, length, dtype=kind, device=query.device)
+    mass = torch.zeros(batch, heads, dtype=kind, device=query.device)
+    parts: list[tuple[Block, Tensor]] = []
+    factors: list[tuple[Tensor, Tensor]] = []
+    for block in blocks(query, fixed.mask, fixed.first_row):
+        weights = attention_weights(block, query, key, fixed.scale)
+        gradient = product(block.rows(grad, groups), block.keys(value).transpose(-1, -2)).clamp_(min=0)
+        block.hide(gradient, 0.0)
+        positive = weights * gradient
+        block.add_rows(row_sum, positive.sum(-1))
+        mass[block.batch] += gradient.sum(-1).view(gradient.shape[0], heads, -1).sum(-1)
+        parts.append((block, positive))
+        if backward:
+            factors.append((weights, gradient))
+    score = row_sum.sum(-1) / (mass + fixed.eps)
+    share = torch.softmax(score / fixed.temperature, 1)
+    norm = torch.einsum("bh,bhi->bi", share, row_sum)
+    empty = norm == 0
+    return _Layer(parts, factors, row_sum, mass, score, share, norm.masked_fill(empty, 1.0), empty)
+
+
+class _PushRow(torch.autograd.Function):
+    """``row`` times E. Only its inputs are kept; the way back builds the layer again.
+
+    With r = row / norm, out_j = sum_i r_i sum_h w_h P_hij, g the gradient of out and u = P g:
+    d r_i = sum_h w_h u_hi, d norm_i = -d r_i r_i / norm_i, d w_h = sum_i (r_i u_hi + d norm_i rowsum_hi), and
+    d P_hij = w_h (r_i g_j + d norm_i) + d sum(P)_h, a product of a row and a column plus a row constant.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, row: Tensor, query: Tensor, key: Tensor, value: Tensor, grad: Tensor, fixed: Fixed) -> Tensor:
+        ctx.save_for_backward(row, query, key, value, grad)
+        ctx.fixed = fixed
+        layer = _layer(query, key, value, grad, fixed)
+        through = layer.share[:, :, None] * _normalised(row, layer)[:, None]
+        total = torch.zeros_like(row)
+        for block, positive in layer.parts:
+            rows = through[block.batch, :, block.start : block.stop].reshape(positive.shape[0], 1, -1)
+            total[block.batch, : block.stop] += (rows @ positive.view(rows.shape[0], -1, block.stop))[:, 0]
+        return total
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, column: Tensor) -> tuple[Tensor | None, ...]:
+        row, query, key, value, grad = ctx.saved_tensors
+        fixed = ctx.fixed
+        through_gradients = ctx.needs_input_grad[3] or ctx.needs_input_grad[4]
+        groups = key.shape[1]
+        layer = _layer(query, key, value, grad, fixed, backward=True)
+        seen = torch.zeros_like(layer.row_sum)
+        for block, positive in layer.parts:
+            flat = positive.view(positive.shape[0], -1, block.stop)
+            block.add_rows(seen, (flat @ column[block.batch, : block.stop, None]).view(positive.shape[:3]))
+        normalised = _normalised(row, layer)
+        d_normalised = torch.einsum("bh,bhi->bi", layer.share, seen).masked_fill(layer.empty, 0.0)
+        d_norm = -d_normalised * normalised / layer.norm
+        d_share = torch.einsum("bi,bhi->bh", normalised, seen) + torch.einsum("bi,bhi->bh", d_norm, layer.row_sum)
+        d_score = layer.share * (d_share - (layer.share * d_share).sum(1, keepdim=True)) / fixed.temperature
+        d_sum = d_score / (layer.mass + fixed.eps)
+        d_mass = -d_sum * layer.score
+        outer = layer.share[:, :, None] * normalised[:, None]
+        offset = layer.share[:, :, None] * d_norm[:, None] + d_sum[:, :, None]
+        # rowsum(A dA) = rowsum(P dP), known without another pass over the block.
+        centre = outer * seen + offset * layer.row_sum
+
+        d_query, d_grad = torch.zeros_like(query), torch.zeros_like(grad)
+        d_key = torch.zeros(key.shape, dtype=row.dtype, device=key.device)
+        d_value = torch.zeros(value.shape, dtype=row.dtype, device=key.device)
+        while layer.parts:
+            (block, positive), (weights, gradient) = layer.parts.pop(), layer.factors.pop()
+            d_product = block.rows(outer, groups)[..., None] * column[block.batch, None, None, : block.stop]
+            d_product += block.rows(offset, groups)[..., None]
+            if through_gradients:
+                d_gradient = weights * d_product
+                mass = d_mass.view(d_mass.shape[0], groups, -1, 1).expand(-1, -1, -1, block.stop - block.start)
+                d_gradient += mass[block.batch].reshape(*d_gradient.shape[:3], 1)
+                d_gradient *= gradient > 0
+                block.add_rows(d_grad, product(d_gradient, block.keys(value)))
+                block.add_keys(d_value, product(d_gradient.transpose(-1, -2), block.rows(grad, groups)))
+            d_scores = d_product.mul_(positive)
+            d_scores.addcmul_(weights, block.rows(centre, groups)[..., None], value=-1).mul_(fixed.scale)
+            block.add_rows(d_query, product(d_scores, block.keys(key)))
+            block.add_keys(d_key, product(d_scores.transpose(-1, -2), block.rows(query, groups)))
+        d_factors = (d_value.to(value.dtype), d_grad) if through_gradients else (None, None)
+        return d_normalised / layer.norm, d_query, d_key.to(key.dtype), *d_factors, None
+
+
+def _normalised(row: Tensor, layer: _Layer) -> Tensor:
+    """Return row / norm, 0 where a row of E is empty."""
+    return (row / layer.norm).masked_fill(layer.empty, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

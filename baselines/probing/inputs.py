@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
 from tasks.errors import InputError
+
+if TYPE_CHECKING:
+    from baselines.probing.hook import Decoder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,3 +123,20 @@ class DecoderInputs:
 def _shape(name: str, tensor: Tensor, expected: tuple[int, ...]) -> None:
     if tuple(tensor.shape) != expected:
         raise InputError(f"{name} has shape {tuple(tensor.shape)}, expected {expected}.")
+
+
+Target: TypeAlias = Callable[[Tensor], Tensor]
+"""From the logits at src, shape (B, V), to y, shape (B,): the logit of the answer, which gradients start from."""
+
+
+class Operator(Protocol):
+    """A probing operator (registry.py lists them); its settings are its fields."""
+
+    def relevance(
+        self, decoder: Decoder, inputs: DecoderInputs, target: Target, create_graph: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return row src of R, shape (B, S), in float32 or wider, and the logits at src, shape (B, V).
+
+        With ``create_graph`` both are differentiable in ``inputs``; otherwise nothing they hold outlives the call.
+        """
+        ...

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from baselines.probing.operator import Operator
+    from baselines.probing.inputs import Operator
 
 
 @dataclass(frozen=True, slots=True)

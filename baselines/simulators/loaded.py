@@ -47,7 +47,7 @@ def load(name: str, dtype: str = "auto") -> Any:
         InputError: See ``backbones.load_backbone``.
     """
     from baselines.backbones.loading import load_backbone
-    from baselines.tuning.memory import small
+    from baselines.backbones.memory import small
 
     key = (name, device_name(), number_format(dtype))
     found = _loaded.pop(key, None)
@@ -109,7 +109,7 @@ def few_threads(model: Any) -> Iterator[None]:
     """
     import torch
 
-    from baselines.tuning.memory import small
+    from baselines.backbones.memory import small
 
     before = torch.get_num_threads()
     single = small(model) and next(model.parameters()).device.type == "cpu"

@@ -146,7 +146,7 @@ class OnScreen:
         self._count("flops_estimated", (4.0 if backward else 2.0) * size * tokens)
 
     def _count_memory(self) -> None:
-        from baselines.tuning.memory import peak_memory
+        from baselines.backbones.memory import peak_memory
 
         peak = peak_memory(self._store.backbone.device)
         if peak is not None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from baselines.backbones.answers import branches, single_pass
 from baselines.backbones.interface import Candidates, ModelInput, Placement, collate
-from baselines.probing.slots import overlap_matrix
+from baselines.probing.relevance import overlap_matrix
 from baselines.tuning.prefix_cache import content_key
 from tasks.types import Session, Stimulus
 
@@ -136,7 +136,7 @@ class Batch:
 
 
 def slot_attention(relevance: Tensor, batch: Batch, index: Sequence[Tensor], rectify: str) -> tuple[Tensor, Tensor]:
-    """Return attention over slots, shape (B, K), and which rows have any, shape (B,); as ``probing.slots``, in one go.
+    """Return attention over slots, shape (B, K), and which rows have any, shape (B,): ``relevance`` of many in one go.
 
     Relevance over tokens has shape (B, S), ``index`` gives per row the positions of its image tokens, and ``rectify``
     is what the operator applies to them: ``none``, ``abs`` or ``relu``.

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from baselines.tuning.settings import Signal
-from tasks.types import Session
+from tasks.types import Floats, Session
 
-Floats = NDArray[np.float64]
 EPS = 1e-8
 
 

@@ -11,13 +11,12 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
 from baselines.probing.hook import Decoder
-from baselines.probing.operator import Operator
-from baselines.probing.relevance import token_relevance
-from baselines.probing.slots import Floats, rectifier
+from baselines.probing.inputs import Operator
+from baselines.probing.relevance import rectifier, token_relevance
 from baselines.tuning.examples import Batch, ExampleStore, slot_attention, slot_log_probabilities
 from baselines.tuning.prefix_cache import cache_of
 from baselines.tuning.suffix_pass import OPERATORS, SuffixPass
-from tasks.types import Session, Stimulus
+from tasks.types import Floats, Session, Stimulus
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,14 +79,9 @@ def read(
 ) -> Reading:
     """Run a batch once; where answers have several tokens that share their first, probabilities cost more passes.
 
-    Args:
-        backbone: A ``VisionLanguageModel``.
-        batch: The sessions.
-        prompts: Soft prompts, shape (B, N, D), or None.
-        operator: What probes attention, or None.
-        slots: Per row the answer that a gradient operator is applied to; None for the model's own best.
-        create_graph: Keep everything in the graph of the prompts, for training.
-        probabilities: Whether log p is wanted; it always comes where src's logits give it.
+    Soft prompts have the shape (B, N, D); ``operator`` probes attention, and ``slots`` are per row the answer that a
+    gradient operator is applied to, None for the model's own best. ``create_graph`` keeps everything in the graph of
+    the prompts, for training. ``probabilities`` asks for log p, which always comes where src's logits give it.
     """
     with torch.set_grad_enabled(create_graph):
         own: Tensor | None = None

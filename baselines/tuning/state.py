@@ -5,16 +5,113 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from baselines.tuning.curves import Epoch
 from baselines.tuning.prompt import PromptBank
 from tasks.errors import InputError
 from tasks.storage import write_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch; None where a value does not exist, as for the training part of epoch 0, the untrained prompt.
+
+    Losses, divergences and entropies are means in nats; the terms of the objective are those of ``objective``.
+
+    Attributes:
+        epoch: Counted from 1; 0 is before training.
+        steps: Optimiser steps so far.
+        attention: None if the attention loss is left out.
+        gradient_basis: Mean norm of the bases' gradient over the epoch's steps, before clipping.
+        gradient_users: The same for the user logits.
+        gradient_largest: Largest norm of both together.
+        clipped: Share of the steps whose gradient was clipped.
+        mixing_entropy: Of the users' coefficients; ln M at the start.
+        valid_logloss: Mean -log p(click) of the validation sessions.
+        valid_kl: Mean KL of their gaze (or cursor) against attention for the model's own answer.
+        valid_accuracy: Share of them answered with the click.
+        valid_score: What the best epoch is chosen by, lower is better; see ``trainer``.
+        tokens_per_second: Positions run through the decoder per second of training.
+        peak_memory_bytes: Highest so far: of the process on a CPU, of torch's allocations on a GPU.
+    """
+
+    epoch: int
+    steps: int
+    loss: float | None = None
+    ntp: float | None = None
+    attention: float | None = None
+    penalty: float | None = None
+    gradient_basis: float | None = None
+    gradient_users: float | None = None
+    gradient_largest: float | None = None
+    clipped: float | None = None
+    mixing_entropy: float | None = None
+    valid_logloss: float | None = None
+    valid_kl: float | None = None
+    valid_accuracy: float | None = None
+    valid_score: float | None = None
+    seconds_train: float = 0.0
+    seconds_valid: float = 0.0
+    sessions_per_second: float | None = None
+    tokens_per_second: float | None = None
+    peak_memory_bytes: float | None = None
+
+
+_PANELS = (
+    ("objective, nats", ("loss", "ntp", "attention")),
+    ("validation, nats", ("valid_score", "valid_logloss", "valid_kl")),
+    ("mixing entropy, nats", ("mixing_entropy",)),
+    ("gradient norm", ("gradient_basis", "gradient_users", "gradient_largest")),
+)
+
+
+def write_curve(epochs: Sequence[Epoch], best: int, folder: Path, report: Callable[[str], None]) -> None:
+    """Write ``curves.parquet`` and, where matplotlib is installed, ``curves.png``; else report that it is not."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [field.name for field in dataclasses.fields(Epoch)]
+    whole = ("epoch", "steps")
+    schema = pa.schema([(name, pa.int64() if name in whole else pa.float64()) for name in names])
+    table = pa.table({name: [getattr(epoch, name) for epoch in epochs] for name in names}, schema=schema)
+    with write_errors(folder):
+        pq.write_table(table.replace_schema_metadata({"best_epoch": str(best)}), folder / "curves.parquet")
+        try:
+            draw(epochs, best, folder / "curves.png")
+        except ImportError:
+            report("matplotlib is not installed, so the training curves are kept as a table only (curves.parquet).")
+
+
+def draw(epochs: Sequence[Epoch], best: int, path: Path) -> None:
+    """Draw the curves, the best epoch marked.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    # A layout that matplotlib works out would take longer than a small trial's epochs.
+    figure = Figure(figsize=(10, 6))
+    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.08, top=0.95, wspace=0.14, hspace=0.32)
+    FigureCanvasAgg(figure)
+    for axes, (title, names) in zip(figure.subplots(2, 2).flat, _PANELS, strict=True):
+        for name in names:
+            points = [(e.epoch, value) for e in epochs if (value := getattr(e, name)) is not None]
+            if points:
+                axes.plot(*zip(*points, strict=True), marker=".", label=name.replace("_", " "))
+        axes.axvline(best, color="0.6", linestyle=":", label="best epoch")
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend(fontsize="small")
+    figure.savefig(path, dpi=100)
+
 
 FILE = "tuning.safetensors"
 _FORMAT = "1"

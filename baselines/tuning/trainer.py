@@ -24,14 +24,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.backbones.batching import is_out_of_memory
+from baselines.backbones.memory import is_out_of_memory, peak_memory, small
 from baselines.distributed.group import Group, current, in_shares, total
 from baselines.distributed.optimiser import ShardedOptimiser
 from baselines.distributed.partition import word_embeddings
 from baselines.probing.registry import create
-from baselines.tuning import curves, state
+from baselines.tuning import state
 from baselines.tuning.examples import Batch, ExampleStore
-from baselines.tuning.memory import peak_memory, small
 from baselines.tuning.objective import EPS, Terms, attention_loss, padded, supervision
 from baselines.tuning.prompt import PromptBank
 from baselines.tuning.reading import answer_loss, read
@@ -80,7 +79,7 @@ class Trainer:
     _kept: list[Session] = field(default_factory=list)
     _held: list[Session] = field(default_factory=list)
 
-    def run(self) -> tuple[PromptBank, list[curves.Epoch], int]:
+    def run(self) -> tuple[PromptBank, list[state.Epoch], int]:
         """Train, or continue a training that the workspace holds; return the best epoch's prompt, the curve, the epoch.
 
         Raises:
@@ -110,7 +109,7 @@ class Trainer:
             self._sharded = ShardedOptimiser.of(bank, self._optimiser, settings.clip, self._group)
         if found is None:
             first = state.parameters_of(bank)
-            self._state = state.State(first, dict(first), epochs=[self._validated(bank, curves.Epoch(0, 0))])
+            self._state = state.State(first, dict(first), epochs=[self._validated(bank, state.Epoch(0, 0))])
         else:
             self._state = found
             if self._sharded is not None:
@@ -123,7 +122,7 @@ class Trainer:
             self._sharded.close()
         bank.load_state_dict(self._state.best)
         if self.workspace is not None:
-            curves.write(self._state.epochs, self._state.best_epoch, self.workspace.artifacts, self._say)
+            state.write_curve(self._state.epochs, self._state.best_epoch, self.workspace.artifacts, self._say)
         return bank, self._state.epochs, self._state.best_epoch
 
     def _found(self) -> state.State | None:
@@ -155,7 +154,7 @@ class Trainer:
                 values = dataclasses.asdict(epoch)
                 self.workspace.measured(number, {k: v for k, v in values.items() if isinstance(v, float)})
 
-    def _trained(self, bank: PromptBank, number: int, steps: int) -> curves.Epoch:
+    def _trained(self, bank: PromptBank, number: int, steps: int) -> state.Epoch:
         """Train one epoch; return its training part."""
         settings = self.settings
         order = np.random.default_rng((self.seed, number)).permutation(len(self._kept))
@@ -172,7 +171,7 @@ class Trainer:
         seconds = time.perf_counter() - start
         means = sums / len(order)
         both = [norm[2] for norm in norms]
-        return curves.Epoch(
+        return state.Epoch(
             epoch=number,
             steps=steps,
             loss=float(means[0]),
@@ -302,7 +301,7 @@ class Trainer:
         terms = Terms(ntp, attention, penalty)
         return terms, terms.total(settings.ntp, settings.lambda_, settings.beta) * share
 
-    def _validated(self, bank: PromptBank, epoch: curves.Epoch) -> curves.Epoch:
+    def _validated(self, bank: PromptBank, epoch: state.Epoch) -> state.Epoch:
         """Return ``epoch`` with its validation part."""
         start = time.perf_counter()
         epoch = dataclasses.replace(

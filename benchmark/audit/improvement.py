@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from benchmark.audit.findings import Finding, Outcome, left_out
-from benchmark.audit.known import known
+from benchmark.audit.granularity import known
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Cell, Gain, Reported, Row
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from benchmark.audit.findings import Finding, Outcome
-from benchmark.audit.known import known
+from benchmark.audit.granularity import known
 from benchmark.audit.ranges import SLACK, limits
 from benchmark.audit.reported import Cell, Interval, Reported, Row
 

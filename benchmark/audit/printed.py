@@ -65,11 +65,8 @@ class Printed:
 def printed(text: str, decimals: int | None = None, *, percent: bool = False, where: str = "") -> Printed:
     """Return a number from its text, which keeps the digits: ``0.50`` was printed with two.
 
-    Args:
-        text: The number.
-        decimals: Digits that it was printed with, where the text lost trailing zeros; None takes them from the text.
-        percent: The number is in percent; 52.7 is returned as 0.527 with a step of 0.001.
-        where: Its place, for messages.
+    ``decimals`` are those it was printed with, where the text lost trailing zeros. With ``percent``, 52.7 is returned
+    as 0.527 with a step of 0.001. ``where`` is its place, for messages.
 
     Raises:
         InputError: It is not a number, or has more digits than ``decimals``.

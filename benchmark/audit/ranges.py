@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from benchmark.audit.findings import Finding, Outcome, left_out
-from benchmark.audit.known import hits_at, known
+from benchmark.audit.granularity import hits_at, known
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Cell, Reported, Row, Setting
 

@@ -188,11 +188,8 @@ def amended(
 ) -> Reported:
     """Return a report with what its reader knows of it laid over what it says itself.
 
-    Args:
-        reported: The report.
-        known: Field of ``Setting`` -> value, for every task.
-        baseline: Method that improvements and stars refer to; None leaves it.
-        deterministic: Methods whose numbers are the same under every seed, in addition to those that are marked.
+    ``known`` are fields of ``Setting``, for every task; ``baseline`` is the method that improvements and stars refer
+    to, None leaves it; the numbers of ``deterministic`` methods are the same under every seed.
 
     Raises:
         InputError: A method does not occur.

@@ -22,7 +22,7 @@ import math
 from dataclasses import dataclass
 
 from benchmark.audit.findings import UNLIKELY, Finding, Outcome, Severity, left_out
-from benchmark.audit.known import known
+from benchmark.audit.granularity import known
 from benchmark.audit.reported import Cell, Reported, Row
 
 NOTED = 0.05

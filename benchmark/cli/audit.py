@@ -36,13 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Print what is found; return 1 if something is impossible."""
     from benchmark import audit, published
-    from benchmark.audit import printing
+    from benchmark.audit import findings
     from benchmark.audit.reading.mapping import setting_of
     from benchmark.audit.reported import amended
     from benchmark.output.rendering import check_format
 
     format = "terminal" if arguments.format == "table" else arguments.format  # as it was called before
-    check_format(format, printing.FORMATS)
+    check_format(format, findings.FORMATS)
     names = {"n_sessions": "sessions", "n_seeds": "seeds", "n_slots": "slots"}
     given = {name: getattr(arguments, names.get(name, name)) for name in (*names, "average", "ties", "sd")}
     known = {name: value for name, value in given.items() if value is not None}
@@ -50,6 +50,6 @@ def call(arguments: argparse.Namespace) -> int:
     reported = published.load() if arguments.file == PUBLISHED else audit.read(arguments.file, published.originals)
     reported = amended(reported, known, arguments.baseline, arguments.deterministic)
     outcomes = audit.examine(reported)
-    options.show(printing.document(reported, outcomes), format)
+    options.show(findings.document(reported, outcomes), format)
     found = audit.in_order(outcomes)
     return 1 if any(finding.severity == "impossible" for finding in found) else 0

@@ -212,8 +212,8 @@ def _launcher(settings: EngineSettings) -> Launcher | None:
     if settings.deepspeed is None:
         return None
     from baselines.distributed import read
+    from baselines.distributed.engine import RayWorkers
     from baselines.distributed.launch import require_installed
-    from baselines.distributed.ray_workers import RayWorkers
 
     chosen = read(settings.deepspeed)
     require_installed()

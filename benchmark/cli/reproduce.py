@@ -13,7 +13,7 @@ from tasks.errors import InputError, unknown_name
 if TYPE_CHECKING:
     from benchmark.reproduction.figures import FigureLayout
     from benchmark.reproduction.groups import Ran
-    from benchmark.reproduction.layout import Layout
+    from benchmark.reproduction.section import Layout
 
 HELP_BACKBONE = (
     "backbones to use, NAME or NAME=FOLDER, such as qwen3-vl,internvl3.5=DIR (default: the pocket stand-ins of all)"
@@ -48,7 +48,7 @@ def call(arguments: argparse.Namespace) -> int:
     from benchmark.reproduction import Choice, build, document, groups_of, layouts, run_groups, trials_of, write
     from benchmark.reproduction.checkpoints import STAND_INS
     from benchmark.reproduction.figures import figure_document, figure_layouts, require_matplotlib, write_figure
-    from benchmark.reproduction.formats import SUFFIXES
+    from benchmark.reproduction.printing import SUFFIXES
     from benchmark.runs.preflight import check_names
     from benchmark.trials.catalogue import check_settings
     from benchmark.trials.store import TrialStore

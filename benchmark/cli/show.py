@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Draw and print where."""
     from benchmark.output import drawing
-    from benchmark.output.path import draw_path
+    from benchmark.output.drawing import draw_path
     from benchmark.runs import paths
     from benchmark.scores import results
     from tasks.adserp.dialogs import place_of_dialog

@@ -38,7 +38,7 @@ def call(arguments: argparse.Namespace) -> int:
     """Test, write and print."""
     from baselines import registry
     from benchmark.scores import results
-    from benchmark.stress import conditions, printing, records
+    from benchmark.stress import conditions, records
     from benchmark.stress.running import Bench
     from benchmark.stress.study import Study, write_screens
     from benchmark.trials import own_files
@@ -80,6 +80,6 @@ def call(arguments: argparse.Namespace) -> int:
         sys.stdout.write(records.to_json(written))
     else:
         shown = [*tests, *([f"transfer {other.name}"] if other is not None else [])]
-        options.show(printing.document(written, shown, names))
+        options.show(records.document(written, shown, names))
         options.say(f"written to {arguments.run / records.FOLDER}: {records.FILE}, predictions by condition")
     return 0

@@ -53,11 +53,7 @@ def require_ray() -> Any:
 def cluster(settings: EngineSettings, payload: int) -> Iterator[Any]:
     """Give Ray, connected: the session that this process has, or a cluster that is joined or started for the while.
 
-    Within the context nothing is printed to standard output.
-
-    Args:
-        settings: The engine's settings.
-        payload: Bytes that will be put into the object store.
+    Within the context nothing is printed to standard output. ``payload`` bytes will be put into the object store.
 
     Raises:
         InputError: Ray is not installed, cannot be started, or there is no cluster at the address.
@@ -131,12 +127,9 @@ class Room:
 
 
 def room(nodes: Sequence[Mapping[str, float]], settings: EngineSettings, on_cpu: bool = False) -> Room:
-    """Return what there is for trials.
+    """Return what there is for trials on machines with some of Ray's resources, name -> amount each.
 
-    Args:
-        nodes: Ray's resources of every machine: name -> amount.
-        settings: The engine's settings.
-        on_cpu: Models shall run on the CPU though there are GPUs.
+    With ``on_cpu``, models run on the CPU though there are GPUs.
 
     Raises:
         InputError: There is less than one trial asks for.
@@ -169,11 +162,7 @@ def room(nodes: Sequence[Mapping[str, float]], settings: EngineSettings, on_cpu:
 def awaited(ray: Any, settings: EngineSettings, on_cpu: bool, report: Callable[[str], None]) -> Iterator[Room]:
     """Give what there is for trials, once one fits; a cluster that can grow is asked for what is missing.
 
-    Args:
-        ray: Ray, connected.
-        settings: The engine's settings.
-        on_cpu: Models shall run on the CPU though there are GPUs.
-        report: Called with a line on what is waited for.
+    ``on_cpu`` as for :func:`room`; ``report`` gets a line on what is waited for.
 
     Raises:
         InputError: A trial fits nowhere, and no machine that joins will change that in time.
@@ -236,8 +225,7 @@ def _ask_driver() -> str:
 def smallest(text: str) -> int | None:
     """Return the memory of the smallest GPU in bytes; None if a line is not understood, or a GPU is cut up.
 
-    Args:
-        text: A line per GPU: MiB of memory, a comma, and ``Enabled`` if it is cut up (MIG).
+    ``text`` has a line per GPU: MiB of memory, a comma, and ``Enabled`` if it is cut up (MIG).
     """
     sizes = []
     for line in filter(None, map(str.strip, text.splitlines())):

@@ -15,6 +15,7 @@ from tasks.definition import Progress
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from benchmark.engines.worker import TrialPart
     from tasks.task import Task
 
     Score = Callable[[Task, Trial, pa.Table], float]
@@ -31,8 +32,7 @@ class Outcome:
 
     Attributes:
         predictions: The checked predictions (columns of ``predictions.schema``).
-        cost: What it took: ``seconds``, ``seconds_fit``, ``seconds_simulate``, ``peak_memory_bytes``, and the counts
-            of a simulator that reports them (tokens, estimated FLOPs).
+        cost: What it took, see ``trial.run_trial``.
         environment: Where it ran and with what: host, engine, threads, package versions, device.
     """
 
@@ -43,12 +43,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a trial has no outcome.
-
-    Attributes:
-        line: The last line, for the list of failed trials.
-        log: Everything that is known, such as the traceback; several lines.
-    """
+    """Why a trial has no outcome: ``line`` for the list of failed trials, ``log`` with all that is known."""
 
     line: str
     log: str
@@ -130,12 +125,8 @@ class Races(Protocol):
     ) -> None:
         """Run chains of trials, each one's trials in order; one that does badly compared with others is stopped.
 
-        Args:
-            chains: One per candidate, all of the same length.
-            task: The task of all trials.
-            ledger: Takes what becomes of each trial.
-            score: Returns a trial's score, the lower the better; called where the trial ran.
-            known: Scores of trials that are finished and are not run again.
+        There is a chain per candidate, all of one length. ``score``, called where the trial ran, returns its score, the
+        lower the better; ``known`` are those of finished trials, which are not run again.
         """
         ...
 
@@ -182,26 +173,6 @@ class Peers(Protocol):
         ...
 
 
-class Part(Protocol):
-    """What each process of a shared trial does; it can be sent to other machines."""
-
-    def carry_out(self, peers: Peers) -> None:
-        """Take part, and if this process is the first one, tell what came of it.
-
-        Raises:
-            PeerLost: Another process is gone.
-        """
-        ...
-
-    def refuse(self, reason: str) -> None:
-        """Tell that the trial has failed because the processes cannot work together.
-
-        Args:
-            reason: Why, in one line.
-        """
-        ...
-
-
 class Launcher(Protocol):
     """Starts the processes that share a trial, from a Ray worker; it can be sent to one.
 
@@ -218,13 +189,8 @@ class Launcher(Protocol):
         """See ``SharesTrials``."""
         ...
 
-    def launch(self, part: Part, cpus: float, gpus: int) -> None:
-        """Start the processes, have each carry out the part, and wait for them.
-
-        Args:
-            part: What each does.
-            cpus: CPUs of each process.
-            gpus: GPUs of each process, 0 or 1.
+    def launch(self, part: TrialPart, cpus: float, gpus: int) -> None:
+        """Start the processes, have each carry out the part, and wait for them; each has ``gpus`` GPUs, 0 or 1.
 
         Raises:
             Exception: A process was lost.

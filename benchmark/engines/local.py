@@ -1,29 +1,266 @@
-"""The default engine: trials on this machine, in worker processes or one after the other in this one."""
+"""The default engine: trials on this machine, in worker processes or one after the other in this one.
+
+Worker processes of the engine ``local``: each carries out one trial after the other in the store's own folders.
+
+They share this machine's disk, so nothing is sent around: the sessions are in one file that every worker maps, and
+checkpoints and artifacts are written where they belong. This process alone writes down what is finished.
+"""
 
 from __future__ import annotations
 
 import functools
+import multiprocessing
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from benchmark.engines import pool
-from benchmark.engines.environment import Place, host
-from benchmark.engines.interface import Failure, Ledger
+from benchmark.engines.interface import Failure, Ledger, Outcome
+from benchmark.engines.needs import Needs, models, needs
+from benchmark.engines.parcel import MappedTask, PackedTask
+from benchmark.engines.resources import Place, environment_variables, free_memory, has_gpu, host, thread_variables
+from benchmark.engines.tally import STEP, step
 from benchmark.engines.trial import attempt
 from benchmark.simulator import Workspace
+from benchmark.trials.records import TrialFile
 from benchmark.trials.trial import Trial
 
 if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
     from tasks.task import Task
+
+T = TypeVar("T")
+
+
+def run_in_workers(trials: Sequence[Trial], task: Task, ledger: Ledger, workers: int, threads: int) -> None:
+    """Run trials in worker processes, in their order as far as there is memory; a worker that dies costs its trial.
+
+    Raises:
+        ModuleNotFoundError: A worker lacks a library.
+        InputError: The disk is full.
+    """
+    with tempfile.TemporaryDirectory(prefix="gazebench-") as folder:
+        crew = _Crew(PackedTask.of(task).mapped(Path(folder)), threads, workers, ledger, list(trials))
+        try:
+            crew.work()
+        finally:
+            crew.dismiss()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Worker:
+    """A process and this end of the pipe to it."""
+
+    process: SpawnProcess
+    pipe: Connection
+
+
+@dataclass(slots=True)
+class Room:
+    """What is there for trials next to each other.
+
+    Attributes:
+        records: What is kept of finished trials, for what others of their kind need.
+        memory: Bytes of main memory that are free; None if the system does not tell.
+        gpu: Trials with a model take the one GPU in turns.
+    """
+
+    records: list[TrialFile]
+    memory: int | None = field(default_factory=free_memory)
+    gpu: bool = field(default_factory=has_gpu)
+    _needs: dict[tuple[object, ...], int] = field(default_factory=dict)
+
+    def fits(self, trial: Trial, running: Sequence[Trial]) -> bool:
+        """Return whether there is room for a trial next to those that run; there always is for one alone."""
+        if not running or (self.memory is None and not self.gpu):
+            return True
+        if self.gpu and models(trial) and any(map(models, running)):
+            return False
+        return self.memory is None or sum(map(self._need, (trial, *running))) <= self.memory
+
+    def learn(self, trial: Trial, outcome: Outcome) -> None:
+        """Note what a finished trial has needed."""
+        record = {**trial.record(), "cost": outcome.cost, "environment": outcome.environment}
+        self.records.append(cast("TrialFile", record))
+        self._needs.pop(_kind(trial), None)
+
+    def _need(self, trial: Trial) -> int:
+        """Return the bytes that a trial needs, 0 where nothing is known of its kind."""
+        kind = _kind(trial)
+        if kind not in self._needs:
+            self._needs[kind] = needs([trial], self.records, Needs(1.0)).memory or 0
+        return self._needs[kind]
+
+
+def _kind(trial: Trial) -> tuple[object, ...]:
+    return trial.simulator, *models(trial)
+
+
+@dataclass(slots=True)
+class _Crew:
+    """The workers of one call of the engine."""
+
+    task: MappedTask
+    threads: int
+    size: int
+    ledger: Ledger
+    waiting: list[Trial]
+    room: Room = field(init=False)
+    idle: list[_Worker] = field(default_factory=list)
+    busy: dict[Connection, tuple[_Worker, Trial]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.room = Room(list(self.ledger.records()))
+
+    def work(self) -> None:
+        """Hand out the trials and write down what comes back."""
+        while self.waiting or self.busy:
+            while (trial := self._next()) is not None:
+                self._hand_out(trial)
+            for pipe in wait(list(self.busy)):
+                assert isinstance(pipe, Connection)
+                self._hear(pipe)
+
+    def dismiss(self) -> None:
+        """End the workers, whatever they are at."""
+        workers = [*self.idle, *(worker for worker, _ in self.busy.values())]
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.process.join()
+            worker.pipe.close()
+
+    def _next(self) -> Trial | None:
+        """Return the first trial that there is room for, and take it from those that wait."""
+        if len(self.busy) == self.size:
+            return None
+        running = [trial for _, trial in self.busy.values()]
+        found = next((trial for trial in self.waiting if self.room.fits(trial, running)), None)
+        if found is not None:
+            self.waiting.remove(found)
+        return found
+
+    def _hand_out(self, trial: Trial) -> None:
+        worker = self.idle.pop() if self.idle else self._hired()
+        self.busy[worker.pipe] = worker, trial
+        folders = self.ledger.start(trial, f"{host()} process {worker.process.pid}")
+        try:
+            worker.pipe.send((trial, *folders))
+        except OSError:  # it is gone; its end of the pipe says so when it is read
+            pass
+
+    def _hired(self) -> _Worker:
+        """Start a worker."""
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        process = context.Process(target=serve, args=(there, self.task, self.threads))
+        with environment_variables(thread_variables(self.threads)):
+            process.start()
+        there.close()
+        return _Worker(process, here)
+
+    def _hear(self, pipe: Connection) -> None:
+        """Take one message of a worker."""
+        worker, trial = self.busy[pipe]
+        try:
+            found = pipe.recv()
+        except (EOFError, OSError):
+            del self.busy[pipe]
+            worker.process.join()
+            pipe.close()
+            line = f"its worker process died ({_death(worker.process.exitcode)}); the other trials go on"
+            self.ledger.fail(trial, Failure(line, line))
+            return
+        if isinstance(found, tuple):
+            method, *arguments = found
+            getattr(self.ledger, method)(trial, *arguments)
+            return
+        del self.busy[pipe]
+        self.idle.append(worker)
+        if isinstance(found, Outcome):
+            self.room.learn(trial, found)
+            self.ledger.finish(trial, found)
+        elif isinstance(found, Failure):
+            self.ledger.fail(trial, found)
+        else:
+            raise found
+
+
+def _death(code: int | None) -> str:
+    """Return an exit code in words."""
+    if code == -9:
+        return "killed, perhaps for want of memory: lower --workers"
+    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+
+def serve(pipe: Connection, stored: MappedTask, threads: int) -> None:
+    """Carry out the trials that come through the pipe until it is closed; what a worker process runs.
+
+    Back go messages for the ledger (method, arguments), and at the end of each trial an ``Outcome``, a ``Failure``, or
+    an exception that ends the run.
+    """
+    # An interrupt from the terminal reaches every process; the one that started the workers ends them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    task, place = stored.unpack(), Place("local", f"{host()} process {os.getpid()}", threads)
+    while True:
+        try:
+            trial, state, artifacts = pipe.recv()
+        except EOFError:
+            return
+        found: Outcome | Failure | Exception
+        told = _Told(pipe)
+        try:
+            found = attempt(trial, task, Workspace(state, artifacts, told.say, told.progress, told.measured), place)
+        except Exception as error:  # none of this trial alone, see ``attempt``
+            found = error
+        pipe.send(found)
+
+
+def _leave_with_parent() -> None:
+    """End this process when the one that started it is gone."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a worker tells of the trial it is at."""
+
+    pipe: Connection
+    last: float = 0.0
+
+    def say(self, line: str) -> None:
+        """Pass a line on."""
+        self.pipe.send(("say", line))
+
+    def measured(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Tell what an epoch came to."""
+        self.pipe.send(("measured", epoch, dict(values)))
+
+    def progress(self, items: Iterable[T], *, total: int | None = None, desc: str = "") -> Iterator[T]:
+        """Yield the items and tell how many have been, now and then."""
+        for number, item in enumerate(items):
+            if time.monotonic() - self.last >= STEP:
+                self.last = time.monotonic()
+                self.pipe.send(("step", step(number, total, desc)))
+            yield item
 
 
 class LocalEngine:
     """Runs trials on this machine; checkpoints and artifacts are written straight to the store.
 
-    Args:
-        threads: Threads of a trial's numerical libraries.
-        workers: Worker processes; with 1, or a single trial, everything happens in this process.
+    ``threads`` are those of a trial's numerical libraries; with one worker, or a single trial, everything happens in
+    this process.
     """
 
     def __init__(self, threads: int = 1, workers: int = 1) -> None:
@@ -33,7 +270,7 @@ class LocalEngine:
     def run(self, trials: Sequence[Trial], task: Task, ledger: Ledger) -> None:
         """Run the trials in their order."""
         if min(self.workers, len(trials)) > 1:
-            pool.run(trials, task, ledger, min(self.workers, len(trials)), self.threads)
+            run_in_workers(trials, task, ledger, min(self.workers, len(trials)), self.threads)
             return
         place = Place("local", f"{host()} process {os.getpid()}", self.threads)
         for trial in trials:

@@ -66,17 +66,11 @@ def needs(
     gpu_bytes: int | None = None,
     memory_limit: int | None = None,
 ) -> Needs:
-    """Return what each of some trials on the same model asks for.
+    """Return what each of some trials asks for, all on the same model, or all on none.
 
-    A share of a GPU is asked for only if the use of every simulator among them was measured on one; where it is not
-    known what one of them needs, all take what ``asked`` says.
-
-    Args:
-        trials: The trials, all on the same model, or all on none.
-        records: The finished trials of the same store.
-        asked: CPUs and GPUs where nothing is known.
-        gpu_bytes: Memory of a GPU; None if it is not known, or if ``asked`` is not to be replaced.
-        memory_limit: Most memory that can be asked for, in bytes: that of the largest machine.
+    ``records`` are the finished trials of the same store, ``asked`` is the answer where they tell nothing.
+    ``gpu_bytes``, the memory of a GPU, is None if it is not known or ``asked`` is not to be replaced; at most
+    ``memory_limit`` bytes can be asked for: the memory of the largest machine.
     """
     known = list(records)
     simulators = {trial.simulator: trial for trial in trials}
@@ -96,12 +90,7 @@ def needs(
 
 
 def gpu_share(peak: float, gpu_bytes: float) -> float:
-    """Return the share of a GPU for a trial whose highest use was ``peak`` bytes: some eighths, 1 where it needs all.
-
-    Args:
-        peak: Highest use in bytes.
-        gpu_bytes: Memory of the GPU in bytes.
-    """
+    """Return the share of a GPU for a trial that used at most ``peak`` bytes: some eighths, 1 where it needs all."""
     parts = math.ceil(MARGIN * peak / gpu_bytes * _SHARES)
     return min(max(parts, 1), _SHARES) / _SHARES
 

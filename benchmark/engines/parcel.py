@@ -20,12 +20,7 @@ _CHUNK = 64 * 2**20
 
 @dataclasses.dataclass(frozen=True)
 class PackedTask:
-    """A task as an Arrow table and the rest; the table's buffers lie in Ray's object store, once per machine.
-
-    Attributes:
-        values: The task's fields without the sessions.
-        table: The sessions.
-    """
+    """A task's fields without the sessions, and these as an Arrow table, whose buffers lie in Ray's object store."""
 
     values: Mapping[str, Any]
     table: pa.Table
@@ -59,12 +54,7 @@ class PackedTask:
 
 @dataclasses.dataclass(frozen=True)
 class MappedTask:
-    """A task whose sessions are in a file that every process maps into its memory.
-
-    Attributes:
-        values: The task's fields except the sessions.
-        path: An Arrow file.
-    """
+    """A task's fields without the sessions, and the Arrow file with these, which every process maps into its memory."""
 
     values: Mapping[str, Any]
     path: Path
@@ -88,11 +78,9 @@ def chunks(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def local_copy(fingerprint: str, pieces: Iterator[tuple[str, bytes]]) -> Path:
-    """Return this machine's copy of a checkpoint, written from ``pieces`` if it is not there yet.
+    """Return this machine's copy of a checkpoint, written from ``pieces`` (see ``chunks``) if it is not there yet.
 
-    Args:
-        fingerprint: Names the content; a copy with this name is taken as it is.
-        pieces: As ``chunks`` gives them; nothing is drawn from it if there is a copy.
+    ``fingerprint`` names the content: a copy with this name is taken as it is, and nothing is drawn from ``pieces``.
 
     Raises:
         InputError: The copy cannot be written.

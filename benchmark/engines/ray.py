@@ -22,7 +22,8 @@ from benchmark.trials.content import content_digests
 from benchmark.trials.trial import Trial
 
 if TYPE_CHECKING:
-    from benchmark.engines.interface import Part, Score
+    from benchmark.engines.interface import Score
+    from benchmark.engines.worker import TrialPart
     from tasks.task import Task
 
 RETRIES = 2
@@ -33,17 +34,13 @@ REDUCTION = 3
 
 
 class RayEngine:
-    """Runs trials on the workers of a Ray cluster.
+    """Runs trials on the workers of a Ray cluster; InputError if Ray is not installed.
 
     Ray's own state is scratch: the store is the truth, and a run whose driver died goes on when it is given again.
 
     Args:
-        settings: Address, workers, CPUs and GPUs.
         folders: Returns setting -> folder of the checkpoints a trial rests on, for machines that lack them.
         launcher: Starts the processes that share a trial; None runs each trial in one.
-
-    Raises:
-        InputError: Ray is not installed.
     """
 
     def __init__(
@@ -189,7 +186,7 @@ class _Job:
             self._give_up(index, text)
         self.given_up.clear()
 
-    def _launch(self, there: Room) -> Callable[[Part], None] | None:
+    def _launch(self, there: Room) -> Callable[[TrialPart], None] | None:
         """Return the function that starts the workers of a shared trial."""
         launcher = self.engine.launcher
         if launcher is None:

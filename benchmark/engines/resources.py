@@ -3,15 +3,90 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib.metadata
 import os
+import platform
+import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+PACKAGES = ("torch", "transformers", "ray", "deepspeed")
+"""Recorded in addition to those of ``summary.PACKAGES``, where they are installed."""
+
+
+def host() -> str:
+    """Return the name of this machine."""
+    return socket.gethostname()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a trial runs and what it may use, for the record.
+
+    Attributes:
+        where: Machine and process.
+        threads: Threads of numerical libraries.
+        resources: What a scheduler was asked for, and why so much; empty where there is none.
+    """
+
+    engine: str
+    where: str
+    threads: int = 1
+    resources: Mapping[str, object] = field(default_factory=dict)
+
+
+def environment(place: Place, parallel: str = "") -> dict[str, object]:
+    """Return the environment of a trial as JSON values; called after the trial, when its libraries are loaded.
+
+    ``parallel`` says how several processes shared it, see ``Trial.parallel``.
+    """
+    found: dict[str, object] = {
+        "engine": place.engine,
+        "where": place.where,
+        "threads": place.threads,
+        "cpu_count": os.cpu_count(),
+        "platform": platform.platform(),
+        "packages": dict(_packages()),
+        "gpu": gpu(),
+    }
+    device = os.environ.get("GAZEBENCH_DEVICE")
+    if device:
+        found["device"] = device
+    if parallel:
+        found["parallel"] = parallel
+    if place.resources:
+        found["resources"] = dict(place.resources)
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def _packages() -> tuple[tuple[str, str], ...]:
+    from benchmark.scores.summary import package_versions
+
+    found = package_versions()
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return tuple(found.items())
+
+
+def gpu() -> str | None:
+    """Return the name of the GPU that this process has used, or None; torch is not loaded to find out."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return None
+    return str(torch.cuda.get_device_name())
+
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _GROUP = Path("/sys/fs/cgroup")
+_MEMINFO = Path("/proc/meminfo")
 _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 _MACHINE = Path("/proc/stat")
@@ -82,14 +157,22 @@ def cores() -> int:
 
 
 def free_memory() -> int | None:
-    """Return the bytes of main memory that are free for this process and its children; None if nobody tells."""
+    """Return the bytes of main memory that are free for this process and its children; None if nobody tells.
+
+    A container's limit is included, and its page cache counts as free. Where the system does not tell what is free, it
+    is all there is.
+    """
     found = []
     with contextlib.suppress(OSError, ValueError):
         limit, used = (int((_GROUP / f"memory.{n}").read_text(encoding="ascii")) for n in ("max", "current"))
-        found.append(limit - used)
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        cached = dict(line.split() for line in (_GROUP / "memory.stat").read_text(encoding="ascii").splitlines())
+        found.append(limit - used + int(cached.get("inactive_file", 0)))
+    try:
+        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
         found.append(int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) * 1024)
+    except (OSError, StopIteration):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     return min(found, default=None)
 
 
@@ -101,13 +184,10 @@ def has_gpu() -> bool:
 
 @contextlib.contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Within the context numerical libraries use ``count`` threads.
+    """Within the context numerical libraries use ``count`` threads, at least 1.
 
     Sums of floats depend on how they are shared out. A fixed number gives the same predictions on every machine and
     with all other work; trials side by side, each with as many threads as there are cores, slow each other down.
-
-    Args:
-        count: At least 1.
     """
     from threadpoolctl import threadpool_limits
 
@@ -126,11 +206,7 @@ def threads(count: int) -> Iterator[None]:
 
 @dataclass(slots=True)
 class PeakMemory:
-    """The highest memory use of this process within ``peak_memory``.
-
-    Attributes:
-        bytes: None where the system does not tell.
-    """
+    """The highest memory use of this process within ``peak_memory``; None where the system does not tell."""
 
     bytes: int | None = None
 
@@ -149,7 +225,7 @@ def peak_memory() -> Iterator[PeakMemory]:
     try:
         yield found
     finally:
-        found.bytes = _peak()
+        found.bytes = peak_resident()
 
 
 def _forget_gpu() -> None:
@@ -160,8 +236,8 @@ def _forget_gpu() -> None:
             torch.cuda.reset_peak_memory_stats(index)
 
 
-def _peak() -> int | None:
-    """Return the highest resident memory of this process in bytes."""
+def peak_resident() -> int | None:
+    """Return the highest resident memory of this process in bytes, since it was last forgotten; None if unknown."""
     try:
         for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith("VmHWM:"):

@@ -103,11 +103,7 @@ class EngineSettings:
 def engine_settings(values: Mapping[str, object], where: str = ENGINE) -> EngineSettings:
     """Return settings from a configuration's ``engine`` section; null stands for the default.
 
-    Args:
-        values: The section.
-        where: Where it is, for the message.
-
     Raises:
-        InputError: An unknown key, or a value of the wrong type or range.
+        InputError: An unknown key, or a value of the wrong type or range; ``where`` is named.
     """
     return decode(EngineSettings, {k: v for k, v in values.items() if v is not None}, where, "correct it")

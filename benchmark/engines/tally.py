@@ -19,9 +19,7 @@ class Standing:
 
     Attributes:
         total: Trials that were missing when it began.
-        done: Finished since.
-        running: At work now.
-        failed: Failed since.
+        done: Finished since; ``running``, at work now; ``failed``, failed since.
         left: Seconds that the rest may take, None before anything is known.
         workers: What each worker is at.
     """

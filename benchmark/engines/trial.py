@@ -6,12 +6,10 @@ import errno
 import traceback
 from typing import TYPE_CHECKING, cast
 
-from benchmark.engines.asking import ask, asked_for
-from benchmark.engines.environment import Place, environment, gpu
+from benchmark.engines.asking import ask, asked_for, sampled
 from benchmark.engines.interface import Failure, Outcome
 from benchmark.engines.needs import models
-from benchmark.engines.resources import Moment, peak_memory, threads
-from benchmark.engines.sampling import sampled
+from benchmark.engines.resources import Moment, Place, environment, gpu, peak_memory, threads
 from benchmark.scores import paths, predictions
 from benchmark.scores.checking import simulated
 from benchmark.simulator import AttendsToLabel, FollowsPath, ReportsCost, Simulator, UsesWorkspace, Workspace

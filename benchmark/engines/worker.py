@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from benchmark.engines.environment import Place, host
 from benchmark.engines.interface import Failure, Files, Outcome, PeerLost, Peers
 from benchmark.engines.parcel import chunks, local_copy
+from benchmark.engines.resources import Place, host
 from benchmark.engines.tally import STEP, step
 from benchmark.engines.trial import attempt, failure
 from benchmark.simulator import HasMaterial, Workspace
@@ -28,7 +28,7 @@ from benchmark.trials.trial import Trial
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.engines.interface import Part, Score
+    from benchmark.engines.interface import Score
     from tasks.task import Task
 
     Settled = tuple[Trial, Task]
@@ -43,8 +43,7 @@ Message = tuple[str, int, tuple[Any, ...]]
 class Inbox:
     """An actor next to the driver: keeps what workers tell until the driver fetches it, and the latest checkpoints.
 
-    Args:
-        states: Index of a trial -> checkpoint that an earlier attempt left.
+    It begins with those that earlier attempts left, by the index of the trial.
     """
 
     def __init__(self, states: Mapping[int, Files]) -> None:
@@ -105,7 +104,6 @@ class Parcel:
     """What every trial of a run is handed.
 
     Attributes:
-        trials: The trials.
         task: Reference to a ``PackedTask``.
         key: Digest of the task's content.
         threads: Threads of a trial.
@@ -126,19 +124,13 @@ class Parcel:
     folders: Mapping[int, Mapping[str, str]]
     score: Score | None = None
     asked: Mapping[int, Mapping[str, object]] = field(default_factory=dict)
-    launch: Callable[[Part], None] | None = None
+    launch: Callable[[TrialPart], None] | None = None
 
 
 def carry_out(index: int, parcel: Parcel, judged: Callable[[int, float], None] | None = None) -> float | None:
     """Carry out one trial and tell the inbox; a trial that is over already is left alone.
 
-    Args:
-        index: Of the trial.
-        parcel: What every trial is handed.
-        judged: See ``TrialPart``.
-
-    Returns:
-        The trial's score, None if it failed, was shared out, or nobody asks for scores.
+    Returns its score, None if it failed, was shared out, or nobody asks for scores; ``judged`` as in ``TrialPart``.
 
     Raises:
         Exception: A process of a trial that was shared out was lost.
@@ -218,11 +210,9 @@ def whereabouts() -> str:
 
 @dataclass(frozen=True)
 class TrialPart:
-    """What a process does of a trial, be it alone or one of several; it can be sent to other machines.
+    """What each process of a trial does, be it alone or one of several; it can be sent to other machines.
 
     Attributes:
-        index: Of the trial.
-        parcel: What every trial is handed.
         state: The checkpoint that an earlier attempt left.
         judged: Called with each epoch and its score, and may end the process's work on the trial; None if nobody asks.
     """
@@ -237,10 +227,7 @@ class TrialPart:
     ) -> tuple[Outcome | Failure, Files]:
         """Run the trial where its material is; return what came of it and its artifacts.
 
-        Args:
-            tell: Takes a method of the ledger and its further arguments.
-            agreed: Calls a function on all processes, see ``Peers.agreed``.
-            run: Runs the trial in a workspace.
+        ``tell`` takes a method of the ledger and its arguments, ``agreed`` is ``Peers.agreed``, ``run`` runs the trial.
 
         Raises:
             PeerLost: Another process of the trial is gone.
@@ -271,14 +258,18 @@ class TrialPart:
         return _settled(self.parcel.trials[self.index], self.index, self.parcel), unpacked(self.parcel)
 
     def carry_out(self, peers: Peers) -> None:
-        """See ``interface.Part``."""
+        """Take part, and if this process is the first one, tell what came of it.
+
+        Raises:
+            PeerLost: Another process is gone.
+        """
         tell = functools.partial(_tell, self.parcel, self.index) if peers.first else _silent
         found, files = self.perform(tell, peers.agreed, peers.attempt)
         if peers.first:
             _conclude(self.parcel, self.index, found, files)
 
     def refuse(self, reason: str) -> None:
-        """See ``interface.Part``."""
+        """Tell in one line why the trial failed: the processes cannot work together."""
         _conclude(self.parcel, self.index, Failure(reason, reason), {})
 
 

@@ -59,14 +59,10 @@ def names(of_schema: str) -> tuple[str, ...]:
 class SessionMetric(evaluate.Metric):  # type: ignore[misc]
     """One metric of the registry behind the ``evaluate.Metric`` interface.
 
-    ``compute(predictions=..., references=..., ties="expected")`` returns the mean over sessions under the
-    metric's name. Bad input raises ``InputError`` naming the session by its position.
-
-    Args:
-        metric_name: The metric's name in the registry.
-        options: Options of ``evaluate.Metric``. By default every instance gets an
-            ``experiment_id`` of its own, since parallel runs would wait for each other's lock files, and
-            keeps its data in memory.
+    ``compute(predictions=..., references=..., ties="expected")`` returns the mean over sessions under the metric's
+    name. Bad input raises ``InputError`` naming the session by its position. By default every instance gets an
+    ``experiment_id`` of its own, since parallel runs would wait for each other's lock files, and keeps its data in
+    memory.
     """
 
     def __init__(self, metric_name: str, **options: Any) -> None:

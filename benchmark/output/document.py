@@ -107,10 +107,7 @@ class Grid:
     ) -> Grid:
         """Return a grid of records that share their keys; numbers are aligned to the right, None is blank.
 
-        Args:
-            records: The rows.
-            digits: Decimals.
-            whole: Columns whose text is never broken over lines.
+        Text in the columns ``whole`` is never broken over lines.
         """
         names = list(dict.fromkeys(name for record in records for name in record))
         numeric = {n for n in names if all(isinstance(r.get(n), int | float | None) for r in records)}

@@ -15,13 +15,7 @@ from tasks.types import Session
 
 
 def choice(answer: int | None, probabilities: Floats | None, k: int) -> Floats | None:
-    """Return the chance that each slot is the answer, shape (K,): the answer itself, else the largest probability.
-
-    Args:
-        answer: Slot, or None.
-        probabilities: Shape (K,), or None.
-        k: K.
-    """
+    """Return the chance that each slot is the answer, shape (K,): the answer itself, else the largest probability."""
     if answer is None:
         return largest(probabilities)
     found: Floats = np.zeros(k)

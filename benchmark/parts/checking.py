@@ -113,13 +113,9 @@ def claimed(cells: Mapping[str, Ragged]) -> tuple[str, ...]:
 
 
 def missing(cells: Mapping[str, Ragged], claims: Collection[str]) -> Bools:
-    """Return per row whether a part is missing that the table claims, shape (rows,).
+    """Return per row whether a part is missing that the table claims, shape (rows,); ``cells`` are without blank ones.
 
     A part may be missing where the one is there that may stand in for it.
-
-    Args:
-        cells: The cells of every part, blank ones taken out.
-        claims: The parts that the table claims.
     """
     there = {part.name: cells[part.name].present for part in PARTS}
     found = np.zeros(len(next(iter(there.values()))), dtype=bool)

@@ -56,12 +56,7 @@ def to_column(part: Part, cells: Ragged) -> pa.Array:
 
 
 def from_column(part: Part, column: Any) -> Ragged:
-    """Return a column as cells; a number that is blank is NaN, and a blank cell of depth 0 is not there.
-
-    Args:
-        part: The part.
-        column: Array or chunked array of a type that ``fits``.
-    """
+    """Return a column whose type ``fits`` as cells; a blank number is NaN, and a blank cell of depth 0 is not there."""
     import pyarrow as pa
 
     count = len(column)

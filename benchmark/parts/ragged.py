@@ -59,12 +59,9 @@ class Ragged:
         return self.row(index) if self.lists[index] == 1 else self.row(index).reshape(self.lists[index], -1)
 
     def matrix(self, rows: Ints, width: int, filler: float) -> Floats:
-        """Return some rows that all have ``width`` numbers, shape (len(rows), width).
+        """Return some rows, -1 for none, that all have ``width`` numbers, shape (len(rows), width).
 
-        Args:
-            rows: Which; -1 for none.
-            width: Numbers per row.
-            filler: Stands for every number of a row that has no cell.
+        ``filler`` stands for every number of a row that has no cell.
         """
         there = (rows >= 0) & self.present[rows] if len(self) else np.zeros(len(rows), dtype=bool)
         if not there.any():

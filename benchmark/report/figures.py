@@ -11,22 +11,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from benchmark.metrics import Metric, get
 from benchmark.output import figure_style as style
 from benchmark.output.numbers import number
 from benchmark.reproduction.figures.base import Figure, Picture
 from benchmark.statistics.variance import PARTS
+from tasks.types import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-    from benchmark.report.training import Curve
+    from benchmark.report.reading import Curve
     from benchmark.report.variance import Line
 
-Floats = NDArray[np.float64]
 
 BETTER, WORSE = style.COLOURS[0], style.COLOURS[1]
 """Blue and vermilion; which side of 0 a value lies on says the same."""
@@ -58,10 +57,8 @@ def plot(name: str, caption: str, words: str, picture: Picture, family: str = ""
 def inline(svg: str, name: str, words: str) -> Markup:
     """Return a file of matplotlib's as an element of a page that follows the page's colours and width.
 
-    Args:
-        svg: The file. Its texts are drawn as paths, so nothing in it was written by anybody else.
-        name: Put before every identifier, so that those of two figures differ.
-        words: The figure's label.
+    Its texts are drawn as paths, so nothing in it was written by anybody else. ``name`` is put before every identifier,
+    so that those of two figures differ; ``words`` are the figure's label.
     """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)

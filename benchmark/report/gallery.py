@@ -74,14 +74,10 @@ class Gallery:
 
 
 def gallery(run: Run, task: Task | None, reason: str, simulators: Sequence[str] | None = None) -> Gallery:
-    """Draw sessions of a run.
+    """Draw sessions of a run; without its task, whose data may not be available, the page says the ``reason``.
 
-    Args:
-        run: The run.
-        task: Its task, with the sessions; None if the data is not available.
-        reason: Why it is not.
-        simulators: Whose attention is drawn; None stands for the best simulator and, of fixate, the frozen backbone
-            and the reference, the first other one that gives attention.
+    ``simulators`` are those whose attention is drawn; None stands for the best simulator and, of fixate, the frozen
+    backbone and the reference, the first other one that gives attention.
 
     Raises:
         InputError: A simulator that is named gives no attention in this run.

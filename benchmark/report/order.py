@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark.output.drawing import draw_path
 from benchmark.output.figure_style import require_matplotlib
-from benchmark.output.path import draw_path
 from benchmark.report.gallery import encode
 from benchmark.report.reading import Run
 from benchmark.reproduction.figures.paths import HEADERS, SIMILARITY, Steps, cells, compared

@@ -20,7 +20,7 @@ from benchmark.output import units
 from benchmark.output.numbers import number
 from benchmark.output.pages import environment
 from benchmark.output.pages import style as common_style
-from benchmark.report import cost, gallery, order, reading, recipe, training, variance
+from benchmark.report import gallery, order, reading, variance
 from benchmark.report.reading import Run
 from benchmark.scores import results, verdict
 from benchmark.scores.results import MetricResult, SimulatorResult
@@ -117,9 +117,9 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         "gallery_metric": gallery.METRIC,
         "gallery": gallery.gallery(run, task, reason, simulators),
         "order": order.order(run, task),
-        "costs": cost.costs(run.trials),
-        "places": cost.places(run.trials),
-        "recipe": recipe.recipe(run),
+        "costs": reading.costs(run.trials),
+        "places": reading.places(run.trials),
+        "recipe": reading.recipe(run),
         "variance_headers": variance.HEADERS,
         "variance_rows": [variance.cells(line) for line in differences or lines],
         "variance_legend": variance.legend(differences or lines),
@@ -184,7 +184,7 @@ def _figures(run: Run, differences: Sequence[variance.Line]) -> dict[str, Any]:
     from benchmark.output.figure_style import require_matplotlib
 
     none: dict[str, Any] = {"means": [], "more_means": [], "users": [], "parts": [], "curves": []}
-    curves = training.curves(run.trials)
+    curves = reading.curves(run.trials)
     try:
         require_matplotlib()
     except InputError:
@@ -226,7 +226,7 @@ def _figures(run: Run, differences: Sequence[variance.Line]) -> dict[str, Any]:
 
 def _stress(run: Run) -> dict[str, Any]:
     """Return what stress tests found on this run, test by test; nothing if none was made on these sessions."""
-    from benchmark.stress import printing, records
+    from benchmark.stress import records
 
     found = records.read_results(run.folder)
     if found is None or found.digest != run.results.digest:
@@ -234,6 +234,6 @@ def _stress(run: Run) -> dict[str, Any]:
     tests = []
     for test in dict.fromkeys(row.test for row in found.rows):
         rows = [row for row in found.rows if row.test == test]
-        shown = {"readings": printing.readings(rows), "numbers": printing.numbers(rows)}
-        tests.append({"title": printing.title(test), **shown})
+        shown = {"readings": records.readings(rows), "numbers": records.numbers(rows)}
+        tests.append({"title": records.title(test), **shown})
     return {"tests": tests, "notice": found.notice, "stale": False}

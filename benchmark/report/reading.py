@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from benchmark.runs import kept as records
 from benchmark.runs.kept import TrialRecord
 from benchmark.scores import results
 from benchmark.scores.results import Results
+from benchmark.trials import own_files
+from benchmark.trials.records import Spent
 from tasks.errors import InputError
+from tasks.types import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,4 +67,189 @@ def read(folder: Path) -> Run:
         tuple(record for record in left if record.state == "failed"),
         tuple(record for record in left if record.state != "failed"),
         len(finished) - len(used),
+    )
+
+
+FILE = "curves.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The curve of one trial.
+
+    Attributes:
+        best: The epoch whose weights are used, None if the file does not say.
+        columns: Column -> a value per epoch, NaN where there is none; ``epoch`` is one of them.
+    """
+
+    seed: str
+    fold: str
+    best: int | None
+    columns: dict[str, Floats]
+
+
+def curves(trials: tuple[TrialRecord, ...]) -> dict[str, list[Curve]]:
+    """Return simulator -> curves of its trials; simulators without any are left out.
+
+    Raises:
+        InputError: A file is damaged.
+    """
+    found: dict[str, list[Curve]] = {}
+    for record in trials:
+        path = record.folder / "artifacts" / FILE
+        if path.is_file():
+            found.setdefault(record.text("simulator"), []).append(_read(record))
+    return found
+
+
+def _read(record: TrialRecord) -> Curve:
+    """Read one file as numbers; columns of anything else are passed over."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = record.folder / "artifacts" / FILE
+    try:
+        table = pq.read_table(path)
+        columns = {
+            name: np.asarray(table[name].cast(pa.float64()).to_numpy(), dtype=np.float64)
+            for name in table.column_names
+            if pa.types.is_floating(table.schema.field(name).type) or pa.types.is_integer(table.schema.field(name).type)
+        }
+        columns["epoch"]  # noqa: B018  # a curve has epochs
+        best = (table.schema.metadata or {}).get(b"best_epoch", b"").decode()
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} is damaged ({str(error).splitlines()[0]}); run the trial again.") from error
+    return Curve(record.text("seed"), record.text("fold"), int(best) if best.isdigit() else None, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The wall time, tokens, FLOPs and highest memory (bytes) of one simulator's trials; None where no trial has it."""
+
+    simulator: str
+    trials: int
+    seconds_fit: float | None
+    seconds_simulate: float | None
+    tokens: float | None
+    flops: float | None
+    memory: float | None
+    again: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Trials that ran in one and the same environment."""
+
+    facts: tuple[tuple[str, str], ...]
+    packages: tuple[tuple[str, str], ...]
+    trials: int
+    simulators: tuple[str, ...]
+    processes: int
+
+
+def costs(trials: Sequence[TrialRecord]) -> list[Cost]:
+    """Return the cost of each simulator, in the order of the trials."""
+    found = []
+    for name in dict.fromkeys(record.text("simulator") for record in trials):
+        mine = [record for record in trials if record.text("simulator") == name]
+        spent = [record.values.get("cost", {}) for record in mine]
+        memory = [one["peak_memory_bytes"] for one in spent if "peak_memory_bytes" in one]
+        found.append(
+            Cost(
+                name,
+                len(mine),
+                _sum([one.get("seconds_fit") for one in spent]),
+                _sum([one.get("seconds_simulate") for one in spent]),
+                _sum([_tokens(one) for one in spent]),
+                _sum([one.get("flops_estimated") for one in spent]),
+                max(memory, default=None),
+                sum(record.values.get("attempts", 1) > 1 for record in mine),
+            )
+        )
+    return found
+
+
+def places(trials: Sequence[TrialRecord]) -> list[Place]:
+    """Return where the trials ran, the place of most trials first."""
+    groups: dict[str, list[TrialRecord]] = {}
+    for record in trials:
+        shared = {k: v for k, v in record.values.get("environment", {}).items() if k != "where"}
+        groups.setdefault(json.dumps(shared, sort_keys=True, default=str), []).append(record)
+    found = []
+    for text, mine in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        shared = json.loads(text)
+        versions = shared.pop("packages", {})
+        found.append(
+            Place(
+                tuple((str(k).replace("_", " "), _text(v)) for k, v in shared.items()),
+                tuple((str(k), str(v)) for k, v in sorted(versions.items())),
+                len(mine),
+                tuple(dict.fromkeys(record.text("simulator") for record in mine)),
+                len({record.where for record in mine}),
+            )
+        )
+    return found
+
+
+def _tokens(cost: Spent) -> float | None:
+    """Return the tokens of a trial: as one count, or of training and simulating together."""
+    whole = cost.get("tokens")
+    return whole if whole is not None else _sum([cost.get("tokens_trained"), cost.get("tokens_simulated")])
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _text(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
+CONFIG_FILE = "config.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What makes the same trials again.
+
+    Attributes:
+        config: The configuration as YAML, every setting written out, defaults included.
+        identities: Identity, simulator, seed and fold of each trial.
+    """
+
+    command: str
+    config: str
+    identities: tuple[tuple[str, str, str, str], ...]
+
+
+def recipe(run: Run) -> Recipe:
+    """Return the recipe of a run."""
+    import yaml
+
+    found = run.results
+    rows = {row.base: row for row in found.simulators}
+    factories = {record.text("simulator"): record.text("factory") for record in run.trials}
+    label = any(row.name != row.base for row in found.simulators)
+    label = label or any(record.values.get("label") is True for record in run.trials)
+    config: dict[str, object] = {"task": found.task}
+    if found.data is not None:
+        config["data"] = found.data
+    config |= {
+        "split": found.split,
+        "simulators": [factories[n] if own_files.is_file(factories.get(n, "")) else n for n in rows],
+        "seeds": list(found.seeds),
+        "reference": found.reference,
+        "family": list(found.family),
+        "alpha": float(found.alpha),
+    }
+    if label:
+        config["label"] = True
+    settings = {f"{name}.{key}": value for name, row in rows.items() for key, value in row.settings.items()}
+    if settings:
+        config["settings"] = settings
+    return Recipe(
+        f"python -m benchmark run --config {CONFIG_FILE} --out runs/{found.task}-{found.split}",
+        yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100),
+        tuple((r.identity, r.text("simulator"), r.text("seed"), r.text("fold")) for r in run.trials),
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from benchmark.reproduction.groups import Choice, Found, Group, Missing, Ran, groups_of, run_groups, trials_of
-from benchmark.reproduction.layout import Layout, layouts, read_layout
 from benchmark.reproduction.printing import document, write
+from benchmark.reproduction.section import Layout, layouts, read_layout
 from benchmark.reproduction.table import ReproducedTable, build
 
 __all__ = [

@@ -8,7 +8,7 @@ from benchmark import published
 from benchmark.audit.reported import Row as AuditedRow
 from benchmark.metrics import get
 from benchmark.naming import LABEL
-from benchmark.reproduction.layout import Layout
+from benchmark.reproduction.section import Layout
 from benchmark.reproduction.table import ReproducedCell, ReproducedRow, ReproducedTable
 
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 from msgspec import Meta
 
 from benchmark.metrics import get
-from benchmark.trials.configuration import LAYOUT, read_config
-from tasks.decoding import decode
+from benchmark.trials.configuration import CONFIGS, LAYOUT, read_config
+from tasks.decoding import decode, one_of
 from tasks.errors import InputError, unknown_name
 
 T = TypeVar("T", bound="Section")
@@ -76,3 +76,45 @@ def layout_of(kind: type[T], values: Mapping[str, Any], path: Path) -> T:
         InputError: It lacks or misnames something.
     """
     return decode(kind, values, path, "correct it", at=(LAYOUT,))
+
+
+TABLES = CONFIGS / "tables"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout(Section):
+    """One table.
+
+    Attributes:
+        kind: ``values``: a row per simulator; ``significance``: mean, SD over seeds, stars, tests over users.
+        published: Number of the paper's table with the same rows, or None.
+        improvement: (simulator, base): a row with the improvement of the first over the second, in percent.
+    """
+
+    kind: Annotated[str, one_of("values", "significance")] = "values"
+    published: int | None = None
+    rows: Rows
+    metrics: Names
+    improvement: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        self.check((*self.rows, *(self.improvement or ())), self.metrics)
+
+
+def layouts(folder: Path = TABLES) -> list[Layout]:
+    """Return the layouts of a folder, in the order of the paper's tables.
+
+    Raises:
+        InputError: A file is not a layout.
+    """
+    found = [read_layout(path) for path in sorted(folder.glob("*.yaml"))]
+    return sorted(found, key=lambda layout: (layout.published is None, layout.published or 0, layout.name))
+
+
+def read_layout(path: Path) -> Layout:
+    """Read one layout.
+
+    Raises:
+        InputError: The file is not a run configuration, or its ``layout`` section lacks or misnames something.
+    """
+    return layout_of(Layout, read_section(path), path)

@@ -13,8 +13,8 @@ from benchmark.output.units import counted
 from benchmark.published import SIMULATORS
 from benchmark.reproduction.checkpoints import called
 from benchmark.reproduction.groups import Found, Missing
-from benchmark.reproduction.layout import Layout
 from benchmark.reproduction.provenance import checkpoints, data_of, notes, settings_of, short_notice
+from benchmark.reproduction.section import Layout
 from benchmark.scores import verdict
 from benchmark.scores.results import ComparisonResult, MetricResult, SimulatorResult
 from benchmark.statistics import PaperComparison, paper_mode, under_every_seed

@@ -22,11 +22,9 @@ _FEWEST_DIGITS = 4
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """One trial on disk.
+    """One trial on disk, named by the 24 hexadecimal digits of its identity, in the folder of its run.
 
     Attributes:
-        identity: 24 hexadecimal digits.
-        run: Folder of the run it belongs to.
         state: ``finished``; ``failed``; or ``working``: begun and neither, be it at work now or stopped half-way.
         checkpoint: An attempt has left a checkpoint from which the next one goes on.
         line: The last line of a failed trial's log.

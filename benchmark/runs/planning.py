@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from benchmark.engines.asking import ask
-from benchmark.engines.environment import Place, environment, host
-from benchmark.engines.resources import peak_memory, threads
+from benchmark.engines.resources import Place, environment, host, peak_memory, threads
 from benchmark.engines.trial import failure
 from benchmark.files.replacing import replace_file
 from benchmark.output import units
@@ -49,10 +48,9 @@ _HEADERS = ("task", "simulator", "backbone", "operator", "to run", "finished", "
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a kind of trial takes.
+    """What a kind of trial (``kind_of``) takes.
 
     Attributes:
-        kind: Name of the kind, ``kind_of``.
         sessions: Number of sessions that were timed.
         fit: Seconds per training session, and per epoch where there are epochs.
         simulate: Seconds per session that is predicted.
@@ -75,12 +73,8 @@ class PlannedTrials:
     """What is known of the trials of one kind that take the same time.
 
     Attributes:
-        task: Task name.
-        simulator: Registry name.
-        backbone: What it looks with; empty without a model.
-        operator: Probing operator; empty without one.
-        trials: Number that is to run.
-        finished: Number that is finished.
+        backbone: Empty without a model, as is ``operator``.
+        trials: Number that is to run; ``finished``, number that is finished.
         seconds: Of one trial.
         memory_bytes: Highest use of memory; None if it is not known.
         source: ``timed`` on some sessions, or ``finished`` trials of the same settings.
@@ -99,13 +93,7 @@ class PlannedTrials:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long the rest of a run takes.
-
-    Attributes:
-        rows: By kind, in the order of the trials.
-        timings: Of the kinds that were timed.
-        notice: What every output must say.
-    """
+    """How long the rest of a run takes: by kind, in the order of the trials, and by the kinds that were timed."""
 
     rows: tuple[PlannedTrials, ...]
     timings: tuple[Timing, ...]
@@ -140,13 +128,7 @@ def kind_of(trial: Trial) -> str:
 
 
 def time_kind(trial: Trial, task: Task, sessions: int, place: Place) -> Timing:
-    """Time a kind of trial on a few sessions of the trial's fold, spread evenly over it.
-
-    Args:
-        trial: One of the kind.
-        task: Its task.
-        sessions: How many to fit on, and to predict.
-        place: Where this runs, and with how many threads.
+    """Time a kind of trial on some sessions of the trial's fold, spread evenly over it: to fit on, and to predict.
 
     Raises:
         InputError: The simulator fails.
@@ -199,10 +181,7 @@ def _clocks() -> tuple[float, float]:
 def seconds_of(trial: Trial, task: Task, timing: Timing) -> float:
     """Return the seconds of a trial: its epochs, the validation of each, and the prediction of the test sessions.
 
-    Args:
-        trial: The trial; ``epochs`` and ``validation`` (share of the sessions held out) are read from its settings.
-        task: Its task.
-        timing: Of its kind.
+    ``epochs`` and ``validation`` (share of the sessions held out) are read from its settings.
     """
     train, test = (len(part) for part in task.split(trial.split).folds[trial.fold])
     epochs, validation = trial.settings.get("epochs"), trial.settings.get("validation")
@@ -225,17 +204,10 @@ def plan(
     again: bool = False,
     progress: Progress = quiet,
 ) -> Plan:
-    """Say how long the trials take that the store does not hold; what is timed is kept in a file as it comes.
+    """Say how long the trials of each task take that the store does not hold.
 
-    Args:
-        trials: Task name -> its trials.
-        load_task: Task name -> task.
-        store: Where finished trials are.
-        path: File of the timings; those of the same kind, number of sessions and place in it are not taken again.
-        sessions: How many sessions of each kind are timed.
-        threads: Of numerical libraries.
-        again: Time every kind again.
-        progress: Wraps the kinds.
+    ``sessions`` of each kind are timed, with so many threads of numerical libraries. What is timed is kept in the file
+    ``path`` as it comes; what it has of the same kind, number of sessions and place is not timed ``again``.
 
     Raises:
         InputError: A simulator fails, or the file cannot be written.
@@ -265,12 +237,7 @@ def plan(
 
 
 def document(found: Plan, workers: int = 1) -> Document:
-    """Return a plan as a table and what it adds up to.
-
-    Args:
-        found: The plan.
-        workers: Trials at a time that the total is computed for.
-    """
+    """Return a plan as a table and what it adds up to with so many trials at a time."""
     body = [
         row(
             *(one.task, one.simulator, Path(one.backbone).name, one.operator, str(one.trials), str(one.finished)),

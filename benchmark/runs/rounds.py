@@ -47,9 +47,7 @@ class Rounds:
     """Which seeds of a run's simulators are complete.
 
     Attributes:
-        config: What the run is asked to do.
-        trials: Its trials.
-        done: The finished ones.
+        done: The finished trials.
         shown: What was scored last: simulators and number of seeds.
         when: Seconds of ``time.monotonic`` at which it was.
     """
@@ -71,8 +69,7 @@ class Rounds:
     def round(self, failed: Collection[str]) -> RunConfig | None:
         """Return what can be scored because a round has ended, None if none has, or the last table is just out.
 
-        Args:
-            failed: Simulators with failed trials, which no round waits for.
+        No round waits for the simulators that have ``failed`` trials.
         """
         if time.monotonic() - self.when < PAUSE:
             return None

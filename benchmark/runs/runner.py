@@ -41,13 +41,7 @@ Display = Callable[[Standing], None]
 
 @dataclass(frozen=True, slots=True)
 class FailedTrial:
-    """A trial that failed.
-
-    Attributes:
-        trial: Which.
-        line: The last line of its log.
-        log: Where the full log is.
-    """
+    """A trial that failed, the last line of its log, and where the log is."""
 
     trial: Trial
     line: str
@@ -75,18 +69,11 @@ class TrialsFailed(Exception):
 
 @dataclass(slots=True)
 class StoreLedger:
-    """Writes down in the store what an engine tells, and shows how far the run has come.
+    """Writes down in the store what an engine tells, and shows how far the run has come; see ``run_missing``.
 
     Attributes:
-        store: Where trials are kept.
-        tally: Counts them.
-        report: Called with lines for the person at the terminal; a line that was said is not said again.
-        display: Is shown where the run stands after every event.
-        progress: Wraps the steps within a trial of this process.
-        after: Called whenever a trial has finished or failed.
-        track: Called with what each epoch came to.
-        done: The trials that are finished.
-        failed: The trials that failed so far.
+        report: A line that was said is not said again.
+        done: The trials that are finished; ``failed``, those that failed so far.
         begun: A trial has begun.
     """
 
@@ -173,17 +160,10 @@ def run_missing(
 ) -> list[FailedTrial]:
     """Run the trials that the store does not hold yet, round by round; another run at the store is waited for.
 
-    Args:
-        trials: The run's trials.
-        task: The task they belong to.
-        store: Where finished trials are.
-        engine: What carries them out; in this process by default.
-        force: Run finished trials again, and every trial from its start.
-        display: Is shown where the run stands.
-        progress: Wraps the steps within a trial, such as epochs, where it runs in this process.
-        report: Called with lines for the person at the terminal.
-        after: Called before the first trial, and whenever one has finished or failed.
-        track: Called with what each epoch came to.
+    They are carried out by ``engine``, by default in this process; with ``force`` finished trials run again, and every
+    trial from its start. ``display`` is shown where the run stands whenever that changes, ``progress`` wraps the steps
+    within a trial of this process, ``report`` gets lines for the person at the terminal and ``track`` what each epoch
+    came to; ``after`` is called before the first trial, and whenever one has finished or failed.
 
     Returns:
         The trials that failed.
@@ -238,26 +218,11 @@ def run(
     show: Callable[[Results], None] = lambda found: None,
     track: Track = lambda trial, epoch, values: None,
 ) -> Results:
-    """Run what is missing, score everything and write the results.
+    """Run what is missing, score everything, and write and return the results.
 
-    What is complete is scored, written and shown after each round (one seed of every simulator), and if the run is
-    interrupted.
-
-    Args:
-        config: What to run.
-        task: The loaded task.
-        catalogue: Where simulators are found.
-        out: Folder of the run; finished trials in it are reused if nothing that shapes them has changed.
-        engine: What carries the trials out; in this process by default.
-        force: Run finished trials again.
-        display: Is shown where the run stands, whenever that changes.
-        progress: Wraps the steps within a trial that runs in this process.
-        report: Called with lines for the person at the terminal.
-        show: Is shown the results of a part of the run.
-        track: Called with what each epoch of a trial came to.
-
-    Returns:
-        The results, as written.
+    What is complete is scored, written and given to ``show`` after each round (one seed of every simulator), and if
+    the run is interrupted. Finished trials in the folder ``out`` are reused if nothing that shapes them has changed.
+    For the other arguments see ``run_missing``.
 
     Raises:
         InputError: A name is unknown, ``out`` is something else than a run's folder, or nothing can be run.
@@ -330,8 +295,7 @@ def assemble(
 ) -> tuple[Results, pd.DataFrame, pa.Table]:
     """Score the simulators and seeds of ``config``, all of whose trials are finished.
 
-    Returns:
-        The results, the scores per session, and the predictions.
+    Returned are the results, the scores per session, and the predictions.
     """
     mine = [trial for trial in trials if trial.simulator in config.simulators and trial.seed in config.seeds]
     said = predictions.joined(store.get(trial) for trial in mine)

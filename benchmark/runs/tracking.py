@@ -31,9 +31,7 @@ FOLDER = "curves"
 def tracker(name: str | None, out: Path) -> Iterator[Track]:
     """Give the function that takes a trial, an epoch and its values; what it wrote is complete when the context ends.
 
-    Args:
-        name: One of ``TRACKERS``; None tracks nothing.
-        out: Folder of the run.
+    ``name`` is one of ``TRACKERS``, or None to track nothing.
 
     Raises:
         InputError: There is no such tracker, or its package is not installed.

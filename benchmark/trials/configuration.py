@@ -24,7 +24,7 @@ ENGINE = "engine"
 """The section of a configuration that says how trials are carried out, see ``engines.settings``."""
 
 LAYOUT = "layout"
-"""The section of a configuration that says how its results are laid out, see ``reproduction.layout``."""
+"""The section of a configuration that says how its results are laid out, see ``reproduction.section``."""
 
 PRIORS = (
     *("uniform", "centre-area", "position-prior", "kind-position-prior"),
@@ -80,12 +80,10 @@ def with_reference(config: RunConfig, report: Callable[[str], None]) -> RunConfi
 
 
 def read_preset(name: str, backbone: str | None = None) -> dict[str, object]:
-    """Return the values of a preset of ``configs/presets``.
+    """Return the values of a preset of ``configs/presets``: ``quick``, ``tuned`` or ``full``.
 
-    Args:
-        name: ``quick``, ``tuned`` or ``full``.
-        backbone: The backbone of the run, None for the default one. The pocket backbones are trained with settings of
-            their own (``configs/simulators/pocket.yaml``), which a preset's own ``defaults`` override.
+    The pocket backbones, one of which is the default, are trained with settings of their own
+    (``configs/simulators/pocket.yaml``), which a preset's own ``defaults`` override.
 
     Raises:
         InputError: There is no such preset.

@@ -75,14 +75,10 @@ class FailureFile(TypedDict, total=False):
 
 
 def spent(cost: Spent, part: str = "") -> float | None:
-    """Return what a trial took, in seconds, None where that is not known.
+    """Return what a trial, or its part ``_fit`` or ``_simulate``, took, in seconds; None where that is not known.
 
     Seconds for which it held a GPU; without one, processor seconds, which do not depend on what else the machine did;
     of a simulator that waits for an endpoint, and in records of older versions, seconds on the clock.
-
-    Args:
-        cost: Of the trial.
-        part: ``_fit`` or ``_simulate``; empty for the whole trial.
     """
     kinds = ("seconds",) if cost.get("requests") else ("device_seconds", "processor_seconds", "seconds")
     values = cast("Mapping[str, float]", cost)

@@ -144,8 +144,7 @@ class TrialStore:
     def lock(self, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
         """Hold the store while trials are written to it; the lock goes with the process, however that ends.
 
-        Args:
-            waiting: Called if another process holds it, which is then waited for.
+        ``waiting`` is called if another process holds it, which is then waited for.
 
         Raises:
             InputError: Another process holds it, and nobody is to wait.

@@ -19,8 +19,7 @@ from leaderboard.board_files import Board
 from leaderboard.columns import HEADLINE, BoardCell, RankedTable, mean_cell
 from leaderboard.derived import scale
 from leaderboard.entries import values_of
-from leaderboard.site.environment import ASSETS, embedded, environment
-from leaderboard.site.figures import heatmap
+from leaderboard.site.figures import ASSETS, embedded, environment, heatmap
 from leaderboard.site.pictures import Pictures
 from leaderboard.site.submissions import SitePage, attention_words, cost_words, kind_words, part_of, size_words
 from leaderboard.site.tables import SiteTable, families_of, slug

@@ -6,20 +6,28 @@ Every figure is part of the page, follows its light or dark colours, and says in
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup, escape
-from numpy.typing import NDArray
 
+from benchmark.output import pages
 from benchmark.output.numbers import number
+from benchmark.output.text import plain, web_link
+from benchmark.output.units import counted
 from leaderboard.columns import BoardCell
 from leaderboard.context import SlotShares
+from tasks.types import Floats
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 Box = tuple[float, float, float, float]
 
 _STRONGEST = 0.78
@@ -72,15 +80,10 @@ def overlay(
 ) -> Markup:
     """Return a screen with one overlay; opacity is proportional to the share, strongest at ``top``.
 
-    Args:
-        boxes: Of the slots, pixels of the screen.
-        shares: One per slot; None draws the bare screen.
-        kind: ``gaze``, ``attention`` or ``clicks``: the colour.
-        top: The share drawn strongest, so that figures side by side have one scale.
-        size: Width and height of the screen.
-        image: Address of the screen's image, relative to the page; None draws the outlines of the slots.
-        click: The clicked slot, outlined.
-        label: What the figure shows, for those who do not see it.
+    Boxes, one per slot, and size (width, height) are in pixels of the screen. Without ``shares`` the screen is bare;
+    without ``image``, an address relative to the page, the outlines of the slots are drawn. ``kind`` is ``gaze``,
+    ``attention`` or ``clicks``: the colour. With one ``top``, figures side by side have one scale. The slot ``click``
+    is outlined; ``label`` says what the figure shows, for those who do not see it.
     """
     width, height = size
     font = max(9, round(width / 42))
@@ -186,3 +189,35 @@ def spread(title: str, values: Floats, others: Floats | None, range_: tuple[floa
         '<path class="users" d="{}"/></svg>'
         '<p class="ends"><span>{} to {}</span></p></figure>'
     ).format(title, f"{q[2]:.3f}", words, line, path(values, False), f"{low:.2f}", f"{high:.2f}")
+
+
+TEMPLATES = Path(__file__).parent / "templates"
+ASSETS = Path(__file__).parent / "assets"
+
+
+def environment() -> Environment:
+    """Return the template environment: escaping always on, undefined names refused."""
+    made = pages.environment(TEMPLATES)
+    made.globals["estimate"] = estimate
+    made.filters.update(plain=plain, link=link, number=shown_number, counted=counted)
+    return made
+
+
+def link(text: str) -> Markup:
+    """Return a link if ``text`` is an http or https address, else the text itself, escaped."""
+    address = web_link(text)
+    shown = escape(plain(text, 120))
+    if address is None:
+        return Markup(shown)
+    return Markup('<a href="{}" rel="noopener noreferrer nofollow">{}</a>').format(address, shown)
+
+
+def shown_number(value: float) -> str:
+    """Return three decimals, nothing for a missing number."""
+    return number(value) if math.isfinite(value) else ""
+
+
+def embedded(value: Any) -> Markup:
+    """Return JSON for a script element: no character in it ends the element or is markup."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

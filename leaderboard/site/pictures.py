@@ -7,9 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from benchmark.naming import OWN
 from benchmark.output.text import plain
 from benchmark.scores import predictions
@@ -21,13 +18,12 @@ from leaderboard.site.figures import session_figure
 from leaderboard.site.submissions import SessionFigure, extreme_sessions
 from leaderboard.site.tables import SiteTable
 from tasks.errors import InputError
+from tasks.types import Floats
 
 if TYPE_CHECKING:
     from leaderboard.recomputing import LoadTask
     from tasks.task import Task
     from tasks.types import Session
-
-Floats = NDArray[np.float64]
 
 
 def data_of(

@@ -10,24 +10,20 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
-from numpy.typing import NDArray
 
 from benchmark.metrics import Metric, get
 from benchmark.metrics.families import Family, headlines
 from benchmark.output import units
 from benchmark.output.numbers import number, p_value
-from benchmark.output.text import plain
+from benchmark.output.text import beyond, plain
 from benchmark.stress.records import StressRow
 from leaderboard.board_stress import stress_rows
 from leaderboard.board_table import APART, BoardRow
 from leaderboard.columns import HEADLINE, BoardCell, mean_cell, normalised_cell
 from leaderboard.derived import UserEstimate, differences, personal_gain
 from leaderboard.entries import Metadata
-from leaderboard.safe_text import beyond
 from leaderboard.site.figures import bar, estimate, spread
 from leaderboard.site.tables import SiteTable, families_of
-
-Floats = NDArray[np.float64]
 
 BASELINES = ("uniform", "position-prior", "user-prior")
 """The baselines that a submission's page compares with, in this order, as far as the board has them."""

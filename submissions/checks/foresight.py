@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.metrics.path import Steps
+from benchmark.metrics.block import Steps
 from benchmark.parts import next_visit
 from benchmark.parts.ragged import Bools, Ints, Ragged
 from benchmark.scores.checking import Checked

@@ -14,9 +14,8 @@ import tasks
 from benchmark.parts import part_names
 from benchmark.scores.predictions import of_rows
 from benchmark.simulator import Prediction
-from submissions.format import FORMAT, PREDICTIONS_FOLDER
+from submissions.format import FORMAT, PREDICTIONS_FOLDER, write_metadata, write_predictions
 from submissions.template.simulator import MySimulator
-from submissions.writing import write_metadata, write_predictions
 from tasks.storage import staged
 from tasks.task import Task
 from tasks.types import Session

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.adserp.trial import SCREEN_WIDTH, Box, Fixations, Floats, Points, Trial
-from tasks.types import Session
+from tasks.adserp.trial import SCREEN_WIDTH, Box, Fixations, Points, Trial
+from tasks.types import Floats, Session
 
 ZONE = (520.0, 900.0, -80.0, 300.0)
 """x from and to, y from and to, in window coordinates (screenshot pixels), edges excluded: where the dialog is."""

@@ -43,11 +43,9 @@ FOOTER_GREY = 250  # the footer's background is (242, 242, 242); white after JPE
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of text in the column's text part.
+    """One line of text in the column's text part, from its first row with ink, ``top``, to the row after its last.
 
     Attributes:
-        top: First row with ink.
-        bottom: Row after the last one with ink.
         left: Distance of its first ink from the column's left edge, px.
         core: Number of rows with at least ``CORE_SHARE`` of the fullest row's ink, about the height of low letters:
             it tells font sizes apart where the height, which depends on capitals and descenders, does not.

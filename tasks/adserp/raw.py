@@ -32,8 +32,7 @@ from tasks.adserp.reading import (
 from tasks.adserp.screen import check_width
 from tasks.adserp.trial import AD_KINDS, SCREEN_WIDTH, Area, Box, Fixations, Trial, named, page_order
 from tasks.adserp.trial import search_query as query_of
-from tasks.errors import InputError, clean
-from tasks.findings import recovered, refuse, rows
+from tasks.errors import InputError, clean, recovered, refuse, rows
 from tasks.pictures import one_colour
 from tasks.types import ScreenImage
 

@@ -16,8 +16,7 @@ from tasks.adserp.sessions import FEW_SLOTS, OUTSIDE, Rules, build_session
 from tasks.adserp.trial import Trial
 from tasks.adserp.words import Engine, engine
 from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions
-from tasks.errors import InputError
-from tasks.findings import recovered, refuse
+from tasks.errors import InputError, recovered, refuse
 from tasks.pictures import COLOURS
 from tasks.plausible import one_person
 from tasks.types import Session

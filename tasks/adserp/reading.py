@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.adserp.trial import Box, Buttons, Fixations, Floats, Points
-from tasks.errors import InputError, clean
-from tasks.findings import recovered, refuse
+from tasks.adserp.trial import Box, Buttons, Fixations, Points
+from tasks.errors import InputError, clean, recovered, refuse
 from tasks.plausible import Kind, clock_fault
+from tasks.types import Floats
 
 _BUTTONS = ("mousedown", "mouseup")
 _USED_EVENTS = ("mousemove", "click", "scroll", *_BUTTONS)

@@ -29,15 +29,13 @@ from tasks.adserp.trial import (
     VIEWPORT_HEIGHT,
     Area,
     Fixations,
-    Floats,
     Trial,
     named,
     page_order,
     search_query,
 )
-from tasks.errors import InputError, clean
-from tasks.findings import recovered, refuse
-from tasks.types import ScreenImage
+from tasks.errors import InputError, clean, recovered, refuse
+from tasks.types import Floats, ScreenImage
 
 _FIELDS = ("trial_id", "screenshot", "win_width", "bboxes", "cursor", "fixations")
 

@@ -14,16 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tasks.errors import clean
-from tasks.types import ScreenImage
+from tasks.types import Floats, ScreenImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Floats = NDArray[np.float64]
 Box = tuple[float, float, float, float]
 
 SCREEN_WIDTH = 1280
@@ -56,10 +52,7 @@ class Area:
 class Points:
     """Timed points: pointer positions, clicks, or scroll positions (x is then 0).
 
-    Attributes:
-        t: Milliseconds since the load, shape (n,), ascending.
-        x: Shape (n,).
-        y: Shape (n,).
+    All have the shape (n,); ``t`` is in milliseconds since the load, ascending.
     """
 
     t: Floats
@@ -79,11 +72,7 @@ class Points:
 class Fixations:
     """Fixations; ``end`` is the END of each, which is what the published timestamp means.
 
-    Attributes:
-        end: Milliseconds since the load, shape (n,).
-        x: Shape (n,).
-        y: Shape (n,).
-        duration: Milliseconds, shape (n,), not negative.
+    All have the shape (n,); ``end`` is in milliseconds since the load, and so is ``duration``, which is not negative.
     """
 
     end: Floats

@@ -4,8 +4,7 @@ What is done to a session is a function of the data's digest, the session's id a
 data makes the same altered stimuli. :data:`SEED` is the published one.
 """
 
-from tasks.altered.mirrored import mirrored
-from tasks.altered.relabelled import relabelled
+from tasks.altered.screens import mirrored, relabelled
 from tasks.altered.types import SEED, Altered, derangement, generator
 
 __all__ = ["SEED", "Altered", "derangement", "generator", "mirrored", "relabelled"]

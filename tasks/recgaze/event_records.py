@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from tasks.errors import InputError
-from tasks.findings import gathers, refuse, rows
+from tasks.errors import InputError, gathers, refuse, rows
 from tasks.tables import EMPTY, check_swallowed, read_header
 
 # What the CSV parser takes for a number; Python's float would also take 1_000 and digits of other scripts.

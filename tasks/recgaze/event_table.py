@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import InputError, one_line
-from tasks.findings import gathers, refuse
-from tasks.findings import rows as rows_in_words
+from tasks.errors import InputError, gathers, one_line, refuse
+from tasks.errors import rows as rows_in_words
 from tasks.plausible import one_person
 from tasks.recgaze.event_records import event_records, explain, refuse_swallowed_rows, row_number, row_numbers
 from tasks.recgaze.files import N_CAROUSELS, N_POSITIONS, N_TASKS, whole_number
 from tasks.tables import EMPTY, is_empty, read_header, require_columns, unreadable
+from tasks.types import Floats
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.plausible import folded
-from tasks.recgaze.event_table import Bools, EventTable, Floats, Ints, Pointings
-from tasks.types import Fixation
+from tasks.recgaze.event_table import Bools, EventTable, Ints, Pointings
+from tasks.types import Fixation, Floats
 
 ROWS, COLUMNS, PAGES = 3, 5, 3
 N_SLOTS = ROWS * COLUMNS

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from tasks.errors import InputError, clean, one_line
-from tasks.findings import refuse
+from tasks.errors import InputError, clean, one_line, refuse
 from tasks.plausible import folded, one_person
 from tasks.recgaze.render import Film
 from tasks.tables import is_empty, records

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.definition import Progress, Reading, ReadOptions
-from tasks.errors import InputError
-from tasks.findings import recovered, refuse
+from tasks.errors import InputError, recovered, refuse
 from tasks.pictures import one_colour
 from tasks.plausible import Kind, folded
 from tasks.recgaze.event_records import row_number
@@ -29,7 +28,7 @@ from tasks.recgaze.files import (
 )
 from tasks.recgaze.posters import read_poster
 from tasks.recgaze.render import LETTERS, PUBLISHED_SIZE, ScreenState, draw_screens, slot_boxes, state_digest
-from tasks.recgaze.sample_order import SAMPLE_ORDER
+from tasks.recgaze.sample_users import SAMPLE_ORDER
 from tasks.splits import leave_one_out
 from tasks.types import ScreenImage, Session, Slot
 

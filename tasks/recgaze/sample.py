@@ -19,9 +19,8 @@ from tasks.definition import SIMULATED_MARK
 from tasks.errors import InputError
 from tasks.recgaze.posters import GENRES
 from tasks.recgaze.sample_films import SampleFilm, invent_films, invent_name
-from tasks.recgaze.sample_order import Looking, invent_looking
 from tasks.recgaze.sample_sessions import Aim, Event, simulate_session
-from tasks.recgaze.sample_users import BROWSING, SampleUser, invent_users
+from tasks.recgaze.sample_users import BROWSING, Looking, SampleUser, invent_looking, invent_users
 
 SEED = 3
 USERS = 83

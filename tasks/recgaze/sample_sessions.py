@@ -7,13 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.recgaze.sample_films import CAROUSELS, SampleFilm
-from tasks.recgaze.sample_order import Look, Looking, in_order
-from tasks.recgaze.sample_users import COLUMNS, ROWS, SampleUser, population_place
-
-Floats = NDArray[np.float64]
+from tasks.recgaze.sample_users import COLUMNS, ROWS, Look, Looking, SampleUser, in_order, population_place
 
 # Chance that a film on a carousel's first page is looked at, given that the carousel is and that its score is the
 # population's; rows 1, 2, and 3 or lower. Fitted so that the examination frequencies of the first page, with users'
@@ -124,7 +120,7 @@ class _Session:
         return float(self._user.place[min(carousel, ROWS) - 1, (position - 1) % COLUMNS])
 
     def browse(self, target: Aim | None, looking: Looking, order: np.random.Generator) -> None:
-        """Scan the carousels from the top, swipe some, look again at what was liked; ``sample_order`` has the order."""
+        """Scan the carousels from the top, swipe some, look again at what was liked; ``sample_users`` has the order."""
         depth = self._depth() if target is None else max(target.carousel, self._depth())
         visits = self._visits(depth, target)
         examined = {place: 1.0 if index == 0 else 0.6 for _, index, places in visits for place in places}

@@ -22,8 +22,7 @@ from itertools import count, takewhile
 from pathlib import Path, PurePath
 
 from tasks.definition import Progress
-from tasks.errors import InputError, one_line
-from tasks.findings import recovered, refuse
+from tasks.errors import InputError, one_line, recovered, refuse
 from tasks.plausible import Kind
 from tasks.snacks.screen import SCREEN, Box, even_boxes
 from tasks.snacks.trial import Trial

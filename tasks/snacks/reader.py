@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tasks.definition import Progress, Reading, ReadOptions
-from tasks.findings import recovered, refuse
+from tasks.errors import recovered, refuse
 from tasks.pictures import encode
 from tasks.plausible import one_person
 from tasks.snacks import layouts

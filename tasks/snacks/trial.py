@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tasks.findings import refuse
+from tasks.errors import refuse
 from tasks.plausible import Kind
 from tasks.snacks.screen import Box, slots_of
 from tasks.types import Fixation, Session

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.output.text import markdown, plain, spreadsheet
-from leaderboard.safe_text import folded, web_link
+from benchmark.output.text import folded, markdown, plain, spreadsheet, web_link
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from leaderboard.board_files import Board
 from leaderboard.context import slot_shares
 from leaderboard.entries import Metadata
 from leaderboard.site import build
-from leaderboard.site.environment import embedded, link
-from leaderboard.site.figures import heatmap, overlay
+from leaderboard.site.figures import embedded, heatmap, link, overlay
 from leaderboard.site.submissions import cost_words, extreme_sessions, size_words
 from leaderboard.site.tables import SiteTable, slug, span_of
 from leaderboard.submitting import submit, withdraw

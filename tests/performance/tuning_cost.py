@@ -23,10 +23,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from baselines.backbones.loading import load_backbone  # noqa: E402
 from baselines.backbones.settings import Settings  # noqa: E402
-from baselines.pocket_training.architecture import SCREEN, new_model  # noqa: E402
-from baselines.pocket_training.checkpoint import write_checkpoint  # noqa: E402
-from baselines.pocket_training.screens import slots  # noqa: E402
-from baselines.pocket_training.vocabulary import build_tokenizer  # noqa: E402
+from baselines.pocket_training.architecture import (  # noqa: E402
+    SCREEN,
+    build_tokenizer,  # noqa: E402
+    new_model,
+)
+from baselines.pocket_training.population import slots  # noqa: E402
+from baselines.pocket_training.training import write_checkpoint  # noqa: E402
 from baselines.probing.registry import create  # noqa: E402
 from baselines.tuning.examples import ExampleStore  # noqa: E402
 from baselines.tuning.prompt import PromptBank  # noqa: E402

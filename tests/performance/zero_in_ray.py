@@ -30,7 +30,7 @@ import numpy as np  # noqa: E402
 
 from baselines import registry  # noqa: E402
 from baselines.distributed import read  # noqa: E402
-from baselines.distributed.ray_workers import RayWorkers  # noqa: E402
+from baselines.distributed.engine import RayWorkers  # noqa: E402
 from benchmark.cli.options import load_task, material_folders  # noqa: E402
 from benchmark.engines import EngineSettings  # noqa: E402
 from benchmark.engines.ray import RayEngine  # noqa: E402

@@ -30,9 +30,8 @@ def write_model(folder: Path, width: int, layers: int) -> None:
     """Write a random checkpoint."""
     import torch
 
-    from baselines.pocket_training.architecture import Shape, new_model
-    from baselines.pocket_training.checkpoint import write_checkpoint
-    from baselines.pocket_training.vocabulary import build_tokenizer
+    from baselines.pocket_training.architecture import Shape, build_tokenizer, new_model
+    from baselines.pocket_training.training import write_checkpoint
 
     torch.manual_seed(0)
     tokenizer = build_tokenizer("pocket-qwen3vl")

@@ -10,8 +10,7 @@ import pytest
 from benchmark.metrics.inputs import Human
 from benchmark.parts.ragged import ragged
 from submissions.checks import foresight
-from submissions.limits import DEFAULT
-from submissions.problems import Findings
+from submissions.problems import DEFAULT, Findings
 
 K = 6
 

@@ -8,7 +8,7 @@ import pytest
 import submissions
 from submissions.folder import contents
 from submissions.format import METADATA_FILE
-from submissions.limits import Limits
+from submissions.problems import Limits
 from tasks.errors import InputError
 from tests.submissions import builder
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from benchmark.files import plain_yaml
-from submissions.limits import DEFAULT
+from submissions.problems import DEFAULT
 from tasks.errors import InputError
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from tasks.adserp import ADSERP, screen
 from tasks.adserp.trial import SCREEN_WIDTH
 from tasks.altered import derangement, generator, mirrored, relabelled
-from tasks.altered.painting import area_of, cover
+from tasks.altered.screens import area_of, cover
 from tasks.altered.types import NOWHERE
 from tasks.errors import InputError
 from tasks.pictures import encode

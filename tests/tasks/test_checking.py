@@ -5,8 +5,7 @@ import json
 import pytest
 
 from tasks.checking import check
-from tasks.errors import InputError
-from tasks.findings import gathering, refuse, rows
+from tasks.errors import InputError, gathering, refuse, rows
 from tasks.recgaze import RECGAZE
 from tests.tasks.recgaze.raw_folder import USERS, click, cursor, fixation, write_folder
 

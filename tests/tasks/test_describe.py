@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tasks.decoding import decode
-from tasks.describe import Spread, Statistics, describe, entropy_bits
+from tasks.manifest import Spread, Statistics, describe, entropy_bits
 from tasks.types import Session, Slot
 
 

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from tasks.digest import canonical_row, split_digest
+from tasks.splits import canonical_row, split_digest
 
 ROW = {"session_id": "u-1", "user": "u", "screen": "s", "click": 1, "gaze_ms": [0.0, 12.34, 100.0], "value": "train"}
 

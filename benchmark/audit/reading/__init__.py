@@ -24,12 +24,10 @@ _GIVE = "give a table of results, a run's folder, one that 'reproduce' wrote, or
 
 
 def read(path: str | Path, originals: Originals | None = None) -> Reported:
-    """Read reported results.
+    """Read reported results from a folder, or a file (``.json``, ``.yaml``, ``.csv``, ``.tsv``, ``.md``).
 
-    Args:
-        path: A file, known by its name (``.json``, ``.yaml``, ``.csv``, ``.tsv``, ``.md``), the folder of a
-            finished run, or one that ``reproduce`` wrote: then every table in it.
-        originals: Finds what the paper prints, for published values in tables of ``reproduce``.
+    A folder is that of a finished run, or one that ``reproduce`` wrote: then every table in it is read. ``originals``
+    finds what the paper prints, for published values in such tables.
 
     Raises:
         InputError: It cannot be read, is too large, or is not of a kind that is known; the place is named.
@@ -117,15 +115,10 @@ def from_values(
     setting: Setting | None = None,
     source: str = "",
 ) -> Reported:
-    """Return reported results of one row from numbers that you have.
+    """Return reported results of one row from numbers that you have: metric -> number, or pairs of these.
 
-    Args:
-        values: Metric -> number, or pairs of these, where a metric may appear twice. A float is taken to be printed
-            with the digits that it shows; give text (``"0.50"``) to keep trailing zeros.
-        task: What it was measured on.
-        method: What was measured.
-        setting: How the numbers came about, as far as it is known.
-        source: Where they are printed.
+    In pairs a metric may appear twice. A float is taken to be printed with the digits that it shows; give text
+    (``"0.50"``) to keep trailing zeros.
 
     Raises:
         InputError: A value is not a number.

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from benchmark.audit.known import known
+from benchmark.audit.granularity import known
 from benchmark.audit.printed import printed
 from benchmark.audit.reported import Cell, Reported, Row, Setting
 from tasks.decoding import decode

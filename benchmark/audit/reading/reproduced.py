@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from benchmark.audit.known import known
+from benchmark.audit.granularity import known
 from benchmark.audit.printed import Printed, computed, printed
 from benchmark.audit.reading.runs import interval_of, setting_of
 from benchmark.audit.reported import Cell, Quoted, Reported, Row, Setting

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from benchmark.audit.known import known
+from benchmark.audit.granularity import known
 from benchmark.audit.printed import computed
 from benchmark.audit.reading import mapping
 from benchmark.audit.reported import Cell, Interval, Reported, Row, Setting

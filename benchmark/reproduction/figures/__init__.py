@@ -1,8 +1,7 @@
 """The paper's figures from our own runs: layouts, the runs behind them, pictures and the data they show."""
 
 from benchmark.output.figure_style import encode, require_matplotlib
-from benchmark.reproduction.figures.base import Figure, FigureLayout, Picture
-from benchmark.reproduction.figures.printing import figure_document, write_figure
+from benchmark.reproduction.figures.base import Figure, FigureLayout, Picture, figure_document, write_figure
 from benchmark.reproduction.figures.reading import figure_layouts, read_figure_layout
 
 __all__ = [

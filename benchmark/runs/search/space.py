@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from msgspec import Meta
@@ -17,6 +18,10 @@ from benchmark.metrics import names
 from benchmark.metrics.families import headlines
 from tasks.decoding import Count, decode
 from tasks.errors import InputError, unknown_name
+from tasks.splits import FOLDS, Split, k_fold, split_digest
+
+if TYPE_CHECKING:
+    from tasks.task import Task
 
 SEARCHES = ("grid", "random")
 
@@ -109,3 +114,36 @@ def read_space(path: Path) -> Space:
         InputError: The file is missing, is not YAML, or holds an unknown key or a value that makes no sense.
     """
     return decode(Space, plain_yaml.read(path, "search space"), path, "correct it")
+
+
+SPLIT = "cross-validation"
+"""Name of the one split that the task of the training sessions has."""
+
+
+def training_task(task: Task, split: str) -> Task:
+    """Return a task of the training sessions of a split; the test sessions are not in it.
+
+    It has the single split ``SPLIT``: five folds dealt over each user's sessions (PROTOCOL section 4).
+    """
+    folds = task.split(split).folds
+    if len(folds) != 1:
+        raise InputError(
+            f"{split} tests in {len(folds)} folds every session once, so none is left to choose settings on; "
+            "use --split loo or unseen-screen."
+        )
+    train, _ = folds[0]
+    if len(train) < FOLDS:
+        raise InputError(f"{split} of {task.name} has {len(train)} training sessions, too few for {FOLDS} folds.")
+    rows = task.sessions.select([int(index) for index in train])
+    names = ("session_id", "user", "screen", "click", "gaze_ms")
+    table = rows.with_format("arrow").select_columns(list(names))[:]
+    ids, users, screens, clicks, gaze = (table[name].to_pylist() for name in names)
+    values = k_fold(users, FOLDS)
+    dealt = np.asarray(values)
+    parts = [(np.flatnonzero(dealt != fold), np.flatnonzero(dealt == fold)) for fold in range(FOLDS)]
+    return dataclasses.replace(
+        task,
+        sessions=rows,
+        splits={SPLIT: Split(SPLIT, parts)},
+        digests={SPLIT: split_digest(ids, users, screens, clicks, gaze, values)},
+    )

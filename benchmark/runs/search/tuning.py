@@ -18,8 +18,7 @@ from benchmark.metrics import get
 from benchmark.naming import joined
 from benchmark.runs import preflight
 from benchmark.runs.runner import Display, FailedTrial, Report, StoreLedger, run_missing
-from benchmark.runs.search.folds import SPLIT, training_task
-from benchmark.runs.search.space import Space
+from benchmark.runs.search.space import SPLIT, Space, training_task
 from benchmark.scores import scoring
 from benchmark.trials.catalogue import Catalogue
 from benchmark.trials.configuration import RunConfig

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.backbones.batching import in_batches
+from baselines.backbones.memory import in_batches
 from tasks.errors import InputError
 from tests.baselines.backbones import tiny
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from baselines.backbones import checkpoint, memory, registry
 from baselines.backbones.loading import load_backbone
 from baselines.backbones.qwen3vl import Qwen3VL
+from benchmark.engines import resources
 from tasks.errors import InputError
 from tests.baselines.backbones import tiny
 
@@ -225,26 +226,26 @@ def test_large_but_finite_weights_load(copy):
 
 
 def test_too_little_memory_is_noticed_before_loading(folder, monkeypatch):
-    monkeypatch.setattr(memory, "main_memory", lambda: 100_000)
+    monkeypatch.setattr(memory, "free_memory", lambda: 100_000)
     monkeypatch.setattr(transformers.PreTrainedModel, "from_pretrained", None)
     refused(folder, r"needs about 0\.0 GiB of main memory, but 0\.0 GiB is free; use dtype bfloat16")
 
 
 def test_free_memory_respects_a_container(tmp_path, monkeypatch):
     (tmp_path / "meminfo").write_text("MemTotal: 100 kB\nMemAvailable: 64 kB\n")
-    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-    assert memory.main_memory() == 64 * 1024
+    monkeypatch.setattr(resources, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(resources, "_GROUP", tmp_path)
+    assert resources.free_memory() == 64 * 1024
     (tmp_path / "memory.max").write_text("50000\n")
     (tmp_path / "memory.current").write_text("30000\n")
     (tmp_path / "memory.stat").write_text("anon 20000\ninactive_file 5000\n")
-    assert memory.main_memory() == 25000
+    assert resources.free_memory() == 25000
     (tmp_path / "memory.max").write_text("max\n")
-    assert memory.main_memory() == 64 * 1024
+    assert resources.free_memory() == 64 * 1024
 
 
 def test_a_gpu_must_hold_the_weights_too(monkeypatch):
-    monkeypatch.setattr(memory, "main_memory", lambda: 10 * 2**30)
+    monkeypatch.setattr(memory, "free_memory", lambda: 10 * 2**30)
     monkeypatch.setattr(memory, "gpu_memory", lambda device: 8 * 2**30)
     memory.check_memory(7 * 2**30, torch.device("cuda:0"), "toy")
     with pytest.raises(InputError, match="toy needs about 8.8 GiB of memory of cuda:0, but 8.0 GiB is free"):

@@ -12,7 +12,7 @@ from PIL import Image
 from baselines.backbones.features import FeatureStore
 from baselines.backbones.geometry import tiling, token_boxes
 from baselines.backbones.loading import load_backbone
-from baselines.probing.slots import overlap_matrix
+from baselines.probing.relevance import overlap_matrix
 from tasks.errors import InputError
 from tasks.types import ScreenImage
 from tests.baselines.backbones import tiny

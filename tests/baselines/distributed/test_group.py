@@ -10,8 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from baselines.distributed.group import Group, PeerFailed, _Outcome, in_shares, total  # noqa: E402
-from baselines.distributed.linear import frozen_linear  # noqa: E402
-from baselines.distributed.weights import Server  # noqa: E402
+from baselines.distributed.weights import Server, frozen_linear  # noqa: E402
 from benchmark.engines.interface import PeerLost  # noqa: E402
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from baselines import registry
 from baselines.distributed import read
-from baselines.distributed.ray_workers import RayWorkers
+from baselines.distributed.engine import RayWorkers
 from benchmark.engines import EngineSettings
 from benchmark.runs.runner import run, run_trial
 from benchmark.trials.configuration import RunConfig

@@ -41,7 +41,7 @@ def test_predictions_are_those_of_their_declared_versions(name):
 
 
 def test_the_number_of_threads_does_not_matter(monkeypatch):
-    from baselines.tuning import memory
+    from baselines.backbones import memory
 
     monkeypatch.setattr(memory, "SMALL", 0)  # or a small model would run in one thread
     before = torch.get_num_threads()

@@ -13,15 +13,13 @@ from baselines.backbones.loading import load_backbone
 from baselines.backbones.pocket import NAMES, WEIGHTS
 from baselines.pocket_training import population
 from baselines.pocket_training.__main__ import main
-from baselines.pocket_training.architecture import Shape
-from baselines.pocket_training.checkpoint import settings
+from baselines.pocket_training.architecture import GROUNDING, LARGEST_NUMBER, LETTERS, PERSONA, Shape, build_tokenizer
+from baselines.pocket_training.card import repetition
 from baselines.pocket_training.curriculum import Schedule
 from baselines.pocket_training.evaluation import reading
-from baselines.pocket_training.measure import repetition
-from baselines.pocket_training.screens import TEST_FILMS, TRAIN_FILMS, FilmStock, slots
+from baselines.pocket_training.population import TEST_FILMS, TRAIN_FILMS, FilmStock, slots
 from baselines.pocket_training.sequences import Seen, Sequences, Soft
-from baselines.pocket_training.training import train
-from baselines.pocket_training.vocabulary import GROUNDING, LARGEST_NUMBER, LETTERS, PERSONA, build_tokenizer
+from baselines.pocket_training.training import settings, train
 from baselines.probing.registry import create
 from baselines.tuning.reading import read_sessions
 from tasks.errors import InputError

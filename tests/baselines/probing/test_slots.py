@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from baselines.backbones.loading import load_backbone
 from baselines.probing.registry import create, names
-from baselines.probing.slots import overlap_matrix, rectifier
+from baselines.probing.relevance import overlap_matrix, rectifier
 from tasks.errors import InputError
 from tasks.types import Session, Slot
 from tests.baselines.backbones import tiny

@@ -30,8 +30,7 @@ def test_attention_is_the_mean_over_heads_of_raw_attention_on_slots(folder):
     import torch
 
     from baselines.backbones.interface import collate
-    from baselines.probing.relevance import head_attention
-    from baselines.probing.slots import overlap_matrix
+    from baselines.probing.relevance import head_attention, overlap_matrix
 
     simulator = GazeHeads(backbone=folder, heads=2)
     simulator.fit(sessions(), 0)

@@ -284,7 +284,7 @@ def test_two_small_backbones_stay_loaded_and_a_large_one_is_alone(folder, tmp_pa
     for name in (first, second, first, third, first, second):
         loaded.load(name)
     assert loads == [first, second, third, second]  # the third took the place of the second
-    monkeypatch.setattr("baselines.tuning.memory.SMALL", 0)
+    monkeypatch.setattr("baselines.backbones.memory.SMALL", 0)
     loaded.load(third)
     for name in (third, first, third):
         loaded.load(name)
@@ -335,7 +335,7 @@ def test_sessions_without_an_image_are_named_not_called_divergence(folder):
 
 
 def test_a_small_model_runs_in_one_thread_and_the_setting_comes_back(folder, monkeypatch):
-    from baselines.tuning import memory
+    from baselines.backbones import memory
     from baselines.tuning.trainer import Trainer
 
     seen, step = [], Trainer._step

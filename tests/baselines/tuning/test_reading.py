@@ -4,8 +4,7 @@ import torch
 
 from baselines.probing.gaze_heads import GazeHeads
 from baselines.probing.registry import create
-from baselines.probing.relevance import token_relevance
-from baselines.probing.slots import rectifier
+from baselines.probing.relevance import rectifier, token_relevance
 from baselines.tuning.examples import Batch, ExampleStore
 from baselines.tuning.prefix_cache import cache_of
 from baselines.tuning.reading import answer_loss, read, read_sessions

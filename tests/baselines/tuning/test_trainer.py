@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from baselines.tuning import memory, state
+from baselines.backbones import memory
+from baselines.tuning import state
 from baselines.tuning.examples import ExampleStore
 from baselines.tuning.settings import TuningSettings
 from baselines.tuning.trainer import Trainer

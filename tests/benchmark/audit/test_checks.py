@@ -9,7 +9,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from benchmark.audit import coinciding, granularity, improvement, intervals, one_run, quotations, ranges, repeats, stars
-from benchmark.audit.known import hits_at, known
+from benchmark.audit.granularity import hits_at, known
 from benchmark.audit.printed import computed, printed
 from benchmark.audit.reported import Cell, Interval, Quoted, Reported, Row, Setting
 

@@ -14,8 +14,8 @@ from benchmark.cli import main
 from benchmark.metrics import get
 from benchmark.output.rendering import render
 from benchmark.reproduction import document, write
-from benchmark.reproduction.layout import read_layout
 from benchmark.reproduction.published import add_published
+from benchmark.reproduction.section import read_layout
 from tasks.errors import InputError
 from tests.benchmark.audit import reproduced
 

@@ -16,8 +16,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from benchmark.cli import MODULES, VERBS, main, parser_of
-from benchmark.cli.examples import EXAMPLES
+from benchmark.cli import EXAMPLES, MODULES, VERBS, main, parser_of
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ import pytest
 
 from benchmark.engines import EngineSettings, LocalEngine
 from benchmark.engines.interface import Outcome
-from benchmark.engines.pool import Room
+from benchmark.engines.local import Room
 from benchmark.engines.resources import peak_memory, threads
 from benchmark.engines.settings import engine_settings
 from benchmark.engines.tally import Standing, Tally, duration

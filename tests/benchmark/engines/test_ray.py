@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from benchmark.engines import EngineSettings, LocalEngine
-from benchmark.engines.environment import Place
 from benchmark.engines.interface import Failure, PeerLost
 from benchmark.engines.parcel import PackedTask, chunks, local_copy
 from benchmark.engines.ray import _Job
+from benchmark.engines.resources import Place
 from benchmark.engines.trial import attempt
 from benchmark.engines.worker import Parcel, TrialPart
 from benchmark.runs.runner import TrialsFailed, run, run_missing

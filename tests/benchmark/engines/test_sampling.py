@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmark.engines.sampling import LONGEST, sample, sampled
+from benchmark.engines.asking import LONGEST, sample, sampled
 from tasks.types import Slot, Stimulus
 
 SHOWN = Stimulus("s", "u", "x", None, "", tuple(Slot(str(i), "film", "", (0, i, 1, i + 1)) for i in range(3)))

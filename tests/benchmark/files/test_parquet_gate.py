@@ -13,8 +13,8 @@ import pytest
 
 import submissions
 from benchmark.files import parquet_gate
-from benchmark.files.thrift import Damaged, Reader
-from submissions.limits import DEFAULT, Limits
+from benchmark.files.parquet_gate import Damaged, Reader
+from submissions.problems import DEFAULT, Limits
 from tasks.errors import InputError
 from tests.submissions import builder
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from benchmark.output.path import ACCENT, COLOURS, _place, draw_path
+from benchmark.output.drawing import ACCENT, COLOURS, _place, draw_path
 from tasks.errors import InputError
 from tasks.types import Fixation
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from benchmark.metrics import get
-from benchmark.report import cost, gallery, recipe
+from benchmark.report import gallery, reading
 from benchmark.report.figures import PerUser, Training, inline, interval_plots, plot, user_plot
-from benchmark.report.training import Curve
+from benchmark.report.reading import Curve
 from benchmark.runs.kept import TrialRecord
 from tasks.errors import InputError
 from tasks.types import Fixation
@@ -38,10 +38,10 @@ def test_costs_are_added_up_and_what_was_not_measured_is_not_0():
         trial(cost={"seconds_fit": 1.5, "seconds_simulate": 0.25, "tokens": 9, "peak_memory_bytes": 5}, attempts=2),
         trial("b"),
     ]
-    a, b = cost.costs(trials)
+    a, b = reading.costs(trials)
     assert (a.simulator, a.trials, a.seconds_fit, a.seconds_simulate) == ("a", 2, 3.5, 0.75)
     assert (a.tokens, a.flops, a.memory, a.again) == (120, 3e9, 7, 1)
-    assert b == cost.Cost("b", 1, None, None, None, None, None, 0)
+    assert b == reading.Cost("b", 1, None, None, None, None, None, 0)
 
 
 def test_trials_are_grouped_by_where_they_ran():
@@ -51,7 +51,7 @@ def test_trials_are_grouped_by_where_they_ran():
         trial("a", environment={**here, "where": "near process 1"}),
         trial("b", environment={**here, "where": "near process 2"}),
     ]
-    first, second = cost.places(trials)
+    first, second = reading.places(trials)
     assert (first.trials, first.processes, first.simulators) == (2, 2, ("a", "b"))
     assert first.facts == (("cpu count", "2"),) and first.packages == (("numpy", "1"),)
     assert second.facts == (("cpu count", "64"), ("gpu", "none")) and second.packages == ()
@@ -132,7 +132,7 @@ def test_a_simulator_of_a_file_is_named_by_its_file(finished, mini):
         else r
         for r in run.trials
     ]
-    made = recipe.recipe(dataclasses.replace(run, trials=tuple(trials)))
+    made = reading.recipe(dataclasses.replace(run, trials=tuple(trials)))
     assert "- mine/top.py:Top\n- noisy\n" in made.config and "sharp.weight: 0.6" in made.config
 
 

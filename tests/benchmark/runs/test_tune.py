@@ -11,8 +11,7 @@ import yaml
 
 from benchmark.cli import main
 from benchmark.engines import LocalEngine
-from benchmark.runs.search.folds import SPLIT, training_task
-from benchmark.runs.search.space import Range, Space, read_space
+from benchmark.runs.search.space import SPLIT, Range, Space, read_space, training_task
 from benchmark.runs.search.tuning import Judge, tune
 from benchmark.trials.configuration import RunConfig, read_config
 from benchmark.trials.content import content_digest

@@ -12,7 +12,7 @@ from benchmark.naming import LAYOUT, SWAP_USERS
 from benchmark.runs.runner import run
 from benchmark.scores import predictions, reading, scoring
 from benchmark.simulator import Prediction
-from benchmark.stress import printing
+from benchmark.stress import records
 from benchmark.stress.conditions import moved_to
 from benchmark.stress.study import Study
 from benchmark.trials.configuration import RunConfig
@@ -126,7 +126,7 @@ def test_a_personal_model_of_steps_knows_its_user(found):
 def test_mirrored_screens_show_who_reads_and_who_follows_the_items(found):
     worse = rows(found, LAYOUT, "reader")["NextSlot↓: after minus before"]
     assert worse.value > 1 and next(iter(rows(found, LAYOUT, "reader").values())) == worse
-    shown = printing.document(found[1], (LAYOUT,))
+    shown = records.document(found[1], (LAYOUT,))
     assert shown.legend[-1] == "NextSlot: given the path so far."
     assert rows(found, LAYOUT, "fan")["NextSlot↓: after minus before"].value == 0
     stored = reading.stored(found[2] / "stress" / LAYOUT / "predictions.parquet").to_pylist()

@@ -14,7 +14,7 @@ import pytest
 from benchmark.metrics import asked_of
 from benchmark.output.rendering import render
 from benchmark.scores import results
-from benchmark.stress import printing, records, rows
+from benchmark.stress import records, rows
 from benchmark.stress.conditions import TESTS, swapped_users, wrong_label
 from benchmark.stress.sources import sources
 from tasks.errors import InputError
@@ -223,7 +223,7 @@ def test_what_must_be_said_of_another_task_stays_as_long_as_its_rows_do(toys, mi
     found = study(mini, tmp_path / "run", ("by-item",)).test(("relabel",))
     assert {r.test for r in found.rows} == {"transfer minor", "relabel"} and found.notice == both
     assert records.read_results(tmp_path / "run").notice == both
-    assert both in render(printing.document(found, ("relabel",)), "terminal")
+    assert both in render(records.document(found, ("relabel",)), "terminal")
     (tmp_path / "run" / "stress" / "transfer-minor" / "predictions.parquet").unlink()
     gone = study(mini, tmp_path / "run", ("by-item",)).test(("layout",))
     assert "transfer minor" not in {r.test for r in gone.rows} and gone.notice == mini.notice

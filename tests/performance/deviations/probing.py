@@ -45,7 +45,7 @@ def literally(
         relevance: From L attention matrices and their gradients, each (1, H, S, S), to relevance of shape (1, S).
         metrics: Unused by the definition; what the caller compares.
     """
-    from baselines.probing.slots import rectifier
+    from baselines.probing.relevance import rectifier
     from baselines.tuning.examples import Batch, ExampleStore, slot_attention, slot_log_probabilities
     from tests.baselines.probing import literal
 

@@ -19,7 +19,7 @@ from tasks.recgaze import sample
 from tasks.recgaze.posters import GENRES
 from tasks.recgaze.sample import write_sample
 from tasks.recgaze.sample_films import carousel_orders
-from tasks.recgaze.sample_order import Look, Looking, in_order, invent_looking
+from tasks.recgaze.sample_users import Look, Looking, in_order, invent_looking
 
 SHARED = Path(__file__).parents[3] / ".." / "shared" / "data" / "recgaze"
 FILES = ("summary_feedback.csv", "click_feedback.csv", "item_features.csv", "user_features.csv", "aoi_data.csv")
@@ -405,7 +405,7 @@ def test_the_order_of_looks_is_a_pass_from_the_top_with_returns_and_loses_none()
     rows = [[Look((1, p), next(numbers), 0) for p in (1, 2, 5)], [Look((2, p), next(numbers), 0) for p in (1, 3)]]
     rows += [[Look((2, p), next(numbers), 0) for p in (6, 8)]]
     later = [Look(place, next(numbers), 0) for place in ((1, 1), (1, 1), (1, 5), (2, 8), (2, 8))]
-    shy, eager = (Looking(r, back, 1.0, 1.0, 0.0, 0.0) for r, back in ((0.0, 0.0), (1.0, 0.9)))
+    shy, eager = (Looking(r, back, 0.0, 1.0, 1.0, 0.0, 0.0) for r, back in ((0.0, 0.0), (1.0, 0.9)))
     assert in_order(rows, later, shy, np.random.default_rng(0))[:3] == rows
     for seed in range(20):
         found = in_order(rows, later, eager, np.random.default_rng(seed))

@@ -405,7 +405,7 @@ def test_the_order_of_looks_is_a_pass_from_the_top_with_returns_and_loses_none()
     rows = [[Look((1, p), next(numbers), 0) for p in (1, 2, 5)], [Look((2, p), next(numbers), 0) for p in (1, 3)]]
     rows += [[Look((2, p), next(numbers), 0) for p in (6, 8)]]
     later = [Look(place, next(numbers), 0) for place in ((1, 1), (1, 1), (1, 5), (2, 8), (2, 8))]
-    shy, eager = (Looking(r, back, 0.0, 1.0, 1.0, 0.0, 0.0) for r, back in ((0.0, 0.0), (1.0, 0.9)))
+    shy, eager = (Looking(r, back, stay, 1.0, 1.0, 0.0, 0.0) for r, back, stay in ((0, 0, 0), (1, 0.9, 0.3)))
     assert in_order(rows, later, shy, np.random.default_rng(0))[:3] == rows
     for seed in range(20):
         found = in_order(rows, later, eager, np.random.default_rng(seed))
@@ -413,5 +413,10 @@ def test_the_order_of_looks_is_a_pass_from_the_top_with_returns_and_loses_none()
         assert [look for look in found[0] if look in rows[0]] == rows[0][::-1]
         assert all(look.place[0] == 1 or look in rows[1] for look in found[1]), "page 2 of the row is not shown yet"
     assert any(len(line) > len(row) for line, row in zip(found, rows, strict=False))
+    stubborn = Looking(0, 0, 1, 1.0, 1.0, 0.0, 0.0)
+    kept = in_order(rows, later, stubborn, np.random.default_rng(0))
+    assert [look.place[1] for look in kept[0]] == [1, 1, 1, 2, 5, 5] and kept[3] == [], (
+        "all looks at a film in one visit"
+    )
     no, yes = (invent_looking(habits, np.random.default_rng(1)) for habits in (0.0, 1.0))
     assert no == invent_looking(0.0, np.random.default_rng(2)) and yes != invent_looking(1.0, np.random.default_rng(2))

@@ -42,7 +42,9 @@ def order(view: RankedTable, metric: str) -> list[int]:
     up = view.table.metrics[j].higher_is_better
 
     def key(row: int) -> tuple[bool, bool, float, str, str]:
-        value = float(view.ranking.mean[row, j])
+        value = float(
+            f"{view.ranking.mean[row, j]:.9g}"
+        )  # the digits that pages hold: what is equal there goes by name
         blank = math.isnan(value)
         line = view.table.rows[row]
         return not line.ranked, blank, 0.0 if blank else -value if up else value, line.name, line.key

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.definition import Progress
-from tasks.types import Session, Stimulus
-from tasks.visits import Visit
+from tasks.types import Session, Stimulus, Visit
 
 Floats = NDArray[np.float64]
 
@@ -75,15 +74,10 @@ class FollowsPath(Protocol):
 
         The suite hands over the recorded path of one session after the other, each from no visit to all n, one visit
         more at a time and never beyond: what the simulator has answered cannot be taken back. It must not learn from
-        these paths about other sessions.
-
-        Args:
-            stimulus: The session.
-            visited: The first k visits; two neighbours are never on the same slot.
+        these paths about other sessions. Two neighbouring visits are never on the same slot.
 
         Returns:
-            Numbers of 0 or more with sum 1. What is on the current slot is never scored: two neighbouring visits
-            differ.
+            Numbers of 0 or more with sum 1. What is on the current slot is never scored.
         """
         ...
 

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from baselines import registry  # noqa: E402
 from benchmark.output import figure_style as style  # noqa: E402
-from benchmark.output.numbers import number  # noqa: E402
+from benchmark.output.units import number  # noqa: E402
 from benchmark.runs.runner import run  # noqa: E402
 from benchmark.scores.results import Results  # noqa: E402
 from benchmark.trials.configuration import RunConfig, read_config  # noqa: E402
@@ -37,8 +37,7 @@ from tasks.adserp.trial import SCREEN_WIDTH, VIEWPORT_HEIGHT, Trial  # noqa: E40
 from tasks.definition import ReadOptions  # noqa: E402
 from tasks.registry import load  # noqa: E402
 from tasks.task import Task  # noqa: E402
-from tasks.types import Floats  # noqa: E402
-from tasks.visits import visits  # noqa: E402
+from tasks.types import Floats, visits  # noqa: E402
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

@@ -13,9 +13,8 @@ from benchmark.metrics.families import FAMILIES, family
 from benchmark.metrics.registry import given
 from benchmark.naming import LABEL
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
-from benchmark.output.numbers import interval, number
 from benchmark.output.text import beyond, plain
-from benchmark.output.units import counted
+from benchmark.output.units import counted, interval, number
 from benchmark.scores.verdict import BETTER, WORSE, FamilyTests, mark, sentences
 from leaderboard import columns as registry
 from leaderboard.board_table import APART, UNSCORED

@@ -13,8 +13,8 @@ from functools import partial
 
 from benchmark.metrics import Metric, all_metrics
 from benchmark.metrics.families import apart_metrics, main_metrics
-from benchmark.output.numbers import number
 from benchmark.output.text import plain
+from benchmark.output.units import number
 from leaderboard import board_table
 from leaderboard.board_files import Board
 from leaderboard.board_table import UNSCORED, BoardRow, BoardTable

@@ -25,7 +25,7 @@ from benchmark.trials.configuration import ORACLES, PRIORS
 from leaderboard.entries import Metadata
 from tasks import others
 from tasks.errors import InputError
-from tasks.visits import visits
+from tasks.types import visits
 
 if TYPE_CHECKING:
     import pyarrow as pa

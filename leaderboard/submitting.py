@@ -125,17 +125,11 @@ def submit(
 ) -> list[Placement]:
     """Score the results of one submission and add them to a board, together with the references they are compared with.
 
-    Nothing is written before everything has passed. A result that is on the board already is left as it is.
-
-    Args:
-        root: Folder of the board; started if needed.
-        candidates: The submission's results.
-        catalogue: Where priors and oracles are found.
-        reported: Numbers the submission states without predictions.
-        supersedes: ``NAME@VERSION`` or the beginning of a result's identity, whose place the new results take.
-        dry_run: Write nothing; the outcomes show the place that the results would take.
-        now: UTC, ``2026-01-31T12:00:00Z``; the present by default.
-        report: Called with a line about what takes long.
+    Nothing is written before everything has passed, and with ``dry_run`` nothing at all: the outcomes show the place
+    that the results would take. A result that is on the board already is left as it is. ``reported`` are numbers that
+    the submission states without predictions; ``supersedes``, ``NAME@VERSION`` or the beginning of a result's identity,
+    is whose place the new results take; ``now`` is a time in UTC, ``2026-01-31T12:00:00Z``; ``report`` gets a line
+    about what takes long.
 
     Raises:
         InputError: A candidate cannot be scored, was withdrawn before, or has the name and version of another.

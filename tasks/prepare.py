@@ -20,8 +20,7 @@ from tasks.errors import InputError, unknown_name
 from tasks.manifest import FILE, FORMAT, Manifest, describe, file_digest, read_manifest
 from tasks.splits import assign, column, split_digest, split_from_values
 from tasks.storage import absolute, read_errors, staged, write_errors
-from tasks.types import ScreenImage, Session
-from tasks.visits import visits
+from tasks.types import ScreenImage, Session, visits
 
 Report = Callable[[str], None]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -159,3 +160,31 @@ class Session:
     def stimulus(self) -> Stimulus:
         """Return the view that a simulator is allowed to see."""
         return Stimulus(self.session_id, self.user, self.screen, self.image, self.profile, self.slots)
+
+
+class Visit(NamedTuple):
+    """A run of fixations on one slot.
+
+    Attributes:
+        slot: Index of the slot.
+        start_ms: Start of its first fixation, ms from the beginning of the session's window.
+        ms: Counted time of its fixations, ms.
+    """
+
+    slot: int
+    start_ms: float
+    ms: float
+
+
+def visits(session: Session) -> tuple[Visit, ...]:
+    """Return a session's visits in time order; empty where the data hold no fixations.
+
+    Fixations on no slot neither count nor split a run, so two neighbouring visits are never on the same slot. The
+    visits' ms add up to ``gaze_ms`` slot by slot, exactly.
+    """
+    on_slots = (fixation for fixation in session.fixations if fixation.slot >= 0)
+    found = []
+    for slot, run in groupby(on_slots, key=lambda fixation: fixation.slot):
+        fixations = list(run)
+        found.append(Visit(slot, fixations[0].start_ms, sum(fixation.duration_ms for fixation in fixations)))
+    return tuple(found)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmark.output.numbers import interval
+from benchmark.output.units import interval
 from tests.documents.blocks import blocks
 from tests.project_copy import ProjectCopy
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from baselines.distributed.group import Group, PeerFailed
 from baselines.distributed.settings import ZeroSettings
-from benchmark.engines.interface import Failure, Ledger, Outcome
+from benchmark.engines.interface import Failure, Outcome
+from benchmark.engines.ledger import Ledger
 from benchmark.engines.resources import Place, host
 from benchmark.engines.trial import attempt, failure
 from benchmark.simulator import Workspace

@@ -17,8 +17,7 @@ from baselines.simulators.shares import likeliest, normalised
 from benchmark.metrics.block import EPS
 from benchmark.simulator import Floats, Prediction
 from tasks.errors import InputError
-from tasks.types import Session, Slot, Stimulus
-from tasks.visits import Visit
+from tasks.types import Session, Slot, Stimulus, Visit
 
 Keys = Callable[[Sequence[Slot]], Sequence[Hashable]]
 Shares = Callable[[Session], Floats]

@@ -7,15 +7,13 @@ file, ``from_values`` numbers that you have. No data and no model is needed.
 from __future__ import annotations
 
 from benchmark.audit import (
-    coinciding,
+    copies,
     grim,
     grimmer,
     improvement,
     intervals,
     one_run,
-    quotations,
     ranges,
-    repeats,
     stars,
 )
 from benchmark.audit.findings import Finding, Outcome, Severity, in_order
@@ -34,9 +32,9 @@ CHECKS = (
     stars.check,
     one_run.check,
     ranges.check_uniform,
-    repeats.check,
-    coinciding.check,
-    quotations.check,
+    copies.check_repeats,
+    copies.check_coinciding,
+    copies.check_quoted,
 )
 """The checks; a new one is a function here."""
 

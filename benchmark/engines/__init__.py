@@ -6,7 +6,8 @@ results: the same trials give the same predictions on every engine.
 
 from __future__ import annotations
 
-from benchmark.engines.interface import Engine, Failure, Ledger, Outcome
+from benchmark.engines.interface import Engine, Failure, Outcome
+from benchmark.engines.ledger import Ledger
 from benchmark.engines.local import LocalEngine
 from benchmark.engines.settings import EngineSettings
 

@@ -5,27 +5,21 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
 from benchmark.scores.paths import PER_SESSION, SampledPaths
 from benchmark.simulator import Floats, FollowsPath, Prediction, Simulator
 from tasks.errors import InputError
-from tasks.types import Session, Stimulus
-from tasks.visits import Visit, visits
+from tasks.types import Session, Stimulus, Visit, visits
 
 
 def ask(
     simulator: Simulator | FollowsPath, shown: Sequence[Stimulus], paths: Sequence[Sequence[Visit]], where: str
 ) -> list[Prediction]:
-    """Return what a simulator says of some sessions.
+    """Return what a fitted simulator says of some sessions, and of their recorded visits, handed over one by one.
 
-    Args:
-        simulator: The simulator, fitted.
-        shown: What it is shown.
-        paths: The recorded visits of each session: of these it is handed one more at a time.
-        where: Names it in messages.
+    ``where`` names the simulator in messages.
 
     Raises:
         InputError: It answered for other sessions, or where the eyes go next not in the form asked for.
@@ -77,24 +71,12 @@ LONGEST = 200
 """Visits after which a drawn path ends, whatever the simulator says."""
 
 
-class Follows(Protocol):
-    """What is needed of a simulator, see ``benchmark.simulator.FollowsPath``."""
-
-    def follow(self, stimulus: Stimulus, visited: Sequence[Visit]) -> Floats:
-        """Return the chance of each slot and, last, of ``stop``."""
-        ...
-
-
 def sample(
-    simulator: Follows, stimulus: Stimulus, generator: np.random.Generator, dwell: Sequence[float]
+    simulator: FollowsPath, stimulus: Stimulus, generator: np.random.Generator, dwell: Sequence[float]
 ) -> tuple[Visit, ...]:
-    """Draw a path of one visit or more: each visit from what the simulator says after those before it.
+    """Draw a path of one visit or more: each visit from what the fitted simulator says after those before it.
 
-    Args:
-        simulator: Fitted.
-        stimulus: The session.
-        generator: Source of all chance.
-        dwell: Times of visits, ms, of which one is drawn for each visit: a simulator may read how long one was.
+    The time of each, ms, is drawn from ``dwell``: a simulator may read how long a visit was.
     """
     path: list[Visit] = []
     while len(path) < LONGEST:
@@ -110,7 +92,7 @@ def sample(
     return tuple(path)
 
 
-def sampled(simulator: Follows, shown: Sequence[Stimulus], train: Sequence[Session], seed: int) -> SampledPaths:
+def sampled(simulator: FollowsPath, shown: Sequence[Stimulus], train: Sequence[Session], seed: int) -> SampledPaths:
     """Draw paths for some sessions; those of a session depend on it and the seed, not on the other sessions."""
     dwell = [visit.ms for session in train for visit in visits(session)] or [1.0]
     found: SampledPaths = {}

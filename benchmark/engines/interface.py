@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from benchmark.simulator import Workspace
-from benchmark.trials.records import TrialFile
 from benchmark.trials.trial import Trial
-from tasks.definition import Progress
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from benchmark.engines.ledger import Ledger
     from benchmark.engines.worker import TrialPart
     from tasks.task import Task
 
@@ -47,56 +45,6 @@ class Failure:
 
     line: str
     log: str
-
-
-class Ledger(Protocol):
-    """What an engine tells of its trials; the runner keeps the store and the display with it."""
-
-    @property
-    def progress(self) -> Progress:
-        """Wraps the steps within a trial that runs in this process."""
-        ...
-
-    @property
-    def report(self) -> Callable[[str], None]:
-        """Pass on a line for the person at the terminal that belongs to no trial."""
-        ...
-
-    def records(self) -> Sequence[TrialFile]:
-        """Return what the store keeps of its finished trials: settings, cost, environment."""
-        ...
-
-    def start(self, trial: Trial, where: str) -> tuple[Path, Path]:
-        """Note that a trial is at work; return its folders in the store for checkpoints and for artifacts."""
-        ...
-
-    def kept(self, trial: Trial) -> Files:
-        """Return the checkpoint that an earlier attempt at the trial left; empty if there is none."""
-        ...
-
-    def keep(self, trial: Trial, state: Files) -> None:
-        """Store a checkpoint that was made elsewhere, in place of the one before."""
-        ...
-
-    def say(self, trial: Trial, line: str) -> None:
-        """Pass on a line that the simulator reports."""
-        ...
-
-    def measured(self, trial: Trial, epoch: int, values: Mapping[str, float]) -> None:
-        """Note what an epoch of a trial came to."""
-        ...
-
-    def step(self, trial: Trial, text: str) -> None:
-        """Note how far a trial in another process has come."""
-        ...
-
-    def finish(self, trial: Trial, outcome: Outcome, artifacts: Files | None = None) -> None:
-        """Store what a trial found; ``artifacts`` if they were not written to its folder."""
-        ...
-
-    def fail(self, trial: Trial, failure: Failure) -> None:
-        """Note that a trial failed; the others go on."""
-        ...
 
 
 class Engine(Protocol):

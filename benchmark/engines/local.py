@@ -21,7 +21,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from benchmark.engines.interface import Failure, Ledger, Outcome
+from benchmark.engines.interface import Failure, Outcome
+from benchmark.engines.ledger import Ledger
 from benchmark.engines.needs import Needs, models, needs
 from benchmark.engines.parcel import MappedTask, PackedTask
 from benchmark.engines.resources import Place, environment_variables, free_memory, has_gpu, host, thread_variables

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from benchmark.engines.cluster import Room, awaited, cluster, first_node, gpu_memory, require_ray
-from benchmark.engines.interface import Failure, Launcher, Ledger
+from benchmark.engines.interface import Failure, Launcher
+from benchmark.engines.ledger import Ledger
 from benchmark.engines.needs import Needs, models, needs
 from benchmark.engines.parcel import PackedTask
 from benchmark.engines.settings import EngineSettings

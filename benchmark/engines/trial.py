@@ -16,8 +16,7 @@ from benchmark.simulator import AttendsToLabel, FollowsPath, ReportsCost, Simula
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.trial import Trial
 from tasks.errors import InputError
-from tasks.types import Stimulus
-from tasks.visits import visits
+from tasks.types import Stimulus, visits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,10 +27,7 @@ if TYPE_CHECKING:
 def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> tuple[pa.Table, dict[str, object]]:
     """Run one trial: a pure function of the trial and the task's sessions.
 
-    Args:
-        trial: What to run.
-        task: The task it belongs to.
-        workspace: Where a fit that can be resumed keeps its state; None runs without one.
+    A fit that can be resumed keeps its state in the workspace, if there is one.
 
     Returns:
         The checked predictions of the fold's test sessions (columns of ``predictions.schema``), and what it cost:
@@ -77,13 +73,7 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
 
 
 def attempt(trial: Trial, task: Task, workspace: Workspace, place: Place) -> Outcome | Failure:
-    """Run one trial with a fixed number of threads; a trial that raises is a failure, and the others go on.
-
-    Args:
-        trial: What to run.
-        task: The task it belongs to.
-        workspace: See ``run_trial``.
-        place: Where this is; its number of threads is kept to.
+    """Run one trial with the place's number of threads; a trial that raises is a failure, and the others go on.
 
     Raises:
         ModuleNotFoundError: A library is missing, which the other trials would only find out again.

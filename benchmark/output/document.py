@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from benchmark.output.numbers import number
+from benchmark.output.units import number
 
 CsvRow = Sequence[object]
 

@@ -13,8 +13,7 @@ import numpy as np
 from benchmark.output.figure_style import contrast
 from benchmark.simulator import Floats
 from tasks.errors import InputError
-from tasks.types import Session
-from tasks.visits import Visit, visits
+from tasks.types import Session, Visit, visits
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -36,14 +36,9 @@ def whole(kind: str, what: str, remedy: str) -> Fault:
 
 
 def check(part: Part, cells: Ragged, usable: Bools, expected: Expected | None, most: int) -> tuple[Bools, list[Fault]]:
-    """Check one part of some rows.
+    """Check one part of the ``usable`` rows, those that could be read, shape (rows,).
 
-    Args:
-        part: The part.
-        cells: Its cells.
-        usable: The rows that could be read, shape (rows,).
-        expected: What the rows' sessions ask of the part; None if the sessions are not known.
-        most: Slots of a session, at most, where it is not known.
+    ``expected`` is what the rows' sessions ask of the part; where they are not known, a session has ``most`` slots.
 
     Returns:
         Per row whether its cell can be used, shape (rows,), and what is wrong with the others that have one.

@@ -12,8 +12,7 @@ import numpy as np
 
 from benchmark.parts.part import SUM_TOLERANCE, Broken, Expected, Part, amounts
 from benchmark.parts.ragged import Ragged
-from tasks.types import Session
-from tasks.visits import visits
+from tasks.types import Session, visits
 
 
 def shape(session: Session) -> tuple[int, int]:

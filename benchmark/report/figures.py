@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from benchmark.metrics import Metric, get
 from benchmark.output import figure_style as style
-from benchmark.output.numbers import number
+from benchmark.output.units import number
 from benchmark.reproduction.figures.base import Figure, Picture
 from benchmark.statistics.variance import PARTS
 from tasks.types import Floats

@@ -12,7 +12,7 @@ from benchmark.report.reading import Run
 from benchmark.reproduction.figures.paths import HEADERS, SIMILARITY, Steps, cells, compared
 from benchmark.runs import paths
 from tasks.errors import InputError
-from tasks.visits import visits
+from tasks.types import visits
 
 if TYPE_CHECKING:
     from benchmark.report.figures import Plot

@@ -17,9 +17,9 @@ from benchmark.files.replacing import replace_file
 from benchmark.metrics import Metric, all_metrics, get
 from benchmark.metrics.families import FAMILIES
 from benchmark.output import units
-from benchmark.output.numbers import number
 from benchmark.output.pages import environment
 from benchmark.output.pages import style as common_style
+from benchmark.output.units import number
 from benchmark.report import gallery, order, reading, variance
 from benchmark.report.reading import Run
 from benchmark.scores import results, verdict

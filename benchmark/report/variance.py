@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.metrics import get
 from benchmark.output.document import CsvRow, Document, Grid, GridColumn, row
-from benchmark.output.numbers import number
+from benchmark.output.units import number
 from benchmark.scores.results import Results
 from benchmark.scores.table import title_of
 from benchmark.statistics import variance

@@ -9,9 +9,8 @@ from pathlib import Path
 from benchmark.files.replacing import replace_file
 from benchmark.metrics import get
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, GridRow, row
-from benchmark.output.numbers import number, p_text
 from benchmark.output.rendering import render
-from benchmark.output.units import counted
+from benchmark.output.units import counted, number, p_text
 from benchmark.reproduction.provenance import NOTE
 from benchmark.reproduction.table import ReproducedCell, ReproducedRow, ReproducedTable
 from benchmark.scores.table import metric_column

@@ -30,7 +30,7 @@ from tasks.decoding import read_json
 from tasks.definition import Progress, quiet
 from tasks.errors import InputError
 from tasks.storage import write_errors
-from tasks.visits import visits
+from tasks.types import visits
 
 if TYPE_CHECKING:
     import numpy as np

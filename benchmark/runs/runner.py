@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.engines.interface import Engine, Failure, Files, Outcome, SharesTrials
+from benchmark.engines.interface import Engine, SharesTrials
+from benchmark.engines.ledger import Display, FailedTrial, Ledger, Report, Track
 from benchmark.engines.local import LocalEngine
-from benchmark.engines.tally import Standing, Tally
+from benchmark.engines.tally import Tally
 from benchmark.engines.trial import run_trial
 from benchmark.metrics import get
 from benchmark.runs import preflight
@@ -20,7 +21,6 @@ from benchmark.scores import predictions, results, scoring, summary, table
 from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue
 from benchmark.trials.configuration import RunConfig, with_reference
-from benchmark.trials.records import TrialFile
 from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import Trial, expand
 from tasks.definition import Progress, quiet
@@ -30,27 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from benchmark.runs.tracking import Track
     from tasks.task import Task
 
 __all__ = ["FailedTrial", "TrialsFailed", "assemble", "run", "run_missing", "run_trial"]
-
-Report = Callable[[str], None]
-Display = Callable[[Standing], None]
-
-
-@dataclass(frozen=True, slots=True)
-class FailedTrial:
-    """A trial that failed, the last line of its log, and where the log is."""
-
-    trial: Trial
-    line: str
-    log: Path
-
-    def __str__(self) -> str:
-        """Return it as one line of a list."""
-        trial = self.trial
-        return f"{trial.simulator}, seed {trial.seed}, fold {trial.fold} ({trial.identity()}): {self.line} [{self.log}]"
 
 
 class TrialsFailed(Exception):
@@ -67,84 +49,6 @@ class TrialsFailed(Exception):
         super().__init__(f"{len(self.failed)} trials failed; the first: {self.failed[0]}")
 
 
-@dataclass(slots=True)
-class StoreLedger:
-    """Writes down in the store what an engine tells, and shows how far the run has come; see ``run_missing``.
-
-    Attributes:
-        report: A line that was said is not said again.
-        done: The trials that are finished; ``failed``, those that failed so far.
-        begun: A trial has begun.
-    """
-
-    store: TrialStore
-    tally: Tally
-    report: Report
-    display: Display
-    progress: Progress = quiet
-    after: Callable[[StoreLedger], None] = lambda ledger: None
-    track: Track = lambda trial, epoch, values: None
-    done: set[Trial] = field(default_factory=set)
-    failed: list[FailedTrial] = field(default_factory=list)
-    begun: bool = False
-    _said: set[str] = field(default_factory=set)
-
-    def start(self, trial: Trial, where: str) -> tuple[Path, Path]:
-        """Make the trial's folders."""
-        self.begun = True
-        folders = self.store.begin(trial, where)
-        self.tally.start(trial)
-        self.display(self.tally.standing())
-        return folders
-
-    def kept(self, trial: Trial) -> Files:
-        """Return the checkpoint that an earlier attempt left."""
-        return self.store.state(trial)
-
-    def records(self) -> Sequence[TrialFile]:
-        """Return what the store keeps of its finished trials."""
-        return self.store.records()
-
-    def keep(self, trial: Trial, state: Files) -> None:
-        """Store a checkpoint."""
-        self.store.keep(trial, state)
-
-    def say(self, trial: Trial, line: str) -> None:
-        """Keep a line in the trial's log and pass it on, once: most of what is said holds for all of a simulator's."""
-        self.store.log(trial, line)
-        if line not in self._said:
-            self._said.add(line)
-            self.report(line)
-
-    def measured(self, trial: Trial, epoch: int, values: Mapping[str, float]) -> None:
-        """Pass on what an epoch came to."""
-        self.track(trial, epoch, values)
-
-    def step(self, trial: Trial, text: str) -> None:
-        """Show how far a trial has come."""
-        self.tally.step(trial, text)
-        self.display(self.tally.standing())
-
-    def finish(self, trial: Trial, outcome: Outcome, artifacts: Files | None = None) -> None:
-        """Store a finished trial."""
-        self.store.put(trial, outcome, artifacts)
-        self.done.add(trial)
-        self.tally.finish(trial)
-        self.display(self.tally.standing())
-        self.after(self)
-
-    def fail(self, trial: Trial, failure: Failure) -> None:
-        """Note a failure."""
-        if not self.store.working(trial).is_dir():
-            self.store.begin(trial)
-        failed = FailedTrial(trial, failure.line, self.store.fail(trial, failure))
-        self.failed.append(failed)
-        self.tally.fail(trial)
-        self.report(f"failed: {failed}")
-        self.display(self.tally.standing())
-        self.after(self)
-
-
 def run_missing(
     trials: Sequence[Trial],
     task: Task,
@@ -155,7 +59,7 @@ def run_missing(
     display: Display = lambda standing: None,
     progress: Progress = quiet,
     report: Report = lambda line: None,
-    after: Callable[[StoreLedger], None] = lambda ledger: None,
+    after: Callable[[Ledger], None] = lambda ledger: None,
     track: Track = lambda trial, epoch, values: None,
 ) -> list[FailedTrial]:
     """Run the trials that the store does not hold yet, round by round; another run at the store is waited for.
@@ -190,7 +94,7 @@ def run_missing(
             seconds = store.seconds(trial)
             if seconds is not None:
                 tally.known.setdefault(trial.simulator, []).append(seconds)
-        ledger = StoreLedger(store, tally, report, display, progress, after, track, set(trials) - set(missing))
+        ledger = Ledger(store, tally, report, display, progress, after, track, set(trials) - set(missing))
         after(ledger)
         if missing:
             preflight.check(missing, task)
@@ -244,7 +148,7 @@ def run(
         show(_scored(part, task, catalogue, trials, store, out, report, rounds.notice(part)))
         rounds.note(part)
 
-    def after(ledger: StoreLedger) -> None:
+    def after(ledger: Ledger) -> None:
         rounds.done = ledger.done
         if not ledger.begun:  # what an earlier run has finished, it has shown
             rounds.note(rounds.part() or replace(config, seeds=()))

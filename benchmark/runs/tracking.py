@@ -9,16 +9,15 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
+    from benchmark.engines.ledger import Track
     from benchmark.trials.trial import Trial
-
-    Track = Callable[[Trial, int, Mapping[str, float]], None]
 
 TRACKERS = {"tensorboard": "tensorboardX", "wandb": "wandb", "trackio": "trackio"}
 """Name -> the package that it needs."""

@@ -8,9 +8,8 @@ from benchmark.metrics import Metric, all_metrics
 from benchmark.metrics.families import FAMILIES, family
 from benchmark.metrics.registry import given
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
-from benchmark.output.numbers import interval, number, p_value
 from benchmark.output.rendering import render
-from benchmark.output.units import counted
+from benchmark.output.units import counted, interval, number, p_value
 from benchmark.scores import verdict
 from benchmark.scores.results import ComparisonResult, MetricResult, Results, to_values
 from benchmark.scores.verdict import BETTER, WORSE

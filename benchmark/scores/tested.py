@@ -14,8 +14,7 @@ from benchmark.metrics.inputs import Human
 from benchmark.parts import PARTS
 from benchmark.parts.part import Expected, Part
 from benchmark.parts.ragged import Floats, Ints, Ragged, ragged
-from tasks.types import Session
-from tasks.visits import visits
+from tasks.types import Session, visits
 
 if TYPE_CHECKING:
     import pyarrow as pa

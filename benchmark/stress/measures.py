@@ -113,13 +113,10 @@ class Estimate:
 
 
 def estimate(values: pd.DataFrame, column: str, against: str | None = None, *, difference: bool = False) -> Estimate:
-    """Average a column over users.
+    """Average over users a column of ``values``: a row per session and seed, NaN where a session says nothing.
 
-    Args:
-        values: One row per session and seed: ``session_id``, ``user`` and numbers, NaN where a session says nothing.
-        column: What is averaged.
-        against: Another column that it is tested against, paired over users; sessions need both.
-        difference: Estimate the difference of the two instead of ``column`` itself.
+    ``against`` is another column that it is tested against, paired over users; sessions need both. With ``difference``
+    the difference of the two is estimated instead of ``column`` itself.
     """
     columns = [column] if against is None else [column, against]
     kept = values.dropna(subset=columns)

@@ -13,7 +13,7 @@ from benchmark.files.replacing import replace_text
 from benchmark.metrics import all_metrics
 from benchmark.metrics.registry import given
 from benchmark.output.document import Document, Grid, GridColumn, row
-from benchmark.output.numbers import interval, number, p_value
+from benchmark.output.units import interval, number, p_value
 from tasks.decoding import Count, decode, load_json
 
 FOLDER = "stress"

@@ -11,7 +11,7 @@ import pandas as pd
 from benchmark.metrics import get
 from benchmark.metrics.families import apart_metrics, main_metrics
 from benchmark.naming import LAYOUT, OWN, RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
-from benchmark.output.numbers import p_text
+from benchmark.output.units import p_text
 from benchmark.parts import part_names
 from benchmark.parts.ragged import apart as differences
 from benchmark.scores import predictions, scoring
@@ -233,13 +233,9 @@ def _said(named: _Named) -> str:
 def on_offered(frames: Mapping[str, pa.Table], sessions: Sequence[Session], wrong: Mapping[str, int]) -> pd.DataFrame:
     """Return how often the largest attention is on the slot whose label was offered.
 
-    Args:
-        frames: Condition -> predictions; those under ``true-label`` and ``wrong-label`` are used.
-        sessions: The test sessions.
-        wrong: Session id -> the slot that is offered under ``wrong-label``.
-
-    Returns:
-        Columns condition, seed, session_id, user, ``top_offered`` and ``chance``.
+    Of ``frames``, condition -> predictions, those under ``true-label`` and ``wrong-label`` are used; ``wrong`` is
+    session id -> the slot that is offered under ``wrong-label``. The columns are condition, seed, session_id, user,
+    ``top_offered`` and ``chance``.
     """
     about = {s.session_id: s for s in sessions}
     found = []

@@ -30,8 +30,7 @@ from benchmark.trials.catalogue import Catalogue
 from tasks.altered import SEED
 from tasks.definition import LabelDrawing, Progress, quiet
 from tasks.errors import InputError
-from tasks.types import Session, Stimulus
-from tasks.visits import visits
+from tasks.types import Session, Stimulus, visits
 
 if TYPE_CHECKING:
     import pyarrow as pa

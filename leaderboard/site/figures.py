@@ -18,9 +18,8 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from benchmark.output import pages
-from benchmark.output.numbers import number
 from benchmark.output.text import plain, web_link
-from benchmark.output.units import counted
+from benchmark.output.units import counted, number
 from leaderboard.columns import BoardCell
 from leaderboard.context import SlotShares
 from tasks.types import Floats

@@ -14,8 +14,8 @@ from markupsafe import Markup, escape
 from benchmark.metrics import Metric, get
 from benchmark.metrics.families import Family, headlines
 from benchmark.output import units
-from benchmark.output.numbers import number, p_value
 from benchmark.output.text import beyond, plain
+from benchmark.output.units import number, p_value
 from benchmark.stress.records import StressRow
 from leaderboard.board_stress import stress_rows
 from leaderboard.board_table import APART, BoardRow

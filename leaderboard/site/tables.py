@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from benchmark.metrics import Metric, get
 from benchmark.metrics.families import FAMILIES, Family
 from benchmark.naming import LABEL
-from benchmark.output.numbers import number
 from benchmark.output.text import plain
+from benchmark.output.units import number
 from leaderboard.board_documents import default_metric, order, verdict
 from leaderboard.board_table import BoardRow
 from leaderboard.columns import HEADLINE, BoardCell, BoardColumn, RankedTable, claimed

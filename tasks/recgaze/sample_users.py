@@ -220,16 +220,9 @@ def invent_looking(habits: float, rng: np.random.Generator) -> Looking:
 def in_order(
     rows: Sequence[Sequence[Look]], later: Sequence[Look], looking: Looking, rng: np.random.Generator
 ) -> list[list[Look]]:
-    """Put looks in order.
+    """Put looks in order: the first looks at the films of each page, as the pages are shown, and the others.
 
-    Args:
-        rows: The first looks at the films of each page, as the pages are shown one after the other.
-        later: The other looks; a film of them is on view from its first look to the end.
-        looking: The person's habits.
-        rng: Source of all chance.
-
-    Returns:
-        The looks while each of the pages is shown, and those after them: one list more than ``rows``.
+    A film of the ``later`` looks is on view from its first look to the end.
     """
     pending, seen, found = list(later), set(), []
     for row in rows:

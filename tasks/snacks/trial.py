@@ -11,8 +11,7 @@ import numpy as np
 from tasks.errors import refuse
 from tasks.plausible import Kind
 from tasks.snacks.screen import Box, slots_of
-from tasks.types import Fixation, Session
-from tasks.visits import visits
+from tasks.types import Fixation, Session, visits
 
 
 @dataclass(slots=True)

@@ -5,8 +5,7 @@ import pytest
 
 from tasks.definition import ReadOptions, quiet
 from tasks.registry import definition, names
-from tasks.types import Fixation, Session, Slot
-from tasks.visits import visits
+from tasks.types import Fixation, Session, Slot, visits
 
 SLOTS = tuple(Slot(label, "film", "", (0, 0, 1, 1)) for label in "AB")
 

@@ -13,8 +13,7 @@ from baselines.simulators.order.paths import Follower, Path
 from baselines.simulators.priors import require_at_least_zero
 from benchmark.simulator import Floats
 from tasks.errors import InputError
-from tasks.types import Session, Stimulus
-from tasks.visits import Visit
+from tasks.types import Session, Stimulus, Visit
 
 NEAR = 6
 """Steps up to this many slots have a weight of their own; longer ones share that of their direction."""

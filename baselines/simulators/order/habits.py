@@ -10,8 +10,7 @@ import numpy as np
 from baselines.simulators.order.paths import Follower, Path
 from baselines.simulators.priors import require_at_least_zero
 from benchmark.simulator import Floats
-from tasks.types import Stimulus
-from tasks.visits import Visit
+from tasks.types import Stimulus, Visit
 
 
 @dataclass

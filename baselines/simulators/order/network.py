@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasks.types import Slot
-from tasks.visits import Visit
+from tasks.types import Slot, Visit
 
 BUCKETS = 1024
 """Words of a slot's text are hashed into so many."""

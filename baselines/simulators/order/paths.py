@@ -13,8 +13,7 @@ from baselines.simulators.priors import require_training
 from baselines.simulators.shares import normalised
 from benchmark.simulator import Floats
 from tasks.errors import InputError
-from tasks.types import Session, Stimulus
-from tasks.visits import Visit, visits
+from tasks.types import Session, Stimulus, Visit, visits
 
 SMOOTHING = 1.0
 """Sessions of evenly spread starts added to what the training sessions have."""

@@ -17,8 +17,7 @@ from baselines.simulators.order.paths import Follower, Path
 from baselines.simulators.priors import require_at_least_zero
 from benchmark.simulator import Floats
 from tasks.errors import InputError
-from tasks.types import Stimulus
-from tasks.visits import Visit
+from tasks.types import Stimulus, Visit
 
 Tally = Mapping[int, int]
 """Step -> how often it was taken."""

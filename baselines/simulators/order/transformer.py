@@ -18,8 +18,7 @@ from benchmark.simulator import Floats, Workspace
 from benchmark.trials.catalogue import setting_names
 from tasks.definition import quiet
 from tasks.errors import InputError
-from tasks.types import Session, Stimulus
-from tasks.visits import Visit
+from tasks.types import Session, Stimulus, Visit
 
 FILE = "slot-transformer.pt"
 PARAMETERS = 300_000

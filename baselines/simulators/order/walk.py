@@ -16,8 +16,7 @@ from benchmark.simulator import CarriesNotice, Floats, HasMaterial, Prediction, 
 from benchmark.trials.catalogue import Entry, full_settings
 from benchmark.trials.content import RECORDED, TEXTS
 from tasks.errors import InputError
-from tasks.types import Session, Stimulus
-from tasks.visits import Visit
+from tasks.types import Session, Stimulus, Visit
 
 FLOOR = 1e-3
 """Attention of a slot, at least: nothing is never looked at."""

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from benchmark.output import figure_style as style
 from benchmark.output.drawing import ATTENTION_COLOUR, GAZE_COLOUR
-from benchmark.output.numbers import number
+from benchmark.output.units import number
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Found, Missing
 from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from benchmark.metrics import evaluate_sessions
 from benchmark.output import figure_style as style
-from benchmark.output.numbers import number
+from benchmark.output.units import number
 from benchmark.parts.answer import choice
 from benchmark.reproduction.checkpoints import is_stand_in
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from benchmark.output import figure_style as style
-from benchmark.output.numbers import number
-from benchmark.output.units import counted
+from benchmark.output.units import counted, number
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Found, Missing
 from benchmark.reproduction.provenance import notes, settings_of, short_notice
@@ -18,7 +17,7 @@ from benchmark.reproduction.section import Rows
 from benchmark.scores import paths
 from benchmark.scores.paths import STEPS, Slots
 from benchmark.simulator import Floats
-from tasks.visits import visits
+from tasks.types import visits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

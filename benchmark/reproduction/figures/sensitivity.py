@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from benchmark.metrics import get
 from benchmark.output import figure_style as style
-from benchmark.output.numbers import number
+from benchmark.output.units import number
 from benchmark.published import SIMULATORS
 from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Choice, Found, Group, Missing, Varied, groups_of, spelt

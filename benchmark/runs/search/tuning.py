@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.engines.interface import Engine, Races
+from benchmark.engines.ledger import Display, FailedTrial, Ledger, Report
 from benchmark.engines.tally import Tally
 from benchmark.files.replacing import replace_text
 from benchmark.metrics import get
 from benchmark.naming import joined
 from benchmark.runs import preflight
-from benchmark.runs.runner import Display, FailedTrial, Report, StoreLedger, run_missing
+from benchmark.runs.runner import run_missing
 from benchmark.runs.search.space import SPLIT, Space, training_task
 from benchmark.scores import scoring
 from benchmark.trials.catalogue import Catalogue
@@ -193,7 +194,7 @@ def _race(
         known = {t: judge(train, t, store.get(t)) for t in everything if t not in waiting}
         if known:
             report(f"{len(known)} of {len(everything)} trials were finished before and are kept.")
-        ledger = StoreLedger(store, Tally(missing), report, display)
+        ledger = Ledger(store, Tally(missing), report, display)
         engine.race(chains, train, ledger, judge, known)
         spared = sum(not store.finished(trial) for trial in missing) - len(ledger.failed)
         if spared:

@@ -24,8 +24,7 @@ from benchmark.engines.asking import ask
 from benchmark.simulator import HasMaterial, Prediction
 from benchmark.trials.catalogue import setting_names
 from benchmark.trials.content import RECORDED
-from tasks.types import Fixation, Session
-from tasks.visits import visits
+from tasks.types import Fixation, Session, visits
 from tests.baselines.backbones import tiny
 from tests.baselines.simulators.chat.stub import Stub, says
 

@@ -17,8 +17,7 @@ from tasks import registry as registry_of_tasks
 from tasks.definition import ReadOptions, quiet
 from tasks.errors import InputError
 from tasks.splits import whole_k_fold
-from tasks.types import Fixation, Session, Slot
-from tasks.visits import visits
+from tasks.types import Fixation, Session, Slot, visits
 
 _DATA = Path(__file__).parents[3] / ".." / "shared" / "data"
 KRAJBICH, REPLAY = _DATA / "krajbich2011" / "data.csv", _DATA / "adserp" / "replay"

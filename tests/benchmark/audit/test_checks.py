@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from benchmark.audit import coinciding, granularity, improvement, intervals, one_run, quotations, ranges, repeats, stars
+from benchmark.audit import copies, granularity, improvement, intervals, one_run, ranges, stars
 from benchmark.audit.granularity import hits_at, known
 from benchmark.audit.printed import computed, printed
 from benchmark.audit.reported import Cell, Interval, Quoted, Reported, Row, Setting
@@ -281,8 +281,8 @@ def test_entries_that_contradict_each_other():
         cells = [{"KL": cell(text)} for text in (first, second)]
         return Reported("x", tuple(Row(str(i), "t", "", "", "m", False, c) for i, c in enumerate(cells, start=1)))
 
-    assert not repeats.check(rows("1.22", "1.2187")).findings
-    (finding,) = repeats.check(rows("1.2187", "1.2178")).findings
+    assert not copies.check_repeats(rows("1.22", "1.2187")).findings
+    (finding,) = copies.check_repeats(rows("1.2187", "1.2178")).findings
     assert finding.severity == "unlikely" and finding.arithmetic == "1.2178 - 1.2187 = -0.0009"
 
 
@@ -322,9 +322,9 @@ def test_metrics_that_are_the_same_in_rows_that_differ(second, found):
         Row("", "t", "", "", name, False, {"CSH@1": cell(value), "Accuracy": cell(value if name != "c" else second)})
         for name, value in {"a": "0.1", "b": "0.2", "c": "0.3"}.items()
     ]
-    outcome = coinciding.check(Reported("x", tuple(rows)))
+    outcome = copies.check_coinciding(Reported("x", tuple(rows)))
     assert [f.severity for f in outcome.findings] == ["note"] * found  # no other rows say how rare it is
-    assert not coinciding.check(Reported("x", tuple(rows[:2]))).findings  # two values are too few
+    assert not copies.check_coinciding(Reported("x", tuple(rows[:2]))).findings  # two values are too few
 
 
 def test_quoted_numbers_are_those_of_their_source():
@@ -335,7 +335,7 @@ def test_quoted_numbers_are_those_of_their_source():
             None if difference is None else printed(difference),
             None if own is None else printed(own),
         )
-        return quotations.check(table({"KL": Cell(printed("1.000"), quoted=quoted)}))
+        return copies.check_quoted(table({"KL": Cell(printed("1.000"), quoted=quoted)}))
 
     assert found("0.9986", "0.9986").findings == () and found("0.9986").reason
     assert found("0.999", "0.9986").findings == ()  # rounded by whoever quotes it
@@ -395,9 +395,9 @@ def test_the_same_entry_of_other_runs_may_be_another_number():
             for i, (values, made) in enumerate(zip(cells, trials, strict=True))
         )
 
-    assert len(repeats.check(Reported("x", rows((), ()))).findings) == 1
-    assert len(repeats.check(Reported("x", rows(("a",), ("a", "b")))).findings) == 1
-    assert repeats.check(Reported("x", rows(("a", "c"), ("a", "b")))).findings == ()
+    assert len(copies.check_repeats(Reported("x", rows((), ()))).findings) == 1
+    assert len(copies.check_repeats(Reported("x", rows(("a",), ("a", "b")))).findings) == 1
+    assert copies.check_repeats(Reported("x", rows(("a", "c"), ("a", "b")))).findings == ()
 
 
 def test_values_without_a_star_are_not_said_to_have_some():

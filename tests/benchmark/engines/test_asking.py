@@ -8,8 +8,7 @@ import pytest
 from benchmark.engines.asking import ask
 from benchmark.simulator import Prediction
 from tasks.errors import InputError
-from tasks.types import Slot, Stimulus
-from tasks.visits import Visit
+from tasks.types import Slot, Stimulus, Visit
 
 SHOWN = [
     Stimulus(name, "u", "1", None, "", tuple(Slot(x, "film", x, (0.0, 0.0, 1.0, 1.0)) for x in "ABC"))

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from benchmark.output.numbers import interval, number, p_value
+from benchmark.output.units import interval, number, p_value
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from benchmark import report
 from benchmark.cli import main
 from benchmark.metrics import asked_of
-from benchmark.output.numbers import number
+from benchmark.output.units import number
 from benchmark.scores import results
 from benchmark.trials.configuration import RunConfig, read_config
 from benchmark.trials.trial import expand

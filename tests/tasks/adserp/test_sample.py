@@ -12,7 +12,7 @@ from tasks.adserp.sample_pages import make_page
 from tasks.adserp.sessions import slot_of_points
 from tasks.definition import ReadOptions, quiet
 from tasks.errors import InputError
-from tasks.visits import visits
+from tasks.types import visits
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.adserp import sessions
 from tasks.adserp.sessions import Rules, build_session, last_pause, nearest_slot, slot_of_points, slots_in_view
-from tasks.visits import visits
+from tasks.types import visits
 
 COLUMN = [
     ("native_ad", (162, 100, 702, 200)),

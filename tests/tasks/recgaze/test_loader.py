@@ -8,7 +8,7 @@ import pytest
 from tasks.definition import Reading, ReadOptions, quiet
 from tasks.recgaze import RECGAZE, RECGAZE_VISIBLE
 from tasks.recgaze.reader import published_counts_note
-from tasks.visits import visits
+from tasks.types import visits
 from tests.tasks.recgaze.raw_folder import (
     aoi,
     click,

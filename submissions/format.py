@@ -1,4 +1,4 @@
-"""The submission format, version 1, as typed values."""
+"""The submission format, version 1, as typed values and as files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a submission, one typed line each."""
+"""What is wrong with a submission, one typed line each, and how large one may be."""
 
 from __future__ import annotations
 

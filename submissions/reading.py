@@ -1,4 +1,4 @@
-"""Reads the layout of a submission's folder and ``submission.yaml``; predictions are not opened."""
+"""Reads a submission: its folder and ``submission.yaml``, and its predictions as bounded, plain tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dataset card of a prepared folder: ``README.md`` with YAML front matter."""
+"""The dataset card of a prepared folder, ``README.md`` with YAML front matter, and its Croissant metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors that a user can fix, as opposed to defects of the program."""
+"""Errors that a user can fix, as opposed to defects of the program, one by one or gathered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``task.json``: what a prepared folder says about itself."""
+"""``task.json``: what a prepared folder says about itself, with statistics of its sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The five fixed splits of every task (PROTOCOL section 4)."""
+"""The five fixed splits of every task, and the digest that identifies one (PROTOCOL section 4)."""
 
 from __future__ import annotations
 

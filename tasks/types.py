@@ -1,4 +1,4 @@
-"""The plain typed values that cross every border of the suite."""
+"""The plain typed values that cross every border of the suite, and visits, which follow from them."""
 
 from __future__ import annotations
 

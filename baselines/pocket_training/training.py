@@ -1,4 +1,4 @@
-"""One training run from nothing to a checkpoint folder."""
+"""One training run from nothing to a checkpoint folder that plain ``from_pretrained`` reads."""
 
 from __future__ import annotations
 

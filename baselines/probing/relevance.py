@@ -1,10 +1,9 @@
 """The entry to probing: relevance of every token for the answer at the last position.
 
-From relevance over image tokens to attention over slots (PROTOCOL section 6).
-
-A token covers an area of the screen; its relevance is shared out to the slots by the fraction of that area which lies
-in each slot's box. The fraction outside every slot belongs to no slot. The K sums are normalised to sum 1; if their sum
-is 0 the attention is missing.
+Attention over slots follows from relevance over image tokens (PROTOCOL section 6). A token covers an area of the
+screen; its relevance is shared out to the slots by the fraction of that area which lies in each slot's box. The
+fraction outside every slot belongs to no slot. The K sums are normalised to sum 1; if their sum is 0 the attention is
+missing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The state of a training between two epochs, in one file: tensors as safetensors, the rest as JSON in its header."""
+"""Curves of a training, and its state between epochs in one file: safetensors, the rest as JSON in its header."""
 
 from __future__ import annotations
 

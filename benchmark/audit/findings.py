@@ -1,4 +1,4 @@
-"""What an audit says: findings, and what was looked at."""
+"""What an audit says: findings, and what was looked at; as values and as a document."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """The default engine: trials on this machine, in worker processes or one after the other in this one.
 
-Worker processes of the engine ``local``: each carries out one trial after the other in the store's own folders.
-
-They share this machine's disk, so nothing is sent around: the sessions are in one file that every worker maps, and
-checkpoints and artifacts are written where they belong. This process alone writes down what is finished.
+Each worker carries out one trial after the other in the store's own folders. They share this machine's disk, so nothing
+is sent around: the sessions are in one file that every worker maps, and checkpoints and artifacts are written where
+they belong. This process alone writes down what is finished.
 """
 
 from __future__ import annotations

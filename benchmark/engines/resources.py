@@ -1,4 +1,4 @@
-"""What a trial may use and what it used: threads, memory."""
+"""What a trial may use and what it used, threads and memory, and what it says of where it ran."""
 
 from __future__ import annotations
 

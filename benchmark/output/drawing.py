@@ -1,4 +1,4 @@
-"""A session as a picture: the screen, with gaze and attention over its slots."""
+"""A session as a picture: the screen, with gaze and attention over its slots, or with paths of the eyes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a run, read as data: results, scores, and the trials that the results were made from."""
+"""The files of a run, read as data: results, scores, and of its trials the curves, the cost and the recipe."""
 
 from __future__ import annotations
 

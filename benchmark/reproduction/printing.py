@@ -1,4 +1,4 @@
-"""A reproduced table as a document, and its files."""
+"""A reproduced table as a document, and the files of tables and figures."""
 
 from __future__ import annotations
 

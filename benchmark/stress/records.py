@@ -1,4 +1,4 @@
-"""What stress tests found, as typed values and as ``RUN/stress/stress.json``."""
+"""What stress tests found, as typed values, as ``RUN/stress/stress.json`` and as a document."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The same screen with its columns mirrored: what was on the left is on the right.
+"""The same screen with its labels dealt again, or with its columns mirrored: what was left is right.
 
-On a grid, where every slot has a slot of its size opposite, the items change places and the labels stay where they
-are. Elsewhere (results in one column) each item is moved across the screen together with its label; no item takes
+Mirrored: on a grid, where every slot has a slot of its size opposite, the items change places and the labels stay where
+they are. Elsewhere (results in one column) each item is moved across the screen together with its label; no item takes
 another one's place, and the order from top to bottom is as before. What is not a slot stays, so an item may cover it.
 """
 

@@ -1,4 +1,4 @@
-"""Search spaces: which settings are tried, read from YAML (``configs/spaces``)."""
+"""Which settings are tried, read from YAML (``configs/spaces``), and the training sessions they are chosen on."""
 
 from __future__ import annotations
 

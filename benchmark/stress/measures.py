@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmark.metrics import get
 from benchmark.parts.answer import choice, largest
 from benchmark.simulator import Floats, Prediction
-from benchmark.statistics import bootstrap_interval, paired_comparison
+from benchmark.statistics import mean_interval, paired_comparison
+from benchmark.statistics.clusters import SessionMeans
+from benchmark.statistics.design import Design, Factor
+from benchmark.statistics.registry import corrected_p
+from benchmark.statistics.statistic import Bounds
 from tasks.altered.types import NOWHERE, Altered
 
 if TYPE_CHECKING:
@@ -95,13 +100,14 @@ def _correlation(a: Floats, b: Floats) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean over users (sessions and seeds averaged within) with its 95 % bootstrap interval.
+    """A mean over users (sessions and seeds averaged within) with its 95 % interval over users and, known, screens.
 
     Attributes:
         value: The mean; None without a single value.
         low: Lower end; None for fewer than two users.
         high: Upper end; None for fewer than two users.
-        p: Of the paired t-test against what it was compared with, None without one.
+        p: Of the paired t-test against what it was compared with, the larger of that over users and, where screens
+            repeat, that over users and screens; None without one.
         n: Sessions in the mean.
     """
 
@@ -112,23 +118,36 @@ class Estimate:
     n: int
 
 
-def estimate(values: pd.DataFrame, column: str, against: str | None = None, *, difference: bool = False) -> Estimate:
+def estimate(
+    values: pd.DataFrame, column: str, against: str | None = None, *, difference: bool = False, metric: str = ""
+) -> Estimate:
     """Average over users a column of ``values``: a row per session and seed, NaN where a session says nothing.
 
     ``against`` is another column that it is tested against, paired over users; sessions need both. With ``difference``
-    the difference of the two is estimated instead of ``column`` itself.
+    the difference of the two is estimated instead of ``column`` itself. ``metric`` is the metric that the columns hold;
+    without one they are shares or correlations. Screens count where ``values`` has a column ``screen``.
     """
     columns = [column] if against is None else [column, against]
     kept = values.dropna(subset=columns)
     if kept.empty:
         return Estimate(None, None, None, None, 0)
-    users = kept.groupby(["user", "session_id"])[columns].mean().groupby("user").mean()
-    first = users[column].to_numpy(dtype=np.float64)
-    second = None if against is None else users[against].to_numpy(dtype=np.float64)
-    shown = first - second if difference and second is not None else first
-    p = None if second is None else _finite(paired_comparison(first, second, n_resamples=0).tests["t"])
-    low, high = (_finite(end) for end in bootstrap_interval(shown))
-    return Estimate(float(shown.mean()), low, high, p, int(kept["session_id"].nunique()))
+    known = [name for name in ("user", "session_id", "screen") if name in kept]
+    sessions = kept.groupby(known, sort=True)[columns].mean().reset_index()
+    screens = Factor.of_labels(sessions["screen"].tolist()) if "screen" in known else None
+    of = sessions[columns].to_numpy(dtype=np.float64)
+    means = SessionMeans(tuple(columns), of, Design(Factor.of_labels(sessions["user"].tolist()), screens))
+    users = means.users.to_numpy()
+    p = None
+    if against is not None:
+        apart = means.clustered(of[:, 0] - of[:, 1])
+        compared = paired_comparison(users[:, 0], users[:, 1], n_resamples=0, clustered=apart)
+        p = _finite(corrected_p(compared.tests))
+    if difference and against is not None:
+        return Estimate(compared.mean_difference, _finite(compared.low), _finite(compared.high), p, len(sessions))
+    low = -1.0 if column in (R_ITEM, R_PLACE) else 0.0
+    bounds = get(metric).bounds if metric else Bounds(low, 1.0)
+    shown = mean_interval(users[:, 0], clustered=means.clustered(of[:, 0]), bounds=bounds)
+    return Estimate(shown.mean, _finite(shown.low), _finite(shown.high), p, len(sessions))
 
 
 def _finite(value: float) -> float | None:

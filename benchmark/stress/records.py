@@ -30,7 +30,7 @@ class StressRow:
         measure: What the number is, such as ``answer stays with the item``.
         value: Mean over users of the mean over their sessions of the mean over seeds; None where the test does not
             apply, or nothing is left to average.
-        low: Lower end of the 95 % bootstrap interval over users, None for fewer than two users.
+        low: Lower end of the 95 % interval, None for fewer than two users.
         high: Upper end.
         p: Two-sided p of the paired t-test over users, None where nothing is compared.
         n: Sessions in the mean.
@@ -145,8 +145,8 @@ def document(found: StressResults, tests: Sequence[str], simulators: Sequence[st
         notices=(found.notice,) if found.notice else (),
         grids=tuple(grids),
         legend=(
-            "Mean over users with the 95 % bootstrap interval over users; p: paired t-test over users, uncorrected "
-            "(shares: against chance); n: sessions.",
+            "Mean over users with its 95 % interval; p: paired t-test, uncorrected (shares: against chance); both over "
+            "users and, where they repeat, screens; n: sessions.",
             *given(m for m in all_metrics() if any(one.measure.startswith(m.name + m.arrow) for one in found.rows)),
         ),
     )

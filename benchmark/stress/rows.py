@@ -53,7 +53,7 @@ def scored(task: Task, split: str, frames: Mapping[str, pa.Table]) -> pd.DataFra
 
 def side_by_side(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return one metric: columns user, session_id and one per condition, averaged over seeds."""
-    keys = ["user", "session_id"]
+    keys = _keys(scores)
     if metric not in scores:
         nothing: pd.DataFrame = pd.DataFrame(columns=keys)
         return nothing
@@ -62,23 +62,29 @@ def side_by_side(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     return table
 
 
+def _keys(table: pd.DataFrame) -> list[str]:
+    """Return the columns that say which session a row is of; older tables of boards do not know screens."""
+    return [name for name in ("user", "session_id", "screen") if name in table]
+
+
 def followed(
     own: pa.Table,
     other: pa.Table,
     altered: Mapping[str, Altered],
-    users: Mapping[str, str],
+    sessions: Mapping[str, Session],
     labels: Labels,
 ) -> pd.DataFrame:
     """Return what every prediction goes with, one row per seed and session; see ``measures.following``.
 
-    ``own`` are the predictions on the unaltered stimuli, ``other`` those on the altered ones; ``altered`` and ``users``
-    go by session id.
+    ``own`` are the predictions on the unaltered stimuli, ``other`` those on the altered ones; ``altered`` and
+    ``sessions`` go by session id.
     """
     before = predictions.by_session(own)
     found = []
     for (seed, session), row in predictions.by_session(other).items():
         values = m.following(before[seed, session], row, altered[session], labels(seed, session))
-        found.append({"seed": seed, "session_id": session, "user": users[session], **values})
+        about = sessions[session]
+        found.append({"seed": seed, "session_id": session, "user": about.user, "screen": about.screen, **values})
     table: pd.DataFrame = pd.DataFrame(found)
     return table
 
@@ -125,7 +131,7 @@ def _before_and_after(test: str, name: str, scores: pd.DataFrame, metric: str, w
     table = side_by_side(scores, metric)
     if OWN not in table or test not in table:
         return []
-    after, before = estimate(table, test), estimate(table, OWN)
+    after, before = (estimate(table, column, metric=metric) for column in (test, OWN))
     if after.value is None or before.value is None:
         return []
     change = estimate(table, test, OWN, difference=True)
@@ -171,10 +177,12 @@ def swap_users(
         arrow = get(metric).arrow
         rows += [
             _row(test, name, f"{metric}{arrow}: own minus swapped", apart, _personal(apart, metric)),
-            _row(test, name, f"{metric}{arrow} swapped", estimate(table, test), "As another user."),
+            _row(test, name, f"{metric}{arrow} swapped", estimate(table, test, metric=metric), "As another user."),
         ]
         for reference, theirs in references.items():
-            joined = table.merge(side_by_side(theirs, metric), on=["user", "session_id"])
+            joined = table.merge(
+                side_by_side(theirs, metric), on=[name for name in ("user", "session_id", "screen") if name in table]
+            )
             if reference in joined:
                 gain = estimate(joined, OWN, reference, difference=True)
                 said = f"The gain over {reference}; compare the part that swapping takes away with it."
@@ -233,9 +241,9 @@ def _said(named: _Named) -> str:
 def on_offered(frames: Mapping[str, pa.Table], sessions: Sequence[Session], wrong: Mapping[str, int]) -> pd.DataFrame:
     """Return how often the largest attention is on the slot whose label was offered.
 
-    Of ``frames``, condition -> predictions, those under ``true-label`` and ``wrong-label`` are used; ``wrong`` is
+        Of ``frames``, condition -> predictions, those under ``true-label`` and ``wrong-label`` are used; ``wrong`` is
     session id -> the slot that is offered under ``wrong-label``. The columns are condition, seed, session_id, user,
-    ``top_offered`` and ``chance``.
+    screen, ``top_offered`` and ``chance``.
     """
     about = {s.session_id: s for s in sessions}
     found = []
@@ -245,8 +253,8 @@ def on_offered(frames: Mapping[str, pa.Table], sessions: Sequence[Session], wron
             session = about[session_id]
             slot = session.click if condition == TRUE_LABEL else wrong[session_id]
             values = {m.OFFERED: m.offered(row.attention, slot), m.CHANCE: 1.0 / len(session.slots)}
-            key = {"condition": condition, "seed": seed, "session_id": session_id, "user": session.user}
-            found.append({**key, **values})
+            key = {"condition": condition, "seed": seed, "session_id": session_id}
+            found.append({**key, "user": session.user, "screen": session.screen, **values})
     table: pd.DataFrame = pd.DataFrame(found)
     return table
 
@@ -265,7 +273,7 @@ def label_leak(name: str, scores: pd.DataFrame, there: pd.DataFrame) -> list[Str
     words = {OWN: "own answer", TRUE_LABEL: "true label", WRONG_LABEL: "wrong label"}
     for condition, word in words.items():
         said = f"The true click has the largest attention, computed for the {word}."
-        rows.append(_row(test, name, f"CSH@1↑, {word}", estimate(table, condition), said))
+        rows.append(_row(test, name, f"CSH@1↑, {word}", estimate(table, condition, metric="CSH@1"), said))
     for condition in (TRUE_LABEL, WRONG_LABEL):
         of_it = there[there["condition"] == condition]
         share, chance = estimate(of_it, m.OFFERED, m.CHANCE), estimate(of_it, m.CHANCE)
@@ -344,7 +352,7 @@ def transfer(
         table = side_by_side(scores, metric)
         if name not in table:
             continue
-        own = estimate(table, name)
+        own = estimate(table, name, metric=metric)
         if own.value is None:
             continue
         arrow = get(metric).arrow

@@ -169,11 +169,11 @@ class Study:
     def _rows(self, test: str, name: str) -> list[StressRow]:
         frames = {OWN: self._frame(name, OWN)}
         frames |= {condition: self._frame(name, condition) for condition in c.CONDITIONS[test]}
-        users = {s.session_id: s.user for s in self.sessions}
+        sessions = {s.session_id: s for s in self.sessions}
         if test == LAYOUT:
             altered = self._altered(test)
             labels = slot_labels(self.sessions, altered)
-            following = rows.followed(frames[OWN], frames[test], altered, users, labels)
+            following = rows.followed(frames[OWN], frames[test], altered, sessions, labels)
             row = next(row for row in self.found.simulators if row.name == name)
             sees_screen = not row.sees or any(word in _SCREEN_INPUTS for word in row.sees)
             scores = rows.scored(self.bench.task, self.bench.split, frames)
@@ -181,7 +181,7 @@ class Study:
         scores = rows.scored(self.bench.task, self.bench.split, frames)
         if test == RELABEL:
             altered = self._altered(test)
-            following = rows.followed(frames[OWN], frames[test], altered, users, self._labels(name, altered))
+            following = rows.followed(frames[OWN], frames[test], altered, sessions, self._labels(name, altered))
             return rows.relabel(name, following, scores, self.bench.task.answer_format)
         if test == SWAP_USERS:
             unchanged = rows.same_predictions(frames[OWN], frames[test])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmark.simulator import AttendsToLabel, CarriesNotice, HasMaterial, Simulator
+from benchmark.simulator import AttendsToLabel, CarriesNotice, FollowsPath, HasMaterial, Simulator
 from benchmark.trials.catalogue import Catalogue, Entry, check_settings, full_settings, settings_in, source_digest
 from benchmark.trials.configuration import RunConfig
 from benchmark.trials.content import RECORDED, TEXTS, content_digests, has_texts
@@ -119,7 +119,10 @@ def textless(entries: Sequence[Entry], task: Task) -> list[str]:
 
 
 def _reads(name: str, simulator: Simulator) -> tuple[str, ...]:
-    """Return the columns of recordings, and the texts, that a simulator reads; all of them if it does not say."""
+    """Return the columns of recordings, and the texts, that a simulator reads; all of them if it does not say.
+
+    One that follows a path is handed the recorded one, whatever it was fitted on.
+    """
     known = (*RECORDED, TEXTS)
     reads = getattr(simulator, "reads", known)
     if not isinstance(reads, tuple):
@@ -127,4 +130,4 @@ def _reads(name: str, simulator: Simulator) -> tuple[str, ...]:
     for column in reads:
         if column not in known:
             raise unknown_name(f"column in reads of {name}:", str(column), known)
-    return reads
+    return (*reads, "fixations") if isinstance(simulator, FollowsPath) and "fixations" not in reads else reads

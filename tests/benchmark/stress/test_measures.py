@@ -83,6 +83,19 @@ def test_offered():
     assert math.isnan(m.offered(None, 0))
 
 
+def test_estimate_takes_screens_into_account_where_they_repeat():
+    rng = np.random.default_rng(3)
+    cells = [(f"u{u}", f"u{u}-{s}", f"s{s}", 1) for u in range(12) for s in range(4)]
+    table = pd.DataFrame(cells, columns=["user", "session_id", "screen", "seed"])
+    of_screen = {f"s{s}": shift for s, shift in enumerate((-1.0, 1.0, 0.5, -0.2))}
+    table["x"] = table["screen"].map(of_screen) + 0.3 + 0.1 * rng.normal(size=len(table))
+    table["zero"] = 0.0
+    both = m.estimate(table, "x", "zero", difference=True)
+    alone = m.estimate(table.drop(columns="screen"), "x", "zero", difference=True)
+    assert both.value == alone.value and alone.p < 0.001 < 0.2 < both.p
+    assert both.low < 0 < alone.low
+
+
 def test_estimate_averages_seeds_sessions_and_users_in_this_order():
     table = pd.DataFrame(
         [("u", "u1", 1, 1.0), ("u", "u1", 2, 0.0), ("u", "u2", 1, 1.0), ("v", "v1", 1, 0.0), ("v", "v2", 1, math.nan)],
@@ -90,7 +103,7 @@ def test_estimate_averages_seeds_sessions_and_users_in_this_order():
     ).assign(zero=0.0)
     found = m.estimate(table, "x", "zero")
     assert found.value == pytest.approx((0.75 + 0) / 2) and found.n == 3
-    assert found.low == 0 and found.high == 0.75 and 0 < found.p < 1
+    assert 0 <= found.low < found.value < found.high <= 1 and 0 < found.p < 1
     assert m.estimate(table, "x", "zero", difference=True).value == found.value
     assert m.estimate(table[table["user"] == "u"], "x") == m.Estimate(0.75, None, None, None, 2)
     assert m.estimate(table.assign(x=math.nan), "x") == m.Estimate(None, None, None, None, 0)

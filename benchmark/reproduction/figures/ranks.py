@@ -176,14 +176,12 @@ def _most(sessions: Sequence[Session]) -> int:
 def _interval(signal: Signal) -> str:
     """Return the mean over users and its interval: sessions of one person resemble each other."""
     from benchmark.statistics import mean_interval
+    from benchmark.statistics.statistic import Bounds
 
-    found = mean_interval(list(signal.by_user.values()))
+    found = mean_interval(list(signal.by_user.values()), bounds=Bounds(0.0, 1.0))
     if found.reason:
         return f"mean over users {found.mean:.1%}"
-    low, high = max(0.0, found.low), min(1.0, found.high)
-    beyond = [f"{limit:.0%}" for limit, cut in ((0.0, found.low < 0), (1.0, found.high > 1)) if cut]
-    cut = f", cut off at {' and '.join(beyond)}" if beyond else ""
-    return f"mean over users {found.mean:.1%}, 95 % interval {low:.1%} to {high:.1%}{cut}"
+    return f"mean over users {found.mean:.1%}, 95 % interval {found.low:.1%} to {found.high:.1%}"
 
 
 def _summary(signal: Signal) -> tuple[str, ...]:

@@ -206,11 +206,16 @@ class Sensitivity(FigureLayout):
         )
 
     def _difference(self, found: Found, base: Found, metric: str) -> tuple[float, float | None, float | None]:
-        """Return the difference from the default and its interval over users."""
-        from benchmark.statistics import paired_comparison, user_means
+        """Return the difference from the default and its interval over users and, where they repeat, screens."""
+        import pandas as pd
 
-        a, b = (user_means(f.scores, metric)[self.simulator] for f in (found, base))
-        compared = paired_comparison(a, b, n_resamples=0)
+        from benchmark.statistics import compare_pairs
+        from benchmark.statistics.clusters import ScoreCube
+
+        named = {"this": found.scores, "default": base.scores}
+        own = [one[one["simulator"] == self.simulator].assign(simulator=name) for name, one in named.items()]
+        pair = ("this", "default")
+        compared = compare_pairs(ScoreCube(pd.concat(own)).session_means(metric), [pair], n_resamples=0)[pair]
         known = math.isfinite(compared.low) and math.isfinite(compared.high)
         return compared.mean_difference, compared.low if known else None, compared.high if known else None
 

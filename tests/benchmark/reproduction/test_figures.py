@@ -309,10 +309,10 @@ def test_maps_that_are_even_or_the_same_are_said_to_be():
     assert uninformative([other], 0.01, stand_in=True) == []
 
 
-def test_the_interval_of_a_share_ends_at_all_of_it(mini, tmp_path):
+def test_the_interval_of_a_share_stays_within_its_range(mini, tmp_path):
     few = signal_of("fixation", mini.sessions_at(range(9)))
     wide = dataclasses.replace(few, by_user={"a": 1.0, "b": 1.0, "c": 0.5})
-    assert _interval(wide) == "mean over users 83.3%, 95 % interval 11.6% to 100.0%, cut off at 100%"
+    assert _interval(wide) == "mean over users 83.3%, 95 % interval 14.9% to 99.3%"
     none = dataclasses.replace(few, by_user={"a": 0.0, "b": 1.0})
     assert _interval(none).endswith("95 % interval 0.0% to 100.0%, cut off at 0% and 100%")
     assert "cut" not in _interval(dataclasses.replace(few, by_user={"a": 0.5, "b": 0.51}))

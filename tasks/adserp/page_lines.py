@@ -23,8 +23,6 @@ TEXT_WIDTH = 498
 HEADER_BOTTOM = 120  # the search box and the rule below it end here on every page
 INK = 180
 """A pixel is ink if its darkest channel is below this: all text is, while rules, pills and empty tiles are not."""
-PALE = 248
-"""A pixel is white if no channel is below this: rules, pills and empty tiles are, compressed white is not."""
 BLOCK_GAP = 25
 """Rows without ink that end a block: lines of one result are at most 24 apart, results at least 30, mostly 35."""
 AD_MARGIN = 6
@@ -66,23 +64,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """A screenshot split into its main column, between header and footer and with the ads blanked, and the rest.
+    """The main column of a screenshot, between header and footer and with the ads blanked.
 
     Attributes:
-        dark: Darkest channel of every pixel of the page, shape (H, W), ads included.
         rgb: The column's pixels, shape (H, 586, 3); ads are white.
         ink: Which pixels of the column are ink, shape (H, 586); False in header, footer and ads.
-        pale: Which pixels of the column are not white, shape (H, 586); False in ads.
         ads: Which rows of the column belong to an ad, shape (H,).
-        end: Row at which the footer begins.
     """
 
-    dark: Pixels
     rgb: Pixels
     ink: Mask
-    pale: Mask
     ads: Mask
-    end: int
 
 
 def runs(mask: Mask) -> list[tuple[int, int]]:
@@ -97,7 +89,10 @@ def rows_of(mask: Mask) -> Mask:
 
 
 def footer_top(dark: Pixels) -> int:
-    """Return the row at which the grey footer begins, or the page's height; ``dark`` is as in ``Page``."""
+    """Return the row at which the grey footer begins, or the page's height.
+
+    ``dark`` holds the darkest channel of every pixel of the page, shape (H, W).
+    """
     rows = np.flatnonzero(dark[:, :FOOTER_MARGIN].mean(axis=1) >= FOOTER_GREY)
     return int(rows[-1]) + 1 if rows.size else 0
 
@@ -112,12 +107,11 @@ def read_page(rgb: Pixels, ads: Sequence[Box]) -> Page:
             in_ad[max(0, int(y0) - AD_MARGIN) : max(0, int(y1) + 1 + AD_MARGIN)] = True
     column = rgb[:, COLUMN_LEFT:COLUMN_RIGHT].copy()
     column[in_ad] = 255
-    column_dark = dark[:, COLUMN_LEFT:COLUMN_RIGHT].copy()
-    column_dark[in_ad] = 255
-    ink = column_dark < INK
+    ink = dark[:, COLUMN_LEFT:COLUMN_RIGHT] < INK
+    ink[in_ad] = False
     ink[:HEADER_BOTTOM] = False
     ink[end:] = False
-    return Page(dark, column, ink, column_dark < PALE, in_ad, end)
+    return Page(column, ink, in_ad)
 
 
 def link_coloured(rgb: Pixels) -> Mask:

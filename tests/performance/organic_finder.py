@@ -2,10 +2,10 @@
 
     python tests/performance/organic_finder.py --data DIR [--half all|first|second]
 
-DIR is the replay folder (trials/*.json and png/*.jpg). Boxes are matched one to one at IoU >= 0.5. A box that the
-finder types as a widget counts neither way: it is no false find, and a given box of which it covers half or more is
-set aside. Two harder readings of recall follow: "by IoU" sets aside only given boxes that match a widget one
-to one at IoU >= 0.5; "nothing aside" counts every given box that is typed as a widget as missed. The clicked slot
+DIR is the replay folder (trials/*.json and png/*.jpg). Boxes are matched one to one at IoU >= 0.5. A widget, what is
+neither ad nor result in the main column, counts neither way: it is no false find, and a given box of which it covers
+half or more is set aside. Two harder readings of recall follow: "by IoU" sets aside only given boxes that match a
+widget one to one at IoU >= 0.5; "nothing aside" counts every given box that is a widget as missed. The clicked slot
 agrees if both sets of boxes name the same element, or both none. Below the totals: every trial with a miss, a false
 find or another slot.
 """
@@ -26,13 +26,20 @@ from scipy.optimize import linear_sum_assignment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tasks.adserp.organic import find_page_parts  # noqa: E402
+from tasks.adserp.organic import Piece, find_organic, pieces_of  # noqa: E402
+from tasks.adserp.page_lines import COLUMN_LEFT, COLUMN_RIGHT, Page, read_page, rows_of, runs, text_lines  # noqa: E402
 from tests.performance import printing  # noqa: E402
 
 Box = tuple[float, float, float, float]
 AD_KINDS = ("native_ad", "dd_top", "dd_right")
 IOU = 0.5
 CLICK_REACH = 10.0
+WHITE = 248
+"""A pixel is white if no channel is below this: rules, pills and empty tiles are not, compressed white is."""
+WIDGET_GAPS = (25, 60)
+"""Most white rows inside one widget: before a heading, which is large and no link, and before anything else."""
+MARGIN, VIVID = 60, 90
+"""The coloured logo over the page numbers is centred; the channels of its red and its yellow are this far apart."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,45 @@ def boxes_of(trial: dict, kind: str) -> list[Box]:
     return [(x, y, x + w, y + h) for x, y, w, h in where]
 
 
+def is_pagination(page: Page, top: int, bottom: int) -> bool:
+    """Return whether rows ``[top, bottom)`` are the logo over the page numbers, which has red and yellow ink."""
+    if page.ink[top:bottom, :MARGIN].any():
+        return False
+    red, green, blue = (page.rgb[top:bottom, :, channel].astype(np.int16) for channel in range(3))
+    reddish = (red - green > VIVID) & (red - blue > VIVID)
+    yellow = (red - blue > VIVID) & (green - blue > VIVID)
+    return bool(reddish.any() and yellow.any())
+
+
+def find_widgets(image: Image.Image, ads: Sequence[Box]) -> list[Box]:
+    """Return the boxes of the widgets of the main column, top to bottom.
+
+    Neighbouring pieces without a result are one widget, up to a result, an ad, a wide white gap (a narrower one before
+    a heading) and the links to further pages.
+    """
+    if image.width < COLUMN_RIGHT:
+        return []
+    page = read_page(np.asarray(image.convert("RGB")), ads)
+    white = ~rows_of(page.rgb.min(axis=2) < WHITE)
+    text = text_lines(page)
+    joined: list[tuple[Piece, bool]] = []
+    for piece in pieces_of(page):
+        paging = not piece.organic and is_pagination(page, piece.top, piece.bottom)
+        last, closed = joined[-1] if joined else (piece, True)
+        if closed or last.organic or piece.organic or paging:
+            joined.append((piece, paging))
+            continue
+        between = slice(last.bottom, piece.top)
+        gap = max((stop - start for start, stop in runs(white[between])), default=0)
+        heading = next((line for line in text if piece.top <= line.top < piece.bottom), None)
+        headed = heading is not None and heading.large and not heading.link
+        if gap <= WIDGET_GAPS[0 if headed else 1] and not page.ads[between].any():
+            joined[-1] = (Piece(last.top, piece.bottom, False), False)
+        else:
+            joined.append((piece, False))
+    return [(COLUMN_LEFT, piece.top, COLUMN_RIGHT, piece.bottom) for piece, _ in joined if not piece.organic]
+
+
 def score_trial(folder: Path, file: Path) -> Score:
     """Find the organic results of one trial and compare them with the given boxes."""
     trial = json.loads(file.read_text())
@@ -107,10 +153,9 @@ def score_trial(folder: Path, file: Path) -> Score:
     with Image.open(folder / trial["screenshot"]) as opened:
         image = opened.convert("RGB")
     start = time.perf_counter()
-    parts = find_page_parts(image, [box for boxes in ads.values() for box in boxes])
+    found = find_organic(image, [box for boxes in ads.values() for box in boxes])
     elapsed = time.perf_counter() - start
-    found = [part.box for part in parts if part.kind == "organic_result"]
-    widgets = [part.box for part in parts if part.kind == "widget"]
+    widgets = find_widgets(image, [box for boxes in ads.values() for box in boxes])
     pairs = match(given, found)
     hit = {g for g, _ in pairs}
     rest = [i for i in range(len(given)) if i not in hit]

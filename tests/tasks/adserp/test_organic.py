@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.adserp.organic import Part, find_organic, find_page_parts
+from tasks.adserp.organic import find_organic
 from tasks.adserp.page_lines import runs
 from tests.performance import organic_finder
 
@@ -93,10 +93,7 @@ def test_the_count_of_results_above_the_first_result_is_no_part_of_it():
     page = Drawing()
     page.text(133, GREY)
     page.result(160)
-    assert find_page_parts(page.image, []) == [
-        Part("widget", "notice", column(133, 142)),
-        Part("organic_result", "", column(160, 160 + RESULT_HEIGHT)),
-    ]
+    assert find_organic(page.image, []) == [column(160, 160 + RESULT_HEIGHT)]
 
 
 def test_a_title_needs_an_address_above_and_a_large_font():
@@ -120,21 +117,18 @@ def test_ads_are_masked_and_part_the_results():
     page.result(398)
     ad, next_to = (LEFT, 303, 702, 372), (802, 150, 1023, 900)  # 4 px tight, as published boxes are
     page.fill(802, 150, 1023, 900, (90, 90, 200))
-    found = find_page_parts(page.image, [ad, next_to])
-    assert found == [
-        Part("organic_result", "", column(200, 277)),
-        Part("organic_result", "", column(398, 475)),
-    ]
+    assert find_organic(page.image, [ad, next_to]) == [column(200, 277), column(398, 475)]
     assert find_organic(page.image, [(LEFT, 198, 702, 480)]) == []
 
 
-def test_header_and_footer_hold_no_parts():
+def test_header_and_footer_hold_no_results():
     page = Drawing(1000)
     page.text(60, DARK, large=True)
     page.result(10)
     page.fill(0, 800, 1280, 1000, (242, 242, 242))
     page.result(850)
-    assert find_page_parts(page.image, []) == []
+    assert find_organic(page.image, []) == []
+    assert organic_finder.find_widgets(page.image, []) == []
 
 
 def related_questions(page: Drawing, y: int) -> int:
@@ -184,16 +178,13 @@ WIDGETS = {
 
 
 @pytest.mark.parametrize("name", WIDGETS)
-def test_a_widget_between_two_results_is_typed_and_whole(name):
+def test_a_widget_between_two_results_is_none_and_whole(name):
     page = Drawing()
     page.result(200)
     bottom = WIDGETS[name](page, 340)
     page.result(bottom + 40)
-    assert find_page_parts(page.image, []) == [
-        Part("organic_result", "", column(200, 277)),
-        Part("widget", name, column(340, bottom)),
-        Part("organic_result", "", column(bottom + 40, bottom + 117)),
-    ]
+    assert find_organic(page.image, []) == [column(200, 277), column(bottom + 40, bottom + 117)]
+    assert organic_finder.find_widgets(page.image, []) == [column(340, bottom)]
 
 
 def test_neighbouring_widgets_stay_apart():
@@ -203,18 +194,8 @@ def test_neighbouring_widgets_stay_apart():
     for name in ("image-pack", "related-questions", "related-searches", "pagination"):
         ends[name] = (y, WIDGETS[name](page, y))
         y = ends[name][1] + 50
-    assert find_page_parts(page.image, []) == [Part("widget", name, column(*rows)) for name, rows in ends.items()]
-
-
-def test_what_stands_in_the_right_column_beside_ads_is_a_panel():
-    page = Drawing()
-    page.result(200)
-    page.fill(802, 150, 1023, 400, (90, 90, 90))
-    page.fill(810, 450, 1150, 700, (90, 90, 90))
-    assert find_page_parts(page.image, [(802, 150, 1023, 400)]) == [
-        Part("organic_result", "", column(200, 277)),
-        Part("widget", "knowledge-panel", (810, 450, 1150, 700)),
-    ]
+    assert find_organic(page.image, []) == []
+    assert organic_finder.find_widgets(page.image, []) == [column(*rows) for rows in ends.values()]
 
 
 @pytest.mark.parametrize(
@@ -229,8 +210,8 @@ def test_what_stands_in_the_right_column_beside_ads_is_a_panel():
         Image.new("L", (1280, 500), 255),
     ],
 )
-def test_an_empty_or_narrow_page_has_no_parts(image):
-    assert find_page_parts(image, [(162, 10, 700, 60), (162, 5000, 700, 5100)]) == []
+def test_an_empty_or_narrow_page_has_no_results(image):
+    assert find_organic(image, [(162, 10, 700, 60), (162, 5000, 700, 5100)]) == []
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "P"])
@@ -264,12 +245,11 @@ def test_any_picture_gives_ordered_boxes_inside_the_page(seed, height, width, ad
     for _ in range(20):
         y, x = rng.integers(0, height), rng.integers(0, width)
         pixels[y : y + rng.integers(1, 30), x : x + rng.integers(1, 300)] = rng.integers(0, 256, 3)
-    parts = find_page_parts(Image.fromarray(pixels), ads)
-    boxes = [part.box for part in parts]
+    image = Image.fromarray(pixels)
+    boxes = sorted([*find_organic(image, ads), *organic_finder.find_widgets(image, ads)])
     assert [box[1] for box in boxes] == sorted(box[1] for box in boxes)
     assert all(0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height for x0, y0, x1, y1 in boxes)
-    main = [box for box in boxes if box[0] == LEFT]
-    assert all(above[3] <= below[1] for above, below in zip(main, main[1:], strict=False))
+    assert all(above[3] <= below[1] for above, below in zip(boxes, boxes[1:], strict=False))
 
 
 @given(st.lists(st.booleans()))

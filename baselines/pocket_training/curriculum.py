@@ -88,26 +88,22 @@ class Curriculum:
         # Each stage has a stream of its own, so that a change to one leaves the others as they are.
         self._seed = seed
         self._rng = [np.random.default_rng((seed, stage)) for stage in (1, 2, 3)]
-        self._pool: _Pool | None = None
         self._on_screen = sequences.slot_of_token >= 0
         self._started = time.monotonic()
 
-    def learn_to_answer(self) -> None:
-        """Go through stages 1 and 2, which the plain variant shares."""
-        self._sequences.model.requires_grad_(True)
+    def learn(self) -> None:
+        """Go through the three stages."""
+        model = self._sequences.model
+        model.requires_grad_(True)
         self._captions()
         self._rescale()
         self._vision().requires_grad_(False)
-        self._pool = self._fill_pool()
-        self._answers(self._pool)
-        self._sequences.model.requires_grad_(False)
-
-    def learn_personas(self, attention: float) -> None:
-        """Go through stage 3, from whatever state the decoder is in; ``attention`` as in ``Schedule``, 0 for plain."""
-        assert self._pool is not None, "stages 1 and 2 come first"
-        self._sequences.model.get_decoder().requires_grad_(True)
-        self._personas(self._pool, attention)
-        self._sequences.model.requires_grad_(False)
+        pool = self._fill_pool()
+        self._answers(pool)
+        model.requires_grad_(False)
+        model.get_decoder().requires_grad_(True)
+        self._personas(pool)
+        model.requires_grad_(False)
 
     def _vision(self) -> torch.nn.Module:
         """Return the part that sees: tower and projection, everything that is not the decoder."""
@@ -194,7 +190,7 @@ class Curriculum:
         words = torch.tensor([self._sequences.word(word) for word in GROUNDING])
         return functional.cross_entropy(image[:, self._on_screen][..., words].flatten(0, 1), target)
 
-    def _personas(self, pool: _Pool, attention: float) -> None:
+    def _personas(self, pool: _Pool) -> None:
         schedule, rng = self._schedule, np.random.default_rng((self._seed, 4))
 
         def loss(step: int) -> dict[str, Tensor]:
@@ -211,17 +207,15 @@ class Curriculum:
                     expected = population.expected(genres, profiles, rng)
                 batch = self._sequences.batch(profiles.texts(), seen, soft)
                 kind = "population" if soft is None else "persona"
-                for name, part in self._shaped_loss(batch, expected, attention, step % 2 == 0, rng).items():
+                for name, part in self._shaped_loss(batch, expected, step % 2 == 0, rng).items():
                     found[f"{kind} {name}"] = share * part
                 found["reading"] = schedule.reading * self._caption_loss(seen.embeds, genres)
             return found
 
         self._optimise("personas", self._trainable(), loss, schedule.personas, schedule.persona_rate, decay=0.02)
 
-    def _shaped_loss(
-        self, batch: Batch, expected: Expected, weight: float, free: bool, rng: np.random.Generator
-    ) -> dict[str, Tensor]:
-        if not weight:
+    def _shaped_loss(self, batch: Batch, expected: Expected, free: bool, rng: np.random.Generator) -> dict[str, Tensor]:
+        if not self._schedule.attention:
             answer, _ = self._sequences.answers(batch)
             return {"answers": _answer_loss(answer[:, self._sequences.letters], expected)}
         # Simulators tune prompts with the true answer as target and are measured with their own: both are shaped.
@@ -230,7 +224,7 @@ class Curriculum:
         gaze = torch.from_numpy(expected.gaze).float()
         divergence = (gaze * (gaze.log() - relevance.log())).sum(1).mean()
         answers = _answer_loss(answer[:, self._sequences.letters], expected)
-        return {"answers": answers, "attention": weight * divergence}
+        return {"answers": answers, "attention": self._schedule.attention * divergence}
 
     def _persona(self, people: Habits, rng: np.random.Generator) -> Tensor:
         """Return token ids, shape (n, 16): words for each trait, as many as it is strong, in any order."""

@@ -1,20 +1,25 @@
-"""What a stand-in can do, measured on films, screens and people that its training did not see."""
+"""What a stand-in can do, measured on films, screens and people that its training did not see.
+
+How it does on the tasks, and how far prompts steer it, is what a run of the benchmark measures.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.backbones.vlm import VisionLanguageModel
+from baselines.backbones.loading import load_backbone
 from baselines.pocket_training import population
 from baselines.pocket_training.population import TEST_FILMS, FilmStock, Integers, Pixels, Profiles
 from baselines.pocket_training.sequences import OPERATOR, Seen, Sequences
-from tasks.task import Task
-from tasks.types import Floats, Session
+from baselines.pocket_training.training import RECORD
+from tasks.decoding import read_json
+from tasks.types import Floats
 
 SEED = 99
 SCREENS, PER_SCREEN = 120, 5
@@ -51,27 +56,6 @@ class HeldOut:
     prior_kl: float
 
 
-@dataclass(frozen=True, slots=True)
-class OnTask:
-    """The stand-in on a sample task, through ``load_backbone`` and the probing operator.
-
-    Attributes:
-        chance: Mean of 1 / K.
-        logloss: Mean -log p(click); ``uniform`` is the mean of log K.
-        kl: Mean KL(gaze || attention), by ``OPERATOR``; ``uniform_kl`` is that of uniform attention.
-        missing: Sessions whose attention is missing.
-    """
-
-    sessions: int
-    accuracy: float
-    chance: float
-    logloss: float
-    uniform: float
-    kl: float
-    uniform_kl: float
-    missing: int
-
-
 @torch.no_grad()
 def reading(sequences: Sequences, screens: Pixels, genres: Integers) -> Reading:
     """Read genre and letter from the image tokens of screens of shape (n, height, width, 3)."""
@@ -85,17 +69,17 @@ def reading(sequences: Sequences, screens: Pixels, genres: Integers) -> Reading:
 
 
 @torch.no_grad()
-def held_out(sequences: Sequences, screens: int = SCREENS, seed: int = SEED) -> tuple[HeldOut, Reading]:
+def held_out(sequences: Sequences) -> tuple[HeldOut, Reading]:
     """Measure a stand-in on new screens and new people of the training population."""
-    rng = np.random.default_rng((seed, 0))
-    drawn = FilmStock(TEST_FILMS).screens(screens, rng)
+    rng = np.random.default_rng((SEED, 0))
+    drawn = FilmStock(TEST_FILMS).screens(SCREENS, rng)
     genres = np.repeat(drawn.genres, PER_SCREEN, axis=0)
     profiles = population.invent_profiles(len(genres), genres, 3, rng)
     expected = population.expected(genres, profiles, rng, draws=1000)
     gaze = population.gaze_shares(genres, profiles, population.invent_habits(len(genres), rng), rng)
     clicks = population.draw_clicks(gaze, rng)
     seen = see(sequences, drawn.pixels)
-    index = torch.arange(screens).repeat_interleave(PER_SCREEN)
+    index = torch.arange(SCREENS).repeat_interleave(PER_SCREEN)
     answers, relevance = predict(sequences, profiles, seen, index)
     chances = np.exp(answers)
     letters = chances.sum(1)
@@ -108,40 +92,34 @@ def held_out(sequences: Sequences, screens: int = SCREENS, seed: int = SEED) -> 
         logloss=float(-np.log(chances / letters[:, None])[rows, clicks].mean()),
         best_logloss=float(-np.log(expected.clicks)[rows, clicks].mean()),
         letters=float(letters.mean()),
-        kl=divergence(gaze, relevance),
-        prior_kl=divergence(gaze, np.broadcast_to(prior, gaze.shape)),
+        kl=_divergence(gaze, relevance),
+        prior_kl=_divergence(gaze, np.broadcast_to(prior, gaze.shape)),
     )
     return found, reading(sequences, drawn.pixels, drawn.genres)
 
 
-def on_task(vlm: VisionLanguageModel, task: Task, sessions: Sequence[int] | None = None, batch: int = 16) -> OnTask:
-    """Measure a stand-in on a task's sessions, by default all, without any tuning."""
-    from baselines.probing.registry import create
-    from baselines.tuning.reading import read_sessions
+def table(folder: Path) -> str:
+    """Measure the stand-in in ``folder`` and return the scores as a Markdown table.
 
-    chosen = task.sessions_at(range(len(task)) if sessions is None else sessions)
-    hits, logs, divergences, missing = 0, 0.0, [], 0
-    for start in range(0, len(chosen), batch):
-        part: list[Session] = chosen[start : start + batch]
-        for session, (attention, chances) in zip(part, read_sessions(vlm, part, create(OPERATOR)), strict=True):
-            hits += int(chances.argmax() == session.click)
-            logs -= float(np.log(chances[session.click]))
-            if attention is None:
-                missing += 1
-            else:
-                divergences.append(divergence(session.gaze[None], attention[None]))
-    sizes = np.array([len(session.slots) for session in chosen])
-    uniform = [divergence(s.gaze[None], np.full((1, len(s.slots)), 1 / len(s.slots))) for s in chosen]
-    return OnTask(
-        sessions=len(chosen),
-        accuracy=hits / len(chosen),
-        chance=float((1 / sizes).mean()),
-        logloss=logs / len(chosen),
-        uniform=float(np.log(sizes).mean()),
-        kl=float(np.mean(divergences)),
-        uniform_kl=float(np.mean(uniform)),
-        missing=missing,
-    )
+    Raises:
+        InputError: The folder is not that of a stand-in.
+    """
+    read_json(dict[str, Any], folder / RECORD, "give the folder of a pocket stand-in")
+    scores, words = held_out(Sequences(load_backbone(folder, device="cpu", dtype="float32", features=None)))
+    rows = {
+        "measured": "stand-in",
+        "---": "---:",
+        "genre read from image tokens": f"{words.genre:.1%}",
+        "letter read from image tokens": f"{words.letter:.1%}",
+        f"held-out sample, n = {scores.sessions}: accuracy (chance 0.067)": f"{scores.accuracy:.3f}",
+        "... of the population's expected clicks": f"{scores.best_accuracy:.3f}",
+        "... LogLoss (uniform 2.708)": f"{scores.logloss:.3f}",
+        "... LogLoss of the population's expected clicks": f"{scores.best_logloss:.3f}",
+        "... probability of the 15 letters in the vocabulary": f"{scores.letters:.4f}",
+        f"... KL of gaze from relevance, {OPERATOR}": f"{scores.kl:.3f}",
+        "... KL of gaze from the mean gaze per slot": f"{scores.prior_kl:.3f}",
+    }
+    return "\n".join(f"| {what} | {value} |" for what, value in rows.items())
 
 
 def see(sequences: Sequences, screens: Pixels, batch: int = 40) -> Seen:
@@ -165,7 +143,7 @@ def predict(
     return np.concatenate(answers), np.concatenate(relevance)
 
 
-def divergence(gaze: Floats, attention: Floats) -> float:
+def _divergence(gaze: Floats, attention: Floats) -> float:
     """Return the mean over rows of KL(gaze || attention), PROTOCOL section 5."""
     eps = 1e-8
     return float((gaze * np.log((gaze + eps) / (attention + eps))).sum(1).mean())

@@ -162,10 +162,10 @@ def invent_profiles(count: int, genres: Integers, preferred: int, rng: np.random
     return Profiles(tops, liked)
 
 
-def invent_habits(count: int, rng: np.random.Generator, shift: tuple[float, float] = (0.0, 0.0)) -> Habits:
-    """Draw people; ``shift`` is added to the mean slopes over rows and columns, for another population."""
-    row = rng.normal(_ROW_SLOPE + shift[0], 0.45, count)
-    column = rng.normal(_COLUMN_SLOPE + shift[1], 0.25, count)
+def invent_habits(count: int, rng: np.random.Generator) -> Habits:
+    """Draw people."""
+    row = rng.normal(_ROW_SLOPE, 0.45, count)
+    column = rng.normal(_COLUMN_SLOPE, 0.25, count)
     rows, columns = rng.normal(0.0, 0.6, (count, ROWS)), rng.normal(0.0, 0.3, (count, COLUMNS))
     place = -row[:, None] * _ROW - column[:, None] * _COLUMN + rows[:, _ROW] + columns[:, _COLUMN]
     return Habits(place, np.exp(rng.normal(0.0, 0.35, count)))

@@ -28,7 +28,7 @@ from tasks.recgaze.render import COLUMNS, ROWS
 from tasks.types import ScreenImage, Stimulus
 
 OPERATOR = "attnlrp-stable"
-"""The operator that training shapes and the card reports: the one that simulators read attention with by default."""
+"""The operator that training shapes and the cards report: the one that simulators read attention with by default."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +62,7 @@ class Soft:
     """What takes the place of a soft prompt: embeddings of shape (B, N, D)."""
 
     embeds: Tensor
-    placement: Placement = "prefix"
+    placement: Placement
 
 
 class Sequences:
@@ -94,11 +94,6 @@ class Sequences:
         embedding = getattr(getattr(vlm.model.model, "visual", None), "patch_embed", None)
         if embedding is not None:
             embedding.forward = partial(_flat_patches, embedding.proj)
-
-    @property
-    def vocabulary(self) -> int:
-        """Number of tokens that the tokenizer knows."""
-        return len(self._tokenizer)
 
     @property
     def model(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import tempfile
@@ -85,7 +84,6 @@ def train(
     out: Path,
     *,
     plain: bool = False,
-    plain_out: Path | None = None,
     seed: int = 0,
     threads: int = 1,
     schedule: Schedule | None = None,
@@ -95,8 +93,8 @@ def train(
 
     The same arguments on the same machine and number of threads give the same weights; elsewhere rounding differs, and
     with it the weights, but hardly the scores. Schedule and shape are those of the shipped stand-in if None. ``plain``
-    leaves out the shaping of attention in stage 3; ``plain_out`` gets that variant as well, the same as from a run of
-    its own: stages 1 and 2 are shared. ``seed``, 0 or larger, is that of weights, films drawn, users and all else.
+    leaves out the shaping of attention in stage 3. ``seed``, 0 or larger, is that of weights, films drawn, users and
+    all else.
 
     Raises:
         InputError: An unknown name, a folder that holds files or cannot be written, a bad number.
@@ -106,58 +104,43 @@ def train(
     if seed < 0 or threads < 1:
         raise InputError(f"training needs seed >= 0 and threads >= 1; got {seed} and {threads}.")
     schedule = schedule or SCHEDULES[name]
-    wanted = [(out, 0.0 if plain else schedule.attention)]
-    if plain_out is not None:
-        wanted.append((plain_out, 0.0))
-    for folder, _ in wanted:
-        _empty(folder)
+    if plain:
+        schedule = dataclasses.replace(schedule, attention=0.0)
+    _empty(out)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            _train(name, wanted, seed, schedule, shape or SHAPES[name])
+            _train(name, out, seed, schedule, shape or SHAPES[name])
     finally:
         torch.set_num_threads(before)
 
 
-def _train(name: str, wanted: list[tuple[Path, float]], seed: int, schedule: Schedule, shape: Shape) -> None:
-    started = _clocks()
+def _train(name: str, out: Path, seed: int, schedule: Schedule, shape: Shape) -> None:
+    wall, processor = time.monotonic(), time.process_time()
     tokenizer = build_tokenizer(name)
     model = new_model(name, tokenizer, shape)
     # Loaded back at once: everything after goes through the interface that later serves the finished stand-in.
     with tempfile.TemporaryDirectory() as folder:
         write_checkpoint(model, tokenizer, name, Path(folder))
         vlm = load_backbone(folder, device="cpu", dtype="float32", features=None)
-    curriculum = Curriculum(Sequences(vlm), schedule, seed)
-    curriculum.learn_to_answer()
-    learnt = copy.deepcopy(vlm.model.state_dict())
-    shared = [now - then for now, then in zip(_clocks(), started, strict=True)]
-    for out, attention in wanted:
-        started = _clocks()
-        vlm.model.load_state_dict(learnt)
-        curriculum.learn_personas(attention)
-        write_checkpoint(copy.deepcopy(vlm.model), tokenizer, name, out)
-        wall, processor = (a + now - then for a, now, then in zip(shared, _clocks(), started, strict=True))
-        record = {
-            "name": name,
-            "seed": seed,
-            "threads": torch.get_num_threads(),
-            "plain": not attention,
-            "shape": dataclasses.asdict(shape),
-            "schedule": {**dataclasses.asdict(schedule), "attention": attention},
-            "shaped": OPERATOR if attention else None,
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "seconds": round(wall),
-            "processor_seconds": round(processor),
-        }
-        (out / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-
-def _clocks() -> tuple[float, float]:
-    """Return wall and processor time, seconds."""
-    return time.monotonic(), time.process_time()
+    Curriculum(Sequences(vlm), schedule, seed).learn()
+    write_checkpoint(vlm.model, tokenizer, name, out)
+    record = {
+        "name": name,
+        "seed": seed,
+        "threads": torch.get_num_threads(),
+        "plain": not schedule.attention,
+        "shape": dataclasses.asdict(shape),
+        "schedule": dataclasses.asdict(schedule),
+        "shaped": OPERATOR if schedule.attention else None,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "seconds": round(time.monotonic() - wall),
+        "processor_seconds": round(time.process_time() - processor),
+    }
+    (out / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def _empty(folder: Path) -> None:

@@ -14,7 +14,6 @@ from baselines.backbones.pocket import NAMES, WEIGHTS
 from baselines.pocket_training import population
 from baselines.pocket_training.__main__ import main
 from baselines.pocket_training.architecture import GROUNDING, LARGEST_NUMBER, LETTERS, PERSONA, Shape, build_tokenizer
-from baselines.pocket_training.card import repetition
 from baselines.pocket_training.curriculum import Schedule
 from baselines.pocket_training.evaluation import reading
 from baselines.pocket_training.population import TEST_FILMS, TRAIN_FILMS, FilmStock, slots
@@ -166,12 +165,6 @@ def test_gaze_goes_to_liked_genres_and_habits_are_centred():
     assert profiles.texts()[0] == f"Top_genre: {GENRES[7]}, Preferred_genres: {GENRES[7]}"
 
 
-def test_shifted_people_differ():
-    there = population.invent_habits(4000, np.random.default_rng(2), shift=(0.6, 0.0)).place.mean(0)
-    here = population.invent_habits(4000, np.random.default_rng(2)).place.mean(0)
-    np.testing.assert_allclose((there - here).reshape(3, 5), [[0.0] * 5, [-0.6] * 5, [-1.2] * 5], atol=1e-9)
-
-
 # The shipped folders
 
 
@@ -296,9 +289,6 @@ def test_same_seed_same_weights(name, tmp_path):
     a, b, c = (load_file(tmp_path / out / "model.safetensors") for out in "abc")
     assert all(torch.equal(a[key], b[key]) for key in a)
     assert any(not torch.equal(a[key], c[key]) for key in a)
-    assert "same weights, bit by bit" in repetition(tmp_path / "a", tmp_path / "b")
-    with pytest.raises(InputError, match="its seed is 2, not 1"):
-        repetition(tmp_path / "a", tmp_path / "c")
     assert json.loads((tmp_path / "c" / "training.json").read_text())["schedule"]["attention"] == 0
     loaded = load_backbone(tmp_path / "a", device="cpu", features=None)
     assert loaded.settings == settings(name)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.adserp.reader import LAYOUTS, detect, read
+from tasks.adserp.sample import write_sample
+from tasks.adserp.screen import draw_numbers, number_areas
+from tasks.adserp.trial import SCREEN_WIDTH
 from tasks.definition import LabelDrawing, PublicSource, TaskDefinition, TaskInfo
 from tasks.types import Slot
 
@@ -87,27 +89,8 @@ _SHARED_DEVIATIONS = (
 )
 
 
-def _write_sample(out: Path) -> None:
-    """Write the simulated folder; its module is imported only when a sample is built."""
-    from tasks.adserp.sample import write_sample
-
-    write_sample(out)
-
-
-def _label_areas(size: tuple[int, int], slots: Sequence[Slot]) -> list[tuple[int, int, int, int]]:
-    """Return where the numbers of a screen are."""
-    from tasks.adserp.screen import number_areas
-    from tasks.adserp.trial import SCREEN_WIDTH
-
-    boxes, labels = [slot.box for slot in slots], [slot.label for slot in slots]
-    return number_areas(size, boxes, labels, size[0] / SCREEN_WIDTH)
-
-
 def _draw_labels(image: Image, slots: Sequence[Slot]) -> None:
     """Draw the slots' numbers next to their boxes."""
-    from tasks.adserp.screen import draw_numbers
-    from tasks.adserp.trial import SCREEN_WIDTH
-
     boxes, labels = [slot.box for slot in slots], [slot.label for slot in slots]
     image.paste(draw_numbers(image, boxes, labels, image.width / SCREEN_WIDTH))
 
@@ -188,10 +171,10 @@ def _definition(info: Callable[[int], TaskInfo], whole_page: bool, size: tuple[i
         layouts=LAYOUTS,
         detect=detect,
         read=partial(read, whole_page=whole_page, truth=TRUTH),
-        write_sample=_write_sample,
+        write_sample=write_sample,
         sample_notice=_NOTICE,
         sample_size=size,
-        labels=LabelDrawing(_label_areas, _draw_labels),
+        labels=LabelDrawing(number_areas, _draw_labels),
         truths=truths,
         public=PublicSource(
             "https://github.com/andyed/approach-retreat", "site/replay/data", "4b1a010c", "102 MB of 192 MB, MIT"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tasks.adserp.trial import SCREEN_WIDTH, Box
 from tasks.errors import InputError
+from tasks.types import Slot
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -109,15 +110,14 @@ def draw_numbers(image: Image, boxes: Sequence[Box], labels: Sequence[str], fact
     return image
 
 
-def number_areas(
-    size: tuple[int, int], boxes: Sequence[Box], labels: Sequence[str], factor: float = 1.0
-) -> list[tuple[int, int, int, int]]:
-    """Return the areas that :func:`draw_numbers` draws on, with the rim that JPEG blurs.
+def number_areas(size: tuple[int, int], slots: Sequence[Slot]) -> list[tuple[int, int, int, int]]:
+    """Return the areas of the slots' numbers on a screen of this size, with the rim that JPEG blurs.
 
     Returns:
         Boxes (x0, y0, x1, y1) in pixels within the screen, ``x1`` and ``y1`` excluded: plates and bars.
     """
-    width, height = size
+    (width, height), factor = size, size[0] / SCREEN_WIDTH
+    boxes, labels = [slot.box for slot in slots], [slot.label for slot in slots]
     rim = min(_RIM, _scaled(_GAP, factor))  # not into the box next to it
     found = []
     for number in _numbers(size, boxes, labels, factor)[1]:

@@ -1,20 +1,14 @@
-"""RecGaze: choosing a film from a page of carousels (PROTOCOL section 2).
-
-Importing this package reads nothing and loads no data library; the readers are imported when used.
-"""
+"""RecGaze: choosing a film from a page of carousels (PROTOCOL section 2)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tasks.definition import LabelDrawing, Progress, Reading, ReadOptions, TaskDefinition, TaskInfo
-from tasks.types import Slot
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from tasks.definition import LabelDrawing, TaskDefinition, TaskInfo
+from tasks.recgaze.reader import read
+from tasks.recgaze.render import draw_letters, letter_areas
+from tasks.recgaze.sample import NOTICE, write_sample
 
 _CITATION = """@inproceedings{deleonmartinez2025recgaze,
   author    = {de Leon-Martinez, Santiago and Kang, Jingwei and Moro, Robert and de Rijke, Maarten and
@@ -53,40 +47,11 @@ _SHARED_DEVIATIONS = (
     "accident; recgaze keeps them, as the paper does, and recgaze-visible drops them.",
     "A file whose durations cannot fit into the time that passed, or whose clock has lost its resolution, is refused.",
 )
-_NOTICE = "simulated sample, not RecGaze"
 
 
 def _detect(path: Path) -> str | None:
     """Return ``raw`` if ``path`` is a folder with RecGaze's event file, else None."""
     return "raw" if (path / "summary_feedback.csv").is_file() else None
-
-
-def _read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool) -> Reading:
-    """Read the sessions of a task; see ``tasks.recgaze.reader.read``."""
-    from tasks.recgaze.reader import read
-
-    return read(raw, options, progress, visible=visible)
-
-
-def _write_sample(out: Path) -> None:
-    """Write the simulated folder in the published format; see ``tasks.recgaze.sample.write_sample``."""
-    from tasks.recgaze.sample import write_sample
-
-    write_sample(out)
-
-
-def _label_areas(size: tuple[int, int], slots: Sequence[Slot]) -> list[tuple[int, int, int, int]]:
-    """Return where the letters of a screen are."""
-    from tasks.recgaze.render import letter_areas
-
-    return letter_areas(size)
-
-
-def _draw_labels(image: Image, slots: Sequence[Slot]) -> None:
-    """Draw the slots' letters below the posters."""
-    from tasks.recgaze.render import draw_letters
-
-    draw_letters(image, [slot.label for slot in slots])
 
 
 def _definition(name: str, title: str, dwell: str, ours: tuple[str, ...], *, visible: bool) -> TaskDefinition:
@@ -106,11 +71,11 @@ def _definition(name: str, title: str, dwell: str, ours: tuple[str, ...], *, vis
         ),
         layouts=("raw",),
         detect=_detect,
-        read=partial(_read, visible=visible),
-        write_sample=_write_sample,
-        sample_notice=_NOTICE,
+        read=partial(read, visible=visible),
+        write_sample=write_sample,
+        sample_notice=NOTICE,
         sample_size=(480, 288),
-        labels=LabelDrawing(_label_areas, _draw_labels),
+        labels=LabelDrawing(letter_areas, draw_letters),
     )
 
 

@@ -21,6 +21,7 @@ from tasks.definition import Progress
 from tasks.errors import InputError
 from tasks.pictures import fitted, text_font
 from tasks.recgaze.posters import canonical_genre, draw_poster, open_poster
+from tasks.types import Slot
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -131,12 +132,16 @@ def draw_screen(state: ScreenState, size: tuple[int, int], posters: Path | None 
         draw.text((row.lefts[0], row.title_y), line, _WHITE, font=font, anchor="lm")
         for x, film in zip(row.lefts, films, strict=True):
             screen.paste(_poster(film, title, row.poster, posters), (x, row.top))
-    draw_letters(screen, LETTERS)
+    _draw_letters(screen, LETTERS)
     return screen
 
 
-def draw_letters(screen: Image, letters: Sequence[str]) -> None:
-    """Draw fifteen capitals, in slot order, below the posters of a screen, in place."""
+def draw_letters(screen: Image, slots: Sequence[Slot]) -> None:
+    """Draw the letters of the fifteen slots below the posters of a screen, in place."""
+    _draw_letters(screen, [slot.label for slot in slots])
+
+
+def _draw_letters(screen: Image, letters: Sequence[str]) -> None:
     at = iter(letters)
     for row in _layout(screen.size):
         for x in row.lefts:
@@ -145,7 +150,7 @@ def draw_letters(screen: Image, letters: Sequence[str]) -> None:
             screen.paste(_WHITE, corner, letter)
 
 
-def letter_areas(size: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+def letter_areas(size: tuple[int, int], slots: Sequence[Slot] = ()) -> list[tuple[int, int, int, int]]:
     """Return the areas below the posters that hold the letters and nothing else.
 
     Returns:

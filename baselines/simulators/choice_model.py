@@ -13,10 +13,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.simulators.priors import require_at_least_zero, require_training
+from baselines.limits import Positive, check_settings
+from baselines.simulators.priors import require_training
 from baselines.simulators.shares import likeliest, normalised
 from benchmark.simulator import Floats, Prediction
-from tasks.errors import InputError
 from tasks.types import Session, Stimulus
 
 
@@ -77,15 +77,13 @@ class SlotLogit:
         choices: What is fitted, each by weights of its own: ``gaze`` gives attention, ``click`` probabilities.
     """
 
-    l2: float = 1.0
+    l2: Positive = 1.0
     choices: ClassVar[tuple[str, ...]] = ("gaze", "click")
     _kinds: tuple[str, ...] = field(default=(), init=False, repr=False)
     _weights: Mapping[str, Floats] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        require_at_least_zero("l2", self.l2)
-        if self.l2 == 0:
-            raise InputError("the setting l2 is 0; it must be above 0, or the weights are not determined.")
+        check_settings(self)
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Maximise the penalised likelihood of the training gaze, of the clicks, or of both; nothing is random.

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from baselines.limits import WholeAtLeastOne
 from baselines.simulators.choice_model import SlotLogit
 from benchmark.simulator import Floats
-from tasks.errors import InputError
 from tasks.types import Stimulus
 
 
@@ -22,13 +22,8 @@ class ConditionalLogit(SlotLogit):
     """
 
     choices: ClassVar[tuple[str, ...]] = ("click",)
-    positions: int = 20
+    positions: WholeAtLeastOne = 20
     reads: tuple[str, ...] = field(default=("click",), init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.positions < 1:
-            raise InputError(f"the setting positions is {self.positions}; it must be at least 1.")
 
     def features(self, session: Stimulus) -> Floats:
         """Return indicators of position and kind, shape (K, positions + kinds)."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from baselines.limits import WholeAtLeastOne
 from baselines.simulators import loaded
 from baselines.simulators.probed import OnScreen
 from benchmark.simulator import Floats
@@ -22,7 +23,7 @@ class GazeHeads(OnScreen):
         heads: How many of the best heads are averaged.
     """
 
-    heads: int = 5
+    heads: WholeAtLeastOne = 5
     reads: tuple[str, ...] = field(default=("gaze_ms",), init=False, repr=False)
 
     def material(self) -> Mapping[str, str]:
@@ -30,11 +31,6 @@ class GazeHeads(OnScreen):
         from baselines.probing.registry import info
 
         return {**super().material(), "probing": f"gaze-heads {info('gaze-heads').behaviour}"}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.heads < 1:
-            raise InputError(f"the setting heads is {self.heads}; it must be at least 1.")
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Choose the heads; nothing is random.

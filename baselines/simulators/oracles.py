@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from baselines.limits import Share, check_settings
 from baselines.simulators.shares import likeliest, normalised
 from benchmark.simulator import Floats, Prediction
-from tasks.errors import InputError
 from tasks.types import Session, Stimulus
 
 
@@ -21,11 +21,10 @@ class Oracle:
             mean shows how many there were. 0.05 gives a LogLoss that can be compared.
     """
 
-    smoothing: float = 0.0
+    smoothing: Share = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.smoothing <= 1:
-            raise InputError(f"the setting smoothing is {self.smoothing}; it must lie between 0 and 1.")
+        check_settings(self)
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Learn nothing."""

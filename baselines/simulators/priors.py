@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from baselines.limits import AtLeastZero, check_settings
 from baselines.simulators.shares import likeliest, normalised
 from benchmark.metrics.block import EPS
 from benchmark.simulator import Floats, Prediction
@@ -152,15 +153,14 @@ class PositionPrior:
     A position that no training session has counts as an average one, 1/K.
     """
 
-    smoothing: float = 1.0
-    gaze_smoothing: float = 1.0
+    smoothing: AtLeastZero = 1.0
+    gaze_smoothing: AtLeastZero = 1.0
     reads: tuple[str, ...] = field(default=("gaze_ms", "click"), init=False, repr=False)
     _gaze: Habits | None = field(default=None, init=False, repr=False)
     _clicks: Habits | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        require_at_least_zero("smoothing", self.smoothing)
-        require_at_least_zero("gaze_smoothing", self.gaze_smoothing)
+        check_settings(self)
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Average over the training sessions; nothing is random."""
@@ -188,12 +188,8 @@ class KindPositionPrior(PositionPrior):
         weight: How many sessions the position prior is worth against those with this kind at this position.
     """
 
-    weight: float = 5.0
+    weight: AtLeastZero = 5.0
     _kinds: tuple[Rates, ...] = field(default=(), init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least_zero("weight", self.weight)
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Average over the training sessions; nothing is random."""
@@ -222,13 +218,8 @@ class UserPrior(PositionPrior):
     A user without training sessions gets the position prior itself.
     """
 
-    gaze_weight: float = 10.0
-    click_weight: float = 50.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least_zero("gaze_weight", self.gaze_weight)
-        require_at_least_zero("click_weight", self.click_weight)
+    gaze_weight: AtLeastZero = 10.0
+    click_weight: AtLeastZero = 50.0
 
     def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
         """Return the rates of each session's user and positions, normalised."""
@@ -252,14 +243,13 @@ class GazeClickPrior:
         gaze_weight: As that of ``UserPrior``.
     """
 
-    gaze_smoothing: float = 1.0
-    gaze_weight: float = 10.0
+    gaze_smoothing: AtLeastZero = 1.0
+    gaze_weight: AtLeastZero = 10.0
     reads: tuple[str, ...] = field(default=("gaze_ms",), init=False, repr=False)
     _gaze: Habits | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        require_at_least_zero("gaze_smoothing", self.gaze_smoothing)
-        require_at_least_zero("gaze_weight", self.gaze_weight)
+        check_settings(self)
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Average over the training sessions; nothing is random."""
@@ -289,13 +279,13 @@ class UserClickPrior:
         smoothing: As that of ``PositionPrior``.
     """
 
-    smoothing: float = 1.0
+    smoothing: AtLeastZero = 1.0
     reads: tuple[str, ...] = field(default=("click",), init=False, repr=False)
     _weight: float = field(default=0.0, init=False, repr=False)
     _clicks: Habits | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        require_at_least_zero("smoothing", self.smoothing)
+        check_settings(self)
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Average over the training sessions and choose the weight; nothing is random."""
@@ -326,12 +316,6 @@ def require_training(train: Sequence[Session]) -> None:
     """Refuse to fit on nothing."""
     if not train:
         raise InputError("there is no training session to fit on; choose another split or a larger data set.")
-
-
-def require_at_least_zero(name: str, value: float) -> None:
-    """Refuse a negative or non-finite setting."""
-    if not 0 <= value < float("inf"):
-        raise InputError(f"the setting {name} is {value}; it must be a finite number of at least 0.")
 
 
 def _prediction(session: Stimulus, gaze: Floats, click: Floats) -> Prediction:

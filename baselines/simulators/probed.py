@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from baselines.backbones.registry import checkpoint_of
+from baselines.limits import check_settings
 from baselines.simulators import loaded
 from baselines.tuning.settings import Placement
 from benchmark.simulator import Prediction, Workspace
@@ -37,6 +38,7 @@ class OnScreen:
     _passed: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        check_settings(self)
         checkpoint_of(self.backbone)
         if self.dtype not in loaded.DTYPES:
             raise unknown_name("dtype", self.dtype, loaded.DTYPES)

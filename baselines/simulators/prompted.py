@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from baselines.limits import AtLeastZero, Positive, WholeAtLeastOne
 from baselines.simulators import loaded
 from baselines.simulators.probed import Probed
 from baselines.tuning.settings import BEHAVIOUR, Placement, TuningSettings
@@ -31,13 +32,9 @@ class RandomPrompt(Probed):
         init_scale: Standard deviation of the bases, in units of that of the word embeddings.
     """
 
-    bases: int = 8
-    tokens: int = 16
-    init_scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        TuningSettings(bases=self.bases, tokens=self.tokens, init_scale=self.init_scale)
+    bases: WholeAtLeastOne = 8
+    tokens: WholeAtLeastOne = 16
+    init_scale: Positive = 1.0
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Draw the prompt from the seed; the training sessions are not looked at."""
@@ -142,14 +139,14 @@ class FixateSuffix(Fixate):
 class FixateNoWeights(Fixate):
     """Ablation: all slots weigh alike in the attention loss."""
 
-    gamma: float = field(default=0.0, init=False)
+    gamma: AtLeastZero = field(default=0.0, init=False)
 
 
 @dataclass
 class FixateNoAttention(Fixate):
     """Ablation: personal prompt tuning on clicks alone."""
 
-    lambda_: float = field(default=0.0, init=False)
+    lambda_: AtLeastZero = field(default=0.0, init=False)
 
 
 @dataclass

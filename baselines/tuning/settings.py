@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
+from baselines.limits import AtLeastZero, PartOf, Positive, WholeAtLeastOne, WholeAtLeastZero, check_settings
 from tasks.errors import InputError
 
 Placement = Literal["prefix", "suffix"]
@@ -49,39 +49,27 @@ class TuningSettings:
     operator: str = "attnlrp-stable"
     placement: Placement = "prefix"
     personal: bool = True
-    bases: int = 8
-    tokens: int = 16
-    init_scale: float = 1.0
+    bases: WholeAtLeastOne = 8
+    tokens: WholeAtLeastOne = 16
+    init_scale: Positive = 1.0
     ntp: bool = True
-    lambda_: float = 1.0
-    gamma: float = 2.0
-    beta: float = 1e-3
+    lambda_: AtLeastZero = 1.0
+    gamma: AtLeastZero = 2.0
+    beta: AtLeastZero = 1e-3
     target: Target = "label"
     signal: Signal = "gaze"
-    basis_lr: float = 1e-3
-    user_lr: float = 5e-3
-    weight_decay: float = 1e-3
-    clip: float = 1.0
-    batch_size: int = 4
-    accumulation: int = 2
-    epochs: int = 30
-    patience: int = 5
-    validation: float = 0.15
+    basis_lr: Positive = 1e-3
+    user_lr: Positive = 5e-3
+    weight_decay: AtLeastZero = 1e-3
+    clip: Positive = 1.0
+    batch_size: WholeAtLeastOne = 4
+    accumulation: WholeAtLeastOne = 2
+    epochs: WholeAtLeastOne = 30
+    patience: WholeAtLeastZero = 5
+    validation: PartOf = 0.15
 
     def __post_init__(self) -> None:
-        for name in ("bases", "tokens", "batch_size", "accumulation", "epochs"):
-            if getattr(self, name) < 1:
-                raise InputError(f"the setting {name} is {getattr(self, name)}; it must be at least 1.")
-        for name in ("lambda_", "gamma", "beta", "weight_decay", "patience"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise InputError(
-                    f"the setting {name} is {getattr(self, name)}; it must be a finite number of at least 0."
-                )
-        for name in ("basis_lr", "user_lr", "clip", "init_scale"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"the setting {name} is {getattr(self, name)}; it must be a finite number above 0.")
-        if not 0 <= self.validation < 1:
-            raise InputError(f"the setting validation is {self.validation}; it must be a share from 0 to below 1.")
+        check_settings(self)
         if not self.ntp and self.lambda_ == 0:
             raise InputError("ntp is off and lambda_ is 0, so there is no loss; switch one of them on.")
 

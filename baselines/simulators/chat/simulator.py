@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from baselines.limits import AtLeastZero, Positive, WholeAtLeastOne, WholeAtLeastZero, check_settings
 from baselines.simulators.chat import answers
 from baselines.simulators.chat.client import Client, Unanswered, reach
 from baselines.simulators.chat.token_probabilities import probabilities
@@ -89,13 +90,13 @@ class Chat:
     instruction: str = ""
     form: Literal["json", "line", "free"] = "json"
     logprobs: Literal["auto", "never"] = "auto"
-    samples: int = 0
-    max_tokens: int = 64
-    concurrency: int = 8
-    retries: int = 4
-    timeout: float = 60.0
-    requests_per_minute: float = 0.0
-    backoff: float = 1.0
+    samples: WholeAtLeastZero = 0
+    max_tokens: WholeAtLeastOne = 64
+    concurrency: WholeAtLeastOne = 8
+    retries: WholeAtLeastZero = 4
+    timeout: Positive = 60.0
+    requests_per_minute: AtLeastZero = 0.0
+    backoff: AtLeastZero = 1.0
     reads: tuple[str, ...] = field(default=("texts",), init=False, repr=False)
     _workspace: Workspace | None = field(default=None, init=False, repr=False)
     _seed: int = field(default=0, init=False, repr=False)
@@ -103,11 +104,7 @@ class Chat:
     _counts: Counter[str] = field(default_factory=Counter, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("retries", "requests_per_minute", "backoff", "samples"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"the setting {name} is {getattr(self, name)}; it must be 0 or more.")
-        if min(self.max_tokens, self.concurrency) < 1 or not 0 < self.timeout < float("inf"):
-            raise InputError("the settings max_tokens, concurrency and timeout must be above 0.")
+        check_settings(self)
         if not self.image and not self.items:
             raise InputError("chat shows neither image nor items; set image=true or items=true.")
 

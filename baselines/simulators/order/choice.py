@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from baselines.limits import Positive
 from baselines.simulators.choice_model import chances, fit_weights
 from baselines.simulators.order.paths import Follower, Path
-from baselines.simulators.priors import require_at_least_zero
 from benchmark.simulator import Floats
-from tasks.errors import InputError
 from tasks.types import Session, Stimulus, Visit
 
 NEAR = 6
@@ -27,13 +26,8 @@ class ChoiceModel(Follower):
         l2: Penalty on the squared weights, above 0.
     """
 
-    l2: float = 1.0
+    l2: Positive = 1.0
     _weights: Floats = field(default_factory=lambda: np.zeros(0), init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        require_at_least_zero("l2", self.l2)
-        if self.l2 == 0:
-            raise InputError("the setting l2 is 0; it must be above 0, or the weights are not determined.")
 
     @abstractmethod
     def features(self, shown: Stimulus | Session, visited: Sequence[Visit]) -> Floats:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from baselines.limits import AtLeastZero
 from baselines.simulators.order.paths import Follower, Path
-from baselines.simulators.priors import require_at_least_zero
+from baselines.simulators.priors import Rates, positions
 from benchmark.simulator import Floats
-from tasks.types import Stimulus, Visit
+from tasks.types import Session, Stimulus, Visit, visits
 
 
 @dataclass
@@ -21,33 +22,27 @@ class VisitFrequency(Follower):
         smoothing: Sessions in which all positions had the average number of visits that are added.
     """
 
-    smoothing: float = 1.0
-    _rates: Floats = field(default_factory=lambda: np.zeros(0), init=False, repr=False)
+    smoothing: AtLeastZero = 1.0
+    _rates: Rates = field(default_factory=lambda: Rates({}, {}), init=False, repr=False)
     _mean: float = field(default=1.0, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        require_at_least_zero("smoothing", self.smoothing)
 
     def learn(self, paths: Sequence[Path]) -> None:
         """Count visits per position over the sessions that have it."""
-        longest = max(len(path.session.slots) for path in paths)
-        sessions, count = np.zeros(longest), np.zeros(longest)
-        for path in paths:
-            sessions[: len(path.session.slots)] += 1
-            np.add.at(count, [visit.slot for visit in path.visits], 1)
-        self._mean = float(count.sum() / sessions.sum())
-        self._rates = (count + self.smoothing * self._mean) / (sessions + self.smoothing)
+        self._rates = Rates.of([path.session for path in paths], positions, visits_per_slot)
+        self._mean = sum(self._rates.sums.values()) / sum(self._rates.sessions.values())
 
     def first(self, stimulus: Stimulus) -> Floats:
         """Return the same as for any other visit."""
-        return self._known(len(stimulus.slots))
+        return self.weights(stimulus, ())
 
     def weights(self, stimulus: Stimulus, visited: Sequence[Visit]) -> Floats:
         """Return the rates."""
-        return self._known(len(stimulus.slots))
+        return self._rates.shrunk(positions(stimulus.slots), np.full(len(stimulus.slots), self._mean), self.smoothing)
 
-    def _known(self, slots: int) -> Floats:
-        return np.array([self._rates[i] if i < len(self._rates) else self._mean for i in range(slots)])
+
+def visits_per_slot(session: Session) -> Floats:
+    """Return how often each slot was visited, shape (K,)."""
+    return np.bincount([visit.slot for visit in visits(session)], minlength=len(session.slots)).astype(np.float64)
 
 
 @dataclass

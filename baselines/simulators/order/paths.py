@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from baselines.simulators.priors import require_training
+from baselines.limits import check_settings
+from baselines.simulators.priors import Habits, require_training
 from baselines.simulators.shares import normalised
 from benchmark.simulator import Floats
 from tasks.errors import InputError
@@ -45,30 +46,9 @@ def recorded(train: Sequence[Session]) -> list[Path]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """How often a path starts at each position, among the sessions that have this position, drawn to 1/K."""
-
-    chance: float
-    sessions: Floats
-    starts: Floats
-
-    @classmethod
-    def of(cls, paths: Sequence[Path]) -> Start:
-        """Count over paths."""
-        longest = max(len(path.session.slots) for path in paths)
-        sessions, starts = np.zeros(longest), np.zeros(longest)
-        for path in paths:
-            sessions[: len(path.session.slots)] += 1
-            starts[path.visits[0].slot] += 1
-        return cls(float(np.mean([1 / len(path.session.slots) for path in paths])), sessions, starts)
-
-    def shares(self, slots: int) -> Floats:
-        """Return the chance of each of some slots, shape (slots,)."""
-        sessions, starts = (
-            np.resize(counts, slots) * (np.arange(slots) < len(counts)) for counts in (self.sessions, self.starts)
-        )
-        return normalised((starts + SMOOTHING * self.chance) / (sessions + SMOOTHING))
+def first_visit(session: Session) -> Floats:
+    """Return 1 for the slot that a path starts at and 0 for the others, shape (K,)."""
+    return np.asarray(np.arange(len(session.slots)) == visits(session)[0].slot, dtype=np.float64)
 
 
 def stop_features(slots: int, visited: Sequence[Visit]) -> Floats:
@@ -106,8 +86,11 @@ class Follower(ABC):
     """Base: a start distribution for the first visit, a stop for the end, and in between what a subclass says."""
 
     reads: tuple[str, ...] = field(default=("fixations",), init=False, repr=False)
-    _start: Start | None = field(default=None, init=False, repr=False)
+    _start: Habits | None = field(default=None, init=False, repr=False)
     _stop: Floats = field(default_factory=lambda: np.zeros(4), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Learn starts, steps and ends from the training paths; nothing is random.
@@ -116,7 +99,7 @@ class Follower(ABC):
             InputError: There is no training session with a path.
         """
         paths = recorded(train)
-        self._start, self._stop = Start.of(paths), fit_stop(paths)
+        self._start, self._stop = Habits.of([path.session for path in paths], first_visit), fit_stop(paths)
         self.learn(paths)
 
     @abstractmethod
@@ -130,7 +113,7 @@ class Follower(ABC):
     def first(self, stimulus: Stimulus) -> Floats:
         """Return how likely each slot is the first, shape (K,)."""
         assert self._start is not None
-        return self._start.shares(len(stimulus.slots))
+        return self._start.shared(stimulus.slots, SMOOTHING)
 
     def follow(self, stimulus: Stimulus, visited: Sequence[Visit]) -> Floats:
         """Return the chance of each slot and, last, of the end, shape (K + 1,); a path has a visit at least."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
+from baselines.limits import AtLeastZero
 from baselines.simulators.order.paths import Follower, Path
-from baselines.simulators.priors import require_at_least_zero
 from benchmark.simulator import Floats
-from tasks.errors import InputError
 from tasks.types import Stimulus, Visit
 
 Tally = Mapping[int, int]
@@ -59,17 +60,11 @@ class StepMarkov(Follower):
         context_weight: With ``memory`` 2, steps after a step that those after any step count for.
     """
 
-    memory: int = 1
-    smoothing: float = 0.1
-    slot_weight: float = 10.0
-    context_weight: float = 10.0
+    memory: Annotated[int, Meta(ge=1, le=2)] = 1
+    smoothing: AtLeastZero = 0.1
+    slot_weight: AtLeastZero = 10.0
+    context_weight: AtLeastZero = 10.0
     _tallies: list[Mapping[Context, Tally]] = field(default_factory=list, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.memory not in (1, 2):
-            raise InputError(f"the setting memory is {self.memory}; it must be 1 or 2.")
-        for name in ("smoothing", "slot_weight", "context_weight"):
-            require_at_least_zero(name, getattr(self, name))
 
     def learn(self, paths: Sequence[Path]) -> None:
         """Count steps."""
@@ -107,12 +102,8 @@ class PersonalStepMarkov(StepMarkov):
         weight: Steps of the user that those of all count for. A user without a training session gets the shared model.
     """
 
-    weight: float = 30.0
+    weight: AtLeastZero = 30.0
     _own: Mapping[str, Tally] = field(default_factory=dict, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least_zero("weight", self.weight)
 
     def learn(self, paths: Sequence[Path]) -> None:
         """Count steps, of all and of each user."""
@@ -137,13 +128,9 @@ class OtherPaths(StepMarkov):
         weight: Steps on the screen that those on all screens count for.
     """
 
-    weight: float = 200.0
+    weight: AtLeastZero = 200.0
     _screens: Mapping[str, list[Path]] = field(default_factory=dict, init=False, repr=False)
     _others: dict[tuple[str, str], Tally] = field(default_factory=dict, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least_zero("weight", self.weight)
 
     def learn(self, paths: Sequence[Path]) -> None:
         """Count steps on all screens, and note who saw which."""

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path as File
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
+from baselines.limits import PartOf, WholeAtLeastOne, check_settings
 from baselines.simulators.order.paths import recorded
 from benchmark.files.replacing import replace_file
 from benchmark.simulator import Floats, Workspace
@@ -45,16 +47,16 @@ class SlotTransformer:
         validation: Share of the sessions that training leaves out.
     """
 
-    width: int = 64
-    layers: int = 2
-    heads: int = 4
-    dropout: float = 0.1
-    lr: float = 1e-3
-    weight_decay: float = 1e-2
-    batch: int = 16
-    passes: int = 60
-    waiting: int = 8
-    validation: float = 0.15
+    width: WholeAtLeastOne = 64
+    layers: WholeAtLeastOne = 2
+    heads: WholeAtLeastOne = 4
+    dropout: Annotated[float, Meta(ge=0, le=0.9)] = 0.1
+    lr: Annotated[float, Meta(gt=0, lt=1)] = 1e-3
+    weight_decay: PartOf = 1e-2
+    batch: WholeAtLeastOne = 16
+    passes: WholeAtLeastOne = 60
+    waiting: WholeAtLeastOne = 8
+    validation: Annotated[float, Meta(ge=0, le=0.5)] = 0.15
     reads: tuple[str, ...] = field(default=("fixations", "texts"), init=False, repr=False)
     _workspace: Workspace | None = field(default=None, init=False, repr=False)
     _kinds: tuple[str, ...] = field(default=(), init=False, repr=False)
@@ -62,18 +64,11 @@ class SlotTransformer:
     _shown: tuple[str, Any] = field(default=("", None), init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("width", "layers", "heads", "batch", "passes", "waiting"):
-            if getattr(self, name) < 1:
-                raise InputError(f"the setting {name} is {getattr(self, name)}; it must be at least 1.")
+        check_settings(self)
         if self.width % self.heads or self.width % 2:
             raise InputError(
                 f"the setting width is {self.width}; it must be even and a multiple of heads, {self.heads}."
             )
-        for name, top in (("dropout", 0.9), ("validation", 0.5)):
-            if not 0 <= getattr(self, name) <= top:
-                raise InputError(f"the setting {name} is {getattr(self, name)}; it must lie between 0 and {top:g}.")
-        if not (0 < self.lr < 1 and 0 <= self.weight_decay < 1):
-            raise InputError("the settings lr and weight_decay must lie between 0 and 1, lr above 0.")
 
     def attach(self, workspace: Workspace) -> None:
         """Remember where the state between epochs is kept."""

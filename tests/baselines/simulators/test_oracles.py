@@ -37,7 +37,7 @@ def test_no_oracle_without_the_recording(cls, make_session):
 @pytest.mark.parametrize("cls", [GazeOracle, CursorOracle])
 @pytest.mark.parametrize("smoothing", [-0.1, 1.1, float("nan")])
 def test_smoothing_is_a_share(cls, smoothing):
-    with pytest.raises(InputError, match="between 0 and 1"):
+    with pytest.raises(InputError, match="at least 0 and at most 1"):
         cls(smoothing=smoothing)
 
 

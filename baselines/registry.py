@@ -70,8 +70,8 @@ _MODELS = (
 )
 
 _ORDER = (
-    Entry("visit-frequency", f"{_FOLDER}.order.habits:VisitFrequency", "visits per position", _TRAIN[:1]),
-    Entry("reading-order", f"{_FOLDER}.order.habits:ReadingOrder", "the slot after the current one", _TRAIN[:1]),
+    Entry("visit-frequency", f"{_FOLDER}.order.steps:VisitFrequency", "visits per position", _TRAIN[:1]),
+    Entry("reading-order", f"{_FOLDER}.order.steps:ReadingOrder", "the slot after the current one", _TRAIN[:1]),
     Entry("step-markov", f"{_FOLDER}.order.steps:StepMarkov", "step sizes of all users", _TRAIN[:1]),
     Entry(
         "personal-step-markov",
@@ -132,11 +132,11 @@ SIMULATORS = (
         _TRAIN[:1],
     ),
     Entry(
-        "conditional-logit", f"{_FOLDER}.click_model:ConditionalLogit", "click model on position and kind", _TRAIN[1:]
+        "conditional-logit", f"{_FOLDER}.choice_model:ConditionalLogit", "click model on position and kind", _TRAIN[1:]
     ),
     Entry(
         "rating-prior",
-        f"{_FOLDER}.rating:RatingPrior",
+        f"{_FOLDER}.choice_model:RatingPrior",
         "softmax of the user's own ratings (tasks with ratings)",
         ("profile", *_TRAIN[1:]),
     ),
@@ -179,7 +179,7 @@ SIMULATORS = (
     ),
     Entry(
         "other-users",
-        f"{_FOLDER}.other_users:OtherUsers",
+        f"{_FOLDER}.oracles:OtherUsers",
         "mean gaze of the other users on the same screen",
         ("gaze of other users",),
         oracle=True,

@@ -23,9 +23,9 @@ ABOUT_FILE = "about.yaml"
 """Fields of ``submission.yaml`` that a run does not know; the template puts one next to the simulator."""
 
 KINDS = {
-    **{"priors": "prior", "examination": "prior", "click_model": "click-model", "geometry": "click-model"},
-    **{"oracles": "oracle", "other_users": "oracle", "text": "language-model"},
-    **{"habits": "prior", "steps": "prior", "choice": "other", "walk": "other", "transformer": "other"},
+    **{"priors": "prior", "examination": "prior", "choice_model": "click-model", "geometry": "click-model"},
+    **{"oracles": "oracle", "text": "language-model"},
+    **{"steps": "prior", "choice": "other", "walk": "other", "transformer": "other"},
 }
 """Last part of a simulator's module -> what the format calls its kind; others are vision-language models."""
 

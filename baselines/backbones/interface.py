@@ -73,11 +73,6 @@ class ModelInput:
     def __len__(self) -> int:
         return len(self.sessions)
 
-    @property
-    def src(self) -> int:
-        """The position whose logits give the answer: the last one."""
-        return int(self.inputs_embeds.shape[1]) - 1
-
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of the text decoder, and of ``probing.token_relevance``."""
         found: dict[str, Any] = {

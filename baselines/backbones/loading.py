@@ -23,14 +23,13 @@ from tasks.errors import InputError, unknown_name
 from tasks.storage import cache_root
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32, "float64": torch.float64}
-ATTENTION = {"sdpa": "sdpa", "flash": "flash_attention_2", "eager": "eager"}
+_ATTENTION = "sdpa"
 
 
 def load_backbone(
     name_or_path: str | Path,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
-    attn: Literal["sdpa", "flash", "eager"] | None = None,
     *,
     settings: Settings | None = None,
     features: Path | None | Literal["default"] = "default",
@@ -44,7 +43,6 @@ def load_backbone(
         name_or_path: A registry name, a local folder, or a hub name. Of a folder nothing is looked up on the hub.
         device: By default the first GPU if there is one, else the CPU.
         dtype: By default bfloat16 on a GPU and float32 on the CPU.
-        attn: Attention kernel, ``sdpa`` by default.
         settings: How sessions are put to it; by default the folder's ``gazebench.json``, else ``Settings()``.
         features: Folder for screen features, None to keep them in memory only; by default below the user's cache.
 
@@ -54,7 +52,6 @@ def load_backbone(
     """
     place = _device(device)
     number = _dtype(dtype, place)
-    kernel = _attention(attn, place)
     folder = checkpoints.find_folder(name_or_path)
     config = checkpoints.read_config(folder)
     weights = checkpoints.read_weights(folder)
@@ -67,9 +64,9 @@ def load_backbone(
     with quiet():
         kind = getattr(transformers, cls.transformers_class)
         if group is None:
-            model = checked_model(kind, folder, number, kernel)
+            model = checked_model(kind, folder, number)
         else:
-            model = _split_model(kind, folder, number, kernel, group)
+            model = _split_model(kind, folder, number, group)
         tokenizer = read_tokenizer(folder, int(model.config.text_config.vocab_size))
         processor = cls.load(folder, model, tokenizer, chosen)
     found = checkpoints.fingerprint(folder)
@@ -122,35 +119,37 @@ def _check_memory(weights: int, place: torch.device, name: str, group: Group | N
     group.attempt(check)
 
 
-def checked_model(cls: Any, folder: Path, dtype: torch.dtype, kernel: str) -> Any:
+def checked_model(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
     """Return the model of a folder with every weight that its configuration asks for, all of them finite.
 
     Raises:
         InputError: It does not load, weights are missing or of another shape (tied ones apart), or are not finite.
     """
-    model = _model(cls, folder, dtype, kernel)
+    model = _model(cls, folder, dtype)
     check_finite(model, folder)
     return model
 
 
-def _split_model(cls: Any, folder: Path, dtype: torch.dtype, kernel: str, group: Group) -> Any:
+def _split_model(cls: Any, folder: Path, dtype: torch.dtype, group: Group) -> Any:
     """Return the model split among a group; only its first process reads the weights."""
     from baselines.distributed.partition import split
 
     def model() -> Any:
         if group.first:
-            return checked_model(cls, folder, dtype, kernel)
+            return checked_model(cls, folder, dtype)
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         with torch.device("meta"):
-            return transformers.AutoModelForImageTextToText.from_config(config, dtype=dtype, attn_implementation=kernel)
+            return transformers.AutoModelForImageTextToText.from_config(
+                config, dtype=dtype, attn_implementation=_ATTENTION
+            )
 
     return split(group.attempt(model), group)
 
 
-def _model(cls: Any, folder: Path, dtype: torch.dtype, kernel: str) -> Any:
+def _model(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
     try:
         model, report = cls.from_pretrained(
-            folder, dtype=dtype, attn_implementation=kernel, local_files_only=True, output_loading_info=True
+            folder, dtype=dtype, attn_implementation=_ATTENTION, local_files_only=True, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError) as error:
         raise InputError(f"the checkpoint in {folder} does not load: {_first_line(error)}") from error
@@ -213,20 +212,6 @@ def _dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype
     if dtype not in DTYPES:
         raise unknown_name("dtype", dtype, DTYPES)
     return DTYPES[dtype]
-
-
-def _attention(attn: str | None, device: torch.device) -> str:
-    chosen = attn or "sdpa"
-    if chosen not in ATTENTION:
-        raise unknown_name("attention kernel", chosen, ATTENTION)
-    if chosen == "flash":
-        from transformers.utils import is_flash_attn_2_available
-
-        if device.type != "cuda" or not is_flash_attn_2_available():
-            raise InputError(
-                "attn 'flash' needs a GPU and the package flash-attn (pip install flash-attn); use sdpa instead."
-            )
-    return ATTENTION[chosen]
 
 
 @contextmanager

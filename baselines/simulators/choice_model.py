@@ -13,10 +13,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.limits import Positive, check_settings
+from baselines.limits import Positive, WholeAtLeastOne, check_settings
 from baselines.simulators.priors import require_training
 from baselines.simulators.shares import likeliest, normalised
 from benchmark.simulator import Floats, Prediction
+from tasks.errors import InputError
 from tasks.types import Session, Stimulus
 
 
@@ -130,3 +131,40 @@ class SlotLogit:
 def _chosen(session: Session, choice: str) -> Floats:
     """Return the share of a session's choice that each slot has, shape (K,)."""
     return session.gaze if choice == "gaze" else np.eye(len(session.slots))[session.click]
+
+
+@dataclass
+class ConditionalLogit(SlotLogit):
+    """Click probabilities from position and kind, fitted to the training clicks; no attention.
+
+    Attributes:
+        positions: Positions with a weight of their own; later ones share the last.
+    """
+
+    choices: ClassVar[tuple[str, ...]] = ("click",)
+    positions: WholeAtLeastOne = 20
+    reads: tuple[str, ...] = field(default=("click",), init=False, repr=False)
+
+    def features(self, session: Stimulus) -> Floats:
+        """Return indicators of position and kind, shape (K, positions + kinds)."""
+        place = np.minimum(np.arange(len(session.slots)), self.positions - 1)
+        return np.hstack([np.eye(self.positions)[place], self.kinds(session)])
+
+
+@dataclass
+class RatingPrior(SlotLogit):
+    """Softmax of the ratings of a session's slots; a slot without one counts as the mean of the others."""
+
+    choices: ClassVar[tuple[str, ...]] = ("click",)
+    reads: tuple[str, ...] = field(default=("click",), init=False, repr=False)
+
+    def prepare(self, train: Sequence[Session]) -> None:
+        """Learn nothing beforehand."""
+
+    def features(self, session: Stimulus) -> Floats:
+        """Return the ratings, shape (K, 1); InputError if no slot has one."""
+        known = [slot.rating for slot in session.slots if slot.rating is not None]
+        if not known:
+            raise InputError(f"rating-prior needs ratings, and session {session.session_id} has none. Leave it out.")
+        mean = float(np.mean(known))
+        return np.array([[mean if slot.rating is None else slot.rating] for slot in session.slots])

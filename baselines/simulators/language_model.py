@@ -110,6 +110,6 @@ def _causal(name: str, device: str | None, dtype: str) -> LanguageModel:
     checkpoint.read_weights(folder)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with loading.quiet():
-        model = loading.checked_model(transformers.AutoModelForCausalLM, folder, DTYPES[dtype], "sdpa")
+        model = loading.checked_model(transformers.AutoModelForCausalLM, folder, DTYPES[dtype])
         tokenizer = loading.read_tokenizer(folder, int(model.config.get_text_config().vocab_size))
     return LanguageModel(model.to(place).eval().requires_grad_(False), tokenizer, parts=False)

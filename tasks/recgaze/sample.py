@@ -50,10 +50,6 @@ _USER_HEADER = (
     *("Movie_watching_frequency", "Top_genre", "Preferred_genres", *(f"{genre}_rating" for genre in GENRES)),
     *("Post_survey_timestamp", "FreeBrowsing_experience_rating", "Tiredness_level", "Distance_eyes_center_screen"),
 )
-_AOI_HEADER = (
-    *("task_id", "Hardware_Setup", "AOI_type", "Row_num", "Row_genre", "Row_position", "Page"),
-    *("AOI_min_x", "AOI_max_x", "AOI_min_y", "AOI_max_y"),
-)
 _STARS = ("1 star - Awful", "2 stars - Poor", "3 stars - Ok", "4 stars - Good", "5 stars - Must Watch")
 _FREQUENCIES = ("Every day", "5 or more times per week", "3-4 times per week", "1-2 times per week")
 _TIREDNESS = ("Not exhausted at all", "Slightly exhausted", "Somewhat exhausted", "Exhausted")
@@ -124,7 +120,6 @@ def _write_files(out: Path, seed: int, users: int, habits: float, every_page: bo
     (out / "README.txt").write_text(readme, encoding="utf-8")
     _write_csv(out / "item_features.csv", _ITEM_HEADER, _item_records(films, np.random.default_rng((seed, 2))))
     _write_csv(out / "user_features.csv", _USER_HEADER, _user_records(people, np.random.default_rng((seed, 3))))
-    _write_csv(out / "aoi_data.csv", _AOI_HEADER, _aoi_records(pages[1]))
     clicks: list[_Record] = []
     _write_csv(out / "summary_feedback.csv", _SUMMARY_HEADER, _summary_records(people, looking, pages, seed, clicks))
     _write_csv(out / "click_feedback.csv", _CLICK_HEADER, clicks)
@@ -238,25 +233,3 @@ def _user_records(people: Sequence[SampleUser], rng: np.random.Generator) -> Ite
             *(f"05-{day:02d}-2024 {hour + 1:02d}:05", int(rng.integers(4, 11)), str(rng.choice(_TIREDNESS))),
             f"{rng.normal(62.0, 4.0):.1f}",
         )
-
-
-def _aoi_records(page: _Page) -> Iterator[_Record]:
-    """Yield the published geometry: page width 1920, pages of a carousel side by side."""
-    setup = "Simulated"
-    tops = [176.0 + round(339.5 * row) for row in range(10)]
-    genres = [page[carousel, 1].carousel_genre for carousel in range(1, 11)]
-    for shown in (1, 2, 3):
-        shift = 1920.0 * (shown - 1)
-        for row, (top, genre) in enumerate(zip(tops, genres, strict=True), start=1):
-            end = 76.0 + 13.0 * len(genre)
-            yield "01", setup, "Genre_text", row, genre, "", shown, 76.0 + shift, end + shift, top - 70, top - 27
-        for row, (top, genre) in enumerate(zip(tops, genres, strict=True), start=1):
-            for column in range(5):
-                left = 76.0 + 351.0 * column + shift
-                position = 5 * (shown - 1) + column + 1
-                yield "01", setup, "Movie", row, genre, position, shown, left, left + 342, top, top + 193
-        for kind, left in (("Backward_swipe", 51.0), ("Forward_swipe", 1831.0)):
-            for row, (top, genre) in enumerate(zip(tops, genres, strict=True), start=1):
-                yield "01", setup, kind, row, genre, "", shown, left + shift, left + shift + 21, top + 86, top + 107
-    yield "", setup, "Windows_bar", "", "", "", "", 0.0, 5760.0, 1032.0, 1080.0
-    yield "", setup, "Browser_bar", "", "", "", "", 0.0, 5760.0, 0.0, 87.0

@@ -17,7 +17,7 @@ CHEAP = [
     e
     for e in SIMULATORS
     if e.factory.split(":")[0]
-    in {f"baselines.simulators.{m}" for m in ("priors", "oracles", "click_model", "examination", "geometry")}
+    in {f"baselines.simulators.{m}" for m in ("priors", "oracles", "choice_model", "examination", "geometry")}
 ]
 
 

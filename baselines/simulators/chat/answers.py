@@ -48,15 +48,6 @@ class Reading:
     end: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A label in the text that is not used as an ordinary word."""
-
-    slot: int
-    start: int
-    end: int
-
-
 def read(text: str, slots: Sequence[Slot]) -> Reading | None:
     """Return the slot that an answer names, or None if it names none or several.
 
@@ -91,13 +82,12 @@ def read(text: str, slots: Sequence[Slot]) -> Reading | None:
 _MARKS = " \t\r\n*_`'\"()[]{}<>.,:;!#$\\"
 
 
-def _only(found: Sequence[_Found]) -> Reading | None:
+def _only(found: Sequence[Reading]) -> Reading | None:
     """Return the slot if all labels name the same one, at the place of the last."""
-    last = found[-1]
-    return Reading(last.slot, last.start, last.end) if len({one.slot for one in found}) == 1 else None
+    return found[-1] if len({one.slot for one in found}) == 1 else None
 
 
-def _from_json(text: str, begin: int, labels: Mapping[str, int]) -> Iterator[_Found]:
+def _from_json(text: str, begin: int, labels: Mapping[str, int]) -> Iterator[Reading]:
     """Yield the labels that JSON objects name under ``answer`` or a word for it."""
     for match in re.compile(r"\{[^{}]*\}").finditer(text, begin):
         try:
@@ -111,11 +101,11 @@ def _from_json(text: str, begin: int, labels: Mapping[str, int]) -> Iterator[_Fo
                 label = str(answer).strip(_MARKS)
                 if label.casefold() in labels:
                     start = text.find(label, max(match.start(), text.find(key, match.start()) + len(key)))
-                    yield _Found(labels[label.casefold()], start, start + len(label) if start >= 0 else -1)
+                    yield Reading(labels[label.casefold()], start, start + len(label) if start >= 0 else -1)
                     break
 
 
-def _labels(text: str, begin: int, slots: Sequence[Slot]) -> Iterator[_Found]:
+def _labels(text: str, begin: int, slots: Sequence[Slot]) -> Iterator[Reading]:
     """Yield the labels in a text, except those that are words of a sentence, parts of words, or rejected."""
     names = sorted((slot.label for slot in slots), key=len, reverse=True)
     index = {slot.label: i for i, slot in enumerate(slots)} | {slot.label.lower(): i for i, slot in enumerate(slots)}
@@ -131,7 +121,7 @@ def _labels(text: str, begin: int, slots: Sequence[Slot]) -> Iterator[_Found]:
         if label.isdigit() and (_COUNTS.match(after) or _PLACE.search(before)):
             continue
         if not _REJECTED.search(before) and not _SECOND.match(after):
-            yield _Found(index[label], match.start(), match.end())
+            yield Reading(index[label], match.start(), match.end())
 
 
 _SIGHT = 80
@@ -223,11 +213,11 @@ _ABOUT = re.compile(
 )
 
 
-def _final(text: str, one: _Found) -> bool:
+def _final(text: str, one: Reading) -> bool:
     return bool(_FINAL.search(_before(text, one)))
 
 
-def _answer(text: str, one: _Found) -> bool:
+def _answer(text: str, one: Reading) -> bool:
     """Tell whether a label follows "answer", or is all there is on the first or last line."""
     if _ANSWER.search(_before(text, one)):
         return True
@@ -236,15 +226,15 @@ def _answer(text: str, one: _Found) -> bool:
     return not line.strip(_MARKS + "-") and not rest.strip(_MARKS)
 
 
-def _chosen(text: str, one: _Found) -> bool:
+def _chosen(text: str, one: Reading) -> bool:
     return bool(_CHOSEN.search(_before(text, one)) or _CHOICE.match(text, one.end, one.end + _SIGHT))
 
 
-def _subject(text: str, one: _Found) -> bool:
+def _subject(text: str, one: Reading) -> bool:
     return bool(_ABOUT.match(text, one.end, one.end + _SIGHT))
 
 
-def _before(text: str, one: _Found) -> str:
+def _before(text: str, one: Reading) -> str:
     return text[max(0, one.start - _SIGHT) : one.start]
 
 

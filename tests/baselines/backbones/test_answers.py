@@ -24,7 +24,7 @@ def after(backbone, prompt, written):
     arguments = prompt.arguments() | dict(
         inputs_embeds=torch.cat([prompt.inputs_embeds, extra], 1),
         position_ids=torch.cat([prompt.position_ids, last], -1),
-        attention_mask=torch.ones(1, prompt.src + 1 + len(written), dtype=torch.bool),
+        attention_mask=torch.ones(1, prompt.inputs_embeds.shape[1] + len(written), dtype=torch.bool),
     )
     if prompt.deepstack:
         arguments["visual_pos_masks"] = torch.nn.functional.pad(prompt.visual_pos_masks, (0, len(written)))

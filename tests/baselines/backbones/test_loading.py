@@ -51,10 +51,9 @@ def test_a_loaded_backbone_is_frozen_quiet_and_named(folder, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_dtype_and_attention_options(folder):
-    backbone = load_backbone(folder, dtype="bfloat16", attn="eager", features=None)
+def test_number_format(folder):
+    backbone = load_backbone(folder, dtype="bfloat16", features=None)
     assert backbone.dtype == torch.bfloat16
-    assert backbone.model.get_decoder().config._attn_implementation == "eager"
     plain = load_backbone(folder, features=None)
     assert plain.model.get_decoder().config._attn_implementation == "sdpa"
     one, two = (tiny.token_scores(b, [tiny.session()])[0] for b in (backbone, plain))
@@ -65,8 +64,6 @@ def test_dtype_and_attention_options(folder):
     ("options", "message"),
     [
         (dict(dtype="bfloat17"), "unknown dtype 'bfloat17'. Did you mean 'bfloat16'"),
-        (dict(attn="sdp"), "unknown attention kernel 'sdp'. Did you mean 'sdpa'"),
-        (dict(attn="flash"), "needs a GPU and the package flash-attn"),
         (dict(device="gpu"), "'gpu' is not a device"),
     ],
 )

@@ -115,12 +115,12 @@ def test_a_left_padded_batch_equals_its_rows(backbone, placement):
     rows = [backbone.build(s, p, placement) for s, p in zip(sessions, prompts, strict=True)]
     batch = collate(rows)
     assert len(batch) == 3 and batch.sessions == ("u-0", "u-1", "u-2")
-    assert bool(batch.attention_mask[:, batch.src].all())
+    assert bool(batch.attention_mask[:, -1].all())
     with torch.no_grad():
         together = backbone.logits(batch)
         for b, row in enumerate(rows):
             torch.testing.assert_close(together[b : b + 1], backbone.logits(row), rtol=1e-4, atol=1e-5)
-            shift = batch.src - row.src
+            shift = batch.inputs_embeds.shape[1] - row.inputs_embeds.shape[1]
             assert int((~batch.attention_mask[b]).sum()) == shift
             assert torch.equal(batch.inputs_embeds[b, batch.image_index[b]], row.inputs_embeds[0, row.image_index[0]])
             assert torch.equal(batch.inputs_embeds[b, batch.prompt_index[b]], prompts[b])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from baselines.simulators.click_model import ConditionalLogit
+from baselines.simulators.choice_model import ConditionalLogit
 from tasks.errors import InputError
 
 

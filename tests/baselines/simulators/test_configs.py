@@ -9,7 +9,7 @@ from benchmark.trials.configuration import read_config
 from tasks.errors import InputError
 
 FOLDER = Path(__file__).parents[3] / "configs" / "simulators"
-_CHEAP = ("priors:", "oracles:", "click_model:", "examination:", "geometry:", "order.")
+_CHEAP = ("priors:", "oracles:", "choice_model:", "examination:", "geometry:", "order.")
 _WITHOUT_MODEL = tuple(f"baselines.simulators.{module}" for module in _CHEAP)
 MODELS = [entry.name for entry in registry.SIMULATORS if not entry.factory.startswith(_WITHOUT_MODEL)]
 

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from baselines.simulators.other_users import OtherUsers
+from baselines.simulators.oracles import OtherUsers
 from baselines.simulators.priors import PositionPrior
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from baselines.simulators.rating import RatingPrior
+from baselines.simulators.choice_model import RatingPrior
 from tasks.errors import InputError
 from tasks.types import Session
 from tests.baselines.backbones import tiny

@@ -22,7 +22,7 @@ from tasks.recgaze.sample_films import carousel_orders
 from tasks.recgaze.sample_users import Look, Looking, in_order, invent_looking
 
 SHARED = Path(__file__).parents[3] / ".." / "shared" / "data" / "recgaze"
-FILES = ("summary_feedback.csv", "click_feedback.csv", "item_features.csv", "user_features.csv", "aoi_data.csv")
+FILES = ("summary_feedback.csv", "click_feedback.csv", "item_features.csv", "user_features.csv")
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -117,29 +117,6 @@ def test_columns_are_the_published_ones(small: Path):
     items = rows(small / "item_features.csv")
     assert len(items) == 40 * 10 * 15 and len({item["MovieID"] for item in items}) == len(items)
     assert all(re.fullmatch(r"\d\d-\d\d-\d{4}", item["TMDB_release_date"]) for item in items)
-    assert (small / "aoi_data.csv").read_text().splitlines()[0] == (
-        "task_id,Hardware_Setup,AOI_type,Row_num,Row_genre,Row_position,Page,AOI_min_x,AOI_max_x,AOI_min_y,AOI_max_y"
-    )
-
-
-def test_the_geometry_file_agrees_with_the_published_one(small: Path):
-    path = SHARED / "aoi_data.csv"
-    if not path.is_file():
-        pytest.skip("needs data/recgaze/aoi_data.csv next to the project")
-
-    def films(source: Path) -> dict[tuple[str, ...], list[float]]:
-        return {
-            (r["Row_num"], r["Row_position"], r["Page"]): [
-                float(r[f"AOI_{e}"]) for e in ("min_x", "max_x", "min_y", "max_y")
-            ]
-            for r in rows(source)
-            if r["AOI_type"] == "Movie"
-        }
-
-    published, ours = films(path), films(small / "aoi_data.csv")
-    shared = published.keys() & ours.keys()
-    assert len(shared) >= 50
-    assert max(np.abs(np.subtract(published[key], ours[key])).max() for key in shared if key[2] == "1") <= 1
 
 
 def test_users_and_their_profiles_agree_with_the_events(small: Path, small_events: list[dict[str, str]]):

@@ -18,6 +18,7 @@ CHEAP = [
     for e in SIMULATORS
     if e.factory.split(":")[0]
     in {f"baselines.simulators.{m}" for m in ("priors", "oracles", "choice_model", "examination", "geometry")}
+    and e.name not in ("rating-prior", "other-users")  # they need ratings, and full sessions
 ]
 
 

@@ -87,7 +87,7 @@ _ORDER = (
     ),
     Entry(
         "attention-walk",
-        f"{_FOLDER}.order.walk:AttentionWalk",
+        f"{_FOLDER}.order.choice:AttentionWalk",
         "a walk over another simulator's attention",
         (*_BOXES, *_TRAIN),
         stochastic=True,

@@ -25,7 +25,7 @@ ABOUT_FILE = "about.yaml"
 KINDS = {
     **{"priors": "prior", "examination": "prior", "choice_model": "click-model", "geometry": "click-model"},
     **{"oracles": "oracle", "text": "language-model"},
-    **{"steps": "prior", "choice": "other", "walk": "other", "transformer": "other"},
+    **{"steps": "prior", "choice": "other", "transformer": "other"},
 }
 """Last part of a simulator's module -> what the format calls its kind; others are vision-language models."""
 

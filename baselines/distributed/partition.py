@@ -115,17 +115,6 @@ def word_embeddings(model: Any) -> Tensor:
     return weight
 
 
-def resident_bytes(model: Any, group: Group | None = None) -> int:
-    """Return the bytes of parameters that this process holds for a model between two passes.
-
-    A split model needs its group, all of whose units are counted.
-    """
-    held = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in model.parameters()}
-    parts = [] if group is None else [p.ds_tensor for unit in group.server.units for p in unit.parameters]
-    held |= {part.untyped_storage().data_ptr(): part.untyped_storage().nbytes() for part in parts}
-    return sum(held.values())
-
-
 def _units(model: Any, whole: int) -> list[list[_Large]]:
     """Return the weights of more than ``whole`` numbers, those of a layer together, in the order of the model."""
     found: dict[str, list[_Large]] = {}

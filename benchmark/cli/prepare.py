@@ -47,9 +47,8 @@ def size(text: str | None) -> tuple[int, int] | None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Prepare and print the summary."""
-    from tasks.checking import check
     from tasks.definition import ReadOptions
-    from tasks.prepare import prepare
+    from tasks.prepare import check, prepare
     from tasks.registry import definition
 
     task = definition(arguments.task)

@@ -53,10 +53,10 @@ def cell(name: str, folder: Path, out: Path, sessions: int) -> None:
     import torch
 
     from baselines.distributed import session
-    from baselines.distributed.partition import resident_bytes
     from baselines.simulators import loaded
     from baselines.simulators.prompted import Fixate
     from tests.baselines.distributed import pages, worker
+    from tests.baselines.distributed.worker import resident_bytes
 
     torch.set_num_threads(1)
     settings = dict(worker.STILL, batch_size=2, accumulation=sessions // 2)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tasks.checking import check
 from tasks.errors import InputError, gathering, refuse, rows
+from tasks.prepare import check
 from tasks.recgaze import RECGAZE
 from tests.tasks.recgaze.raw_folder import USERS, click, cursor, fixation, write_folder
 

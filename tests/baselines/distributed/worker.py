@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from baselines.distributed import optimiser, partition, weights  # noqa: E402
+from baselines.distributed import optimiser, weights  # noqa: E402
 from baselines.distributed.engine import GroupEngine  # noqa: E402
 from baselines.distributed.group import Group, current, enter  # noqa: E402
 from baselines.simulators import prompted  # noqa: E402
@@ -282,8 +282,19 @@ def memory(group: Group) -> Found:
     model = loaded.load("pocket-qwen3vl").model
     largest = max((unit.size for unit in group.server.units), default=0)
     count = sum(p.numel() for p in model.parameters())
-    held = partition.resident_bytes(model, group)
+    held = resident_bytes(model, group)
     return {"memory": np.array([held, 4 * count, most[0], largest, count])}
+
+
+def resident_bytes(model: Any, group: Group | None = None) -> int:
+    """Return the bytes of parameters that this process holds for a model between two passes.
+
+    A split model needs its group, all of whose units are counted.
+    """
+    held = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in model.parameters()}
+    parts = [] if group is None else [p.ds_tensor for unit in group.server.units for p in unit.parameters]
+    held |= {part.untyped_storage().data_ptr(): part.untyped_storage().nbytes() for part in parts}
+    return sum(held.values())
 
 
 def main(out: Path, folder: Path) -> None:

@@ -6,8 +6,8 @@ import json
 import shutil
 
 from tasks.adserp import ADSERP
-from tasks.checking import check
 from tasks.definition import ReadOptions
+from tasks.prepare import check
 
 
 def test_every_trial_and_file_of_adserp_is_looked_at(replay_document, replay_folder, tmp_path):

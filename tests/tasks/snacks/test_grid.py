@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.checking import check
 from tasks.definition import ReadOptions, quiet
 from tasks.errors import InputError
-from tasks.prepare import prepare
+from tasks.prepare import check, prepare
 from tasks.snacks import SNACKS
 from tasks.task import open_folder
 

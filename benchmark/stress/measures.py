@@ -21,7 +21,7 @@ from benchmark.statistics.clusters import SessionMeans
 from benchmark.statistics.design import Design, Factor
 from benchmark.statistics.registry import corrected_p
 from benchmark.statistics.statistic import Bounds
-from tasks.altered.types import NOWHERE, Altered
+from tasks.altered import NOWHERE, Altered
 
 if TYPE_CHECKING:
     import pandas as pd

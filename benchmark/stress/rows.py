@@ -19,7 +19,7 @@ from benchmark.stress import measures as m
 from benchmark.stress.conditions import LABEL_LEAK
 from benchmark.stress.measures import Estimate, estimate
 from benchmark.stress.records import StressRow
-from tasks.altered.types import Altered
+from tasks.altered import Altered
 from tasks.types import Session
 
 if TYPE_CHECKING:

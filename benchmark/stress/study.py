@@ -23,7 +23,7 @@ from benchmark.stress.running import Bench, predict
 from benchmark.stress.sources import Source, as_left, sources
 from benchmark.stress.transferring import is_of, transferred
 from benchmark.trials.content import made_from
-from tasks.altered.types import Altered
+from tasks.altered import Altered
 from tasks.errors import InputError, unknown_name
 from tasks.storage import write_errors
 from tasks.types import Session

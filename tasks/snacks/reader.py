@@ -13,8 +13,8 @@ from tasks.errors import recovered, refuse
 from tasks.pictures import encode
 from tasks.plausible import one_person
 from tasks.snacks import layouts
+from tasks.snacks.layouts import session_of
 from tasks.snacks.screen import SIZE, draw_screen, open_picture
-from tasks.snacks.trial import session_of
 from tasks.storage import file_name, write_errors
 from tasks.types import ScreenImage, Session
 

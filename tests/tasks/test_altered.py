@@ -12,9 +12,7 @@ from PIL import Image
 
 from tasks.adserp import ADSERP, screen
 from tasks.adserp.trial import SCREEN_WIDTH
-from tasks.altered import derangement, generator, mirrored, relabelled
-from tasks.altered.screens import area_of, cover
-from tasks.altered.types import NOWHERE
+from tasks.altered import NOWHERE, area_of, cover, derangement, generator, mirrored, relabelled
 from tasks.errors import InputError
 from tasks.pictures import encode
 from tasks.recgaze import RECGAZE

@@ -13,8 +13,7 @@ from baselines import registry
 from baselines.backbones import answers, templates
 from baselines.backbones.templates import Prompt
 from baselines.simulators import language_model, loaded
-from baselines.simulators.item_list import grid, item_list
-from baselines.simulators.text import Text, TextPosition, recency
+from baselines.simulators.text import Text, TextPosition, grid, item_list, recency
 from benchmark.simulator import Workspace
 from tasks.definition import quiet
 from tasks.errors import InputError

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmark.stress import measures as m
-from tasks.altered import Altered
-from tasks.altered.types import NOWHERE
+from tasks.altered import NOWHERE, Altered
 from tasks.types import Stimulus
 
 STIMULUS = Stimulus("s", "u", "1", None, "", ())

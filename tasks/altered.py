@@ -1,4 +1,7 @@
-"""The same screen with its labels dealt again, or with its columns mirrored: what was left is right.
+"""Stimuli altered for stress tests: other labels on the same screen, and columns mirrored: what was left is right.
+
+What is done to a session is a function of the data's digest, the session's id and a seed, so that anybody who has the
+data makes the same altered stimuli. :data:`SEED` is the published one.
 
 Mirrored: on a grid, where every slot has a slot of its size opposite, the items change places and the labels stay where
 they are. Elsewhere (results in one column) each item is moved across the screen together with its label; no item takes
@@ -7,15 +10,16 @@ another one's place, and the order from top to bottom is as before. What is not 
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.altered.types import NOWHERE, SEED, Altered, derangement, generator
 from tasks.definition import LabelDrawing
 from tasks.errors import InputError
 from tasks.types import ScreenImage, Slot, Stimulus
@@ -27,6 +31,46 @@ Area = tuple[int, int, int, int]  # edges x0, y0, x1, y1 in pixels, the last two
 
 _RING = 3
 _STEP = 16
+
+SEED = 0  # seed of the published conditions: what a submission's stress predictions are compared with
+
+NOWHERE = -1  # in ``Altered.place``: the slot is where no slot was
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """A stimulus after an alteration, and what of it comes from where.
+
+    A slot joins an item (picture and text), a place on the screen and a label. An alteration takes them apart: each
+    of the three tuples holds, per slot of the altered stimulus, the slot of the original that the part comes from.
+
+    Attributes:
+        stimulus: What a simulator is shown; id, user, screen and profile are the original's.
+        item: Where the slot's item was, shape (K,).
+        place: Whose place it has, shape (K,); ``NOWHERE`` if no slot was there.
+        label: Whose label it has, shape (K,).
+    """
+
+    stimulus: Stimulus
+    item: tuple[int, ...]
+    place: tuple[int, ...]
+    label: tuple[int, ...]
+
+
+def generator(condition: str, digest: str, key: str, seed: int) -> np.random.Generator:
+    """Return the generator of an alteration of a task's data (``digest``), done to a session or the like (``key``)."""
+    text = json.dumps([condition, digest, key, int(seed)], ensure_ascii=True)
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode("ascii")).digest()[:16], "big"))
+
+
+def derangement(n: int, rng: np.random.Generator) -> tuple[int, ...]:
+    """Return a permutation of 0..n-1 (n at least 2) that leaves nothing in its place, each with the same chance."""
+    if n < 2:
+        raise ValueError("a single thing cannot leave its place")
+    while True:
+        found = rng.permutation(n)
+        if (found != np.arange(n)).all():
+            return tuple(int(i) for i in found)
 
 
 def area_of(box: tuple[float, float, float, float], size: tuple[int, int]) -> Area:

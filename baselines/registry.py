@@ -44,7 +44,7 @@ _MODELS = (
     Entry("backbone", f"{_FOLDER}.probed:Backbone", "the frozen vision-language model", _SCREEN),
     Entry(
         "gaze-heads",
-        f"{_FOLDER}.gaze_heads:GazeHeads",
+        f"{_FOLDER}.probed:GazeHeads",
         "its heads that look where people look",
         (*_SCREEN, "gaze-train"),
     ),

@@ -26,8 +26,18 @@ from scipy.optimize import linear_sum_assignment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tasks.adserp.organic import Piece, find_organic, pieces_of  # noqa: E402
-from tasks.adserp.page_lines import COLUMN_LEFT, COLUMN_RIGHT, Page, read_page, rows_of, runs, text_lines  # noqa: E402
+from tasks.adserp.organic import (  # noqa: E402  # noqa: E402
+    COLUMN_LEFT,
+    COLUMN_RIGHT,
+    Page,
+    Piece,
+    find_organic,
+    pieces_of,
+    read_page,
+    rows_of,
+    runs,
+    text_lines,
+)
 from tests.performance import printing  # noqa: E402
 
 Box = tuple[float, float, float, float]

@@ -22,8 +22,11 @@ from baselines.distributed import optimiser, weights  # noqa: E402
 from baselines.distributed.engine import GroupEngine  # noqa: E402
 from baselines.distributed.group import Group, current, enter  # noqa: E402
 from baselines.simulators import prompted  # noqa: E402
-from baselines.simulators.gaze_heads import GazeHeads  # noqa: E402
-from baselines.simulators.probed import Backbone, OnScreen  # noqa: E402
+from baselines.simulators.probed import (  # noqa: E402
+    Backbone,
+    GazeHeads,  # noqa: E402
+    OnScreen,
+)
 from baselines.simulators.text import Text  # noqa: E402
 from benchmark.engines.interface import Failure, Outcome  # noqa: E402
 from benchmark.simulator import Workspace  # noqa: E402

@@ -4,7 +4,7 @@ import numpy as np
 
 from baselines.probing.gaze_heads import score_heads
 from baselines.simulators import loaded
-from baselines.simulators.gaze_heads import GazeHeads
+from baselines.simulators.probed import GazeHeads
 from benchmark.simulator import Workspace
 from tasks.definition import quiet
 from tests.baselines.tuning.people import sessions

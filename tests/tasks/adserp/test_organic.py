@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.adserp.organic import find_organic
-from tasks.adserp.page_lines import runs
+from tasks.adserp.organic import find_organic, runs
 from tests.performance import organic_finder
 
 LEFT, RIGHT = 162, 748

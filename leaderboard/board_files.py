@@ -6,6 +6,7 @@
     tasks/<digest>.json            facts about one split of one task: users, sessions, card, heatmaps
     predictions/<digest>.parquet   predictions, named by the digest of their rows
     results/<id>.json              one result: who, on which split, which predictions
+    paths/<digest>.json            paths that it drew, named by their digest; many results have none
     scores/<id>.parquet            its score per session, seed and metric
     added/<digest>.parquet         one column of scores that was added later (leaderboard.board_scores)
     reported/<id>.json             numbers stated elsewhere
@@ -26,6 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from benchmark.scores import paths
+from benchmark.scores.paths import SampledPaths
 from leaderboard import entries
 from leaderboard.context import TaskContext
 from leaderboard.entries import Event, ReportedRecord, ResultRecord, identity
@@ -40,7 +43,7 @@ T = TypeVar("T")
 
 MARKER = "board.json"
 MARK = '{"board": "gazebench", "format": 1}\n'
-FOLDERS = ("tasks", "predictions", "results", "scores", "added", "reported", "events")
+FOLDERS = ("tasks", "predictions", "results", "scores", "added", "reported", "events", "paths")
 TABLES = ("predictions", "scores", "added")
 PARTIAL = ".partial"
 
@@ -147,6 +150,10 @@ class Board:
         """Store the facts about a split, unless they are there."""
         _publish(self.path("tasks", context.digest), context.to_json().encode())
 
+    def put_paths(self, drawn: SampledPaths) -> None:
+        """Store drawn paths, unless they are there."""
+        _publish(self.path("paths", paths.digest(drawn)), paths.text(drawn).encode())
+
     def put_table(self, folder: str, name: str, table: pa.Table) -> None:
         """Store predictions or scores, unless they are there."""
         import pyarrow as pa
@@ -185,6 +192,18 @@ class Board:
         if context.digest != digest:
             raise InputError(f"{path} is about the split {context.digest[:12]}; restore the file.")
         return context
+
+    def paths(self, digest: str) -> SampledPaths:
+        """Return drawn paths; their sessions and slots are not compared with a task.
+
+        Raises:
+            InputError: They are missing, damaged or too large.
+        """
+        path = self.path("paths", digest)
+        found = paths.read_given(path)
+        if paths.digest(found) != digest:
+            raise InputError(f"{path} was changed: its content does not belong to its name. Restore the file.")
+        return found
 
     def table(self, folder: str, name: str, columns: Iterable[str] | None = None) -> pa.Table:
         """Return stored predictions or scores, checking sizes before anything is decoded.

@@ -46,6 +46,7 @@ Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 Texts = Annotated[tuple[Text, ...], _FEW]
 Kind = Annotated[str, one_of(*KINDS)]
+MaybeSha256 = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")]
 EventKind = Annotated[str, one_of(*EVENTS)]
 Conditions = Annotated[tuple[Annotated[str, one_of(*CONDITIONS, _OLD_TRANSFER)], ...], _FEW]
 Seeds = Annotated[tuple[Count, ...], _FEW]
@@ -99,6 +100,7 @@ class ResultRecord:
         predictions: Canonical digest of the predictions (``board_predictions.predictions_digest``).
         transfers: In older records only: condition -> digest of another task's split whose test sessions are predicted.
             They are part of the record's identity, and are neither scored nor shown.
+        paths: Digest of the paths that it drew, which are shown and never scored; empty without any.
     """
 
     kind: Kind
@@ -111,6 +113,7 @@ class ResultRecord:
     conditions: Conditions
     predictions: Sha256
     transfers: Digests = field(default_factory=dict, hash=False)
+    paths: MaybeSha256 = ""
 
     def __post_init__(self) -> None:
         if set(self.conditions) - set(CONDITIONS) != set(self.transfers):
@@ -127,7 +130,7 @@ class Event:
     kind: EventKind
     result: Sha256
     at: Time
-    by: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
+    by: MaybeSha256 = ""
     reason: Text = ""
 
     def __post_init__(self) -> None:
@@ -174,10 +177,9 @@ def to_json(record: Record) -> str:
 
 
 def values_of(record: Record | Metadata) -> dict[str, Any]:
-    """Return the fields of a record as JSON takes them; ``transfers`` only where an older record has some."""
+    """Return the fields of a record as JSON takes them; ``transfers`` and ``paths`` only where it has some."""
     found = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
-    if not found.get("transfers", True):
-        del found["transfers"]
+    found = {name: value for name, value in found.items() if value or name not in ("transfers", "paths")}
     return {name: values_of(value) if isinstance(value, Metadata) else value for name, value in found.items()}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import submissions
 from benchmark.naming import ON_BOARDS, OWN, SHARED, SWAP_USERS
-from benchmark.scores import predictions
+from benchmark.scores import paths, predictions
 from leaderboard.entries import Metadata, ReportedRecord
 from leaderboard.submitting import NewResult, Placement, submit
 from submissions import Entry, Submission
@@ -94,7 +94,10 @@ def _result(read: Mapping[str, Submission], task: Task, split: str, digest: str)
             said = submissions.prediction_table(submission, chosen)
             said = predictions.renamed(said, simulator=ON_BOARDS.get(condition, condition))
             tables.append(predictions.renamed(said, target="none") if entries and entries[0].condition else said)
-    return NewResult(metadata(read[OWN]), task, split, predictions.joined(tables), digest)
+    own = read[OWN]
+    file = own.paths.get(f"{task.name}@{task.version}/{split}")
+    drawn = paths.read_given(file) if file is not None else {}
+    return NewResult(metadata(own), task, split, predictions.joined(tables), digest, drawn)
 
 
 def _by_condition(read: Mapping[str, Submission]) -> Iterator[tuple[str, Submission, list[Entry]]]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.metrics.families import FAMILIES
 from benchmark.naming import joined
 from benchmark.output.text import folded, plain
-from benchmark.scores import scoring
+from benchmark.scores import paths, scoring
+from benchmark.scores.paths import SampledPaths
 from leaderboard import board_predictions, board_scores, board_table, references
 from leaderboard.board_files import Board, BoardStanding
 from leaderboard.board_table import ScoredResult
@@ -35,6 +36,7 @@ class NewResult:
     Attributes:
         predictions: Columns of ``predictions.schema``; ``simulator`` is the condition.
         digest: The digest that the submission was made for; empty if it does not say.
+        paths: Paths that it drew, which are shown and never scored.
     """
 
     metadata: Metadata
@@ -42,6 +44,7 @@ class NewResult:
     split: str
     predictions: pa.Table
     digest: str = ""
+    paths: SampledPaths = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class PreparedResult:
     context: TaskContext
     predictions: pa.Table
     scores: pa.Table
+    paths: SampledPaths
 
     @property
     def id(self) -> str:
@@ -83,6 +87,9 @@ def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext
             f"{where} was made for {task.name}, {split} with digest {candidate.digest[:12]}; the data given has "
             f"{digest[:12]}. Give the data it was made for (--data), or predict again."
         )
+    wrong = paths.faults(candidate.paths, scoring.test_slots(task, split))
+    if wrong:
+        raise InputError(f"paths of {where}: {wrong[0]}. Correct them, or leave them out.")
     said = board_predictions.canonical_predictions(candidate.predictions, task, split, where)
     record = ResultRecord(
         kind=kind,
@@ -94,6 +101,7 @@ def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext
         seeds=tuple(sorted(said["seed"].unique().to_pylist())),
         conditions=tuple(c for c in CONDITIONS if c in set(said["simulator"].unique().to_pylist())),
         predictions=board_predictions.predictions_digest(said),
+        paths=paths.digest(candidate.paths) if candidate.paths else "",
     )
     require_readable(record)
     notice = joined(plain(line, 1000) for line in (task.notice, candidate.metadata.notice))
@@ -103,6 +111,7 @@ def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext
         context=context or context_of(task, split),
         predictions=board_predictions.predictions_table(said, about),
         scores=board_scores.scores_table(board_predictions.score(task, split, said)),
+        paths=candidate.paths,
     )
 
 
@@ -183,6 +192,8 @@ def store(board: Board, prepared: PreparedResult, standing: BoardStanding, at: s
     board.put_context(prepared.context)
     if prepared.record.kind != "reference":
         board.put_table("predictions", prepared.record.predictions, prepared.predictions)
+    if prepared.paths:
+        board.put_paths(prepared.paths)
     board.put_table("scores", name, prepared.scores)
     board.put_result(prepared.record)
     if name not in standing.submitted:

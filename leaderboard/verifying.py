@@ -11,6 +11,7 @@ import numpy as np
 from benchmark.metrics import names as metric_names
 from benchmark.output.text import folded, plain
 from benchmark.output.units import counted
+from benchmark.scores import paths, scoring
 from leaderboard import board_predictions, board_scores, board_table, references
 from leaderboard.board_files import FOLDERS, MARK, MARKER, Board, unfinished
 from leaderboard.board_scores import KEYS
@@ -43,6 +44,7 @@ def verify(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[
     ``board_predictions.TOLERANCE``. The suite's own priors and references must be what this version computes.
     """
     known = {}
+    readers = {"events": board.event, "reported": board.reported, "tasks": board.context, "paths": board.paths}
     if (board.root / MARKER).read_text(encoding="utf-8") != MARK:
         yield _error(MARKER, f"is not {MARK.strip()}; restore the file.")
     for folder in FOLDERS:
@@ -55,8 +57,8 @@ def verify(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[
             try:
                 if folder == "results":
                     known[name] = board.result(name)
-                elif folder in ("events", "reported", "tasks"):
-                    {"events": board.event, "reported": board.reported, "tasks": board.context}[folder](name)
+                elif folder in readers:
+                    readers[folder](name)
             except InputError as error:
                 yield _error(f"{folder}/{name[:12]}", str(error))
     yield from _events(board, known)
@@ -128,6 +130,9 @@ def _result(
     try:
         if _facts(board.context(record.digest)) != _facts(of_task(task, record.split)):
             yield _error(where, "the facts stored about its split are not those of the data; restore them.")
+        if record.paths:
+            for what in paths.faults(board.paths(record.paths), scoring.test_slots(task, record.split)):
+                yield _error(f"paths/{record.paths[:12]}", f"{what}; restore the file.")
         if record.transfers:
             conditions = ", ".join(record.transfers)
             yield _note(where, f"{conditions}: boards no longer score predictions of another task's sessions.")
@@ -204,6 +209,7 @@ def _pointless(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFi
         for column in board_scores.columns(r, metric_names())
     }
     used = {"predictions": {r.predictions for r in known.values()}, "scores": set(known), "added": added}
+    used["paths"] = {r.paths for r in known.values()}
     for folder, names in used.items():
         for name in sorted(set(_readable_names(board, folder)) - names):
             yield _note(

@@ -13,12 +13,12 @@ import numpy as np
 from benchmark.files.printable import shown
 from benchmark.parts import PARTS, part_names
 from benchmark.parts.checking import Fault, claimed, missing
-from benchmark.scores import checking
+from benchmark.scores import checking, paths
 from benchmark.scores.checking import Checked
 from benchmark.scores.raw import RawPredictions
 from benchmark.scores.tested import Tested, of_task
 from submissions.checks import reported, suspicion
-from submissions.format import METADATA_FILE, PREDICTIONS_FOLDER, STRESS_FOLDER, Entry, Submission
+from submissions.format import METADATA_FILE, PREDICTIONS_FOLDER, STRESS_FOLDER, Entry, Submission, paths_file
 from submissions.problems import DEFAULT, Findings, Limits, Problem
 from submissions.reading import inspect, read_rows
 from tasks import registry
@@ -94,6 +94,7 @@ def doctor(folder: str | Path, data: Data | None = None, limits: Limits = DEFAUL
         for key, entries in groups.items():
             files += _check_group(submission, key, entries, data, known, found)
         _check_stress(submission, known, found)
+        _check_paths(submission, known, found)
         claims = {part for file in files for part in file.claims}
         _check_attention(submission, claims, found, complete=len(files) == len(submission.entries))
         _check_failures(submission, [file for file in files if file.blank], found)
@@ -161,6 +162,26 @@ def _check_stress(submission: Submission, known: dict[tuple[str, str], Tested], 
                 found.error("blank", entry.name, file.blank[0], what, remedy)
     for files in groups.values():
         _check_alike(files, f"under {files[0].entry.condition}", found)
+
+
+def _check_paths(submission: Submission, known: dict[tuple[str, str], Tested], found: Findings) -> None:
+    """Check the paths that are only shown: bounded lists of slots that the test sessions have."""
+    predicted = {entry.key for entry in submission.entries}
+    for key, path in submission.paths.items():
+        name, remedy = paths_file(key), "Correct it, or remove the file."
+        if key not in predicted:
+            found.error("coverage", name, None, "there are no predictions for these sessions.", remedy)
+        try:
+            given = paths.read_given(path)
+        except InputError as error:
+            what = str(error).replace(f"{path}: ", "").replace(str(path), "it")
+            found.error("path", name, None, shown(what, 300), "")
+            continue
+        tested = known.get((key.partition("@")[0], key.rpartition("/")[2]))
+        if tested is not None:
+            slots = dict(zip(tested.ids, tested.slots.tolist(), strict=True))
+            for what in paths.faults(given, slots):
+                found.error("path", name, None, f"{what}.", remedy)
 
 
 def _check_alike(files: list[_File], where: str, found: Findings) -> None:

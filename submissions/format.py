@@ -23,6 +23,7 @@ FORMAT = 1
 METADATA_FILE = "submission.yaml"
 PREDICTIONS_FOLDER = "predictions"
 STRESS_FOLDER = "stress"
+PATHS_FOLDER = "paths"
 CONDITIONS = (RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL, LAYOUT)
 """What the simulator was shown in place of the sessions as they were seen, under ``STRESS_FOLDER``."""
 
@@ -33,6 +34,7 @@ _SEED = r"0|[1-9][0-9]{0,9}"
 _PATH = re.compile(rf"{PREDICTIONS_FOLDER}/({_TASK})@({_VERSION})/({_SPLIT})/seed-({_SEED})\.(parquet|jsonl)", re.ASCII)
 _STRESS_PATH = re.compile(rf"{STRESS_FOLDER}/({'|'.join(CONDITIONS)})/(.+)", re.ASCII)
 STRESS_PATTERN = f"{STRESS_FOLDER}/<condition>/<task>@<version>/<split>/seed-<n>.parquet (or .jsonl)"
+PATHS_FILE = re.compile(rf"{PATHS_FOLDER}/({_TASK}@{_VERSION}/{_SPLIT})\.json", re.ASCII)
 PATH_PATTERN = f"{PREDICTIONS_FOLDER}/<task>@<version>/<split>/seed-<n>.parquet (or .jsonl)"
 
 
@@ -71,6 +73,11 @@ def entry_of(name: str, folder: Path) -> Entry | None:
     if match is None or int(match[4]) > 2**32 - 1:
         return None
     return Entry(match[1], match[2], match[3], int(match[4]), folder / name, condition)
+
+
+def paths_file(key: str) -> str:
+    """Return where the paths drawn for ``key`` are, inside the submission."""
+    return f"{PATHS_FOLDER}/{key}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,7 @@ class Submission:
         notice: What every output on it must say; may be empty.
         entries: The predictions files, sorted.
         stress: Those of the stress conditions, sorted.
+        paths: ``task@version/split`` -> file of drawn paths (``scores.paths.read_given``), which are shown, not scored.
     """
 
     folder: Path
@@ -141,6 +149,7 @@ class Submission:
     reported: tuple[Reported, ...] = ()
     entries: tuple[Entry, ...] = ()
     stress: tuple[Entry, ...] = ()
+    paths: Mapping[str, Path] = field(default_factory=dict, hash=False)
 
     @property
     def target(self) -> str:

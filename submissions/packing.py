@@ -13,7 +13,7 @@ from benchmark.metrics import all_metrics
 from benchmark.naming import INPUTS, input_word, labelled
 from benchmark.parts.checking import claimed, missing
 from benchmark.runs import kept as records
-from benchmark.scores import predictions, reading, results
+from benchmark.scores import paths, predictions, reading, results
 from submissions import json_schema
 from submissions.facts import Facts
 from submissions.format import (
@@ -23,6 +23,7 @@ from submissions.format import (
     PLACEHOLDER_CONTACT,
     PREDICTIONS_FOLDER,
     entry_of,
+    paths_file,
     write_metadata,
     write_predictions,
 )
@@ -68,6 +69,10 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
             write_predictions(folder, key, seed, of_seed, about)
             failures += _blank(of_seed)
         if not label:
+            drawn = paths.read(one.folder for one in trials[row.base] if one.values.get("seed") == seeds[0])
+            if drawn:
+                (folder / paths_file(key)).parent.mkdir(parents=True)
+                (folder / paths_file(key)).write_text(paths.text(drawn), encoding="ascii")
             for condition, rows in under_stress(run, found, simulator, facts.own_labels).items():
                 for seed in seeds:
                     of_seed = predictions.chosen(rows, seed=seed)

@@ -19,6 +19,7 @@ from submissions.format import (
     CONDITIONS,
     METADATA_FILE,
     PATH_PATTERN,
+    PATHS_FILE,
     PLACEHOLDER_AUTHOR,
     PLACEHOLDER_CONTACT,
     PREDICTIONS_FOLDER,
@@ -76,7 +77,8 @@ def inspect(folder: Path, found: Findings) -> Submission | None:
         return None
     stand_in = {**_STAND_IN, "seeds": sorted({entry.seed for entry in entries})}
     values = {field: value for field, value in values.items() if field not in faulty}
-    submission = from_record({**stand_in, **values}, folder, tuple(entries))
+    drawn = {match[1]: folder / name for name in listed if (match := PATHS_FILE.fullmatch(name))}
+    submission = from_record({**stand_in, **values, "paths": drawn}, folder, tuple(entries))
     _check_promises(submission, faulty, found)
     return submission
 
@@ -148,7 +150,7 @@ def _entries(listed: Sequence[str], folder: Path, found: Findings) -> list[Entry
     entries: dict[Entry, str] = {}
     older: dict[str, None] = {}
     for name in listed:
-        if name == METADATA_FILE or name in _ALONGSIDE:
+        if name == METADATA_FILE or name in _ALONGSIDE or PATHS_FILE.fullmatch(name):
             continue
         entry = entry_of(name, folder)
         if entry is None:

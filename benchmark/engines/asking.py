@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmark.scores.paths import PER_SESSION, SampledPaths
+from benchmark.scores.paths import LONGEST, PER_SESSION, SampledPaths
 from benchmark.simulator import Floats, FollowsPath, Prediction, Simulator
 from tasks.errors import InputError
 from tasks.types import Session, Stimulus, Visit, visits
@@ -65,10 +65,6 @@ def _followed(simulator: FollowsPath, stimulus: Stimulus, path: Sequence[Visit],
             raise InputError(f"{said} the shape {row.shape}. Return {size} numbers, one per slot and one for stop.")
         rows.append(row)
     return np.stack(rows)
-
-
-LONGEST = 200
-"""Visits after which a drawn path ends, whatever the simulator says."""
 
 
 def sample(

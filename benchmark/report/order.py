@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from benchmark.output.drawing import draw_path
 from benchmark.output.figure_style import require_matplotlib
 from benchmark.report.gallery import encode
 from benchmark.report.reading import Run
-from benchmark.reproduction.figures.paths import HEADERS, SIMILARITY, Steps, cells, compared
+from benchmark.reproduction.figures.paths import HEADERS, PEOPLE, SIMILARITY, Moves, Steps, cells, compared
 from benchmark.runs import paths
 from tasks.errors import InputError
 from tasks.types import visits
@@ -17,6 +18,7 @@ from tasks.types import visits
 if TYPE_CHECKING:
     from benchmark.report.figures import Plot
     from tasks.task import Task
+    from tasks.types import Session
 
 BUDGET = 350_000
 """Bytes of the picture."""
@@ -40,13 +42,27 @@ class Order:
 
 
 def order(run: Run, task: Task | None) -> Order:
-    """Return the section of a run; the session that is shown has the median number of visits."""
+    """Return the section of a run."""
     drawn = paths.of_run(run.folder, run.results)
     if task is None or not drawn:
         return Order()
     tested = {name for of in drawn.values() for name in of}
     sessions = [session for session in map(task.session, range(len(task))) if session.session_id in tested]
     lines = compared(sessions, drawn)
+    return section(lines, sessions, task.notice, lambda shown: paths.drawn(run.folder, run.results, shown))
+
+
+def section(
+    lines: Sequence[Moves],
+    sessions: Sequence[Session],
+    notice: str,
+    drawn: Callable[[str], Sequence[tuple[str, Sequence[int]]]],
+    name: str = "steps",
+) -> Order:
+    """Return the section on how people and simulators move; ``name`` is unique on the page.
+
+    The session with the median number of visits is shown, with the paths that ``drawn`` returns for its id.
+    """
     if not lines:
         return Order()
     rows = tuple(cells(line) for line in lines)
@@ -56,7 +72,8 @@ def order(run: Run, task: Task | None) -> Order:
         from benchmark.report.figures import plot
 
         words = "Revisits: " + ", ".join(f"{line.name} {line.revisits:.0%}" for line in lines)
-        plots = (plot("steps", "Steps and revisits; points are people's", words, Steps(tuple(lines))),)
+        points = "; points are people's" if lines[0].name == PEOPLE else ""
+        plots = (plot(name, f"Steps and revisits{points}", words, Steps(tuple(lines))),)
     except InputError:
         pass  # the page says so where its other figures would be
     shown = sorted(
@@ -65,6 +82,6 @@ def order(run: Run, task: Task | None) -> Order:
     if not shown:
         return Order(rows=rows, plots=plots)
     session = shown[len(shown) // 2]
-    sheet = draw_path(session, None, task.notice, paths.drawn(run.folder, run.results, session.session_id))
+    sheet = draw_path(session, None, notice, drawn(session.session_id))
     picture, size = encode(sheet, BUDGET)
     return Order(rows=rows, plots=plots, picture=picture, size=size, session=session.session_id)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
 
+from benchmark.files.printable import shown
 from benchmark.files.replacing import replace_text
 from benchmark.simulator import Floats
 from tasks.decoding import Count, read_json
@@ -17,11 +20,18 @@ from tasks.decoding import Count, read_json
 FILE = "paths.json"
 """In the artifacts of a trial: test session -> the slots of each path drawn."""
 PER_SESSION = 2
+LONGEST = 200
+"""Visits of a path drawn, at most."""
+MAX_BYTES = 8 * 1024**2
+"""Of a file of paths that others wrote."""
 NEXT = 10
 
 Slots = Sequence[int]
 SampledPaths = dict[str, list[list[int]]]
 _Read = dict[str, list[Annotated[list[Count], Meta(min_length=1)]]]
+_Slots = Annotated[list[Annotated[int, Meta(ge=0, lt=10_000)]], Meta(min_length=1, max_length=LONGEST)]
+_Each = Annotated[list[_Slots], Meta(min_length=1, max_length=PER_SESSION)]
+_Given = Annotated[dict[str, _Each], Meta(min_length=1)]
 
 STEPS = 5
 """Longer steps are counted with those of this size."""
@@ -29,7 +39,17 @@ STEPS = 5
 
 def write(paths: SampledPaths, artifacts: Path) -> None:
     """Write the paths of a trial."""
-    replace_text(artifacts / FILE, json.dumps(paths, separators=(",", ":")) + "\n")
+    replace_text(artifacts / FILE, text(paths))
+
+
+def text(paths: SampledPaths) -> str:
+    """Return paths as their file holds them: JSON of one form, sessions sorted."""
+    return json.dumps(paths, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def digest(paths: SampledPaths) -> str:
+    """Return the SHA-256 (hexadecimal) of some paths."""
+    return hashlib.sha256(text(paths).encode("ascii")).hexdigest()
 
 
 def read(trials: Iterable[Path]) -> SampledPaths:
@@ -44,6 +64,29 @@ def read(trials: Iterable[Path]) -> SampledPaths:
         if path.is_file():
             for session, paths in read_json(_Read, path, "run the trial again").items():
                 found.setdefault(session, []).extend(paths)
+    return found
+
+
+def read_given(path: Path) -> SampledPaths:
+    """Return session -> paths of a file that others wrote, ``PER_SESSION`` each and ``LONGEST`` visits at most.
+
+    Raises:
+        InputError: The file is too large, or holds something else.
+    """
+    found: SampledPaths = read_json(_Given, path, limit=MAX_BYTES)
+    return found
+
+
+def faults(given: SampledPaths, slots: Mapping[str, int]) -> list[str]:
+    """Return what cannot be right about paths, given how many slots each test session has."""
+    found = []
+    for name, each in given.items():
+        if name not in slots:
+            found.append(f"'{shown(name)}' is no test session")
+        elif max(map(max, each)) >= slots[name]:
+            found.append(f"a path of session '{shown(name)}' leaves its {slots[name]} slots")
+        elif any(a == b for path in each for a, b in pairwise(path)):
+            found.append(f"a path of session '{shown(name)}' visits a slot twice in a row")
     return found
 
 

@@ -162,6 +162,7 @@ class _Writer:
                     part.no_pictures = "Pictures of single sessions need the task's data, which was not available."
                 else:
                     part.sessions_by, part.sessions = self._pictures.of(t, row)
+                part.order = self._pictures.order(t, row)
                 made.parts.append(part)
         return list(found.values())
 

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from benchmark.naming import OWN
 from benchmark.output.text import plain
-from benchmark.scores import predictions
+from benchmark.report.order import Order, section
+from benchmark.reproduction.figures.paths import PEOPLE, moves
+from benchmark.scores import paths, predictions
+from benchmark.scores.tested import of_task
 from leaderboard import board_predictions
 from leaderboard.board_files import Board
 from leaderboard.board_table import BoardRow
@@ -18,7 +21,7 @@ from leaderboard.site.figures import session_figure
 from leaderboard.site.submissions import SessionFigure, extreme_sessions
 from leaderboard.site.tables import SiteTable
 from tasks.errors import InputError
-from tasks.types import Floats
+from tasks.types import Floats, visits
 
 if TYPE_CHECKING:
     from leaderboard.recomputing import LoadTask
@@ -49,6 +52,10 @@ def data_of(
             "publish it only if you may, or add --no-pictures."
         )
     return found
+
+
+DRAWN = "this simulator"
+"""Whose paths a page shows; a submission's own name may hold anything."""
 
 
 class Pictures:
@@ -85,6 +92,22 @@ class Pictures:
             drawn = session_figure(boxes, session.gaze, shares, session.click, size, image)
             figures.append(SessionFigure(title, drawn))
         return metric, figures
+
+    def order(self, t: SiteTable, row: BoardRow) -> Order:
+        """Return how a line moves, next to people where the data is available; empty without paths."""
+        if not row.record.paths:
+            return Order()
+        drawn = self._board.paths(row.record.paths)
+        sessions: list[Session] = []
+        if self.available(t.context.digest):
+            tested = of_task(self._tasks[t.context.digest], t.context.split)
+            for wrong in paths.faults(drawn, dict(zip(tested.ids, tested.slots.tolist(), strict=True))):
+                raise InputError(f"paths of result {row.id[:12]}: {wrong}; run 'leaderboard verify'.")
+            sessions = [one for one in tested.sessions if one.session_id in drawn and visits(one)]
+        recorded = {one.session_id: [visit.slot for visit in visits(one)] for one in sessions}
+        lines = [moves(PEOPLE, recorded, {of: [path] for of, path in recorded.items()})] if recorded else []
+        lines.append(moves(DRAWN, recorded or dict.fromkeys(drawn, ()), drawn))
+        return section(lines, sessions, t.context.notice, lambda shown: [(DRAWN, drawn[shown][0])], f"steps-{t.key}")
 
     def _session(self, digest: str, session_id: str) -> Session:
         key = digest, session_id

@@ -16,6 +16,7 @@ from benchmark.metrics.families import Family, headlines
 from benchmark.output import units
 from benchmark.output.text import beyond, plain
 from benchmark.output.units import number, p_value
+from benchmark.report.order import Order
 from benchmark.stress.records import StressRow
 from leaderboard.board_stress import stress_rows
 from leaderboard.board_table import APART, BoardRow
@@ -82,6 +83,7 @@ class TablePart:
     sessions: list[SessionFigure] = field(default_factory=list)
     sessions_by: str = ""
     no_pictures: str = ""
+    order: Order = field(default_factory=Order)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from tests.leaderboard.boards import AT, candidate
 
 SCRIPT = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 """What a hostile submission puts into every text."""
+PATHS = {"u0-0": [[0, 1, 3], [2]], "u2-0": [[1, 2]]}
+"""What one submission drew."""
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +48,7 @@ def stocked(mini, tmp_path_factory) -> Board:
 
     several = {"own": personal.predictions, "shared": shared, "swapped": swapped}
     joined = predictions.joined(predictions.renamed(said, simulator=name) for name, said in several.items())
-    personal = dataclasses.replace(personal, predictions=joined)
+    personal = dataclasses.replace(personal, predictions=joined, paths=PATHS)
     stated = ReportedRecord(SCRIPT, SCRIPT, "javascript:alert(1)", "mini", "loo", 0, {"KL": 0.1, SCRIPT: 1.0}, SCRIPT)
     for one in (own, labelled, oracle, hostile, personal):
         submit(root, [one], registry, now=AT)

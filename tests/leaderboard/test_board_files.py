@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -249,3 +250,16 @@ def test_tables_that_are_too_large_are_refused_unread(tmp_path, monkeypatch):
     path.write_bytes(b"PAR1 no more")
     with pytest.raises(InputError, match="is damaged"):
         board.table("scores", name)
+
+
+def test_drawn_paths_are_named_by_their_content_and_bounded(tmp_path):
+    board = Board.create(tmp_path / "board")
+    board.put_paths({"b": [[1, 0]], "a": [[2]]})
+    (name,) = board.names("paths")
+    assert board.paths(name) == {"a": [[2]], "b": [[1, 0]]} and list(board.paths(name)) == ["a", "b"]
+    text = board.path("paths", name).read_text()
+    assert name == hashlib.sha256(text.encode()).hexdigest()
+    for wrong, said in ((text.replace("2", "3"), "was changed"), (text.replace("2", "-2"), "be a whole number >= 0")):
+        board.path("paths", name).write_text(wrong)
+        with pytest.raises(InputError, match=said):
+            board.paths(name)

@@ -76,6 +76,12 @@ def test_what_is_not_a_json_object_is_refused(text, read):
         read(ResultRecord, text)
 
 
+def test_drawn_paths_are_part_of_the_identity_of_records_that_have_some(read):
+    drew = dataclasses.replace(RESULT, paths=SHA)
+    assert read(ResultRecord, entries.to_json(drew)) == drew and identity(drew) != identity(RESULT)
+    assert "paths" not in entries.to_json(RESULT)
+
+
 def test_transfers_of_an_older_record_are_part_of_its_identity(read):
     older = dataclasses.replace(RESULT, conditions=("own", "transfer-adserp@1"), transfers={"transfer-adserp@1": SHA})
     assert read(ResultRecord, entries.to_json(older)) == older and identity(older) != identity(RESULT)

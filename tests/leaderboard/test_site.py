@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -20,6 +21,8 @@ from leaderboard.site.submissions import cost_words, extreme_sessions, size_word
 from leaderboard.site.tables import SiteTable, slug, span_of
 from leaderboard.submitting import submit, withdraw
 from tasks.errors import InputError
+from tasks.types import Fixation
+from tests import mini as mini_task
 from tests.leaderboard.boards import AT, candidate
 from tests.leaderboard.conftest import SCRIPT, views_of
 from tests.mini import NOTICE
@@ -109,7 +112,7 @@ def test_nothing_is_fetched_from_elsewhere(site):
             text = path.read_text(encoding="utf-8")
             foreign = set(re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]+", text, re.IGNORECASE))
             assert foreign <= {"http://www.w3.org"}, path  # the name of SVG, which nothing fetches
-            assert "url(" not in text and "@import" not in text
+            assert not re.search(r"url\((?!#)", text) and "@import" not in text
 
 
 def test_hostile_text_is_only_text(pages):
@@ -191,6 +194,9 @@ def test_a_submissions_page_has_what_was_promised(site, views):
         assert text.count(f"<div><p>{panel}</p>") == 4
     assert len(set(re.findall(r'href="(../screens/[0-9a-f]+\.png)"', text))) == 1  # the small task has one screen
     assert text.count('<rect class="click"') == 12
+    assert "Steps and revisits</figcaption>" in text and "revisits 0%" not in text  # drawn as shapes
+    assert "Revisits: this simulator 0%" in text and '<td class="n">2.000</td>' in text  # visits: 3, 1 and 2
+    assert "Steps and revisits" not in next((site / "submissions").glob("sim-0-9-*.html")).read_text()
 
 
 def test_sessions_shown_are_the_best_and_the_worst(views):
@@ -274,6 +280,27 @@ def test_without_the_data_there_are_no_pictures_and_the_page_says_so(stocked, vi
     (page,) = (tmp_path / "site" / "submissions").glob("sim-0-9-*.html")
     assert "Pictures of single sessions need the task&#39;s data" in page.read_text()
     assert not (tmp_path / "site" / "screens").exists()
+    (page,) = (tmp_path / "site" / "submissions").glob("personal-*.html")
+    assert "Revisits: this simulator 0%" in page.read_text() and "data:image" not in page.read_text()
+
+
+def test_drawn_paths_are_shown_next_to_the_recorded_one(mini, tmp_path):
+    def read(raw, options, progress):
+        found = mini_task.DEFINITION.read(raw, options, progress)
+        looks = tuple(Fixation(slot, 100.0 * i, 50.0) for i, slot in enumerate((0, 1, 0, 3)))
+        seen = {"fixations": looks, "gaze_ms": np.array([100.0, 50.0, 0.0, 50.0])}
+        return dataclasses.replace(found, sessions=[dataclasses.replace(s, **seen) for s in found.sessions])
+
+    task = mini_task.build(tmp_path, dataclasses.replace(mini_task.DEFINITION, read=read))
+    one = dataclasses.replace(candidate("follows", task), paths={"u2-0": [[0, 1, 0, 1, 0, 1]]})
+    submit(tmp_path / "board", [one], registry, now=AT)
+    board = Board.open(tmp_path / "board")
+    build(tmp_path / "site", board, views_of(board), {task.digests["loo"]: task})
+    (page,) = (tmp_path / "site" / "submissions").glob("follows-*.html")
+    text = page.read_text()
+    # People go back once in 4 visits, the simulator 4 times in 6, of which the last 3 are not the recorded path's.
+    assert "points are people&#39;s" in text and "Revisits: people 25%, this simulator 67%" in text
+    assert text.count('src="data:image/jpeg') == 1 and "session u2-0" in text and ">0.500<" in text
 
 
 @pytest.mark.slow

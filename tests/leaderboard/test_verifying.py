@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from baselines import registry
-from benchmark.scores import predictions
+from benchmark.scores import paths, predictions
 from leaderboard import board_predictions
 from leaderboard.board_files import Board
 from leaderboard.entries import Event, Metadata, ResultRecord, to_json
@@ -204,3 +204,16 @@ def test_predictions_of_another_task_on_an_older_board_are_ignored_with_a_note(b
     board.put_event(Event("submit", stored, AT))
     (placement,) = submit(board.root, [candidate("sim-0.1", mini, random_state=0)], registry, now=AT)
     assert (placement.result, placement.new) == (stored, False)
+
+
+def test_paths_must_be_of_the_test_sessions(board, mini):
+    name = result_of(board, "sim-0.1")
+    record = dataclasses.replace(board.result(name), paths=paths.digest({"u0-0": [[0, 4]]}))
+    board.put_paths({"u0-0": [[0, 4]]})
+    assert any("belongs to no result" in line for line in found(board, mini))
+    stored = board.put_result(record)
+    board.put_table("scores", stored, board.table("scores", name))
+    line = next(line for line in found(board, mini) if line.startswith("error: paths/"))
+    assert "a path of session 'u0-0' leaves its 4 slots" in line
+    with pytest.raises(InputError, match="leaves its 4 slots"):
+        prepare(dataclasses.replace(candidate("x", mini), paths={"u0-0": [[0, 4]]}))

@@ -8,8 +8,9 @@ import yaml
 
 import submissions
 from benchmark.cli import main
+from benchmark.runs import kept
 from benchmark.runs.runner import run
-from benchmark.scores import scoring
+from benchmark.scores import paths, scoring
 from benchmark.trials.configuration import RunConfig
 from submissions.facts import Facts
 from submissions.packing import pack
@@ -60,6 +61,19 @@ def test_label_attention_is_packed_apart(mini, tmp_path):
     assert label.cost["tokens"] == 7 and label.notice == f"{mini.notice}; its backbone is a toy"
     one = submissions.load_predictions(label.entries[0])
     assert one["probabilities"].null_count == len(one)
+
+
+def test_paths_of_the_first_seed_are_packed(finished, mini, tmp_path):
+    out, found = finished
+    for record in kept.behind(out, found)["noisy"]:
+        tested = mini.split("kfold").folds[record.values["fold"]][1]
+        drawn = {s.session_id: [[record.values["seed"], 0], [3]] for s in mini.sessions_at(tested)}
+        paths.write(drawn, record.folder / "artifacts")
+    for simulator in ("noisy", "sharp"):
+        pack(out, simulator, tmp_path / simulator, Facts("a toy", ("image",)))
+    (file,) = (tmp_path / "noisy").rglob("*.json")
+    assert file == tmp_path / "noisy/paths/mini@1/kfold.json" and not (tmp_path / "sharp/paths").exists()
+    assert paths.read_given(file) == {s.session_id: [[1, 0], [3]] for s in map(mini.session, range(len(mini)))}
 
 
 def test_what_its_maker_says_wins_over_what_the_run_says(finished, tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 
 import pytest
@@ -127,6 +128,43 @@ def test_files_beside_the_format_are_named_and_ignored(tmp_path, mini):
     (folder / "README.md").write_text("hello")
     (folder / "model.pkl").write_bytes(b"\x80\x04")
     assert kinds(folder, mini) == [("warning", "schema", "model.pkl")]
+
+
+PATHS = "paths/mini@1/kfold.json"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('{"u0-0": [[0, 1, 0], [3]]}', ""),
+        ('{"u9-0": [[0]]}', "'u9-0' is no test session"),
+        ('{"u0-0": [[0, 4]]}', "a path of session 'u0-0' leaves its 4 slots"),
+        ('{"u0-0": [[0], [2, 2]]}', "a path of session 'u0-0' visits a slot twice in a row"),
+        ('{"u0-0": [[0], [1], [2]]}', "of length <= 2"),
+        (json.dumps({"u0-0": [[0, 1] * 101]}), "of length <= 200"),
+        ('{"u0-0": [[]]}', "of length >= 1"),
+        ("{}", "of length >= 1"),
+        ('{"\\u001b[2J": [["x"]]}', "must be a whole number"),
+        ('{"u0-0": [[0]], "u0-0": [[1]]}', "appears twice"),
+        ("[" * 100_000, "not JSON"),
+        (" " * 9 * 1024**2, "it has more than 8,388,608 bytes"),
+    ],
+)
+def test_drawn_paths_are_bounded_and_of_the_test_sessions(tmp_path, mini, given, said):
+    folder = builder.write(tmp_path, mini)
+    (folder / PATHS).parent.mkdir(parents=True)
+    (folder / PATHS).write_text(given)
+    found = submissions.doctor(folder, {"mini": mini})
+    assert [(p.severity, p.file) for p in found] == [("error", PATHS)] * bool(said)
+    assert all(said in p.what and p.what.isprintable() for p in found), found
+    assert submissions.read(folder).paths == {"mini@1/kfold": folder / PATHS}
+
+
+def test_drawn_paths_without_predictions_are_refused(tmp_path, mini):
+    folder = builder.write(tmp_path, mini)
+    (folder / "paths/mini@1").mkdir(parents=True)
+    (folder / "paths/mini@1/loo.json").write_text('{"u0-0": [[1]]}')
+    assert kinds(folder, mini) == [("error", "coverage", "paths/mini@1/loo.json")]
 
 
 def test_the_same_seed_in_two_files(tmp_path, mini):

@@ -37,7 +37,7 @@ class Moves:
         steps: Shares of steps by size, shape (2 ``STEPS``,); see ``scores.paths.step_shares``.
         revisits: Share of visits to a slot visited before.
         visits: Visits per path.
-        similarity: Mean over sessions; NaN for the recorded paths themselves.
+        similarity: Mean over sessions; NaN for the recorded paths themselves, and where there is no recording.
     """
 
     name: str
@@ -48,9 +48,9 @@ class Moves:
 
 
 def moves(name: str, recorded: Mapping[str, Slots], drawn: Mapping[str, Sequence[Slots]]) -> Moves:
-    """Return how paths move that were drawn for sessions, of which ``recorded`` has the people's."""
+    """Return how paths move that were drawn for sessions, of which ``recorded`` has the people's, if there are any."""
     every = [path for session in recorded for path in drawn.get(session, ())]
-    alike = np.nan if name == PEOPLE else paths.mean_similarity(recorded, drawn)
+    alike = np.nan if name == PEOPLE or not any(recorded.values()) else paths.mean_similarity(recorded, drawn)
     counts = [len(path) for path in every]
     again = [paths.revisits(path) for path in every]
     return Moves(name, paths.step_shares(every), float(np.mean(again)), float(np.mean(counts)), alike)
@@ -167,7 +167,7 @@ class Steps:
         for axes, line in zip(grid.flat, self.lines, strict=False):
             mine = line.name == PEOPLE
             axes.bar(_SIZES, 100 * line.steps, color=style.INK if mine else style.COLOURS[0], width=0.8)
-            if not mine:
+            if not mine and self.lines[0].name == PEOPLE:
                 axes.plot(_SIZES, 100 * people, "o", color=style.INK, markersize=2)
             axes.set_title(line.name if len(line.name) <= _NAME else f"{line.name[: _NAME - 1]}…", loc="left")
             axes.text(0.02, 0.98, f"revisits {line.revisits:.0%}", transform=axes.transAxes, va="top")

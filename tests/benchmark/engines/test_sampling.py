@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmark.engines.asking import LONGEST, sample, sampled
+from benchmark.engines.asking import sample, sampled
+from benchmark.scores.paths import LONGEST
 from tasks.types import Slot, Stimulus
 
 SHOWN = Stimulus("s", "u", "x", None, "", tuple(Slot(str(i), "film", "", (0, i, 1, i + 1)) for i in range(3)))

@@ -189,7 +189,7 @@ def test_an_endpoint_that_is_down_ends_the_trial_and_the_next_attempt_pays_for_n
     chat.attach(workspace(tmp_path, []))
     with pytest.raises(InputError, match="Is it running?"):
         chat.simulate(stimuli)
-    assert len(up.requests) == 14
+    assert 14 <= len(up.requests) <= 16  # one or two more may be on their way when the tenth failure is seen
     with (tmp_path / "state" / "answers.jsonl").open("a") as file:
         file.write('{"session_id": "u1-')  # stopped in the middle of a line
     again = endpoint(lambda body, n: says("C"))

@@ -44,9 +44,10 @@ IN_PLACE = (
     InPlace(r"^pip install 'gazebench(\[\w+\])'$",
             r"pip install --dry-run --no-index --no-build-isolation --disable-pip-version-check .\1", _INSTALLED),
     InPlace(r"^git clone https://github\.com/andyed/approach-retreat .*$",
-            "mkdir -p approach-retreat/site/replay && cp -r {raw[adserp]} approach-retreat/site/replay/data", _CLONED),
+            "python -c 'import shutil; "
+            "shutil.copytree(\"{raw[adserp]}\", \"approach-retreat/site/replay/data\")'", _CLONED),
     InPlace(r"^git clone https://github\.com/athms/many-item-choice .*$",
-            "mkdir -p many-item-choice && cp -r {raw[snacks]} many-item-choice/data", _CLONED),
+            "python -c 'import shutil; shutil.copytree(\"{raw[snacks]}\", \"many-item-choice/data\")'", _CLONED),
     InPlace(r"(?<= prepare --task )(\S+)(.* --raw) DIR\b", r"\1\2 {raw[\1]}", _THEIRS),
     InPlace(r"(?<= --posters )DIR\b", "{empty}", _THEIRS),
     InPlace(r"(?<= --task )(\S+)(.* --data) DIR\b", r"\1\2 {data}/\1", _THEIRS),

@@ -53,7 +53,7 @@ def tables(board: Board) -> str:
 
 def test_a_board_that_lacks_a_metric_is_shown_without_it_and_scored_again(whole, older, mini):
     (note,) = verified(older, mini)
-    assert note == "note: scores: not scored yet: JS of 10 results (run 'leaderboard rescore')."
+    assert note == "note: scores: not scored yet: JS of 13 results (run 'leaderboard rescore')."
     (view,) = views_of(older)
     line = view.table.find("position-prior")
     assert "JS" not in [c.key for c in board_documents.chosen_columns(view, ["metrics"])]

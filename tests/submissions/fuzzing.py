@@ -131,9 +131,10 @@ class BoardCase:
         for path in added:
             for (condition, seed), rows in pq.read_table(self.board / path).to_pandas().groupby(["condition", "seed"]):
                 name = {"swapped": "swap-users"}.get(str(condition), str(condition))
-                ours = rows.set_index("session_id").sort_index()[list(METRICS)].to_numpy(float)
+                shown_metrics = [name for name in METRICS if name in rows]
+                ours = rows.set_index("session_id").sort_index()[shown_metrics].to_numpy(float)
                 wanted = [
-                    scores.set_index("session_id").sort_index()[list(METRICS)].to_numpy(float)
+                    scores.set_index("session_id").sort_index()[shown_metrics].to_numpy(float)
                     for (shown, _, number), scores in expected.items()
                     if (shown, number) == (name, seed) and set(scores["session_id"]) == set(rows["session_id"])
                 ]

@@ -234,22 +234,12 @@ def test_points_are_means_over_users_with_the_difference_from_the_default(figure
     tables = [by_value[v][by_value[v]["simulator"] == "moving"] for v in (None, 0.9)]
     default, far = (one.groupby("user")["KL"].mean() for one in tables)
     assert weights[1].mean == pytest.approx(far.mean())
-    # Every user saw each of the three screens once: V_users + V_screens - V_sessions, two degrees of freedom.
-    apart = tables[1].groupby(["user", "screen"])["KL"].mean() - tables[0].groupby(["user", "screen"])["KL"].mean()
-    share = (apart - apart.mean()) / len(apart)
-    parts = [
-        n / (n - 1) * sums.pow(2).sum()
-        for n, sums in (
-            *((apart.index.get_level_values(f).nunique(), share.groupby(f).sum()) for f in ("user", "screen")),
-            (len(apart), share),
-        )
-    ]
-    error = max(parts[0] + parts[1] - parts[2], parts[0], parts[1]) ** 0.5
-    middle, reach = far.mean() - default.mean(), scipy.stats.t.ppf(0.975, 2) * error
-    low, high = middle - reach, middle + reach
-    difference = weights[1].difference, weights[1].difference_low, weights[1].difference_high
-    assert difference == pytest.approx((middle, low, high))
-    assert weights[1].differs == (low > 0 or high < 0)
+    low, high = scipy.stats.ttest_rel(far, default).confidence_interval(0.95)
+    point = weights[1]
+    assert point.difference == pytest.approx(far.mean() - default.mean())
+    # With three screens as a second random factor the interval is wider than over users alone.
+    assert point.difference_low < low < point.difference < high < point.difference_high
+    assert point.differs == (point.difference_low > 0 or point.difference_high < 0)
     # `steps` changes nothing in this toy: no difference, and no filled mark.
     assert steps[2].difference == 0 and not steps[2].differs
     assert steps[1].difference is None and not steps[1].differs

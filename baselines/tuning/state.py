@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,16 +62,8 @@ class Epoch:
     peak_memory_bytes: float | None = None
 
 
-_PANELS = (
-    ("objective, nats", ("loss", "ntp", "attention")),
-    ("validation, nats", ("valid_score", "valid_logloss", "valid_kl")),
-    ("mixing entropy, nats", ("mixing_entropy",)),
-    ("gradient norm", ("gradient_basis", "gradient_users", "gradient_largest")),
-)
-
-
-def write_curve(epochs: Sequence[Epoch], best: int, folder: Path, report: Callable[[str], None]) -> None:
-    """Write ``curves.parquet`` and, where matplotlib is installed, ``curves.png``; else report that it is not."""
+def write_curve(epochs: Sequence[Epoch], best: int, folder: Path) -> None:
+    """Write ``curves.parquet``; ``report`` draws it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -81,36 +73,6 @@ def write_curve(epochs: Sequence[Epoch], best: int, folder: Path, report: Callab
     table = pa.table({name: [getattr(epoch, name) for epoch in epochs] for name in names}, schema=schema)
     with write_errors(folder):
         pq.write_table(table.replace_schema_metadata({"best_epoch": str(best)}), folder / "curves.parquet")
-        try:
-            draw(epochs, best, folder / "curves.png")
-        except ImportError:
-            report("matplotlib is not installed, so the training curves are kept as a table only (curves.parquet).")
-
-
-def draw(epochs: Sequence[Epoch], best: int, path: Path) -> None:
-    """Draw the curves, the best epoch marked.
-
-    Raises:
-        ImportError: matplotlib is not installed.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    # A layout that matplotlib works out would take longer than a small trial's epochs.
-    figure = Figure(figsize=(10, 6))
-    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.08, top=0.95, wspace=0.14, hspace=0.32)
-    FigureCanvasAgg(figure)
-    for axes, (title, names) in zip(figure.subplots(2, 2).flat, _PANELS, strict=True):
-        for name in names:
-            points = [(e.epoch, value) for e in epochs if (value := getattr(e, name)) is not None]
-            if points:
-                axes.plot(*zip(*points, strict=True), marker=".", label=name.replace("_", " "))
-        axes.axvline(best, color="0.6", linestyle=":", label="best epoch")
-        axes.set_title(title)
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.legend(fontsize="small")
-    figure.savefig(path, dpi=100)
 
 
 FILE = "tuning.safetensors"

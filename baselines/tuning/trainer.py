@@ -122,7 +122,7 @@ class Trainer:
             self._sharded.close()
         bank.load_state_dict(self._state.best)
         if self.workspace is not None:
-            state.write_curve(self._state.epochs, self._state.best_epoch, self.workspace.artifacts, self._say)
+            state.write_curve(self._state.epochs, self._state.best_epoch, self.workspace.artifacts)
         return bank, self._state.epochs, self._state.best_epoch
 
     def _found(self) -> state.State | None:

@@ -80,7 +80,6 @@ def test_a_trial_that_fails_in_one_process_does_not_stop_the_others(together, si
 def test_checkpoints_and_artifacts_are_written_once(together, size):
     assert sorted(together[size]["engine/files"]) == [
         "curves.parquet",
-        "curves.png",
         "prompt.safetensors",
         "tuning.safetensors",
     ]

@@ -119,7 +119,6 @@ def test_users_have_prompts_of_their_own_and_newcomers_the_mean(folder, tmp_path
     np.testing.assert_allclose(mean.probabilities, expected, rtol=1e-4)
     assert {path.name for path in (tmp_path / "artifacts").iterdir()} == {
         "curves.parquet",
-        "curves.png",
         "prompt.safetensors",
     }
 

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test
+.PHONY: run test site
 
 run: $(VENV)/.installed
 	$(BIN)/python -m benchmark run --task recgaze
@@ -28,3 +28,6 @@ $(VENV)/.tested: $(VENV)/.installed
 	command -v chromedriver >/dev/null || timeout 300 apt-get install --yes --no-install-recommends chromium chromium-driver >/dev/null 2>&1 || true
 	command -v pdflatex >/dev/null || timeout 300 apt-get install --yes --no-install-recommends texlive-latex-recommended >/dev/null 2>&1 || true
 	touch $@
+
+site: $(VENV)/.installed
+	$(BIN)/python -m benchmark leaderboard --board leaderboard/boards/public --html site --no-pictures

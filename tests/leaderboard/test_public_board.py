@@ -1,0 +1,36 @@
+"""The board that the repository brings: its scores come out again from its predictions, and it holds no recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from benchmark.cli import main
+from leaderboard.board_files import Board
+from tests.conftest import ROOT
+
+BOARD = ROOT / "leaderboard" / "boards" / "public"
+REPLAY = ROOT.parent / "shared" / "data" / "adserp" / "replay"
+
+
+def test_it_holds_the_suites_lines_and_no_recording():
+    board = Board.open(BOARD)
+    names = {board.result(name).metadata.name for name in board.names("results")}
+    assert {"uniform", "position-prior", "geometry", "backbone", "step-markov"} <= names
+    oracles = {name for name in board.names("results") if board.result(name).metadata.kind == "oracle"}
+    assert oracles and not any(board.path("predictions", board.result(name).predictions).exists() for name in oracles)
+    assert len(board.names("reported")) > 10
+    size = sum(path.stat().st_size for path in BOARD.rglob("*") if path.is_file())
+    assert size < 5_000_000
+    for path in (BOARD / "predictions").iterdir():
+        assert not {"gaze_ms", "cursor_ms", "click", "fixations"} & set(pq.read_schema(path).names)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REPLAY.is_dir(), reason="the recorded trials are not there")
+def test_every_score_comes_out_again(capsys):
+    data = [word for task in ("adserp", "adserp-page") for word in ("--data", f"{task}={REPLAY}")]
+    assert main(["leaderboard", "verify", "--board", str(BOARD), *data]) == 0
+    assert "came out again" in capsys.readouterr().out

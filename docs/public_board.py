@@ -48,8 +48,9 @@ on the simulated samples of `recgaze` and `snacks`, which are no recordings of p
     python docs/public_board.py --data DIR
 
 The backbone is a pocket stand-in that this project trained, not a published model. The numbers of the paper are
-reported lines: they come from other sessions and another protocol, and are never ranked. The board holds predictions and scores;
-what was recorded is in it only as means per slot.
+reported lines: they come from other sessions and another protocol, and are never ranked. The board holds predictions
+and scores. What was recorded is in it as means per slot, and in the shape of the rows of simulators that say where the
+eyes go next: they were asked along the recorded path.
 """
 
 

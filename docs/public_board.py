@@ -3,7 +3,7 @@
     python docs/public_board.py --data DIR
 
 DIR is a folder of AdSERP's replay layout, or a clone of its repository; without ``--data`` the samples alone are used.
-Writes ``leaderboard/boards/public`` anew. Every line is a simulator that was run here, packed and submitted as anybody
+Writes ``leaderboard/boards/public`` again. Every line is a simulator that was run here, packed and submitted as anybody
 would; the lines of the paper are reported, never ranked. Take ``make site`` to look at it.
 """
 

@@ -66,6 +66,6 @@ def call(arguments: argparse.Namespace) -> int:
     table = [{**row, "clicked": "x" * row["clicked"], "answer": "x" * row["answer"]} for row in rows]  # type: ignore[operator]
     missing = ["No slot has relevance: the attention is missing."] if attention is None else []
     notices = (notice,) if notice else ()
-    shown = Document("", (Grid.of_records(table),), notices, (*missing, str(out)), data=lambda: record)
+    shown = Document("", (Grid.of_records(table),), notices, legend=(*missing, str(out)), data=lambda: record)
     options.show(shown, "json" if arguments.json else "terminal")
     return 0

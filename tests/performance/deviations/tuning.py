@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from unittest import mock
 
-from baselines.simulators import item_list
+from baselines.simulators import text
 from tasks.types import Session
 from tests.performance.deviations.material import POCKET, Material
 from tests.performance.deviations.measuring import (
@@ -130,7 +130,7 @@ def list_order(material: Material) -> list[Effect]:
     effects = []
     for name in ("text", "text-position"):
         here = tested(name, material.recgaze, material.loo)
-        with mock.patch.object(item_list.np.random, "default_rng", lambda *_: Unshuffled()):
+        with mock.patch.object(text.np.random, "default_rng", lambda *_: Unshuffled()):
             there = tested(name, material.recgaze, material.loo)
         effects += both(METRICS[1:], there, here, name, ON_STAND_IN)
     return effects

@@ -255,7 +255,7 @@ def document(found: Plan, workers: int = 1) -> Document:
         "",
         (Grid(columns, tuple(body)),) if body else (),
         (found.notice,) if found.notice else (),
-        tuple(_totals(found, workers)),
+        legend=tuple(_totals(found, workers)),
     )
 
 

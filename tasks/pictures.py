@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "MPO")
 """What is decoded: formats of pictures alone. Others are programs (EPS), whose pictures would be run."""
+
+_ORIENTATION = 0x0112  # the tag of EXIF; from 5 on a picture lies on its side
 
 JPEG_QUALITY = 90
 JPEG_LIMIT = 65_500  # most pixels to a side
@@ -32,8 +36,31 @@ def decode(data: bytes, what: str) -> Image:
     Raises:
         InputError: It is not a complete picture.
     """
+    from PIL import ImageOps
+
+    with _opened(data, what) as picture:
+        picture.load()
+        return _on_white(ImageOps.exif_transpose(picture))
+
+
+def measure(data: bytes, what: str) -> tuple[tuple[int, int], str]:
+    """Return width and height of an encoded picture as :func:`decode` would turn it, and its format; no pixel is read.
+
+    Raises:
+        InputError: It does not begin as a picture does.
+    """
+    with _opened(data, what) as picture:
+        width, height = picture.size
+        # PNG is asked only where the mark is there: to look for it at the end of the file decodes everything.
+        turned = (picture.format != "PNG" or "exif" in picture.info) and picture.getexif().get(_ORIENTATION, 1) >= 5
+        return (height, width) if turned else (width, height), str(picture.format)
+
+
+@contextmanager
+def _opened(data: bytes, what: str) -> Iterator[Image]:
+    """Open a picture of a format that may be decoded; InputError where that or what is done with it fails."""
     from PIL import Image as PilImage
-    from PIL import ImageOps, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -41,9 +68,7 @@ def decode(data: bytes, what: str) -> Image:
             with PilImage.open(io.BytesIO(data)) as picture:
                 if picture.format not in _FORMATS:
                     raise UnidentifiedImageError
-                picture.load()
-                turned = ImageOps.exif_transpose(picture)
-        return _on_white(turned)
+                yield picture
     except UnidentifiedImageError as error:
         raise InputError(f"{what} does not open: it is no picture of a known format. Replace the file.") from error
     except (OSError, ValueError, SyntaxError, PilImage.DecompressionBombError) as error:

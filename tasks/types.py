@@ -68,8 +68,21 @@ class ScreenImage:
         """
         from tasks.pictures import decode
 
-        where = self.path if self.path is not None else "a prepared data set"
-        return decode(self.encoded(), f"the screenshot in {where}")
+        return decode(self.encoded(), self._what)
+
+    def measure(self) -> tuple[tuple[int, int], str]:
+        """Return width and height in pixels and the format, such as ``PNG``, without decoding the image.
+
+        Raises:
+            InputError: The file is missing or is not an image.
+        """
+        from tasks.pictures import measure
+
+        return measure(self.encoded(), self._what)
+
+    @property
+    def _what(self) -> str:
+        return f"the screenshot in {self.path if self.path is not None else 'a prepared data set'}"
 
     def digest(self) -> str:
         """Return the SHA-256 of the encoded bytes; equal screens are encoded and cached once."""

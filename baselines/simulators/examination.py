@@ -6,7 +6,6 @@ its width is a page, whose window is its top; people scroll through it.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -53,13 +52,10 @@ class Places(NamedTuple):
 
 def places(session: Stimulus) -> Places:
     """Measure the boxes of a session. Without a picture, the screen ends where the last box does."""
-    from PIL import Image
-
     boxes = np.array([slot.box for slot in session.slots], dtype=np.float64)
     width, height = max(float(boxes[:, 2].max()), 1.0), max(float(boxes[:, 3].max()), 1.0)
     if session.image is not None:
-        with Image.open(io.BytesIO(session.image.encoded())) as picture:  # its size is read, its pixels are not
-            width, height = picture.size
+        (width, height), _ = session.image.measure()
     page = round(ASPECT * width) < height
     window = np.array([width, ASPECT * width if page else height])
     low, high = boxes[:, :2] / window, boxes[:, 2:] / window

@@ -1,4 +1,4 @@
-"""A conditional logit on where a slot is, how large it is and of which kind; with texts, on what stands in it too."""
+"""A conditional logit on where a slot is, how large it is and of which kind; with texts, also on what they say."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def run_missing(
     """Run the trials that the store does not hold yet, round by round; another run at the store is waited for.
 
     They are carried out by ``engine``, by default in this process; with ``force`` finished trials run again, and every
-    trial from its start. ``display`` is shown where the run stands whenever that changes, ``progress`` wraps the steps
+    trial from its start. ``display`` is shown the state of the run whenever that changes, ``progress`` wraps the steps
     within a trial of this process, ``report`` gets lines for the person at the terminal and ``track`` what each epoch
     came to; ``after`` is called before the first trial, and whenever one has finished or failed.
 

@@ -142,7 +142,7 @@ def _uniform_logloss(scores: pd.DataFrame, slots: Mapping[str, int]) -> float:
 def equals(names: Sequence[str], tables: Mapping[str, SessionMeans]) -> dict[str, str]:
     """Return simulator -> the first of the simulators before it whose scores are the same on every metric.
 
-    Differences up to rounding count as none. A user's mean stands for the user's sessions.
+    Differences up to rounding count as none. The means of users are compared.
     """
     scores: dict[str, list[tuple[str, str]]] = {name: [] for name in names}
     for metric, table in tables.items():

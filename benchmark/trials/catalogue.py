@@ -129,7 +129,7 @@ def settings_for(entry: Entry, *layers: Mapping[str, object]) -> dict[str, objec
 
 
 def settings_in(catalogue: Catalogue, entry: Entry, *layers: Mapping[str, object]) -> dict[str, object]:
-    """Return the settings of a simulator; one that stands on another, named by ``of``, is handed that one's too.
+    """Return the settings of a simulator; one that uses another, named by ``of``, also gets that one's.
 
     They are what the other has in the same run, in ``settings``, unless these are given themselves.
     """

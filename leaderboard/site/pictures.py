@@ -136,13 +136,10 @@ class Pictures:
             return None, (int(right) + 8, int(below) + 8)
         key = digest, session.session_id
         if key not in self._screens:
-            from PIL import Image
-
             data = session.image.encoded()
-            with Image.open(io.BytesIO(data)) as image:
-                size, kind = image.size, (image.format or "").lower()
-            name = f"{session.image.digest()[:24]}.{'jpg' if kind == 'jpeg' else 'png'}"
-            if kind not in ("jpeg", "png"):
+            size, kind = session.image.measure()
+            name = f"{session.image.digest()[:24]}.{'jpg' if kind == 'JPEG' else 'png'}"
+            if kind not in ("JPEG", "PNG"):
                 encoded = io.BytesIO()
                 session.image.open().save(encoded, format="PNG")
                 data = encoded.getvalue()

@@ -40,7 +40,7 @@ class Area:
     Attributes:
         kind: One of ``SLOT_KINDS``.
         box: ``(x0, y0, x1, y1)``, edges included.
-        text: The title, or what stands in the box, where it is known; else empty.
+        text: The title, or what is written in the box, where it is known; else empty.
     """
 
     kind: str

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tasks.errors import InputError
-from tasks.pictures import decode, one_colour
+from tasks.pictures import decode, measure, one_colour
 
 RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)
 CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
@@ -64,8 +64,11 @@ def test_the_exif_orientation_turns_the_picture():
     for orientation, place in ((1, (5, 10)), (3, (35, 10)), (6, (10, 5)), (8, (10, 35))):
         exif = Image.Exif()
         exif[0x0112] = orientation
-        turned = decode(encoded(picture, "JPEG", exif=exif, quality=95), "it")
+        data = encoded(picture, "JPEG", exif=exif, quality=95)
+        turned = decode(data, "it")
         assert turned.size == ((40, 20) if orientation in (1, 3) else (20, 40))
+        assert measure(data, "it") == (turned.size, "JPEG")
+        assert measure(encoded(picture, exif=exif), "it") == (decode(encoded(picture, exif=exif), "it").size, "PNG")
         assert max(turned.getpixel(place)) < 40
 
 
@@ -82,8 +85,9 @@ def test_what_is_no_picture_is_refused_by_name(data):
 
 
 def test_a_picture_that_would_be_a_program_is_not_run():
-    with pytest.raises(InputError, match="it does not open: it is no picture of a known format"):
-        decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "it")
+    for read in (decode, measure):
+        with pytest.raises(InputError, match="it does not open: it is no picture of a known format"):
+            read(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "it")
 
 
 def test_a_long_page_opens_without_a_warning():

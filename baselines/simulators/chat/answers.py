@@ -137,7 +137,7 @@ _JOINS = (
     r"the|an?|their|his|her|it|what|where|best|perfect|ideal|most|right|good|great|chosen|picked|clicked|selected)))\b"
 )
 _AS_LABEL = re.compile(rf" +(?:{_VERB}|{_JOINS})")
-"""A verb in the third person, or a word that no noun and no first person begins with: what stands before is a label."""
+"""A verb in the third person, or a word that no noun and no first person begins with: what comes before is a label."""
 _ASKED = re.compile(
     r"\b(?:pick|choose|select|click|like|love|prefer|take|watch|on|with|for|to|letter|label(?:led)?|option|answer|is)"
     r"[ *_`\"'(:]*$",

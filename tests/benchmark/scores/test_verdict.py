@@ -1,4 +1,4 @@
-"""Verdicts: each sentence by hand from the tests it stands for."""
+"""Verdicts: each sentence by hand from the tests that it reports."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ SIMULATORS = (
         "rating-prior",
         f"{_FOLDER}.choice_model:RatingPrior",
         "softmax of the user's own ratings (tasks with ratings)",
-        ("profile", *_TRAIN[1:]),
+        ("item ratings", "profile", *_TRAIN[1:]),
     ),
     Entry(
         "centre-area",

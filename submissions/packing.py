@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from benchmark.scores.results import Results, SimulatorResult
 
-TEXTS = ("item texts", "item places")
-"""What the format calls ``text``."""
+CALLED = {"item texts": "text", "item places": "text", "item ratings": "profile"}
+"""What the format calls the inputs that it has no word of its own for."""
 
 _COST = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
@@ -221,7 +221,7 @@ def _metadata(
 
 def _inputs(sees: Sequence[str]) -> list[str]:
     """Return what a simulator sees in the format's words."""
-    found = ["text" if said in TEXTS else input_word(said) for said in sees]
+    found = [CALLED.get(said) or input_word(said) for said in sees]
     for said in found:
         if said not in INPUTS:
             raise unknown_name("input that the simulator sees:", said, INPUTS)

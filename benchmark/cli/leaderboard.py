@@ -50,7 +50,7 @@ def call(arguments: argparse.Namespace) -> int:
     if action not in ACTIONS:
         raise unknown_name("action", action, ACTIONS)
     if len(names) != ACTIONS[action]:
-        raise InputError(f"'{action}' takes {ACTIONS[action] or 'no'} names, not {len(names)}. See --help.")
+        raise InputError(f"'{action}' takes {counted(ACTIONS[action], 'name')}, not {len(names)}. See --help.")
     if action == "init":
         return _start(Path(names[0]))
     board = Board.open(arguments.board)

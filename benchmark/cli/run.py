@@ -117,17 +117,20 @@ def _task(arguments: argparse.Namespace, config: RunConfig) -> Task:
 
 
 def _with_words(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, task: Task) -> RunConfig:
-    """Return a preset's run without the simulators that need texts, where the task has none; it is said."""
+    """Return a preset's run without the simulators that need texts or ratings, where the task has none; it is said."""
     from dataclasses import replace
 
     from benchmark.cli import options
-    from benchmark.trials.trial import textless
+    from benchmark.trials.trial import lacking
 
-    without = textless([catalogue.entry(name) for name in config.simulators], task)
+    without = lacking([catalogue.entry(name) for name in config.simulators], task)
     if not without or arguments.preset is None or arguments.simulators:
         return config
-    options.say(f"left out: {', '.join(without)}; the slots of {task.name} have no texts (prepare with --texts).")
-    return replace(config, simulators=tuple(name for name in config.simulators if name not in without))
+    for seen, names in without.items():
+        remedy = " (prepare with --texts)" if seen == "texts" else ""
+        options.say(f"left out: {', '.join(names)}; the slots of {task.name} have no {seen}{remedy}.")
+    left_out = {name for names in without.values() for name in names}
+    return replace(config, simulators=tuple(name for name in config.simulators if name not in left_out))
 
 
 def _out(arguments: argparse.Namespace, config: RunConfig) -> Path:

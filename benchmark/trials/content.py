@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,10 +82,18 @@ def content_digest(task: Task, columns: tuple[str, ...] = _FIRST) -> str:
     return digest.hexdigest()
 
 
-@functools.lru_cache(maxsize=8)
-def has_texts(task: Task) -> bool:
-    """Return whether any slot of a task has a text."""
-    return any(slot.text for index in range(len(task)) for slot in task.session(index).slots)
+NEEDED: Mapping[str, tuple[str, Callable[[Slot], object]]] = {
+    "item texts": ("texts", lambda slot: slot.text),
+    "item ratings": ("ratings", lambda slot: slot.rating is not None),
+}
+"""What a simulator may see that not every copy of the data has -> its name, and whether a slot has it."""
+
+
+@functools.lru_cache(maxsize=16)
+def has(task: Task, seen: str) -> bool:
+    """Return whether any slot of a task has what a word of ``NEEDED`` names."""
+    there = NEEDED[seen][1]
+    return any(there(slot) for index in range(len(task)) for slot in task.session(index).slots)
 
 
 def made_from(record: Mapping[str, object], task: Task) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from benchmark.simulator import AttendsToLabel, CarriesNotice, FollowsPath, HasMaterial, Simulator
 from benchmark.trials.catalogue import Catalogue, Entry, check_settings, full_settings, settings_in, source_digest
 from benchmark.trials.configuration import RunConfig
-from benchmark.trials.content import RECORDED, TEXTS, content_digests, has_texts
+from benchmark.trials.content import NEEDED, RECORDED, TEXTS, content_digests, has
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -78,10 +78,11 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
     """Return the trials of a run: simulators x seeds x folds; a deterministic simulator has one seed."""
     entries = [catalogue.entry(name) for name in config.simulators]
     check_settings(entries, config.settings)
-    if without := textless(entries, task):
+    for seen, without in lacking(entries, task).items():
+        remedy = "prepare the data with --texts, or leave" if seen == "texts" else "leave"
         raise InputError(
-            f"the slots of {task.name} have no texts, which {', '.join(without)} would read: prepare the data with "
-            "--texts, or leave these simulators out."
+            f"the slots of {task.name} have no {seen}, which {', '.join(without)} would read: {remedy} these "
+            "simulators out."
         )
     split = task.split(config.split)
     content = content_digests(task)
@@ -112,10 +113,14 @@ def expand(config: RunConfig, task: Task, catalogue: Catalogue) -> list[Trial]:
     return trials
 
 
-def textless(entries: Sequence[Entry], task: Task) -> list[str]:
-    """Return the names of the simulators that need the slots' texts, on a task that has none; else nothing."""
-    named = [entry.name for entry in entries if "item texts" in entry.sees]
-    return named if named and not has_texts(task) else []
+def lacking(entries: Sequence[Entry], task: Task) -> dict[str, list[str]]:
+    """Return what a task's slots lack, ``texts`` or ``ratings`` -> the simulators that need it."""
+    found = {}
+    for seen, (called, _) in NEEDED.items():
+        named = [entry.name for entry in entries if seen in entry.sees]
+        if named and not has(task, seen):
+            found[called] = named
+    return found
 
 
 def _reads(name: str, simulator: Simulator) -> tuple[str, ...]:

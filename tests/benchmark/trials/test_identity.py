@@ -213,6 +213,8 @@ def test_texts_that_are_not_there_are_missed_in_one_line(mini, capsys):
     silent = Changed(mini, slots=lambda s: tuple(dataclasses.replace(slot, text="") for slot in s.slots))
     with pytest.raises(InputError, match="have no texts, which geometry-text, text would read: prepare .* --texts"):
         expand(config("uniform", "geometry-text", "text", "chat"), silent, registry)
+    with pytest.raises(InputError, match="have no ratings, which rating-prior would read: leave these simulators out"):
+        expand(config("uniform", "rating-prior"), mini, registry)
     assert identities(silent, "uniform", "chat")["uniform"] == identities(mini, "uniform")["uniform"]
     asked = config("uniform", "text", "geometry")
     for preset, left in (("full", ("uniform", "geometry")), (None, asked.simulators)):

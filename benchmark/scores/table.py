@@ -78,15 +78,10 @@ def by_family(metrics: Sequence[Metric], families: Sequence[str] | None = None) 
 def metrics_of(results: Results, families: Sequence[str] | None = None) -> list[Metric]:
     """Return the metrics of some families that at least one simulator is measured by.
 
-    A family that only some simulators have is left out where one of several has it, unless it is asked for: nothing is
-    compared there.
-
     Raises:
         InputError: A family is unknown, or there is no such metric.
     """
-    measured = {m: sum(m.name in one.metrics for one in results.simulators) for m in all_metrics()}
-    alone = 1 if not families and len(results.simulators) > 1 else 0
-    found = by_family([m for m, n in measured.items() if n > (alone if family(m.family).apart else 0)], families)
+    found = by_family([m for m in all_metrics() if any(m.name in one.metrics for one in results.simulators)], families)
     if not found and families:
         raise InputError(f"no simulator of this table is measured by the metrics of {', '.join(families)}.")
     return found

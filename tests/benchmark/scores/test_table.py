@@ -63,15 +63,6 @@ def test_families_are_printed_in_their_order_and_can_be_chosen(results):
         table.document(results, ("clicks",))
 
 
-def test_a_family_that_one_of_several_simulators_has_is_shown_when_asked_for(results):
-    first, *others = results.simulators
-    order = replace(first, metrics={**first.metrics, "NextSlot": first.metrics["KL"]})
-    several = replace(results, simulators=(order, *others))
-    assert "NextSlot↓" not in printed(several)[0] and "NextSlot↓" in printed(several, families=("order",))[0]
-    assert "NextSlot↓" in printed(replace(results, simulators=(order,)))[0]
-    assert "NextSlot↓" in printed(replace(results, simulators=(order, replace(order, name="noisy"), *others[1:])))[0]
-
-
 def test_csv_holds_every_value_unrounded_and_json_the_results(results):
     rows = list(csv.DictReader(io.StringIO(render(table.document(results, ("click",)), "csv"))))
     assert len(rows) == sum(len(one.metrics) for one in results.simulators)

@@ -46,7 +46,8 @@ COLUMNS: dict[str, tuple[Kind, str]] = {
     FIXATIONS: (
         _FIXATION,
         "the fixations in time order: slot (-1 for none), start_ms from the beginning of the session, "
-        "duration_ms that counts; their time on a slot adds up to gaze_ms",
+        "duration_ms that counts; their time on a slot adds up to gaze_ms, and runs of them on one slot are the visits "
+        "that metrics of the order family ask for",
     ),
     "split_loo": ("string", "train or test"),
     "split_kfold": ("int64", f"the fold 0..{FOLDS - 1} in which the session is tested"),

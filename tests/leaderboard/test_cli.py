@@ -179,7 +179,7 @@ def test_personal_gain_comes_from_two_control_submissions(capsys, tmp_path):
     [
         (["leaderboard", "--board", "nowhere"], "there is no board at nowhere"),
         (["leaderboard", "verfy", "--board", "B"], "Did you mean 'verify'?"),
-        (["leaderboard", "withdraw", "--board", "B"], "'withdraw' takes 1 names"),
+        (["leaderboard", "withdraw", "--board", "B"], "'withdraw' takes 1 name"),
         (["leaderboard", "withdraw", "example-god@1.0", "--board", "B"], "Did you mean 'example-good@1.0'?"),
         (["leaderboard", "--board", "B", "--metric", "KI"], "Did you mean 'KL'?"),
         (["leaderboard", "--board", "B", "--format", "hmtl"], "unknown format 'hmtl'"),

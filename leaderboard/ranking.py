@@ -125,25 +125,52 @@ def pairwise_p(values: Floats, design: Design) -> Floats:
     a, b = np.triu_indices(values.shape[1], 1)
     mean, largest = design.weights @ values, np.abs(values).max(axis=0)
     difference = np.abs(mean[a] - mean[b])
-    doubtful = difference <= 1e-9 * np.maximum(largest[a], largest[b])
+    over_users, both, doubtful = _pairwise_variances(values, design)
+    doubtful |= difference <= 1e-9 * np.maximum(largest[a], largest[b])
+    over_users[doubtful] = both[doubtful] = 1.0
+    p: Floats = np.maximum(
+        2 * stdtr(len(design.users) - 1, -difference / np.sqrt(over_users)),
+        2 * stdtr(design.degrees, -difference / np.sqrt(both)),
+    )
+    for some in _blocks(doubtful, len(values)):
+        p[some] = _exact_p(values[:, a[some]], values[:, b[some]], design)
+    return p
+
+
+def pairwise_errors(values: Floats, design: Design) -> Floats:
+    """Return the standard error of the difference of every pair of columns, shape (simulators, simulators).
+
+    Over users and, where they repeat, screens; ``values`` as in :func:`pairwise_p`. NaN for fewer than two users.
+    """
+    n = values.shape[1]
+    found = np.full((n, n), np.nan)
+    if len(design.users) > 1:
+        a, b = np.triu_indices(n, 1)
+        _, both, doubtful = _pairwise_variances(values, design)
+        errors = np.sqrt(np.where(doubtful, 0.0, both))
+        for some in _blocks(doubtful, len(values)):
+            errors[some] = design.estimate(values[:, a[some]] - values[:, b[some]])[1]
+        found[a, b] = found[b, a] = errors
+    return found
+
+
+def _pairwise_variances(values: Floats, design: Design) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return the variances over users and over both factors of all pairs, and which are too small beside their terms."""
+    a, b = np.triu_indices(values.shape[1], 1)
+    doubtful = np.zeros(len(a), dtype=bool)
     variances = []
     for factor, sums in design.factors(design.residuals(values)):
         cross = factor * (sums.T @ sums)
         squares = np.diag(cross)[a] + np.diag(cross)[b]
         variances.append(squares - 2 * cross[a, b])
         doubtful |= variances[-1] <= _CANCELLED * squares
-    over_users = variances[0].copy()
-    both = two_way(*variances) if design.two_way else over_users
-    over_users[doubtful] = both[doubtful] = 1.0
-    p: Floats = np.maximum(
-        2 * stdtr(len(design.users) - 1, -difference / np.sqrt(over_users)),
-        2 * stdtr(design.degrees, -difference / np.sqrt(both)),
-    )
-    chosen, step = np.flatnonzero(doubtful), max(1, _BLOCK // len(values))
-    for start in range(0, len(chosen), step):
-        some = chosen[start : start + step]
-        p[some] = _exact_p(values[:, a[some]], values[:, b[some]], design)
-    return p
+    return variances[0], two_way(*variances) if design.two_way else variances[0].copy(), doubtful
+
+
+def _blocks(chosen: NDArray[np.bool_], n_sessions: int) -> list[Ints]:
+    """Return the chosen pairs in pieces whose differences may be held at a time."""
+    pairs, step = np.flatnonzero(chosen), max(1, _BLOCK // n_sessions)
+    return [pairs[start : start + step] for start in range(0, len(pairs), step)]
 
 
 def _exact_p(a: Floats, b: Floats, design: Design) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +13,22 @@ import numpy as np
 
 from benchmark.metrics import Metric
 from benchmark.output import pages
+from benchmark.statistics.design import Design
+from benchmark.statistics.t_interval import t_quantile
 from leaderboard import board_table
 from leaderboard.board_documents import notices, order
 from leaderboard.board_files import Board
 from leaderboard.columns import HEADLINE, BoardCell, RankedTable, mean_cell
 from leaderboard.derived import scale
 from leaderboard.entries import values_of
+from leaderboard.ranking import pairwise_errors
 from leaderboard.site.figures import ASSETS, embedded, environment, heatmap
 from leaderboard.site.pictures import Pictures
 from leaderboard.site.submissions import SitePage, attention_words, cost_words, kind_words, part_of, size_words
 from leaderboard.site.tables import SiteTable, families_of, slug
 from tasks.errors import InputError
 from tasks.storage import absolute, staged
+from tasks.types import Floats
 
 if TYPE_CHECKING:
     from tasks.task import Task
@@ -138,15 +142,21 @@ class _Writer:
         (self._folder / path).write_bytes(made.encode("utf-8", "replace"))
 
     def _data(self, t: SiteTable) -> None:
-        """Write user means of every line, a script each: a page opened from a disk may not fetch anything else."""
+        """Write a script of every line: per metric its user means and the errors of its differences to the lines.
+
+        A page opened from a disk may not fetch anything but scripts. Lines are in the order of :func:`_index`.
+        """
         folder = self._folder / "data" / t.key
         folder.mkdir()
-        by_user = t.view.table.by_user
-        for i, row in enumerate(t.rows):
-            values = [None if np.isnan(v).any() else [float(f"{x:.7g}") for x in v] for v in by_user[i].T]
-            key = f"{t.key}/{data_name(row.key)}"
-            text = f"gazebench({json.dumps(key)},{embedded(values)});\n"
-            (folder / f"{data_name(row.key)}.js").write_text(text, encoding="ascii")
+        table, shown = t.view.table, order(t.view, t.default)
+        by_user, columns = table.by_user, [table.metric_index(metric.name) for metric in table.told]
+        errors = [_errors(table.by_session[shown, :, j].T, table.design) for j in columns]
+        for place, i in enumerate(shown):
+            means = [None if np.isnan(v).any() else _digits(v) for v in by_user[i].T[columns]]
+            apart = [_digits(one[place]) for one in errors]
+            key = f"{t.key}/{data_name(t.rows[i].key)}"
+            text = f"gazebench({json.dumps(key)},{embedded({'means': means, 'errors': apart})});\n"
+            (folder / f"{data_name(t.rows[i].key)}.js").write_text(text, encoding="ascii")
 
     def _submissions(self) -> list[SitePage]:
         """Return the pages of submissions, in the order of the tables."""
@@ -176,6 +186,20 @@ class _TaskPage:
         self.bounds = bounds
         self.heat_gaze = heatmap(t.context.slots, "gaze", "Human gaze: mean share of dwell per slot")
         self.heat_clicks = heatmap(t.context.slots, "clicks", "Clicks: share of sessions per slot")
+
+
+def _digits(values: Iterable[float]) -> list[float | None]:
+    """Return numbers with 7 digits, None for NaN."""
+    return [None if np.isnan(value) else float(f"{value:.7g}") for value in values]
+
+
+def _errors(values: Floats, design: Design) -> Floats:
+    """Return the standard errors of the differences of lines; NaN where one of the two does not claim the metric."""
+    claim = np.flatnonzero(~np.isnan(values).any(axis=0))
+    found = np.full((values.shape[1], values.shape[1]), np.nan)
+    if len(claim) > 1:
+        found[np.ix_(claim, claim)] = pairwise_errors(values[:, claim], design)
+    return found
 
 
 def data_name(key: str) -> str:
@@ -239,15 +263,14 @@ def _bounds(t: SiteTable) -> list[MetricBounds]:
 
 def _index(site: SiteContents) -> dict[str, Any]:
     """Return what the page of comparisons contains before it loads two lines."""
-    from scipy.special import stdtrit
-
     return {
         "tables": [
             {
                 "key": t.key,
                 "title": f"{t.context.task}, {t.context.split}",
                 "users": list(t.view.table.users),
-                "t": float(stdtrit(len(t.view.table.users) - 1, 0.975)) if len(t.view.table.users) > 1 else None,
+                "over": t.view.table.over,
+                "t": _digits([t_quantile(t.view.table.design.degrees)])[0],
                 "metrics": [
                     {"name": m.name, "arrow": m.arrow, "up": m.higher_is_better, "main": m.name in HEADLINE}
                     for m in t.view.table.told

@@ -13,6 +13,7 @@ import pytest
 
 from benchmark import statistics
 from benchmark.output.text import plain
+from benchmark.statistics.clusters import SessionMeans
 from leaderboard.board_documents import order
 from tests.browser import Browser
 
@@ -276,15 +277,18 @@ def test_comparing_two_gives_the_numbers_of_the_suites_statistics(site, browse, 
                 r.cells[5].textContent];
     })"""
     found = browser.run(read)
+    assert browser.run("return document.getElementById('over').textContent") == loo.over == "users and screens"
     # What one of the two is not measured by is not compared.
     shown = [j for j in range(len(loo.metrics)) if np.isfinite([loo.by_user[i][:, j] for i in rows]).all()]
     assert len(shown) == 12
     for j, line in zip(shown, found, strict=True):
         metric, values = loo.metrics[j], [loo.by_user[i][:, j] for i in rows]
-        expected = statistics.paired_comparison(*values, n_resamples=0)
+        one, other = (loo.by_session[i][:, j] for i in rows)
+        clustered = SessionMeans((), np.empty(0), loo.design).clustered(one - other)
+        expected = statistics.paired_comparison(*values, n_resamples=0, clustered=clustered)
         assert line[0] == metric.name + metric.arrow
         assert line[1:3] == pytest.approx([v.mean() for v in values], abs=6e-4)
-        assert line[3:6] == pytest.approx([expected.mean_difference, expected.low, expected.high], abs=1e-6)
+        assert line[3:6] == pytest.approx([expected.mean_difference, expected.low, expected.high], rel=1e-6, abs=1e-6)
         apart = expected.low > 0 or expected.high < 0
         better = (expected.mean_difference > 0) == metric.higher_is_better
         assert line[6] == (("A better" if better else "B better") if apart else "not separated")

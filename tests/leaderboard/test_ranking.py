@@ -13,7 +13,7 @@ from benchmark.statistics.design import Design, Factor
 from leaderboard.board_table import ScoredResult, assemble
 from leaderboard.context import SlotShares, TaskContext
 from leaderboard.entries import Metadata, ResultRecord
-from leaderboard.ranking import _CANCELLED, pairwise_p, rank
+from leaderboard.ranking import _CANCELLED, pairwise_errors, pairwise_p, rank
 from tasks.errors import InputError
 from tests.tiers_definition import tiers
 
@@ -240,3 +240,18 @@ def test_the_order_of_stored_rows_does_not_matter(crowd):
     turned = [ScoredResult(i.id, i.record, i.scores.take(list(range(len(i.scores)))[::-1]), i.at) for i in items]
     a, b = (assemble(context(users), x) for x in (items, turned))
     np.testing.assert_array_equal(a.by_user, b.by_user)
+
+
+@pytest.mark.parametrize("screens", [None, [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]], ids=["users", "users and screens"])
+def test_errors_of_all_pairs_are_those_of_their_differences(screens):
+    random = np.random.default_rng(5)
+    values = random.normal(size=(10, 4))
+    values[:, 2], values[:, 3] = values[:, 0], values[:, 0] + 0.25  # equal, and shifted by the same everywhere
+    labels = None if screens is None else Factor.of_labels([str(one) for one in screens])
+    design = Design(Factor.of_labels(list("aabbccddee")), labels)
+    found = pairwise_errors(values, design)
+    for a in range(4):
+        for b in range(a):
+            expected = design.estimate((values[:, a] - values[:, b])[:, None])[1][0]
+            assert found[a, b] == found[b, a] == pytest.approx(expected, abs=1e-15)
+    assert np.isnan(pairwise_errors(values[:2], Design(Factor.of_labels(["a", "a"])))).all()

@@ -1,4 +1,4 @@
-// Compares two lines of a table: paired over users, computed here from the user means that two small scripts bring.
+// Compares two lines of a table, from the user means and the errors of differences that two small scripts bring.
 "use strict";
 (function () {
   var board = JSON.parse(document.getElementById("board-data").textContent);
@@ -9,7 +9,8 @@
   var body = document.getElementById("compared").tBodies[0];
   var turn = 0, current = null;
 
-  // Called by every data script with its name and, per metric, one mean per user (or null).
+  // Called by every data script with its name and, per metric, one mean per user (or null) and the standard error
+  // of the difference to every line of the table.
   window.gazebench = function (key, values) {
     loaded[key] = values;
     (waiting[key] || []).forEach(function (done) { done(values); });
@@ -48,17 +49,14 @@
   function signed(value) { var words = shown(value); return Number(words) > 0 ? "+" + words : words; }
   function mean(values) { return values.reduce(function (sum, value) { return sum + value; }, 0) / values.length; }
 
-  // Mean difference with its t interval; t is the quantile for this number of users.
-  function paired(a, b, t) {
-    var apart = a.map(function (value, i) {
+  // Mean difference with its t interval; the error is over what the table says, t the quantile for its degrees.
+  function paired(a, b, error, t) {
+    var middle = mean(a.map(function (value, i) {
       var d = value - b[i];
       return Math.abs(d) <= 1e-7 * Math.max(Math.abs(value), Math.abs(b[i])) ? 0 : d;
-    });
-    var middle = mean(apart), n = apart.length;
-    if (n < 2 || t === null) return { mean: middle, low: NaN, high: NaN };
-    var squares = apart.reduce(function (sum, d) { return sum + (d - middle) * (d - middle); }, 0);
-    var half = t * Math.sqrt(squares / (n - 1) / n);
-    return { mean: middle, low: middle - half, high: middle + half };
+    }));
+    if (error === null || t === null) return { mean: middle, low: NaN, high: NaN };
+    return { mean: middle, low: middle - t * error, high: middle + t * error };
   }
 
   function bar(found, widest) {
@@ -84,13 +82,15 @@
     remember(table, a, b);
     load(table, a, function (first) {
       load(table, b, function (second) {
-        if (mine === turn) show(table, a, b, first, second);
+        if (mine === turn) show(table, a, b, first.means, second.means, first.errors);
       });
     });
   }
 
-  function show(table, a, b, first, second) {
+  function show(table, a, b, first, second, errors) {
     body.textContent = "";
+    document.getElementById("over").textContent = table.over;
+    var place = table.rows.indexOf(b);
     var common = [];
     table.metrics.forEach(function (m, j) {
       if (first[j] === null && second[j] === null) return;
@@ -106,7 +106,7 @@
         return;
       }
       common.push(j);
-      var found = paired(first[j], second[j], table.t);
+      var found = paired(first[j], second[j], a === b ? 0 : errors[j][place], table.t);
       var interval = isNaN(found.low) ? "" : " [" + signed(found.low) + ", " + signed(found.high) + "]";
       var cell = element("td", signed(found.mean), "diff");
       cell.dataset.mean = found.mean; cell.dataset.low = found.low; cell.dataset.high = found.high;

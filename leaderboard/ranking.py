@@ -155,7 +155,7 @@ def pairwise_errors(values: Floats, design: Design) -> Floats:
 
 
 def _pairwise_variances(values: Floats, design: Design) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return the variances over users and over both factors of all pairs, and which are too small beside their terms."""
+    """Return the variances of all pairs over users and over both factors, and which nearly cancel."""
     a, b = np.triu_indices(values.shape[1], 1)
     doubtful = np.zeros(len(a), dtype=bool)
     variances = []

@@ -18,6 +18,9 @@ PartOf = Annotated[float, Meta(ge=0, lt=1)]
 WholeAtLeastOne = Annotated[int, Meta(ge=1)]
 WholeAtLeastZero = Annotated[int, Meta(ge=0)]
 
+LATER = {"later": True}
+"""Metadata of a setting that older trials do not have: at its default it is not part of a trial's identity."""
+
 _WORDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 

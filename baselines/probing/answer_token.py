@@ -57,7 +57,7 @@ class _KnownLength(DynamicLayer):  # type: ignore[misc]
 def answer_rows(
     decoder: Decoder, inputs: DecoderInputs, differentiable: bool, create_graph: bool
 ) -> tuple[list[Tensor], Tensor]:
-    """Return row src of every layer's attention and the logits at src, shape (B, V).
+    """Return row src of every probed layer's attention and the logits at src, shape (B, V).
 
     The rows, first layer first, have shape (B, H, S) in float32 or wider. With ``differentiable`` the logits can be
     differentiated with respect to them; with ``create_graph`` both stay connected to ``inputs``, otherwise the prefix
@@ -83,7 +83,7 @@ def src_rows(
 ) -> tuple[list[Tensor], Tensor]:
     """Run src alone after the layers' ``keys`` and ``values`` of the prefix; return what ``answer_rows`` does."""
     seen = Cache(layers=[_KnownLength(inputs.attention_mask.shape[1] - 1) for _ in prefix])
-    probe = RowProbe([(layer.keys, layer.values) for layer in prefix], differentiable)
+    probe = RowProbe([(layer.keys, layer.values) for layer in prefix], differentiable, decoder.first)
     with torch.set_grad_enabled(differentiable or create_graph), hooked(decoder.module):
         hidden = decoder.run(inputs.src_arguments(), probe, past_key_values=seen, use_cache=True).last_hidden_state
         logits = decoder.logits(hidden)

@@ -11,6 +11,7 @@ Source: Huang et al. 2026 (arXiv 2604.09368), after Achtibat et al. 2024 (arXiv 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -27,23 +28,28 @@ class AttnLRP:
     Attributes:
         damping: Share of a row's absolute sum that is added to its normaliser; 0 as published.
         eps: Constant that is added to it, sign kept.
+        last_layers: Only so many of the last layers enter, counted from 1 in w; 0 for all.
     """
+
+    differentiable: ClassVar[bool] = True
 
     damping: float = 0.0
     eps: float = 1e-4
+    last_layers: int = 0
 
     def relevance(
         self, decoder: Decoder, inputs: DecoderInputs, target: Target, create_graph: bool
     ) -> tuple[Tensor, Tensor]:
         """Return row src of R, shape (B, S), signed, and the logits at src."""
-        rows, logits = answer_rows(decoder, inputs, differentiable=True, create_graph=create_graph)
+        probed = decoder.last(self.last_layers)
+        rows, logits = answer_rows(probed, inputs, differentiable=True, create_graph=create_graph)
+        return self.of_rows(rows, logits, target, create_graph), logits
+
+    def of_rows(self, rows: list[Tensor], logits: Tensor, target: Target, create_graph: bool) -> Tensor:
+        """Return row src of R from the rows of the probed layers, which the logits depend on."""
         with torch.enable_grad():  # the caller may have switched gradients off: they are taken inside all the same
             y = target(logits).sum()
         gradients = torch.autograd.grad(y, rows, create_graph=create_graph)
-        return self.combine(rows, gradients), logits
-
-    def combine(self, rows: list[Tensor], gradients: tuple[Tensor, ...]) -> Tensor:
-        """Return row src of R, shape (B, S), from L attention rows and their gradients, each (B, H, S)."""
         layers = len(rows)
         total = torch.zeros_like(rows[0][:, 0])
         total[:, -1] = 1.0

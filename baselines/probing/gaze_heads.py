@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -101,10 +102,16 @@ class GazeHeads:
     """
 
     heads: tuple[Head, ...]
+    last_layers: ClassVar[int] = 0
+    differentiable: ClassVar[bool] = False
 
     def relevance(
         self, decoder: Decoder, inputs: DecoderInputs, target: Target, create_graph: bool
     ) -> tuple[Tensor, Tensor]:
         """Return the mean row, shape (B, S), and the logits at src; the target plays no part."""
         rows, logits = answer_rows(decoder, inputs, differentiable=False, create_graph=create_graph)
-        return relevance(torch.stack(rows, 1), self.heads), logits
+        return self.of_rows(rows, logits, target, create_graph), logits
+
+    def of_rows(self, rows: list[Tensor], logits: Tensor, target: Target, create_graph: bool) -> Tensor:
+        """Return the mean row from the rows of all layers."""
+        return relevance(torch.stack(rows, 1), self.heads)

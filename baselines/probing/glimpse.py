@@ -234,21 +234,24 @@ class Glimpse:
         head_temperature: Of the softmax over head scores.
         depth: Factor on the layer number in the softmax over layers.
         eps: Added to sum(relu(G)).
+        last_layers: Only so many of the last layers enter; 0 for all.
     """
 
     constant_gradients: bool = False
     head_temperature: float = 0.5
     depth: float = 0.2
     eps: float = 1e-8
+    last_layers: int = 0
 
     def relevance(
         self, decoder: Decoder, inputs: DecoderInputs, target: Target, create_graph: bool
     ) -> tuple[Tensor, Tensor]:
         """Return row src of R, shape (B, S), and the logits at src."""
         exact = create_graph and not self.constant_gradients
+        decoder = decoder.last(self.last_layers)
         with torch.enable_grad():
             probe = SequenceProbe(outputs=True, twice=exact)
-            with twice_differentiable_silu(decoder.module) if exact else recomputed_silu(decoder.module):
+            with twice_differentiable_silu(decoder) if exact else recomputed_silu(decoder.module):
                 layers, logits = decoder.run_sequence(inputs, probe)
             check_causal(layer.mask for layer in layers)
             y = target(logits).sum()

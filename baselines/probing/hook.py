@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
@@ -81,11 +81,13 @@ class RowProbe:
     Attributes:
         prefix: Per layer the keys and values of the prefix, shapes (B, H_kv, S - 1, .); ``attend`` gets src's alone.
         differentiable: The rows are nodes of the graph even where nothing below them requires a gradient.
+        first: Layers before it are not looked at.
         rows: Filled by the call: layer index -> attention row of shape (B, H, S), float32 or wider.
     """
 
     prefix: list[tuple[Tensor, Tensor]]
     differentiable: bool
+    first: int = 0
     rows: dict[int, Tensor] = field(default_factory=dict)
 
     def attend(
@@ -104,9 +106,10 @@ class RowProbe:
         if mask is not None:
             scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
         row = scores.softmax(-1).reshape(batch, heads, -1)
-        if self.differentiable and not row.requires_grad:
-            row.requires_grad_()
-        self.rows[layer] = row
+        if layer >= self.first:
+            if self.differentiable and not row.requires_grad:
+                row.requires_grad_()
+            self.rows[layer] = row
         weights = row.to(value.dtype).reshape(batch, groups, heads // groups, -1)
         output = weights[..., :-1] @ values + weights[..., -1:] @ value
         return output.reshape(batch, 1, heads, -1)
@@ -121,7 +124,7 @@ class SequenceProbe:
             requires a gradient.
         twice: Use the attention that can be differentiated twice (no fast kernel can).
         attention: Filled by the call, as ``seen_outputs`` is: layer index -> queries and keys.
-        tap: Given layer index, queries, keys, mask and scale, returns the queries and keys to go on with.
+        first: Layers before it run as without a probe.
         closed: The call is over; layers recomputed on the way back are no longer kept.
     """
 
@@ -129,35 +132,39 @@ class SequenceProbe:
     twice: bool = False
     attention: dict[int, LayerAttention] = field(default_factory=dict)
     seen_outputs: dict[int, LayerOutput] = field(default_factory=dict)
-    tap: Callable[[int, Tensor, Tensor, Tensor | None, float], tuple[Tensor, Tensor]] | None = None
+    first: int = 0
     closed: bool = False
 
     def attend(
         self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
     ) -> Tensor:
         """See ``Probe``."""
-        if self.tap is not None:
-            query, key = self.tap(_layer(module), query, key, mask, scale)
-        if self.twice:
+        layer = _layer(module)
+        if self.twice and layer >= self.first:
             output = double_attention(query, key, value, mask, scale)
         else:
             output, _ = sdpa_attention_forward(module, query, key, value, mask, scaling=scale)
-        if self.closed:
+        if self.closed or layer < self.first:
             return output
         if self.outputs:
             if not output.requires_grad:
                 output.requires_grad_()
-            self.seen_outputs[_layer(module)] = LayerOutput(value, output)
-        self.attention[_layer(module)] = LayerAttention(query, key, mask, scale)
+            self.seen_outputs[layer] = LayerOutput(value, output)
+        self.attention[layer] = LayerAttention(query, key, mask, scale)
         return output
 
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """The text decoder of a model and its output layer."""
+    """The text decoder of a model and its output layer.
+
+    Attributes:
+        first: The first layer that is probed, counted from 0; those before it run as they are.
+    """
 
     module: nn.Module
     head: nn.Module
+    first: int = 0
 
     @classmethod
     def of(cls, model: Any) -> Decoder:
@@ -172,6 +179,15 @@ class Decoder:
                 f"{type(model).__name__} has no language-model head; load it for causal or image-text-to-text use."
             )
         return cls(model.get_decoder(), head)
+
+    def last(self, layers: int) -> Decoder:
+        """Return the decoder with its last ``layers`` layers probed, all for 0 and where it has no more."""
+        return replace(self, first=max(0, self.layers - layers) if layers else 0)
+
+    @property
+    def probed(self) -> list[nn.Module]:
+        """The layers that are probed."""
+        return [*self.module.layers][self.first :]  # type: ignore[misc]
 
     @property
     def layers(self) -> int:
@@ -198,7 +214,8 @@ class Decoder:
         return logits
 
     def run_sequence(self, inputs: DecoderInputs, probe: SequenceProbe) -> tuple[list[LayerAttention], Tensor]:
-        """Run the whole sequence once; return the layers from first to last and the logits at src."""
+        """Run the whole sequence once; return the probed layers from first to last and the logits at src."""
+        probe.first = self.first
         with hooked(self.module):
             hidden = self.run(inputs.arguments(), probe, use_cache=False).last_hidden_state
         layers = in_order(probe.attention, self)
@@ -234,17 +251,17 @@ def hooked(decoder: nn.Module) -> Iterator[None]:
 
 
 def in_order(found: dict[int, Any], decoder: Decoder) -> list[Any]:
-    """Return what a probe kept per layer, first layer first.
+    """Return what a probe kept per probed layer, first layer first.
 
     Raises:
         InputError: The decoder never called the probe, or not in every layer.
     """
-    if sorted(found) != list(range(decoder.layers)):
+    if sorted(found) != list(range(decoder.first, decoder.layers)):
         raise InputError(
             f"{type(decoder.module).__name__} does not pass its attention through transformers' attention interface in "
             "every layer; it cannot be probed."
         )
-    return [found[layer] for layer in range(len(found))]
+    return [found[layer] for layer in sorted(found)]
 
 
 def _attention(

@@ -5,12 +5,8 @@
 Rows of A_l sum to 1, so rownorm changes nothing and row <- 0.5 row + 0.5 mean_h(row A_l): O(S^2) per layer.
 Source: Abnar and Zuidema 2020 (arXiv 2005.00928); PROTOCOL section 6.
 
-The row of Attention Rollout and its gradient.
-
-The row runs from the last layer to the first, its gradient back up, and only then does the decoder's own way back
-reach each layer. Gradients of queries and keys would have to wait for it in every layer; instead two vectors per layer
-wait, the row r that entered the layer and the gradient g of what left it. A tap on the layer's queries and keys turns
-them into gradients when its turn comes: for the scores, r_i / H * A (g - A g).
+On the way back the gradient of the row runs from the first layer to the last: with g the gradient of what left a layer
+and r half the row that entered it, that of the scores is r_i / H * A (g - A g).
 """
 
 from __future__ import annotations
@@ -22,9 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from baselines.probing.blocks import accumulator, attention_weights, blocks, check_causal, product
 from baselines.probing.hook import Decoder, LayerAttention, SequenceProbe, exclusive, hooked
@@ -45,100 +40,51 @@ def push_down(layers: list[LayerAttention]) -> list[Tensor]:
     return rows
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
-    """Between the row's way up and a layer's turn: half the row that entered it, and the gradient of what left."""
-
-    row: Tensor
-    first_row: int
-    column: Tensor
-
-
-class RowChain:
-    """The row's way down and up, tied to the decoder's graph by one tap per layer."""
-
-    def __init__(self) -> None:
-        self._anchors: dict[int, Tensor] = {}
-        self._closed = False
-        self._waiting: dict[int, _Waiting] = {}
-
-    def tap(self, index: int, query: Tensor, key: Tensor, mask: Tensor | None, scale: float) -> tuple[Tensor, Tensor]:
-        """Return ``query`` and ``key`` unchanged, so tapped that the gradient of the row reaches them."""
-        query, key, anchor = _Tap.apply(query, key, mask, scale, self._waiting, index)  # type: ignore[no-untyped-call]
-        # A layer recomputed on the way back comes here again, but the row hangs on its first run.
-        if not self._closed:
-            self._anchors[index] = anchor
-        return query, key
-
-    def relevance(self, layers: list[LayerAttention]) -> Tensor:
-        """Return the row after the first layer, shape (B, S), in the graph of the tapped layers."""
-        anchors = [self._anchors[index] for index in range(len(layers))]
-        row: Tensor = _Chain.apply(layers, self._waiting, *anchors)  # type: ignore[no-untyped-call]
-        self._anchors, self._closed = {}, True
-        return row
-
-
-class _Tap(torch.autograd.Function):
-    """Identity of queries and keys, and an anchor that makes the way back wait for the row's."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        query: Tensor,
-        key: Tensor,
-        mask: Tensor | None,
-        scale: float,
-        waiting: dict[int, _Waiting],
-        index: int,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        ctx.save_for_backward(query, key)
-        ctx.rest = (mask, scale, waiting, index)
-        return query.view_as(query), key.view_as(key), query.new_zeros(())
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, d_query: Tensor, d_key: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        mask, scale, waiting, index = ctx.rest
-        query, key = ctx.saved_tensors
-        if index not in waiting:
-            return d_query, d_key, None, None, None, None
-        turn = waiting.pop(index)
-        heads, groups = query.shape[1], key.shape[1]
-        kind = accumulator(query.dtype)
-        d_query, d_key = d_query.to(kind, copy=True), d_key.to(kind, copy=True)
-        for block in blocks(query, mask, turn.first_row):
-            weights = attention_weights(block, query, key, scale)
-            g = turn.column[block.batch, : block.stop]
-            seen = (weights.view(weights.shape[0], -1, block.stop) @ g[:, :, None]).view(weights.shape[:3])
-            share = turn.row[block.batch, None, block.start : block.stop] * (scale / heads)
-            share = share.expand(-1, heads, -1).reshape(seen.shape)
-            d_scores = (g[:, None, None, :] - seen[..., None]).mul_(share[..., None]).mul_(weights)
-            block.add_rows(d_query, product(d_scores, block.keys(key)))
-            block.add_keys(d_key, product(d_scores.transpose(-1, -2), block.rows(query, groups)))
-        return d_query.to(query.dtype), d_key.to(key.dtype), None, None, None, None
-
-
 class _Chain(torch.autograd.Function):
+    """The row after the first layer, from the layers' queries and keys; only these and the rows are kept."""
+
     @staticmethod
-    def forward(ctx: Any, layers: list[LayerAttention], waiting: dict[int, _Waiting], *anchors: Tensor) -> Tensor:
+    def forward(ctx: Any, layers: list[LayerAttention], *tensors: Tensor) -> Tensor:
         rows = push_down(layers)
         ctx.rows = rows[:-1]
-        ctx.save_for_backward(*(tensor.detach() for layer in layers for tensor in (layer.query, layer.key)))
-        ctx.layers, ctx.waiting = [(layer.mask, layer.scale) for layer in layers], waiting
+        ctx.save_for_backward(*tensors)
+        ctx.fixed = [(layer.mask, layer.scale) for layer in layers]
         return rows[-1]
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, column: Tensor) -> tuple[Tensor | None, ...]:
-        saved = ctx.saved_tensors
-        last = len(ctx.layers) - 1
-        for index, (mask, scale) in enumerate(ctx.layers):
-            row = 0.5 * ctx.rows[last - index]
-            ctx.waiting[index] = _Waiting(row, row.shape[1] - 1 if index == last else 0, column)
-            if index < last:
-                query, key = saved[2 * index : 2 * index + 2]
-                column = 0.5 * column + 0.5 * _mean_times_column(column, LayerAttention(query, key, mask, scale))
-        return (None, None, *(saved[0].new_zeros(()) for _ in ctx.layers))
+        saved, last = ctx.saved_tensors, len(ctx.fixed) - 1
+        found: list[Tensor] = []
+        for index, fixed in enumerate(ctx.fixed):
+            first_row = column.shape[1] - 1 if index == last else 0
+            layer = LayerAttention(*saved[2 * index : 2 * index + 2], *fixed)
+            column, *gradients = _back(ctx.rows[last - index], column, layer, first_row)
+            found += gradients
+        return None, *found
+
+
+def _back(row: Tensor, column: Tensor, layer: LayerAttention, first_row: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of ``row``, which entered a layer, and of its queries and keys, from that of what left it.
+
+    Entries of ``row`` before ``first_row`` are 0, and so are the gradients there.
+    """
+    query, key = layer.query, layer.key
+    heads, groups = query.shape[1], key.shape[1]
+    up = 0.5 * column
+    d_query = torch.zeros_like(query)
+    d_key = torch.zeros(key.shape, dtype=column.dtype, device=key.device)
+    for block in blocks(query, layer.mask, first_row):
+        weights = attention_weights(block, query, key, layer.scale)
+        g = column[block.batch, : block.stop]
+        seen = (weights.view(weights.shape[0], -1, block.stop) @ g[:, :, None]).view(weights.shape[:3])
+        up[block.batch, block.start : block.stop] += 0.5 * seen.view(weights.shape[0], heads, -1).mean(1)
+        share = row[block.batch, None, block.start : block.stop] * (0.5 * layer.scale / heads)
+        share = share.expand(-1, heads, -1).reshape(seen.shape)
+        d_scores = (g[:, None, None, :] - seen[..., None]).mul_(share[..., None]).mul_(weights)
+        block.add_rows(d_query, product(d_scores, block.keys(key)))
+        block.add_keys(d_key, product(d_scores.transpose(-1, -2), block.rows(query, groups)))
+    return up, d_query, d_key.to(key.dtype)
 
 
 def _row_times_mean(row: Tensor, layer: LayerAttention, first_row: int) -> Tensor:
@@ -153,31 +99,19 @@ def _row_times_mean(row: Tensor, layer: LayerAttention, first_row: int) -> Tenso
     return total
 
 
-def _mean_times_column(column: Tensor, layer: LayerAttention) -> Tensor:
-    """Return mean_h(A) column, shape (B, S)."""
-    heads = layer.query.shape[1]
-    total = torch.zeros_like(column)
-    for block in blocks(layer.query, layer.mask):
-        weights = attention_weights(block, layer.query, layer.key, layer.scale)
-        flat = weights.view(weights.shape[0], -1, block.stop)
-        seen = (flat @ column[block.batch, : block.stop, None]).view(weights.shape[0], heads, -1)
-        total[block.batch, block.start : block.stop] = seen.mean(1)
-    return total
-
-
 @contextmanager
-def recomputed_layers(decoder: nn.Module) -> Iterator[None]:
-    """Within the context a forward pass keeps only each layer's input; the decoder is left as it was found.
+def recomputed_layers(decoder: Decoder) -> Iterator[None]:
+    """Within the context a forward pass keeps only each probed layer's input; the decoder is left as it was found.
 
     The way back comes after the context, so every recomputation hooks the decoder's attention for itself. Unlike
     transformers' own gradient checkpointing this needs no training mode and drops no argument.
     """
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), hooked(decoder)
+        return nullcontext(), hooked(decoder.module)
 
-    layers = [module for module in decoder.modules() if isinstance(module, GradientCheckpointingLayer)]
-    with exclusive(decoder):
+    layers = decoder.probed
+    with exclusive(decoder.module):
         before = [layer.__dict__.get("forward") for layer in layers]
         try:
             for layer in layers:
@@ -203,23 +137,24 @@ class Rollout:
     """Attention Rollout; differentiable through the attention weights, no gradient inside.
 
     Attributes:
-        recompute: With ``create_graph``, keep only each layer's input, queries and keys and recompute the rest on the
-            way back: about a third of the memory for about a third of a plain training step more time.
+        recompute: With ``create_graph``, keep only each probed layer's input, queries and keys and recompute the rest
+            on the way back: about a third of the memory for about a third of a plain training step more time.
+        last_layers: Only so many of the last layers enter; 0 for all.
     """
 
     recompute: bool = True
+    last_layers: int = 0
 
     def relevance(
         self, decoder: Decoder, inputs: DecoderInputs, target: Target, create_graph: bool
     ) -> tuple[Tensor, Tensor]:
         """Return row src of R, shape (B, S), and the logits at src; the target plays no part."""
-        if not create_graph:
-            with torch.no_grad():
+        decoder = decoder.last(self.last_layers)
+        recompute = create_graph and self.recompute
+        with torch.set_grad_enabled(create_graph):
+            with recomputed_layers(decoder) if recompute else nullcontext():
                 layers, logits = decoder.run_sequence(inputs, SequenceProbe())
-                check_causal(layer.mask for layer in layers)
-                return push_down(layers)[-1], logits
-        chain = RowChain()
-        with recomputed_layers(decoder.module) if self.recompute else nullcontext():
-            layers, logits = decoder.run_sequence(inputs, SequenceProbe(tap=chain.tap))
-        check_causal(layer.mask for layer in layers)
-        return chain.relevance(layers), logits
+            check_causal(layer.mask for layer in layers)
+            tensors = [tensor for layer in layers for tensor in (layer.query, layer.key)]
+            row: Tensor = _Chain.apply(layers, *tensors)  # type: ignore[no-untyped-call]
+        return row, logits

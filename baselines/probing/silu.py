@@ -11,7 +11,7 @@ layer. The closed form needs the input and the incoming gradient, which are kept
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from transformers.activations import SiLUActivation
 
-from baselines.probing.hook import exclusive
+from baselines.probing.hook import Decoder, exclusive
 
 
 def double_silu(x: Tensor) -> Tensor:
@@ -30,9 +30,9 @@ def double_silu(x: Tensor) -> Tensor:
 
 
 @contextmanager
-def twice_differentiable_silu(decoder: nn.Module) -> Iterator[None]:
-    """Within the context the decoder's SiLU activations are ``double_silu``; other activations are left alone."""
-    with _replaced(decoder, double_silu):
+def twice_differentiable_silu(decoder: Decoder) -> Iterator[None]:
+    """Within the context SiLU activations of the probed layers are ``double_silu``; other activations stay."""
+    with _replaced(decoder.module, double_silu, decoder.probed):
         yield
 
 
@@ -59,7 +59,7 @@ def recomputed_silu(decoder: nn.Module) -> Iterator[None]:
         return torch.nn.functional.silu(kept.x) if isinstance(kept, _Recipe) else kept
 
     try:
-        with _replaced(decoder, activate), torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+        with _replaced(decoder, activate, [decoder]), torch.autograd.graph.saved_tensors_hooks(pack, unpack):
             yield
     finally:
         # The graph may hold on to the hooks for longer than to what they packed.
@@ -74,11 +74,14 @@ class _Recipe:
 
 
 @contextmanager
-def _replaced(decoder: nn.Module, function: Callable[[Tensor], Tensor]) -> Iterator[None]:
+def _replaced(decoder: nn.Module, function: Callable[[Tensor], Tensor], parts: Sequence[nn.Module]) -> Iterator[None]:
     kinds = (nn.SiLU, SiLUActivation)
     with exclusive(decoder):
         found = [
-            module for module in decoder.modules() if isinstance(module, kinds) and "forward" not in module.__dict__
+            module
+            for part in parts
+            for module in part.modules()
+            if isinstance(module, kinds) and "forward" not in module.__dict__
         ]
         try:
             for module in found:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from baselines.backbones.registry import checkpoint_of
-from baselines.limits import WholeAtLeastOne, check_settings
+from baselines.limits import LATER, WholeAtLeastOne, WholeAtLeastZero, check_settings
 from baselines.simulators import loaded
 from baselines.tuning.settings import Placement
 from benchmark.simulator import Floats, Prediction, Workspace
@@ -163,9 +163,11 @@ class Probed(OnScreen):
 
     Attributes:
         operator: Probing operator; ``gaze-heads`` needs training sessions and is a simulator of its own.
+        last_layers: Only so many of the backbone's last layers are probed; 0 for all.
     """
 
     operator: str = "attnlrp-stable"
+    last_layers: WholeAtLeastZero = field(default=0, metadata=LATER)
 
     def __post_init__(self) -> None:
         from baselines.probing.registry import info
@@ -187,7 +189,7 @@ class Probed(OnScreen):
         from baselines.probing.registry import create
 
         super()._prepare(tokens, placement)
-        self._probe = create(self.operator)
+        self._probe = create(self.operator, last_layers=self.last_layers)
 
 
 @dataclass
@@ -207,9 +209,11 @@ class GazeHeads(OnScreen):
 
     Attributes:
         heads: How many of the best heads are averaged.
+        last_layers: Heads are chosen among so many of the last layers; 0 for all.
     """
 
     heads: WholeAtLeastOne = 5
+    last_layers: WholeAtLeastZero = field(default=0, metadata=LATER)
     reads: tuple[str, ...] = field(default=("gaze_ms",), init=False, repr=False)
 
     def material(self) -> Mapping[str, str]:
@@ -238,7 +242,8 @@ class GazeHeads(OnScreen):
             attention = in_shares(train, self._head_attention, EVALUATION_BATCH, self._say)
         self._count_passed()
         scores = score_heads(attention, [session.gaze for session in train])
-        chosen = select_heads(scores, self.heads)
+        first = max(0, len(scores) - self.last_layers) if self.last_layers else 0
+        chosen = tuple((first + layer, head) for layer, head in select_heads(scores[first:], self.heads))
         self._probe = Operator(chosen)
         if self._workspace is not None:
             found = [{"layer": layer, "head": head, "score": float(scores[layer, head])} for layer, head in chosen]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from baselines.limits import AtLeastZero, PartOf, Positive, WholeAtLeastOne, WholeAtLeastZero, check_settings
+from baselines.limits import LATER, AtLeastZero, PartOf, Positive, WholeAtLeastOne, WholeAtLeastZero, check_settings
 from tasks.errors import InputError
 
 Placement = Literal["prefix", "suffix"]
@@ -23,6 +23,7 @@ class TuningSettings:
 
     Attributes:
         operator: Probing operator whose attention is aligned, and read out.
+        last_layers: Only so many of the backbone's last layers are probed; 0 for all.
         placement: ``prefix`` puts the prompt before everything, ``suffix`` between image and question.
         personal: Every user has coefficients of their own; otherwise z_u = 1 for all, so that one prompt serves all.
         bases: Number of prompt bases M.
@@ -47,6 +48,7 @@ class TuningSettings:
     """
 
     operator: str = "attnlrp-stable"
+    last_layers: WholeAtLeastZero = field(default=0, metadata=LATER)
     placement: Placement = "prefix"
     personal: bool = True
     bases: WholeAtLeastOne = 8

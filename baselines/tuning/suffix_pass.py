@@ -16,7 +16,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from baselines.probing.answer_token import src_rows
 from baselines.probing.attnlrp import AttnLRP
-from baselines.probing.gaze_heads import GazeHeads, relevance
+from baselines.probing.gaze_heads import GazeHeads
 from baselines.probing.hook import Decoder, hooked
 from baselines.probing.inputs import DecoderInputs
 from baselines.tuning.examples import Batch
@@ -77,13 +77,6 @@ class SuffixPass:
         self.inputs = DecoderInputs(torch.stack(embeds), torch.stack(masks), torch.cat(positions, dim=-2))
         self.image_index = tuple(row.image_index[0] + before - start for row, start in zip(rows, starts, strict=True))
 
-    def rows(self, differentiable: bool, create_graph: bool) -> tuple[list[Tensor], Tensor]:
-        """Return row src of every layer's attention, each (B, H, S), and the logits at src, shape (B, V)."""
-        cache = self._given()
-        with torch.set_grad_enabled(create_graph), hooked(self.decoder.module):
-            self.decoder.run(self.inputs.prefix_arguments(), past_key_values=cache, use_cache=True)
-        return src_rows(self.decoder, self.inputs, cache.layers, differentiable, create_graph)
-
     def logits(self) -> Tensor:
         """Return the logits at src, shape (B, V), without probing."""
         arguments = self.inputs.arguments()
@@ -96,11 +89,9 @@ class SuffixPass:
 
     def relevance(self, operator: Any, answer: Any, create_graph: bool) -> tuple[Tensor, Tensor]:
         """Return relevance over tokens, shape (B, S), and the logits at src, as ``token_relevance`` does."""
-        if isinstance(operator, GazeHeads):
-            rows, logits = self.rows(differentiable=False, create_graph=create_graph)
-            return relevance(torch.stack(rows, 1), operator.heads), logits
-        rows, logits = self.rows(differentiable=True, create_graph=create_graph)
-        with torch.enable_grad():
-            gradients = torch.autograd.grad(answer(logits).sum(), rows, create_graph=create_graph)
-        found = operator.combine(rows, gradients)
+        cache, decoder = self._given(), self.decoder.last(operator.last_layers)
+        with torch.set_grad_enabled(create_graph), hooked(decoder.module):
+            decoder.run(self.inputs.prefix_arguments(), past_key_values=cache, use_cache=True)
+        rows, logits = src_rows(decoder, self.inputs, cache.layers, operator.differentiable, create_graph)
+        found = operator.of_rows(rows, logits, answer, create_graph)
         return (found, logits) if create_graph else (found.detach(), logits.detach())

@@ -45,11 +45,10 @@ EVALUATION_BATCH = 32
 """Sessions per pass without training; fewer where memory is short, with the same results up to rounding."""
 
 
-def training_operator(name: str, model: Any) -> Any:
-    """Return the operator ``name``; rollout on a small model keeps activations instead of recomputing them."""
-    if name == "rollout" and small(model):
-        return create(name, recompute=False)
-    return create(name)
+def training_operator(settings: TuningSettings, model: Any) -> Any:
+    """Return the operator to train with; rollout on a small model keeps activations instead of recomputing them."""
+    more = {"recompute": False} if settings.operator == "rollout" and small(model) else {}
+    return create(settings.operator, last_layers=settings.last_layers, **more)
 
 
 @dataclass(slots=True)
@@ -90,7 +89,7 @@ class Trainer:
         if self._group is not None and not self._group.first:
             self.workspace = None
         self._kept, self._held = split(self.train, settings.validation, self.seed, self._say)
-        self._operator = training_operator(settings.operator, self.backbone.model) if settings.lambda_ > 0 else None
+        self._operator = training_operator(settings, self.backbone.model) if settings.lambda_ > 0 else None
         bank = PromptBank.drawn(
             word_embeddings(self.backbone.model),
             [session.user for session in self.train],

@@ -77,8 +77,14 @@ def setting_names(factory: str) -> tuple[str, ...]:
 
 
 def full_settings(simulator: Simulator, factory: str) -> dict[str, object]:
-    """Return every setting of a built simulator, defaults included: they all shape its predictions."""
-    return {name: getattr(simulator, name) for name in setting_names(factory)}
+    """Return every setting of a built simulator, defaults included: they all shape its predictions.
+
+    A field with ``later`` in its metadata is left out at its default, so that older trials keep their identity.
+    """
+    cls = simulator_class(factory)
+    fields = [f for f in dataclasses.fields(cls) if f.init] if dataclasses.is_dataclass(cls) else []
+    found = [(f, getattr(simulator, f.name)) for f in fields]
+    return {f.name: value for f, value in found if not (f.metadata.get("later") and value == f.default)}
 
 
 def source_digest(factory: str) -> str:

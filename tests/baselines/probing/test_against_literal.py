@@ -27,8 +27,8 @@ ANSWER = [5, 9]
 TARGET = decoders.answers(ANSWER)
 
 
-def build(operator):
-    return create("glimpse", constant_gradients=True) if "constant" in operator else create(operator)
+def build(operator, **more):
+    return create("glimpse", constant_gradients=True, **more) if "constant" in operator else create(operator, **more)
 
 
 def slot_loss(tokens, logits, mask):
@@ -42,8 +42,11 @@ def slot_loss(tokens, logits, mask):
     return loss, slots.detach()
 
 
-def both_ways(name, operator, padded, answers=None, dtype=torch.float32, seed=3):
-    """Return (tokens, slots, logits, gradient of the embeddings) by the literal definition and by the package."""
+def both_ways(name, operator, padded, answers=None, dtype=torch.float32, seed=3, last=0):
+    """Return (tokens, slots, logits, gradient of the embeddings) by the literal definition and by the package.
+
+    With ``last`` the definition is given the matrices of so many last layers and nothing else of the model.
+    """
     model = decoders.build(name, dtype)
     arguments = decoders.batch(name, dtype, padded=padded, seed=seed)
     values = arguments.pop("inputs_embeds")
@@ -57,12 +60,17 @@ def both_ways(name, operator, padded, answers=None, dtype=torch.float32, seed=3)
             kinds = getattr(model.get_decoder().config, "layer_types", None) or []
             windows = [4 if kind == "sliding_attention" else None for kind in kinds]
             tokens = literal.relevance(
-                operator.split(",")[0], attentions, y, mask, True, "constant" in operator, windows
+                operator.split(",")[0], attentions[-last:], y, mask, True, "constant" in operator, windows[-last:]
             )
         else:
             target = decoders.answers(*answers)
             tokens, logits = token_relevance(
-                model, build(operator), inputs_embeds=embeds, target=target, create_graph=True, **arguments
+                model,
+                build(operator, last_layers=last),
+                inputs_embeds=embeds,
+                target=target,
+                create_graph=True,
+                **arguments,
             )
         loss, slots = slot_loss(tokens, logits, mask)
         loss.backward()
@@ -94,6 +102,17 @@ def test_they_equal_the_definition_in_float64_to_nine_digits(name, operator, pad
     expected, found = both_ways(name, operator, padded, dtype=torch.float64)
     for what, left, right in zip(PARTS, expected, found, strict=True):
         assert relative(left, right) < 1e-9, what
+
+
+@pytest.mark.parametrize("last", [1, 2, 7])
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("name", ["qwen3_vl", "window"])
+def test_the_last_layers_alone_equal_the_definition_over_these_layers(name, operator, last):
+    """Three layers: two are as good as a cut, seven are all."""
+    expected, found = both_ways(name, operator, True, dtype=torch.float64, last=last)
+    for what, left, right in zip(PARTS, expected, found, strict=True):
+        assert relative(left, right) < 1e-9, what
+    assert (relative(both_ways(name, operator, True, dtype=torch.float64)[1][0], found[0]) > 1e-3) == (last < 3)
 
 
 def cancellation(name, padded, seed):

@@ -85,9 +85,9 @@ def test_the_prefix_of_an_answer_row_is_causal(name, monkeypatch):
     kept = []
 
     class Keeping(RowProbe):
-        def __init__(self, prefix, differentiable):
+        def __init__(self, prefix, *more):
             kept.append(prefix)
-            super().__init__(prefix, differentiable)
+            super().__init__(prefix, *more)
 
     monkeypatch.setattr(answer_token, "RowProbe", Keeping)
     for batch in (arguments, changed):
@@ -96,6 +96,23 @@ def test_the_prefix_of_an_answer_row_is_causal(name, monkeypatch):
         for left, right in zip(before, after, strict=True):
             assert torch.equal(left[:, :, 4:10], right[:, :, 4:10])
             assert not torch.allclose(left[:, :, 10:], right[:, :, 10:])
+
+
+def test_layers_before_the_last_ones_run_as_without_a_probe(monkeypatch):
+    """No attention of theirs is kept, differentiated twice or computed explicitly, and their activations stay."""
+    from baselines.probing import hook, silu
+
+    model, arguments = decoders.build("qwen3"), decoders.batch("qwen3")
+    twice, smooth = [], []
+    attention, activation = hook.double_attention, silu.double_silu
+    monkeypatch.setattr(hook, "double_attention", lambda *a: twice.append(1) or attention(*a))
+    monkeypatch.setattr(silu, "double_silu", lambda x: smooth.append(1) or activation(x))
+    arguments["inputs_embeds"].requires_grad_()
+    token_relevance(model, create("glimpse", last_layers=1), create_graph=True, **arguments)
+    assert (len(twice), len(smooth)) == (1, 1)
+    decoder, probe = Decoder.of(model).last(2), SequenceProbe(outputs=True)
+    layers, _ = decoder.run_sequence(DecoderInputs.check(**arguments), probe)
+    assert len(layers) == 2 and sorted(probe.seen_outputs) == [1, 2]
 
 
 def test_gradients_do_not_reach_padding_or_skip_a_token():

@@ -48,6 +48,21 @@ def test_mistyped_and_incomplete_operators_are_named():
         probing.create("attnlrp", dampin=1)
 
 
+def test_the_number_of_layers_reaches_the_operator_and_enters_the_identity_only_when_set():
+    from baselines import registry
+    from benchmark.trials.catalogue import full_settings
+
+    for name in ("backbone", "random-prompt", "fixate", "fixate-suffix", "gaze-heads"):
+        factory = registry.entry(name).factory
+        assert full_settings(registry.build(name, {"last_layers": 2}), factory)["last_layers"] == 2
+        assert "last_layers" not in full_settings(registry.build(name, {}), factory)
+        with pytest.raises(InputError, match="last_layers is -1"):
+            registry.build(name, {"last_layers": -1})
+    backbone = registry.build("backbone", {"last_layers": 2, "operator": "rollout"})
+    backbone.fit([], 0)
+    assert backbone._probe == probing.create("rollout", last_layers=2)
+
+
 def test_listing_operators_needs_no_torch():
     code = "import sys; from baselines.probing import registry; registry.names(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])

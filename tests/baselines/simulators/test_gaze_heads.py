@@ -24,6 +24,10 @@ def test_the_heads_with_the_best_correlation_are_kept_and_written_down(folder, t
         [entry["score"] for entry in written], sorted(scores.ravel(), reverse=True)[:3], rtol=1e-4
     )
     assert simulator._probe.heads == tuple((entry["layer"], entry["head"]) for entry in written)
+    late = GazeHeads(backbone=folder, heads=2, last_layers=1)
+    late.fit(train, 0)
+    last = len(scores) - 1
+    assert late._probe.heads == tuple((last, int(head)) for head in np.argsort(-scores[last], kind="stable")[:2])
 
 
 def test_attention_is_the_mean_over_heads_of_raw_attention_on_slots(folder):

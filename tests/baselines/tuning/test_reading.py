@@ -112,10 +112,10 @@ def gradient(backbone, batch, soft, operator, full):
     return loss.detach(), torch.autograd.grad(loss, soft)[0]
 
 
-@pytest.mark.parametrize("operator", ["attnlrp-stable", None])
-def test_kept_keys_and_values_change_neither_the_loss_nor_the_prompts_gradient(backbone, operator):
+@pytest.mark.parametrize(("operator", "last"), [("attnlrp-stable", 0), ("attnlrp-stable", 1), (None, 0)])
+def test_kept_keys_and_values_change_neither_the_loss_nor_the_prompts_gradient(backbone, operator, last):
     batch, soft = batch_of(backbone, mixed(), 5, "suffix"), prompts(backbone, 3)
-    chosen = None if operator is None else create(operator)
+    chosen = None if operator is None else create(operator, last_layers=last)
     before = cache_of(backbone).computed
     kept_loss, kept = gradient(backbone, batch, soft, chosen, full=False)
     assert cache_of(backbone).computed >= before

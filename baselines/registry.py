@@ -193,11 +193,7 @@ def names() -> list[str]:
 
 
 def entry(name: str) -> Entry:
-    """Return the entry of a simulator.
-
-    Raises:
-        InputError: Unknown name; the nearest is suggested.
-    """
+    """Return the entry of a simulator; InputError if the name is unknown; the nearest is suggested."""
     for candidate in SIMULATORS:
         if candidate.name == name:
             return candidate
@@ -207,10 +203,8 @@ def entry(name: str) -> Entry:
 def build(name: str, settings: Mapping[str, object]) -> Simulator:
     """Return a new simulator with the given settings (field of its dataclass -> value), defaults elsewhere.
 
-    A whole number is accepted for a number field, a list for a tuple.
-
-    Raises:
-        InputError: Unknown simulator or setting (the nearest is suggested), or a value of the wrong type or range.
+    A whole number is accepted for a number field, a list for a tuple. InputError for an unknown simulator or setting
+    (the nearest is suggested), or a value of the wrong type or range.
     """
     return construct(entry(name), settings)
 

@@ -134,11 +134,7 @@ class ChecksAhead(Protocol):
     """A simulator that needs something from elsewhere, such as an endpoint."""
 
     def check_ahead(self) -> None:
-        """Check that it is there; called once before the trials of a run.
-
-        Raises:
-            InputError: It is not.
-        """
+        """Check that it is there, once before the trials of a run; InputError if it is not."""
         ...
 
 

@@ -52,11 +52,7 @@ def order(view: RankedTable, metric: str) -> list[int]:
 
 
 def chosen_columns(view: RankedTable, groups: Sequence[str]) -> list[BoardColumn]:
-    """Return the columns of some groups that have something to say.
-
-    Raises:
-        InputError: A group is unknown.
-    """
+    """Return the columns of some groups that have something to say; InputError if a group is unknown."""
     for group in groups:
         if group not in GROUPS:
             raise unknown_name("group of columns", group, GROUPS)
@@ -78,10 +74,8 @@ def documents(
 ) -> list[Document]:
     """Return the tables of a board, ordered by the first headline metric that is claimed unless another is given.
 
-    Groups and families choose the columns that are printed; CSV and JSON hold all.
-
-    Raises:
-        InputError: The metric or a group is unknown, or the board is empty.
+    Groups and families choose the columns that are printed; CSV and JSON hold all. InputError if the metric or a group
+    is unknown, or the board is empty.
     """
     if not views:
         raise InputError("the board holds no active result; 'submit DIR' adds one.")

@@ -86,11 +86,7 @@ class Board:
 
     @classmethod
     def open(cls, root: str | Path) -> Board:
-        """Return the board at ``root``.
-
-        Raises:
-            InputError: There is no board.
-        """
+        """Return the board at ``root``; InputError if there is no board."""
         board = cls(root)
         if not (board.root / MARKER).is_file():
             raise InputError(f"there is no board at {root}; 'submit DIR --board {root}' starts one.")
@@ -110,11 +106,7 @@ class Board:
         return board
 
     def check_place(self) -> None:
-        """Refuse a folder that contains something other than a board.
-
-        Raises:
-            InputError: It does.
-        """
+        """Refuse a folder that contains something other than a board; InputError if it does."""
         if (self.root / MARKER).is_file() or not self.root.exists():
             return
         if not self.root.is_dir() or any(_named(self.root)):
@@ -166,11 +158,7 @@ class Board:
             _publish(path, sink.getvalue().to_pybytes())
 
     def result(self, name: str) -> ResultRecord:
-        """Return a result.
-
-        Raises:
-            InputError: It is missing or damaged.
-        """
+        """Return a result; InputError if it is missing or damaged."""
         return self._get("results", name, ResultRecord)
 
     def event(self, name: str) -> Event:
@@ -182,11 +170,7 @@ class Board:
         return self._get("reported", name, ReportedRecord)
 
     def context(self, digest: str) -> TaskContext:
-        """Return the facts about a split.
-
-        Raises:
-            InputError: They are missing or damaged.
-        """
+        """Return the facts about a split; InputError if they are missing or damaged."""
         path = self.path("tasks", digest)
         context = _read(TaskContext, path)
         if context.digest != digest:

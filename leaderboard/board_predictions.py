@@ -34,11 +34,8 @@ def canonical_predictions(found: pa.Table, task: Task, split: str, where: str) -
     """Check predictions and bring them into the one form that is stored and hashed; ``where`` names them in messages.
 
     Takes and returns the columns of ``predictions.schema``, with the condition as ``simulator``; what is returned has
-    one row per condition, seed and session, sorted by these.
-
-    Raises:
-        InputError: A session is unknown or there twice, a number is not allowed, a part has the wrong length, or no
-            prediction is there at all.
+    one row per condition, seed and session, sorted by these. InputError if a session is unknown or there twice, a
+    number is not allowed, a part has the wrong length, or no prediction is there at all.
     """
     conditions = found["simulator"].to_pylist()
     for row, condition in enumerate(conditions):
@@ -74,11 +71,7 @@ def predictions_table(found: pa.Table, about: dict[str, str]) -> pa.Table:
 
 
 def stored_predictions(table: pa.Table) -> pa.Table:
-    """Return predictions that a board has stored.
-
-    Raises:
-        InputError: Its columns are not those of predictions.
-    """
+    """Return predictions that a board has stored; InputError if its columns are not those of predictions."""
     found = _called(table, "condition", "simulator").replace_schema_metadata(None)
     kept = [field for field in predictions.schema() if field.name in found.column_names]
     if list(found.schema) != kept or not set(predictions.first_columns()) <= set(found.column_names):

@@ -39,10 +39,8 @@ _KEYS = ["condition", "seed", "session_id"]
 def measured(task: Task, split: str, found: pa.Table) -> pd.DataFrame | None:
     """Return what canonical predictions under the conditions followed, one row each; None without any.
 
-    The columns are condition, seed, session_id and ``STRESS_COLUMNS``.
-
-    Raises:
-        InputError: A prediction under a condition has none with the same seed on the stimuli as they were seen.
+    The columns are condition, seed, session_id and ``STRESS_COLUMNS``. InputError if a prediction under a condition has
+    none with the same seed on the stimuli as they were seen.
     """
     import pandas as pd
 

@@ -148,11 +148,7 @@ class BoardTable:
         return dict(Counter(metric for row in self.rows for metric in row.unscored))
 
     def metric_index(self, name: str) -> int:
-        """Return the column of a metric.
-
-        Raises:
-            InputError: The table has no metric of that name.
-        """
+        """Return the column of a metric; InputError if the table has no metric of that name."""
         names = [metric.name for metric in self.metrics]
         if name not in names:
             raise unknown_name("metric", name, names)
@@ -209,11 +205,7 @@ def scored(
 
 
 def records(board: Board, standing: BoardStanding) -> dict[str, ResultRecord]:
-    """Return every result that was ever submitted.
-
-    Raises:
-        InputError: One is missing or damaged.
-    """
+    """Return every result that was ever submitted; InputError if one is missing or damaged."""
     return {name: board.result(name) for name in sorted(standing.submitted)}
 
 

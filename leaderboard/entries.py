@@ -201,11 +201,7 @@ def require_readable(record: Record) -> None:
 
 
 def check_sha(value: object, where: str) -> str:
-    """Return a SHA-256 in hexadecimal, which is also safe as a file name.
-
-    Raises:
-        InputError: It is something else.
-    """
+    """Return a SHA-256 in hexadecimal, which is also safe as a file name; InputError if it is something else."""
     if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{64}", value):
         raise InputError(f"{where}: {str(value)[:80]!r} is not a SHA-256 in hexadecimal.")
     return value

@@ -48,10 +48,7 @@ def take_in(
     ``data`` holds folders by task, where one was named; ``load_task`` returns the data of a task, and ``catalogue``
     holds priors and oracles. The folders ``shared`` and ``swapped`` hold the same simulator under one prompt for all
     users and under another user's. ``supersedes`` is the ``NAME@VERSION`` that this one replaces; ``dry_run`` writes
-    nothing.
-
-    Raises:
-        InputError: The submission has an error, or the board does not take it.
+    nothing. InputError if the submission has an error, or the board does not take it.
     """
     folders = {OWN: folder, SHARED: shared, SWAP_USERS: swapped}
     read = {condition: _examined(place, data, report) for condition, place in folders.items() if place is not None}

@@ -41,10 +41,8 @@ def rescore(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator
     """Add the scores that a board lacks: metrics that are newer than a result, and score files that are gone.
 
     Everything is computed from the stored predictions, or from the data for priors and oracles, so every keeper of a
-    board adds the same rows. Yields one finding for every result that lacked scores.
-
-    Raises:
-        InputError: A result of the board is damaged.
+    board adds the same rows. Yields one finding for every result that lacked scores. InputError if a result of the
+    board is damaged.
     """
     known = {name: board.result(name) for name in board.names("results")}
     lacking = {name: record for name, record in known.items() if _lacks(board, name, record)}

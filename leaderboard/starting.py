@@ -24,9 +24,7 @@ def start(out: Path) -> list[Path]:
     """Write the files of a new board and return them; ``out`` must not exist, or be empty.
 
     Where git is installed the folder becomes a repository that keeps either copy of a file which two branches added.
-
-    Raises:
-        InputError: The folder is not empty, or cannot be written.
+    InputError if the folder is not empty, or cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} exists and is not empty; name a new folder.")

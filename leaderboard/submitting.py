@@ -138,10 +138,8 @@ def submit(
     that the results would take. A result that is on the board already is left as it is. ``reported`` are numbers that
     the submission states without predictions; ``supersedes``, ``NAME@VERSION`` or the beginning of a result's identity,
     is whose place the new results take; ``now`` is a time in UTC, ``2026-01-31T12:00:00Z``; ``report`` gets a line
-    about what takes long.
-
-    Raises:
-        InputError: A candidate cannot be scored, was withdrawn before, or has the name and version of another.
+    about what takes long. InputError if a candidate cannot be scored, was withdrawn before, or has the name and version
+    of another.
     """
     if not candidates and not reported:
         raise InputError("the submission holds neither predictions nor reported numbers; there is nothing to submit.")
@@ -203,10 +201,8 @@ def store(board: Board, prepared: PreparedResult, standing: BoardStanding, at: s
 def withdraw(board: Board, who: str, reason: str, *, now: str | None = None) -> list[str]:
     """Take results out of the ranking by adding an entry, and return their identities; they stay readable.
 
-    ``who`` is ``NAME@VERSION`` or the beginning (8 digits or more) of an identity; the reason is shown.
-
-    Raises:
-        InputError: No active result is meant.
+    ``who`` is ``NAME@VERSION`` or the beginning (8 digits or more) of an identity; the reason is shown. InputError if
+    no active result is meant.
     """
     standing = board.standing()
     found = matching(who, board_table.records(board, standing), standing)
@@ -219,10 +215,8 @@ def withdraw(board: Board, who: str, reason: str, *, now: str | None = None) -> 
 def supersede(board: Board, old: str, new: str, *, reason: str = "", now: str | None = None) -> list[tuple[str, str]]:
     """Replace results by others on the same splits, by adding entries; both are named as for :func:`withdraw`.
 
-    Returns the pairs of identities (old, new).
-
-    Raises:
-        InputError: One of the two names no active result, or they have no split in common.
+    Returns the pairs of identities (old, new). InputError if one of the two names no active result, or they have no
+    split in common.
     """
     standing = board.standing()
     known = board_table.records(board, standing)
@@ -237,11 +231,7 @@ def supersede(board: Board, old: str, new: str, *, reason: str = "", now: str | 
 
 
 def matching(who: str, known: Mapping[str, ResultRecord], standing: BoardStanding) -> list[str]:
-    """Return the active submissions that ``who`` names.
-
-    Raises:
-        InputError: The board has no such submission.
-    """
+    """Return the active submissions that ``who`` names; InputError if the board has no such submission."""
     active = {n: r for n, r in known.items() if standing.active(n) and r.kind == "submission"}
     found = [n for n, r in active.items() if r.metadata.label == who or (len(who) >= 8 and n.startswith(who))]
     if not found:

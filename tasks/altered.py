@@ -126,9 +126,7 @@ def mirrored(stimulus: Stimulus, labels: LabelDrawing | None, *, draw: bool = Tr
     """Return a stimulus with its columns mirrored; nothing in it is random.
 
     ``labels`` is needed for screens that are not a grid; without ``draw`` the altered stimulus has no screen.
-
-    Raises:
-        InputError: Labels have to be drawn, and the task does not say how.
+    InputError if labels have to be drawn, and the task does not say how.
     """
     slots, k = stimulus.slots, len(stimulus.slots)
     width = _width(stimulus)
@@ -221,10 +219,7 @@ def relabelled(
     """Return a stimulus whose slots have each other's labels, none its own.
 
     ``digest``, of the task's sessions and split, decides the labels, with the session's id and the seed. Without
-    ``draw`` the altered stimulus has no screen.
-
-    Raises:
-        InputError: The task does not say how it draws labels.
+    ``draw`` the altered stimulus has no screen. InputError if the task does not say how it draws labels.
     """
     k = len(stimulus.slots)
     label = derangement(k, generator("relabel", digest, stimulus.session_id, seed))

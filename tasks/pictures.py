@@ -31,10 +31,8 @@ def decode(data: bytes, what: str) -> Image:
     """Return an encoded picture as RGB, the way up that it is meant to be seen.
 
     The first frame of an animation, turned as its EXIF orientation says; 16 bits and floating point scaled to 8 bits;
-    transparent parts on white. Messages call the picture ``what``, such as ``the poster p.jpg``.
-
-    Raises:
-        InputError: It is not a complete picture.
+    transparent parts on white. Messages call the picture ``what``, such as ``the poster p.jpg``. InputError if it is
+    not a complete picture.
     """
     from PIL import ImageOps
 

@@ -88,12 +88,10 @@ def prepare(
     """Read a raw folder and write a prepared one, whole or not at all.
 
     The folder holds ``data/*.parquet`` with explicit features, which ``datasets.load_dataset("parquet",
-    data_files=...)`` reads as they are; ``screens/`` with every drawn screen once; ``README.md``;
-    ``task.json``; ``croissant.json``. The same input gives the same digests. A folder ``out`` that was prepared for the
-    same task is replaced at the end; ``work`` of the options is set here; ``report`` is the log by default.
-
-    Raises:
-        InputError: Anything about ``raw``, ``out`` or the options that cannot be used, or no session kept.
+    data_files=...)`` reads as they are; ``screens/`` with every drawn screen once; ``README.md``; ``task.json``;
+    ``croissant.json``. The same input gives the same digests. A folder ``out`` that was prepared for the same task is
+    replaced at the end; ``work`` of the options is set here; ``report`` is the log by default. InputError for anything
+    about ``raw``, ``out`` or the options that cannot be used, and if no session is kept.
     """
     raw, out = absolute(raw), absolute(out)
     options = options or ReadOptions()

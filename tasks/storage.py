@@ -54,11 +54,8 @@ def staged(target: Path, *, replace: bool) -> Iterator[Path]:
 
     An exception of any kind, an interrupt included, removes the folder and leaves ``target`` as it was. A process
     killed outright leaves a hidden ``.<name>.partial-*`` folder, never a partial ``target``. An empty folder at
-    ``target`` counts as none; another that is there at the end is replaced, or with ``replace=False`` kept, and the
-    new one discarded (another process was quicker).
-
-    Raises:
-        InputError: The folder cannot be written or the disk is full.
+    ``target`` counts as none; another that is there at the end is replaced, or with ``replace=False`` kept, and the new
+    one discarded (another process was quicker). InputError if the folder cannot be written or the disk is full.
     """
     target = absolute(target)
     token = f"{os.getpid()}-{secrets.token_hex(4)}"
@@ -94,11 +91,7 @@ def _publish(partial: Path, target: Path, old: Path, replace: bool) -> None:
 
 @contextlib.contextmanager
 def write_errors(target: Path) -> Iterator[None]:
-    """Turn any OSError of the block into one line about ``target``.
-
-    Raises:
-        InputError: The block raised an OSError.
-    """
+    """Turn any OSError of the block into an InputError, one line about ``target``."""
     try:
         yield
     except OSError as error:
@@ -107,12 +100,9 @@ def write_errors(target: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def read_errors(source: Path, written: Path, target: Path) -> Iterator[None]:
-    """Turn the OSErrors of reading the folder ``source`` into one line each.
+    """Turn any OSError of reading the folder ``source`` into an InputError of one line.
 
     The block may write files to ``written`` on the way, which will end up in ``target``.
-
-    Raises:
-        InputError: The block raised an OSError.
     """
     try:
         yield

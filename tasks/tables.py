@@ -16,11 +16,7 @@ _ROW_START = re.compile(r"[\r\n][^\s,]{1,40},[^\s]")
 
 
 def read_header(path: Path) -> list[str]:
-    """Return the column names of a CSV file.
-
-    Raises:
-        InputError: The file is empty, cannot be read, or is not UTF-8.
-    """
+    """Return the column names of a CSV file; InputError if the file is empty, cannot be read, or is not UTF-8."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file), [])

@@ -147,11 +147,7 @@ class Task(TaskInfo):
         return [self.session(int(index)) for index in indices]
 
     def find(self, session_id: str) -> Session:
-        """Return the session of that id.
-
-        Raises:
-            InputError: There is none; the nearest id is suggested.
-        """
+        """Return the session of that id; InputError if there is none; the nearest id is suggested."""
         try:
             return self.session(self._position[session_id])
         except KeyError:
@@ -159,11 +155,7 @@ class Task(TaskInfo):
             raise InputError(str(near).split(" Known:")[0] + f" {self.name} has {len(self)} sessions.") from None
 
     def split(self, name: str) -> Split:
-        """Return the split of that name.
-
-        Raises:
-            InputError: There is none, or a part of it is empty.
-        """
+        """Return the split of that name; InputError if there is none, or a part of it is empty."""
         if name not in self.splits:
             raise unknown_name("split", name, self.splits)
         if reason := self.splits[name].unusable:

@@ -61,11 +61,7 @@ class ScreenImage:
             raise InputError(f"cannot read the image {self.path}: {error.strerror}.") from error
 
     def open(self) -> Image:
-        """Return the decoded image in mode RGB.
-
-        Raises:
-            InputError: The file is missing or is not an image.
-        """
+        """Return the decoded image in mode RGB; InputError if the file is missing or is not an image."""
         from tasks.pictures import decode
 
         return decode(self.encoded(), self._what)

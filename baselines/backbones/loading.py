@@ -90,11 +90,7 @@ def load_backbone(
 
 
 def check_finite(model: torch.nn.Module, folder: Path) -> None:
-    """Look for NaN and Inf in the weights.
-
-    Raises:
-        InputError: A weight is not finite; the message names the first tensor.
-    """
+    """Look for NaN and Inf in the weights; InputError if a weight is not finite; the message names the first tensor."""
     with torch.no_grad():
         for name, tensor in model.named_parameters():
             # The sum is quick and keeps nothing; only where it overflows is every number looked at.

@@ -20,10 +20,8 @@ _HEADROOM = 1.1
 def check_memory(weights: int, device: torch.device, name: str) -> None:
     """Compare ``weights``, bytes in the number format they will have, with the memory that is free.
 
-    The weights pass through main memory on their way to a GPU, so both must have room for them.
-
-    Raises:
-        InputError: They do not fit.
+    The weights pass through main memory on their way to a GPU, so both must have room for them. InputError if they do
+    not fit.
     """
     needed = int(weights * _HEADROOM)
     places = [(free_memory(), "main memory")]
@@ -66,11 +64,8 @@ def in_batches(
 
     ``run`` returns one result per item, in order, and is called again on part of a batch that failed: nothing that the
     failed batch had begun is kept, so the results are those of smaller batches from the start. After a failure the
-    smaller size stays.
-
-    Raises:
-        InputError: Memory runs out with a single item.
-        ValueError: ``size`` is below 1, or ``run`` returned a wrong number of results.
+    smaller size stays. InputError if memory runs out with a single item, ValueError if ``size`` is below 1 or ``run``
+    returned a wrong number of results.
     """
     if size < 1:
         raise ValueError(f"a batch has at least 1 item, not {size}")

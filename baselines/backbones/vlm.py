@@ -149,10 +149,8 @@ class VisionLanguageModel(ABC):
         """Return the model input of one session, B = 1; its click and gaze, if it has any, are not looked at.
 
         The soft prompt has the shape (N, D) and is differentiable; None and N = 0 are the same. ``placement``
-        ``prefix`` puts it before everything, ``suffix`` between image and question.
-
-        Raises:
-            InputError: The session has no image, or the prompt has the wrong width or is not finite.
+        ``prefix`` puts it before everything, ``suffix`` between image and question. InputError if the session has no
+        image, or the prompt has the wrong width or is not finite.
         """
         if session.image is None:
             raise InputError(
@@ -261,10 +259,6 @@ def has_image_settings(folder: Path) -> bool:
 
 
 def check_size(size: tuple[int, int], patch: int) -> None:
-    """Check that a screen is large enough for a vision tower.
-
-    Raises:
-        InputError: A side is shorter than one image token.
-    """
+    """Check that a screen is large enough for a vision tower; InputError if a side is shorter than one image token."""
     if min(size) < patch:
         raise InputError(f"the screen is {size[0]} x {size[1]} pixels, smaller than one patch of {patch} x {patch}.")

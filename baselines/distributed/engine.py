@@ -58,11 +58,7 @@ class GroupEngine:
         return self.group.settings.parallel(trial, self.group.size)
 
     def agreed(self, call: Callable[[], T]) -> T:
-        """Let every process do its part and return this one's result.
-
-        Raises:
-            InputError: One failed; then all do.
-        """
+        """Let every process do its part and return this one's result; InputError on all if one failed."""
 
         def named() -> T:
             try:

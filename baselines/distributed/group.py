@@ -85,9 +85,7 @@ class Group:
     def exchange(self, value: Result) -> list[Result]:
         """Return what each process gave, in the order of ranks; returns when all have come here.
 
-        Raises:
-            PeerFailed: A process gave up.
-            PeerLost: A process is gone.
+        PeerFailed if a process gave up, PeerLost if one is gone.
         """
         found = self._send(_Outcome(value))
         for rank, sent in enumerate(found):
@@ -118,11 +116,7 @@ class Group:
         return found
 
     def from_first(self, call: Callable[[], Result]) -> Result:
-        """Let the first process do something and return its result on all.
-
-        Raises:
-            InputError: It failed with one there.
-        """
+        """Let the first process do something and return its result on all; InputError if it failed with one there."""
         found = self.exchange(_attempt(call) if self.first else None)[0]
         assert found is not None
         result: Result = _result([found])[0]

@@ -30,11 +30,9 @@ def session(settings: str | ZeroSettings) -> Iterator[groups.Group]:
 
     Without a launcher (none of its environment variables is set) the process is a group of its own. A process group
     that is there already, as inside a Ray Train worker, is used and left as it was. One process may enter one session
-    after the other. ``settings`` may be the name or path of a DeepSpeed configuration.
-
-    Raises:
-        InputError: DeepSpeed is not installed, the launcher's environment is incomplete, there is no such
-            configuration, or this process is in a group already.
+    after the other. ``settings`` may be the name or path of a DeepSpeed configuration. InputError if DeepSpeed is not
+    installed, the launcher's environment is incomplete, there is no such configuration, or this process is in a group
+    already.
     """
     chosen = read(settings) if isinstance(settings, str) else settings
     if groups.current() is not None:
@@ -117,11 +115,7 @@ def _device(local_rank: int) -> str:
 
 
 def require_installed() -> None:
-    """Look for DeepSpeed without importing it.
-
-    Raises:
-        InputError: It is not installed.
-    """
+    """Look for DeepSpeed without importing it; InputError if it is not installed."""
     try:
         there = importlib.util.find_spec("deepspeed") is not None
     except ValueError:  # a module that is blocked

@@ -41,10 +41,7 @@ def load(name: str, dtype: str = "auto") -> Any:
     """Return the backbone ``name`` on the environment's device.
 
     The backbones used last stay loaded, two small ones or one larger one, so that no trial needs memory for another
-    trial's model.
-
-    Raises:
-        InputError: See ``backbones.load_backbone``.
+    trial's model. InputErrors are those of ``backbones.load_backbone``.
     """
     from baselines.backbones.loading import load_backbone
     from baselines.backbones.memory import small

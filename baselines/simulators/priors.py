@@ -91,11 +91,7 @@ class Habits:
 
     @classmethod
     def of(cls, train: Sequence[Session], shares: Shares) -> Habits:
-        """Sum over ``train``.
-
-        Raises:
-            InputError: There is no training session.
-        """
+        """Sum over ``train``; InputError if there is no training session."""
         require_training(train)
         chance = float(np.mean([1 / len(session.slots) for session in train]))
         own: dict[str, list[Session]] = defaultdict(list)

@@ -44,10 +44,8 @@ class ItemList:
 def item_list(session: Stimulus | Session, seed: int, positions: bool) -> ItemList:
     """Put a session into words: its slots' texts, its profile and, with ``positions``, row and column of every item.
 
-    The seed and the session's id decide the order, the same with and without positions.
-
-    Raises:
-        InputError: The slots have no texts.
+    The seed and the session's id decide the order, the same with and without positions. InputError if the slots have no
+    texts.
     """
     slots = session.slots
     if not any(slot.text.strip() for slot in slots):

@@ -26,10 +26,7 @@ def supervision(session: Session, signal: Signal) -> Floats | None:
     """Return what a session's attention is aligned with, shape (K,), sum 1; None if there is nothing.
 
     ``cursor`` gives None where the cursor dwelt on no slot; ``both`` is the mean of gaze and cursor, or gaze alone
-    there.
-
-    Raises:
-        InputError: Gaze is asked for and all dwell times are 0.
+    there. InputError if gaze is asked for and all dwell times are 0.
     """
     if signal == "gaze":
         return session.gaze

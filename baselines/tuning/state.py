@@ -142,9 +142,7 @@ def load(folder: Path, identity: str) -> State | None:
     """Return the state in ``folder``, or None if it has no state of this training.
 
     ``identity`` is the digest of everything that shapes the training; a state of another one is not continued.
-
-    Raises:
-        InputError: The file is damaged.
+    InputError if the file is damaged.
     """
     from safetensors import SafetensorError, safe_open
 

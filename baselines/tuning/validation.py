@@ -27,10 +27,8 @@ def split(
     """Return the sessions to train on and those to validate on, each in the order of ``train``.
 
     ``share``, 0..1, is held out, the number rounded, by a generator of its own. ``report`` gets a line about users with
-    too few sessions to hold one out, or who are held out whole.
-
-    Raises:
-        InputError: There is no training session, or a share above 0 is asked for and there is only one.
+    too few sessions to hold one out, or who are held out whole. InputError if there is no training session, or a share
+    above 0 is asked for and there is only one.
     """
     if not train:
         raise InputError("there is no training session to fit on; choose another split or a larger data set.")

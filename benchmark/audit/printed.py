@@ -66,10 +66,8 @@ def printed(text: str, decimals: int | None = None, *, percent: bool = False, wh
     """Return a number from its text, which keeps the digits: ``0.50`` was printed with two.
 
     ``decimals`` are those it was printed with, where the text lost trailing zeros. With ``percent``, 52.7 is returned
-    as 0.527 with a step of 0.001. ``where`` is its place, for messages.
-
-    Raises:
-        InputError: It is not a number, or has more digits than ``decimals``.
+    as 0.527 with a step of 0.001. ``where`` is its place, for messages. InputError if it is not a number, or has more
+    digits than ``decimals``.
     """
     place = f"{where}: " if where else ""
     found = text.strip().replace("\N{MINUS SIGN}", "-")

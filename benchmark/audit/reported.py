@@ -189,10 +189,8 @@ def amended(
     """Return a report with what its reader knows of it laid over what it says itself.
 
     ``known`` are fields of ``Setting``, for every task; ``baseline`` is the method that improvements and stars refer
-    to, None leaves it; the numbers of ``deterministic`` methods are the same under every seed.
-
-    Raises:
-        InputError: A method does not occur.
+    to, None leaves it; the numbers of ``deterministic`` methods are the same under every seed. InputError if a method
+    does not occur.
     """
     methods = list(dict.fromkeys(row.method for row in reported.rows))
     for name in [*deterministic, *([baseline] if baseline else [])]:

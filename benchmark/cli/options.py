@@ -132,10 +132,8 @@ def show_plan(
 ) -> None:
     """Print how long the missing trials of a run would take; the timings are kept as ``plan.json`` in its folder.
 
-    ``trials`` are those of each task by its name, which ``load`` loads.
-
-    Raises:
-        InputError: The number of sessions is out of range, DeepSpeed is asked for, or a simulator fails.
+    ``trials`` are those of each task by its name, which ``load`` loads. InputError if the number of sessions is out of
+    range, DeepSpeed is asked for, or a simulator fails.
     """
     from benchmark.runs import planning
     from benchmark.trials.store import TrialStore
@@ -182,10 +180,8 @@ def asked_engine(
 def make_engine(arguments: argparse.Namespace, configured: Mapping[str, object], default: str = "local") -> Engine:
     """Return the engine that the options ask for, over those of a configuration's ``engine`` section.
 
-    DeepSpeed on the processes of torchrun is not for this function: see ``run``.
-
-    Raises:
-        InputError: A value is out of range, or Ray or DeepSpeed is asked for and not installed.
+    DeepSpeed on the processes of torchrun is not for this function: see ``run``. InputError if a value is out of range,
+    or Ray or DeepSpeed is asked for and not installed.
     """
     from benchmark.engines import LocalEngine
 

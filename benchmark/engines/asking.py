@@ -19,10 +19,8 @@ def ask(
 ) -> list[Prediction]:
     """Return what a fitted simulator says of some sessions, and of their recorded visits, handed over one by one.
 
-    ``where`` names the simulator in messages.
-
-    Raises:
-        InputError: It answered for other sessions, or where the eyes go next not in the form asked for.
+    ``where`` names the simulator in messages. InputError if it answered for other sessions, or where the eyes go next
+    not in the form asked for.
     """
     if isinstance(simulator, Simulator):
         found = asked_for(shown, simulator.simulate(shown), where)

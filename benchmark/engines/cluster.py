@@ -33,11 +33,7 @@ _STORE = 512 * 2**20
 
 
 def require_ray() -> Any:
-    """Import and return Ray, with its Tune.
-
-    Raises:
-        InputError: It is not installed.
-    """
+    """Import and return Ray, with its Tune; InputError if it is not installed."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
@@ -54,9 +50,7 @@ def cluster(settings: EngineSettings, payload: int) -> Iterator[Any]:
     """Give Ray, connected: the session that this process has, or a cluster that is joined or started for the while.
 
     Within the context nothing is printed to standard output. ``payload`` bytes will be put into the object store.
-
-    Raises:
-        InputError: Ray is not installed, cannot be started, or there is no cluster at the address.
+    InputError if Ray is not installed, cannot be started, or there is no cluster at the address.
     """
     ray = require_ray()
     # What matters reaches the person through the ledger. Ray prints besides, pages of it when a machine is lost.
@@ -129,10 +123,7 @@ class Room:
 def room(nodes: Sequence[Mapping[str, float]], settings: EngineSettings, on_cpu: bool = False) -> Room:
     """Return what there is for trials on machines with some of Ray's resources, name -> amount each.
 
-    With ``on_cpu``, models run on the CPU though there are GPUs.
-
-    Raises:
-        InputError: There is less than one trial asks for.
+    With ``on_cpu``, models run on the CPU though there are GPUs. InputError if there is less than one trial asks for.
     """
     cpus = max((node.get("CPU", 0.0) for node in nodes), default=0.0)
     gpus = max((node.get("GPU", 0.0) for node in nodes), default=0.0)
@@ -162,10 +153,8 @@ def room(nodes: Sequence[Mapping[str, float]], settings: EngineSettings, on_cpu:
 def awaited(ray: Any, settings: EngineSettings, on_cpu: bool, report: Callable[[str], None]) -> Iterator[Room]:
     """Give what there is for trials, once one fits; a cluster that can grow is asked for what is missing.
 
-    ``on_cpu`` as for :func:`room`; ``report`` gets a line on what is waited for.
-
-    Raises:
-        InputError: A trial fits nowhere, and no machine that joins will change that in time.
+    ``on_cpu`` as for :func:`room`; ``report`` gets a line on what is waited for. InputError if a trial fits nowhere,
+    and no machine that joins will change that in time.
     """
     from ray.autoscaler.sdk import request_resources
 

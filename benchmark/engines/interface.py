@@ -106,18 +106,12 @@ class Peers(Protocol):
     def agreed(self, call: Callable[[], T]) -> T:
         """Let every process do its part and return this one's result.
 
-        Raises:
-            InputError: One failed with one; then all do.
-            PeerLost: One is gone.
+        InputError on all if one failed with one, PeerLost if one is gone.
         """
         ...
 
     def attempt(self, trial: Trial, task: Task, workspace: Workspace) -> Outcome | Failure:
-        """Run this process's part of the trial.
-
-        Raises:
-            PeerLost: Another process is gone.
-        """
+        """Run this process's part of the trial; PeerLost if another process is gone."""
         ...
 
 

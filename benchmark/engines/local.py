@@ -42,9 +42,7 @@ T = TypeVar("T")
 def run_in_workers(trials: Sequence[Trial], task: Task, ledger: Ledger, workers: int, threads: int) -> None:
     """Run trials in worker processes, in their order as far as there is memory; a worker that dies costs its trial.
 
-    Raises:
-        ModuleNotFoundError: A worker lacks a library.
-        InputError: The disk is full.
+    ModuleNotFoundError if a worker lacks a library, InputError if the disk is full.
     """
     with tempfile.TemporaryDirectory(prefix="gazebench-") as folder:
         crew = _Crew(PackedTask.of(task).mapped(Path(folder)), threads, workers, ledger, list(trials))

@@ -81,9 +81,7 @@ def local_copy(fingerprint: str, pieces: Iterator[tuple[str, bytes]]) -> Path:
     """Return this machine's copy of a checkpoint, written from ``pieces`` (see ``chunks``) if it is not there yet.
 
     ``fingerprint`` names the content: a copy with this name is taken as it is, and nothing is drawn from ``pieces``.
-
-    Raises:
-        InputError: The copy cannot be written.
+    InputError if the copy cannot be written.
     """
     from filelock import FileLock
 

@@ -66,11 +66,7 @@ class EngineSettings:
         self._check_sharing()
 
     def _check_sharing(self) -> None:
-        """Check what concerns trials of several workers.
-
-        Raises:
-            InputError: The settings do not go together.
-        """
+        """Check what concerns trials of several workers; InputError if the settings do not go together."""
         given = self.workers_per_trial
         if given is not None and self.deepspeed is None:
             raise InputError(

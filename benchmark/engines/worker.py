@@ -131,9 +131,7 @@ def carry_out(index: int, parcel: Parcel, judged: Callable[[int, float], None] |
     """Carry out one trial and tell the inbox; a trial that is over already is left alone.
 
     Returns its score, None if it failed, was shared out, or nobody asks for scores; ``judged`` as in ``TrialPart``.
-
-    Raises:
-        Exception: A process of a trial that was shared out was lost.
+    Exception if a process of a trial that was shared out was lost.
     """
     import ray
 
@@ -228,9 +226,7 @@ class TrialPart:
         """Run the trial where its material is; return what came of it and its artifacts.
 
         ``tell`` takes a method of the ledger and its arguments, ``agreed`` is ``Peers.agreed``, ``run`` runs the trial.
-
-        Raises:
-            PeerLost: Another process of the trial is gone.
+        PeerLost if another process of the trial is gone.
         """
         try:
             with tempfile.TemporaryDirectory(prefix="gazebench-") as scratch:

@@ -93,11 +93,7 @@ def family_names() -> tuple[str, ...]:
 
 
 def family(name: str) -> Family:
-    """Return a family by its name.
-
-    Raises:
-        InputError: There is none of that name; the nearest is suggested.
-    """
+    """Return a family by its name; InputError if there is none of that name; the nearest is suggested."""
     for one in FAMILIES:
         if one.name == name:
             return one

@@ -36,21 +36,13 @@ SCHEMAS = ("attention-gaze", "attention-click", "probabilities-click", "next_vis
 
 
 def schema(name: str) -> str:
-    """Return the feature schema of the metric ``name``.
-
-    Raises:
-        InputError: There is no such metric.
-    """
+    """Return the feature schema of the metric ``name``; InputError if there is no such metric."""
     metric = registry.get(name)
     return f"{family(metric.family).parts[0]}-{metric.against}"
 
 
 def names(of_schema: str) -> tuple[str, ...]:
-    """Return the names of the metrics that share a feature schema.
-
-    Raises:
-        InputError: There is no such schema.
-    """
+    """Return the names of the metrics that share a feature schema; InputError if there is no such schema."""
     if of_schema not in SCHEMAS:
         raise unknown_name("feature schema", of_schema, SCHEMAS)
     return tuple(name for name in registry.names() if schema(name) == of_schema)

@@ -70,10 +70,8 @@ def read_cells(part: Part, values: Any, sessions: int | None, names: Names) -> R
     """Take in the cells of one part, of whatever length.
 
     ``values`` is None, an array with one row per session, or a sequence of lists and None; for a part of depth 0 a
-    sequence of whole numbers, -1 or None where there is none. Without a number of ``sessions`` it decides.
-
-    Raises:
-        InputError: It is not a sequence, has the wrong length, or an entry is not numbers.
+    sequence of whole numbers, -1 or None where there is none. Without a number of ``sessions`` it decides. InputError
+    if it is not a sequence, has the wrong length, or an entry is not numbers.
     """
     if values is None:
         return ragged([None] * (sessions or 0))

@@ -136,11 +136,7 @@ def given(metrics: Iterable[Metric]) -> list[str]:
 
 
 def get(name: str) -> Metric:
-    """Return a metric by its name.
-
-    Raises:
-        InputError: There is none of that name; the nearest is suggested.
-    """
+    """Return a metric by its name; InputError if there is none of that name; the nearest is suggested."""
     for metric in all_metrics():
         if metric.name == name:
             return metric

@@ -67,11 +67,7 @@ _GAP = 0.15  # centimetres around the notes
 
 
 def require_matplotlib() -> None:
-    """Refuse to go on without matplotlib, before hours of runs end in no picture.
-
-    Raises:
-        InputError: It is not installed.
-    """
+    """Refuse to go on without matplotlib, before hours of runs end in no picture; InputError if it is not installed."""
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:

@@ -25,11 +25,7 @@ _LEAST = 6
 
 
 def check_format(name: str, known: Sequence[str] = FORMATS) -> None:
-    """Refuse a format that there is not.
-
-    Raises:
-        InputError: The format is unknown; the nearest is suggested.
-    """
+    """Refuse a format that there is not; InputError if the format is unknown; the nearest is suggested."""
     if name not in known:
         raise unknown_name("format", name, known)
 
@@ -37,10 +33,8 @@ def check_format(name: str, known: Sequence[str] = FORMATS) -> None:
 def render(found: Document | Sequence[Document], format: str, width: int = WIDTH) -> str:
     """Return documents in one of ``FORMATS``; several of one kind follow one another.
 
-    A table of the terminal that is wider than ``width`` characters is printed in blocks of columns.
-
-    Raises:
-        InputError: The format is unknown.
+    A table of the terminal that is wider than ``width`` characters is printed in blocks of columns. InputError if the
+    format is unknown.
     """
     check_format(format)
     documents = [found] if isinstance(found, Document) else list(found)

@@ -15,11 +15,7 @@ PARTS: tuple[Part, ...] = (attention.PART, probabilities.PART, answer.PART, next
 
 
 def part(name: str) -> Part:
-    """Return a part by its name.
-
-    Raises:
-        InputError: There is none of that name; the nearest is suggested.
-    """
+    """Return a part by its name; InputError if there is none of that name; the nearest is suggested."""
     for found in PARTS:
         if found.name == name:
             return found

@@ -47,11 +47,7 @@ _NEAR = 2.0
 
 
 def check_architecture(backbone: str, used: str, checkpoint: Checkpoint) -> None:
-    """Refuse a checkpoint of another architecture in a backbone's row.
-
-    Raises:
-        InputError: The architectures differ.
-    """
+    """Refuse a checkpoint of another architecture in a backbone's row; InputError if the architectures differ."""
     published = PUBLISHED.get(backbone)
     if published is None or checkpoint.model_type == published.model_type:
         return

@@ -46,11 +46,7 @@ _KNOWN = ("value", "low", "high", "sd", "stars", "better", "difference", "p_user
 
 
 def write(table: ReproducedTable, out: Path) -> list[Path]:
-    """Write a table in every format; return the files.
-
-    Raises:
-        InputError: ``out`` cannot be written.
-    """
+    """Write a table in every format and return the files; InputError if ``out`` cannot be written."""
     return write_files(out, document(table))
 
 

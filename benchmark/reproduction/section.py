@@ -70,11 +70,7 @@ def read_section(path: Path) -> dict[str, Any]:
 
 
 def layout_of(kind: type[T], values: Mapping[str, Any], path: Path) -> T:
-    """Return a section as a layout of some kind.
-
-    Raises:
-        InputError: It lacks or misnames something.
-    """
+    """Return a section as a layout of some kind; InputError if it lacks or misnames something."""
     return decode(kind, values, path, "correct it", at=(LAYOUT,))
 
 
@@ -102,11 +98,7 @@ class Layout(Section):
 
 
 def layouts(folder: Path = TABLES) -> list[Layout]:
-    """Return the layouts of a folder, in the order of the paper's tables.
-
-    Raises:
-        InputError: A file is not a layout.
-    """
+    """Return the layouts of a folder, in the order of the paper's tables; InputError if a file is not a layout."""
     found = [read_layout(path) for path in sorted(folder.glob("*.yaml"))]
     return sorted(found, key=lambda layout: (layout.published is None, layout.published or 0, layout.name))
 

@@ -107,9 +107,7 @@ def find(root: Path, prefix: str) -> list[TrialRecord]:
     """Return the records of the one trial whose identity begins with ``prefix``.
 
     They are several if the trial is in several runs, or is run again while its finished folder is still there.
-
-    Raises:
-        InputError: No trial or several begin so.
+    InputError if no trial or several begin so.
     """
     everything = trials(root)
     found = [record for record in everything if record.identity.startswith(prefix)]

@@ -207,10 +207,8 @@ def plan(
     """Say how long the trials of each task take that the store does not hold.
 
     ``sessions`` of each kind are timed, with so many threads of numerical libraries. What is timed is kept in the file
-    ``path`` as it comes; what it has of the same kind, number of sessions and place is not timed ``again``.
-
-    Raises:
-        InputError: A simulator fails, or the file cannot be written.
+    ``path`` as it comes; what it has of the same kind, number of sessions and place is not timed ``again``. InputError
+    if a simulator fails, or the file cannot be written.
     """
     place = Place("local", host(), threads)
     found = {} if again else {timing.kind: timing for timing in _read(path, sessions, place)}

@@ -95,10 +95,8 @@ def check_limit(count: int | None) -> None:
 def limited(task: Task, name: str, count: int) -> Task:
     """Return a task with so many test sessions of a split at most, spread evenly over it; training sessions stay.
 
-    Trials of it are trials of their own, and every output says what it is.
-
-    Raises:
-        InputError: The number is below 1, or there is no such split.
+    Trials of it are trials of their own, and every output says what it is. InputError if the number is below 1, or
+    there is no such split.
     """
     import numpy as np
 

@@ -124,13 +124,11 @@ def run(
 ) -> Results:
     """Run what is missing, score everything, and write and return the results.
 
-    What is complete is scored, written and given to ``show`` after each round (one seed of every simulator), and if
-    the run is interrupted. Finished trials in the folder ``out`` are reused if nothing that shapes them has changed.
-    For the other arguments see ``run_missing``.
-
-    Raises:
-        InputError: A name is unknown, ``out`` is something else than a run's folder, or nothing can be run.
-        TrialsFailed: Some trials failed. The simulators that are complete are scored and written all the same.
+    What is complete is scored, written and given to ``show`` after each round (one seed of every simulator), and if the
+    run is interrupted. Finished trials in the folder ``out`` are reused if nothing that shapes them has changed. For
+    the other arguments see ``run_missing``. InputError if a name is unknown, ``out`` is something else than a run's
+    folder, or nothing can be run; TrialsFailed if some trials failed: the simulators that are complete are scored and
+    written all the same.
     """
     for metric in config.family:
         get(metric)

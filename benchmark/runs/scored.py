@@ -40,10 +40,8 @@ def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: s
     """Score a predictions file; the prior of each family is fitted on the training sessions and added if it is missing.
 
     If the file is that of a run, the run says what is an oracle, and what must be said of its simulators. The results
-    name ``data``, where the sessions came from as it was asked for.
-
-    Raises:
-        InputError: The file cannot be read, or a prediction in it is not valid.
+    name ``data``, where the sessions came from as it was asked for. InputError if the file cannot be read, or a
+    prediction in it is not valid.
     """
     said = checking.table(reading.read_file(path), tested.of_task(task, split), path.name)
     names, claims = tuple(said["simulator"].unique().to_pylist()), scoring.claims_of(task, split, said)

@@ -30,10 +30,8 @@ FOLDER = "curves"
 def tracker(name: str | None, out: Path) -> Iterator[Track]:
     """Give the function that takes a trial, an epoch and its values; what it wrote is complete when the context ends.
 
-    ``name`` is one of ``TRACKERS``, or None to track nothing.
-
-    Raises:
-        InputError: There is no such tracker, or its package is not installed.
+    ``name`` is one of ``TRACKERS``, or None to track nothing. InputError if there is no such tracker, or its package is
+    not installed.
     """
     if name is None:
         yield lambda trial, epoch, values: None

@@ -242,11 +242,7 @@ def _nested(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(run: Path) -> Results:
-    """Read the results of a run.
-
-    Raises:
-        InputError: There are none, they are damaged, or of another schema version.
-    """
+    """Read the results of a run; InputError if there are none, they are damaged, or of another schema version."""
     path = run / "results.json"
     if not path.is_file():
         raise InputError(f"{run} holds no finished run (no results.json); give the folder that 'run' wrote to.")
@@ -283,11 +279,7 @@ def write(out: Path, results: Results, scores: pd.DataFrame, said: pa.Table, pag
 
 
 def read_scores(folder: Path) -> pd.DataFrame:
-    """Return the score table of a run.
-
-    Raises:
-        InputError: It is missing or damaged.
-    """
+    """Return the score table of a run; InputError if it is missing or damaged."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -301,11 +293,7 @@ def read_scores(folder: Path) -> pd.DataFrame:
 
 
 def check_whole(results: Results, run: Path) -> None:
-    """Refuse a run of some test sessions only.
-
-    Raises:
-        InputError: It is one.
-    """
+    """Refuse a run of some test sessions only; InputError if it is one."""
     if results.digest.startswith(LIMITED):
         raise InputError(f"{run} has a part of the test sessions only (--limit); give 'run' without --limit for this.")
 
@@ -329,9 +317,7 @@ def attention_of(run: Path, session_id: str, simulators: Sequence[str] | None) -
     """Return the attention of a run's simulators on one session, averaged over seeds.
 
     Without names of simulators these are four: backbone and fixate if the run has them, and the first of the others.
-
-    Raises:
-        InputError: The run does not cover the session, or a simulator gave no attention for it.
+    InputError if the run does not cover the session, or a simulator gave no attention for it.
     """
     from benchmark.scores import predictions, reading
 

@@ -97,11 +97,7 @@ class Tested:
 
 @functools.lru_cache(maxsize=16)
 def of_task(task: Task, split: str) -> Tested:
-    """Return the test sessions of a split.
-
-    Raises:
-        InputError: The task has no such split.
-    """
+    """Return the test sessions of a split; InputError if the task has no such split."""
     folds = [task.sessions_at(test) for _, test in task.split(split).folds]
     numbers = np.repeat(np.arange(len(folds)), [len(sessions) for sessions in folds])
     return Tested([s for sessions in folds for s in sessions], numbers, task.notice)

@@ -68,11 +68,9 @@ class ScoreCube:
 
     A run is a simulator under one seed. Runs are in the order of simulators and seeds, sessions in that of users and
     ids, so that nothing computed from them depends on the order of the rows that came in. ``simulator`` and ``seeds``
-    say what each run is, ``rows``, shape (runs, sessions), where its scores are in the table.
-
-    Raises:
-        InputError: A column is missing, an identity is blank, a row is there twice, a session belongs to two users or
-            screens, or a simulator lacks a session that it has under another seed or that another simulator has.
+    say what each run is, ``rows``, shape (runs, sessions), where its scores are in the table. InputError if a column is
+    missing, an identity is blank, a row is there twice, a session belongs to two users or screens, or a simulator lacks
+    a session that it has under another seed or that another simulator has.
     """
 
     def __init__(self, scores: pd.DataFrame) -> None:

@@ -71,9 +71,7 @@ def under_every_seed(scores: pd.DataFrame, simulator: str) -> pd.DataFrame:
     """Return the table with a deterministic simulator, run with one seed, under every seed of the others.
 
     A simulator that uses no seed is run once; the paper's test pairs its one value with every seed of the other.
-
-    Raises:
-        ValueError: It has rows of several seeds.
+    ValueError if it has rows of several seeds.
     """
     own = scores["simulator"] == simulator
     if scores.loc[own, "seed"].nunique() != 1:
@@ -87,12 +85,9 @@ def under_every_seed(scores: pd.DataFrame, simulator: str) -> pd.DataFrame:
 def paper_mode(scores: pd.DataFrame, a: str, b: str, metric: str) -> PaperComparison:
     """Compare a with b (a minus b) as the paper does: paired t-test over seeds of the mean over test sessions.
 
-    All differences 0: p is 1. All differences equal but not 0, as between two deterministic simulators: the seeds
-    carry no information about the difference, so t and p are NaN and there are no stars. Fewer than two common seeds:
-    the same.
-
-    Raises:
-        InputError: The table is faulty, or a simulator is not in it or does not claim the metric.
+    All differences 0: p is 1. All differences equal but not 0, as between two deterministic simulators: the seeds carry
+    no information about the difference, so t and p are NaN and there are no stars. Fewer than two common seeds: the
+    same. InputError if the table is faulty, or a simulator is not in it or does not claim the metric.
     """
     means = seed_means(scores, metric, by_user=False)
     for name in (a, b):

@@ -296,10 +296,8 @@ class SeedScores:
     def of_difference(self, simulator: str, reference: str) -> Decomposition:
         """Split the variance of the mean difference of two simulators, paired by session and seed.
 
-        What does not depend on a seed is paired with every seed of the other.
-
-        Raises:
-            InputError: As ``of_mean``; or both depend on seeds and were not run with the same ones.
+        What does not depend on a seed is paired with every seed of the other. InputError as for ``of_mean``, or if both
+        depend on seeds and were not run with the same ones.
         """
         a, b = (self._of(name) if self._depends.get(name) else self._of(name)[:, :1] for name in (simulator, reference))
         both = self._depends[simulator] and self._depends[reference]

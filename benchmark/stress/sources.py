@@ -90,10 +90,8 @@ def as_left(
 ) -> Iterator[Simulator]:
     """Give a fresh simulator in the state in which a trial left it, given the trial's training sessions.
 
-    One that can be restored is not trained; any other is fitted again with the trial's seed.
-
-    Raises:
-        InputError: It cannot be restored.
+    One that can be restored is not trained; any other is fitted again with the trial's seed. InputError if it cannot be
+    restored.
     """
     simulator = catalogue.build(source.simulator, source.settings)
     if isinstance(simulator, Restorable):

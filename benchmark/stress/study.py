@@ -86,10 +86,8 @@ class Study:
     def test(self, tests: Sequence[str], other: Task | None = None) -> StressResults:
         """Predict what is missing, compare, and write ``stress.json`` and the predictions.
 
-        Tuned prompts are transferred to another task where one is given.
-
-        Raises:
-            InputError: A simulator cannot be had as its trial left it, or a file cannot be written.
+        Tuned prompts are transferred to another task where one is given. InputError if a simulator cannot be had as its
+        trial left it, or a file cannot be written.
         """
         before = records.read_results(self.run)  # first: a damaged file is reported before anything is computed
         if SWAP_USERS in tests:

@@ -60,10 +60,8 @@ def transferred(
     """Predict the test sessions of another task with the prompts of this run, compare, and write the predictions.
 
     The other task's split has the same name as the run's; of several folds the first one's prompt is taken. ``every``
-    has the trials of all simulators of the run: the file also holds what was predicted before.
-
-    Raises:
-        InputError: The other task has no such split, or a simulator cannot be restored.
+    has the trials of all simulators of the run: the file also holds what was predicted before. InputError if the other
+    task has no such split, or a simulator cannot be restored.
     """
     test, split = transfer_test(task.name), bench.split
     sessions = [s for _, tested in task.split(split).folds for s in task.sessions_at(tested)]

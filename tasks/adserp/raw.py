@@ -70,10 +70,8 @@ def read_raw(trial_id: str, folder: Path, find: Finder | None = None) -> Trial |
     """Read the five files of one trial; None if findings are gathered and a file cannot be used.
 
     ``find`` finds the organic results in the full-page screenshot, given the ads' boxes; by default it is
-    ``tasks.adserp.organic.find_organic``.
-
-    Raises:
-        InputError: A file is missing or malformed; the message names the file and the row.
+    ``tasks.adserp.organic.find_organic``. InputError if a file is missing or malformed; the message names the file and
+    the row.
     """
     files = {name: folder / name / f"{trial_id}{suffix}" for name, suffix in FOLDERS.items()}
     check_trial_id(trial_id, files["mouse-movement-data"])

@@ -59,10 +59,8 @@ def read(
     """Read a folder of trials into sessions, sorted by trial id as text.
 
     ``find`` finds organic results in a screenshot of the raw layout, by default the suite's own finder; ``truth`` is
-    the version of the ground truth that is read unless the options name one.
-
-    Raises:
-        InputError: The folder is missing, empty or of another layout, or a file in it is malformed.
+    the version of the ground truth that is read unless the options name one. InputError if the folder is missing, empty
+    or of another layout, or a file in it is malformed.
     """
     layout = options.layout or detect(path) or LAYOUTS[0]
     if not _has(path, layout):

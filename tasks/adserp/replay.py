@@ -48,10 +48,8 @@ def replay_files(folder: Path) -> list[Path]:
 def read_replay(path: Path, folder: Path) -> Trial | None:
     """Read one ``trials/*.json``; None if findings are gathered and a part of it cannot be used.
 
-    The trial's ``screenshot`` path is relative to ``folder``.
-
-    Raises:
-        InputError: The file is malformed; the message names the file and the entry.
+    The trial's ``screenshot`` path is relative to ``folder``. InputError if the file is malformed; the message names
+    the file and the entry.
     """
     document = _document(path)
     trial_id = check_trial_id(document["trial_id"], path)

@@ -154,9 +154,7 @@ def slots_in_view(boxes: Floats, top: float, height: float) -> NDArray[np.bool_]
 def build_session(trial: Trial, rules: Rules) -> Session | str:
     """Return the session of a trial, or the reason why it gives none.
 
-    Raises:
-        InputError: The screenshot is missing, does not open or is not 1280 pixels wide, or the screen
-            cannot be written.
+    InputError if the screenshot is missing, does not open or is not 1280 pixels wide, or the screen cannot be written.
     """
     if not len(trial.clicks):
         return NO_CLICK

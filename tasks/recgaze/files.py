@@ -66,11 +66,9 @@ def whole_number(text: str, limit: int) -> int | None:
 def read_catalogue(raw: Path) -> Catalogue:
     """Read the films and carousel titles of all screens from ``item_features.csv``.
 
-    Rows without any of the three positions are films that were on no screen and are skipped.
-
-    Raises:
-        InputError: Missing columns, a position that is not a number or out of range, an empty title,
-            two rows for one position, or two titles for one carousel.
+    Rows without any of the three positions are films that were on no screen and are skipped. InputError for missing
+    columns, a position that is not a number or out of range, an empty title, two rows for one position, or two titles
+    for one carousel.
     """
     path = raw / ITEMS
     films: dict[tuple[int, int, int], Film] = {}
@@ -114,10 +112,8 @@ def read_catalogue(raw: Path) -> Catalogue:
 def read_profiles(raw: Path) -> dict[str, str]:
     """Read ``user_features.csv``: user id -> profile in words (PROTOCOL section 2).
 
-    A part that the file leaves empty is left out of the text.
-
-    Raises:
-        InputError: Missing columns, an empty user id, or two rows for one user.
+    A part that the file leaves empty is left out of the text. InputError for missing columns, an empty user id, or two
+    rows for one user.
     """
     path = raw / USERS
     profiles: dict[str, str] = {}

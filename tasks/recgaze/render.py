@@ -115,10 +115,8 @@ def draw_screen(state: ScreenState, size: tuple[int, int], posters: Path | None 
     """Draw one screen as an RGB image; the same arguments give the same pixels.
 
     ``size`` is width and height in pixels: (1100, 600) is the published shape, smaller ones such as (480, 288) and
-    (320, 192) suit small models. A film without a file in ``posters`` gets a drawn poster.
-
-    Raises:
-        InputError: The size is too small, or a poster file does not open.
+    (320, 192) suit small models. A film without a file in ``posters`` gets a drawn poster. InputError if the size is
+    too small, or a poster file does not open.
     """
     from PIL import Image as PilImage
     from PIL import ImageDraw as PilDraw

@@ -25,11 +25,7 @@ _SNACKS = [f"{taste}-{form}" for taste in _TASTES for form in _FORMS]
 
 
 def write_sample(out: Path) -> None:
-    """Write the simulated folder; the same seed gives the same bytes.
-
-    Raises:
-        InputError: It cannot be written.
-    """
+    """Write the simulated folder, the same bytes for the same seed; InputError if it cannot be written."""
     rng = np.random.default_rng(SEED)
     ratings = np.clip(np.rint(rng.normal(0, 1.1, len(_SNACKS)) + rng.normal(0, 1.1, (USERS, len(_SNACKS)))), -3, 3)
     with write_errors(out):

@@ -27,10 +27,8 @@ def read(path: str | Path, originals: Originals | None = None) -> Reported:
     """Read reported results from a folder, or a file (``.json``, ``.yaml``, ``.csv``, ``.tsv``, ``.md``).
 
     A folder is that of a finished run, or one that ``reproduce`` wrote: then every table in it is read. ``originals``
-    finds what the paper prints, for published values in such tables.
-
-    Raises:
-        InputError: It cannot be read, is too large, or is not of a kind that is known; the place is named.
+    finds what the paper prints, for published values in such tables. InputError if it cannot be read, is too large, or
+    is not of a kind that is known; the place is named.
     """
     file = Path(path)
     if file.is_dir():
@@ -118,10 +116,7 @@ def from_values(
     """Return reported results of one row from numbers that you have: metric -> number, or pairs of these.
 
     In pairs a metric may appear twice. A float is taken to be printed with the digits that it shows; give text
-    (``"0.50"``) to keep trailing zeros.
-
-    Raises:
-        InputError: A value is not a number.
+    (``"0.50"``) to keep trailing zeros. InputError if a value is not a number.
     """
     pairs = list(values.items() if isinstance(values, Mapping) else values)
     rows: list[dict[str, Cell]] = [{}]

@@ -39,11 +39,7 @@ def is_table(values: Mapping[str, Any]) -> bool:
 
 
 def from_json(values: Mapping[str, Any], file: Path, originals: Originals | None = None) -> Reported:
-    """Return a reproduced table.
-
-    Raises:
-        InputError: It is damaged, or was written by a version that did not say enough.
-    """
+    """Return a reproduced table; InputError if it is damaged, or was written by a version that did not say enough."""
     if "data" not in values or "reference" not in values:
         raise InputError(f"{file}: an older version wrote this table, without its test sessions. {_AGAIN}")
     try:

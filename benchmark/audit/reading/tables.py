@@ -73,11 +73,7 @@ def from_csv(text: str, source: str) -> Reported:
 
 
 def from_markdown(text: str, source: str) -> Reported:
-    """Read every pipe table of a Markdown file; several are numbered from 1.
-
-    Raises:
-        InputError: There is no table.
-    """
+    """Read every pipe table of a Markdown file, several numbered from 1; InputError if there is none."""
     grids: list[_Grid] = []
     lines = [_split(line) for line in text.splitlines()]
     for number in range(1, len(lines)):

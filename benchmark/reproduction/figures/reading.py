@@ -20,11 +20,7 @@ KINDS: dict[str, type[FigureLayout]] = {kind.KIND: kind for kind in (Heatmaps, R
 
 
 def figure_layouts(folder: Path = FIGURES) -> list[FigureLayout]:
-    """Return the layouts of a folder, in the order of the paper's figures.
-
-    Raises:
-        InputError: A file is not a layout.
-    """
+    """Return the layouts of a folder, in the order of the paper's figures; InputError if a file is not a layout."""
     found = [read_figure_layout(path) for path in sorted(folder.glob("*.yaml"))]
     return sorted(found, key=lambda layout: (not layout.published, layout.published, layout.name))
 

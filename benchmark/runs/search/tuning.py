@@ -96,11 +96,8 @@ def tune(
 
     The test sessions of the task are not read. Trials in the folder ``out`` are reused as those of a run are. An engine
     that can race candidates stops the bad ones early. ``config`` names the one simulator, the split, the seeds and the
-    settings that are not searched.
-
-    Raises:
-        InputError: The simulator is an oracle or lacks a metric of the score, the split leaves nothing to choose on,
-            or no candidate was run to its end.
+    settings that are not searched. InputError if the simulator is an oracle or lacks a metric of the score, the split
+    leaves nothing to choose on, or no candidate was run to its end.
     """
     [simulator] = config.simulators
     if catalogue.entry(simulator).oracle:

@@ -1,7 +1,5 @@
 """The dataset card of a prepared folder, ``README.md`` with YAML front matter, and its Croissant metadata."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping

@@ -4,8 +4,6 @@ The types, lengths, ranges and patterns that a dataclass declares are checked by
 refuses unknown keys and numbers that are not finite, and puts the messages in words.
 """
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import difflib

@@ -1,7 +1,5 @@
 """Errors that a user can fix, as opposed to defects of the program, one by one or gathered."""
 
-from __future__ import annotations
-
 import contextlib
 import difflib
 import unicodedata

@@ -1,7 +1,5 @@
 """Where other people looked on the same screen: how far gaze on a screen is shared at all."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 

@@ -4,8 +4,6 @@ The recordings name no units. A spreadsheet that writes 1.6712E+12, or a file in
 expected, gives numbers that read well and dwell times that are wrong; what people can do tells them apart.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass

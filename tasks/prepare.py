@@ -1,7 +1,5 @@
 """From a raw folder to a prepared one: parquet shards, card, ``task.json`` and Croissant metadata."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import logging

@@ -1,7 +1,5 @@
 """The five fixed splits of every task, and the digest that identifies one (PROTOCOL section 4)."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Folders that appear whole or not at all, and the place where built data is kept."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib

@@ -1,7 +1,5 @@
 """Tables as CSV files, UTF-8 with or without a byte order mark: header, records, and what cannot be one."""
 
-from __future__ import annotations
-
 import csv
 import math
 import re

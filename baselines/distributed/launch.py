@@ -1,7 +1,5 @@
 """Enter and leave the group of processes that torchrun or Ray Train started."""
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import ctypes

@@ -10,8 +10,6 @@ under ``torch.utils.checkpoint``, each gathering its weights for itself, there a
 twice, is one position: its activations are kept, its weights are not (``linear``).
 """
 
-from __future__ import annotations
-
 import copy
 import functools
 from collections.abc import Iterator

@@ -1,23 +1,19 @@
 """A DeepSpeed configuration: a file of ``configs/deepspeed`` or one's own; readable without torch and DeepSpeed."""
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from msgspec import Meta
 
 from benchmark.trials.configuration import CONFIGS
+from benchmark.trials.trial import Trial
 from tasks.decoding import decode, load_json
 from tasks.errors import InputError, unknown_name
-
-if TYPE_CHECKING:
-    from benchmark.trials.trial import Trial
 
 FOLDER = CONFIGS / "deepspeed"
 BEHAVIOUR = "1"

@@ -8,8 +8,6 @@ averaged over the sessions of a step. e = 1e-8 as in the metrics. Source: Huang 
 section 7.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -6,8 +6,6 @@ screen and profile, and one that puts it after has one per screen. Each is compu
 its last bit does not depend on the order of the training sessions.
 """
 
-from __future__ import annotations
-
 import hashlib
 import weakref
 from collections import OrderedDict

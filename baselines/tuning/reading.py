@@ -1,7 +1,5 @@
 """One pass over a batch: click probabilities, and attention over slots where it is asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The settings of a tuned prompt; readable without torch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Curves of a training, and its state between epochs in one file: safetensors, the rest as JSON in its header."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

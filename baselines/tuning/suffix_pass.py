@@ -5,8 +5,6 @@ row attends to what it would attend to by itself. As in answer-token recomputati
 before src run through a fast kernel, and src runs alone with explicit attention.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

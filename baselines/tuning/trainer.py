@@ -9,8 +9,6 @@ In a group of processes (``baselines.distributed``) each trains and validates it
 from it, gradients, scores and the end of the training, is the same on all; the first keeps the checkpoint.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -6,8 +6,6 @@ least one. Only where nobody has two sessions, users are held out whole: their c
 for all bases, and what the other users learn together is validated.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 

@@ -4,8 +4,6 @@
 file, ``from_values`` numbers that you have. No data and no model is needed.
 """
 
-from __future__ import annotations
-
 from benchmark.audit import (
     copies,
     grim,

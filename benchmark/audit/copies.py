@@ -1,7 +1,5 @@
 """Numbers that should be the same, and numbers that should not: repeats, quotations, two metrics alike."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from itertools import combinations

@@ -1,7 +1,5 @@
 """What an audit says: findings, and what was looked at; as values and as a document."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass

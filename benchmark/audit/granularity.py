@@ -6,8 +6,6 @@ expectation a session may score a share, and the grid is finer; where users with
 here applies.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import replace

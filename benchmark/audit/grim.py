@@ -5,8 +5,6 @@ smaller than that grid, most decimal numbers are not such a mean. Source: Brown 
 Psychological and Personality Science 8(4), doi 10.1177/1948550616673876.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

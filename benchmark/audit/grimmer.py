@@ -7,8 +7,6 @@ GRIMMER test, PeerJ Preprints 4:e2400v1; the condition on odd and even after All
 small, here the whole numbers are searched for, so the answer is exact.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from fractions import Fraction

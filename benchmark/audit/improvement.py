@@ -5,8 +5,6 @@ for the latter unless the report says which it prints, and for a metric that the
 worked out from unrounded numbers: every pair that is printed as the parts are is allowed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from fractions import Fraction
 

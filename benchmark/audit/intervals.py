@@ -1,7 +1,5 @@
 """Means and their intervals."""
 
-from __future__ import annotations
-
 import math
 
 from benchmark.audit.findings import Finding, Outcome

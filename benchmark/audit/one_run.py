@@ -4,21 +4,17 @@ The total of s counts is a multiple of s only now and then: if every remainder i
 is a whole count over n, as in a single run. One such mean says nothing, a whole table of them much.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 from benchmark.audit import granularity
 from benchmark.audit.findings import UNLIKELY, Finding, Outcome, left_out
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Cell, Reported, Row
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 CENTRES = 64
 """Places between two whole counts over which the chance is averaged."""

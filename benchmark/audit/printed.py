@@ -1,7 +1,5 @@
 """Numbers as they are printed: a few digits that cover an interval."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Values that no data can give, and values that are worse than knowing nothing."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """A table of reported results as typed values: what is audited."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated

@@ -16,8 +16,6 @@ So the stars say what r must have been, or that no r will do:
 Numbers are taken at the end of their rounding that favours the report.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

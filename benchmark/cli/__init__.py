@@ -4,8 +4,6 @@ Every verb is a module with ``add_arguments(parser)`` and ``call(arguments) -> e
 it is imported only when it is asked for, so help answers at once.
 """
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import errno

@@ -1,7 +1,5 @@
 """``audit``: do reported numbers fit together?"""
 
-from __future__ import annotations
-
 import argparse
 
 from benchmark.cli import options

@@ -1,7 +1,5 @@
 """``backbone info``: what a checkpoint is, without running it."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json

@@ -1,7 +1,5 @@
 """``doctor``: everything that is wrong with a submission, at once."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json

@@ -1,7 +1,5 @@
 """``list``: what there is to name."""
 
-from __future__ import annotations
-
 import argparse
 
 from benchmark.cli import options

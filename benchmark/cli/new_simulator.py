@@ -1,7 +1,5 @@
 """``new-simulator``: a template that runs."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``pack``: a simulator of a finished run as a submission folder."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``probe``: where a backbone looks on one session, as PNG and as numbers."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``report``: a finished run as one self-contained page."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``score``: a predictions file against a task."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``show``: one session as a picture."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``stress``: what the clicks and the attention of a run's simulators depend on."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

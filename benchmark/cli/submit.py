@@ -1,7 +1,5 @@
 """``submit``: a submission folder onto a board."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

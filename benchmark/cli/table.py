@@ -1,7 +1,5 @@
 """``table``: the table of a finished run."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``tune``: a simulator's settings chosen by cross-validation on training sessions."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``variance``: where the variance of a run's numbers comes from, and what to add."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

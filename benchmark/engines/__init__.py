@@ -4,8 +4,6 @@ An engine is handed trials that are missing and a ledger that it tells what beco
 results: the same trials give the same predictions on every engine.
 """
 
-from __future__ import annotations
-
 from benchmark.engines.interface import Engine, Failure, Outcome
 from benchmark.engines.ledger import Ledger
 from benchmark.engines.local import LocalEngine

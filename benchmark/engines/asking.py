@@ -1,7 +1,5 @@
 """Asks a fitted simulator about sessions: all that it says of them, next visits along the recorded paths included."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace

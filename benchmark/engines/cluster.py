@@ -1,7 +1,5 @@
 """Ray itself: imported when it is asked for, started here or joined elsewhere."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import math

@@ -5,8 +5,6 @@ is sent around: the sessions are in one file that every worker maps, and checkpo
 they belong. This process alone writes down what is finished.
 """
 
-from __future__ import annotations
-
 import functools
 import multiprocessing
 import os
@@ -17,8 +15,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 from benchmark.engines.interface import Failure, Outcome
 from benchmark.engines.ledger import Ledger
@@ -30,11 +29,7 @@ from benchmark.engines.trial import attempt
 from benchmark.simulator import Workspace
 from benchmark.trials.records import TrialFile
 from benchmark.trials.trial import Trial
-
-if TYPE_CHECKING:
-    from multiprocessing.context import SpawnProcess
-
-    from tasks.task import Task
+from tasks.task import Task
 
 T = TypeVar("T")
 

@@ -3,8 +3,6 @@
 Trials on the same model ask for the same, so that workers which have loaded it can be reused for all of them.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -4,8 +4,6 @@ Nothing here can change what they find, so nothing enters their identity, with o
 shares out among several processes (``Trial.parallel``).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,7 +1,5 @@
 """How far a run has come: trials done, running, failed, and the time that is left."""
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence

@@ -4,8 +4,6 @@
 ``PARTS`` and names none of them.
 """
 
-from __future__ import annotations
-
 from benchmark.parts import answer, attention, next_visit, probabilities
 from benchmark.parts.part import Part
 from tasks.errors import unknown_name

@@ -3,8 +3,6 @@
 Where it is blank the largest probability counts as the answer (PROTOCOL section 5).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -4,8 +4,6 @@ Attention whose sum is 0 is missing (PROTOCOL section 6). It may be computed for
 is shown apart and never ranked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

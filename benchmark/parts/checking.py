@@ -1,7 +1,5 @@
 """Checks the cells of a part, all rows at once and each row once; everywhere with the same words."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A session with n visits has n + 1 rows of K + 1 numbers. Row k is about what com
 and, last, ``stop``. It is the one part that sees gaze of the session it is about (PROTOCOL section 10).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

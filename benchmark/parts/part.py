@@ -1,7 +1,5 @@
 """What a part of a prediction is: the one description that storing, checking, comparing and scoring loop over."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Probabilities: the chance of each slot to be clicked, K numbers of sum 1."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

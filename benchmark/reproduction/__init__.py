@@ -1,7 +1,5 @@
 """The paper's tables from our own runs: layouts, the runs behind them, and five formats to read them in."""
 
-from __future__ import annotations
-
 from benchmark.reproduction.groups import Choice, Found, Group, Missing, Ran, groups_of, run_groups, trials_of
 from benchmark.reproduction.printing import document, write
 from benchmark.reproduction.section import Layout, layouts, read_layout

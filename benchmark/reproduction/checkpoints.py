@@ -1,7 +1,5 @@
 """Which checkpoint is run for a backbone of the paper, and whether it can be that backbone."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
 
 from benchmark.engines import Engine
 from benchmark.naming import LABEL
@@ -17,12 +20,7 @@ from benchmark.trials.catalogue import Catalogue
 from benchmark.trials.configuration import CONFIGS, RunConfig, read_config
 from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import Trial, expand
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-    from tasks.task import Task
+from tasks.task import Task
 
 STAND_IN_OPERATORS = {"attnlrp": "attnlrp-stable"}
 """On a pocket backbone the published normaliser nearly divides by zero; the stable variant takes its place."""

@@ -1,7 +1,5 @@
 """A reproduced table as a document, and the files of tables and figures."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path

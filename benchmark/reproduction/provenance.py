@@ -1,7 +1,5 @@
 """What a table or figure must say of where its numbers come from: data, stand-ins, settings, what is missing."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

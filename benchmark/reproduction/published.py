@@ -1,7 +1,5 @@
 """The paper's values below ours, with the difference."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from benchmark import published

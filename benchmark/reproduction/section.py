@@ -1,7 +1,5 @@
 """The ``layout`` section of a configuration: what tables and figures have in common."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path

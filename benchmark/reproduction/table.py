@@ -1,7 +1,5 @@
 """A reproduced table as values: what each row holds, with the trials it was made from."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

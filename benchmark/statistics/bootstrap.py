@@ -5,8 +5,6 @@ draws depend only on the number of users, the number of resamples and the seed, 
 may be subtracted: that is the resampled mean of their paired difference.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

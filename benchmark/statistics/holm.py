@@ -1,7 +1,5 @@
 """Holm's correction over a family of comparisons (PROTOCOL section 8)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -4,8 +4,6 @@ Where all differences are equal but not 0, t is infinite. No variance is left fo
 claim without grounds for 2 users), so p is the exact sign-flip p, 2 / 2**n, the chance that n fair signs agree.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

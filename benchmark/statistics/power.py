@@ -1,7 +1,5 @@
 """The smallest difference that a test set can resolve (PROTOCOL section 8)."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 

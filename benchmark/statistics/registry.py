@@ -3,8 +3,6 @@
 To add one, write a file with a ``STATISTIC`` next to the others and add its name to ``MODULES``.
 """
 
-from __future__ import annotations
-
 import importlib
 import math
 from collections.abc import Mapping

@@ -12,8 +12,6 @@ that a mean of mu can have:
 Coverage at 33 users is simulated in tests/benchmark/statistics/test_score_interval.py.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

@@ -1,7 +1,5 @@
 """What a statistic is: a test of a difference between two simulators, or an interval of a mean over users."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal

@@ -4,8 +4,6 @@ Where screens repeat, the standard error over users and screens and its degrees 
 users (``statistics.design``). A mean that has a range gets a score interval inside it (``statistics.score_interval``).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

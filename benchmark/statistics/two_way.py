@@ -1,7 +1,5 @@
 """The t-test over users and screens, where screens repeat (PROTOCOL section 8; see ``statistics.design``)."""
 
-from __future__ import annotations
-
 import math
 
 from benchmark.statistics.statistic import Sample, Statistic

@@ -18,8 +18,6 @@ variance. The parts are scaled so that all but the seeds' add up to the squared 
 over users and screens leaves the seeds' part out: it speaks of these seeds only.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

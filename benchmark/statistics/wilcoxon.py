@@ -1,7 +1,5 @@
 """The Wilcoxon signed-rank test (Wilcoxon 1945, Individual Comparisons by Ranking Methods)."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -3,8 +3,6 @@
 A ``digest`` is that of the task's sessions and the split.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 

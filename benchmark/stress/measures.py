@@ -4,14 +4,13 @@ Where a prediction names no single slot (no answer and several largest probabili
 count in expectation, as in the metrics.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmark.metrics import get
 from benchmark.parts.answer import choice, largest
@@ -22,9 +21,6 @@ from benchmark.statistics.design import Design, Factor
 from benchmark.statistics.registry import corrected_p
 from benchmark.statistics.statistic import Bounds
 from tasks.altered import NOWHERE, Altered
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ITEM, PLACE, LABEL, NEITHER = "answer_item", "answer_place", "answer_label", "answer_neither"
 CHANCE = "chance"

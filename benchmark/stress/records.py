@@ -1,7 +1,5 @@
 """What stress tests found, as typed values, as ``RUN/stress/stress.json`` and as a document."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import json

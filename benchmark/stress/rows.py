@@ -1,12 +1,10 @@
 """From predictions under conditions to the rows of a stress test, each with a sentence that says how to read it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
 
 from benchmark.metrics import get
 from benchmark.metrics.families import apart_metrics, main_metrics
@@ -20,12 +18,8 @@ from benchmark.stress.conditions import LABEL_LEAK
 from benchmark.stress.measures import Estimate, estimate
 from benchmark.stress.records import StressRow
 from tasks.altered import Altered
+from tasks.task import Task
 from tasks.types import Session
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from tasks.task import Task
 
 LEVEL = 0.05
 FEW = 4

@@ -1,7 +1,5 @@
 """The finished trials behind a run's results, and the simulators as those trials left them."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
 
 from benchmark.metrics.families import FAMILIES
 from benchmark.naming import LAYOUT, OWN, RELABEL, SWAP_USERS, joined, transfer_test
@@ -26,12 +26,8 @@ from benchmark.trials.content import made_from
 from tasks.altered import Altered
 from tasks.errors import InputError, unknown_name
 from tasks.storage import write_errors
+from tasks.task import Task
 from tasks.types import Session
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from tasks.task import Task
 
 REFERENCES = ("shared-prompt", "backbone", "position-prior")
 """What a personal gain is compared with: the first of these that the run has; in a family apart also its prior."""

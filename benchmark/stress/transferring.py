@@ -4,13 +4,11 @@ The users of the other task are unknown to the prompt, so they get the mean coef
 backbone without a prompt and with an untrained one is shown next to it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,10 +25,8 @@ from benchmark.stress.running import Bench, keep
 from benchmark.stress.sources import Source, as_left
 from benchmark.trials.catalogue import setting_names
 from benchmark.trials.content import content_digest
+from tasks.task import Task
 from tasks.types import Session
-
-if TYPE_CHECKING:
-    from tasks.task import Task
 
 REFERENCES = ("backbone", "random-prompt")
 """What a transferred prompt is compared with, where the catalogue has them and they share a setting with it."""

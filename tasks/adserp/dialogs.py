@@ -5,8 +5,6 @@ after the press; in between people looked at the dialog. No document names the d
 button events of the raw layout and from where people looked.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

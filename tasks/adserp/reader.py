@@ -1,7 +1,5 @@
 """Reads a folder of AdSERP trials, in either layout, into sessions."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor

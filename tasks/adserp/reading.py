@@ -1,7 +1,5 @@
 """Small readers that the two layouts share: numbers and files, with messages that name file and row."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

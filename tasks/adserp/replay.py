@@ -4,8 +4,6 @@ It is the folder ``site/replay/data`` of the public repository andyed/approach-r
 screenshot pixels and rounded; cursor and scroll y are CSS pixels (PROTOCOL section 3).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path

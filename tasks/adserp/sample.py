@@ -6,8 +6,6 @@ opens at the top of the window, and the logged click dismisses it, as in the rec
 Nothing in it is recorded, and nothing of AdSERP is in it.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From a trial to a session: slots, gaze, cursor and click by the rules of PROTOCOL section 3."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

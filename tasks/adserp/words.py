@@ -4,8 +4,6 @@ A page is read once, whatever task it is for: everything outside the boxes is pa
 first box that contains its middle, and the texts are kept in the cache, by the picture, the boxes and the engine.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

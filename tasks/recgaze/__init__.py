@@ -1,7 +1,5 @@
 """RecGaze: choosing a film from a page of carousels (PROTOCOL section 2)."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The event file record by record: only where a check on whole columns has failed, to name the rows."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence

@@ -12,8 +12,6 @@ Conventions where the page leaves room:
 - Position columns decide where an event lies; a fixation or a stay of the cursor without a duration adds nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Format: PROTOCOL section 2 and the description published with the data set. The 
 events, is read by ``tasks.recgaze.event_table``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

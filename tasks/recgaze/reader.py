@@ -1,7 +1,5 @@
 """Reading a RecGaze folder into sessions: films, profiles and screens put together with the recordings."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial

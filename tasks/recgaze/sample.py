@@ -6,8 +6,6 @@ rows that carry several kinds of event, numbers written ``3`` and ``3.0``, backg
 missed swipes, slips, sessions without a click, without gaze, or with a click on no film.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace

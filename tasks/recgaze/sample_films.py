@@ -5,8 +5,6 @@ like another one: its first genre, the one that its poster shows, then differs f
 page can only be read by looking at the posters.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """One simulated session: what a user looks at, points at and clicks on one page, as the events of the format."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -26,8 +26,6 @@ Where eyes go back to depends on where they are: a film ``d`` columns and ``r`` 
 film that they are on, where there is more to look at, is one too; else that film comes last.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Snacks: choosing one of several snacks on a screen, after rating each of them (PROTOCOL section 11)."""
 
-from __future__ import annotations
-
 from tasks.definition import LabelDrawing, PublicSource, TaskDefinition, TaskInfo
 from tasks.snacks.reader import LAYOUTS, detect, read
 from tasks.snacks.sample import write_sample

@@ -13,8 +13,6 @@ item chosen (``choice``, from 0, or ``choice1``, ``choice2``, ..., of which one 
 made, ms; ``fix_num`` orders rows without ``onset``.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Reads a folder of choices among snacks, in either layout, into sessions."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace

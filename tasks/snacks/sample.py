@@ -6,8 +6,6 @@ that it is used to. It chooses among what it has seen, by its ratings, a little 
 and mostly looks at the choice last. Better liked snacks are looked at longer.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path

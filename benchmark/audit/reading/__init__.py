@@ -1,7 +1,5 @@
 """Reported results from files: JSON and YAML of our own schema, a submission's, a run's, CSV and Markdown tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 

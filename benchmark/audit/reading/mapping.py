@@ -3,8 +3,6 @@
 The schema is written down in docs/audit.md. Every key is checked; a mistyped one is named with the nearest known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

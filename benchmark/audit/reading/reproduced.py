@@ -4,8 +4,6 @@ Only rows of our values are results. An improvement belongs to one of them, the 
 them are printed next to one, and what a table of significance calls the reference may have no row at all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction

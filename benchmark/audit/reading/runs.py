@@ -1,7 +1,5 @@
 """Our own results: ``results.json`` of a run, or what ``table --format json`` prints."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

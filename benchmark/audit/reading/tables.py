@@ -5,8 +5,6 @@ papers print: ``0.2368``, ``23.68%``, ``0.2368 +/- 0.053**``, ``0.2368 (0.053)``
 ``improvement`` (``impr.``, ``gain``) belongs to the row above it.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

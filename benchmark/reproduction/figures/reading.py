@@ -1,7 +1,5 @@
 """Reads the layouts of figures: run configurations with a ``layout`` section, one file in ``configs/figures`` each."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from benchmark.reproduction.figures.base import FigureLayout

@@ -177,17 +177,23 @@ def asked_engine(
     return found
 
 
-def make_engine(arguments: argparse.Namespace, configured: Mapping[str, object], default: str = "local") -> Engine:
+def make_engine(
+    arguments: argparse.Namespace, configured: Mapping[str, object], default: str = "local", models: bool = False
+) -> Engine:
     """Return the engine that the options ask for, over those of a configuration's ``engine`` section.
 
-    DeepSpeed on the processes of torchrun is not for this function: see ``run``. InputError if a value is out of range,
-    or Ray or DeepSpeed is asked for and not installed.
+    With ``models`` its worker processes begin to import what models need. DeepSpeed on the processes of torchrun is not
+    for this function: see ``run``. InputError if a value is out of range, or Ray or DeepSpeed is asked for and not
+    installed.
     """
-    from benchmark.engines import LocalEngine
+    from benchmark.engines.local import WITH_MODELS, LocalEngine, prepare_workers
 
     found = asked_engine(arguments, configured, default)
     if found.name == "local":
-        return LocalEngine(found.threads, workers(found))
+        count = workers(found)
+        if models and count > 1:
+            prepare_workers(WITH_MODELS, found.threads)
+        return LocalEngine(found.threads, count)
     from benchmark.engines.ray import RayEngine
 
     return RayEngine(found, material_folders, _launcher(found))

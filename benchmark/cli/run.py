@@ -78,6 +78,7 @@ def call(arguments: argparse.Namespace) -> int:
     """Run, write the results and print them."""
     from benchmark.cli import options
     from benchmark.runs.preflight import check_limit
+    from benchmark.trials.catalogue import setting_names
     from benchmark.trials.configuration import ENGINE, LAYOUT, read_config
 
     check_limit(arguments.limit)
@@ -91,7 +92,8 @@ def call(arguments: argparse.Namespace) -> int:
     if asked.deepspeed is not None and asked.name == "local":
         return _on_all_processes(arguments, given, asked.deepspeed, asked.threads)
     config, catalogue = _asked(arguments, given)  # names are checked before Ray is imported
-    return _run(arguments, config, catalogue, options.make_engine(arguments, how))
+    models = any("backbone" in setting_names(catalogue.entry(name).factory) for name in config.simulators)
+    return _run(arguments, config, catalogue, options.make_engine(arguments, how, models=models))
 
 
 def _plan(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, engine: EngineSettings) -> int:

@@ -9,13 +9,14 @@ import functools
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -32,6 +33,28 @@ from benchmark.trials.trial import Trial
 from tasks.task import Task
 
 T = TypeVar("T")
+
+WITH_MODELS = (
+    "benchmark.engines.trial",
+    "datasets",
+    "transformers.models.auto.modeling_auto",
+    "baselines.backbones.vlm",
+)
+"""What a worker imports before it can run a trial with a model; most of it is the import of torch and transformers."""
+
+
+def prepare_workers(modules: Sequence[str], threads: int) -> None:
+    """Begin to import modules for the workers that will be started, while this process does something else.
+
+    They are forked from one process that has the modules and does nothing else. Only on Linux: elsewhere libraries do
+    not bear to be forked, and every worker imports for itself.
+    """
+    if sys.platform == "linux":
+        from multiprocessing import forkserver
+
+        multiprocessing.set_forkserver_preload(list(modules))
+        with environment_variables(thread_variables(threads)):
+            forkserver.ensure_running()
 
 
 def run_in_workers(trials: Sequence[Trial], task: Task, ledger: Ledger, workers: int, threads: int) -> None:
@@ -51,7 +74,7 @@ def run_in_workers(trials: Sequence[Trial], task: Task, ledger: Ledger, workers:
 class _Worker:
     """A process and this end of the pipe to it."""
 
-    process: SpawnProcess
+    process: BaseProcess
     pipe: Connection
 
 
@@ -151,10 +174,12 @@ class _Crew:
 
     def _hired(self) -> _Worker:
         """Start a worker."""
-        context = multiprocessing.get_context("spawn")
+        prepare_workers((), self.threads)
+        context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         here, there = context.Pipe()
-        process = context.Process(target=serve, args=(there, self.task, self.threads))
-        with environment_variables(thread_variables(self.threads)):
+        variables = {**os.environ, **thread_variables(self.threads)}
+        process = context.Process(target=serve, args=(there, self.task, self.threads, variables))
+        with environment_variables(variables):
             process.start()
         there.close()
         return _Worker(process, here)
@@ -193,12 +218,14 @@ def _death(code: int | None) -> str:
     return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
 
-def serve(pipe: Connection, stored: MappedTask, threads: int) -> None:
+def serve(pipe: Connection, stored: MappedTask, threads: int, variables: Mapping[str, str]) -> None:
     """Carry out the trials that come through the pipe until it is closed; what a worker process runs.
 
     Back go messages for the ledger (method, arguments), and at the end of each trial an ``Outcome``, a ``Failure``, or
     an exception that ends the run.
     """
+    os.environ.clear()  # those of the process it was forked from may be older
+    os.environ.update(variables)
     # An interrupt from the terminal reaches every process; the one that started the workers ends them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()

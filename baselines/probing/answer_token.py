@@ -8,7 +8,7 @@ explicit attention, and only that small graph is ever differentiated twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import torch
@@ -19,6 +19,10 @@ from baselines.probing.hook import HOOKED, Decoder, RowProbe, hooked, in_order
 from baselines.probing.inputs import DecoderInputs
 from baselines.probing.silu import recomputed_silu
 from tasks.errors import InputError
+
+
+class PrefixDone(Exception):
+    """The last layer's keys and values are there: nothing else of the prefix leads to the answer."""
 
 
 class _Keep(DynamicLayer):  # type: ignore[misc]
@@ -32,8 +36,7 @@ class _Keep(DynamicLayer):  # type: ignore[misc]
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         self.keys, self.values, self.is_initialized = key_states, value_states, True
         if self.last:
-            # Behind the last layer's keys and values nothing of the prefix leads to the answer: no graph is needed.
-            torch.set_grad_enabled(False)
+            raise PrefixDone
         return key_states, value_states
 
     def get_seq_length(self) -> int:
@@ -69,7 +72,7 @@ def answer_rows(
     own = getattr(getattr(decoder.module, "config", None), "_attn_implementation", None) or HOOKED
     with torch.set_grad_enabled(create_graph):
         attention = nullcontext() if "flash" in own else hooked(decoder.module)
-        with attention, recomputed_silu(decoder.module) if create_graph else nullcontext():
+        with suppress(PrefixDone), attention, recomputed_silu(decoder.module) if create_graph else nullcontext():
             decoder.run(prefix, past_key_values=cache, use_cache=True)
     if not cache.layers[-1].is_initialized:
         raise InputError(

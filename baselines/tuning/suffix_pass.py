@@ -5,6 +5,7 @@ row attends to what it would attend to by itself. As in answer-token recomputati
 before src run through a fast kernel, and src runs alone with explicit attention.
 """
 
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers.cache_utils import Cache, DynamicLayer
 
-from baselines.probing.answer_token import src_rows
+from baselines.probing.answer_token import PrefixDone, src_rows
 from baselines.probing.attnlrp import AttnLRP
 from baselines.probing.gaze_heads import GazeHeads
 from baselines.probing.hook import Decoder, hooked
@@ -27,6 +28,8 @@ OPERATORS = (AttnLRP, GazeHeads)
 class _Given(DynamicLayer):  # type: ignore[misc]
     """Cache of one layer that starts with given keys and values."""
 
+    last = False
+
     def __init__(self, keys: Tensor, values: Tensor) -> None:
         super().__init__()
         self.keys, self.values, self.is_initialized = keys, values, True
@@ -34,6 +37,8 @@ class _Given(DynamicLayer):  # type: ignore[misc]
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         self.keys = torch.cat([self.keys, key_states], 2)
         self.values = torch.cat([self.values, value_states], 2)
+        if self.last:
+            raise PrefixDone
         return self.keys, self.values
 
     def get_seq_length(self) -> int:
@@ -88,7 +93,8 @@ class SuffixPass:
     def relevance(self, operator: Any, answer: Any, create_graph: bool) -> tuple[Tensor, Tensor]:
         """Return relevance over tokens, shape (B, S), and the logits at src, as ``token_relevance`` does."""
         cache, decoder = self._given(), self.decoder.last(operator.last_layers)
-        with torch.set_grad_enabled(create_graph), hooked(decoder.module):
+        cache.layers[-1].last = True
+        with suppress(PrefixDone), torch.set_grad_enabled(create_graph), hooked(decoder.module):
             decoder.run(self.inputs.prefix_arguments(), past_key_values=cache, use_cache=True)
         rows, logits = src_rows(decoder, self.inputs, cache.layers, operator.differentiable, create_graph)
         found = operator.of_rows(rows, logits, answer, create_graph)

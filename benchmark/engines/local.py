@@ -175,7 +175,10 @@ class _Crew:
     def _hired(self) -> _Worker:
         """Start a worker."""
         prepare_workers((), self.threads)
-        context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+        if sys.platform == "linux":
+            context = multiprocessing.get_context("forkserver")
+        else:
+            context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
         variables = {**os.environ, **thread_variables(self.threads)}
         process = context.Process(target=serve, args=(there, self.task, self.threads, variables))

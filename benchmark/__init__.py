@@ -1,3 +1,62 @@
-"""Runs gaze-aligned user simulators and measures them."""
+"""Runs gaze-aligned user simulators and measures them; ``__all__`` is what is public.
+
+Nothing heavy is imported before one of these names is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmark.api import load, read_run, run, score, show
+    from benchmark.api.result import Result
+    from benchmark.metrics.sessions import evaluate_sessions
+    from benchmark.output.figure_style import Drawing
+    from benchmark.simulator import Prediction, Simulator
+    from tasks.errors import InputError
+    from tasks.task import Task
+    from tasks.types import Session, Stimulus, Visit
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "benchmark.api": ("load", "run", "score", "read_run", "show"),
+    "benchmark.metrics.sessions": ("evaluate_sessions",),
+    "benchmark.api.result": ("Result",),
+    "benchmark.output.figure_style": ("Drawing",),
+    "benchmark.simulator": ("Prediction", "Simulator"),
+    "tasks.task": ("Task",),
+    "tasks.types": ("Session", "Stimulus", "Visit"),
+    "tasks.errors": ("InputError",),
+}
+
+__all__ = [
+    "Drawing",
+    "InputError",
+    "Prediction",
+    "Result",
+    "Session",
+    "Simulator",
+    "Stimulus",
+    "Task",
+    "Visit",
+    "evaluate_sessions",
+    "load",
+    "read_run",
+    "run",
+    "score",
+    "show",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(module), name)
+    raise AttributeError(f"module 'benchmark' has no attribute '{name}'; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

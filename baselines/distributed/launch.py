@@ -123,9 +123,7 @@ def require_installed() -> None:
 
 
 def _not_installed(why: object) -> InputError:
-    return InputError(
-        f"--deepspeed needs the package deepspeed ({why}); install it with: pip install 'gazebench[deepspeed]'."
-    )
+    return InputError(f"--deepspeed needs the package deepspeed ({why}); install it with: pip install deepspeed.")
 
 
 def _require() -> Any:

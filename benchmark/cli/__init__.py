@@ -214,7 +214,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in VLM_PACKAGES:
             raise
-        sys.stderr.write(f"error: {error.name} is not installed; the models need it: pip install 'gazebench[vlm]'.\n")
+        sys.stderr.write(
+            f"error: {error.name} is not installed; the models need it: pip install torch transformers safetensors.\n"
+        )
         return 2
     except KeyboardInterrupt as stop:
         sys.stderr.write("stopped. What was finished is kept: the same command goes on from there.\n")

@@ -15,7 +15,6 @@ from tasks.errors import InputError
 
 if TYPE_CHECKING:
     from benchmark.engines import Engine, EngineSettings
-    from benchmark.engines.interface import Launcher
     from benchmark.engines.tally import Standing
     from benchmark.output.document import Document
     from benchmark.trials.trial import Trial
@@ -135,6 +134,7 @@ def show_plan(
     ``trials`` are those of each task by its name, which ``load`` loads. InputError if the number of sessions is out of
     range, DeepSpeed is asked for, or a simulator fails.
     """
+    from benchmark.api import workers_of
     from benchmark.runs import planning
     from benchmark.trials.store import TrialStore
 
@@ -152,7 +152,7 @@ def show_plan(
         again=arguments.force,
         progress=bar,
     )
-    show(planning.document(found, workers(engine) if engine.name == "local" else engine.workers or 1))
+    show(planning.document(found, workers_of(engine) if engine.name == "local" else engine.workers or 1))
     say(f"nothing was run; written to {out}: {planning.FILE}")
 
 
@@ -186,49 +186,9 @@ def make_engine(
     for this function: see ``run``. InputError if a value is out of range, or Ray or DeepSpeed is asked for and not
     installed.
     """
-    from benchmark.engines.local import WITH_MODELS, LocalEngine, prepare_workers
+    from benchmark.api import engine_of
 
-    found = asked_engine(arguments, configured, default)
-    if found.name == "local":
-        count = workers(found)
-        if models and count > 1:
-            prepare_workers(WITH_MODELS, found.threads)
-        return LocalEngine(found.threads, count)
-    from benchmark.engines.ray import RayEngine
-
-    return RayEngine(found, material_folders, _launcher(found))
-
-
-def workers(settings: EngineSettings) -> int:
-    """Return how many trials the engine ``local`` runs at a time: as asked, else $GAZEBENCH_WORKERS, else by cores."""
-    from benchmark.engines.resources import cores
-
-    given = os.environ.get("GAZEBENCH_WORKERS", "")
-    if given and not (given.isdecimal() and int(given)):
-        raise InputError(f"GAZEBENCH_WORKERS is '{given}'; it must be a whole number of at least 1.")
-    return settings.workers or int(given or 0) or max(1, int(cores() / settings.cpus))
-
-
-def _launcher(settings: EngineSettings) -> Launcher | None:
-    """Return what starts the workers that share a trial, None if trials are not shared."""
-    if settings.deepspeed is None:
-        return None
-    from baselines.distributed import read
-    from baselines.distributed.engine import RayWorkers
-    from baselines.distributed.launch import require_installed
-
-    chosen = read(settings.deepspeed)
-    require_installed()
-    return RayWorkers(chosen, settings.processes, settings.threads)
-
-
-def material_folders(trial: Trial) -> dict[str, Path]:
-    """Return setting -> folder on this machine of the checkpoints that a trial depends on."""
-    from baselines.backbones.checkpoint import find_folder
-    from baselines.distributed.settings import MODELS
-
-    names = {key: trial.settings.get(key) for key in trial.material}
-    return {key: find_folder(name) for key, name in names.items() if key in MODELS and isinstance(name, str) and name}
+    return engine_of(asked_engine(arguments, configured, default), models)
 
 
 class LiveDisplay:
@@ -282,11 +242,9 @@ class LiveDisplay:
 
 def load_task(name: str, data: str | Path | None, truth: int | None = None) -> Task:
     """Load a task, with a version of the ground truth if one is named, and say on standard error what was prepared."""
-    import tasks
+    from benchmark import api
 
-    workers = os.cpu_count() or 1
-    reading = tasks.ReadOptions(workers=workers, truth=truth)
-    return tasks.load(name, data, options=reading, workers=workers, report=say, progress=bar)
+    return api.load(name, data, truth=truth, workers=os.cpu_count() or 1, report=say, progress=bar)
 
 
 def data_folders(pairs: Sequence[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", default="free", help="free: the model's own answer (default); label: the true click"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the PNG to write (default: SESSION_ID-OPERATOR.png)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the picture (.png, .svg, .pdf) to write")
     parser.add_argument("--json", action="store_true", help="print the slots as JSON")
 
 
@@ -25,18 +25,16 @@ def call(arguments: argparse.Namespace) -> int:
     from baselines.backbones.loading import load_backbone
     from baselines.probing.registry import create, info
     from baselines.tuning.reading import read_sessions
-    from benchmark.files.replacing import replace_file
     from benchmark.output import drawing
     from benchmark.output.document import Document, Grid
+    from benchmark.output.figure_style import check_name
 
     operator = info(arguments.operator)
     if operator.name == "gaze-heads":
         raise InputError("gaze-heads are chosen on training sessions; run the simulator: run --simulators gaze-heads.")
     if arguments.target not in ("free", "label"):
         raise unknown_name("target", arguments.target, ("free", "label"))
-    out = arguments.out or Path(f"{arguments.session}-{operator.name}.png")
-    if out.suffix.lower() != ".png":
-        raise InputError(f"--out must name a .png file, not '{out}'.")
+    out = check_name(arguments.out or f"{arguments.session}-{operator.name}.png")
     task = options.load_task(arguments.task, arguments.data)
     session = task.find(arguments.session)
     backbone = load_backbone(arguments.backbone)
@@ -45,8 +43,7 @@ def call(arguments: argparse.Namespace) -> int:
     [(attention, probabilities)] = read_sessions(backbone, [session], create(operator.name), clicks)
     named = [] if attention is None else [(f"{backbone.name}, {operator.name}, {arguments.target}", attention)]
     notice = ". ".join(line for line in (task.notice, backbone.notice) if line)
-    picture = drawing.draw_session(session, drawing.panels_of(session, named), notice)
-    replace_file(out, lambda path: picture.save(path, format="PNG"))
+    drawing.draw_session(session, drawing.views_of(session, named), notice).save(out)
     rows = [
         {
             "slot": slot.label,

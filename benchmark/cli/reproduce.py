@@ -47,7 +47,7 @@ def call(arguments: argparse.Namespace) -> int:
     from benchmark.output.rendering import check_format
     from benchmark.reproduction import Choice, build, document, groups_of, layouts, run_groups, trials_of, write
     from benchmark.reproduction.checkpoints import STAND_INS
-    from benchmark.reproduction.figures import figure_document, figure_layouts, require_matplotlib, write_figure
+    from benchmark.reproduction.figures import figure_document, figure_layouts, write_figure
     from benchmark.reproduction.printing import SUFFIXES
     from benchmark.runs.preflight import check_names
     from benchmark.trials.catalogue import check_settings
@@ -73,8 +73,6 @@ def call(arguments: argparse.Namespace) -> int:
     whole = arguments.part == "all"  # what the paper has; our own parts are asked for by name
     chosen = [layout for layout in found_layouts if (layout.published if whole else layout.part == arguments.part)]
     figures = [layout for layout in found_figures if (layout.published if whole else layout.part == arguments.part)]
-    if figures and arguments.plan is None:
-        require_matplotlib()
     groups = [(layout, groups_of(layout, choice)) for layout in chosen]
     figure_groups = [(layout, layout.groups(choice)) for layout in figures]
     wanted = [group for _, of_layout in (*groups, *figure_groups) for group in of_layout]

@@ -146,11 +146,9 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
     """Return what to run, the options laid over the configuration and this over the preset, and where it is found."""
     from dataclasses import replace
 
-    from baselines import registry
+    from benchmark.api import configured
     from benchmark.cli import options
-    from benchmark.runs.preflight import check_names
-    from benchmark.trials.configuration import RunConfig, read_preset
-    from benchmark.trials.extended import with_files
+    from benchmark.trials.configuration import read_preset
 
     short = {"backbone": arguments.backbone, "operator": arguments.operator}
     settings = {
@@ -176,9 +174,7 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
         raise InputError("which task? Give --task NAME ('list tasks' shows them) or --config FILE.")
     folders = [Path(), *([arguments.config.parent] if arguments.config else [])]
     named: tuple[str, ...] = values["simulators"]  # type: ignore[assignment]  # read_config and argparse have checked it
-    catalogue, values["simulators"] = with_files(registry, registry.construct, named, folders)
-    config = RunConfig(**values)  # type: ignore[arg-type]  # checked there too
-    check_names(config, catalogue)
+    config, catalogue = configured(values, named, folders)
     if arguments.truth is not None:
         # The run names the prepared folder, which holds this version, so that everything that reads the run finds it.
         config = replace(config, data=str(options.load_task(config.task, config.data, arguments.truth).folder))

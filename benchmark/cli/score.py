@@ -17,20 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Score and print."""
-    from baselines import registry
-    from benchmark.runs.scored import score_file
+    from benchmark import api
     from benchmark.scores import results, table
 
     families = options.families(arguments)
-    split = arguments.split or "loo"
     task = options.load_task(arguments.task, arguments.data)
-    task.split(split)
-    scored = score_file(arguments.predictions, task, split, registry, arguments.data)
-    for name in scored.added:
-        options.say(f"note: {name} is added for comparison; it was fitted on the training sessions of the split.")
-    for line in results.failures(scored.results):
-        options.say(line)
+    split = arguments.split or "loo"
+    scored = api.score(arguments.predictions, task, split=split, data=arguments.data, report=options.say)
     if arguments.out:
-        results.write(arguments.out, scored.results, scored.scores, scored.predictions, table.page(scored.results))
+        results.write(arguments.out, scored.results, scored.scores, scored.said, table.page(scored.results))
     options.show(table.document(scored.results, families), "json" if arguments.json else "terminal")
     return 0

@@ -17,43 +17,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--simulators", metavar="A,B", help="whose (default: up to four of the run; with --path three)")
     parser.add_argument("--path", action="store_true", help="draw the order in which the slots were looked at instead")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the PNG to write (default: SESSION_ID.png)")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="the .png, .svg or .pdf to write (default: SESSION_ID.png)"
+    )
 
 
 def call(arguments: argparse.Namespace) -> int:
     """Draw and print where."""
-    from benchmark.output import drawing
-    from benchmark.output.drawing import draw_path
-    from benchmark.runs import paths
-    from benchmark.scores import results
-    from tasks.adserp.dialogs import place_of_dialog
+    from benchmark import api
+    from benchmark.output.figure_style import check_name
     from tasks.storage import file_name
 
     if arguments.path and arguments.simulators and not arguments.run:
         raise InputError("--path draws what simulators drew in a run; name it with --run, or leave --simulators out.")
-    name, data, attention = arguments.task, arguments.data, []
-    drawn: list[tuple[str, list[int]]] = []
-    found = results.read(arguments.run) if arguments.run else None
-    if found is not None:
-        name, data = name or found.task, data or found.data
+    out = check_name(arguments.out or f"{file_name(arguments.session)}.png")
+    found = api.read_run(arguments.run) if arguments.run else None
+    name, data = (found.results.task, found.results.data) if found else (None, None)
+    name = arguments.task or name
     if not name:
         raise InputError("which task? Give --task NAME or --run DIR.")
-    task = options.load_task(name, data)
-    if found is not None:
-        results.check_digest(found, task, arguments.run)
-        chosen = options.words(arguments.simulators) if arguments.simulators else None
-        if arguments.path:
-            drawn = paths.drawn(arguments.run, found, arguments.session, chosen)
-        else:
-            attention = results.attention_of(arguments.run, arguments.session, chosen)
-    session = task.find(arguments.session)
-    if arguments.path:
-        picture = draw_path(session, place_of_dialog(task.name, session), task.notice, drawn)
-    else:
-        picture = drawing.draw_session(session, drawing.panels_of(session, attention), task.notice)
-    out = arguments.out or Path(f"{file_name(arguments.session)}.png")
-    if out.suffix.lower() != ".png":
-        raise InputError(f"--out must name a .png file, not '{out}'.")
-    picture.save(out)
-    sys.stdout.write(f"{out}\n")
+    task = options.load_task(name, arguments.data or data)
+    simulators = options.words(arguments.simulators) if arguments.simulators else None
+    of = task if found is None else found.with_task(task)
+    picture = api.show(arguments.session, of, simulators=simulators, path=arguments.path)
+    sys.stdout.write(f"{picture.save(out)}\n")
     return 0

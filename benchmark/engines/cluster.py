@@ -38,7 +38,7 @@ def require_ray() -> Any:
         import ray
         import ray.tune
     except ModuleNotFoundError as error:
-        line = f"{error.name} is not installed; the engine ray needs it: pip install 'gazebench[ray]'."
+        line = f"{error.name} is not installed; the engine ray needs it: pip install 'ray[tune]'."
         raise InputError(line) from error
     return ray
 

@@ -1,4 +1,4 @@
-"""A session as a picture: the screen, with gaze and attention over its slots, or with paths of the eyes."""
+"""A session as a picture: the screen in grey under gaze and attention per slot, or under the path of the eyes."""
 
 from __future__ import annotations
 
@@ -6,216 +6,294 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmark.output.figure_style import contrast
+from benchmark.output import figure_style as style
+from benchmark.output.figure_style import Drawing
 from benchmark.simulator import Floats
 from tasks.errors import InputError
 from tasks.types import Session, Visit, visits
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
     from PIL.Image import Image
-    from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont, ImageFont
 
-GAZE_COLOUR = (230, 97, 1)
-ATTENTION_COLOUR = (94, 60, 153)
-CLICK_COLOUR = (0, 0, 0)
+GAZE, ATTENTION = "#e66101", "#5e3c99"
 """Orange and purple stay apart for colour-blind readers; the click is an outline, not a hue."""
+WIDE = 17.0
+"""Centimetres of a picture with several panels in a row: both columns of a page."""
+STRONGEST, FAINT = 0.75, 0.05
+"""Opacity of the largest share of a picture; the share that its legend shows next to that one."""
+NAMED = 3
+"""So many of a panel's largest shares have a number, and every one of ``FAINT`` and more."""
 
-PANEL_WIDTH = 640
-"""A panel is at least this many pixels wide; smaller screens are enlarged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One view of the screen: a title above, and K shares of sum 1 (None draws the bare screen) in an RGB colour."""
-
-    title: str
-    shares: Floats | None
-    colour: tuple[int, int, int]
-
-
-def panels_of(session: Session, attention: Sequence[tuple[str, Floats]]) -> list[Panel]:
-    """Return the bare screen, the human gaze, and one panel per named attention."""
-    found = [
-        Panel(f"screen {session.screen}, user {session.user}", None, GAZE_COLOUR),
-        Panel("human gaze (share of dwell)", session.gaze, GAZE_COLOUR),
-    ]
-    return found + [Panel(f"attention: {name}", a / a.sum(), ATTENTION_COLOUR) for name, a in attention]
-
-
-def draw_session(session: Session, panels: Sequence[Panel], notice: str = "") -> Image:
-    """Return an RGB picture of panels, two a row, the clicked slot outlined in each, and the notice below them.
-
-    Raises:
-        InputError: The session carries no image.
-    """
-    from PIL import Image as PilImage
-    from PIL import ImageDraw
-    from PIL.ImageFont import load_default
-
-    if session.image is None:
-        raise InputError(f"session '{session.session_id}' was prepared without images; prepare the task with them.")
-    screen = session.image.open()
-    scale = max(1.0, PANEL_WIDTH / screen.width)
-    size = (round(screen.width * scale), round(screen.height * scale))
-    screen = screen.resize(size)
-    height = max(14, size[0] // 60)
-    font = load_default(height)
-    title, gap = 2 * height, 12
-    columns = min(2, len(panels))
-    rows = -(-len(panels) // columns)
-    width = columns * size[0] + (columns + 1) * gap
-    height = rows * (size[1] + title + gap) + gap + (title if notice else 0)
-    sheet = PilImage.new("RGB", (width, height), "white")
-    draw = ImageDraw.Draw(sheet)
-    # One scale for all panels, so that a pale panel is one that spreads its attention.
-    top = max((float(np.max(panel.shares)) for panel in panels if panel.shares is not None), default=1.0)
-    for index, panel in enumerate(panels):
-        x = gap + (index % columns) * (size[0] + gap)
-        y = gap + (index // columns) * (size[1] + title + gap)
-        draw.text((x, y), panel.title, fill="black", font=font)
-        sheet.paste(_panel(screen, session, panel, scale, top, font), (x, y + title))
-    if notice:
-        draw.text((gap, height - title), notice, fill=(160, 0, 0), font=font)
-    return sheet
-
-
-def _panel(
-    screen: Image, session: Session, panel: Panel, scale: float, top: float, font: ImageFont | FreeTypeFont
-) -> Image:
-    """Return the screen with one overlay; opacity is proportional to the share, full at ``top``."""
-    from PIL import Image as PilImage
-    from PIL import ImageDraw
-
-    layer = PilImage.new("RGBA", screen.size, (0, 0, 0, 0))
-    draw = ImageDraw.Draw(layer)
-    boxes = [tuple(round(v * scale) for v in slot.box) for slot in session.slots]
-    if panel.shares is not None:
-        for box, share in zip(boxes, panel.shares, strict=True):
-            draw.rectangle(box, fill=(*panel.colour, round(200 * float(share) / top)))
-    x0, y0, x1, y1 = boxes[session.click]
-    for out, colour in ((4, (255, 255, 255, 255)), (2, (*CLICK_COLOUR, 255))):
-        draw.rectangle((x0 - out, y0 - out, x1 + out, y1 + out), outline=colour, width=out)
-    if panel.shares is not None:
-        for box, share in zip(boxes, panel.shares, strict=True):
-            corner, text = (box[0] + 3, box[1] + 2), f"{float(share):.0%}"
-            draw.rectangle(draw.textbbox(corner, text, font=font), fill=(255, 255, 255, 220))
-            draw.text(corner, text, fill=(0, 0, 0, 255), font=font)
-    return PilImage.alpha_composite(screen.convert("RGBA"), layer).convert("RGB")
-
-
-WIDTH = 1280
-"""The screen is drawn at least this many pixels wide; smaller ones are enlarged."""
-COLOURS = ((0, 34, 78), (124, 123, 120), (254, 232, 56))
-"""First, middle and last moment: the dark end, the middle and the light end of matplotlib's cividis."""
-INK, ACCENT = (30, 30, 30), (200, 0, 90)
+_LEGEND = 0.75
+"""Centimetres of the legend, in two lines where a picture is narrow."""
+_ACCENT = "#c8005a"
+_SCREEN_DPI = 200
+_TALL = 1.5
+"""Height over width from which on all panels are in one row."""
 
 Box = tuple[float, float, float, float]
 
 
-def draw_path(
-    session: Session,
-    area: tuple[str, Box] | None = None,
-    notice: str = "",
-    drawn: Sequence[tuple[str, Sequence[int]]] = (),
-) -> Image:
-    """Draw a session's visits as numbered circles, joined in the order in which they were made, and paths next to it.
+def opacity(share: float, top: float) -> float:
+    """Return how opaque a share is in a picture whose largest is ``top``: the root of both, so that 5 % is visible."""
+    return STRONGEST * math.sqrt(max(0.0, share) / top) if top > 0 else 0.0
 
-    Visits to one slot are spread over its box, in reading order. The area of a circle is proportional to the time of
-    the visit, its colour is when it began; fixations on no slot have no place here and are counted below the picture.
 
-    Args:
-        session: The session, with its image and its fixations.
-        area: Name and box, in pixels of the image, of a place to outline with dashes; None for none.
-        notice: A line below the picture, for simulated data.
-        drawn: Names and slots of paths that simulators drew: a picture each. They have no times, so their circles are
-            of one size, and coloured by number.
+def numbered(shares: Floats) -> list[int]:
+    """Return the slots whose shares are written as numbers."""
+    largest = np.argsort(-shares, kind="stable")[:NAMED].tolist()
+    return [slot for slot, share in enumerate(shares) if share >= FAINT or (slot in largest and share >= 0.005)]
 
-    Returns:
-        An RGB picture; with ``drawn``, two a row (of tall screens all in one), the recorded one first.
 
-    Raises:
-        InputError: The session holds no image or no visit, or a drawn path is another session's.
+def place_number(grey: NDArray[np.uint8], box: Box, width: float, height: float) -> tuple[float, float]:
+    """Return the middle of a number of some size at the emptiest place in a slot, or just above or below it.
+
+    All in pixels of the screen, ``grey``, shape (rows, columns), 0..255.
     """
-    from PIL import Image as PilImage
+    rows, columns = grey.shape
+    x0, y0, x1, y1 = max(0.0, box[0]), max(0.0, box[1]), min(float(columns), box[2]), min(float(rows), box[3])
+    across = np.linspace(x1 - width / 2, x0 + width / 2, 9) if x1 - x0 > width else [(x0 + x1) / 2]
+    down = np.linspace(y0 + height / 2, y1 - height / 2, 5) if y1 - y0 > height else [(y0 + y1) / 2]
+    places = [(float(x), float(y)) for y in (*down, y1 + height / 2, y0 - height / 2) for x in across]
 
-    if session.image is None:
-        raise InputError(f"session '{session.session_id}' was prepared without images; prepare the task with them.")
+    def ink(place: tuple[float, float]) -> float:
+        left, above = place[0] - width / 2, place[1] - height / 2
+        outside = 0 if y0 <= place[1] <= y1 else 6
+        part = grey[max(0, int(above)) : math.ceil(above + height), max(0, int(left)) : math.ceil(left + width)]
+        inside = 0 <= above and above + height <= rows and part.size
+        return float(part.std()) // 4 + outside if inside else math.inf
+
+    return min(places, key=ink)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One panel; without shares and path it is the bare screen.
+
+    Attributes:
+        title: Above the panel.
+        shares: Shape (K,), sum 1.
+        colour: Of the shares.
+        path: Visits in time order, drawn as numbered circles: the area is the time, dark is early, yellow late.
+        area: Name and box of a place to outline with dashes.
+        below: Below the panel.
+    """
+
+    title: str
+    shares: Floats | None = None
+    colour: str = GAZE
+    path: tuple[Visit, ...] = ()
+    area: tuple[str, Box] | None = None
+    below: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Panels side by side, of one session."""
+
+    session: Session
+    screen: Image
+    views: tuple[View, ...]
+
+
+def views_of(session: Session, attention: Sequence[tuple[str, Floats]]) -> list[View]:
+    """Return the bare screen, the human gaze, and a panel per named attention."""
+    bare = View(f"screen {session.screen}, user {session.user}")
+    found = [View(f"attention: {name}", a / a.sum(), ATTENTION) for name, a in attention]
+    return [bare, View("human gaze (share of dwell)", session.gaze), *found]
+
+
+def path_views(
+    session: Session, area: tuple[str, Box] | None = None, drawn: Sequence[tuple[str, Sequence[int]]] = ()
+) -> list[View]:
+    """Return a panel of a session's visits in order, and one per path that a simulator drew; these have no times.
+
+    InputError if the session holds no visit, or a drawn path is another session's.
+    """
     found = visits(session)
     if not found:
         raise InputError(f"session '{session.session_id}' holds no fixations in order; prepare the task again.")
     elsewhere = [f.duration_ms for f in session.fixations if f.slot < 0]
-    lines = [
-        f"session {session.session_id}, user {session.user}: {len(found)} visits in order; circle: time on the slot "
-        f"({max(v.ms for v in found):.0f} ms the longest), dark: early, yellow: late; black outline: clicked",
-        f"not drawn: {len(elsewhere)} fixations on no slot, {sum(elsewhere):.0f} ms",
-        *([notice] if notice else []),
-    ]
-    sheets = [_sheet(session, found, lines, area)]
+    lost = f"; not drawn: {len(elsewhere)} on no slot, {sum(elsewhere):.0f} ms" if elsewhere else ""
+    said = f"{len(found)} visits, the longest {max(v.ms for v in found):.0f} ms{lost}"
+    views = [View(f"session {session.session_id}, user {session.user}", path=found, area=area, below=said)]
     for name, slots in drawn:
         if max(slots) >= len(session.slots):
             raise InputError(f"the path that {name} drew for session '{session.session_id}' leaves its slots.")
         path = tuple(Visit(slot, float(number), 1.0) for number, slot in enumerate(slots))
-        said = [f"drawn by {name}, which was told nothing of the path: {len(path)} visits", "dark: early, yellow: late"]
-        sheets.append(_sheet(session, path, [*said, *([notice] if notice else [])], None))
-    if len(sheets) == 1:
-        return sheets[0]
-    width, height = sheets[0].size
-    columns = 2 if height < 1.5 * width else len(sheets)
-    whole = PilImage.new("RGB", (columns * width, height * -(-len(sheets) // columns)), "white")
-    for index, sheet in enumerate(sheets):
-        whole.paste(sheet, (index % columns * width, index // columns * height))
-    return whole
+        views.append(View(f"drawn by {name}", path=path, below=f"{len(path)} visits, not given the recorded ones"))
+    return views
 
 
-def _sheet(session: Session, found: Sequence[Visit], lines: Sequence[str], area: tuple[str, Box] | None) -> Image:
-    """Draw one path over the screen, with lines below it; the longest time of a visit makes the largest circle."""
-    from PIL import Image as PilImage
-    from PIL import ImageDraw
-    from PIL.ImageFont import load_default
+def draw_session(session: Session, views: Sequence[View], notice: str = "") -> Drawing:
+    """Return a picture of views of one session, two a row, of tall screens all in one, with the notice below."""
+    screen = screen_of(session)
+    columns = len(views) if screen.height > _TALL * screen.width else min(2, len(views))
+    rows = [Row(session, screen, tuple(views[i : i + columns])) for i in range(0, len(views), columns)]
+    width = WIDE if columns > 1 else 1.5 * style.WIDTH
+    return Drawing(Panels(tuple(rows), width), (notice,) if notice else (), width)
 
-    assert session.image is not None, "checked before"
-    screen = session.image.open()
-    scale = max(1.0, WIDTH / screen.width)
-    screen = screen.resize((round(screen.width * scale), round(screen.height * scale)))
-    unit = screen.width / 100
-    font = load_default(1.3 * unit)
-    sheet = PilImage.new("RGB", (screen.width, screen.height + round(2 * unit * (len(lines) + 0.5))), "white")
-    sheet.paste(PilImage.blend(screen, PilImage.new("RGB", screen.size, "white"), 0.35))
-    draw = ImageDraw.Draw(sheet)
-    draw.rectangle([v * scale for v in session.slots[session.click].box], outline="black", width=3)
-    if area is not None:
-        name, box = area
-        x0, y0, x1, y1 = (v * scale for v in box)
-        _dashed(draw, (x0, y0, x1, y1), unit)
-        corner = (x0 + unit / 2, y1 - 2 * unit)
-        draw.rectangle(draw.textbbox(corner, name, font=font), fill="white")
-        draw.text(corner, name, fill=ACCENT, font=font)
-    boxes = [np.array(slot.box) * scale for slot in session.slots]
-    times, turn = Counter(v.slot for v in found), Counter[int]()
-    places = []
-    for visit in found:
-        places.append(_place(boxes[visit.slot], turn[visit.slot], times[visit.slot]))
+
+def screen_of(session: Session) -> Image:
+    """Return the screen of a session; InputError if it carries none."""
+    if session.image is None:
+        raise InputError(f"session '{session.session_id}' was prepared without images; prepare the task with them.")
+    return session.image.open()
+
+
+@dataclass(frozen=True, slots=True)
+class Panels:
+    """The picture: rows of panels, all shares on one scale; ``width`` in centimetres."""
+
+    rows: tuple[Row, ...]
+    width: float = style.WIDTH
+
+    @property
+    def columns(self) -> int:
+        """Panels side by side."""
+        return max(len(row.views) for row in self.rows)
+
+    @property
+    def height(self) -> float:
+        """Height in centimetres: every panel has the shape of its screen."""
+        wide = self.width / self.columns - 0.15
+        words = [0.42 * (any(v.title for v in row.views) + any(v.below for v in row.views)) for row in self.rows]
+        return (
+            _LEGEND
+            + 0.1
+            + sum(
+                wide * row.screen.height / row.screen.width + 0.12 + w for row, w in zip(self.rows, words, strict=True)
+            )
+        )
+
+    def draw(self, canvas: Canvas) -> None:
+        """Draw on an empty canvas."""
+        ratios = [row.screen.height / row.screen.width for row in self.rows]
+        wide = self.width / self.columns
+        whole = canvas.add_gridspec(len(self.rows) + 1, self.columns, height_ratios=[*ratios, _LEGEND / wide])
+        below = canvas.add_subplot(whole[-1, :])
+        engine = canvas.get_layout_engine()
+        assert engine is not None
+        engine.set(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)  # type: ignore[call-arg]
+        shares = [v.shares for row in self.rows for v in row.views if v.shares is not None]
+        top = max((float(s.max()) for s in shares), default=1.0)
+        for i, row in enumerate(self.rows):
+            grey = row.screen.convert("L")
+            levels, faded = np.asarray(grey), _faded(grey, wide)
+            for j, view in enumerate(row.views):
+                axes = canvas.add_subplot(whole[i, j])
+                bare = view.shares is None and not view.path
+                _panel(axes, row, view, row.screen if bare else faded)
+                _tint(axes, row.session, view, top, levels, wide)
+                _path(axes, row.session, view, row.screen.width / wide)
+        below.set_axis_off()
+        below.legend(handles=self._legend(top), loc="center", ncols=3 if self.width < WIDE else 6, columnspacing=1.0)
+
+    def _legend(self, top: float) -> list[Any]:
+        """Return what the colours and outlines mean, with the scale of the shares."""
+        from matplotlib.lines import Line2D
+        from matplotlib.patches import Patch
+
+        views = [view for row in self.rows for view in row.views]
+        marks: list[Any] = [Patch(fill=False, edgecolor="black", linewidth=1.2, label="clicked")]
+        for name, colour in (("gaze", GAZE), ("attention", ATTENTION)):
+            if any(view.shares is not None and view.colour == colour for view in views):
+                marks += [
+                    Patch(color=colour, alpha=opacity(share, top), linewidth=0, label=f"{name} {share:.0%}")
+                    for share in dict.fromkeys((min(FAINT, top), top))
+                ]
+        if any(view.path for view in views):
+            for label, shade in (("first", _moment(0.0)), ("last", _moment(1.0))):
+                marks.append(
+                    Line2D([], [], marker="o", linestyle="", markersize=6, color=shade, label=f"{label} visit")
+                )
+        return marks
+
+
+def _faded(grey: Image, wide: float) -> Image:
+    """Return a screen in light grey, as fine as a panel of so many centimetres shows it."""
+    from PIL.Image import Resampling
+
+    width = min(grey.width, round(wide / 2.54 * _SCREEN_DPI))
+    small = grey.resize((width, max(1, round(width * grey.height / grey.width))), Resampling.LANCZOS)
+    return small.point([round(120 + 135 * level / 255) for level in range(256)]).convert("RGB")
+
+
+def _panel(axes: Any, row: Row, view: View, screen: Image) -> None:
+    """Draw the screen, the click and the words around a panel."""
+    from matplotlib.patches import Rectangle
+
+    width, height = row.screen.size
+    axes.imshow(
+        screen, interpolation="none" if screen is not row.screen else "antialiased", extent=(0, width, height, 0)
+    )
+    x0, y0, x1, y1 = row.session.slots[row.session.click].box
+    for thickness, ink in ((2.4, "white"), (1.2, "black")):
+        outline: Any = {"fill": False, "edgecolor": ink, "linewidth": thickness, "zorder": 3}
+        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, **outline))
+    axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
+    axes.set_title(view.title.replace("$", r"\$"), pad=3)
+    if view.below:
+        axes.set_xlabel(view.below, labelpad=1.5)
+    axes.spines[:].set(visible=True, color="0.7")
+
+
+def _tint(axes: Any, session: Session, view: View, top: float, grey: Any, wide: float) -> None:
+    """Draw the shares of a panel that is so many centimetres wide, and their numbers."""
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
+
+    if view.shares is None:
+        return
+    named, pixels = numbered(view.shares), grey.shape[1] / wide
+    for slot, share in enumerate(view.shares.tolist()):
+        x0, y0, x1, y1 = session.slots[slot].box
+        tint: Any = {"facecolor": view.colour, "alpha": opacity(share, top), "linewidth": 0}
+        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, **tint))
+        if slot in named:
+            text = f"{100 * share:.0f}"
+            middle = place_number(grey, (x0, y0, x1, y1), (0.17 * len(text) + 0.05) * pixels, 0.28 * pixels)
+            written = axes.text(*middle, text, ha="center", va="center", color="black", zorder=4)
+            written.set(path_effects=[withStroke(linewidth=1.6, foreground="white")], clip_on=False)
+
+
+def _path(axes: Any, session: Session, view: View, cm: float) -> None:
+    """Draw the visits of a panel as circles joined in their order; ``cm`` is a centimetre in pixels of the screen."""
+    from matplotlib.patches import Circle, Rectangle
+
+    if view.area is not None:
+        name, (x0, y0, x1, y1) = view.area
+        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=_ACCENT, linestyle="--"))
+        axes.text(x0 + 0.1 * cm, y1 - 0.1 * cm, name, color=_ACCENT, va="bottom", backgroundcolor="white")
+    if not view.path:
+        return
+    times, turn, places = Counter(v.slot for v in view.path), Counter[int](), []
+    for visit in view.path:
+        places.append(_place(np.array(session.slots[visit.slot].box), turn[visit.slot], times[visit.slot]))
         turn[visit.slot] += 1
-    for width, colour in ((5, "white"), (2, INK)):
-        draw.line(places, fill=colour, width=width, joint="curve")
-    longest, span = max(v.ms for v in found), max(found[-1].start_ms - found[0].start_ms, 1.0)
-    largest = 2.4 if len({v.ms for v in found}) > 1 else 1.4
-    for number, (visit, (x, y)) in enumerate(zip(found, places, strict=True), start=1):
-        radius = unit * max(1.0, largest * math.sqrt(visit.ms / longest))
-        moment = (visit.start_ms - found[0].start_ms) / span
-        red, green, blue = (round(float(np.interp(moment, (0, 0.5, 1), shade))) for shade in zip(*COLOURS, strict=True))
-        circle = (x - radius, y - radius, x + radius, y + radius)
-        draw.ellipse(circle, fill=(red, green, blue), outline="white", width=2)
-        ink = contrast((red / 255, green / 255, blue / 255))
-        draw.text((x, y), str(number), fill=ink, font=font, anchor="mm")
-    for index, line in enumerate(lines):
-        draw.text((unit, screen.height + unit * (2 * index + 0.5)), line, fill=INK, font=font)
-    return sheet
+    for width, colour in ((2.6, "white"), (1.0, style.INK)):
+        axes.plot(*zip(*places, strict=True), color=colour, linewidth=width, zorder=4)
+    longest, span = max(v.ms for v in view.path), max(view.path[-1].start_ms - view.path[0].start_ms, 1.0)
+    largest = 0.4 if len({v.ms for v in view.path}) > 1 else 0.22
+    for number, (visit, place) in enumerate(zip(view.path, places, strict=True), start=1):
+        shade = _moment((visit.start_ms - view.path[0].start_ms) / span)
+        radius = cm * max(0.17, largest * math.sqrt(visit.ms / longest))
+        axes.add_patch(Circle(place, radius, facecolor=shade, edgecolor="white", linewidth=0.8, zorder=5))
+        axes.text(*place, str(number), ha="center", va="center_baseline", color=style.contrast(shade), zorder=6)
+
+
+def _moment(part: float) -> tuple[float, float, float]:
+    """Return the colour of a moment, 0 the first and 1 the last: from the dark to the light end of the shares' map."""
+    from matplotlib import colormaps
+
+    red, green, blue, _ = colormaps[style.SHARES](part)
+    return red, green, blue
 
 
 def _place(box: np.ndarray, index: int, count: int) -> tuple[float, float]:
@@ -225,14 +303,3 @@ def _place(box: np.ndarray, index: int, count: int) -> tuple[float, float]:
     row, column = divmod(index, columns)
     rows = math.ceil(count / columns)
     return x0 + (column + 0.5) * (x1 - x0) / columns, y0 + (row + 0.5) * (y1 - y0) / rows
-
-
-def _dashed(draw: ImageDraw, box: Box, dash: float) -> None:
-    """Draw the outline of a box with dashes."""
-    x0, y0, x1, y1 = box
-    for a, b in (((x0, y0), (x1, y0)), ((x1, y0), (x1, y1)), ((x1, y1), (x0, y1)), ((x0, y1), (x0, y0))):
-        start, end = np.array(a), np.array(b)
-        pieces = max(1, round(float(np.abs(end - start).sum()) / (2 * dash)))
-        for piece in range(pieces):
-            ends = (start + (end - start) * (piece + part) / pieces for part in (0.0, 0.5))
-            draw.line([tuple(at.tolist()) for at in ends], fill=ACCENT, width=3)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
+from benchmark.files.replacing import replace_file
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
+    from PIL.Image import Image
 
     from benchmark.reproduction.figures.base import Figure
 
@@ -21,7 +25,7 @@ TYPE_SIZE = 7.0
 """Points; nothing in a figure is smaller."""
 
 DPI = 300
-FORMATS = ("svg", "png")
+FORMATS = ("svg", "png", "pdf")
 
 INK = "#222222"
 NOTE_INK = "#a00000"
@@ -66,50 +70,93 @@ _CM = 1 / 2.54
 _GAP = 0.15  # centimetres around the notes
 
 
-def require_matplotlib() -> None:
-    """Refuse to go on without matplotlib, before hours of runs end in no picture; InputError if it is not installed."""
-    from importlib.util import find_spec
+class Picture(Protocol):
+    """Values that know how to draw themselves."""
 
-    if find_spec("matplotlib") is None:
-        raise InputError("figures need matplotlib: pip install 'gazebench[vlm]', or reproduce the tables alone.")
+    @property
+    def height(self) -> float:
+        """Height in centimetres, without the notes below it."""
+
+    def draw(self, canvas: Canvas) -> None:
+        """Draw on an empty canvas of this height."""
 
 
-def encode(figure: Figure) -> dict[str, bytes]:
-    """Draw a figure and return it in every format of ``FORMATS``.
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture with what must be said below it; notebooks show it.
+
+    Attributes:
+        picture: What is drawn.
+        notes: What is simulated or a stand-in.
+        width: Centimetres.
+    """
+
+    picture: Picture = field(repr=False)
+    notes: tuple[str, ...] = ()
+    width: float = WIDTH
+
+    def save(self, file: str | Path) -> Path:
+        """Write the picture whole or not at all and return the file, ``.png``, ``.svg`` or ``.pdf``; InputError else."""
+        path = check_name(file)
+        form = path.suffix[1:].lower()
+        replace_file(path, lambda partial: partial.write_bytes(encode(self, (form,))[form]))
+        return path
+
+    def image(self, dpi: int = 200) -> Image:
+        """Return the picture in pixels, mode RGB."""
+        from PIL import Image
+
+        return Image.open(io.BytesIO(encode(self, ("png",), dpi)["png"])).convert("RGB")
+
+    def _repr_png_(self) -> bytes:
+        return encode(self, ("png",), 200)["png"]
+
+
+def check_name(file: str | Path) -> Path:
+    """Return the path of a picture; InputError if its name ends in none of ``.png``, ``.svg`` and ``.pdf``."""
+    path = Path(file)
+    if path.suffix.lower()[1:] not in FORMATS:
+        raise InputError(f"'{path}' does not name a picture; it must end in .png, .svg or .pdf.")
+    return path
+
+
+def encode(figure: Figure | Drawing, forms: Sequence[str] = FORMATS, dpi: int = DPI) -> dict[str, bytes]:
+    """Draw a figure and return it in some formats.
 
     The bytes depend on the values and on the versions of matplotlib and its fonts alone: no date, no random name.
     """
     with drawn(figure) as canvas:
-        metadata: Mapping[str, Mapping[str, str | None]] = {"svg": {"Date": None}, "png": {"Software": None}}
+        nameless = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
         found = {}
-        for form in FORMATS:
+        for form in forms:
             file = io.BytesIO()
-            canvas.savefig(file, format=form, dpi=DPI, metadata=dict(metadata[form]))
+            canvas.savefig(file, format=form, dpi=dpi, metadata=nameless[form])
             found[form] = file.getvalue()
         return found
 
 
 @contextlib.contextmanager
-def drawn(figure: Figure) -> Iterator[Canvas]:
+def drawn(figure: Figure | Drawing) -> Iterator[Canvas]:
     """Give the drawn figure with its notes below the picture; within the block the settings of figures hold."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
+    width = figure.width if isinstance(figure, Drawing) else WIDTH
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # a user's matplotlibrc must not change the files
         matplotlib.rcParams.update(_SETTINGS)
-        lines = wrap(" ".join(figure.notes), (WIDTH - 2 * _GAP) * _CM * 72)
+        lines = wrap(" ".join(figure.notes), (width - 2 * _GAP) * _CM * 72)
         below = len(lines) * TYPE_SIZE * 1.25 / 72 / _CM + _GAP if lines else 0.0
         height = figure.picture.height + below
-        canvas = Canvas(figsize=(WIDTH * _CM, height * _CM), layout="constrained")
+        canvas = Canvas(figsize=(width * _CM, height * _CM), layout="constrained")
         FigureCanvasAgg(canvas)
         engine = canvas.get_layout_engine()
         assert engine is not None
         engine.set(rect=(0, below / height, 1, 1 - below / height))  # type: ignore[call-arg]  # of the constrained one
         figure.picture.draw(canvas)
         if lines:
-            where = (_GAP / WIDTH, 0.6 * _GAP / height)
+            where = (_GAP / width, 0.6 * _GAP / height)
             canvas.text(*where, "\n".join(lines), va="bottom", ha="left", color=NOTE_INK, linespacing=1.1)
         _settle(canvas)
         yield canvas

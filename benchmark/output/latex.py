@@ -77,7 +77,7 @@ def latex(document: Document) -> str:
     A grid is scaled down where it would be wider than the text; columns of different groups are set below each other.
     """
     if document.picture:
-        picture = rf"\includegraphics[width=\columnwidth]{{{document.name}.png}}"
+        picture = rf"\includegraphics[width=\columnwidth]{{{document.name}.pdf}}"
         return _float("figure", "fig", document, _caption(document, document.legend), [picture])
     floats: list[str] = []
     for grid in filter(lambda one: one.columns, document.grids):

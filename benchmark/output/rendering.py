@@ -7,6 +7,7 @@ import io
 import json
 import textwrap
 from collections.abc import Callable, Sequence
+from html import escape
 
 from tabulate import SEPARATING_LINE, DataRow, TableFormat, tabulate
 
@@ -75,7 +76,7 @@ def _terminal(document: Document, width: int) -> str:
         lines += ["", *map(_line, grid.notes)] if grid.notes else []
     lines += ["", *map(_line, document.legend)] if document.legend else []
     if document.picture:
-        lines.append(f"Picture: {document.name}.svg, {document.name}.png; data: {document.name}.csv.")
+        lines.append(f"Picture: {document.name}.svg, .png, .pdf; data: {document.name}.csv.")
     return "\n".join(lines).lstrip("\n")
 
 
@@ -93,6 +94,21 @@ def _markdown(document: Document) -> str:
             parts.append(_laid_out(part, *_texts(part, markdown, once=False), _MARKDOWN))
         parts += _list(grid.notes)
     return "\n\n".join([*parts, *_list(document.legend)])
+
+
+def html(document: Document) -> str:
+    """Return a document as an HTML fragment, as notebooks show it: every text is escaped."""
+    parts = [f"<h4>{escape(_line(document.title))}</h4>"]
+    parts += [f"<p><strong>NOTE: {escape(_line(note))}</strong></p>" for note in document.notices]
+    parts += ["<ul>", *(f"<li>{escape(_line(said))}</li>" for said in document.verdict), "</ul>"]
+    for grid in document.grids:
+        for title, chosen in grid.groups().items():
+            part = grid.part(chosen)
+            cells, _ = _texts(part, _line, once=False)
+            aligns = [column.align for column in part.columns]
+            parts += [f"<h5>{escape(_line(' '.join(filter(None, (grid.heading, title)))))}</h5>"]
+            parts.append(tabulate(cells[1:], cells[0], tablefmt="html", colalign=aligns, disable_numparse=True))
+    return "\n".join([*parts, *(f"<p><small>{escape(_line(said))}</small></p>" for said in document.legend)])
 
 
 def _list(lines: Sequence[str]) -> list[str]:

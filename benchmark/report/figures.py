@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 
+from benchmark import statistics
 from benchmark.metrics import Metric, get
 from benchmark.output import figure_style as style
+from benchmark.output.figure_style import Drawing, Picture
 from benchmark.output.units import number
-from benchmark.reproduction.figures.base import Figure, Picture
+from benchmark.scores.results import Results
 from benchmark.statistics.variance import PARTS
 from tasks.types import Floats
 
@@ -47,8 +50,7 @@ class Plot:
 
 def plot(name: str, caption: str, words: str, picture: Picture, family: str = "") -> Plot:
     """Draw a figure; ``name`` is unique on the page: identifiers within the figure begin with it."""
-    figure = Figure(name, "report", caption, (), (), (), (), {}, {}, picture)
-    with style.drawn(figure) as canvas:
+    with style.drawn(Drawing(picture)) as canvas:
         file = io.BytesIO()
         canvas.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     return Plot(caption, words, inline(file.getvalue().decode("utf-8"), name, words), family)
@@ -263,33 +265,46 @@ class Training:
         axes.plot(epochs[used], values[used], "o", markersize=6, fillstyle="none", color=style.INK, clip_on=False)
 
 
-def interval_plots(
-    rows: Sequence[tuple[str, dict[str, tuple[float, float | None, float | None]]]], reference: str
-) -> dict[str, Plot]:
-    """Return a figure of means per metric, from each simulator's mean and limits, if there are any."""
-    found = {}
-    for metric in dict.fromkeys(name for _, values in rows for name in values):
-        mine = [(name, values[metric]) for name, values in rows if metric in values]
-        names = tuple(name for name, _ in mine)
-        picture = Intervals(
-            get(metric),
-            names,
-            tuple(value[0] for _, value in mine),
-            tuple((math.nan if low is None else low, math.nan if high is None else high) for _, (_, low, high) in mine),
-            names.index(reference) if reference in names else None,
-        )
-        words = f"{metric}: " + ", ".join(f"{name} {value[0]:.3f}" for name, value in mine)
-        found[metric] = plot(f"mean-{_stem(metric)}", metric, words, picture, get(metric).family)
-    return found
+def means(found: Results, metric: Metric) -> Intervals | None:
+    """Return the picture of a metric's means and intervals, ranked simulators alone; None if none has it."""
+    mine = [
+        (row.name, row.metrics[metric.name]) for row in found.simulators if row.ranked and metric.name in row.metrics
+    ]
+    names = tuple(name for name, _ in mine)
+    ends = tuple(tuple(math.nan if x is None else x for x in (m.low, m.high)) for _, m in mine)
+    reference = names.index(found.reference) if found.reference in names else None
+    return Intervals(metric, names, tuple(m.mean for _, m in mine), ends, reference) if mine else None  # type: ignore[arg-type]
 
 
-def user_plot(metric: str, differences: dict[str, Floats], reference: str) -> Plot:
-    """Return the figure of every user's difference from the reference."""
-    judged = get(metric)
-    counts = ", ".join(f"{name} {better(v, judged)}" for name, v in differences.items())
-    words = f"{metric}: users for whom a simulator is better than {reference}: {counts}"
-    picture = PerUser(judged, tuple(differences), tuple(differences.values()))
-    return plot(f"users-{_stem(metric)}", f"{metric} {judged.arrow}", words, picture, judged.family)
+def users(found: Results, scores: pd.DataFrame, metric: Metric) -> PerUser | None:
+    """Return the picture of every user's difference from the reference; None where nothing is compared."""
+    table = statistics.user_means(scores, metric.name) if metric.name in scores.columns else pd.DataFrame()
+    ranked = [row.name for row in found.simulators if row.ranked and row.name in table.columns]
+    others = tuple(name for name in ranked if name != found.reference)
+    if found.reference not in table.columns or not others:
+        return None
+    return PerUser(metric, others, tuple((table[name] - table[found.reference]).to_numpy() for name in others))
+
+
+def interval_plot(found: Results, metric: Metric) -> Plot | None:
+    """Return the figure of a metric's means with words for those who do not see it."""
+    picture = means(found, metric)
+    if picture is None:
+        return None
+    pairs = zip(picture.names, picture.means, strict=True)
+    words = f"{metric.name}: " + ", ".join(f"{name} {mean:.3f}" for name, mean in pairs)
+    return plot(f"mean-{_stem(metric.name)}", metric.name, words, picture, metric.family)
+
+
+def user_plot(found: Results, scores: pd.DataFrame, metric: Metric) -> Plot | None:
+    """Return the figure of every user's difference from the reference with words for those who do not see it."""
+    picture = users(found, scores, metric)
+    if picture is None:
+        return None
+    pairs = zip(picture.names, picture.differences, strict=True)
+    counts = ", ".join(f"{name} {better(v, metric)}" for name, v in pairs)
+    words = f"{metric.name}: users for whom a simulator is better than {found.reference}: {counts}"
+    return plot(f"users-{_stem(metric.name)}", f"{metric.name} {metric.arrow}", words, picture, metric.family)
 
 
 def variance_plot(metric: str, lines: Sequence[Line]) -> Plot:

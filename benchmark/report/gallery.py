@@ -108,8 +108,8 @@ def gallery(run: Run, task: Task | None, reason: str, simulators: Sequence[str] 
                 f"{run.folder / 'predictions.parquet'} is damaged (attention of session {session_id} is not one value "
                 "for each slot); run again."
             )
-        panels = drawing.panels_of(session, [(name, given[name]) for name in drawn if name in given])
-        sheet = drawing.draw_session(session, panels, run.results.notice)
+        views = drawing.views_of(session, [(name, given[name]) for name in drawn if name in given])
+        sheet = drawing.draw_session(session, views, run.results.notice).image()
         picture, size = encode(sheet, BUDGET // len(chosen))
         values = tuple((name, float(per_session.loc[session_id, name])) for name in drawn)
         silent = tuple(name for name in drawn if name not in given)

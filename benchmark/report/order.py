@@ -6,17 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmark.output.drawing import draw_path
-from benchmark.output.figure_style import require_matplotlib
+from benchmark.output.drawing import draw_session, path_views
+from benchmark.report import figures
+from benchmark.report.figures import Plot
 from benchmark.report.gallery import encode
 from benchmark.report.reading import Run
 from benchmark.reproduction.figures.paths import HEADERS, PEOPLE, SIMILARITY, Moves, Steps, cells, compared
 from benchmark.runs import paths
-from tasks.errors import InputError
 from tasks.types import visits
 
 if TYPE_CHECKING:
-    from benchmark.report.figures import Plot
     from tasks.task import Task
     from tasks.types import Session
 
@@ -66,22 +65,15 @@ def section(
     if not lines:
         return Order()
     rows = tuple(cells(line) for line in lines)
-    plots: tuple[Plot, ...] = ()
-    try:
-        require_matplotlib()
-        from benchmark.report.figures import plot
-
-        words = "Revisits: " + ", ".join(f"{line.name} {line.revisits:.0%}" for line in lines)
-        points = "; points are people's" if lines[0].name == PEOPLE else ""
-        plots = (plot(name, f"Steps and revisits{points}", words, Steps(tuple(lines))),)
-    except InputError:
-        pass  # the page says so where its other figures would be
+    words = "Revisits: " + ", ".join(f"{line.name} {line.revisits:.0%}" for line in lines)
+    points = "; points are people's" if lines[0].name == PEOPLE else ""
+    plots = (figures.plot(name, f"Steps and revisits{points}", words, Steps(tuple(lines))),)
     shown = sorted(
         (s for s in sessions if s.image is not None and visits(s)), key=lambda s: (len(visits(s)), s.session_id)
     )
     if not shown:
         return Order(rows=rows, plots=plots)
     session = shown[len(shown) // 2]
-    sheet = draw_path(session, None, notice, drawn(session.session_id))
-    picture, size = encode(sheet, BUDGET)
+    views = path_views(session, drawn=drawn(session.session_id))
+    picture, size = encode(draw_session(session, views, notice).image(), BUDGET)
     return Order(rows=rows, plots=plots, picture=picture, size=size, session=session.session_id)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from benchmark import __version__, statistics
+from benchmark import __version__
 from benchmark.files.replacing import replace_file
 from benchmark.metrics import Metric, all_metrics, get
 from benchmark.metrics.families import FAMILIES
@@ -20,7 +20,7 @@ from benchmark.output import units
 from benchmark.output.pages import environment
 from benchmark.output.pages import style as common_style
 from benchmark.output.units import number
-from benchmark.report import gallery, order, reading, variance
+from benchmark.report import figures, gallery, order, reading, variance
 from benchmark.report.reading import Run
 from benchmark.scores import results, verdict
 from benchmark.scores.results import MetricResult, SimulatorResult
@@ -29,7 +29,6 @@ from benchmark.statistics.registry import INTERVALS
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.report.figures import Plot
     from tasks.task import Task
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -180,35 +179,11 @@ def _variance(run: Run) -> tuple[list[variance.Line], str]:
 
 
 def _figures(run: Run, differences: Sequence[variance.Line]) -> dict[str, Any]:
-    """Return the figures, or why there are none."""
-    from benchmark.output.figure_style import require_matplotlib
-
-    none: dict[str, Any] = {"means": [], "more_means": [], "users": [], "parts": [], "curves": []}
+    """Return the figures."""
     curves = reading.curves(run.trials)
-    try:
-        require_matplotlib()
-    except InputError:
-        reason = "The figures need matplotlib, which is not installed here: pip install 'gazebench[vlm]'."
-        return {**none, "no_figures": reason, "has_curves": bool(curves)}
-    from benchmark.report import figures
-
     found = run.results
-    ends = [
-        (row.name, {name: (m.mean, m.low, m.high) for name, m in row.metrics.items()})
-        for row in found.simulators
-        if row.ranked
-    ]
-    means = figures.interval_plots(ends, found.reference)
-    users: list[Plot] = []
-    ranked = {row.name for row in found.simulators if row.ranked}
-    for metric in found.family:
-        if metric not in run.scores.columns:
-            continue
-        table = statistics.user_means(run.scores, metric)
-        if found.reference in table.columns:
-            others = [r.name for r in found.simulators if r.name in ranked and r.name in table.columns]
-            gaps = {n: (table[n] - table[found.reference]).to_numpy() for n in others if n != found.reference}
-            users += [figures.user_plot(metric, gaps, found.reference)] if gaps else []
+    means = {m.name: figure for m in all_metrics() if (figure := figures.interval_plot(found, m)) is not None}
+    users = [figures.user_plot(found, run.scores, get(name)) for name in found.family]
     by_metric: dict[str, list[variance.Line]] = {}
     for line in differences:
         by_metric.setdefault(line.metric, []).append(line)
@@ -216,11 +191,10 @@ def _figures(run: Run, differences: Sequence[variance.Line]) -> dict[str, Any]:
     return {
         "means": [figure for name, figure in means.items() if name in found.family],
         "more_means": [figure for name, figure in means.items() if name not in found.family],
-        "users": users,
+        "users": [figure for figure in users if figure is not None],
         "parts": [figures.variance_plot(metric, of_metric) for metric, of_metric in by_metric.items()],
         "curves": [figure for figure in drawn if figure is not None],
         "has_curves": bool(curves),
-        "no_figures": "",
     }
 
 

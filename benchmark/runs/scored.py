@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from benchmark.engines.trial import run_trial
 from benchmark.metrics.families import FAMILIES
-from benchmark.scores import checking, predictions, reading, results, scoring, summary, tested
+from benchmark.scores import checking, predictions, results, scoring, summary, tested
+from benchmark.scores.raw import RawPredictions
 from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue, Entry
 from benchmark.trials.configuration import RunConfig
@@ -36,14 +37,15 @@ class Scored:
     added: tuple[str, ...]
 
 
-def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: str | None = None) -> Scored:
-    """Score a predictions file; the prior of each family is fitted on the training sessions and added if it is missing.
+def score(
+    raw: RawPredictions, where: str, task: Task, split: str, catalogue: Catalogue, data: str, known: Results | None
+) -> Scored:
+    """Score predictions; the prior of each family is fitted on the training sessions and added if it is missing.
 
-    If the file is that of a run, the run says what is an oracle, and what must be said of its simulators. The results
-    name ``data``, where the sessions came from as it was asked for. InputError if the file cannot be read, or a
-    prediction in it is not valid.
+    The run that they are from, if it is ``known``, says what is an oracle, and what must be said of its simulators.
+    ``where`` they are from is for messages; the results name ``data``. InputError if a prediction is not valid.
     """
-    said = checking.table(reading.read_file(path), tested.of_task(task, split), path.name)
+    said = checking.table(raw, tested.of_task(task, split), where)
     names, claims = tuple(said["simulator"].unique().to_pylist()), scoring.claims_of(task, split, said)
     priors = tuple(dict.fromkeys(one.prior for one in FAMILIES if set(one.parts) & set(claims)))
     added = tuple(name for name in priors if name not in names)
@@ -59,7 +61,6 @@ def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: s
         trials = expand(RunConfig(task.name, data, split, added, reference=added[0]), task, catalogue)
         said = predictions.joined([said, *(run_trial(trial, task)[0] for trial in trials)])
     entries: dict[str, Entry] = {name: catalogue.entry(name) for name in catalogue.names() if name in config.simulators}
-    known = _run_of(path)
     oracles = [row.name for row in known.simulators if not row.ranked and row.name == row.base] if known else []
     entries |= {name: Entry(name, oracle=True) for name in oracles if name not in entries}
     notices = [*(known.notice.split("; ") if known else ()), scoring.unrecorded(task, split, said)]
@@ -67,7 +68,7 @@ def score_file(path: Path, task: Task, split: str, catalogue: Catalogue, data: s
     return Scored(summary.build(config, task, scores, entries, notices=notices), scores, said, added)
 
 
-def _run_of(path: Path) -> Results | None:
+def run_of(path: Path) -> Results | None:
     """Return the run that a predictions file belongs to, None if it belongs to none."""
     if path.name != "predictions.parquet" or not (path.parent / "results.json").is_file():
         return None

@@ -78,6 +78,5 @@ def require(name: str) -> Any:
     try:
         return importlib.import_module(TRACKERS[name])
     except ModuleNotFoundError as error:
-        extra = "tensorboard" if name == "tensorboard" else "wandb"
-        install = f"'gazebench[{extra}]'" if name != "trackio" else "trackio"
-        raise InputError(f"{error.name} is not installed; --track {name} needs it: pip install {install}.") from error
+        line = f"{error.name} is not installed; --track {name} needs it: pip install {TRACKERS[name]}."
+        raise InputError(line) from error

@@ -313,25 +313,22 @@ def check_digest(results: Results, task: Task, run: Path) -> None:
         )
 
 
-def attention_of(run: Path, session_id: str, simulators: Sequence[str] | None) -> list[tuple[str, Floats]]:
-    """Return the attention of a run's simulators on one session, averaged over seeds.
+def attention_of(said: pa.Table, session_id: str, simulators: Sequence[str] | None) -> list[tuple[str, Floats]]:
+    """Return the attention of the simulators of some predictions on one session, averaged over seeds.
 
-    Without names of simulators these are four: backbone and fixate if the run has them, and the first of the others.
-    InputError if the run does not cover the session, or a simulator gave no attention for it.
+    Without names of simulators these are four: backbone and fixate if they are there, and the first of the others.
+    InputError if the session is not predicted, or a simulator gave no attention for it.
     """
-    from benchmark.scores import predictions, reading
+    from benchmark.scores import predictions
 
-    try:
-        said = predictions.chosen(reading.stored(run / "predictions.parquet"), session_id=session_id)
-    except InputError as error:
-        raise InputError(f"{run / 'predictions.parquet'} is missing or damaged ({error}); run again.") from error
-    if not len(said):
-        raise InputError(f"session '{session_id}' is not among the test sessions of {run}.")
-    found = predictions.drawn(said).get(session_id, {})
+    of_session = predictions.chosen(said, session_id=session_id)
+    if not len(of_session):
+        raise InputError(f"session '{session_id}' is not among the test sessions of the run.")
+    found = predictions.drawn(of_session).get(session_id, {})
     if simulators is None:
         # The paper's figure first: the frozen model next to the tuned one.
         simulators = sorted(found, key=lambda name: name not in ("backbone", "fixate"))[:4]
     for name in simulators:
         if name not in found:
-            raise unknown_name(f"simulator with attention in {run}:", name, found)
+            raise unknown_name("simulator with attention in the run:", name, found)
     return [(name, found[name]) for name in simulators]

@@ -6,15 +6,16 @@ import the benchmark without an import circle.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import hashlib
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from benchmark.simulator import Simulator
 from benchmark.trials import own_files
@@ -61,12 +62,21 @@ class Catalogue(Protocol):
         """Return a fresh simulator, or raise InputError naming an unknown setting."""
 
 
-def simulator_class(factory: str) -> type:
-    """Import and return the class that ``factory`` (``module:Class`` or ``path/to/file.py:Class``) names."""
+HANDED_OVER: dict[str, Simulator] = {}
+"""Factory -> a simulator that was given as an object, for as long as its run takes; see ``extended.handed_over``."""
+
+
+def simulator_class(factory: str) -> Callable[..., Any]:
+    """Import and return the class that ``factory`` (``module:Class`` or ``path/to/file.py:Class``) names.
+
+    Of a simulator that was given as an object, what makes a copy of it.
+    """
+    if factory in HANDED_OVER:
+        return lambda: copy.deepcopy(HANDED_OVER[factory])
     if own_files.is_file(factory):
         return own_files.load_class(factory)
     module, _, name = factory.partition(":")
-    found: type = getattr(importlib.import_module(module), name)
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return found
 
 
@@ -93,6 +103,8 @@ def source_digest(factory: str) -> str:
     It covers the file of a simulator in a file, and otherwise the whole top-level package of its module: operators and
     backbones are imported by name, so following imports would miss them.
     """
+    if factory in HANDED_OVER:
+        return ""
     if own_files.is_file(factory):
         return own_files.source_digest(factory)
     module = importlib.import_module(factory.partition(":")[0])

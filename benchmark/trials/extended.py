@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmark.naming import input_word
 from benchmark.simulator import Simulator
 from benchmark.trials import own_files
-from benchmark.trials.catalogue import Catalogue, Entry
+from benchmark.trials.catalogue import HANDED_OVER, Catalogue, Entry
 from tasks.errors import InputError, unknown_name
 
 
@@ -24,21 +26,40 @@ def file_entry(factory: str) -> Entry:
         InputError: See ``own_files.load_class``.
     """
     loaded = own_files.load_class(factory)
-    path, name = own_files.path_of(factory).resolve(), loaded.__name__
+    path = own_files.path_of(factory).resolve()
+    behaviour = f"{path.name}:{loaded.__name__} {own_files.source_digest(factory)}"
+    return _entry(loaded, f"{path}:{loaded.__name__}", behaviour)
+
+
+def object_entry(simulator: Simulator) -> Entry:
+    """Return the entry of a simulator that is given as an object, which its runs find under the entry's ``factory``.
+
+    It is named as one in a file, or by an attribute ``name``. What it is made of is not known: no trial is used again.
+    """
+    kind = type(simulator)
+    own_files.check_class(kind, kind.__name__)
+    found = _entry(kind, f"object {uuid.uuid4().hex}", f"object {uuid.uuid4().hex}")
+    name = getattr(simulator, "name", found.name)
+    return dataclasses.replace(found, name=name if isinstance(name, str) and name else found.name)
+
+
+def _entry(loaded: type, factory: str, behaviour: str) -> Entry:
+    """Return the entry of a class of a user's own."""
+    name = loaded.__name__
     summary = (inspect.getdoc(loaded) or "").strip().partition("\n")[0].rstrip(".")
     if summary.startswith(f"{name}("):
         summary = ""  # a dataclass without a docstring gets its signature for one
     sees = getattr(loaded, "sees", ())
     if not isinstance(sees, tuple) or not all(isinstance(word, str) for word in sees):
-        raise InputError(f"{factory}: sees must be a tuple of texts, such as ('image', 'profile').")
+        raise InputError(f"{name}: sees must be a tuple of texts, such as ('image', 'profile').")
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name)
     return Entry(
         name=words.replace("_", "-").lower(),
-        factory=f"{path}:{name}",
+        factory=factory,
         summary=summary,
         sees=tuple(map(input_word, sees)),
         stochastic=bool(getattr(loaded, "stochastic", True)),
-        behaviour=f"{path.name}:{name} {own_files.source_digest(factory)}",
+        behaviour=behaviour,
     )
 
 
@@ -74,28 +95,36 @@ class ExtendedCatalogue:
 
 
 def with_files(
-    catalogue: Catalogue, construct: Constructor, names: Sequence[str], folders: Sequence[Path]
+    catalogue: Catalogue,
+    construct: Constructor,
+    named: Sequence[str | Simulator | type],
+    folders: Sequence[Path] = (Path(),),
 ) -> tuple[Catalogue, tuple[str, ...]]:
-    """Return a catalogue that includes the files among ``names``, and the registry name of each of ``names``.
+    """Return a catalogue that includes the files, objects and classes among ``named``, and the name of each.
 
-    Relative paths are looked up in ``folders``; the first folder that has the file is used.
+    Relative paths are looked up in ``folders``; the first folder that has the file is used. Objects are found as long
+    as ``catalogue.HANDED_OVER`` holds them.
 
     Raises:
-        InputError: A file cannot be used, or its class has the name of a simulator of the catalogue.
+        InputError: A file or an object cannot be used, or it has the name of a simulator of the catalogue.
     """
-    if not any(own_files.is_file(name) for name in names):
-        return catalogue, tuple(names)
     entries, short = [], []
-    for name in names:
-        if not own_files.is_file(name):
-            short.append(name)
+    for one in named:
+        if isinstance(one, str) and not own_files.is_file(one):
+            short.append(one)
             continue
-        path, _, attribute = name.rpartition(":")
-        places = [folder / path for folder in folders]
-        found = next((place for place in places if place.is_file()), places[0])
-        entry = file_entry(f"{found}:{attribute}")
+        if isinstance(one, str):
+            path, _, attribute = one.rpartition(":")
+            places = [folder / path for folder in folders]
+            found = next((place for place in places if place.is_file()), places[0])
+            entry = file_entry(f"{found}:{attribute}")
+        else:
+            given = one() if isinstance(one, type) else one
+            entry = object_entry(given)
+            HANDED_OVER[entry.factory] = given
         if entry.name in catalogue.names():
+            name = one if isinstance(one, str) else "the object"
             raise InputError(f"{name} would be called '{entry.name}' like a simulator of the suite; rename the class.")
         entries.append(entry)
         short.append(entry.name)
-    return ExtendedCatalogue(catalogue, construct, entries), tuple(short)
+    return (ExtendedCatalogue(catalogue, construct, entries) if entries else catalogue), tuple(short)

@@ -44,12 +44,17 @@ def load_class(factory: str) -> type:
     if name not in classes:
         own = [key for key, value in classes.items() if value.__module__ == module.__name__]
         raise unknown_name(f"class in {path_of(factory)}:", name, own)
-    has = [method for method in ("fit", "simulate", "follow") if callable(getattr(classes[name], method, None))]
+    check_class(classes[name], factory)
+    return classes[name]
+
+
+def check_class(found: type, name: str) -> None:
+    """Raise InputError if a class is not that of a simulator."""
+    has = [method for method in ("fit", "simulate", "follow") if callable(getattr(found, method, None))]
     for method in ("fit", "simulate"):
         if method not in has and not (method == "simulate" and "follow" in has):
             needs = "a simulator needs fit(train, seed) and simulate(...), or follow(...) in its place"
-            raise InputError(f"{factory} has no method {method}; {needs}.")
-    return classes[name]
+            raise InputError(f"{name} has no method {method}; {needs}.")
 
 
 def source_digest(factory: str) -> str:

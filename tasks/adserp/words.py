@@ -20,7 +20,7 @@ from tasks.adserp.trial import Trial
 from tasks.errors import InputError, clean
 from tasks.storage import cache_root, write_errors
 
-INSTALL = "install the package tesseract-ocr of your system and pip install 'gazebench[ocr]'"
+INSTALL = "install the package tesseract-ocr of your system and pip install pytesseract"
 
 SURE = 30.0
 """Words that the engine is less sure of, of 100, are left out, except addresses: most are parts of pictures."""

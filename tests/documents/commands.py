@@ -41,7 +41,7 @@ IN_PLACE = (
     InPlace(r"^make test$", "PYTEST_ADDOPTS={quick_tests} make -o .venv/.tested BIN={programs} test",
             f"{_INSTALLED}, with a few of the tests: these here are among all"),
     InPlace(r"^\.venv/bin/(python -m pytest .*)$", r"PYTEST_ADDOPTS={quick_tests} \1", "the same tests"),
-    InPlace(r"^pip install 'gazebench(\[\w+\])'$",
+    InPlace(r"^pip install -e '\.(\[\w+\])'$",
             r"pip install --dry-run --no-index --no-build-isolation --disable-pip-version-check .\1", _INSTALLED),
     InPlace(r"^git clone https://github\.com/andyed/approach-retreat .*$",
             "python -c 'import shutil; "

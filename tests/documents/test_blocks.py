@@ -174,7 +174,7 @@ def test_no_command_stands_outside_a_code_block():
         "python tests/performance/gone.py",
         "torchrun --nproc-per-node 2 -m benchmark run --task recgaze --depspeed zero3",
         "make tset",
-        "pip install 'gazebench[depspeed]'",
+        "pip install -e '.[depspeed]'",
         "pip install gazebench",
         "ray start --haed",
         "ray stop",

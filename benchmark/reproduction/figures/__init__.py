@@ -1,7 +1,7 @@
 """The paper's figures from our own runs: layouts, the runs behind them, pictures and the data they show."""
 
-from benchmark.output.figure_style import encode, require_matplotlib
-from benchmark.reproduction.figures.base import Figure, FigureLayout, Picture, figure_document, write_figure
+from benchmark.output.figure_style import Picture, encode
+from benchmark.reproduction.figures.base import Figure, FigureLayout, figure_document, write_figure
 from benchmark.reproduction.figures.reading import figure_layouts, read_figure_layout
 
 __all__ = [
@@ -12,6 +12,5 @@ __all__ = [
     "figure_document",
     "figure_layouts",
     "read_figure_layout",
-    "require_matplotlib",
     "write_figure",
 ]

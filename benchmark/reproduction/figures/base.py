@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from benchmark.output.document import CsvRow, Document, Grid, GridColumn, row
-from benchmark.output.figure_style import encode
+from benchmark.output.figure_style import Picture, encode
 from benchmark.output.units import counted
 from benchmark.reproduction.groups import Choice, Found, Group, Missing, groups_of
 from benchmark.reproduction.printing import captioned, write_files
@@ -19,24 +19,11 @@ from benchmark.reproduction.provenance import NOTE, sentence
 from benchmark.reproduction.section import Section
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
     from tasks.task import Task
 
 Value = str | int | float | bool | None
 Record = Mapping[str, Value | tuple[str, ...]]
 LoadTask = Callable[[str], "Task"]
-
-
-class Picture(Protocol):
-    """Values that know how to draw themselves at column width."""
-
-    @property
-    def height(self) -> float:
-        """Height in centimetres, without the notes below it."""
-
-    def draw(self, canvas: Canvas) -> None:
-        """Draw on an empty canvas of this height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +86,7 @@ class FigureLayout(Section, ABC):
 
 
 def write_figure(figure: Figure, out: Path) -> list[Path]:
-    """Write picture (SVG, PNG), caption and summary (txt, md, tex) and data (csv, json); return the files.
+    """Write picture (SVG, PNG, PDF), caption and summary (txt, md, tex) and data (csv, json); return the files.
 
     Raises:
         InputError: ``out`` cannot be written.

@@ -17,7 +17,7 @@ from tests.baselines.backbones import tiny
 WORKER = Path(__file__).with_name("worker.py")
 NEEDS = pytest.mark.skipif(
     importlib.util.find_spec("deepspeed") is None,
-    reason="deepspeed is not installed: pip install 'gazebench[deepspeed]'",
+    reason="deepspeed is not installed: pip install deepspeed",
 )
 
 

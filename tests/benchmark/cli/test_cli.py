@@ -208,7 +208,7 @@ def test_show_draws_gaze_and_attention(finished, capsys, tmp_path):
     ("argv", "message"),
     [
         (["--simulators", "user-piror"], "Did you mean 'user-prior'?"),
-        (["--out", "picture.jpg"], "must name a .png file"),
+        (["--out", "picture.jpg"], "must end in .png, .svg or .pdf"),
     ],
 )
 def test_show_refuses_what_it_cannot_draw(finished, capsys, argv, message):

@@ -411,5 +411,5 @@ def test_without_ray_one_line_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert main(["run", "--task", "recgaze", "--engine", "ray"]) == 2
     assert capsys.readouterr().err == (
-        "error: ray is not installed; the engine ray needs it: pip install 'gazebench[ray]'.\n"
+        "error: ray is not installed; the engine ray needs it: pip install 'ray[tune]'.\n"
     )

@@ -266,9 +266,3 @@ def test_another_simulator_can_be_drawn_and_an_unknown_one_is_named(finished, mi
     assert "attention of faint, oracle" in (tmp_path / "page.html").read_text(encoding="utf-8")
     with pytest.raises(InputError, match="unknown simulator with attention in the run 'nois'. Did you mean 'noisy'"):
         report.write(finished, tmp_path / "page.html", task=mini, simulators=["nois"])
-
-
-def test_without_matplotlib_the_page_says_what_is_missing(finished, mini, tmp_path, no_figures):
-    report.write(finished, tmp_path / "page.html", task=mini)
-    text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "need matplotlib" in text and "<svg" not in text and '<table id="main">' in text

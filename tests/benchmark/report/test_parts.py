@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from benchmark.metrics import get
 from benchmark.report import gallery, reading
-from benchmark.report.figures import PerUser, Training, inline, interval_plots, plot, user_plot
+from benchmark.report.figures import PerUser, Training, inline, interval_plot, plot, user_plot
 from benchmark.report.reading import Curve
 from benchmark.runs.kept import TrialRecord
+from benchmark.scores.results import MetricResult
 from tasks.errors import InputError
 from tasks.types import Fixation
 
@@ -95,14 +98,24 @@ def test_users_are_drawn_best_first_and_counted_by_the_direction_of_the_metric()
 
 
 def test_figures_are_elements_of_their_own_that_say_what_they_show():
-    rows = [("ref", {"KL": (1.0, 0.9, 1.1)}), ("a $x_1^2$ <b>" * 4, {"KL": (0.5, float("nan"), float("nan"))})]
-    figures = interval_plots(rows, "ref")
-    again = interval_plots(rows, "ref")
-    assert list(figures) == ["KL"] and figures == again
-    svg = str(figures["KL"].svg)
+    def row(name, *numbers, ranked=True):
+        return SimpleNamespace(name=name, ranked=ranked, metrics={"KL": MetricResult(*numbers, None, 2)})
+
+    rows = [row("ref", 1.0, 0.9, 1.1), row("a $x_1^2$ <b>" * 4, 0.5, None, None), row("seer", 0, 0, 0, ranked=False)]
+    found = SimpleNamespace(simulators=rows, reference="ref")
+    figure = interval_plot(found, get("KL"))
+    assert figure == interval_plot(found, get("KL")) and "seer" not in figure.words
+    assert interval_plot(found, get("JS")) is None
+    svg = str(figure.svg)
     assert svg.startswith('<svg class="plot" viewBox="') and 'role="img"' in svg and "&lt;b&gt;" in svg
     assert "<style" not in svg and "http" not in svg and "#222222" not in svg and "currentColor" in svg
-    users = user_plot("KL", {"a": np.array([1.0, -1.0])}, "ref")
+    scores = pd.DataFrame(
+        [(n, 1, u, u, v) for n, of in (("ref", (1, 1)), ("a", (2, 0))) for u, v in zip("xy", of, strict=True)],
+        columns=["simulator", "seed", "session_id", "user", "KL"],
+    )
+    users = user_plot(
+        SimpleNamespace(simulators=[row("ref", 1, 1, 1), row("a", 1, 1, 1)], reference="ref"), scores, get("KL")
+    )
     assert "better than ref: a 1 of 2" in users.words
     other = plot("other", "c", "w", PerUser(get("KL"), ("a",), (np.array([1.0, -1.0]),)))
     assert 'id="other-' in other.svg and 'id="other-' not in users.svg

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
-import importlib.util
 import io
 import itertools
 import json
@@ -17,7 +16,7 @@ from PIL import Image
 from benchmark.cli import options, reproduce
 from benchmark.output import figure_style as style
 from benchmark.output.rendering import render
-from benchmark.reproduction.figures import encode, figure_document, require_matplotlib, write_figure
+from benchmark.reproduction.figures import encode, figure_document, write_figure
 from benchmark.reproduction.figures.reading import KINDS
 from tasks.errors import InputError
 from tests.benchmark.reproduction.test_figures import RANKS, figures, folder, read  # noqa: F401
@@ -98,7 +97,7 @@ def test_files_are_the_same_every_time_whatever_the_users_settings(kind, figures
 def test_a_figure_is_written_in_every_format_with_the_data_behind_it(kind, figures, tmp_path):  # noqa: F811
     for figure in figures[kind][2]:
         paths = write_figure(figure, tmp_path)
-        assert [p.suffix for p in paths] == [".svg", ".png", ".txt", ".md", ".tex", ".csv", ".json"]
+        assert [p.suffix for p in paths] == [".svg", ".png", ".pdf", ".txt", ".md", ".tex", ".csv", ".json"]
         assert {p.stem for p in paths} == {figure.name}
         record = json.loads((tmp_path / f"{figure.name}.json").read_text())
         rows = list(csv.DictReader(io.StringIO((tmp_path / f"{figure.name}.csv").read_text())))
@@ -109,7 +108,7 @@ def test_a_figure_is_written_in_every_format_with_the_data_behind_it(kind, figur
         assert record["digests"] == dict(figure.digests) and bool(used) == (kind != "ranks")
         assert f"{figure.name}.svg" in (tmp_path / f"{figure.name}.md").read_text()
         latex = (tmp_path / f"{figure.name}.tex").read_text()
-        assert latex.count("{") == latex.count("}") and f"{{{figure.name}.png}}" in latex
+        assert latex.count("{") == latex.count("}") and f"{{{figure.name}.pdf}}" in latex
 
 
 def test_the_figures_compile_with_their_pictures(figures, tmp_path):  # noqa: F811
@@ -133,12 +132,6 @@ def test_lines_are_broken_by_their_width():
     assert style.wrap("incomprehensibilities", 5) == ["incomprehensibilities"] and style.wrap("", 50) == []
 
 
-def test_without_matplotlib_one_line_says_what_to_do_before_anything_is_run(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install 'gazebench\[vlm\]'"):
-        require_matplotlib()
-
-
 @pytest.fixture
 def call(monkeypatch, mini, tmp_path):
     """Return the verb with one figure of the small task in place of the shipped layouts."""
@@ -158,7 +151,7 @@ def test_a_part_with_figures_alone(call, capsys, tmp_path):
     assert call("toys", "--format", "markdown") == 0
     assert "![Toys](small-ranks.svg)" in capsys.readouterr().out
     assert {p.name for p in (tmp_path / "out").glob("small-ranks.*")} == {
-        f"small-ranks.{suffix}" for suffix in ("svg", "png", "txt", "md", "tex", "csv", "json")
+        f"small-ranks.{suffix}" for suffix in ("svg", "png", "pdf", "txt", "md", "tex", "csv", "json")
     }
 
 

@@ -89,7 +89,7 @@ def test_when_the_engine_is_asked(fake, monkeypatch):
     monkeypatch.setattr(words, "_version", lambda: "")
     with engine(None) as found:
         assert found is None
-    with pytest.raises(InputError, match="Tesseract is not installed.*pip install 'gazebench.ocr.'"), engine(True):
+    with pytest.raises(InputError, match="Tesseract is not installed.*pip install pytesseract"), engine(True):
         pass
 
 

@@ -17,7 +17,7 @@ from benchmark.statistics import session_means, user_means
 
 
 class LooksFirst:
-    """Looks at the first slot, as hard as it is told."""
+    """Looks at the first slot, as hard as its weight says."""
 
     stochastic = False
 

@@ -96,7 +96,7 @@ class Drawing:
     width: float = WIDTH
 
     def save(self, file: str | Path) -> Path:
-        """Write the picture, ``.png``, ``.svg`` or ``.pdf``, whole or not at all, and return the file; else InputError."""
+        """Write the picture (``.png``, ``.svg``, ``.pdf``) whole or not at all and return the file, else InputError."""
         path = check_name(file)
         form = path.suffix[1:].lower()
         replace_file(path, lambda partial: partial.write_bytes(encode(self, (form,))[form]))

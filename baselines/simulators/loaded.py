@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 DEVICE = "GAZEBENCH_DEVICE"
@@ -31,10 +33,17 @@ def number_format(dtype: str) -> str:
         raise unknown_name("dtype", dtype, DTYPES)
     if dtype != "auto":
         return dtype
+    place = device_name() or ("cuda" if _cuda() else "cpu")
+    return "bfloat16" if place.startswith("cuda") else "float32"
+
+
+def _cuda() -> bool:
+    """Return whether torch finds a GPU; it is not loaded where Linux shows the device of none."""
+    if sys.platform == "linux" and not any(any(Path("/dev").glob(name)) for name in ("nvidia[0-9]*", "kfd", "dxg")):
+        return False
     import torch
 
-    place = device_name() or ("cuda" if torch.cuda.is_available() else "cpu")
-    return "bfloat16" if place.startswith("cuda") else "float32"
+    return torch.cuda.is_available()
 
 
 def load(name: str, dtype: str = "auto") -> Any:

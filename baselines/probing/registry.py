@@ -87,6 +87,17 @@ _OPERATORS = (
         factory="baselines.probing.glimpse:Glimpse",
     ),
     OperatorInfo(
+        name="glimpse-first-order",
+        title="GLIMPSE trained without second derivatives (ours)",
+        equation="as glimpse; in training G is a constant, so that relevance is differentiated through A alone",
+        source="this project, after Shen 2025, GLIMPSE (arXiv 2506.18985); reads as glimpse does and trains otherwise",
+        layers="all layers and rows; heads and layers weighted by their gradients, later layers more",
+        needs_gradient=True,
+        rectify="relu",
+        factory="baselines.probing.glimpse:Glimpse",
+        options={"constant_gradients": True},
+    ),
+    OperatorInfo(
         name="gaze-heads",
         title="Gaze heads (ours)",
         equation="R = mean over the n heads whose src-row attention over slots correlates best with training gaze",

@@ -80,17 +80,18 @@ def glimpse(attentions: list[Tensor], grads: list[Tensor], real: Tensor, windows
     return relevance[:, -1]
 
 
-def relevance(name: str, attentions, y, real, create_graph, constant=False, windows=None):
+def relevance(name: str, attentions, y, real, create_graph, windows=None):
     with torch.device(attentions[0].device):
-        return _relevance(name, attentions, y, real, create_graph, constant, windows)
+        return _relevance(name, attentions, y, real, create_graph, windows)
 
 
-def _relevance(name, attentions, y, real, create_graph, constant, windows):
+def _relevance(name, attentions, y, real, create_graph, windows):
+    constant = name == "glimpse-first-order"
     if name == "rollout":
         return rollout(attentions)
     grads = gradients(attentions, y, create_graph and not constant)
     if constant:
         grads = [grad.detach() for grad in grads]
-    if name == "glimpse":
+    if name.startswith("glimpse"):
         return glimpse(attentions, grads, real, windows)
     return attnlrp(attentions, grads, 0.25 if name == "attnlrp-stable" else 0.0)

@@ -21,14 +21,10 @@ def _load(name):
 
 decoders, literal = _load("decoders"), _load("literal")
 TOLERANCE = 1e-5
-OPERATORS = ("rollout", "attnlrp", "attnlrp-stable", "glimpse", "glimpse, constant gradients")
+OPERATORS = ("rollout", "attnlrp", "attnlrp-stable", "glimpse", "glimpse-first-order")
 PARTS = ("tokens", "slots", "logits", "gradient")
 ANSWER = [5, 9]
 TARGET = decoders.answers(ANSWER)
-
-
-def build(operator, **more):
-    return create("glimpse", constant_gradients=True, **more) if "constant" in operator else create(operator, **more)
 
 
 def slot_loss(tokens, logits, mask):
@@ -59,14 +55,12 @@ def both_ways(name, operator, padded, answers=None, dtype=torch.float32, seed=3,
             attentions, logits, y = literal.run(model, {"inputs_embeds": embeds, **arguments}, lambda _: answers)
             kinds = getattr(model.get_decoder().config, "layer_types", None) or []
             windows = [4 if kind == "sliding_attention" else None for kind in kinds]
-            tokens = literal.relevance(
-                operator.split(",")[0], attentions[-last:], y, mask, True, "constant" in operator, windows[-last:]
-            )
+            tokens = literal.relevance(operator, attentions[-last:], y, mask, True, windows[-last:])
         else:
             target = decoders.answers(*answers)
             tokens, logits = token_relevance(
                 model,
-                build(operator, last_layers=last),
+                create(operator, last_layers=last),
                 inputs_embeds=embeds,
                 target=target,
                 create_graph=True,
@@ -149,7 +143,7 @@ def test_attnlrp_in_float32_is_as_accurate_as_full_eager(name):
 def test_second_order_matters_in_what_is_compared(operator):
     """Dropping the second-order part of GLIMPSE, or the answer's part of AttnLRP, is seen at the tolerance used."""
     exact = both_ways("qwen3", operator, padded=True)[1][3]
-    other = both_ways("qwen3", "glimpse, constant gradients" if operator == "glimpse" else "rollout", padded=True)[1][3]
+    other = both_ways("qwen3", "glimpse-first-order" if operator == "glimpse" else "rollout", padded=True)[1][3]
     assert relative(exact, other) > 100 * TOLERANCE
 
 
@@ -187,9 +181,9 @@ def test_rows_and_their_gradients_equal_full_eager(name):
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_evaluation_gives_the_same_numbers_without_a_graph(operator):
     model, arguments = decoders.build("qwen3_vl"), decoders.batch("qwen3_vl")
-    trained = token_relevance(model, build(operator), target=TARGET, create_graph=True, **arguments)
+    trained = token_relevance(model, create(operator), target=TARGET, create_graph=True, **arguments)
     arguments["inputs_embeds"].requires_grad_()
-    evaluated = token_relevance(model, build(operator), target=TARGET, **arguments)
+    evaluated = token_relevance(model, create(operator), target=TARGET, **arguments)
     assert not evaluated.tokens.requires_grad and not evaluated.logits.requires_grad
     assert relative(trained.tokens.detach(), evaluated.tokens) < TOLERANCE
     assert relative(trained.logits.detach(), evaluated.logits) < TOLERANCE
@@ -198,9 +192,9 @@ def test_evaluation_gives_the_same_numbers_without_a_graph(operator):
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_a_caller_may_have_switched_gradients_off(operator):
     model, arguments = decoders.build("qwen3"), decoders.batch("qwen3")
-    expected = token_relevance(model, build(operator), target=TARGET, **arguments)
+    expected = token_relevance(model, create(operator), target=TARGET, **arguments)
     with torch.no_grad():
-        found = token_relevance(model, build(operator), target=TARGET, **arguments)
+        found = token_relevance(model, create(operator), target=TARGET, **arguments)
     assert torch.equal(expected.tokens, found.tokens)
 
 
@@ -208,10 +202,10 @@ def test_a_caller_may_have_switched_gradients_off(operator):
 def test_left_padding_changes_nothing(operator):
     """A sequence alone and the same sequence padded next to a longer one."""
     model, arguments = decoders.build("llama"), decoders.batch("llama")
-    together = token_relevance(model, build(operator), target=TARGET, **arguments)
+    together = token_relevance(model, create(operator), target=TARGET, **arguments)
     alone = token_relevance(
         model,
-        build(operator),
+        create(operator),
         target=TARGET,
         inputs_embeds=arguments["inputs_embeds"][:1, 4:],
         position_ids=arguments["position_ids"][:1, 4:],

@@ -28,7 +28,7 @@ OPERATORS = {
     "rollout": lambda: create("rollout"),
     "attnlrp": lambda: create("attnlrp"),
     "glimpse": lambda: create("glimpse"),
-    "constant": lambda: create("glimpse", constant_gradients=True),
+    "constant": lambda: create("glimpse-first-order"),
     "gaze-heads": lambda: create("gaze-heads", heads=((0, 1), (2, 3))),
 }
 

@@ -20,13 +20,13 @@ _spec.loader.exec_module(decoders)
 
 
 def test_every_operator_is_described_and_can_be_built():
-    assert probing.names() == ("rollout", "attnlrp", "attnlrp-stable", "glimpse", "gaze-heads")
+    assert probing.names() == ("rollout", "attnlrp", "attnlrp-stable", "glimpse", "glimpse-first-order", "gaze-heads")
     for name in probing.names():
         entry = probing.info(name)
         assert entry.name == name and entry.equation and entry.source and entry.title
         assert hasattr(probing.create(name, **({"heads": ((0, 0),)} if name == "gaze-heads" else {})), "relevance")
     needing = {name for name in probing.names() if probing.info(name).needs_gradient}
-    assert needing == {"attnlrp", "attnlrp-stable", "glimpse"}
+    assert needing == {"attnlrp", "attnlrp-stable", "glimpse", "glimpse-first-order"}
     assert probing.create("attnlrp-stable").damping == 0.25 and probing.create("attnlrp").damping == 0
 
 

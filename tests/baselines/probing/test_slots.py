@@ -88,6 +88,7 @@ def test_operators_and_what_they_rectify():
         "attnlrp": "abs",
         "attnlrp-stable": "abs",
         "glimpse": "relu",
+        "glimpse-first-order": "relu",
         "gaze-heads": "none",
     }
     assert rectifier(create("glimpse")) == "relu" and rectifier(create("gaze-heads", heads=HEADS)) == "none"

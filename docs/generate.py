@@ -1,6 +1,6 @@
-"""Write the pages of tasks, metrics and operators, and the index, from the registries.
+"""Write the pages of tasks, metrics, operators and the Python interface, and the index, from registries and docstrings.
 
-    python docs/generate.py           # writes docs/README.md, docs/tasks, docs/metrics, docs/operators
+    python docs/generate.py           # writes docs/README.md, docs/api.md, docs/tasks, docs/metrics, docs/operators
     python docs/generate.py --check   # writes nothing; names the pages that are stale, exit status 1 if there are any
 
 What a page says comes from the registries, docstrings, simulated samples and the cost table of
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import importlib
 import inspect
 import io
@@ -28,6 +29,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+import benchmark as gb  # noqa: E402
 from baselines.probing import registry as probing  # noqa: E402
 from benchmark.metrics import Metric, all_metrics, evaluate_sessions  # noqa: E402
 from benchmark.metrics.families import family  # noqa: E402
@@ -41,7 +43,7 @@ from tasks.task import Task, open_folder  # noqa: E402
 
 DOCS = ROOT / "docs"
 GUIDES = (
-    *("reproducing", "report", "stress", "order", "submitting", "leaderboard", "audit"),
+    *("api", "reproducing", "report", "stress", "order", "submitting", "leaderboard", "audit"),
     *("probing", "farm-out", "memory", "deviations", "statistics", "results", "ground-truth"),
 )
 """Order of the guides in the index; others follow by name."""
@@ -49,7 +51,7 @@ GUIDES = (
 
 def pages() -> dict[str, str]:
     """Return path below ``docs`` -> Markdown text of every generated page."""
-    found = {"README.md": index()}
+    found = {"README.md": index(), "api.md": api_page()}
     for definition, manifest, task in samples():
         found[f"tasks/{task.name}.md"] = task_page(definition, manifest, task)
     for module in MODULES:
@@ -272,6 +274,45 @@ def operator_page(name: str) -> str:
     )
 
 
+def api_page() -> str:
+    """Return the page of the Python interface: every public name with its docstring."""
+    parts = []
+    for name in gb.__all__:
+        value = getattr(gb, name)
+        parts += [f"## `{name}`", *_described(name, value)]
+        if isinstance(value, type):
+            own = {k: v for k, v in vars(value).items() if not k.startswith("_") and inspect.getdoc(v)}
+            for member, of in own.items():
+                if isinstance(of, property | functools.cached_property) or inspect.isfunction(of):
+                    parts += [f"### `{name}.{member}`", *_described(member, of)]
+    return _page(
+        "Python: `import benchmark as gb`",
+        "What is public is listed here (`gb.__all__`) and typed; everything else may change without notice. Nothing "
+        "heavy is imported before a name is used, and the command line calls the same functions. A tour with pictures: "
+        "[notebook.ipynb](notebook.ipynb).",
+        *parts,
+        source="benchmark/__init__.py` and the docstrings of what it lists, `benchmark/api",
+    )
+
+
+def _described(name: str, value: Any) -> list[str]:
+    """Return signature and docstring of a public name as Markdown."""
+    text = inspect.getdoc(value) or ""
+    shown = []
+    if inspect.isfunction(value):
+        signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(value)))
+        shown = [f"```text\n{name}{re.sub(r'<.*?>(?=[,)])', '...', signature)}\n```"]
+    sections = re.split(r"^(Args|Attributes|Returns|Raises):\n", text, flags=re.M)
+    shown += [_plain(p) for p in sections[0].strip().split("\n\n")]
+    for title, body in zip(sections[1::2], sections[2::2], strict=True):
+        body = inspect.cleandoc("\n" + body)
+        entries = re.findall(r"^(\S[^:\n]*): (.+?)(?=\n\S[^:\n]*: |\Z)", body, re.S | re.M)
+        named = title != "Returns"
+        lines = [f"- `{entry}`: {_plain(said)}" for entry, said in entries] if named else [_plain(body)]
+        shown += [f"**{title}**", "\n".join(lines)]
+    return shown
+
+
 def _settings(operator: type, options: object) -> str:
     """Return the fields of an operator as a table, described by its docstring."""
     assert isinstance(options, dict)
@@ -361,7 +402,7 @@ def _docstring(module: str) -> tuple[str, list[str]]:
 
 def _plain(text: str) -> str:
     """Return a docstring's text as Markdown, without references to a specification that readers do not have."""
-    text = re.sub(r"[;,]? ?\(?PROTOCOL section \d+\)?", "", text).replace("``", "`")
+    text = re.sub(r"[;,]? ?\(?PROTOCOL sections? \d+(?: and \d+)?\)?", "", text).replace("``", "`")
     return re.sub(r"\s*\n\s*", " ", text).strip()
 
 
@@ -403,7 +444,7 @@ def stale(wanted: dict[str, str]) -> list[str]:
 
 def main() -> int:
     """Write the pages, or check them."""
-    parser = argparse.ArgumentParser(description="write the pages of tasks, metrics and operators")
+    parser = argparse.ArgumentParser(description="write the generated pages")
     parser.add_argument("--check", action="store_true", help="write nothing; name the stale pages")
     check = parser.parse_args().check
     wanted = pages()

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,14 @@ from tasks.splits import DEFAULT_SPLIT, SPLIT_NOTES, column
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
-def card(info: TaskInfo, manifest: Manifest) -> str:
-    """Return the Markdown text of the card."""
+def card(info: TaskInfo, manifest: Manifest, configurations: Sequence[Mapping[str, object]]) -> str:
+    """Return the Markdown text of the card, which declares how the folder loads by name."""
     title = info.title + (" (simulated sample)" if manifest.simulated else "")
-    parts = ["---", yaml.safe_dump(_front_matter(info, manifest, title), sort_keys=False, allow_unicode=True) + "---"]
+    parts = [
+        "---",
+        yaml.safe_dump(_front_matter(info, manifest, title, configurations), sort_keys=False, allow_unicode=True)
+        + "---",
+    ]
     if manifest.simulated:
         parts += ["", f"> **{manifest.notice}**"]
     parts += ["", f"# {title}", "", info.description.strip(), ""]
@@ -48,8 +52,9 @@ def size_category(sessions: int) -> str:
     return next((name for bound, name in _SIZES if sessions < bound), "n>1M")
 
 
-def _front_matter(info: TaskInfo, manifest: Manifest, title: str) -> dict[str, object]:
-    data_files = [{"split": "sessions", "path": "data/*.parquet"}]
+def _front_matter(
+    info: TaskInfo, manifest: Manifest, title: str, configurations: Sequence[Mapping[str, object]]
+) -> dict[str, object]:
     return {
         **_licence(info, manifest),
         "pretty_name": title,
@@ -58,7 +63,7 @@ def _front_matter(info: TaskInfo, manifest: Manifest, title: str) -> dict[str, o
         "task_categories": ["visual-question-answering"],
         "tags": ["eye-tracking", "gaze", "click-prediction", "user-simulation"]
         + (["simulated"] if manifest.simulated else []),
-        "configs": [{"config_name": "default", "data_files": data_files}],
+        "configs": list(configurations),
     }
 
 
@@ -116,10 +121,11 @@ def _reading() -> list[str]:
     return [
         "```python",
         "from datasets import load_dataset",
-        'sessions = load_dataset("parquet", data_files="data/*.parquet", split="train")',
+        'test = load_dataset("DIR", "loo", split="test")  # or unseen-screen, kfold-0 .. kfold-4, screen-kfold-0, ...',
+        'sessions = load_dataset("parquet", data_files="DIR/data/*.parquet", split="train")  # all; see the columns',
         "```",
         "",
-        "The hub's name `train` for unsplit files says nothing about the splits above: use their columns.",
+        "DIR is this folder. Training sessions of a fold come fold by fold. Check the licence before you publish it.",
     ]
 
 

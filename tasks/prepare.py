@@ -16,6 +16,7 @@ from tasks.card import card, croissant
 from tasks.columns import FIXATIONS, features
 from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions, TaskDefinition, TaskInfo, quiet
 from tasks.errors import InputError, gathering, recovered, unknown_name
+from tasks.hub import declared, write_tables
 from tasks.manifest import FILE, FORMAT, Manifest, describe, file_digest, read_manifest
 from tasks.splits import assign, column, split_digest, split_from_values
 from tasks.storage import absolute, read_errors, staged, write_errors
@@ -27,7 +28,7 @@ SHARD_BYTES = 200_000_000  # largest shard, roughly: screens are counted, the li
 
 GROUP_BYTES = 32_000_000  # largest row group, so that preparing and reading stay small in memory
 
-_ENTRIES = {"data", "screens", "README.md", "croissant.json", FILE}
+_ENTRIES = {"data", "screens", "splits", "README.md", "croissant.json", FILE}
 
 _log = logging.getLogger(__name__)
 
@@ -216,8 +217,9 @@ def _write(
     with write_errors(out):
         names = _keep_screens(sessions, folder)
         shards = _write_shards(sessions, values, names, folder, info.name, progress)
-        _text(folder / "README.md", card(info, manifest))
         images = any(session.image is not None for session in sessions)
+        write_tables(folder, shards, splits, names)
+        _text(folder / "README.md", card(info, manifest, declared(splits, images)))
         _text(folder / "croissant.json", croissant(info, manifest, folder, shards, images))
         written = sorted(path for path in folder.rglob("*") if path.is_file())
         files = {path.relative_to(folder).as_posix(): file_digest(path) for path in written}
@@ -241,6 +243,9 @@ def _keep_screens(sessions: Sequence[Session], folder: Path) -> list[str | None]
                 path.rmdir()
         elif path.relative_to(screens).as_posix() not in kept:
             path.unlink()
+    for name, session in zip(names, sessions, strict=True):
+        if name is not None and session.image is not None and not (screens / name).exists():
+            (screens / name).write_bytes(session.image.encoded())
     if not any(screens.iterdir()):
         screens.rmdir()
     return names

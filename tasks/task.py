@@ -15,13 +15,14 @@ import numpy as np
 from tasks.columns import FIXATIONS, are_known
 from tasks.definition import TaskDefinition, TaskInfo
 from tasks.errors import InputError, unknown_name
+from tasks.hub import configurations
 from tasks.manifest import Manifest, Statistics, check_files, file_digest, read_manifest
 from tasks.splits import SPLIT_NOTES, Split, assign, column, split_digest, split_from_values
 from tasks.storage import cache_root, write_errors
 from tasks.types import Fixation, ScreenImage, Session, Slot
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    from datasets import Dataset, DatasetDict
 
 IN_MEMORY_BYTES = 512_000_000
 """Data sets up to this size are read into memory; larger ones are mapped from an Arrow copy in the cache."""
@@ -163,6 +164,25 @@ class Task(TaskInfo):
                 f"{reason} of {self.name}, which has {len(self)} sessions. Use another split or more data."
             )
         return self.splits[name]
+
+    def to_hf(self, split: str = "loo") -> DatasetDict:
+        """Return the training and test sessions of a split as data sets, in dataset order.
+
+        ``split`` is ``loo``, ``unseen-screen`` or one fold, such as ``kfold-0``. Each names the licence, the citation
+        and, of simulated data, what must be said of it; ``push_to_hub`` publishes it, as far as the licence allows.
+        InputError if there is no such split.
+        """
+        from datasets import DatasetDict
+
+        known = configurations(self.splits.values())
+        if split not in known:
+            raise unknown_name("split", split, known)
+        found = DatasetDict()
+        for part, indices in zip(("train", "test"), known[split], strict=True):
+            found[part] = self.sessions.select(indices)
+            found[part].info.license, found[part].info.citation = self.licence, self.citation
+            found[part].info.description = " ".join(filter(None, (self.notice, self.description)))
+        return found
 
     @cached_property
     def _position(self) -> dict[str, int]:

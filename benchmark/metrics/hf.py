@@ -1,17 +1,14 @@
-"""The metrics as Hugging Face ``evaluate`` metrics: thin shells over ``evaluate_sessions``, usable offline.
+"""The metrics as Hugging Face ``evaluate`` modules, offline.
 
-``load("KL")`` returns an ``evaluate.Metric``; its ``compute`` gives ``{"KL": mean over sessions}``. There are
-four feature schemas, which differ in what a prediction and a reference are:
+``load("CSH@1")`` gives an ``evaluate.Metric`` whose ``compute`` returns the mean over sessions. Inputs go by name, one
+list, or for ``click`` and ``answer`` one slot number, per session:
 
-- ``attention-gaze`` (KL, JS, Cosine, TGO@k): prediction = attention per slot, reference = gaze per slot;
-- ``attention-click`` (CSH@k): prediction = attention per slot, reference = clicked slot;
-- ``probabilities-click`` (Accuracy, LogLoss, AUC): prediction = click probabilities, reference = clicked slot;
-- ``next_visit-path`` (NextSlot, NextHit@1, Stop), given the path so far: prediction = one row per visit and one more,
-  each a distribution over the slots and ``stop``, reference = the slots visited, in time order.
+- attention family: ``attention``, with ``gaze`` (dwell) or ``click``;
+- click family: ``probabilities`` with ``click``; ``load("Accuracy", of="answer")`` reads ``answer`` instead;
+- order family, given the path so far: ``next_visit``, one row per visit and one more, with ``path``, the slots visited.
 
-``evaluate.combine([load(name) for name in names("attention-gaze")])`` works for metrics of one schema, since
-it hands the same predictions and references to each. Accuracy is computed from the probabilities here: an
-answer that differs from them needs ``evaluate_sessions``. The number of slots may differ between sessions.
+``evaluate.combine([load(name) for name in names("attention")]).compute(attention=..., gaze=..., click=...)`` computes a
+whole family; an input that none of its metrics takes is refused. The number of slots may differ between sessions.
 
 This module imports ``datasets``; ``benchmark.metrics`` does not import it.
 """
@@ -29,37 +26,30 @@ from benchmark.metrics import registry
 from benchmark.metrics.families import family
 from benchmark.metrics.sessions import evaluate_sessions
 from benchmark.parts import part
-from tasks.errors import unknown_name
-
-SCHEMAS = ("attention-gaze", "attention-click", "probabilities-click", "next_visit-path")
-"""The feature schemas; metrics of the same one can be combined."""
+from tasks.errors import InputError, unknown_name
 
 
-def schema(name: str) -> str:
-    """Return the feature schema of the metric ``name``; InputError if there is no such metric."""
-    metric = registry.get(name)
-    return f"{family(metric.family).parts[0]}-{metric.against}"
-
-
-def names(of_schema: str) -> tuple[str, ...]:
-    """Return the names of the metrics that share a feature schema; InputError if there is no such schema."""
-    if of_schema not in SCHEMAS:
-        raise unknown_name("feature schema", of_schema, SCHEMAS)
-    return tuple(name for name in registry.names() if schema(name) == of_schema)
+def names(of_family: str) -> tuple[str, ...]:
+    """Return the metrics of a family, ``attention``, ``click`` or ``order``; InputError if there is no such family."""
+    return tuple(metric.name for metric in registry.all_metrics() if metric.family == family(of_family).name)
 
 
 class SessionMetric(evaluate.Metric):  # type: ignore[misc]
     """One metric of the registry behind the ``evaluate.Metric`` interface.
 
-    ``compute(predictions=..., references=..., ties="expected")`` returns the mean over sessions under the metric's
-    name. Bad input raises ``InputError`` naming the session by its position. By default every instance gets an
+    ``compute(attention=..., gaze=..., ties="expected")`` returns the mean over sessions under the metric's name.
+    InputError for a bad input, which names the session by its position. By default every instance gets an
     ``experiment_id`` of its own, since parallel runs would wait for each other's lock files, and keeps its data in
     memory.
     """
 
-    def __init__(self, metric_name: str, **options: Any) -> None:
+    def __init__(self, metric_name: str, of: str | None = None, **options: Any) -> None:
         self._metric = registry.get(metric_name)
-        self._schema = schema(metric_name)
+        if of is not None and of not in self._metric.needs:
+            raise unknown_name(f"input of {metric_name}:", of, self._metric.needs)
+        self._judged = of or family(self._metric.family).parts[0]
+        same = [one for one in registry.all_metrics() if one.family == self._metric.family]
+        self._known = {name for one in same for name in (*one.needs, one.against)}
         options.setdefault("experiment_id", uuid.uuid4().hex)
         options.setdefault("keep_in_memory", options.get("num_process", 1) == 1)
         super().__init__(config_name=metric_name, **options)
@@ -69,41 +59,58 @@ class SessionMetric(evaluate.Metric):  # type: ignore[misc]
         """The metric's name in the registry; ``evaluate.combine`` prefixes clashing results with it."""
         return self._metric.name
 
+    @property
+    def inputs(self) -> tuple[str, str]:
+        """What is predicted, and what it is compared with."""
+        return self._judged, self._metric.against
+
+    def compute(self, ties: str = "expected", **given: Any) -> dict[str, float] | None:
+        """Return the mean over the sessions that are given or were added, under the metric's name.
+
+        What only other metrics of the family take is left alone. InputError if another input is given, or one is
+        missing.
+        """
+        given = {name: values for name, values in given.items() if values is not None}
+        for name in given:
+            if name not in self._known:
+                raise unknown_name(
+                    f"input, as {self.name} takes {' and '.join(self.inputs)}:", name, sorted(self._known)
+                )
+        own = {name: given[name] for name in self.inputs if name in given}
+        if given and len(own) < 2:
+            raise InputError(f"{self.name} takes {' and '.join(self.inputs)}; give both.")
+        found: dict[str, float] | None = super().compute(**own, ties=ties)
+        return found
+
     def _info(self) -> evaluate.MetricInfo:
-        judged, reference = self._schema.split("-")
         numbers, slot = datasets.Sequence(datasets.Value("float64")), datasets.Value("int64")
-        references = {"gaze": numbers, "click": slot, "path": datasets.Sequence(slot)}
-        rows = part(judged).depth == 2
+        depth = part(self._judged).depth
+        judged = datasets.Sequence(numbers) if depth == 2 else numbers if depth else slot
+        compared = {"gaze": numbers, "click": slot, "path": datasets.Sequence(slot)}[self._metric.against]
         return evaluate.MetricInfo(
             description=self._metric.definition,
             citation=self._metric.citation,
-            inputs_description=(
-                f"Args: predictions: {judged}, one list {'of rows ' if rows else 'of slots '}per session; references: "
-                f"{reference}, one {'slot number' if reference == 'click' else 'list'} per session; "
-                "ties: 'expected' (default) or 'last'."
-            ),
-            features=datasets.Features(
-                {
-                    "predictions": datasets.Sequence(numbers) if rows else numbers,
-                    "references": references[reference],
-                }
-            ),
+            inputs_description=f"Args: {' and '.join(self.inputs)}, per session; ties: 'expected' (default) or 'last'.",
+            features=datasets.Features({self._judged: judged, self._metric.against: compared}),
         )
 
-    def _compute(self, predictions: Any, references: Any, ties: str = "expected") -> dict[str, float]:
-        judged, reference = self._schema.split("-")
-        # A metric of one schema reads neither the gaze nor the click nor the path of another.
-        slots = [len(row[0]) - 1 if part(judged).depth == 2 else len(row) for row in predictions]
+    def _compute(self, ties: str, **given: Any) -> dict[str, float]:
+        judged, reference = given[self._judged], given[self._metric.against]
+        if self._judged == "answer":  # how many slots there are does not matter to an answer
+            slots = [max(pair) + 2 for pair in zip(judged, reference, strict=True)]
+        else:
+            slots = [len(row[0]) - 1 if part(self._judged).depth == 2 else len(row) for row in judged]
+        # A metric reads neither the gaze nor the click nor the path that another is compared with.
         human: dict[str, Any] = {"gaze": [np.ones(k) for k in slots], "click": np.zeros(len(slots), dtype=np.int64)}
-        human["visits" if reference == "path" else reference] = references
-        table = evaluate_sessions(**human, **{judged: predictions}, ties=ties, metrics=[self._metric.name])
-        return {self._metric.name: float(table[self._metric.name].mean())}
+        human["visits" if self._metric.against == "path" else self._metric.against] = reference
+        table = evaluate_sessions(**human, **{self._judged: judged}, ties=ties, metrics=[self.name])
+        return {self.name: float(table[self.name].mean())}
 
 
-def load(name: str, **options: Any) -> SessionMetric:
-    """Return the ``evaluate`` shell of a metric, for example ``load("CSH@1")``.
+def load(name: str, of: str | None = None, **options: Any) -> SessionMetric:
+    """Return the ``evaluate`` module of a metric, for example ``load("CSH@1")``.
 
-    Raises:
-        InputError: There is no metric of that name.
+    ``of`` is the part of a prediction that it judges, where it can judge several: Accuracy takes ``probabilities`` or
+    ``answer``. InputError if there is no metric of that name, or it does not judge that part.
     """
-    return SessionMetric(name, **options)
+    return SessionMetric(name, of, **options)

@@ -34,7 +34,7 @@ def evaluate_sessions(
     visits: Any = None,
     **later: Any,
 ) -> pd.DataFrame:
-    """Compute the metrics of PROTOCOL sections 5 and 10 for every session.
+    """Compute the metrics of every session (PROTOCOL sections 5 and 10).
 
     ``gaze``, ``attention`` and ``probabilities`` are 2-D arrays of shape (sessions, K) or sequences of 1-D
     arrays, whose lengths may differ between sessions. Gaze (any unit) and attention are divided by their

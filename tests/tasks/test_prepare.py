@@ -15,12 +15,17 @@ import yaml
 from tasks import prepare as module
 from tasks.definition import SIMULATED_MARK, PublicSource, Reading, ReadOptions
 from tasks.errors import InputError
+from tasks.hub import configurations
 from tasks.prepare import prepare
+from tasks.task import open_folder
 
 COLUMNS = (
     "session_id user screen image profile slots gaze_ms cursor_ms click flags fixations "
     "split_loo split_kfold split_unseen_screen split_screen_kfold split_user_kfold"
 ).split()
+TABLES = [*(f"kfold-{i}" for i in range(5)), "loo-test", "loo-train", "metadata"]
+PICTURES = ["screens/**/*.png", "screens/**/*.jpg"]
+TABLES += ["unseen-screen-test", "unseen-screen-train"]
 NO_FOLD = [f"fold 3 of split {kind}-kfold has no test session: it cannot be used" for kind in ("screen", "user")]
 
 
@@ -49,9 +54,11 @@ def test_writes_the_folder(fake, raw, out):
         "README.md",
         "croissant.json",
         "data/fake-00000-of-00001.parquet",
+        *(f"screens/{name}.parquet" for name in TABLES if name < "s"),
         "screens/s1.png",
         "screens/s2.png",
         "screens/s3.png",
+        *(f"screens/{name}.parquet" for name in TABLES if name > "s"),
         "task.json",
     ]
     assert (summary.read, summary.kept, dict(summary.dropped)) == (10, 7, {"no click": 1, "no gaze": 2})
@@ -84,12 +91,31 @@ def test_the_parquet_files_load_as_they_are(fake, raw, out, tmp_path):
     assert loaded["flags"][2] == ["several-clicks"]
 
 
-def test_the_folder_loads_by_its_front_matter(fake, raw, out, tmp_path):
+@pytest.mark.parametrize("images", [True, False])
+def test_the_folder_loads_by_configuration_and_split(fake, raw, out, tmp_path, images):
     import datasets
 
-    prepare(fake.FAKE, raw, out)
-    loaded = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "hf"))
-    assert list(loaded) == ["sessions"] and loaded["sessions"].num_rows == 7
+    prepare(fake.FAKE, raw, out, ReadOptions(images=images))
+    task, given = open_folder(fake.FAKE, out), {"path": str(out), "cache_dir": str(tmp_path / "hf")}
+    loaded = datasets.load_dataset(**given)
+    assert list(loaded) == ["sessions"] and loaded["sessions"]["session_id"][:] == task.sessions["session_id"][:]
+    assert not any("screen-kfold" in name for name in configurations(task.splits.values()))  # three screens, five folds
+    for name in ("loo", "unseen-screen", "kfold-1"):
+        mine = task.to_hf(name)
+        assert mine["test"].info.license == task.licence
+        for part in ("train", "test"):
+            loaded = datasets.load_dataset(name=name, split=part, **given)
+            assert set(loaded.features) | {"image"} == set(mine[part].features)
+            ours = {row["session_id"]: row for row in mine[part]}
+            assert sorted(loaded["session_id"]) == sorted(ours)
+            for row in loaded:
+                image, expected = row.pop("image", None), ours[row["session_id"]].copy()
+                there = expected.pop("image")
+                assert row == expected and (image is None if there is None else image.tobytes() == there.tobytes())
+    stream = datasets.load_dataset(str(out), "loo", split="test", streaming=True)
+    assert [row["session_id"] for row in stream] == task.to_hf("loo")["test"]["session_id"][:]
+    with pytest.raises(InputError, match="Did you mean 'kfold-1'"):
+        task.to_hf("kfold_1")
 
 
 def test_without_images(fake, raw, out, tmp_path):
@@ -114,8 +140,8 @@ def test_images_given_as_bytes_are_embedded(fake, raw, out):
         reading.sessions = [replace(s, image=ScreenImage(data=s.image.encoded())) for s in reading.sessions]
 
     prepare(edited(fake.FAKE, to_bytes), raw, out)
-    assert not (out / "screens").exists()
     images = pq.read_table(out / "data", columns=["image"])["image"].to_pylist()
+    assert {p.name for p in (out / "screens").glob("*.png")} == {image["path"] for image in images}
     assert images[0]["path"] == images[3]["path"] != images[1]["path"]
     assert images[0]["path"].endswith(".png") and images[0]["bytes"][:4] == b"\x89PNG"
 
@@ -140,7 +166,7 @@ def test_shards(fake, raw, out, monkeypatch):
 
     prepare(fake.FAKE, raw, out)
     whole = pq.read_table(out / "data")
-    monkeypatch.setattr(module, "SHARD_BYTES", 3 * max(file.stat().st_size for file in (out / "screens").iterdir()))
+    monkeypatch.setattr(module, "SHARD_BYTES", 3 * max(file.stat().st_size for file in (out / "screens").glob("*.png")))
     monkeypatch.setattr(module, "GROUP_BYTES", 1)
     prepare(fake.FAKE, raw, out)
     files = sorted((out / "data").iterdir())
@@ -176,7 +202,9 @@ def test_card(fake, raw, out):
     _, front, body = (out / "README.md").read_text().split("---\n", 2)
     matter = yaml.safe_load(front)
     assert matter["license"] == "cc-by-4.0" and matter["size_categories"] == ["n<1K"]
-    assert matter["configs"][0]["data_files"] == [{"split": "sessions", "path": "data/*.parquet"}]
+    assert matter["configs"][0]["data_files"] == [
+        {"split": "sessions", "path": ["screens/metadata.parquet", *PICTURES]}
+    ]
     for text in ("The click is looked at.", "Everything is small.", "dropped, no gaze: 2", "@article{fake", "10 read"):
         assert text in body
     assert all(digest in body for digest in summary.digests.values())

@@ -70,23 +70,12 @@ def bootstrap_tables(tables: Sequence[ArrayLike], n_resamples: int = N_RESAMPLES
     return [np.concatenate(found) for found in blocks]
 
 
-def bootstrap_interval(
-    values: ArrayLike, level: float = 0.95, n_resamples: int = N_RESAMPLES, seed: int = 0
-) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean over users.
+def percentile_interval(resampled: Floats, level: float = 0.95) -> tuple[float, float]:
+    """Return the central ``level`` of resampled means, shape (n_resamples,), by linear interpolation.
 
     It is narrower than the t interval by about sqrt((n-1)/n) and by the normal in place of the t quantile, so it
     covers a little less than ``level`` for few users (about 90 % at n = 10, 94 % at n = 40, for a level of 95 %).
-    Values have shape (n_users,); for fewer than two users the limits are NaN.
     """
-    array = np.asarray(values, dtype=np.float64)
-    if array.size < 2:
-        return float("nan"), float("nan")
-    return percentile_interval(bootstrap_means(array, n_resamples, seed), level)
-
-
-def percentile_interval(resampled: Floats, level: float = 0.95) -> tuple[float, float]:
-    """Return the central ``level`` of resampled means, shape (n_resamples,), by linear interpolation."""
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

@@ -7,10 +7,9 @@ users (``statistics.design``). A mean that has a range gets a score interval ins
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from benchmark.statistics.score_interval import score_limits
-from benchmark.statistics.statistic import Floats, Sample, Statistic
+from benchmark.statistics.statistic import Sample, Statistic
 
 
 def t_quantile(degrees: int, level: float = 0.95) -> float:
@@ -18,18 +17,6 @@ def t_quantile(degrees: int, level: float = 0.95) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, (1 + level) / 2)) if degrees > 0 else math.nan
-
-
-def t_limits(values: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats, Floats]:
-    """Return mean, lower and upper t limit along the last axis.
-
-    Values have shape (..., n), n at least 2; mean and limits (...).
-    """
-    array = np.asarray(values, dtype=np.float64)
-    n = array.shape[-1]
-    mean: Floats = array.mean(axis=-1)
-    half: Floats = t_quantile(n - 1, level) * array.std(axis=-1, ddof=1) / math.sqrt(n)
-    return mean, mean - half, mean + half
 
 
 def t_interval(sample: Sample) -> tuple[float, float]:

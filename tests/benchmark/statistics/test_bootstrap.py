@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from benchmark.statistics import bootstrap
 from benchmark.statistics.bootstrap import (
     bootstrap_indices,
-    bootstrap_interval,
     bootstrap_means,
     bootstrap_p,
     bootstrap_tables,
@@ -67,12 +66,7 @@ def test_memory_does_not_grow_with_the_resamples():
 def test_interval_is_the_percentiles_of_the_resampled_means():
     values = VALUES[:, 0]
     resampled = np.sort(bootstrap_means(values, 1001, seed=2))
-    assert bootstrap_interval(values, 0.9, 1001, seed=2) == pytest.approx((resampled[50], resampled[950]))
     assert percentile_interval(resampled, 0.9) == pytest.approx((resampled[50], resampled[950]))
-
-
-def test_interval_of_one_user_is_blank():
-    assert np.isnan(bootstrap_interval([1.0])).all()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from benchmark.statistics.clusters import ScoreCube
 from benchmark.statistics.comparison import compare_pairs, paired_comparison
 from benchmark.statistics.design import Design, Factor
-from benchmark.statistics.power import smallest_resolvable_difference
+from benchmark.statistics.power import smallest_resolvable
 
 GENERATOR = np.random.default_rng(8)
 USERS = [f"u{i}" for i in GENERATOR.integers(0, 7, 40)]
@@ -84,7 +84,7 @@ def test_a_comparison_is_over_users_and_screens_where_they_repeat():
     assert found.tests["t"] == pytest.approx(alone.tests["t"]) and found.tests["two_way"] >= found.tests["t"]
     half = stats.t.ppf(0.975, 4) * math.sqrt(variance)
     assert (found.low, found.high) == pytest.approx((found.mean_difference - half, found.mean_difference + half))
-    assert found.smallest_difference == pytest.approx(smallest_resolvable_difference(math.sqrt(5 * variance), 5))
+    assert found.smallest_difference == pytest.approx(smallest_resolvable(math.sqrt(variance), 4))
     assert math.isnan(alone.tests["two_way"])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmark import statistics
-from benchmark.statistics.power import smallest_resolvable_difference
+from benchmark.statistics.power import smallest_resolvable
 from benchmark.statistics.variance import SeedScores, advice, decompose
 from tasks.errors import InputError
 
@@ -142,9 +142,7 @@ def test_it_says_what_the_tables_say(score_table):
     seeds, rest = named(own)["seeds"], named(own)["residual"]
     n_eff = len(counts) ** 2 / sum(1 / n for n in counts)
     assert seeds.estimate + rest.estimate / n_eff == pytest.approx(statistics.seed_sd(scores, "KL")["a"] ** 2)
-    assert found.resolves() == pytest.approx(
-        smallest_resolvable_difference(found.standard_error() * math.sqrt(len(counts)), len(counts))
-    )
+    assert found.resolves() == pytest.approx(smallest_resolvable(found.standard_error(), len(counts) - 1))
 
 
 def test_what_depends_on_no_seed_has_no_part_of_seeds(score_table):

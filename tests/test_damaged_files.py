@@ -22,8 +22,8 @@ from baselines.distributed import settings as deepspeed
 from benchmark.audit import reading as audit
 from benchmark.engines.resources import Place
 from benchmark.engines.settings import engine_settings
-from benchmark.reproduction import read_layout
 from benchmark.reproduction.figures import read_figure_layout
+from benchmark.reproduction.section import read_layout
 from benchmark.runs import planning
 from benchmark.runs.runner import TrialsFailed, run
 from benchmark.runs.search.space import read_space

@@ -11,7 +11,7 @@ from benchmark.cli import options
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from benchmark.reproduction.figures import FigureLayout
+    from benchmark.reproduction.figures.base import FigureLayout
     from benchmark.reproduction.groups import Ran
     from benchmark.reproduction.section import Layout
 
@@ -44,11 +44,15 @@ def call(arguments: argparse.Namespace) -> int:
     """Run what is missing, write tables and figures in every format and print them."""
     from baselines import registry
     from baselines.backbones.checkpoint import describe
+    from benchmark.output.figure_style import encode
     from benchmark.output.rendering import check_format
-    from benchmark.reproduction import Choice, build, document, groups_of, layouts, run_groups, trials_of, write
     from benchmark.reproduction.checkpoints import STAND_INS
-    from benchmark.reproduction.figures import figure_document, figure_layouts, write_figure
-    from benchmark.reproduction.printing import SUFFIXES
+    from benchmark.reproduction.figures import figure_layouts
+    from benchmark.reproduction.figures.base import figure_document
+    from benchmark.reproduction.groups import Choice, groups_of, run_groups, trials_of
+    from benchmark.reproduction.printing import SUFFIXES, document, write_files
+    from benchmark.reproduction.section import layouts
+    from benchmark.reproduction.table import build
     from benchmark.runs.preflight import check_names
     from benchmark.trials.catalogue import check_settings
     from benchmark.trials.store import TrialStore
@@ -109,8 +113,9 @@ def call(arguments: argparse.Namespace) -> int:
             from benchmark.reproduction.published import add_published
 
             table = add_published(table, layout)
-        write(table, arguments.out)
-        options.show(document(table), arguments.format)
+        shown = document(table)
+        write_files(arguments.out, shown)
+        options.show(shown, arguments.format)
     for figure_layout, of_layout in figure_groups:
         mine = ran.of(of_layout)
         drawn = figure_layout.build(mine.found, load_task, mine.missing)
@@ -119,8 +124,9 @@ def call(arguments: argparse.Namespace) -> int:
         elif mine.missing:
             options.say(f"figure {figure_layout.name} is not whole: {_why(mine)}.")
         for figure in drawn:
-            write_figure(figure, arguments.out)
-            options.show(figure_document(figure), arguments.format)
+            shown = figure_document(figure)
+            write_files(arguments.out, shown, encode(figure))
+            options.show(shown, arguments.format)
     options.say(
         f"written to {arguments.out}: tables and figures as {', '.join(SUFFIXES.values())}, figures as svg and png too"
     )

@@ -78,12 +78,15 @@ def _connect(ray: Any, settings: EngineSettings, payload: int) -> None:
                 **common,
             )
         else:
-            address = _with_port(settings.address)
+            address = settings.address
             if address != "auto":
+                address = address if ":" in address else f"{address}:{_PORT}"
                 # Ray itself tries for minutes.
                 host, _, port = address.rpartition(":")
                 socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-            ray.init(address=address, runtime_env=_runtime_environment(), **common)
+            device = os.environ.get("GAZEBENCH_DEVICE")  # workers on other machines do not see this environment
+            known = None if device is None else {"env_vars": {"GAZEBENCH_DEVICE": device}}
+            ray.init(address=address, runtime_env=known, **common)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError, AssertionError) as error:
         where = f"join the Ray cluster at {settings.address}" if settings.address else "start Ray on this machine"
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -91,16 +94,6 @@ def _connect(ray: Any, settings: EngineSettings, payload: int) -> None:
             f"cannot {where}: {first.rstrip('.')}. A machine joins a cluster with 'ray start --address=HOST:{_PORT}'; "
             "where the cluster has a token, RAY_AUTH_MODE=token must be set here, too."
         ) from error
-
-
-def _with_port(address: str) -> str:
-    return address if address == "auto" or ":" in address else f"{address}:{_PORT}"
-
-
-def _runtime_environment() -> dict[str, Any] | None:
-    """Return what workers on other machines must know of this one's environment: the device that is asked for."""
-    found = {name: os.environ[name] for name in ("GAZEBENCH_DEVICE",) if name in os.environ}
-    return {"env_vars": found} if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,21 +115,8 @@ class Peers(Protocol):
         ...
 
 
-class Launcher(Protocol):
-    """Starts the processes that share a trial, from a Ray worker; it can be sent to one.
-
-    Attributes:
-        size: Number of processes.
-    """
-
-    @property
-    def size(self) -> int:
-        """Number of processes."""
-        ...
-
-    def parallel(self, trial: Trial) -> str:
-        """See ``SharesTrials``."""
-        ...
+class Launcher(SharesTrials, Protocol):
+    """Starts the processes that share a trial, from a Ray worker; it can be sent to one."""
 
     def launch(self, part: TrialPart, cpus: float, gpus: int) -> None:
         """Start the processes, have each carry out the part, and wait for them; each has ``gpus`` GPUs, 0 or 1.

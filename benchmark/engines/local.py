@@ -196,7 +196,10 @@ class _Crew:
             del self.busy[pipe]
             worker.process.join()
             pipe.close()
-            line = f"its worker process died ({_death(worker.process.exitcode)}); the other trials go on"
+            code = worker.process.exitcode
+            how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+            how = "killed, perhaps for want of memory: lower --workers" if code == -9 else how
+            line = f"its worker process died ({how}); the other trials go on"
             self.ledger.fail(trial, Failure(line, line))
             return
         if isinstance(found, tuple):
@@ -212,13 +215,6 @@ class _Crew:
             self.ledger.fail(trial, found)
         else:
             raise found
-
-
-def _death(code: int | None) -> str:
-    """Return an exit code in words."""
-    if code == -9:
-        return "killed, perhaps for want of memory: lower --workers"
-    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
 
 def serve(pipe: Connection, stored: MappedTask, threads: int, variables: Mapping[str, str]) -> None:

@@ -24,7 +24,6 @@ class Needs:
     """What a trial asks for.
 
     Attributes:
-        cpus: CPUs.
         gpus: GPUs, or a share of one.
         memory: Bytes of main memory, None to ask for none.
         source: Where the numbers come from, in words.
@@ -73,9 +72,14 @@ def needs(
     known = list(records)
     simulators = {trial.simulator: trial for trial in trials}
     alike = {name: _like(trial, known) for name, trial in simulators.items()}
-    resident = [peak for found in alike.values() for peak in map(_resident, found) if peak is not None]
+    costs = (record.get("cost", {}) for found in alike.values() for record in found)
+    resident = [peak for cost in costs if (peak := cost.get("peak_resident_bytes"))]
     on_gpu = [[peak for peak in map(_on_gpu, found) if peak is not None] for found in alike.values()]
-    memory = _rounded_memory(max(resident), memory_limit) if resident else None
+    memory = None
+    if resident:
+        wanted = math.ceil(MARGIN * max(resident) / _STEP) * _STEP
+        # More than there is would never be given; a trial at least runs by itself.
+        memory = wanted if memory_limit is None else min(wanted, memory_limit)
     gpus, count = asked.gpus, len(resident)
     if gpu_bytes is not None and on_gpu and all(on_gpu):
         gpus = gpu_share(max(max(peaks) for peaks in on_gpu), gpu_bytes)
@@ -91,12 +95,6 @@ def gpu_share(peak: float, gpu_bytes: float) -> float:
     """Return the share of a GPU for a trial that used at most ``peak`` bytes: some eighths, 1 where it needs all."""
     parts = math.ceil(MARGIN * peak / gpu_bytes * _SHARES)
     return min(max(parts, 1), _SHARES) / _SHARES
-
-
-def _rounded_memory(peak: float, limit: int | None) -> int:
-    """Return the memory to ask for; never more than there is, where a trial at least runs by itself."""
-    wanted = math.ceil(MARGIN * peak / _STEP) * _STEP
-    return wanted if limit is None else min(wanted, limit)
 
 
 def _like(trial: Trial, records: Sequence[TrialFile]) -> list[TrialFile]:
@@ -123,8 +121,3 @@ def _on_gpu(record: TrialFile) -> float | None:
     if not environment.get("gpu") or environment.get("device", "").startswith("cpu"):
         return None
     return record.get("cost", {}).get("peak_memory_bytes") or None
-
-
-def _resident(record: TrialFile) -> float | None:
-    """Return the highest use of main memory that a record holds."""
-    return record.get("cost", {}).get("peak_resident_bytes") or None

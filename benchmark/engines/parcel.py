@@ -71,8 +71,7 @@ def chunks(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.iterdir()):
         if path.is_file() and not path.name.startswith("."):
             with path.open("rb") as file:
-                content = file.read(_CHUNK)
-                yield path.name, content
+                yield path.name, file.read(_CHUNK)
                 while content := file.read(_CHUNK):
                     yield path.name, content
 

@@ -7,7 +7,6 @@ worker's own disk is scratch.
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 import tempfile
 import time
@@ -106,8 +105,6 @@ class Parcel:
     Attributes:
         task: Reference to a ``PackedTask``.
         key: Digest of the task's content.
-        threads: Threads of a trial.
-        inbox: An ``Inbox``.
         library: A ``Library``, None where all workers share the driver's disk.
         folders: Index of a trial -> setting -> folder on the driver's machine of a checkpoint that it rests on.
         score: Returns a trial's score from its predictions; None where nobody asks for scores.
@@ -146,7 +143,8 @@ def carry_out(index: int, parcel: Parcel, judged: Callable[[int, float], None] |
     if trial.parallel:
         _share(part)
         return None
-    found, files = part.perform(functools.partial(_tell, parcel, index), lambda call: call(), _alone(part, where))
+    attempted = functools.partial(attempt, place=Place("ray", where, parcel.threads, parcel.asked.get(index, {})))
+    found, files = part.perform(functools.partial(_tell, parcel, index), lambda call: call(), attempted)
     score = None
     if parcel.score is not None and not isinstance(found, Failure):
         try:
@@ -156,12 +154,6 @@ def carry_out(index: int, parcel: Parcel, judged: Callable[[int, float], None] |
             found = failure(error)
     _conclude(parcel, index, found, files)
     return score
-
-
-def _alone(part: TrialPart, where: str) -> Attempt:
-    """Return the function that runs a trial in this process."""
-    place = Place("ray", where, part.parcel.threads, part.parcel.asked.get(part.index, {}))
-    return lambda trial, task, workspace: attempt(trial, task, workspace, place)
 
 
 def _share(part: TrialPart) -> None:
@@ -357,6 +349,5 @@ def _pieces(parcel: Parcel, folder: str) -> Iterator[tuple[str, bytes]]:
     """Yield the pieces of a folder on the driver's machine; asked for only when the first is drawn."""
     import ray
 
-    lent = itertools.chain.from_iterable(ray.get(parcel.library.pieces.remote(f)) for f in (folder,))
-    for name, piece in lent:
+    for name, piece in ray.get(parcel.library.pieces.remote(folder)):
         yield name, ray.get(piece)

@@ -43,11 +43,6 @@ _WHERE = ("backbone", "operator", "used_backbone", "used_operator", "method", "o
 _KNOWN = ("value", "low", "high", "sd", "stars", "better", "difference", "p_users", "printed")
 
 
-def write(table: ReproducedTable, out: Path) -> list[Path]:
-    """Write a table in every format and return the files; InputError if ``out`` cannot be written."""
-    return write_files(out, document(table))
-
-
 def document(table: ReproducedTable) -> Document:
     """Return the table: a row per method, with the paper's values below ours where they were added."""
     where = ("backbone", "operator") if any(line.backbone for line in table.rows) else ()

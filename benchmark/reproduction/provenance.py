@@ -20,16 +20,19 @@ def notes(
 ) -> list[str]:
     """Return the captions that are printed above the numbers, each a sentence after ``NOTE:``."""
     lines = list(dict.fromkeys(one.data_notice for one in found if one.data_notice))
-    stand_ins = _stand_ins([one.group for one in found], operators=operators)
+    groups = [one.group for one in found]
+    stand_ins = {g.backbone: g.used_backbone for g in groups if is_stand_in(g.used_backbone)}
+    stand_ins |= {g.operator: g.used_operator for g in groups if operators and g.used_operator != g.operator}
     if stand_ins:
         pairs = [f"{used} for {name}" for name, used in stand_ins.items()]
         lines.append(f"Stand-in{'s' if len(pairs) > 1 else ''}: {', '.join(pairs)}")
     lines += _merged(found)
-    lines += filter(None, map(_size, (one.group for one in found)))
+    lines += filter(None, map(_size, groups))
     lines += _quick(found)
     moved = {key: value for one in found for key, value in one.moved.items()}
     if moved:
-        lines.append(f"Settings moved with --set: {', '.join(f'{key}={_text(value)}' for key, value in moved.items())}")
+        words = (f"{key}={f'{value:g}' if isinstance(value, float) else value}" for key, value in moved.items())
+        lines.append(f"Settings moved with --set: {', '.join(words)}")
     if missing:
         lines.append(f"Missing: {missing_in_words(missing, labels or {})}")
     return [NOTE + sentence(line) for line in dict.fromkeys(lines)]
@@ -94,14 +97,6 @@ def settings_of(one: Found, simulator: str) -> dict[str, object]:
     return {spelt(key): value for row in rows for key, value in row.settings.items()}
 
 
-def _stand_ins(groups: Sequence[Group], *, operators: bool) -> dict[str, str]:
-    """Return what is named in a layout -> what runs in its place."""
-    found = {g.backbone: g.used_backbone for g in groups if is_stand_in(g.used_backbone)}
-    if operators:
-        found |= {g.operator: g.used_operator for g in groups if g.used_operator != g.operator}
-    return found
-
-
 def _merged(found: Sequence[Found]) -> list[str]:
     """Return what must be said of the simulators; what holds of several backbones is said once."""
     names: dict[str, list[str]] = {}
@@ -136,7 +131,3 @@ def _quick(found: Sequence[Found]) -> list[str]:
     epochs = [number for number in found_epochs if isinstance(number, int)]
     trained = f" and at most {counted(max(epochs), 'epoch')}" if epochs else ""
     return [f"Preset quick, {counted(seeds, 'seed')}{trained}: too few for conclusions"]
-
-
-def _text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

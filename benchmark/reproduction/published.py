@@ -47,7 +47,8 @@ def _added(
     table: ReproducedTable, layout: Layout, row: ReproducedRow, labelled: ReproducedRow | None
 ) -> list[ReproducedRow]:
     """Return the paper's values and the differences for one of our rows; none if the paper has no such row."""
-    paper = _row(layout, row)
+    found = published.originals(layout.task, row.backbone, row.operator, row.method)
+    paper = next((one for one in found if one.table == str(layout.published)), None)
     if paper is None:
         return []
     printed = {m: _printed(paper, m) for m in table.metrics if m in paper.cells}
@@ -62,12 +63,6 @@ def _added(
         replace(same, method="paper", kind="paper", cells=printed, used_backbone="", used_operator="", notice=""),
         replace(same, method="ours - paper", kind="difference", cells=differences),
     ]
-
-
-def _row(layout: Layout, row: ReproducedRow) -> AuditedRow | None:
-    """Return the row of the paper's table that one of ours reproduces."""
-    found = published.originals(layout.task, row.backbone, row.operator, row.method)
-    return next((paper for paper in found if paper.table == str(layout.published)), None)
 
 
 def _printed(paper: AuditedRow, metric: str) -> ReproducedCell:

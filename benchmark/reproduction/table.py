@@ -15,7 +15,7 @@ from benchmark.reproduction.provenance import checkpoints, data_of, notes, setti
 from benchmark.reproduction.section import Layout
 from benchmark.scores import verdict
 from benchmark.scores.results import ComparisonResult, MetricResult, SimulatorResult
-from benchmark.statistics import PaperComparison, paper_mode, under_every_seed
+from benchmark.statistics import paper_mode, under_every_seed
 
 RowKind = Literal["value", "improvement", "paper", "difference"]
 
@@ -197,7 +197,8 @@ def _significance(layout: Layout, found: Found) -> list[ReproducedRow]:
             cells[metric] = replace(
                 _cell(metric, row.metrics[metric]),
                 stars=paper.stars,
-                better=_better(metric, paper),
+                # Whether the stars mark a gain.
+                better=(paper.mean_difference > 0) == get(metric).higher_is_better if paper.stars else None,
                 p_users=None if test is None else test.p_holm,
                 difference=None if test is None else test.difference,
                 reason=paper.reason,
@@ -205,11 +206,6 @@ def _significance(layout: Layout, found: Found) -> list[ReproducedRow]:
         used = found.identities.get(simulator, ()) + found.identities.get(reference, ())
         rows.append(_row(found, row, label, cells, used))
     return rows
-
-
-def _better(metric: str, paper: PaperComparison) -> bool | None:
-    """Return whether the stars of a comparison mark a gain; None without stars."""
-    return (paper.mean_difference > 0) == get(metric).higher_is_better if paper.stars else None
 
 
 def _row(

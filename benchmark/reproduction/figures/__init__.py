@@ -1,16 +1,36 @@
-"""The paper's figures from our own runs: layouts, the runs behind them, pictures and the data they show."""
+"""The paper's figures from our own runs: layouts, one file in ``configs/figures`` each, and what they show."""
 
-from benchmark.output.figure_style import Picture, encode
-from benchmark.reproduction.figures.base import Figure, FigureLayout, figure_document, write_figure
-from benchmark.reproduction.figures.reading import figure_layouts, read_figure_layout
+from pathlib import Path
 
-__all__ = [
-    "Figure",
-    "FigureLayout",
-    "Picture",
-    "encode",
-    "figure_document",
-    "figure_layouts",
-    "read_figure_layout",
-    "write_figure",
-]
+from benchmark.reproduction.figures.base import FigureLayout
+from benchmark.reproduction.figures.examples import Examples
+from benchmark.reproduction.figures.heatmaps import Heatmaps
+from benchmark.reproduction.figures.paths import Paths
+from benchmark.reproduction.figures.ranks import Ranks
+from benchmark.reproduction.figures.sensitivity import Sensitivity
+from benchmark.reproduction.section import layout_of, read_section
+from benchmark.trials.configuration import CONFIGS
+from tasks.errors import unknown_name
+
+FIGURES = CONFIGS / "figures"
+
+KINDS: dict[str, type[FigureLayout]] = {kind.KIND: kind for kind in (Heatmaps, Ranks, Sensitivity, Examples, Paths)}
+
+
+def figure_layouts(folder: Path = FIGURES) -> list[FigureLayout]:
+    """Return the layouts of a folder, in the order of the paper's figures; InputError if a file is not a layout."""
+    found = [read_figure_layout(path) for path in sorted(folder.glob("*.yaml"))]
+    return sorted(found, key=lambda layout: (not layout.published, layout.published, layout.name))
+
+
+def read_figure_layout(path: Path) -> FigureLayout:
+    """Read one layout.
+
+    Raises:
+        InputError: The file is not a run configuration, or its ``layout`` section lacks or misnames something.
+    """
+    values = read_section(path)
+    kind = str(values.pop("kind", ""))
+    if kind not in KINDS:
+        raise unknown_name(f"kind of figure in 'layout' of {path}:", kind[:40], KINDS)
+    return layout_of(KINDS[kind], {**values, "published": str(values.get("published", ""))}, path)

@@ -7,14 +7,13 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from benchmark.output.document import CsvRow, Document, Grid, GridColumn, row
-from benchmark.output.figure_style import Picture, encode
+from benchmark.output.figure_style import Picture
 from benchmark.output.units import counted
 from benchmark.reproduction.groups import Choice, Found, Group, Missing, groups_of
-from benchmark.reproduction.printing import captioned, write_files
+from benchmark.reproduction.printing import captioned
 from benchmark.reproduction.provenance import NOTE, sentence
 from benchmark.reproduction.section import Section
 
@@ -85,15 +84,6 @@ class FigureLayout(Section, ABC):
         return "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-.") for part in (self.name, *parts) if part)
 
 
-def write_figure(figure: Figure, out: Path) -> list[Path]:
-    """Write picture (SVG, PNG, PDF), caption and summary (txt, md, tex) and data (csv, json); return the files.
-
-    Raises:
-        InputError: ``out`` cannot be written.
-    """
-    return write_files(out, figure_document(figure), encode(figure))
-
-
 def figure_document(figure: Figure) -> Document:
     """Return what goes with the picture: its caption, a summary, and the data behind it."""
     trials = {identity for found in figure.identities.values() for identity in found}
@@ -116,7 +106,10 @@ def figure_document(figure: Figure) -> Document:
             "identities": dict(figure.identities),
             "settings": {method: dict(settings) for method, settings in figure.settings.items()},
             "summary": [dict(zip(figure.headers, line, strict=True)) for line in figure.summary],
-            "data": [_plain(record) for record in figure.records],
+            "data": [
+                {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
+                for record in figure.records
+            ],
         },
         name=figure.name,
         picture=True,
@@ -131,8 +124,3 @@ def _csv(figure: Figure) -> Iterator[CsvRow]:
         values = (record[column] for column in columns)
         cells = (" ".join(v) if isinstance(v, tuple) else v for v in values)
         yield (figure.name, *cells, figure.notice)
-
-
-def _plain(record: Record) -> dict[str, object]:
-    """Return a record as JSON values; what is not a number is null."""
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}

@@ -20,7 +20,6 @@ from tasks.decoding import one_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from tasks.task import Task
     from tasks.types import Session
 
 SIGNALS = ("fixation", "cursor")
@@ -94,10 +93,11 @@ class Ranks(FigureLayout):
         """Return the one figure."""
         task = load_task(self.task)
         split = str(self.run.get("split", "loo"))
-        sessions = self._chosen(task, split)
+        tested = [i for _, test in task.split(split).folds for i in test]
+        sessions = task.sessions_at(range(len(task)) if self.sessions == "all" else tested)
         signals = tuple(signal_of(name, sessions) for name in SIGNALS)
         chance = chance_within(sessions, TOP)
-        users = len({s.user for s in sessions})
+        users, most = len({s.user for s in sessions}), max(len(s.slots) for s in sessions)
         which = "all sessions" if self.sessions == "all" else f"test sessions of split {split}"
         captions = [
             *([NOTE + sentence(task.notice)] if task.notice else []),
@@ -141,16 +141,9 @@ class Ranks(FigureLayout):
                 digests={task.name: task.digests[split]},
                 identities={},
                 notice="simulated data" if task.notice else "",
-                picture=Histogram(
-                    signals, self.item, tuple(chance_within(sessions, k + 1) for k in range(_most(sessions)))
-                ),
+                picture=Histogram(signals, self.item, tuple(chance_within(sessions, k + 1) for k in range(most))),
             )
         ]
-
-    def _chosen(self, task: Task, split: str) -> list[Session]:
-        if self.sessions == "all":
-            return task.sessions_at(range(len(task)))
-        return [s for _, test in task.split(split).folds for s in task.sessions_at(test)]
 
 
 def signal_of(name: str, sessions: Sequence[Session]) -> Signal:
@@ -167,10 +160,6 @@ def signal_of(name: str, sessions: Sequence[Session]) -> Signal:
 def chance_within(sessions: Sequence[Session], k: int) -> float:
     """Return the share of clicks among the first ``k`` ranks if ranks were drawn at random."""
     return float(np.mean([min(k, len(s.slots)) / len(s.slots) for s in sessions]))
-
-
-def _most(sessions: Sequence[Session]) -> int:
-    return max(len(s.slots) for s in sessions)
 
 
 def _interval(signal: Signal) -> str:

@@ -163,9 +163,14 @@ class Sensitivity(FigureLayout):
                 captions=tuple(dict.fromkeys(captions)),
                 headers=("backbone", "operator", "setting", "value", *(f"{m}{get(m).arrow}" for m in self.metrics)),
                 summary=tuple(
-                    _summary(points, curve, step, self.metrics) for curve in curves for step in _steps(points, curve)
+                    _summary(points, curve, step, self.metrics)
+                    for curve in curves
+                    for step in dict.fromkeys((p.factor, p.value) for p in points if p.shown == curve)
                 ),
-                records=tuple(_record(point) for point in points),
+                records=tuple(
+                    {name: value for name, value in asdict(point).items() if name not in ("factor", "shown")}
+                    for point in points
+                ),
                 digests={f.results.task: f.results.digest for f in found},
                 identities={_named(f, self.simulator): f.identities[self.simulator] for f in found},
                 picture=Curves(tuple(points), self.metrics),
@@ -300,25 +305,12 @@ def _named(found: Found, simulator: str) -> str:
     return f"{found.group.backbone}, {found.group.operator}, {simulator}{moved}"
 
 
-def _steps(points: Sequence[Point], curve: tuple[str, str]) -> list[tuple[Factor, float]]:
-    """Return the settings and values of a curve, each once."""
-    return list(dict.fromkeys((p.factor, p.value) for p in points if p.shown == curve))
-
-
 def _summary(
     points: Sequence[Point], curve: tuple[str, str], step: tuple[Factor, float], metrics: Sequence[str]
 ) -> tuple[str, ...]:
     """Return one line of the small table."""
     mine = {p.metric: p for p in points if p.shown == curve and (p.factor, p.value) == step}
     default = any(point.default for point in mine.values())
-    cells = [_mean(mine[metric]) if metric in mine else "" for metric in metrics]
+    spread = {m: "" if p.seed_sd is None else f" ± {number(p.seed_sd)}" for m, p in mine.items()}
+    cells = [number(mine[metric].mean) + spread[metric] if metric in mine else "" for metric in metrics]
     return (*curve, step[0].label, f"{step[1]:g}{' (default)' if default else ''}", *cells)
-
-
-def _mean(point: Point) -> str:
-    return number(point.mean) + ("" if point.seed_sd is None else f" ± {number(point.seed_sd)}")
-
-
-def _record(point: Point) -> Mapping[str, Any]:
-    """Return a point as one row of data."""
-    return {name: value for name, value in asdict(point).items() if name not in ("factor", "shown")}

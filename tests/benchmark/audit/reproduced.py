@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.reproduction import Choice, build, groups_of, read_layout, run_groups
+from benchmark.reproduction.groups import Choice, groups_of, run_groups
 from benchmark.reproduction.published import add_published
-from benchmark.reproduction.table import ReproducedTable
+from benchmark.reproduction.section import read_layout
+from benchmark.reproduction.table import ReproducedTable, build
 from benchmark.simulator import Prediction
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.store import TrialStore

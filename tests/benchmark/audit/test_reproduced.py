@@ -13,7 +13,7 @@ from benchmark.audit import audit, examine, read
 from benchmark.cli import main
 from benchmark.metrics import get
 from benchmark.output.rendering import render
-from benchmark.reproduction import document, write
+from benchmark.reproduction.printing import document, write_files
 from benchmark.reproduction.published import add_published
 from benchmark.reproduction.section import read_layout
 from tasks.errors import InputError
@@ -105,7 +105,7 @@ def test_stars_are_held_against_a_reference_without_a_row(tables, tmp_path):
     (finding,) = outcome.findings
     assert finding.severity == "note" and "follow from mean, SD and seeds" in finding.what
     # What is derived from a mean and a difference is not a second value of the other table's.
-    write(dataclasses.replace(tables["toys"], name="toys"), tmp_path)
+    write_files(tmp_path, document(dataclasses.replace(tables["toys"], name="toys")))
     uniform = next(outcome for outcome in examine(read(tmp_path)) if outcome.check == "uniform")
     assert (uniform.checked, uniform.reason) == (6, "")
 
@@ -190,7 +190,7 @@ def test_stars_that_were_changed_are_found(change, check, tables, tmp_path):
 
 def test_a_folder_is_audited_as_a_whole(tables, tmp_path):
     for name in ("toys", "tested"):
-        write(dataclasses.replace(tables[name], name=name), tmp_path)
+        write_files(tmp_path, document(dataclasses.replace(tables[name], name=name)))
     (tmp_path / "figure.json").write_text(json.dumps({"captions": [], "summary": [], "identities": {}, "data": []}))
     said = read(tmp_path)
     assert {row.table for row in said.rows} == {"toys", "tested"} and grave(tmp_path) == []
@@ -235,7 +235,7 @@ def test_differences_of_attention_are_from_the_row_for_the_true_click(tables, fo
 
 
 def test_the_command_line(tables, tmp_path, capsys):
-    write(tables["toys"], tmp_path)
+    write_files(tmp_path, document(tables["toys"]))
     assert main(["audit", str(tmp_path)]) == 0
     assert "impossible" not in capsys.readouterr().out
     record = json.loads((tmp_path / "toys.json").read_text())

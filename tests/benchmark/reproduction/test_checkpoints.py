@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from benchmark.reproduction import Choice, groups_of, layouts
 from benchmark.reproduction.checkpoints import PUBLISHED, check_architecture, described, in_words, size_note
+from benchmark.reproduction.groups import Choice, groups_of
+from benchmark.reproduction.section import layouts
 from tasks.errors import InputError
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import baselines.registry
 from benchmark.cli import options, reproduce
-from benchmark.reproduction import read_layout
+from benchmark.reproduction.section import read_layout
 from tasks.errors import InputError
 from tests.baselines.backbones import tiny
 from tests.benchmark.reproduction.test_tables import LAYOUT, Catalogue

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from baselines import registry
 from benchmark.output.rendering import render
-from benchmark.reproduction import Choice, groups_of, layouts, run_groups
-from benchmark.reproduction.figures import figure_document, figure_layouts, read_figure_layout
+from benchmark.reproduction.figures import figure_layouts, read_figure_layout
+from benchmark.reproduction.figures.base import figure_document
 from benchmark.reproduction.figures.heatmaps import Clicks, divergence, uninformative
 from benchmark.reproduction.figures.ranks import _interval, chance_within, click_rank, signal_of
-from benchmark.reproduction.groups import spelt
+from benchmark.reproduction.groups import Choice, groups_of, run_groups, spelt
+from benchmark.reproduction.section import layouts
 from benchmark.simulator import Prediction
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.store import TrialStore

@@ -15,9 +15,11 @@ from PIL import Image
 
 from benchmark.cli import options, reproduce
 from benchmark.output import figure_style as style
+from benchmark.output.figure_style import encode
 from benchmark.output.rendering import render
-from benchmark.reproduction.figures import encode, figure_document, write_figure
-from benchmark.reproduction.figures.reading import KINDS
+from benchmark.reproduction.figures import KINDS
+from benchmark.reproduction.figures.base import figure_document
+from benchmark.reproduction.printing import write_files
 from tasks.errors import InputError
 from tests.benchmark.reproduction.test_figures import RANKS, figures, folder, read  # noqa: F401
 from tests.latex import AWKWARD, compiles
@@ -96,7 +98,7 @@ def test_files_are_the_same_every_time_whatever_the_users_settings(kind, figures
 @KIND
 def test_a_figure_is_written_in_every_format_with_the_data_behind_it(kind, figures, tmp_path):  # noqa: F811
     for figure in figures[kind][2]:
-        paths = write_figure(figure, tmp_path)
+        paths = write_files(tmp_path, figure_document(figure), encode(figure))
         assert [p.suffix for p in paths] == [".svg", ".png", ".pdf", ".txt", ".md", ".tex", ".csv", ".json"]
         assert {p.stem for p in paths} == {figure.name}
         record = json.loads((tmp_path / f"{figure.name}.json").read_text())
@@ -115,7 +117,8 @@ def test_the_figures_compile_with_their_pictures(figures, tmp_path):  # noqa: F8
     bodies = []
     for _, _, drawn in figures.values():
         for figure in drawn[:1]:
-            write_figure(dataclasses.replace(figure, title=AWKWARD), tmp_path)
+            awkward = dataclasses.replace(figure, title=AWKWARD)
+            write_files(tmp_path, figure_document(awkward), encode(awkward))
             bodies.append((tmp_path / f"{figure.name}.tex").read_text())
     assert len(bodies) == 4
     compiles("\n".join(bodies), tmp_path)

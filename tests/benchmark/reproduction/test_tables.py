@@ -11,9 +11,11 @@ import pytest
 import scipy.stats
 
 from benchmark.output.rendering import render
-from benchmark.reproduction import Choice, build, document, groups_of, layouts, read_layout, run_groups, write
+from benchmark.reproduction.groups import Choice, groups_of, run_groups
+from benchmark.reproduction.printing import document, write_files
 from benchmark.reproduction.published import add_published
-from benchmark.reproduction.table import ReproducedCell, ReproducedRow, ReproducedTable, improvement
+from benchmark.reproduction.section import layouts, read_layout
+from benchmark.reproduction.table import ReproducedCell, ReproducedRow, ReproducedTable, build, improvement
 from benchmark.scores.results import MetricResult
 from benchmark.simulator import Prediction
 from benchmark.trials.catalogue import simulator_class
@@ -318,7 +320,13 @@ def test_latex_has_a_rule_above_each_backbone_and_operator_family_by_family(tabl
 
 
 def test_files_are_written_in_every_format(table, tmp_path):
-    assert [p.name for p in write(table, tmp_path)] == ["toys.txt", "toys.md", "toys.tex", "toys.csv", "toys.json"]
+    assert [p.name for p in write_files(tmp_path, document(table))] == [
+        "toys.txt",
+        "toys.md",
+        "toys.tex",
+        "toys.csv",
+        "toys.json",
+    ]
     assert (tmp_path / "toys.txt").read_text() == render(document(table), "terminal") + "\n"
 
 

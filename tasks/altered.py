@@ -8,24 +8,19 @@ they are. Elsewhere (results in one column) each item is moved across the screen
 another one's place, and the order from top to bottom is as before. What is not a slot stays, so an item may cover it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL.Image import Image
 
 from tasks.definition import LabelDrawing
 from tasks.errors import InputError
 from tasks.types import ScreenImage, Slot, Stimulus
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 Area = tuple[int, int, int, int]  # edges x0, y0, x1, y1 in pixels, the last two excluded
 

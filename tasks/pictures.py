@@ -1,20 +1,18 @@
 """Opening pictures, the one place where the suite decodes an image, whatever its format; words on drawn ones."""
 
-from __future__ import annotations
-
 import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image as PilImage
+from PIL import ImageFont as PilFont
+from PIL import ImageOps, UnidentifiedImageError
+from PIL.Image import Image
+from PIL.ImageFont import FreeTypeFont, ImageFont
 
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "MPO")
 """What is decoded: formats of pictures alone. Others are programs (EPS), whose pictures would be run."""
@@ -34,8 +32,6 @@ def decode(data: bytes, what: str) -> Image:
     transparent parts on white. Messages call the picture ``what``, such as ``the poster p.jpg``. InputError if it is
     not a complete picture.
     """
-    from PIL import ImageOps
-
     with _opened(data, what) as picture:
         picture.load()
         return _on_white(ImageOps.exif_transpose(picture))
@@ -57,9 +53,6 @@ def measure(data: bytes, what: str) -> tuple[tuple[int, int], str]:
 @contextmanager
 def _opened(data: bytes, what: str) -> Iterator[Image]:
     """Open a picture of a format that may be decoded; InputError where that or what is done with it fails."""
-    from PIL import Image as PilImage
-    from PIL import UnidentifiedImageError
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PilImage.DecompressionBombWarning)  # long pages are large
@@ -75,8 +68,6 @@ def _opened(data: bytes, what: str) -> Iterator[Image]:
 
 def _on_white(picture: Image) -> Image:
     """Return a picture of any mode as RGB, what is transparent on white."""
-    from PIL import Image as PilImage
-
     if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
         picture = _eight_bits(picture)
     if not picture.has_transparency_data:
@@ -88,8 +79,6 @@ def _on_white(picture: Image) -> Image:
 
 def _eight_bits(picture: Image) -> Image:
     """Return a grey picture in 8 bits: integers run to 65535, floating point to 1 or, if a value is larger, to 255."""
-    from PIL import Image as PilImage
-
     values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
     full = 65535.0
     if picture.mode == "F":
@@ -112,8 +101,6 @@ def one_colour(picture: Image) -> str:
 
 def text_font(pixels: float) -> FreeTypeFont | ImageFont:
     """Return Pillow's own scalable font: no system font, so the pixels do not depend on the machine."""
-    from PIL import ImageFont as PilFont
-
     return PilFont.load_default(size=pixels)
 
 

@@ -225,7 +225,8 @@ def _too_few(test: _Test, level: float, worst: float) -> Finding:
 def _summary(tests: list[_Test], reported: Reported) -> Finding:
     """Note that stars follow from a baseline without spread, and what they would need from one with it."""
     starred = [test for test in tests if test.cell.stars]
-    as_printed = sum(_stars(test, reported) == test.cell.stars for test in tests)
+    earned = (sum(_p_as_printed(test) < level for level in reported.levels) for test in tests)
+    as_printed = sum(stars == test.cell.stars for stars, test in zip(earned, tests, strict=True))
     what = (
         f"{len(tests)} of {len(tests)} stars follow from mean, SD and seeds within rounding ({as_printed} with the "
         "numbers as printed), taking the baseline to be the same under every seed, so that its SD is 0."
@@ -266,11 +267,6 @@ def _noted(tests: list[_Test], what: str, arithmetic: str) -> Finding:
     tables = list(dict.fromkeys(f"table {test.row.table}" if test.row.table else test.row.task for test in tests))
     metrics = ", ".join(dict.fromkeys(test.metric for test in tests))
     return Finding("note", "stars", ", ".join(filter(None, tables)) or "the table", metrics, what, arithmetic)
-
-
-def _stars(test: _Test, reported: Reported) -> int:
-    """Return the stars that the numbers earn as printed, against a baseline without spread."""
-    return sum(_p_as_printed(test) < level for level in reported.levels)
 
 
 def _p_as_printed(test: _Test) -> float:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.cli import options
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,17 +18,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from benchmark.cli.options import (
-        add_engine_arguments,
-        add_families_argument,
-        add_plan_argument,
-        add_task_arguments,
-        add_truth_argument,
-    )
-
-    add_task_arguments(parser, required=False)
-    add_truth_argument(parser)
-    add_engine_arguments(parser)
+    options.add_task_arguments(parser, required=False)
+    options.add_truth_argument(parser)
+    options.add_engine_arguments(parser)
     parser.add_argument("--preset", metavar="NAME", help="quick, tuned (default) or full: see configs/presets")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a run configuration (configs/*.yaml); options win")
     parser.add_argument(
@@ -57,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run N test sessions only, to try things out: marked as such, never packed",
     )
     parser.add_argument("--track", metavar="NAME", help="training curves for tensorboard, wandb or trackio")
-    add_plan_argument(parser)
-    add_families_argument(parser)
+    options.add_plan_argument(parser)
+    options.add_families_argument(parser)
     parser.add_argument("--json", action="store_true", help="print results as JSON instead of a table")
     parser.add_argument(
         "--deepspeed",
@@ -76,7 +69,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(arguments: argparse.Namespace) -> int:
     """Run, write the results and print them."""
-    from benchmark.cli import options
     from benchmark.runs.preflight import check_limit
     from benchmark.trials.catalogue import setting_names
     from benchmark.trials.configuration import ENGINE, LAYOUT, read_config
@@ -98,7 +90,6 @@ def call(arguments: argparse.Namespace) -> int:
 
 def _plan(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, engine: EngineSettings) -> int:
     """Say how long what is missing would take."""
-    from benchmark.cli import options
     from benchmark.trials.configuration import with_reference
     from benchmark.trials.trial import expand
 
@@ -111,7 +102,6 @@ def _plan(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue
 
 def _task(arguments: argparse.Namespace, config: RunConfig) -> Task:
     """Return the task, with as many test sessions as are asked for."""
-    from benchmark.cli import options
     from benchmark.runs.preflight import limited
 
     task = options.load_task(config.task, config.data)
@@ -122,7 +112,6 @@ def _with_words(arguments: argparse.Namespace, config: RunConfig, catalogue: Cat
     """Return a preset's run without the simulators that need texts or ratings, where the task has none; it is said."""
     from dataclasses import replace
 
-    from benchmark.cli import options
     from benchmark.trials.trial import lacking
 
     without = lacking([catalogue.entry(name) for name in config.simulators], task)
@@ -147,7 +136,6 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
     from dataclasses import replace
 
     from benchmark.api import configured
-    from benchmark.cli import options
     from benchmark.trials.configuration import read_preset
 
     short = {"backbone": arguments.backbone, "operator": arguments.operator}
@@ -187,7 +175,6 @@ def _on_all_processes(
     """Run with DeepSpeed on the processes of torchrun; only the first one prints and writes."""
     from baselines.distributed import session
     from baselines.distributed.engine import GroupEngine
-    from benchmark.cli import options
 
     config, catalogue = _asked(arguments, given_config)
     with session(deepspeed) as group, GroupEngine(group, threads) as engine:
@@ -201,7 +188,6 @@ def _on_all_processes(
 
 def _run(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, engine: Engine) -> int:
     """Run what is missing, print what is complete; return 1 if a trial failed."""
-    from benchmark.cli import options
     from benchmark.runs.runner import TrialsFailed, run
     from benchmark.runs.tracking import require, tracker
     from benchmark.scores import table

@@ -174,9 +174,7 @@ def swap_users(
             _row(test, name, f"{metric}{arrow} swapped", estimate(table, test, metric=metric), "As another user."),
         ]
         for reference, theirs in references.items():
-            joined = table.merge(
-                side_by_side(theirs, metric), on=[name for name in ("user", "session_id", "screen") if name in table]
-            )
+            joined = table.merge(side_by_side(theirs, metric), on=_keys(table))
             if reference in joined:
                 gain = estimate(joined, OWN, reference, difference=True)
                 said = f"The gain over {reference}; compare the part that swapping takes away with it."

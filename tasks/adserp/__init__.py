@@ -1,10 +1,9 @@
 """AdSERP: gaze, cursor and clicks on commercial search result pages (PROTOCOL section 3)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+
+from PIL.Image import Image
 
 from tasks.adserp.reader import LAYOUTS, detect, read
 from tasks.adserp.sample import write_sample
@@ -12,9 +11,6 @@ from tasks.adserp.screen import draw_numbers, number_areas
 from tasks.adserp.trial import SCREEN_WIDTH
 from tasks.definition import LabelDrawing, PublicSource, TaskDefinition, TaskInfo
 from tasks.types import Slot
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 _CITATION = """@inproceedings{latifzadeh2025adserp,
   title     = {A Versatile Dataset of Mouse and Eye Movements on Search Engine Results Pages},

@@ -9,17 +9,12 @@ All coordinates are screenshot pixels in page space; the screenshots of AdSERP a
 (PROTOCOL section 3). The constants are the page's style sheet seen through that scale, not fits to single pages.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from PIL.Image import Image
 
 Box = tuple[float, float, float, float]
 Mask = NDArray[np.bool_]

@@ -5,15 +5,14 @@
 screenshot (``tasks.adserp.organic``). PROTOCOL section 3.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.parsers import expat
+
+from PIL.Image import Image
 
 from tasks.adserp.reading import (
     MouseEvents,
@@ -35,9 +34,6 @@ from tasks.adserp.trial import search_query as query_of
 from tasks.errors import InputError, clean, recovered, refuse, rows
 from tasks.pictures import one_colour
 from tasks.types import ScreenImage
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 FOLDERS = {
     "fixation-data": ".csv",

@@ -5,18 +5,15 @@ titles show how well they answer the query, and text or product ads that are mar
 products are invented.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image as PilImage
+from PIL import ImageDraw, ImageFont
+from PIL.Image import Image
+from PIL.ImageDraw import ImageDraw as Draw
 
 from tasks.adserp.trial import SCREEN_WIDTH, Box
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-    from PIL.ImageDraw import ImageDraw as Draw
 
 LEFT, RIGHT = 162, 748
 _TITLE = (26, 13, 171)
@@ -103,9 +100,6 @@ def make_page(name: str, number: int, rng: np.random.Generator) -> Page:
 
 def draw_page(page: Page) -> Image:
     """Return the drawn page, 1280 pixels wide, as a pure function of its content."""
-    from PIL import Image as PilImage
-    from PIL import ImageDraw, ImageFont
-
     image = PilImage.new("RGB", (SCREEN_WIDTH, page.height), "white")
     draw = ImageDraw.Draw(image)
     small, text, title = (ImageFont.load_default(size) for size in (13, 14, 19))

@@ -1,20 +1,17 @@
 """Screens of AdSERP: the visible part of the page, or all of it, with the slot numbers next to the boxes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from PIL import Image as PilImage
+from PIL import ImageDraw, ImageFont
+from PIL.Image import Image
 
 from tasks.adserp.trial import SCREEN_WIDTH, Box
 from tasks.errors import InputError
 from tasks.types import Slot
-
-if TYPE_CHECKING:
-    from PIL import ImageFont
-    from PIL.Image import Image
 
 _FONT_SIZE = 28
 _SMALLEST_FONT = 13
@@ -31,8 +28,6 @@ def check_width(image: Image, path: Path | None) -> None:
 
 def cut(page: Image, top: int, size: tuple[int, int]) -> Image:
     """Return the part of the page that starts ``top`` pixels down, white where the page has ended."""
-    from PIL import Image as PilImage
-
     view = PilImage.new("RGB", size, "white")
     view.paste(page.crop((0, top, min(size[0], page.width), min(top + size[1], page.height))), (0, 0))
     return view
@@ -67,8 +62,6 @@ def _numbers(
     size: tuple[int, int], boxes: Sequence[Box], labels: Sequence[str], factor: float
 ) -> tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, list[_Number]]:
     """Return the font, and where labels go: each on a plate to the left of its box, below any plate in its way."""
-    from PIL import ImageFont
-
     points = max(_SMALLEST_FONT, round(_FONT_SIZE * factor))
     font = ImageFont.load_default(points)
     gap, bar, pad = _scaled(_GAP, factor), _scaled(_BAR, factor), max(1, points // 6)
@@ -98,8 +91,6 @@ def draw_numbers(image: Image, boxes: Sequence[Box], labels: Sequence[str], fact
 
     The image is at its final size already; plates shrink by ``factor``, as the screen did, down to a legible size.
     """
-    from PIL import ImageDraw
-
     image = image.copy()
     draw = ImageDraw.Draw(image)
     font, numbers = _numbers(image.size, boxes, labels, factor)

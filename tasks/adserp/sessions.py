@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as PilImage
 
 from tasks.adserp import screen
 from tasks.adserp.dialogs import presses
@@ -236,8 +237,6 @@ def _screen(
         boxes = screen.boxes_in_view(boxes, top, trial.viewport)
     if not rules.images:
         return None, list(boxes), ""
-    from PIL import Image as PilImage
-
     page = trial.page
     if page is None:
         page = trial.screenshot.open()

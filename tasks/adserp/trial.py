@@ -11,14 +11,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
+
+from PIL.Image import Image
 
 from tasks.errors import clean
 from tasks.types import Floats, ScreenImage
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 Box = tuple[float, float, float, float]
 

@@ -1,9 +1,9 @@
 """RecGaze: choosing a film from a page of carousels (PROTOCOL section 2)."""
 
 from functools import partial
-from pathlib import Path
 
 from tasks.definition import LabelDrawing, TaskDefinition, TaskInfo
+from tasks.recgaze.files import EVENTS
 from tasks.recgaze.reader import read
 from tasks.recgaze.render import draw_letters, letter_areas
 from tasks.recgaze.sample import NOTICE, write_sample
@@ -47,11 +47,6 @@ _SHARED_DEVIATIONS = (
 )
 
 
-def _detect(path: Path) -> str | None:
-    """Return ``raw`` if ``path`` is a folder with RecGaze's event file, else None."""
-    return "raw" if (path / "summary_feedback.csv").is_file() else None
-
-
 def _definition(name: str, title: str, dwell: str, ours: tuple[str, ...], *, visible: bool) -> TaskDefinition:
     """Return one of the two tasks: its name and title, what its dwell counts, and its own deviations."""
     return TaskDefinition(
@@ -68,7 +63,7 @@ def _definition(name: str, title: str, dwell: str, ours: tuple[str, ...], *, vis
             deviations=_SHARED_DEVIATIONS + ours,
         ),
         layouts=("raw",),
-        detect=_detect,
+        detect=lambda path: "raw" if (path / EVENTS).is_file() else None,
         read=partial(read, visible=visible),
         write_sample=write_sample,
         sample_notice=NOTICE,

@@ -6,20 +6,20 @@ pixels tell what the film is, at sizes at which a word could not be read. Colour
 film to film, by a digest of title and year: the same film is always drawn the same.
 """
 
-from __future__ import annotations
-
 import colorsys
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+from PIL import Image as PilImage
+from PIL import ImageDraw as PilDraw
+from PIL import ImageOps
+from PIL.Image import Image
+from PIL.ImageDraw import ImageDraw
 
 from tasks.pictures import decode, fitted, text_font
 from tasks.types import ScreenImage
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-    from PIL.ImageDraw import ImageDraw
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -80,9 +80,6 @@ def open_poster(path: Path, size: tuple[int, int]) -> Image:
     Raises:
         InputError: The file cannot be read or is not an image.
     """
-    from PIL import Image as PilImage
-    from PIL import ImageOps
-
     return ImageOps.fit(read_poster(path), size, PilImage.Resampling.LANCZOS)
 
 
@@ -94,9 +91,6 @@ def draw_poster(title: str, year: str, genres: Sequence[str], size: tuple[int, i
     Returns:
         An RGB image of ``size`` (width, height) in pixels; the same arguments always give the same pixels.
     """
-    from PIL import Image as PilImage
-    from PIL import ImageDraw as PilDraw
-
     width, height = size
     known = known_genres(genres)
     look, motif = (_LOOKS[known[0]], _MOTIFS[known[0]]) if known else (_UNKNOWN, _film_reel)
@@ -128,8 +122,6 @@ def _strip_height(height: int) -> int:
 
 def _caption(poster: Image, title: str, year: str, genres: Sequence[str], strip: int) -> None:
     """Write title, year and genres on a dark strip at the foot of the poster."""
-    from PIL import ImageDraw as PilDraw
-
     width, height = poster.size
     draw = PilDraw.Draw(poster)
     top = height - strip

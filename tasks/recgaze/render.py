@@ -5,8 +5,6 @@ apart, the genre above each row), with one addition: a letter A..O below each po
 sizes the same page would leave no room for letters, so there the fifteen cells share the image evenly.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json
@@ -15,16 +13,16 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+
+from PIL import Image as PilImage
+from PIL import ImageDraw as PilDraw
+from PIL.Image import Image
 
 from tasks.definition import Progress
 from tasks.errors import InputError
 from tasks.pictures import fitted, text_font
 from tasks.recgaze.posters import canonical_genre, draw_poster, open_poster
 from tasks.types import Slot
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 ROWS, COLUMNS = 3, 5
 LETTERS = "ABCDEFGHIJKLMNO"
@@ -118,9 +116,6 @@ def draw_screen(state: ScreenState, size: tuple[int, int], posters: Path | None 
     (320, 192) suit small models. A film without a file in ``posters`` gets a drawn poster. InputError if the size is
     too small, or a poster file does not open.
     """
-    from PIL import Image as PilImage
-    from PIL import ImageDraw as PilDraw
-
     screen: Image = PilImage.new("RGB", size, _GROUND)
     draw = PilDraw.Draw(screen)
     for row, (genre, films) in zip(_layout(size), state.rows, strict=True):
@@ -309,9 +304,6 @@ def _poster(film: Film, row_genre: str, size: tuple[int, int], posters: Path | N
 @functools.lru_cache(maxsize=128)
 def _letter(letter: str, height: float) -> Image:
     """Return a capital of about ``height`` pixels as a mask, bold by its outline: the built-in face has no weights."""
-    from PIL import Image as PilImage
-    from PIL import ImageDraw as PilDraw
-
     cap_height = 0.72  # of the font size, in the built-in face
     factor = _LETTER_OVERSAMPLING
     font = text_font(factor * height / (cap_height + 0.1))

@@ -132,7 +132,7 @@ class _Session:
                 self._fixate(Aim("Genre", carousel), 150.0)
             self._swipe_to(carousel, index)
             for place in places:
-                stays = index == self._last_page(visits, carousel)
+                stays = index == next(page for row, page, _ in reversed(visits) if row == carousel)
                 first = min(looks[place], 1 + int(self._rng.random() < 0.35)) if stays else looks[place]
                 rows[-1] += [self._look(place, _FIRST_LOOK_MS) for _ in range(first)]
                 later += [place] * (looks[place] - first)
@@ -238,10 +238,6 @@ class _Session:
         weight = np.array(list(examined.values())) * np.exp(self._user.focus * (score - score.max()))
         counts = 1 + self._rng.multinomial(more, weight / weight.sum())
         return {place: int(count) for place, count in zip(examined, counts, strict=True)}
-
-    @staticmethod
-    def _last_page(visits: list[tuple[int, int, list[tuple[int, int]]]], carousel: int) -> int:
-        return next(page for row, page, _ in reversed(visits) if row == carousel)
 
     def _swipe_to(self, carousel: int, page: int) -> None:
         """Swipe a carousel to a page, the short way around."""

@@ -1,19 +1,17 @@
 """Screens of snacks: pictures at their places, or tiles with the snacks' names, with number and name below each."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from PIL import Image as PilImage
+from PIL import ImageDraw
+from PIL.Image import Image, Resampling
 
 from tasks.pictures import decode, fit_factor, fitted, text_font
 from tasks.types import ScreenImage, Slot
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 Box = tuple[float, float, float, float]
 
@@ -49,9 +47,6 @@ def draw_screen(slots: Sequence[Slot], pictures: Mapping[str, Path], size: tuple
     Raises:
         InputError: A picture does not open.
     """
-    from PIL import Image as PilImage
-    from PIL import ImageDraw
-
     factor = fit_factor(SCREEN, size)
     screen = PilImage.new("RGB", (round(SCREEN[0] * factor), round(SCREEN[1] * factor)), "white")
     draw = ImageDraw.Draw(screen)
@@ -74,8 +69,6 @@ def number_areas(size: tuple[int, int], slots: Sequence[Slot]) -> list[tuple[int
 
 def draw_numbers(screen: Image, slots: Sequence[Slot]) -> None:
     """Draw each slot's label on a plate below its left corner, in place."""
-    from PIL import ImageDraw
-
     draw = ImageDraw.Draw(screen)
     for slot in slots:
         x0, y0, x1, y1 = _plate(screen.size, slot)
@@ -94,16 +87,11 @@ def _plate(size: tuple[int, int], slot: Slot) -> tuple[int, int, int, int]:
 @functools.lru_cache(maxsize=512)
 def open_picture(path: Path, size: tuple[int, int]) -> Image:
     """Return a picture file as RGB, stretched to ``size``; InputError if it does not open."""
-    from PIL.Image import Resampling
-
     return decode(ScreenImage(path=path).encoded(), f"the picture {path}").resize(size, Resampling.LANCZOS)
 
 
 def tile(name: str, size: tuple[int, int]) -> Image:
     """Draw a tile with a snack's name, one word to a line, on a colour of its own."""
-    from PIL import Image as PilImage
-    from PIL import ImageDraw
-
     hue = 360 * hashlib.sha256(name.encode()).digest()[0] // 256
     image = PilImage.new("RGB", size, f"hsv({hue},35%,95%)")
     words = name.replace("-", " ").split() or ["?"]

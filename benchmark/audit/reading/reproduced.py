@@ -149,10 +149,10 @@ def _references(rows: Sequence[Mapping[str, Any]], found: Mapping[_Key, Row], re
         of, key = found[_key(row, "method")], (reference, str(row["backbone"]), str(row["operator"]))
         apart = {name: cell["difference"] for name, cell in row["cells"].items() if cell["difference"] is not None}
         if apart and key not in found and key not in made and of.own is not None and of.own.average == "sessions":
-            cells = {name: Cell(_minus(of.cells[name].mean, computed(float(gap)))) for name, gap in apart.items()}
+            cells = {}
+            for name, gap in apart.items():
+                mean, difference = of.cells[name].mean, computed(float(gap))
+                step = 2 * Fraction(mean.half + difference.half)
+                cells[name] = Cell(Printed(mean.value - difference.value, step))
             made[key] = replace(of, method=reference, deterministic=fixed, cells=cells, baseline="")
     return list(made.values())
-
-
-def _minus(mean: Printed, difference: Printed) -> Printed:
-    return Printed(mean.value - difference.value, 2 * Fraction(mean.half + difference.half))

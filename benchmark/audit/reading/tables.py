@@ -107,19 +107,15 @@ def _reported(grids: Sequence[_Grid], source: str) -> Reported:
         twice = next((name for name in names if name and names.count(name) > 1), None)
         if twice is not None:
             raise InputError(f"the column '{twice[:40]}' appears twice. Keep one.")
-        _check_lengths(grid)
+        for line, number in zip(grid.lines, grid.numbers, strict=True):
+            if len(line) != len(names):
+                raise InputError(f"line {number} has {len(line)} cells, the header {len(names)}. Fix that line.")
         if set(names) >= _OF_TABLE:
             raise InputError(_GIVE_JSON)
         if set(names) >= _OF_RUN or (names[0] == "simulator" and any(name.endswith(_ARROWS) for name in names)):
             raise InputError("this suite printed that table of a run. Give the run's folder, which holds all of it.")
         rows += _long(grid, names) if "metric" in names else _wide(grid, names, notes)
     return Reported(source, tuple(rows), {row.task: Setting() for row in rows}, notes=tuple(notes))
-
-
-def _check_lengths(grid: _Grid) -> None:
-    for line, number in zip(grid.lines, grid.numbers, strict=True):
-        if len(line) != len(grid.header):
-            raise InputError(f"line {number} has {len(line)} cells, the header {len(grid.header)}. Fix that line.")
 
 
 def _long(grid: _Grid, names: list[str]) -> list[Row]:

@@ -34,7 +34,7 @@ def call(monkeypatch, mini, tmp_path):
         path = tmp_path / f"{name}.yaml"
         path.write_text(text)
         found.append(read_layout(path))
-    monkeypatch.setattr("benchmark.reproduction.layouts", lambda: found)
+    monkeypatch.setattr("benchmark.reproduction.section.layouts", lambda: found)
 
     def called(*words):
         parser = argparse.ArgumentParser()

@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmark.parts import PARTS
 from benchmark.parts.checking import claimed
@@ -18,7 +20,6 @@ from tasks.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
     from tasks.task import Task
 
@@ -81,9 +82,6 @@ def stored_predictions(table: pa.Table) -> pa.Table:
 
 def of_conditions(found: pa.Table) -> pa.Table:
     """Return predictions without those of another task's sessions, which older boards also stored."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     return found.filter(pc.is_in(found["simulator"], pa.array(CONDITIONS)))
 
 

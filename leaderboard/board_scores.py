@@ -5,11 +5,11 @@ was submitted is scored by ``leaderboard rescore``, which writes every new colum
 So no file ever changes, and boards that were rescored by different versions still merge by taking the files of both.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
 
 from benchmark.metrics import asked_of, get
 from benchmark.metrics import names as metric_names
@@ -19,10 +19,6 @@ from benchmark.stress import measures
 from leaderboard.board_files import Board
 from leaderboard.entries import ResultRecord
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 FOLDER = "added"
 """Where the files of single columns are."""
@@ -109,6 +105,4 @@ def _keys(table: pa.Table) -> list[tuple[object, ...]]:
 
 def scores_table(scores: pd.DataFrame) -> pa.Table:
     """Return scores as they are stored."""
-    import pyarrow as pa
-
     return pa.Table.from_pandas(scores, preserve_index=False).replace_schema_metadata(None)

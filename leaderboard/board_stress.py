@@ -5,11 +5,11 @@ work out what was altered. Per session it stores, next to the metrics, what the 
 followed; the page's numbers and readings are made from these columns alone.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
 
 from benchmark.metrics import names as metric_names
 from benchmark.naming import LAYOUT, OWN, RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
@@ -19,16 +19,11 @@ from benchmark.stress import conditions as published
 from benchmark.stress import measures, rows
 from benchmark.stress.records import StressRow
 from leaderboard.board_scores import MEASURED, PREFIX, STRESS_COLUMNS
+from leaderboard.context import TaskContext
 from leaderboard.entries import SWAPPED
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-    from leaderboard.context import TaskContext
-    from tasks.task import Task
-    from tasks.types import Session
+from tasks.task import Task
+from tasks.types import Session
 
 _CONDITION = {SWAPPED: SWAP_USERS}
 """Condition on the board -> condition of the stress tests, where the two have different names."""

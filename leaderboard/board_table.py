@@ -3,15 +3,13 @@
 Everything that is ranked or shown of it starts here and needs nothing but the board.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from benchmark.metrics import Metric, all_metrics, asked_of
 from benchmark.naming import LABEL, OWN, SHARED, TEST_INPUTS
@@ -22,10 +20,6 @@ from leaderboard.context import TaskContext
 from leaderboard.entries import CONDITIONS, SWAPPED, ReportedRecord, ResultRecord
 from tasks.errors import InputError, unknown_name
 from tasks.types import Floats
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 
 STRESS = tuple(condition for condition in CONDITIONS if condition not in (OWN, SHARED))
 UNSCORED = "not scored yet: run 'leaderboard rescore'"

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from benchmark.output.text import plain
 from leaderboard import board_predictions, board_scores, references
 from leaderboard.board_files import Board
@@ -15,7 +17,6 @@ from tasks.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
     from benchmark.trials.catalogue import Catalogue
     from leaderboard.context import TaskContext

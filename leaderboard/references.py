@@ -8,11 +8,11 @@ seen by several users, which is so on RecGaze and not on AdSERP, where nearly ev
 the order family brings that family's own: ``step-markov``, and the paths of other users on the same screen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
+
+import pyarrow as pa
 
 from benchmark.engines.asking import ask
 from benchmark.metrics.families import FAMILIES
@@ -21,18 +21,13 @@ from benchmark.parts import part_names
 from benchmark.parts.checking import claimed
 from benchmark.scores.predictions import cells_of, of_rows
 from benchmark.simulator import Floats, Prediction
+from benchmark.trials.catalogue import Catalogue
 from benchmark.trials.configuration import ORACLES, PRIORS
 from leaderboard.entries import Metadata
 from tasks import others
 from tasks.errors import InputError
-from tasks.types import visits
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from benchmark.trials.catalogue import Catalogue
-    from tasks.task import Task
-    from tasks.types import Stimulus
+from tasks.task import Task
+from tasks.types import Stimulus, visits
 
 PRIOR = "position-prior"
 """The 0 of a normalised score."""

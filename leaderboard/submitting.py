@@ -1,18 +1,18 @@
 """Adds results to a board: they are checked and scored first, and stored only if all of a submission has passed."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from benchmark.metrics.families import FAMILIES
 from benchmark.naming import joined
 from benchmark.output.text import folded, plain
 from benchmark.scores import paths, scoring
 from benchmark.scores.paths import SampledPaths
+from benchmark.trials.catalogue import Catalogue
 from leaderboard import board_predictions, board_scores, board_table, references
 from leaderboard.board_files import Board, BoardStanding
 from leaderboard.board_table import ScoredResult
@@ -21,12 +21,7 @@ from leaderboard.context import TaskContext, of_task
 from leaderboard.entries import CONDITIONS, Event, Metadata, ReportedRecord, ResultRecord, identity, require_readable
 from tasks import others
 from tasks.errors import InputError, unknown_name
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from benchmark.trials.catalogue import Catalogue
-    from tasks.task import Task
+from tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)

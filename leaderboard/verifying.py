@@ -1,17 +1,16 @@
 """Checks a board: every stored score is computed again from the stored predictions."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from benchmark.metrics import names as metric_names
 from benchmark.output.text import folded, plain
 from benchmark.output.units import counted
 from benchmark.scores import paths, scoring
+from benchmark.trials.catalogue import Catalogue
 from leaderboard import board_predictions, board_scores, board_table, references
 from leaderboard.board_files import FOLDERS, MARK, MARKER, Board, unfinished
 from leaderboard.board_scores import KEYS
@@ -20,12 +19,7 @@ from leaderboard.entries import Event, ResultRecord
 from leaderboard.recomputing import BoardFinding, LoadTask, by_data, scores_of, suite_result, where_of
 from leaderboard.submitting import context_of
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from benchmark.trials.catalogue import Catalogue
-    from tasks.task import Task
+from tasks.task import Task
 
 
 def _error(where: str, what: str) -> BoardFinding:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tasks.card import card, croissant
 from tasks.columns import FIXATIONS, features
@@ -271,9 +273,6 @@ def _write_shards(
     progress: Progress,
 ) -> list[Path]:
     """Write the parquet files and return them."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     schema = features().arrow_schema
     sizes = [_size(session.image) for session in sessions]
     shards = list(_runs(list(enumerate(sizes)), SHARD_BYTES))

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from tasks.columns import FIXATIONS, are_known
 from tasks.definition import TaskDefinition, TaskInfo
@@ -191,8 +194,6 @@ class Task(TaskInfo):
     @cached_property
     def _columns(self) -> dict[str, Any]:
         """Everything but the images, as plain values per session; equal screens share one image object."""
-        import pyarrow as pa
-
         rows = self.sessions.with_format("arrow")
         stored = ("gaze_ms", "cursor_ms", "slots")
         names = ("session_id", "user", "screen", "profile", "click", "flags")
@@ -246,8 +247,6 @@ def open_folder(definition: TaskDefinition, folder: Path) -> Task:
 
 def _read(folder: Path) -> Dataset:
     """Return the data set of a prepared folder."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
     from datasets import Dataset
     from datasets.exceptions import DatasetGenerationError
 
@@ -310,8 +309,6 @@ def _splits(folder: Path, manifest: Manifest, sessions: Dataset) -> tuple[dict[s
 
 def _images(rows: Dataset) -> list[ScreenImage | None]:
     """Return the image of every row; rows whose image has the same name share it."""
-    import pyarrow.compute as pc
-
     # Taken from the table as it lies there: the names without the bytes.
     image = rows.select_columns(["image"])[:]["image"]
     present = pc.is_valid(image).to_pylist()

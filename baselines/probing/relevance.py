@@ -6,11 +6,9 @@ fraction outside every slot belongs to no slot. The K sums are normalised to sum
 missing.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -22,9 +20,6 @@ from baselines.probing.inputs import DecoderInputs, Operator, Target
 from baselines.probing.registry import create, info, names
 from tasks.errors import InputError
 from tasks.types import Floats, Slot
-
-if TYPE_CHECKING:
-    from baselines.probing.inputs import Operator
 
 
 def overlap_matrix(patch_boxes: Floats, slots: Sequence[Slot] | Floats) -> Floats:

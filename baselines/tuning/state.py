@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
@@ -62,9 +64,6 @@ class Epoch:
 
 def write_curve(epochs: Sequence[Epoch], best: int, folder: Path) -> None:
     """Write ``curves.parquet``; ``report`` draws it."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     names = [field.name for field in dataclasses.fields(Epoch)]
     whole = ("epoch", "steps")
     schema = pa.schema([(name, pa.int64() if name in whole else pa.float64()) for name in names])

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
+import pyarrow as pa
+
 from benchmark.simulator import Workspace
 from benchmark.trials.trial import Trial
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from benchmark.engines.ledger import Ledger
     from benchmark.engines.worker import TrialPart
     from tasks.task import Task

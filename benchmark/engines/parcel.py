@@ -6,14 +6,12 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from tasks.storage import cache_root, staged, write_errors
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from tasks.task import Task
+from tasks.task import Task
 
 _CHUNK = 64 * 2**20
 
@@ -44,8 +42,6 @@ class PackedTask:
 
     def mapped(self, folder: Path) -> MappedTask:
         """Write the table into a folder, for processes that share this machine's disk."""
-        import pyarrow as pa
-
         path = folder / "sessions.arrow"
         with write_errors(path), pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, self.table.schema) as writer:
             writer.write_table(self.table)
@@ -61,8 +57,6 @@ class MappedTask:
 
     def unpack(self) -> Task:
         """Return the task; its sessions are read from the file where it lies."""
-        import pyarrow as pa
-
         return PackedTask(self.values, pa.ipc.open_file(pa.memory_map(str(self.path))).read_all()).unpack()
 
 

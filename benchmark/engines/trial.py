@@ -1,10 +1,10 @@
 """One trial: a pure function of its identity and the task, and the attempt at it that fails with a line."""
 
-from __future__ import annotations
-
 import errno
 import traceback
-from typing import TYPE_CHECKING, cast
+from typing import cast
+
+import pyarrow as pa
 
 from benchmark.engines.asking import ask, asked_for, sampled
 from benchmark.engines.interface import Failure, Outcome
@@ -16,12 +16,8 @@ from benchmark.simulator import AttendsToLabel, FollowsPath, ReportsCost, Simula
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.trial import Trial
 from tasks.errors import InputError
+from tasks.task import Task
 from tasks.types import Stimulus, visits
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from tasks.task import Task
 
 
 def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> tuple[pa.Table, dict[str, object]]:

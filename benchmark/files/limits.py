@@ -1,7 +1,5 @@
 """How large a predictions file may be; every limit is checked before what it bounds is decoded."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -11,8 +11,6 @@ Parquet footers and page headers are written in it. Only reading is needed, and 
 from field number to value. Source: the protocol's specification, thrift-compact-protocol.md.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """YAML as plain data: no tags, no key twice, bounded in depth and number of values, no aliases from strangers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Text from a file that is not trusted, as it may be printed, and ids that only look alike."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Sequence
 

@@ -7,8 +7,6 @@ Beware: an answer always goes before the probabilities, even where the two disag
 not be the likeliest one). ``ties="last"`` takes the last of the largest probabilities.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from benchmark.metrics.block import Block, Floats

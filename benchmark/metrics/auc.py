@@ -7,8 +7,6 @@ Beware: this is the area under the ROC curve of each session by itself, averaged
 AUC over all slots of all sessions pooled is a different number.
 """
 
-from __future__ import annotations
-
 from benchmark.metrics.block import Block, Floats
 from benchmark.metrics.registry import PAPER, Metric
 

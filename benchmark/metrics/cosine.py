@@ -8,8 +8,6 @@ non-negative numbers are never below 0, and uniform attention already scores hig
 Because of eps a perfect a scores a shade below 1.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from benchmark.metrics.block import EPS, Block, Floats

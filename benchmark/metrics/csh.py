@@ -8,8 +8,6 @@ reference implementation lets ties fall to the last slot, as ``ties="last"`` doe
 then looks as if it had chosen.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 from benchmark.metrics.block import Block, Floats

@@ -4,8 +4,6 @@ A family collects the metrics of one kind of prediction. To add one, add an entr
 name it follow in files of their own. Nothing else in the suite lists metrics by name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

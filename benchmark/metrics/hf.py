@@ -13,8 +13,6 @@ whole family; an input that none of its metrics takes is refused. The number of 
 This module imports ``datasets``; ``benchmark.metrics`` does not import it.
 """
 
-from __future__ import annotations
-
 import uuid
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reads what callers hand to the metrics and refuses what cannot be measured, naming session and part."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

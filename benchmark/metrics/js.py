@@ -7,8 +7,6 @@ Beware: this is the squared Jensen-Shannon *distance*; ``scipy.spatial.distance.
 square root. Others use logarithms of base 2, which makes the upper end 1.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

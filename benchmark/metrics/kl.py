@@ -8,8 +8,6 @@ eps is in both terms but not in the weight, the sum may lie below 0 by up to 0.4
 of eps, and by rounding where a equals g; such a value is 0.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -7,8 +7,6 @@ Beware: it is the logarithm of a choice among K slots (cross-entropy, negative l
 K yes-or-no losses that click-through models report under the same name.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -7,8 +7,6 @@ Beware: a reader of prefixes that knows the process exactly still misses most vi
 the path was read. A row with nothing on the other slots is a tie of all of them.
 """
 
-from __future__ import annotations
-
 from benchmark.metrics.block import Block, Floats
 from benchmark.metrics.registry import Metric
 

@@ -8,8 +8,6 @@ Beware: it is in bits, LogLoss is in nats. The first visit counts too, against a
 long a visit lasts or when looking ends (Stop).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -7,8 +7,6 @@ Beware: most rows go on, so that a simulator which never stops scores log2(1e8) 
 one that knows the mean length of paths is hard to beat.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from benchmark.metrics.block import EPS, Block, Floats

@@ -8,8 +8,6 @@ places filled at random, and even perfect attention then stays below 1. ``ties="
 slots in both, as the reference implementation does.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 from benchmark.metrics.block import Block, Floats

@@ -1,7 +1,5 @@
 """Documents and text as LaTeX prints them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

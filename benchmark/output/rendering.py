@@ -1,7 +1,5 @@
 """Prints documents: as a table for the terminal, Markdown, LaTeX, CSV and JSON."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -4,8 +4,6 @@ Web pages escape by themselves; this module removes control characters that move
 reverse the direction of writing, and escapes what Markdown or a spreadsheet would take for an instruction.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from urllib.parse import urlsplit
 

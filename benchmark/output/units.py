@@ -3,8 +3,6 @@
 What is not known is blank, what was not measured is said to be, and neither is ever 0.
 """
 
-from __future__ import annotations
-
 import math
 
 

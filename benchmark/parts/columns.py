@@ -1,22 +1,18 @@
 """Parts as columns of an Arrow table, and back."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as t
 
 from benchmark.parts.part import Part
 from benchmark.parts.ragged import UNEVEN, Bools, Floats, Ints, Ragged
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 
 def column_type(part: Part) -> pa.DataType:
     """Return the Arrow type of a part's column."""
-    import pyarrow as pa
-
     if part.depth == 0:
         return pa.int64()
     kind = pa.list_(pa.float64())
@@ -25,8 +21,6 @@ def column_type(part: Part) -> pa.DataType:
 
 def fits(part: Part, kind: pa.DataType) -> bool:
     """Return whether a column of an Arrow type can be read as the part; tools write lists and numbers in many types."""
-    import pyarrow.types as t
-
     if t.is_null(kind):
         return True
     for _ in range(part.depth):
@@ -38,8 +32,6 @@ def fits(part: Part, kind: pa.DataType) -> bool:
 
 def to_column(part: Part, cells: Ragged) -> pa.Array:
     """Return cells as a column; those of depth 0 must be whole numbers."""
-    import pyarrow as pa
-
     blank = ~cells.present
     if part.depth == 0:
         whole = np.zeros(len(cells), dtype=np.int64)
@@ -57,8 +49,6 @@ def to_column(part: Part, cells: Ragged) -> pa.Array:
 
 def from_column(part: Part, column: Any) -> Ragged:
     """Return a column whose type ``fits`` as cells; a blank number is NaN, and a blank cell of depth 0 is not there."""
-    import pyarrow as pa
-
     count = len(column)
     if pa.types.is_null(column.type):
         blank = np.zeros(count, dtype=bool)
@@ -94,16 +84,12 @@ def _lists(chunk: Any, depth: int) -> tuple[Floats, Ints, Bools, Ints]:
 
 
 def _lengths(chunk: Any, present: Bools) -> Ints:
-    import pyarrow.compute as pc
-
     sizes = pc.list_value_length(chunk).to_numpy(zero_copy_only=False).astype(np.float64)
     return np.where(present, np.nan_to_num(sizes), 0).astype(np.int64)
 
 
 def floats(column: Any) -> Floats:
     """Return a column of numbers as float64, NaN where blank."""
-    import pyarrow as pa
-
     if pa.types.is_null(column.type):
         return np.full(len(column), np.nan)
     values: Floats = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()

@@ -7,14 +7,15 @@ to cost nothing. A kind is timed twice and the second time counts, so loading a 
 out. Nothing is assumed of early stopping: the time is that of all epochs.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.engines.asking import ask
 from benchmark.engines.resources import Place, environment, host, peak_memory, threads
@@ -30,14 +31,8 @@ from tasks.decoding import read_json
 from tasks.definition import Progress, quiet
 from tasks.errors import InputError
 from tasks.storage import write_errors
-from tasks.types import visits
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from tasks.task import Task
-    from tasks.types import Stimulus
+from tasks.task import Task
+from tasks.types import Stimulus, visits
 
 FILE = "plan.json"
 _SHORT: Mapping[str, object] = {"epochs": 1, "validation": 0.0}

@@ -1,26 +1,21 @@
 """What is checked before anything long runs: names before data are loaded, then what the trials need."""
 
-from __future__ import annotations
-
 import hashlib
 import tempfile
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmark.scores.results import LIMITED
 from benchmark.simulator import ChecksAhead, Workspace
 from benchmark.trials import own_files
 from benchmark.trials.catalogue import Catalogue, check_settings, settings_in, simulator_class
 from benchmark.trials.configuration import RunConfig
+from benchmark.trials.trial import Trial
 from tasks.definition import quiet
 from tasks.errors import InputError, unknown_name
-
-if TYPE_CHECKING:
-    from benchmark.trials.trial import Trial
-    from tasks.task import Task
+from tasks.task import Task
 
 _SESSIONS = 2
 """Sessions that a user's own simulator is tried on."""

@@ -1,12 +1,13 @@
 """Runs what is missing of a run on an engine, keeps the store, scores what is complete."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
 
 from benchmark.engines.interface import Engine, SharesTrials
 from benchmark.engines.ledger import Display, FailedTrial, Ledger, Report, Track
@@ -25,12 +26,7 @@ from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import Trial, expand
 from tasks.definition import Progress, quiet
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-    from tasks.task import Task
+from tasks.task import Task
 
 __all__ = ["FailedTrial", "TrialsFailed", "assemble", "run", "run_missing", "run_trial"]
 

@@ -1,10 +1,10 @@
 """Scores predictions that were made elsewhere, next to the priors that they are read next to."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
 
 from benchmark.engines.trial import run_trial
 from benchmark.metrics.families import FAMILIES
@@ -14,12 +14,7 @@ from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue, Entry
 from benchmark.trials.configuration import RunConfig
 from benchmark.trials.trial import expand
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-    from tasks.task import Task
+from tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Checks predictions against the sessions they are about, whether a simulator or a file gave them."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmark.files.limits import OWN, TableLimits
 from benchmark.files.printable import look_alike, shown
@@ -22,9 +22,6 @@ from benchmark.scores.tested import Tested
 from benchmark.simulator import Prediction
 from tasks.errors import InputError
 from tasks.types import Session
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 NUMERIC = "iuf"
 
@@ -80,9 +77,6 @@ def _nameless(raw: RawPredictions) -> Iterator[Fault]:
 
 def _targets(raw: RawPredictions) -> Iterator[Fault]:
     """Yield targets that attention cannot have been computed for."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     targets = raw.keys.get("target")
     if targets is not None:
         known = pc.or_kleene(pc.is_null(targets), pc.is_in(targets, value_set=pa.array(TARGETS)))
@@ -99,9 +93,6 @@ def _worded(what: Callable[[int], str], remedy: str) -> Callable[[int], tuple[st
 
 def _twice(raw: RawPredictions, once: Sequence[str]) -> Iterator[Fault]:
     """Yield rows that are about the same session of the same simulator and seed as an earlier one."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     ids, same = raw.keys["session_id"], codes(raw.keys[name] for name in once if name in raw.keys)
     if pc.count_distinct(pa.array(same)).as_py() == len(raw):
         return
@@ -118,8 +109,6 @@ def _twice(raw: RawPredictions, once: Sequence[str]) -> Iterator[Fault]:
 
 def codes(columns: Iterable[pa.Array]) -> Ints:
     """Return a number per row, the same for rows that are the same in all columns, shape (rows,)."""
-    import pyarrow.compute as pc
-
     found: Any = 0
     for column in columns:
         encoded = column.dictionary_encode()
@@ -195,8 +184,6 @@ def simulated(
     Raises:
         InputError: A prediction has a fault; the session is named.
     """
-    import pyarrow as pa
-
     ids = [p.session_id for p in found]
 
     def place(row: int) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
 from benchmark.files.limits import TableLimits
 from benchmark.files.printable import shown
@@ -148,8 +149,6 @@ class _Rows:
 
     def found(self) -> RawPredictions:
         """Return the rows."""
-        import pyarrow as pa
-
         kinds = {"seed": pa.int64()}
         return RawPredictions(
             numbers=np.array(self._numbers, dtype=np.int64),

@@ -1,11 +1,13 @@
 """Parquet bytes, after ``benchmark.files.parquet_gate`` has let them pass, as predictions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pyarrow.types as t
 
 from benchmark.files import parquet_gate
 from benchmark.files.limits import TableLimits
@@ -23,9 +25,6 @@ _HOLDS = ("whole numbers", "lists of numbers", "lists of lists of numbers")
 
 def read(data: bytes, columns: Sequence[str], limits: TableLimits) -> RawPredictions:
     """Return the rows of a parquet file; see ``reading.read``."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
         flat = parquet_gate.check(data, limits)
         file = pq.ParquetFile(
@@ -94,8 +93,6 @@ def _columns(schema: Any, columns: Sequence[str]) -> Iterator[Fault]:
 
 def _fits(column: str, kind: Any) -> bool:
     """Return whether a column may be of an Arrow type."""
-    import pyarrow.types as t
-
     for part in PARTS:
         if part.name == column:
             return fits(part, kind)
@@ -107,9 +104,6 @@ def _fits(column: str, kind: Any) -> bool:
 
 def _texts(column: Any, limits: TableLimits) -> tuple[Any, Bools]:
     """Return a column of texts, null where one is blank or cannot be read, and where it is there and cannot be read."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     found = []
     for chunk in column.chunks if not pa.types.is_null(column.type) else ():
         chunk = chunk if hasattr(chunk, "indices") else chunk.dictionary_encode()
@@ -121,8 +115,6 @@ def _texts(column: Any, limits: TableLimits) -> tuple[Any, Bools]:
 
 
 def _bytes(dictionary: Any) -> Any:
-    import pyarrow as pa
-
     return dictionary.cast(pa.large_binary() if pa.types.is_large_string(dictionary.type) else pa.binary())
 
 

@@ -1,7 +1,5 @@
 """Paths that simulators drew, next to the recorded ones: read, compared, counted. Nothing here ranks."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence

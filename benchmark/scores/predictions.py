@@ -1,13 +1,14 @@
 """Predictions as an Arrow table, one row per simulator, seed and session: how they travel and are stored."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from benchmark.naming import labelled
 from benchmark.parts import PARTS
@@ -17,9 +18,6 @@ from benchmark.scores.raw import RawPredictions
 from benchmark.simulator import Prediction
 from tasks.errors import InputError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 KEYS = ("simulator", "seed", "session_id", "target")
 """The columns that say whose prediction a row is, and what its attention was computed for."""
 
@@ -28,7 +26,6 @@ TARGETS = ("none", "free", "label")
 
 def schema() -> pa.Schema:
     """Return the columns of a table of predictions."""
-    import pyarrow as pa
 
     def columns(later: bool) -> list[tuple[str, pa.DataType]]:
         return [(part.name, column_type(part)) for part in PARTS if part.later is later]
@@ -49,8 +46,6 @@ def table(keys: Mapping[str, Any], cells: Mapping[str, Ragged]) -> pa.Table:
         keys: Columns other than parts; one value stands for all rows.
         cells: Part -> its cells; a part that is not named is blank.
     """
-    import pyarrow as pa
-
     rows = len(next(iter(cells.values())))
     columns = {}
     for field in schema():
@@ -80,8 +75,6 @@ def _array(value: Any) -> np.ndarray[Any, Any] | None:
 
 def cells_of(found: pa.Table) -> dict[str, Ragged]:
     """Return part -> its cells, every part; one that the table has no column of is blank."""
-    import pyarrow as pa
-
     blank = pa.nulls(len(found))
     names = set(found.column_names)
     return {part.name: from_column(part, found[part.name] if part.name in names else blank) for part in PARTS}
@@ -135,15 +128,11 @@ def drawn(found: pa.Table) -> dict[str, dict[str, Floats]]:
 
 def joined(tables: Iterable[pa.Table]) -> pa.Table:
     """Return tables of predictions as one."""
-    import pyarrow as pa
-
     return pa.concat_tables(tables).combine_chunks()
 
 
 def chosen(found: pa.Table, **keys: str | int) -> pa.Table:
     """Return the rows whose columns have the values given, such as ``simulator="fixate", seed=1``."""
-    import pyarrow.compute as pc
-
     for name, value in keys.items():
         found = found.filter(pc.equal(found[name], value))
     return found
@@ -151,8 +140,6 @@ def chosen(found: pa.Table, **keys: str | int) -> pa.Table:
 
 def renamed(found: pa.Table, **keys: Any) -> pa.Table:
     """Return the table with other values in some columns of ``KEYS``, one per row or one for all."""
-    import pyarrow as pa
-
     for name, value in keys.items():
         field = found.schema.field(name)
         single = isinstance(value, str | int)
@@ -163,9 +150,6 @@ def renamed(found: pa.Table, **keys: Any) -> pa.Table:
 
 def without(found: pa.Table, parts: Sequence[str], rows: np.ndarray[Any, Any]) -> pa.Table:
     """Return the table with some parts blank in the rows flagged."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     for name in parts:
         field = found.schema.field(name)
         kept = pc.if_else(pa.array(rows), pa.scalar(None, field.type), found[name])
@@ -186,6 +170,4 @@ def stored_columns(found: pa.Table) -> pa.Table:
 
 def write_table(found: pa.Table, path: Path, about: Mapping[str, str] | None = None) -> None:
     """Write an Arrow table as parquet with key-value metadata instead of pandas' own."""
-    import pyarrow.parquet as pq
-
     pq.write_table(found.replace_schema_metadata(dict(about or {})), path, compression="zstd")

@@ -1,18 +1,14 @@
 """Predictions as a file has them, before anything is checked against a task."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from benchmark.parts.checking import Fault
 from benchmark.parts.ragged import Bools, Ints, Ragged
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 """Columns that pandas may add to a file for the index of a table with left-out rows; they say nothing."""

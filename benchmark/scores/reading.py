@@ -10,6 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from benchmark.files.limits import OWN, TableLimits
 from benchmark.scores import jsonl, parquet, predictions
 from benchmark.scores.predictions import KEYS
@@ -18,7 +22,6 @@ from tasks.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 SUFFIXES = (".parquet", ".jsonl")
 
@@ -36,8 +39,6 @@ def read(data: bytes, suffix: str, columns: Sequence[str] = KEYS, limits: TableL
     Raises:
         Unreadable: It is neither, or larger than allowed, or has columns that predictions do not have.
     """
-    import pyarrow.compute as pc
-
     found = (parquet.read if suffix == ".parquet" else jsonl.read)(data, columns, limits)
     blank = {"seed": 0, "target": "none"}
     keys = {name: pc.fill_null(values, blank[name]) if name in blank else values for name, values in found.keys.items()}
@@ -54,8 +55,6 @@ def read_file(path: Path) -> RawPredictions:
         raise InputError(f"{path}: a predictions file ends in .parquet or .jsonl.")
     if not path.is_file():
         raise InputError(f"there is no predictions file {path}.")
-    import pyarrow.compute as pc
-
     try:
         found = read(path.read_bytes(), path.suffix)
     except (OSError, Unreadable) as error:
@@ -84,9 +83,6 @@ def stored(path: Path) -> pa.Table:
     Raises:
         InputError: The file is missing or damaged; the message is the reason alone.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
         data = path.read_bytes()
         found = read(data, ".parquet")
@@ -106,9 +102,6 @@ def about(path: Path) -> dict[str, str]:
     Raises:
         InputError: It is missing or damaged; the message is the reason alone.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
         return {k.decode(): v.decode() for k, v in (pq.read_schema(path).metadata or {}).items()}
     except (pa.ArrowException, OSError, ValueError) as error:

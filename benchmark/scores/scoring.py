@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmark.metrics import asked_of, measure
 from benchmark.metrics.families import FAMILIES
@@ -17,7 +19,6 @@ from benchmark.scores.predictions import cells_of
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
     from tasks.task import Task
 
@@ -51,7 +52,6 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
         worst value. Rows of attention computed for the true click carry a name of their own, ``labelled``.
     """
     import pandas as pd
-    import pyarrow as pa
 
     sessions = tested.of_task(task, split)
     count = len(sessions.sessions)
@@ -117,8 +117,6 @@ def _apart() -> set[str]:
 
 def _informed(found: pa.Table) -> tuple[str, ...]:
     """Return the parts that are claimed; of families that stay apart, those that others than ``uniform`` claim."""
-    import pyarrow.compute as pc
-
     cells, apart = cells_of(found), _apart()
     informed = pc.not_equal(found["simulator"], UNINFORMED).to_numpy()
     return tuple(name for name in claimed(cells) if name not in apart or (cells[name].present & informed).any())

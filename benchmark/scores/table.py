@@ -1,7 +1,5 @@
 """The table of a run as a document: a row per simulator, a column per metric, family by family."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from benchmark.metrics import Metric, all_metrics

@@ -1,25 +1,20 @@
 """The test sessions of a split as columns: what predictions are checked against and measured on."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmark.metrics.inputs import Human
 from benchmark.parts import PARTS
 from benchmark.parts.part import Expected, Part
 from benchmark.parts.ragged import Floats, Ints, Ragged, ragged
+from tasks.task import Task
 from tasks.types import Session, visits
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from tasks.task import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,9 +79,6 @@ class Tested:
 
         Ids are compared character by character: one that only looks like a session's is another id.
         """
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         found = pc.index_in(session_ids, value_set=pa.array(self.ids, pa.string()))
         return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
 

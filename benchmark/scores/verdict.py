@@ -4,8 +4,6 @@ A sentence says no more than its p values: "is not separable from" where a diffe
 "equal"; nothing of a family without tests, nothing of a line alone. Each family of metrics brings its own words.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -5,15 +5,15 @@ made from; parts that are there are not made again. Before a trial's first part 
 stimuli: it must predict what the trial predicted, or nothing of it can be trusted.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmark.engines.asking import ask, asked_for
 from benchmark.engines.resources import threads
@@ -30,12 +30,8 @@ from benchmark.trials.catalogue import Catalogue
 from tasks.altered import SEED
 from tasks.definition import LabelDrawing, Progress, quiet
 from tasks.errors import InputError
+from tasks.task import Task
 from tasks.types import Session, Stimulus, visits
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from tasks.task import Task
 
 STORED_OWN = "unaltered"
 """What the names of kept parts call ``OWN``; parts that were made before stay valid."""
@@ -198,8 +194,6 @@ def _along(
 
 def stored_predictions(source: Source) -> pa.Table:
     """Return what a trial predicted, without attention for the true click; InputError if the file is damaged."""
-    import pyarrow.compute as pc
-
     try:
         stored = reading.stored(source.folder / "predictions.parquet")
     except InputError as error:

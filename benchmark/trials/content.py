@@ -7,22 +7,18 @@ hashed to one decimal, as in the split's digest: sums that are added up in anoth
 slots' texts are not part of the digest of the stimuli but a column of their own: not every copy of the data has them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tasks.task import Task
 from tasks.types import ScreenImage, Session, Slot, Stimulus
-
-if TYPE_CHECKING:
-    from tasks.task import Task
 
 TEXTS = "texts"
 """The column of the slots' texts."""

@@ -1,22 +1,17 @@
 """A trial: one simulator with one seed on one fold, and its identity."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from benchmark.simulator import AttendsToLabel, CarriesNotice, FollowsPath, HasMaterial, Simulator
 from benchmark.trials.catalogue import Catalogue, Entry, check_settings, full_settings, settings_in, source_digest
 from benchmark.trials.configuration import RunConfig
 from benchmark.trials.content import NEEDED, RECORDED, TEXTS, content_digests, has
 from tasks.errors import InputError, unknown_name
-
-if TYPE_CHECKING:
-    from tasks.task import Task
+from tasks.task import Task
 
 PREDICTIONS_FORMAT = 3
 """Raised when the meaning of a stored prediction or of its identity changes; older trials are then run again."""

@@ -4,15 +4,16 @@ Every check runs on whole columns; only when one fails is the file read record b
 row, so that good input never pays for the messages of bad input.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pyarrow import csv as arrow_csv
 
 from tasks.errors import InputError, gathers, one_line, refuse
 from tasks.errors import rows as rows_in_words
@@ -21,9 +22,6 @@ from tasks.recgaze.event_records import event_records, explain, refuse_swallowed
 from tasks.recgaze.files import N_CAROUSELS, N_POSITIONS, N_TASKS, whole_number
 from tasks.tables import EMPTY, is_empty, read_header, require_columns, unreadable
 from tasks.types import Floats
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -144,9 +142,6 @@ def read_events(path: Path) -> EventTable:
 
 
 def _parse(path: Path) -> pa.Table:
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-
     types: dict[str, Any] = {name: pa.dictionary(pa.int32(), pa.string()) for name in TEXT_COLUMNS}
     types |= dict.fromkeys(NUMBER_COLUMNS, pa.float64())
     types |= dict.fromkeys(PLACE_COLUMNS, pa.float32())  # small whole numbers that may be written "3.0"
@@ -189,9 +184,6 @@ def _text_column(path: Path, table: pa.Table, name: str, needed: bool = True) ->
 
 def _place_column(path: Path, table: pa.Table, name: str, limit: int) -> NDArray[np.int8]:
     """Return a column of positions 1..limit, 0 where it is empty."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     column = table.column(name)
     try:
         places: NDArray[np.int8] = pc.fill_null(pc.cast(column, pa.int8()), 0).to_numpy()

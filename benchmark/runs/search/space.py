@@ -1,14 +1,12 @@
 """Which settings are tried, read from YAML (``configs/spaces``), and the training sessions they are chosen on."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
@@ -19,9 +17,7 @@ from benchmark.metrics.families import headlines
 from tasks.decoding import Count, decode
 from tasks.errors import InputError, unknown_name
 from tasks.splits import FOLDS, Split, k_fold, split_digest
-
-if TYPE_CHECKING:
-    from tasks.task import Task
+from tasks.task import Task
 
 SEARCHES = ("grid", "random")
 

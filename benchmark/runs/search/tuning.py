@@ -1,7 +1,5 @@
 """Cross-validation of candidate settings on training sessions, and the configuration that comes out of it."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import json
@@ -9,7 +7,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from benchmark.engines.interface import Engine, Races
 from benchmark.engines.ledger import Display, FailedTrial, Ledger, Report
@@ -27,11 +27,7 @@ from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import Trial, expand
 from tasks.definition import Progress, quiet
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from tasks.task import Task
+from tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)

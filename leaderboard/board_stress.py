@@ -37,8 +37,6 @@ def measured(task: Task, split: str, found: pa.Table) -> pd.DataFrame | None:
     The columns are condition, seed, session_id and ``STRESS_COLUMNS``. InputError if a prediction under a condition has
     none with the same seed on the stimuli as they were seen.
     """
-    import pandas as pd
-
     sessions = {s.session_id: s for s in tested.of_task(task, split).sessions}
     own = predictions.by_session(predictions.chosen(found, simulator=OWN))
     rows = []

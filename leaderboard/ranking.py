@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtr
 
 from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.design import Design, two_way
@@ -120,8 +121,6 @@ def pairwise_p(values: Floats, design: Design) -> Floats:
     means nearly cancel are computed from their differences, with the rounding rule of
     ``benchmark.statistics.paired_comparison``. ``values`` has the shape (sessions, simulators), at least two of each.
     """
-    from scipy.special import stdtr
-
     a, b = np.triu_indices(values.shape[1], 1)
     mean, largest = design.weights @ values, np.abs(values).max(axis=0)
     difference = np.abs(mean[a] - mean[b])
@@ -175,8 +174,6 @@ def _blocks(chosen: NDArray[np.bool_], n_sessions: int) -> list[Ints]:
 
 def _exact_p(a: Floats, b: Floats, design: Design) -> Floats:
     """Return the p of pairs from their differences, shape (pairs,); a and b have shape (sessions, pairs)."""
-    from scipy.special import stdtr
-
     means = design.users.means(np.stack([a, b], axis=1))
     unit = ROUNDING * np.abs(means).max(axis=(0, 1))
     differences = means[:, 0] - means[:, 1]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import yaml
 
 from benchmark.naming import LAYOUT, RELABEL, SWAP_USERS, TEST_INPUTS, TRUE_LABEL, WRONG_LABEL
 from benchmark.parts import part_names
@@ -194,7 +195,6 @@ def write_metadata(folder: Path, values: Mapping[str, Any], comment: str = "") -
     Raises:
         InputError: The file cannot be written.
     """
-    import yaml
 
     class Dumper(yaml.SafeDumper):
         def ignore_aliases(self, data: Any) -> bool:

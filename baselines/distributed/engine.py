@@ -168,9 +168,7 @@ class RayWorkers:
 def _work(given: dict[str, Any]) -> None:
     """Run one worker's part; what Ray Train calls."""
     from baselines.distributed.launch import session
-    from benchmark.engines.resources import Place
     from benchmark.engines.worker import whereabouts
-    from tasks.errors import InputError
 
     logging.getLogger("ray.train").setLevel(logging.CRITICAL)
     part: TrialPart = given["part"]

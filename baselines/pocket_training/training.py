@@ -49,8 +49,6 @@ def write_checkpoint(model: Any, tokenizer: Any, name: str, out: Path) -> None:
 
     The model's weights are rounded to bfloat16 and stay so; the folder is made if it is missing.
     """
-    import torch
-
     out.mkdir(parents=True, exist_ok=True)
     model.to(torch.bfloat16).save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)  # written for its owner alone

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 
 from benchmark.audit import granularity
 from benchmark.audit.findings import UNLIKELY, Finding, Outcome, left_out
@@ -105,9 +106,6 @@ def chance(mean: Printed, sd: Printed | None, most: int, seeds: int) -> float:
 
 def _remainders(spread: float, seeds: int) -> npt.NDArray[np.float64]:
     """Return the chance of each remainder of the total of ``seeds`` rounded normals, shape (seeds,)."""
-    import numpy as np
-    from scipy.special import ndtr
-
     found = np.zeros(seeds)
     reach = math.ceil(8 * spread) + 1
     counts = np.arange(-reach, reach + 2)
@@ -124,8 +122,6 @@ def _remainders(spread: float, seeds: int) -> npt.NDArray[np.float64]:
 
 def tail(chances: Sequence[float], at_least: int) -> float:
     """Return the chance that at least so many of independent events of these chances happen."""
-    import numpy as np
-
     shares = np.zeros(len(chances) + 1)
     shares[0] = 1.0
     for p in chances:

@@ -19,6 +19,8 @@ Numbers are taken at the end of their rounding that favours the report.
 import math
 from dataclasses import dataclass
 
+from scipy.special import stdtr, stdtrit
+
 from benchmark.audit.findings import UNLIKELY, Finding, Outcome, Severity, left_out
 from benchmark.audit.granularity import known
 from benchmark.audit.reported import Cell, Reported, Row
@@ -102,8 +104,6 @@ def _direction(row: Row, metric: str, cell: Cell, base: Cell) -> list[Finding]:
 
 def critical(seeds: int, level: float) -> float:
     """Return the t that a two-sided paired t-test over ``seeds`` seeds needs for p = ``level``."""
-    from scipy.special import stdtrit
-
     return float(stdtrit(seeds - 1, 1 - level / 2))
 
 
@@ -112,8 +112,6 @@ def p_value(difference: float, sd: float, seeds: int) -> float:
 
     It is 0 for a difference without spread, 1 for no difference.
     """
-    from scipy.special import stdtr
-
     if difference == 0:
         return 1.0
     if sd == 0:
@@ -136,8 +134,6 @@ def needed_correlation(sd_a: float, sd_b: float | None, largest: float) -> float
 
 def correlation_chance(least: float, seeds: int) -> float:
     """Return the chance that two independent normal samples of size ``seeds`` correlate at least so much."""
-    from scipy.special import stdtr
-
     if least <= -1:
         return 1.0
     if seeds < 3:

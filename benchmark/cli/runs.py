@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from benchmark.cli import options
 from tasks.errors import InputError, unknown_name
 
@@ -91,8 +93,6 @@ def _list(found: list[TrialRecord], as_json: bool) -> int:
 
 def _show(found: list[TrialRecord], as_json: bool) -> int:
     """Print everything that is kept of the trials."""
-    import yaml
-
     shown = []
     for record in found:
         files = [p.relative_to(record.folder).as_posix() for p in sorted(record.folder.rglob("*")) if p.is_file()]

@@ -34,8 +34,6 @@ class PackedTask:
         """Return the task; its sessions and screens are read from the table where it lies."""
         from datasets import Dataset
 
-        from tasks.task import Task
-
         # Without a name of its own the table would be copied and hashed to get one.
         name = hashlib.sha256("".join(self.values["digests"].values()).encode()).hexdigest()[:16]
         return Task(**self.values, sessions=Dataset(self.table, fingerprint=name))

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tasks.errors import InputError
 
 DEPTH = 32
@@ -39,8 +41,6 @@ def load(
     Raises:
         InputError: It is not YAML of this kind; the line is named. The message holds printable ASCII only.
     """
-    import yaml
-
     try:
         text = text.decode("utf-8") if isinstance(text, bytes) else text
     except UnicodeDecodeError as error:
@@ -70,8 +70,6 @@ def _one_line(text: object) -> str:
 
 def _check_events(text: str, most_depth: int, most_values: int, aliases: bool) -> None:
     """Walk through the document without building it."""
-    import yaml
-
     depth = values = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = f"line {0 if event.start_mark is None else event.start_mark.line + 1}"
@@ -94,7 +92,6 @@ def _check_events(text: str, most_depth: int, most_values: int, aliases: bool) -
 
 def _loader(as_text: Sequence[str]) -> Any:
     """Return a SafeLoader that refuses a key that appears twice and keys that are mappings or lists."""
-    import yaml
 
     class Loader(yaml.SafeLoader):
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:

@@ -14,6 +14,7 @@ Coverage at 33 users is simulated in tests/benchmark/statistics/test_score_inter
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import stdtrit
 
 from benchmark.statistics.statistic import Bounds, Floats
 
@@ -22,8 +23,6 @@ def score_limits(
     mean: ArrayLike, error: ArrayLike, degrees: int, n_users: int, bounds: Bounds, level: float = 0.95
 ) -> tuple[Floats, Floats]:
     """Return the lower and the upper limit; mean and standard error have one shape, NaN stays NaN."""
-    from scipy.special import stdtrit
-
     t = stdtrit(degrees, (1 + level) / 2)
     m, s = np.asarray(mean, dtype=np.float64), np.asarray(error, dtype=np.float64)
     width = bounds.high - bounds.low

@@ -7,6 +7,7 @@ users (``statistics.design``). A mean that has a range gets a score interval ins
 import math
 
 import numpy as np
+from scipy.special import stdtrit
 
 from benchmark.statistics.score_interval import score_limits
 from benchmark.statistics.statistic import Sample, Statistic
@@ -14,8 +15,6 @@ from benchmark.statistics.statistic import Sample, Statistic
 
 def t_quantile(degrees: int, level: float = 0.95) -> float:
     """Return half an interval's width in standard errors; NaN without degrees of freedom."""
-    from scipy.special import stdtrit
-
     return float(stdtrit(degrees, (1 + level) / 2)) if degrees > 0 else math.nan
 
 

@@ -2,13 +2,13 @@
 
 import math
 
+from scipy.special import stdtr
+
 from benchmark.statistics.statistic import Sample, Statistic
 
 
 def two_way_p(sample: Sample) -> float:
     """Return the two-sided p; NaN where screens do not repeat, or where nothing varies over users and screens."""
-    from scipy.special import stdtr
-
     found = sample.clustered
     if found is None or found.error <= sample.unit:
         return math.nan

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import yaml
 
 from benchmark.engines.interface import Engine, Races
 from benchmark.engines.ledger import Display, FailedTrial, Ledger, Report
@@ -226,8 +227,6 @@ def write_config(path: Path, config: RunConfig, found: Chosen, space: Space) -> 
     All settings of the simulator are written, those that were not searched too, so that the run is the one that was
     chosen whatever preset it is given with.
     """
-    import yaml
-
     [simulator] = config.simulators
     score = " + ".join(space.score)
     folds = found.best.expected

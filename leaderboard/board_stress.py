@@ -105,12 +105,9 @@ def _equal(table: pd.DataFrame, a: str, b: str) -> bool:
     import numpy as np
 
     key = ["seed", "session_id"]
-    x, y = (table[table["condition"] == c].sort_values(key)[list(_claimed(table))].to_numpy(float) for c in (a, b))
+    claimed = [name for name in metric_names() if name in table.columns]
+    x, y = (table[table["condition"] == c].sort_values(key)[claimed].to_numpy(float) for c in (a, b))
     return x.shape == y.shape and bool(np.array_equal(x, y, equal_nan=True))
-
-
-def _claimed(table: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(name for name in metric_names() if name in table.columns)
 
 
 def _drawn(task: str) -> str:

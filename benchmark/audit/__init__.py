@@ -4,20 +4,10 @@
 file, ``from_values`` numbers that you have. No data and no model is needed.
 """
 
-from benchmark.audit import (
-    copies,
-    grim,
-    grimmer,
-    improvement,
-    intervals,
-    one_run,
-    ranges,
-    stars,
-)
-from benchmark.audit.findings import Finding, Outcome, Severity, in_order
-from benchmark.audit.printed import Printed
+from benchmark.audit import copies, grim, grimmer, improvement, intervals, one_run, ranges, stars
+from benchmark.audit.findings import Finding, Outcome, in_order
 from benchmark.audit.reading import from_values, read
-from benchmark.audit.reported import Cell, Reported, Row, Setting
+from benchmark.audit.reported import Reported, Setting
 
 CHECKS = (
     ranges.check_range,
@@ -47,18 +37,4 @@ def audit(reported: Reported) -> list[Finding]:
     return in_order(examine(reported))
 
 
-__all__ = [
-    "Cell",
-    "Finding",
-    "Outcome",
-    "Printed",
-    "Reported",
-    "Row",
-    "Setting",
-    "Severity",
-    "audit",
-    "examine",
-    "from_values",
-    "in_order",
-    "read",
-]
+__all__ = ["Finding", "Outcome", "Reported", "Setting", "audit", "examine", "from_values", "in_order", "read"]

@@ -202,7 +202,7 @@ def _stress(run: Run) -> dict[str, Any]:
     """Return what stress tests found on this run, test by test; nothing if none was made on these sessions."""
     from benchmark.stress import records
 
-    found = records.read_results(run.folder)
+    found = records.read(run.folder)
     if found is None or found.digest != run.results.digest:
         return {"tests": [], "notice": "", "stale": found is not None}
     tests = []

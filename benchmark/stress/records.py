@@ -29,7 +29,6 @@ class StressRow:
         value: Mean over users of the mean over their sessions of the mean over seeds; None where the test does not
             apply, or nothing is left to average.
         low: Lower end of the 95 % interval, None for fewer than two users.
-        high: Upper end.
         p: Two-sided p of the paired t-test over users, None where nothing is compared.
         n: Sessions in the mean.
         reading: One sentence: what the number shows, or why there is none.
@@ -67,13 +66,7 @@ class StressResults:
     rows: tuple[StressRow, ...]
 
 
-def read(run_folder: Path) -> list[StressRow]:
-    """Return the stress rows of a run, none if no stress test was run on it; InputError if the file is damaged."""
-    found = read_results(run_folder)
-    return [] if found is None else list(found.rows)
-
-
-def read_results(run_folder: Path) -> StressResults | None:
+def read(run_folder: Path) -> StressResults | None:
     """Return what ``stress.json`` of a run holds, None if there is none.
 
     Raises:

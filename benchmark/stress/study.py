@@ -85,7 +85,7 @@ class Study:
         Tuned prompts are transferred to another task where one is given. InputError if a simulator cannot be had as its
         trial left it, or a file cannot be written.
         """
-        before = records.read_results(self.run)  # first: a damaged file is reported before anything is computed
+        before = records.read(self.run)  # first: a damaged file is reported before anything is computed
         if SWAP_USERS in tests:
             results.read_scores(self.run)
             priors = {one.prior for one in FAMILIES if one.apart}

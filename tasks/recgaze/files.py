@@ -96,7 +96,8 @@ def read_catalogue(raw: Path) -> Catalogue:
         if not title:
             refuse(f"{path} row {row} has an empty TMDB_title. Fill it in.")
         films[where] = Film(
-            movie_id=_plain_id(record["MovieID"]),
+            # A table with gaps gains .0 when it is written as floating point.
+            movie_id=re.sub(r"\.0+$", "", record["MovieID"].strip()),
             title=title,
             year=_year(record.get("TMDB_release_date", "")),
             genres=comma_list(record["TMDB_genres"]),
@@ -173,11 +174,6 @@ def _key_number(path: Path, row: int, name: str, text: str, limit: int) -> int |
     if number is None:
         refuse(f"{path} row {row}: {name} is '{text}', expected a whole number 1..{limit}.")
     return number
-
-
-def _plain_id(text: str) -> str:
-    """Drop the ``.0`` that a table with gaps gains when it is written as floating point."""
-    return re.sub(r"\.0+$", "", text.strip())
 
 
 def _year(date: str) -> str:

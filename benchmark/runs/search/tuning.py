@@ -241,11 +241,10 @@ def write_config(path: Path, config: RunConfig, found: Chosen, space: Space) -> 
     values |= {
         "split": config.split,
         "simulators": list(dict.fromkeys((config.reference, simulator))),
-        "settings": {f"{simulator}.{key}": _plain(value) for key, value in found.best.settings.items()},
+        "settings": {
+            f"{simulator}.{key}": list(value) if isinstance(value, tuple) else value
+            for key, value in found.best.settings.items()
+        },
     }
     text = "\n".join([*heading, yaml.safe_dump(values, sort_keys=False, allow_unicode=True)])
     replace_text(path, text)
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value

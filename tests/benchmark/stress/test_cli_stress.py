@@ -29,9 +29,9 @@ def test_without_a_flag_every_test_is_made(run, tmp_path, capsys):
     assert "position-prior: No prediction changes when the user does: it ignores who the user is." in shown
     assert "user-prior: It computes no attention for a label that it is offered." in shown
     assert "gaze-oracle: An oracle is handed the recording itself" in shown
-    line = next(r for r in records.read(run) if r.measure == "answer stays with the content")
+    line = next(r for r in records.read(run).rows if r.measure == "answer stays with the content")
     assert line.value == 1 and "only the horizontal position has changed" in shown + str(records.read(run))
-    assert not [r for r in records.read(run) if r.measure == "answer stays with the place"]
+    assert not [r for r in records.read(run).rows if r.measure == "answer stays with the place"]
     pictures = sorted((tmp_path / "screens").glob("*.png"))
     with Image.open(pictures[0]) as picture:
         assert len(pictures) == 12 and picture.size == (640, 512)

@@ -113,7 +113,7 @@ def test_an_oracle_is_passed_over_with_a_reason(tested):
 
 def test_what_was_found_is_written_and_read_again(tested):
     out, found = tested
-    assert records.read(out) == list(found.rows) and found.notice == "simulated: seven invented users"
+    assert records.read(out).rows == found.rows and found.notice == "simulated: seven invented users"
     for condition in ("relabel", "swap-users", "true-label", "wrong-label", "layout"):
         frame = pd.read_parquet(out / "stress" / condition / "predictions.parquet")
         assert len(frame) and frame["session_id"].nunique() == 21
@@ -156,7 +156,7 @@ def test_what_does_not_repeat_itself_is_refused(mini, tmp_path):
     out = finished(mini, tmp_path / "run", ("fickle",))
     with pytest.raises(InputError, match="fickle.*does not predict again.*apart.*--simulators"):
         study(mini, out).test(TESTS)
-    assert records.read(out) == []
+    assert records.read(out) is None
 
 
 def test_a_trained_simulator_without_its_artifacts_is_refused(toys, mini, tmp_path):
@@ -222,7 +222,7 @@ def test_what_must_be_said_of_another_task_stays_as_long_as_its_rows_do(toys, mi
     # Another test of another simulator: the rows of the transfer stand, though nothing was predicted on this task.
     found = study(mini, tmp_path / "run", ("by-item",)).test(("relabel",))
     assert {r.test for r in found.rows} == {"transfer minor", "relabel"} and found.notice == both
-    assert records.read_results(tmp_path / "run").notice == both
+    assert records.read(tmp_path / "run").notice == both
     assert both in render(records.document(found, ("relabel",)), "terminal")
     (tmp_path / "run" / "stress" / "transfer-minor" / "predictions.parquet").unlink()
     gone = study(mini, tmp_path / "run", ("by-item",)).test(("layout",))
@@ -254,7 +254,7 @@ def test_an_interrupted_test_goes_on_where_it_was(toys, mini, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         study(mini, tmp_path / "run", ("by-item",), report=stop).test(("relabel",))
-    assert records.read(tmp_path / "run") == []
+    assert records.read(tmp_path / "run") is None
     said: list[str] = []
     found = study(mini, tmp_path / "run", ("by-item",), report=said.append).test(("relabel",))
     assert len(said) == 1 + 4 and "is kept" in said[0]

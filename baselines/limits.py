@@ -27,8 +27,7 @@ _WORDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 def check_settings(simulator: object) -> None:
     """Refuse a setting outside the range that its field declares; no number may be infinite.
 
-    Raises:
-        InputError: Naming the setting, its value and the range.
+    InputError names the setting, its value and the range.
     """
     for name, hint in typing.get_type_hints(type(simulator), include_extras=True).items():
         ranges = [meta for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, Meta)]

@@ -212,8 +212,7 @@ def build(name: str, settings: Mapping[str, object]) -> Simulator:
 def construct(found: Entry, settings: Mapping[str, object]) -> Simulator:
     """Return a new simulator of an entry, of this catalogue or of a user's own file; see ``build``.
 
-    Raises:
-        InputError: Unknown setting, or a value of the wrong type or range.
+    InputError for an unknown setting, or a value of the wrong type or range.
     """
     name, cls = found.name, simulator_class(found.factory)
     known = list(setting_names(found.factory))

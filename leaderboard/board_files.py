@@ -96,8 +96,7 @@ class Board:
     def create(cls, root: str | Path) -> Board:
         """Return the board at ``root``, starting one if needed.
 
-        Raises:
-            InputError: The folder contains something else, or cannot be written.
+        InputError if the folder contains something else, or cannot be written.
         """
         board = cls(root)
         board.check_place()
@@ -120,8 +119,7 @@ class Board:
     def names(self, folder: str) -> list[str]:
         """Return the names of the files in a folder, sorted; unfinished files are left out.
 
-        Raises:
-            InputError: A file's name is not a SHA-256.
+        InputError if a file's name is not a SHA-256.
         """
         place = self.root / folder
         return [entries.check_sha(name.split(".")[0], f"{place}/{name}") for name in sorted(_named(place))]
@@ -180,8 +178,7 @@ class Board:
     def paths(self, digest: str) -> SampledPaths:
         """Return drawn paths; their sessions and slots are not compared with a task.
 
-        Raises:
-            InputError: They are missing, damaged or too large.
+        InputError if they are missing, damaged or too large.
         """
         path = self.path("paths", digest)
         found = paths.read_given(path)
@@ -192,8 +189,7 @@ class Board:
     def table(self, folder: str, name: str, columns: Iterable[str] | None = None) -> pa.Table:
         """Return stored predictions or scores, checking sizes before anything is decoded.
 
-        Raises:
-            InputError: They are missing, damaged or too large.
+        InputError if they are missing, damaged or too large.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -222,8 +218,7 @@ class Board:
     def standing(self) -> BoardStanding:
         """Return what the events say, which does not depend on the order they are read in.
 
-        Raises:
-            InputError: An event is damaged.
+        InputError if an event is damaged.
         """
         submitted: dict[str, str] = {}
         withdrawn: dict[str, Event] = {}

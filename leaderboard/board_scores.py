@@ -54,8 +54,7 @@ def column_file(result: str, column: str) -> str:
 def read(board: Board, result: str, record: ResultRecord) -> pa.Table:
     """Return the stored scores of a result, with the columns that were added later.
 
-    Raises:
-        InputError: The scores are missing, or a file is damaged.
+    InputError if the scores are missing, or a file is damaged.
     """
     path = board.path("scores", result)
     if not path.exists():
@@ -71,8 +70,7 @@ def read(board: Board, result: str, record: ResultRecord) -> pa.Table:
 def put(board: Board, result: str, record: ResultRecord, scores: pd.DataFrame) -> list[str]:
     """Store what a board does not hold yet of a result's scores, and return the names of the columns that were added.
 
-    Raises:
-        InputError: The scores have other rows than those that are stored.
+    InputError if the scores have other rows than those that are stored.
     """
     if not board.path("scores", result).exists():
         board.put_table("scores", result, scores_table(scores))

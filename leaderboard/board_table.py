@@ -161,8 +161,7 @@ def assemble(
 ) -> BoardTable:
     """Return the table of some results, all on the split of ``context``.
 
-    Raises:
-        InputError: The scores of a result are damaged.
+    InputError if the scores of a result are damaged.
     """
     metrics = all_metrics()
     position = {session: i for i, session in enumerate(context.sessions)}

@@ -43,8 +43,7 @@ def view(table: BoardTable) -> RankedTable:
 def views(board: Board, task: str | None = None, split: str | None = None) -> list[RankedTable]:
     """Return the ranked tables of a board, or only those of a task or split.
 
-    Raises:
-        InputError: The board has none of that task or split, or a file is damaged.
+    InputError if the board has none of that task or split, or a file is damaged.
     """
     standing = board.standing()
     known = board_table.records(board, standing)

@@ -190,8 +190,7 @@ def _values(record: Record) -> dict[str, Any]:
 def require_readable(record: Record) -> None:
     """Refuse a record that could be stored but not be read again: a text or a list that is too long.
 
-    Raises:
-        InputError: It is one.
+    InputError if it is one.
     """
     if isinstance(record, ResultRecord):
         what = plain(record.metadata.label, 100)

@@ -98,8 +98,7 @@ def by_data(
 def scores_of(board: Board, record: ResultRecord, task: Task, catalogue: Catalogue) -> pd.DataFrame:
     """Return the scores of a result, computed from its stored predictions; those of a reference from the data.
 
-    Raises:
-        InputError: The predictions are missing or not those of the record, or the suite has no such reference.
+    InputError if the predictions are missing or not those of the record, or the suite has no such reference.
     """
     if record.kind != "reference":
         return board_predictions.score(task, record.split, _predictions(board, record, task))

@@ -70,8 +70,7 @@ class Placement:
 def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext | None = None) -> PreparedResult:
     """Check and score a candidate; ``context`` are the facts about its split, if they are known already.
 
-    Raises:
-        InputError: Its predictions cannot be used, or it was made for another split.
+    InputError if its predictions cannot be used, or it was made for another split.
     """
     task, split = candidate.task, candidate.split
     where = plain(candidate.metadata.label, 100)

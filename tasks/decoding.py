@@ -67,9 +67,8 @@ def read_json(
 def load_json(path: Path, remedy: str = RESTORE, *, limit: int | None = None, as_text: bool = False) -> object:
     """Return the plain values of a JSON file; with ``as_text`` numbers with a point stay text, digit by digit.
 
-    Raises:
-        InputError: It cannot be read, has more than ``limit`` bytes, is not JSON, or has a key twice in an object. The
-            message says to do ``remedy``.
+    InputError if it cannot be read, has more than ``limit`` bytes, is not JSON, or has a key twice in an object. The
+    message says to do ``remedy``.
     """
     try:
         too_large = limit is not None and path.stat().st_size > limit
@@ -117,9 +116,8 @@ def decode(
         version: Key and value that the values must state; the key is taken out where ``kind`` has no such field.
         at: Where in the file the values are.
 
-    Raises:
-        InputError: A key is missing or unknown, a value is of another type or out of its range, or ``kind`` itself
-            refuses the values.
+    InputError if a key is missing or unknown, a value is of another type or out of its range, or ``kind`` itself
+    refuses the values.
     """
     if version is not None and isinstance(values, dict):
         key, known = version

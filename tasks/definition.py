@@ -191,8 +191,7 @@ class TaskDefinition:
     def with_truth(self, truth: int | None) -> TaskInfo:
         """Return the metadata of a version of the ground truth, ``info`` for None.
 
-        Raises:
-            InputError: The task has no such version.
+        InputError if the task has no such version.
         """
         if truth is None:
             return self.info

@@ -152,8 +152,7 @@ def _digest(values: Mapping[str, Any]) -> str:
 def check_files(folder: Path, manifest: Manifest) -> None:
     """Compare every file of a prepared folder with its digest.
 
-    Raises:
-        InputError: A file is missing or is not what was written.
+    InputError if a file is missing or is not what was written.
     """
     for name, digest in manifest.files.items():
         path = folder / name
@@ -168,8 +167,7 @@ def check_files(folder: Path, manifest: Manifest) -> None:
 def read_manifest(folder: Path) -> Manifest:
     """Read ``task.json`` of a prepared folder.
 
-    Raises:
-        InputError: The file is missing, is not JSON, or is not of this format.
+    InputError if the file is missing, is not JSON, or is not of this format.
     """
     path = folder / FILE
     values = load_json(path, _REMEDY)

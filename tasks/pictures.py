@@ -40,8 +40,7 @@ def decode(data: bytes, what: str) -> Image:
 def measure(data: bytes, what: str) -> tuple[tuple[int, int], str]:
     """Return width and height of an encoded picture as :func:`decode` would turn it, and its format; no pixel is read.
 
-    Raises:
-        InputError: It does not begin as a picture does.
+    InputError if it does not begin as a picture does.
     """
     with _opened(data, what) as picture:
         width, height = picture.size

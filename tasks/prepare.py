@@ -328,8 +328,7 @@ def check(
         What ``prepare`` would say, with what the reader would refuse: one line each with file, rows and their number.
         With something refused, what could be read all the same is counted.
 
-    Raises:
-        InputError: There is no such folder, or it is not one of the task.
+    InputError if there is no such folder, or it is not one of the task.
     """
     raw = absolute(raw)
     options = options or ReadOptions()

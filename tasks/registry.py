@@ -44,8 +44,7 @@ def names() -> list[str]:
 def definition(name: str) -> TaskDefinition:
     """Return the definition of a task, importing its module.
 
-    Raises:
-        InputError: There is no such task; the nearest name is suggested.
+    InputError if there is no such task; the nearest name is suggested.
     """
     if name not in TASKS:
         raise unknown_name("task", name, TASKS)
@@ -76,8 +75,7 @@ def load(
         progress: Shows progress of a preparation.
         report: Called with one line that says where data is prepared; the log by default.
 
-    Raises:
-        InputError: An unknown name, or data that cannot be used.
+    InputError for an unknown name, or data that cannot be used.
     """
     found = definition(name)
     report = report or _log.info

@@ -166,8 +166,7 @@ def assign(users: Sequence[str], screens: Sequence[str]) -> dict[str, list[str] 
 def split_from_values(name: str, values: Sequence[Any]) -> Split:
     """Return the split whose column holds ``values`` (``train`` / ``test``, or fold numbers).
 
-    Raises:
-        ValueError: A value is something else.
+    ValueError if a value is something else.
     """
     if name in IN_FOLDS:
         folds = np.asarray(values)

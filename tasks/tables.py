@@ -28,8 +28,7 @@ def read_header(path: Path) -> list[str]:
 def require_columns(path: Path, header: Sequence[str], needed: Sequence[str]) -> None:
     """Check that every needed column is in the header, once.
 
-    Raises:
-        InputError: Naming every column that is missing, or one that occurs twice.
+    InputError names every column that is missing, or one that occurs twice.
     """
     if missing := [name for name in needed if name not in header]:
         hidden = [name for name in header if name not in needed and clean(name) in missing]

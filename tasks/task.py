@@ -216,9 +216,8 @@ class Task(TaskInfo):
 def open_folder(definition: TaskDefinition, folder: Path) -> Task:
     """Return the task in a prepared folder.
 
-    Raises:
-        InputError: The folder belongs to another task or version, lacks files, or its sessions are not those
-            that its digests were computed from.
+    InputError if the folder belongs to another task or version, lacks files, or its sessions are not those that its
+    digests were computed from.
     """
     manifest = read_manifest(folder)
     name = definition.info.name

@@ -69,8 +69,7 @@ class ScreenImage:
     def measure(self) -> tuple[tuple[int, int], str]:
         """Return width and height in pixels and the format, such as ``PNG``, without decoding the image.
 
-        Raises:
-            InputError: The file is missing or is not an image.
+        InputError if the file is missing or is not an image.
         """
         from tasks.pictures import measure
 

@@ -58,8 +58,7 @@ class BackboneInfo:
 def describe(name_or_path: str | Path) -> BackboneInfo:
     """Describe a registered name, a folder or a hub name.
 
-    Raises:
-        InputError: As ``find_folder``, ``read_config`` and ``read_weights``.
+    InputErrors are those of ``find_folder``, ``read_config`` and ``read_weights``.
     """
     folder = find_folder(name_or_path)
     config = read_config(folder)
@@ -84,8 +83,7 @@ def describe(name_or_path: str | Path) -> BackboneInfo:
 def find_folder(name_or_path: str | Path) -> Path:
     """Return the local folder of a checkpoint; a hub name is fetched, or found in the hub's cache.
 
-    Raises:
-        InputError: There is no such folder, or the hub does not provide it.
+    InputError if there is no such folder, or the hub does not provide it.
     """
     found = checkpoint_of(name_or_path)
     if isinstance(found, Path):
@@ -125,8 +123,7 @@ class _Index(TypedDict):
 def read_config(folder: Path) -> dict[str, Any]:
     """Return config.json.
 
-    Raises:
-        InputError: It is missing or unreadable, or describes a model that sees no images or cannot be run here.
+    InputError if it is missing or unreadable, or describes a model that sees no images or cannot be run here.
     """
     path = folder / "config.json"
     if not path.is_file():
@@ -152,8 +149,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 def read_weights(folder: Path) -> Weights:
     """Return what the headers of the weight files say.
 
-    Raises:
-        InputError: No safetensors file, a missing shard, or a file that is cut short or not safetensors.
+    InputError for a missing safetensors file or shard, or a file that is cut short or not safetensors.
     """
     files = sorted(folder.glob("*.safetensors"))
     index = folder / "model.safetensors.index.json"

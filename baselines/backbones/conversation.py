@@ -66,8 +66,7 @@ class Conversation:
     def tokens(self, session: Stimulus | Session) -> TokenizedSession:
         """Return the token ids of a session.
 
-        Raises:
-            InputError: Labels of mixed kind, or a chat template that does not place exactly one image.
+        InputError for labels of mixed kind, or a chat template that does not place exactly one image.
         """
         key = (self.question(session), session.profile)
         if key not in self._known:
@@ -127,8 +126,7 @@ class _Template(TypedDict):
 def give_template(tokenizer: Any, folder: Path) -> None:
     """Give a tokenizer the chat template in the same folder, if it was saved with the processor instead.
 
-    Raises:
-        InputError: The file is unreadable.
+    InputError if the file is unreadable.
     """
     if tokenizer.chat_template:
         return

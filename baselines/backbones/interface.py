@@ -89,8 +89,7 @@ class ModelInput:
 def collate(inputs: Sequence[ModelInput]) -> ModelInput:
     """Join model inputs into one batch, padding on the left with zeros that the mask hides.
 
-    Raises:
-        InputError: There are none.
+    InputError if there are none.
     """
     import torch
     from torch.nn.functional import pad

@@ -46,9 +46,8 @@ def load_backbone(
         settings: How sessions are put to it; by default the folder's ``gazebench.json``, else ``Settings()``.
         features: Folder for screen features, None to keep them in memory only; by default below the user's cache.
 
-    Raises:
-        InputError: The checkpoint is missing, incomplete, damaged or not a supported vision-language model, or there
-            is not enough memory for it.
+    InputError if the checkpoint is missing, incomplete, damaged or not a supported vision-language model, or there is
+    not enough memory for it.
     """
     place = _device(device)
     number = _dtype(dtype, place)
@@ -118,8 +117,7 @@ def _check_memory(weights: int, place: torch.device, name: str, group: Group | N
 def checked_model(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
     """Return the model of a folder with every weight that its configuration asks for, all of them finite.
 
-    Raises:
-        InputError: It does not load, weights are missing or of another shape (tied ones apart), or are not finite.
+    InputError if it does not load, weights are missing or of another shape (tied ones apart), or are not finite.
     """
     model = _model(cls, folder, dtype)
     check_finite(model, folder)
@@ -162,8 +160,7 @@ def _model(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
 def read_tokenizer(folder: Path, vocabulary: int) -> Any:
     """Return the tokenizer of a folder, with the chat template that lies next to it.
 
-    Raises:
-        InputError: There is none, it does not load, or it has more tokens than the model.
+    InputError if there is none, it does not load, or it has more tokens than the model.
     """
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "tokenizer_config.json")):
         raise InputError(f"{folder} holds no tokenizer; save it there with save_pretrained.")

@@ -76,8 +76,7 @@ def names() -> list[str]:
 def checkpoint_of(name_or_path: str | Path) -> str | Path:
     """Return the folder or the hub name that a registry name, a folder or a hub name refers to.
 
-    Raises:
-        InputError: It is not one of these.
+    InputError if it is not one of these.
     """
     text = str(name_or_path)
     for known in BACKBONES:

@@ -46,8 +46,7 @@ class Settings:
 def read_settings(folder: Path) -> Settings:
     """Return the settings of a checkpoint folder: the defaults where it has no ``gazebench.json``.
 
-    Raises:
-        InputError: The file is not JSON, or holds an unknown key or a value that makes no sense.
+    InputError if the file is not JSON, or holds an unknown key or a value that makes no sense.
     """
     path = folder / FILE
     return read_json(Settings, path, "correct it") if path.is_file() else Settings()

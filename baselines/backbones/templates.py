@@ -50,8 +50,7 @@ def render(tokenizer: Any, messages: Sequence[Mapping[str, Any]], template: str,
         template: The template.
         values: Further values that the template uses.
 
-    Raises:
-        InputError: The template reads the clock in a way that cannot be fixed.
+    InputError if the template reads the clock in a way that cannot be fixed.
     """
     still = _CLOCKED.sub(lambda call: repr(CLOCK.strftime(call[2])), template)
     if re.search(r"strftime_now\(", still):

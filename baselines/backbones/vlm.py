@@ -88,16 +88,14 @@ class VisionLanguageModel(ABC):
     def load(cls, folder: Path, model: Any, tokenizer: Any, settings: Settings) -> Processor:
         """Return the processor that belongs to ``model``, with the image settings of ``folder``.
 
-        Raises:
-            InputError: Tokenizer, image settings and model do not fit together.
+        InputError if tokenizer, image settings and model do not fit together.
         """
 
     @abstractmethod
     def pixels(self, image: Image.Image) -> ScreenPixels:
         """Return what the vision tower is given for a screen in mode RGB.
 
-        Raises:
-            InputError: The image is smaller than a patch, or too long and narrow.
+        InputError if the image is smaller than a patch, or too long and narrow.
         """
 
     @abstractmethod
@@ -133,8 +131,7 @@ class VisionLanguageModel(ABC):
     def encode_screen(self, image: ScreenImage | Image.Image) -> ScreenFeatures:
         """Return the features of a screen; the vision tower runs once per distinct screen.
 
-        Raises:
-            InputError: The image does not open or is smaller than a patch, or the features are not finite.
+        InputError if the image does not open or is smaller than a patch, or the features are not finite.
         """
         if isinstance(image, ScreenImage):
             digest = image.digest()

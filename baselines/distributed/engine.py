@@ -141,8 +141,7 @@ class RayWorkers:
     def launch(self, part: TrialPart, cpus: float, gpus: int) -> None:
         """Start the workers, each with so many CPUs and 0 or 1 GPU, have each carry out the part, and wait for them.
 
-        Raises:
-            ray.train.TrainingFailedError: A worker was lost.
+        Ray.train.TrainingFailedError if a worker was lost.
         """
         # Relative paths in settings keep their meaning.
         os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")

@@ -125,8 +125,7 @@ class Group:
     def attempt(self, call: Callable[[], Result]) -> Result:
         """Let every process do its part and return this one's result, which the others do not see.
 
-        Raises:
-            InputError: One failed with one; then all do.
+        InputError on all if one failed with one.
         """
         own = _attempt(call)
         _result(self.exchange(_Outcome(None, own.error)))
@@ -136,8 +135,7 @@ class Group:
     def jointly(self, call: Callable[[], Result]) -> list[Result]:
         """Let every process do its part and return all results in the order of ranks.
 
-        Raises:
-            InputError: One failed with one; then all do, with the error of the lowest rank.
+        InputError on all if one failed with one, that of the lowest rank.
         """
         return _result(self.exchange(_attempt(call)))
 

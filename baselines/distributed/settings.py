@@ -131,8 +131,7 @@ def names() -> list[str]:
 def read(name: str) -> ZeroSettings:
     """Return the configuration of this name, or in the file of this path.
 
-    Raises:
-        InputError: There is none, or it asks for something that is not DeepSpeed's to decide here.
+    InputError if there is none, or it asks for something that is not DeepSpeed's to decide here.
     """
     path = FOLDER / f"{name}.json" if name in names() else Path(name)
     if path.suffix != ".json":

@@ -46,8 +46,7 @@ def penalised_loss(
 def fit_weights(features: Floats, starts: NDArray[np.int64], chosen: Floats, l2: float) -> Floats:
     """Return the weights of the least penalised loss, shape (F,), by L-BFGS; with l2 > 0 there is one, and no chance.
 
-    Raises:
-        RuntimeError: The optimiser did not converge.
+    RuntimeError if the optimiser did not converge.
     """
     from scipy.optimize import minimize
 
@@ -89,9 +88,8 @@ class SlotLogit:
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Maximise the penalised likelihood of the training gaze, of the clicks, or of both; nothing is random.
 
-        Raises:
-            InputError: There is no training session, or the sessions lack what the features are made of.
-            RuntimeError: The optimiser did not converge.
+        InputError if there is no training session, or the sessions lack what the features are made of, RuntimeError if
+        the optimiser did not converge.
         """
         require_training(train)
         self.prepare(train)

@@ -98,8 +98,7 @@ def of_backbone(name: str, dtype: str) -> LanguageModel:
 def causal(name: str, dtype: str) -> LanguageModel:
     """Load a causal language model: a folder or a hub name.
 
-    Raises:
-        InputError: It does not load, or its weights are not finite.
+    InputError if it does not load, or its weights are not finite.
     """
     return _causal(name, loaded.device_name(), loaded.number_format(dtype))
 

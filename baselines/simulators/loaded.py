@@ -24,8 +24,7 @@ def device_name() -> str | None:
 def number_format(dtype: str) -> str:
     """Return the number format that ``dtype`` means: ``auto`` is bfloat16 on a GPU and float32 on a CPU.
 
-    Raises:
-        InputError: There is no such format.
+    InputError if there is no such format.
     """
     from tasks.errors import unknown_name
 
@@ -82,8 +81,7 @@ def forget() -> None:
 def notice(name: str) -> str:
     """Return what every output made with a backbone must say, without loading its weights.
 
-    Raises:
-        InputError: See ``backbones.describe``.
+    InputErrors are those of ``backbones.describe``.
     """
     from baselines.backbones.checkpoint import describe
 
@@ -93,8 +91,7 @@ def notice(name: str) -> str:
 def material(name: str, dtype: str = "auto") -> dict[str, str]:
     """Return what a backbone contributes to a trial's identity, without loading its weights.
 
-    Raises:
-        InputError: See ``backbones.describe``.
+    InputErrors are those of ``backbones.describe``.
     """
     from baselines.backbones.checkpoint import describe
     from baselines.backbones.registry import ARCHITECTURES

@@ -225,8 +225,7 @@ class GazeHeads(OnScreen):
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Choose the heads; nothing is random.
 
-        Raises:
-            InputError: There is no training session, or the model has fewer heads.
+        InputError if there is no training session, or the model has fewer heads.
         """
         from baselines.distributed.group import in_shares
         from baselines.probing.gaze_heads import GazeHeads as Operator

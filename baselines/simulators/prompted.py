@@ -79,8 +79,7 @@ class Fixate(TuningSettings, Probed):
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Tune the prompt on the training sessions, a part of which chooses the epoch.
 
-        Raises:
-            InputError: Too few sessions, or the training diverged.
+        InputError if there are too few sessions, or the training diverged.
         """
         from baselines.tuning.trainer import Trainer
 
@@ -99,8 +98,7 @@ class Fixate(TuningSettings, Probed):
     def restore(self, artifacts: Path, train: Sequence[Session], seed: int) -> None:
         """Take the tuned prompt that a finished trial kept, in place of tuning it again.
 
-        Raises:
-            InputError: The trial kept none, or it is damaged or another one's.
+        InputError if the trial kept none, or it is damaged or another one's.
         """
         from baselines.distributed.partition import word_embeddings
         from baselines.tuning.prompt import PromptBank

@@ -62,8 +62,7 @@ class PromptBank(nn.Module):
     def keep(self, path: Path, placement: str) -> None:
         """Write the parameters, with the users' names and where the prompt is placed, as safetensors.
 
-        Raises:
-            InputError: The file cannot be written.
+        InputError if the file cannot be written.
         """
         from safetensors.torch import save_file
 
@@ -77,8 +76,7 @@ class PromptBank(nn.Module):
     ) -> PromptBank:
         """Read a prompt that :meth:`keep` wrote, with bases of ``shape`` (M, N, D) and these training users.
 
-        Raises:
-            InputError: There is no such file, it is damaged, or it holds a different prompt.
+        InputError if there is no such file, it is damaged, or it holds a different prompt.
         """
         from safetensors import SafetensorError, safe_open
 

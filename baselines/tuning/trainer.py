@@ -79,8 +79,7 @@ class Trainer:
     def run(self) -> tuple[PromptBank, list[state.Epoch], int]:
         """Train, or continue a training that the workspace holds; return the best epoch's prompt, the curve, the epoch.
 
-        Raises:
-            InputError: Too few sessions, or the training diverged.
+        InputError if there are too few sessions, or the training diverged.
         """
         settings = self.settings
         self._group = current()

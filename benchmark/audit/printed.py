@@ -85,8 +85,7 @@ def printed(text: str, decimals: int | None = None, *, percent: bool = False, wh
 def computed(value: float) -> Printed:
     """Return a number that was computed and not rounded for print.
 
-    Raises:
-        InputError: It is not finite, or larger than any number that is printed.
+    InputError if it is not finite, or larger than any number that is printed.
     """
     if not abs(value) <= LARGEST:
         raise InputError(f"{value} is not a number. Give a finite one of at most {LARGEST:g}.")

@@ -161,8 +161,7 @@ def asked_engine(
 ) -> EngineSettings:
     """Return what the options ask for, over a configuration's ``engine`` section.
 
-    Raises:
-        InputError: A value is unknown or out of range, or DeepSpeed is asked of a verb that does not know it.
+    InputError if a value is unknown or out of range, or DeepSpeed is asked of a verb that does not know it.
     """
     from benchmark.engines.settings import engine_settings
     from benchmark.trials.configuration import ENGINE

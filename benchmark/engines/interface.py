@@ -53,8 +53,7 @@ class Engine(Protocol):
     def run(self, trials: Sequence[Trial], task: Task, ledger: Ledger) -> None:
         """Run the trials and tell the ledger of each that it finished or failed.
 
-        Raises:
-            InputError: Nothing can be run: the cluster is not there, the store's disk is full.
+        InputError if nothing can be run: the cluster is not there, the store's disk is full.
         """
         ...
 
@@ -121,7 +120,6 @@ class Launcher(SharesTrials, Protocol):
     def launch(self, part: TrialPart, cpus: float, gpus: int) -> None:
         """Start the processes, have each carry out the part, and wait for them; each has ``gpus`` GPUs, 0 or 1.
 
-        Raises:
-            Exception: A process was lost.
+        Exception if a process was lost.
         """
         ...

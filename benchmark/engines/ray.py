@@ -134,8 +134,7 @@ class _Job:
     def run(self, there: Room, packed: PackedTask, key: str, score: Score | None, scheduler: Any) -> None:
         """Hand out the chains until each is over, stopped, or has lost its worker too often.
 
-        Raises:
-            RayActorError: The inbox was lost.
+        RayActorError if the inbox was lost.
         """
         ray, settings = self.ray, self.engine.settings
         self.trials = tuple(trial for chain in self.chains for trial in chain)

@@ -97,7 +97,6 @@ class EngineSettings:
 def engine_settings(values: Mapping[str, object], where: str = ENGINE) -> EngineSettings:
     """Return settings from a configuration's ``engine`` section; null stands for the default.
 
-    Raises:
-        InputError: An unknown key, or a value of the wrong type or range; ``where`` is named.
+    InputError for an unknown key, or a value of the wrong type or range; ``where`` is named.
     """
     return decode(EngineSettings, {k: v for k, v in values.items() if v is not None}, where, "correct it")

@@ -32,8 +32,7 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
         ``peak_memory_bytes``, of the GPU where the simulator reports it, else the same; and what else the simulator
         reports. A simulator without a model ran 0 tokens; one that has a model and reports no counts has none here.
 
-    Raises:
-        InputError: The simulator returned predictions that are not what was asked for.
+    InputError if the simulator returned predictions that are not what was asked for.
     """
     train, test = task.split(trial.split).folds[trial.fold]
     start = Moment.now()
@@ -71,9 +70,8 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
 def attempt(trial: Trial, task: Task, workspace: Workspace, place: Place) -> Outcome | Failure:
     """Run one trial with the place's number of threads; a trial that raises is a failure, and the others go on.
 
-    Raises:
-        ModuleNotFoundError: A library is missing, which the other trials would only find out again.
-        InputError: The disk is full.
+    ModuleNotFoundError if a library is missing, which the other trials would only find out again, InputError if the
+    disk is full.
     """
     begun = Moment.now()
     try:

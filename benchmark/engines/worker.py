@@ -159,8 +159,7 @@ def carry_out(index: int, parcel: Parcel, judged: Callable[[int, float], None] |
 def _share(part: TrialPart) -> None:
     """Have processes of its own carry out a trial; they tell the inbox themselves.
 
-    Raises:
-        Exception: One of them was lost, so that none could.
+    Exception if one of them was lost, so that none could.
     """
     import ray
 
@@ -248,8 +247,7 @@ class TrialPart:
     def carry_out(self, peers: Peers) -> None:
         """Take part, and if this process is the first one, tell what came of it.
 
-        Raises:
-            PeerLost: Another process is gone.
+        PeerLost if another process is gone.
         """
         tell = functools.partial(_tell, self.parcel, self.index) if peers.first else _silent
         found, files = self.perform(tell, peers.agreed, peers.attempt)
@@ -310,8 +308,7 @@ def unpacked(parcel: Parcel) -> Task:
 def _settled(trial: Trial, index: int, parcel: Parcel) -> Trial:
     """Return the trial with settings that lead to its material on this machine.
 
-    Raises:
-        InputError: This worker would not run the trial that was asked for: other code, another model.
+    InputError if this worker would not run the trial that was asked for: other code, another model.
     """
     where = whereabouts()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # what is not here comes from the driver, never from elsewhere

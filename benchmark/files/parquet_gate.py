@@ -127,8 +127,7 @@ def check(data: bytes, limits: TableLimits) -> set[bytes]:
     Returns:
         The names of its flat columns, those without lists.
 
-    Raises:
-        InputError: Saying what is wrong and what to do.
+    InputError says what is wrong and what to do.
     """
     try:
         return _check(data, limits)

@@ -15,8 +15,7 @@ VALUES = 1_000_000
 def read(path: Path, what: str) -> object:
     """Return the plain values of a YAML file of the user's own; anchors and aliases are allowed in it.
 
-    Raises:
-        InputError: It cannot be read, or is not YAML of plain values.
+    InputError if it cannot be read, or is not YAML of plain values.
     """
     try:
         return load(path.read_bytes(), aliases=True)
@@ -38,8 +37,7 @@ def load(
         aliases: Anchors and aliases are allowed; only for files that nobody sent.
         as_text: Kinds of values that stay as they are written: ``float``, ``timestamp``, ``binary``.
 
-    Raises:
-        InputError: It is not YAML of this kind; the line is named. The message holds printable ASCII only.
+    InputError if it is not YAML of this kind; the line is named. The message holds printable ASCII only.
     """
     try:
         text = text.decode("utf-8") if isinstance(text, bytes) else text

@@ -11,8 +11,7 @@ from tasks.storage import write_errors
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file next to ``path``, then put it in place in one step; its folder is made.
 
-    Raises:
-        InputError: The file cannot be written; what was at ``path`` before is untouched.
+    InputError if the file cannot be written; what was at ``path`` before is untouched.
     """
     with write_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)

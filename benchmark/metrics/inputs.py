@@ -125,8 +125,7 @@ def require(part: Part, cells: Ragged, slots: Ints, names: Names, shape: tuple[I
         shape: Lists in each session's cell and numbers in each list; by default one list of K numbers, and what is
             there for deeper cells.
 
-    Raises:
-        InputError: A cell breaks a rule of the part, or counts as missing for what it holds.
+    InputError if a cell breaks a rule of the part, or counts as missing for what it holds.
     """
     ones = np.ones_like(slots)
     if shape is None:
@@ -144,8 +143,7 @@ def require(part: Part, cells: Ragged, slots: Ints, names: Names, shape: tuple[I
 def human(gaze: Any, click: Any, visits: Any, names: Names) -> Human:
     """Take in what people did in each session: gaze on two slots or more, the slot clicked, visits where recorded.
 
-    Raises:
-        InputError: Naming the first session in which one of them is missing or cannot be.
+    InputError names the first session in which one of them is missing or cannot be.
     """
     dwell = read_cells(GAZE, gaze, None, names)
     missing, few = ~dwell.present, dwell.lengths < FEWEST

@@ -146,8 +146,7 @@ def get(name: str) -> Metric:
 def corrected_together(chosen: Iterable[str]) -> list[tuple[str, ...]]:
     """Return metrics in the groups whose comparisons are corrected together (Holm), by their families.
 
-    Raises:
-        InputError: One is unknown.
+    InputError if one is unknown.
     """
     groups: dict[str, list[str]] = {}
     for name in chosen:

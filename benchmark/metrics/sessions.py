@@ -59,10 +59,9 @@ def evaluate_sessions(
         One row per session in the order given, one float64 column per metric in the registry's order, NaN where the
         part was not supplied. The index is ``session_ids``, or 0..n-1.
 
-    Raises:
-        InputError: A session has fewer than two slots, a NaN, infinite or negative number, a zero sum, a part
-            of the wrong length, a click or answer that is none of its slots; the message names the session
-            and the part. Or ``ties`` or a metric's name is unknown.
+    InputError if a session has fewer than two slots, a NaN, infinite or negative number, a zero sum, a part of the
+    wrong length, a click or answer that is none of its slots; the message names the session and the part. Or ``ties``
+    or a metric's name is unknown.
     """
     import pandas as pd
 

@@ -141,8 +141,7 @@ class Ran:
 def groups_of(layout: Section, choice: Choice, varied: Varied | None = None) -> list[Group]:
     """Return the runs of one table or figure; the varied setting wins over everything, the user's choice included.
 
-    Raises:
-        InputError: A checkpoint cannot be read, or is of another architecture than the backbone it is run for.
+    InputError if a checkpoint cannot be read, or is of another architecture than the backbone it is run for.
     """
     found = []
     given = choice.settings or {}

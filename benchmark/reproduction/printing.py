@@ -21,8 +21,7 @@ SUFFIXES = {"terminal": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "
 def write_files(out: Path, document: Document, pictures: Mapping[str, bytes] | None = None) -> list[Path]:
     """Write a document in every format, and its pictures (ending -> content), each file whole or not at all.
 
-    Raises:
-        InputError: ``out`` cannot be written.
+    InputError if ``out`` cannot be written.
     """
     with write_errors(out):
         out.mkdir(parents=True, exist_ok=True)

@@ -39,8 +39,7 @@ class Section:
     def check(self, simulators: Iterable[str], metrics: Iterable[str] = ()) -> None:
         """Refuse backbones without operators or the reverse, and simulators that its run does not have.
 
-        Raises:
-            InputError: It is one, or a metric is unknown.
+        InputError if it is one, or a metric is unknown.
         """
         if bool(self.backbones) != bool(self.operators):
             raise InputError("'layout' lacks backbones or operators.")
@@ -55,8 +54,7 @@ class Section:
 def read_section(path: Path) -> dict[str, Any]:
     """Return the ``layout`` section of a file, with the run configuration that is the rest of it under ``run``.
 
-    Raises:
-        InputError: The file is not the run configuration of a task, or has no such section.
+    InputError if the file is not the run configuration of a task, or has no such section.
     """
     run = read_config(path)
     values = run.pop(LAYOUT, None)
@@ -104,7 +102,6 @@ def layouts(folder: Path = TABLES) -> list[Layout]:
 def read_layout(path: Path) -> Layout:
     """Read one layout.
 
-    Raises:
-        InputError: The file is not a run configuration, or its ``layout`` section lacks or misnames something.
+    InputError if the file is not a run configuration, or its ``layout`` section lacks or misnames something.
     """
     return layout_of(Layout, read_section(path), path)

@@ -64,8 +64,7 @@ class TrialRecord:
 def trials(root: Path) -> list[TrialRecord]:
     """Return the trials of a run's folder, or of every run below a folder, the finished ones of a run first.
 
-    Raises:
-        InputError: There is no such folder, or a record in it is damaged.
+    InputError if there is no such folder, or a record in it is damaged.
     """
     if not root.is_dir():
         raise InputError(f"there is no folder {root}; 'run' makes one, or name another with --in.")

@@ -26,8 +26,7 @@ def drawn(
 ) -> list[tuple[str, list[int]]]:
     """Return the first path that each of some simulators drew for a session, by default of three at most.
 
-    Raises:
-        InputError: A simulator that is named drew none for it.
+    InputError if a simulator that is named drew none for it.
     """
     of_session = {name: each[session_id][0] for name, each in of_run(run, found).items() if each.get(session_id)}
     if simulators and not of_session:

@@ -125,8 +125,7 @@ def kind_of(trial: Trial) -> str:
 def time_kind(trial: Trial, task: Task, sessions: int, place: Place) -> Timing:
     """Time a kind of trial on some sessions of the trial's fold, spread evenly over it: to fit on, and to predict.
 
-    Raises:
-        InputError: The simulator fails.
+    InputError if the simulator fails.
     """
     train, test = (_spread(part, sessions) for part in task.split(trial.split).folds[trial.fold])
     settings = dict(trial.settings)

@@ -24,8 +24,7 @@ _SESSIONS = 2
 def check_names(config: RunConfig, catalogue: Catalogue) -> None:
     """Check names and settings of a run; neither data nor models are loaded.
 
-    Raises:
-        InputError: A split, metric, simulator or setting is unknown, or a value is of the wrong type or range.
+    InputError if a split, metric, simulator or setting is unknown, or a value is of the wrong type or range.
     """
     from benchmark.metrics import get
     from tasks.splits import SPLIT_NOTES
@@ -44,9 +43,8 @@ def check_names(config: RunConfig, catalogue: Catalogue) -> None:
 def check(trials: Sequence[Trial], task: Task) -> None:
     """Check that what the trials of a task need is there, and try every simulator in a user's own file on two sessions.
 
-    Raises:
-        InputError: A split lacks sessions, an endpoint cannot be reached, or a simulator fails or returns predictions
-            that are not what was asked for.
+    InputError if a split lacks sessions, an endpoint cannot be reached, or a simulator fails or returns predictions
+    that are not what was asked for.
     """
     for name in dict.fromkeys(trial.split for trial in trials):
         task.split(name)

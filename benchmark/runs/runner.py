@@ -68,9 +68,8 @@ def run_missing(
     Returns:
         The trials that failed.
 
-    Raises:
-        InputError: The engine cannot be used or would share out a trial otherwise than its identity says, or the store
-            cannot be written.
+    InputError if the engine cannot be used or would share out a trial otherwise than its identity says, or the store
+    cannot be written.
     """
     for trial in trials:
         if trial.parallel != _parallel(engine, trial):

@@ -69,8 +69,7 @@ def _begun(module: Any, out: Path) -> Any:
 def require(name: str) -> Any:
     """Import and return the package of a tracker.
 
-    Raises:
-        InputError: There is no such tracker, or its package is not installed.
+    InputError if there is no such tracker, or its package is not installed.
     """
     if name not in TRACKERS:
         raise unknown_name("tracker", name, TRACKERS)

@@ -152,8 +152,7 @@ def require(faults: Sequence[Fault], place: Callable[[int], str]) -> None:
         faults: The faults.
         place: Names a row, counted from 0.
 
-    Raises:
-        InputError: With the first row's, and how many more there are.
+    InputError with the first row's, and how many more there are.
     """
     if faults:
         first = min(faults, key=lambda fault: int(fault.rows[0]))
@@ -166,8 +165,7 @@ def require(faults: Sequence[Fault], place: Callable[[int], str]) -> None:
 def table(raw: RawPredictions, tested: Tested, where: str, once: Sequence[str] = KEYS) -> pa.Table:
     """Return predictions from the file ``where`` as a table, columns of ``predictions.schema``.
 
-    Raises:
-        InputError: They have a fault; the row is named.
+    InputError if they have a fault; the row is named.
     """
     if not len(raw):
         raise InputError(f"{where} holds no predictions.")
@@ -181,8 +179,7 @@ def simulated(
 ) -> pa.Table:
     """Return what a simulator, called ``where`` in messages, predicted for each of the sessions as a table.
 
-    Raises:
-        InputError: A prediction has a fault; the session is named.
+    InputError if a prediction has a fault; the session is named.
     """
     ids = [p.session_id for p in found]
 

@@ -102,8 +102,7 @@ class _Rows:
     def add(self, number: int, line: bytes) -> None:
         """Take in a line; what is wrong with it is noted.
 
-        Raises:
-            Unreadable: The file has more rows or numbers than allowed.
+        Unreadable if the file has more rows or numbers than allowed.
         """
         limits = self._limits
         if len(self._numbers) >= limits.rows:

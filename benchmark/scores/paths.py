@@ -53,8 +53,7 @@ def digest(paths: SampledPaths) -> str:
 def read(trials: Iterable[Path]) -> SampledPaths:
     """Return the paths that some trials kept, given their folders: session -> paths; trials without are passed over.
 
-    Raises:
-        InputError: A file is damaged.
+    InputError if a file is damaged.
     """
     found: SampledPaths = {}
     for folder in trials:
@@ -68,8 +67,7 @@ def read(trials: Iterable[Path]) -> SampledPaths:
 def read_given(path: Path) -> SampledPaths:
     """Return session -> paths of a file that others wrote, ``PER_SESSION`` each and ``LONGEST`` visits at most.
 
-    Raises:
-        InputError: The file is too large, or holds something else.
+    InputError if the file is too large, or holds something else.
     """
     found: SampledPaths = read_json(_Given, path, limit=MAX_BYTES)
     return found

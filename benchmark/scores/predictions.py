@@ -106,8 +106,7 @@ def by_session(found: pa.Table) -> dict[tuple[int, str], Prediction]:
 def drawn(found: pa.Table) -> dict[str, dict[str, Floats]]:
     """Return session id -> name of the results row -> what is drawn of its predictions, the mean over seeds.
 
-    Raises:
-        InputError: Seeds differ in how many numbers they have for a session.
+    InputError if seeds differ in how many numbers they have for a session.
     """
     part = next(part for part in PARTS if part.drawn is not None)
     assert part.drawn is not None

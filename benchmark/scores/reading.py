@@ -36,8 +36,7 @@ def read(data: bytes, suffix: str, columns: Sequence[str] = KEYS, limits: TableL
             are blank.
         limits: How large it may be.
 
-    Raises:
-        Unreadable: It is neither, or larger than allowed, or has columns that predictions do not have.
+    Unreadable if it is neither, or larger than allowed, or has columns that predictions do not have.
     """
     found = (parquet.read if suffix == ".parquet" else jsonl.read)(data, columns, limits)
     blank = {"seed": 0, "target": "none"}
@@ -48,8 +47,7 @@ def read(data: bytes, suffix: str, columns: Sequence[str] = KEYS, limits: TableL
 def read_file(path: Path) -> RawPredictions:
     """Return the rows of a predictions file of one's own; a blank simulator is named after the file.
 
-    Raises:
-        InputError: There is none, or it cannot be read; the file is named.
+    InputError if there is none, or it cannot be read; the file is named.
     """
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path}: a predictions file ends in .parquet or .jsonl.")
@@ -80,8 +78,7 @@ def read_frame(frame: pd.DataFrame) -> RawPredictions:
 def stored(path: Path) -> pa.Table:
     """Return predictions that the suite has written, which were checked then.
 
-    Raises:
-        InputError: The file is missing or damaged; the message is the reason alone.
+    InputError if the file is missing or damaged; the message is the reason alone.
     """
     try:
         data = path.read_bytes()
@@ -99,8 +96,7 @@ def stored(path: Path) -> pa.Table:
 def about(path: Path) -> dict[str, str]:
     """Return what a parquet file says of its own data (key-value metadata); empty if it says nothing.
 
-    Raises:
-        InputError: It is missing or damaged; the message is the reason alone.
+    InputError if it is missing or damaged; the message is the reason alone.
     """
     try:
         return {k.decode(): v.decode() for k, v in (pq.read_schema(path).metadata or {}).items()}

@@ -252,8 +252,7 @@ def read(run: Path) -> Results:
 def decoded(raw: object, path: Path) -> Results:
     """Return the values of a ``results.json``, or of what ``table --format json`` prints, as results.
 
-    Raises:
-        InputError: They are damaged, or of another schema version.
+    InputError if they are damaged, or of another schema version.
     """
     if isinstance(raw, dict) and isinstance(raw.get("comparisons"), list):
         raw["comparisons"] = [_nested(one) if isinstance(one, dict) else one for one in raw["comparisons"]]
@@ -301,8 +300,7 @@ def check_whole(results: Results, run: Path) -> None:
 def check_digest(results: Results, task: Task, run: Path) -> None:
     """Refuse to put a run next to a task whose sessions or splits are not those that it was made from.
 
-    Raises:
-        InputError: The digests differ.
+    InputError if the digests differ.
     """
     check_whole(results, run)
     digest = task.digests.get(results.split)

@@ -32,8 +32,7 @@ def document(results: Results, families: Sequence[str] | None = None, *, whole: 
         families: Families of metrics that are shown; None for all. CSV and JSON hold every metric.
         whole: Also the intervals, and the comparisons with the reference.
 
-    Raises:
-        InputError: A family is unknown, or no simulator is measured by a metric of them.
+    InputError if a family is unknown, or no simulator is measured by a metric of them.
     """
     metrics = metrics_of(results, families)
     grids = [_means(results, metrics)]
@@ -66,8 +65,7 @@ def title_of(results: Results) -> str:
 def by_family(metrics: Sequence[Metric], families: Sequence[str] | None = None) -> list[Metric]:
     """Return the metrics of some families in the order of the families; None for all.
 
-    Raises:
-        InputError: A family is unknown.
+    InputError if a family is unknown.
     """
     chosen = [family(name) for name in families] if families else FAMILIES
     return [metric for one in chosen for metric in metrics if metric.family == one.name]
@@ -76,8 +74,7 @@ def by_family(metrics: Sequence[Metric], families: Sequence[str] | None = None) 
 def metrics_of(results: Results, families: Sequence[str] | None = None) -> list[Metric]:
     """Return the metrics of some families that at least one simulator is measured by.
 
-    Raises:
-        InputError: A family is unknown, or there is no such metric.
+    InputError if a family is unknown, or there is no such metric.
     """
     found = by_family([m for m in all_metrics() if any(m.name in one.metrics for one in results.simulators)], families)
     if not found and families:

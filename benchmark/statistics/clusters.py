@@ -203,8 +203,7 @@ def seed_means(scores: pd.DataFrame | ScoreCube, metric: str, *, by_user: bool =
     Returns:
         float64, index seed, one column per simulator that claims the metric; NaN under a seed it was not run with.
 
-    Raises:
-        InputError: The table is faulty (:class:`ScoreCube`).
+    InputError if the table is faulty (:class:`ScoreCube`).
     """
     cube = ScoreCube.of(scores)
     chosen, values = cube.runs(metric)

@@ -53,8 +53,7 @@ def seed_sd(scores: pd.DataFrame | ScoreCube, metric: str) -> pd.Series[float]:
         Index simulator. NaN for a simulator run with one seed and for one whose every session scores the same under
         all seeds: it is deterministic, and a spread of 0 would look like a finding.
 
-    Raises:
-        InputError: The table is faulty.
+    InputError if the table is faulty.
     """
     cube = ScoreCube.of(scores)
     spread: pd.Series[float] = seed_means(cube, metric).std(ddof=1)

@@ -160,8 +160,7 @@ def decompose(
         depends_on_seed: False for what is the same under every seed. With one seed it says whether others would
             differ; with several it is found out.
 
-    Raises:
-        InputError: There are fewer than two users.
+    InputError if there are fewer than two users.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or len(array) != len(users) or not array.size or not np.isfinite(array).all():
@@ -262,8 +261,7 @@ class SeedScores:
         n_seeds: Seeds of the run; a simulator with one seed in a run of several does not depend on it. By default
             the seeds of the table.
 
-    Raises:
-        InputError: The table is faulty.
+    InputError if the table is faulty.
     """
 
     def __init__(self, scores: pd.DataFrame | ScoreCube, metric: str, n_seeds: int | None = None) -> None:
@@ -286,8 +284,7 @@ class SeedScores:
     def of_mean(self, simulator: str) -> Decomposition:
         """Split the variance of a simulator's mean.
 
-        Raises:
-            InputError: The simulator does not claim the metric, or there are fewer than two users.
+        InputError if the simulator does not claim the metric, or there are fewer than two users.
         """
         return decompose(self._of(simulator), self._users, self._screens, depends_on_seed=self._depends[simulator])
 

@@ -39,8 +39,7 @@ def alter(
 ) -> Altered:
     """Return a stimulus under ``relabel`` or ``layout``; without ``draw`` the altered stimulus has no screen.
 
-    Raises:
-        InputError: ``labels`` is None: the task does not say how it draws labels.
+    InputError if ``labels`` is None: the task does not say how it draws labels.
     """
     if condition == RELABEL:
         return relabelled(stimulus, digest, labels, seed, draw=draw)

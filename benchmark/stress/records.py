@@ -69,8 +69,7 @@ class StressResults:
 def read(run_folder: Path) -> StressResults | None:
     """Return what ``stress.json`` of a run holds, None if there is none.
 
-    Raises:
-        InputError: The file is damaged or of another schema version.
+    InputError if the file is damaged or of another schema version.
     """
     path = run_folder / FOLDER / FILE
     if not path.is_file():

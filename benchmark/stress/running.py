@@ -137,8 +137,7 @@ def keep(path: Path, made: pa.Table, about: Mapping[str, str]) -> None:
 def predict(bench: Bench, trials: Mapping[str, Sequence[Source]], wanted: Mapping[str, Sequence[str]]) -> None:
     """Make the parts that are missing, of each simulator under the conditions that apply to it.
 
-    Raises:
-        InputError: A simulator cannot be restored, or does not predict again what its trial predicted.
+    InputError if a simulator cannot be restored, or does not predict again what its trial predicted.
     """
     asked = [(source, wanted[name]) for name, found in trials.items() for source in found if wanted[name]]
     for source, _ in asked:

@@ -60,8 +60,7 @@ class Study:
     def of(cls, run: Path, bench: Bench, simulators: Sequence[str] | None = None) -> Study:
         """Open a run with the bench of its task and split; None tests all of its simulators.
 
-        Raises:
-            InputError: There is no such run or simulator, or the data given is not the run's.
+        InputError if there is no such run or simulator, or the data given is not the run's.
         """
         found = results.read(run)
         results.check_digest(found, bench.task, run)
@@ -245,8 +244,7 @@ def write_screens(folder: Path, sessions: Sequence[Session], bench: Bench, count
     Returns:
         The files: ``<number>-<session>-seen.png``, ``-relabel.png`` and ``-layout.png``.
 
-    Raises:
-        InputError: The sessions have no screens, the task cannot draw labels, or a file cannot be written.
+    InputError if the sessions have no screens, the task cannot draw labels, or a file cannot be written.
     """
     chosen = [sessions[i * len(sessions) // count] for i in range(min(count, len(sessions)))]
     written = []

@@ -52,8 +52,7 @@ Finder = Callable[["Image", Sequence[Box]], list[Box]]
 def raw_trials(folder: Path) -> list[str]:
     """Return the ids of all trials that have a fixation or a mouse file, sorted as text.
 
-    Raises:
-        InputError: One of the five folders is missing.
+    InputError if one of the five folders is missing.
     """
     missing = [name for name in FOLDERS if not (folder / name).is_dir()]
     if missing:

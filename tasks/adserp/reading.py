@@ -62,8 +62,7 @@ def as_number(value: object) -> float:
 def column(values: Sequence[object], to_number: Callable[..., float], name: str, where: Callable[[int], str]) -> Floats:
     """Return a column of finite numbers, shape (n,); a field for which ``to_number`` gives NaN is refused.
 
-    Raises:
-        InputError: A field is not a finite number; ``where`` gives the file and row of its index.
+    InputError if a field is not a finite number; ``where`` gives the file and row of its index.
     """
     numbers = np.array([to_number(value) for value in values], dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(numbers))
@@ -146,8 +145,7 @@ def json_object(path: Path, expected: str) -> dict[str, Any]:
 def boxes_of(entries: object, name: str, source: Path) -> list[Box]:
     """Return the boxes of a list of ``{"location": {"x", "y"}, "size": {"width", "height"}}``.
 
-    Raises:
-        InputError: The list or one of its entries is not of that form, or a size is negative.
+    InputError if the list or one of its entries is not of that form, or a size is negative.
     """
     if not isinstance(entries, list):
         raise InputError(f"{source}: {name} is missing or not a list of boxes.")

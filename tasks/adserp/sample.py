@@ -203,8 +203,7 @@ def _oddity(number: int) -> str:
 def write_sample(out: Path, seed: int = 2025) -> None:
     """Write the simulated folder: 24 people, five trials each, on 40 pages, so that each page is seen by three.
 
-    Raises:
-        InputError: The folder cannot be written.
+    InputError if the folder cannot be written.
     """
     page_rng, person_rng, *trial_rngs = np.random.default_rng(seed).spawn(2 + USERS * TRIALS_PER_USER)
     pages = [make_page(f"page-{number + 1:02d}", number, page_rng) for number in range(PAGES)]

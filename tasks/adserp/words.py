@@ -42,8 +42,7 @@ class Engine:
     def filled(self, trial: Trial) -> Trial:
         """Return the trial with a text for every area that has none; empty where nothing can be read.
 
-        Raises:
-            InputError: The screenshot does not open, the engine fails on it, or the cache cannot be written.
+        InputError if the screenshot does not open, the engine fails on it, or the cache cannot be written.
         """
         if all(area.text for area in trial.areas):
             return trial
@@ -83,8 +82,7 @@ class Engine:
 def engine(wanted: bool | None) -> Iterator[Engine | None]:
     """Give the engine, or None where texts are not wanted (False), or not insisted on (None) and it is not installed.
 
-    Raises:
-        InputError: Texts are wanted and it is not installed.
+    InputError if texts are wanted and it is not installed.
     """
     version = "" if wanted is False else _version()
     if wanted and not version:

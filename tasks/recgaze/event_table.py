@@ -91,10 +91,9 @@ class EventTable:
 def read_events(path: Path) -> EventTable:
     """Read the event file.
 
-    Raises:
-        InputError: Missing columns, text in a number field, a position or TaskID out of range, a
-            negative duration, a row without user or task, a click without a time, a repeated row, a
-            row with too few or too many fields; the message names the file and the row.
+    InputError for missing columns, text in a number field, a position or TaskID out of range, a negative duration, a
+    row without user or task, a click without a time, a repeated row, a row with too few or too many fields; the message
+    names the file and the row.
     """
     require_columns(path, read_header(path), COLUMNS)
     table = _parse(path)

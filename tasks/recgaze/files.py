@@ -142,8 +142,7 @@ def read_accidents(raw: Path) -> set[tuple[str, int]] | None:
     Returns:
         (what all spellings of the user's id have in common, TaskID), or None if there is no such file.
 
-    Raises:
-        InputError: Missing columns, an empty user id, or a TaskID out of range.
+    InputError for missing columns, an empty user id, or a TaskID out of range.
     """
     path = raw / CLICKS
     if not path.is_file():

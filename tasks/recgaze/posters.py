@@ -77,8 +77,7 @@ def read_poster(path: Path) -> Image:
 def open_poster(path: Path, size: tuple[int, int]) -> Image:
     """Return the poster file as an RGB image of ``size`` (width, height), cropped at its centre to fill it.
 
-    Raises:
-        InputError: The file cannot be read or is not an image.
+    InputError if the file cannot be read or is not an image.
     """
     return ImageOps.fit(read_poster(path), size, PilImage.Resampling.LANCZOS)
 

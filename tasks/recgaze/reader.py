@@ -51,8 +51,7 @@ def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool =
         The kept sessions ordered by (UserID, TaskID) as text, the dropped ones by reason, and notes on
         the published counts, the posters and oddities of the recording.
 
-    Raises:
-        InputError: The folder or one of its files cannot be used; the message names file and row.
+    InputError if the folder or one of its files cannot be used; the message names file and row.
     """
     if options.posters is not None and not options.posters.is_dir():
         raise InputError(f"the poster folder {options.posters} does not exist. Give an existing folder or none.")
@@ -89,8 +88,7 @@ def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool =
 def screen_state(recording: Recording, catalogue: Catalogue) -> ScreenState:
     """Return the 3 x 5 films and the carousel titles on the screen at the click of ``recording``.
 
-    Raises:
-        InputError: A film that was on the screen is not in ``item_features.csv``.
+    InputError if a film that was on the screen is not in ``item_features.csv``.
     """
     rows = []
     for carousel, page in enumerate(recording.pages, start=1):

@@ -89,8 +89,7 @@ def slot_boxes(size: tuple[int, int]) -> tuple[tuple[float, float, float, float]
     Returns:
         Fifteen boxes (x0, y0, x1, y1) in pixels, edges included; slot = row * 5 + column.
 
-    Raises:
-        InputError: The size is too small for legible letters.
+    InputError if the size is too small for legible letters.
     """
     return tuple(
         (float(x), float(row.top), float(x + row.poster[0] - 1), float(row.top + row.poster[1] - 1))
@@ -170,8 +169,7 @@ def draw_screens(
     Returns:
         State digest -> file, in the order of ``states``.
 
-    Raises:
-        InputError: A poster does not open, the size is too small, or a file cannot be written.
+    InputError if a poster does not open, the size is too small, or a file cannot be written.
     """
     _layout(size)
     if posters is not None and not posters.is_dir():

@@ -82,8 +82,7 @@ def write_sample(
         every_page: Let every user work on all 35 browsing pages, about twice as many as in the sample: more sessions
             of the same people, to measure on. The sessions that the sample has are among them, unchanged.
 
-    Raises:
-        InputError: An argument is out of range, the folder holds files, or it cannot be written.
+    InputError if an argument is out of range, the folder holds files, or it cannot be written.
     """
     if seed < 0 or users < 1 or habits < 0:
         raise InputError(f"a sample needs seed >= 0, users >= 1, habits >= 0; got {seed}, {users}, {habits:g}.")

@@ -129,8 +129,7 @@ def tables(path: Path) -> dict[str, list[Path]]:
 def read_grid(path: Path, progress: Progress, counts: Counter[str]) -> list[Trial]:
     """Return the trials of a folder of layout ``grid``; oddities are counted.
 
-    Raises:
-        InputError: A table is missing or malformed; the message names file and row.
+    InputError if a table is missing or malformed; the message names file and row.
     """
     files = tables(path)
     if missing := [kind for kind, found in files.items() if not found]:
@@ -217,8 +216,7 @@ def table_of(path: Path) -> Path | None:
 def read_table(file: Path) -> tuple[list[Trial], Kind]:
     """Return the trials of a table, and how it calls durations and times (``rt`` if fixations have none).
 
-    Raises:
-        InputError: The table is malformed; the message names the row.
+    InputError if the table is malformed; the message names the row.
     """
     header = read_header(file)
     rated = list(takewhile(header.__contains__, (f"rating{n}" for n in count(1))))

@@ -34,8 +34,7 @@ def detect(path: Path) -> str | None:
 def read(path: Path, options: ReadOptions, progress: Progress) -> Reading:
     """Read a folder into sessions, ordered by user and trial (numbers as numbers).
 
-    Raises:
-        InputError: The folder or one of its files cannot be used; the message names file and row.
+    InputError if the folder or one of its files cannot be used; the message names file and row.
     """
     counts, dropped = Counter[str](), Counter[str]()
     table = layouts.table_of(path)

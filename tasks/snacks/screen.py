@@ -44,8 +44,7 @@ def slots_of(
 def draw_screen(slots: Sequence[Slot], pictures: Mapping[str, Path], size: tuple[int, int]) -> Image:
     """Draw a screen that fits into ``size``; a slot whose text names no picture gets a tile with the text.
 
-    Raises:
-        InputError: A picture does not open.
+    InputError if a picture does not open.
     """
     factor = fit_factor(SCREEN, size)
     screen = PilImage.new("RGB", (round(SCREEN[0] * factor), round(SCREEN[1] * factor)), "white")

@@ -35,8 +35,7 @@ class Path(NamedTuple):
 def recorded(train: Sequence[Session]) -> list[Path]:
     """Return the paths of the sessions that have one.
 
-    Raises:
-        InputError: There is no training session, or none of them holds its fixations in order.
+    InputError if there is no training session, or none of them holds its fixations in order.
     """
     require_training(train)
     found = [Path(session, visits(session)) for session in train]
@@ -95,8 +94,7 @@ class Follower(ABC):
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Learn starts, steps and ends from the training paths; nothing is random.
 
-        Raises:
-            InputError: There is no training session with a path.
+        InputError if there is no training session with a path.
         """
         paths = recorded(train)
         self._start, self._stop = Habits.of([path.session for path in paths], first_visit), fit_stop(paths)

@@ -77,8 +77,7 @@ class SlotTransformer:
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Train the network.
 
-        Raises:
-            InputError: No training session holds a path, the network is too large, or a kept state is damaged.
+        InputError if no training session holds a path, the network is too large, or a kept state is damaged.
         """
         import torch
 

@@ -99,8 +99,7 @@ def metric_name(name: str) -> str:
 def setting_of(values: Mapping[str, object], where: Path | str, remedy: str = REMEDY) -> Setting:
     """Return a setting from plain values; what is None is not known.
 
-    Raises:
-        InputError: A key is not known, or a value is out of range.
+    InputError if a key is not known, or a value is out of range.
     """
     given = {key: value for key, value in values.items() if value is not None}
     if isinstance(given.get("uniform_logloss"), str):
@@ -111,8 +110,7 @@ def setting_of(values: Mapping[str, object], where: Path | str, remedy: str = RE
 def from_mapping(values: Mapping[str, Any], source: str, where: Path | str = "the table") -> Reported:
     """Return the reported table of a document whose numbers with a point are text, named ``source`` if it has no name.
 
-    Raises:
-        InputError: It does not keep to the schema; the place is named.
+    InputError if it does not keep to the schema; the place is named.
     """
     given = decode(_Document, values, where, REMEDY)
     levels = tuple(float(printed(str(level), where="stars")) for level in given.stars)
@@ -163,8 +161,7 @@ def _cell(given: _CellEntry, where: str, digits: _Decimals, percent: bool) -> Ce
 def from_submission(values: Mapping[str, Any], source: str, where: Path | str) -> Reported:
     """Return the self-reported numbers of a ``submission.yaml``: a row per task, split and source.
 
-    Raises:
-        InputError: ``reported`` is not a list of task, split, metric, value and source.
+    InputError if ``reported`` is not a list of task, split, metric, value and source.
     """
     cells: dict[tuple[str, str, str], dict[str, Cell]] = {}
     for i, claim in enumerate(decode(list[_Claim], values["reported"], where, REMEDY, at=("reported",)), start=1):

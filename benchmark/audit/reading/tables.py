@@ -51,8 +51,7 @@ class _Grid:
 def from_csv(text: str, source: str) -> Reported:
     """Read CSV whose columns are parted by commas, semicolons or tabs.
 
-    Raises:
-        InputError: It is not a table; the line is named.
+    InputError if it is not a table; the line is named.
     """
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)

@@ -26,8 +26,7 @@ def figure_layouts(folder: Path = FIGURES) -> list[FigureLayout]:
 def read_figure_layout(path: Path) -> FigureLayout:
     """Read one layout.
 
-    Raises:
-        InputError: The file is not a run configuration, or its ``layout`` section lacks or misnames something.
+    InputError if the file is not a run configuration, or its ``layout`` section lacks or misnames something.
     """
     values = read_section(path)
     kind = str(values.pop("kind", ""))

@@ -71,8 +71,7 @@ class FigureLayout(Section, ABC):
     def build(self, found: Sequence[Found], load_task: LoadTask, missing: Sequence[Missing] = ()) -> list[Figure]:
         """Return the figures of this layout from its groups, run; none if nothing of it could be run.
 
-        Raises:
-            InputError: The task does not fit the figure.
+        InputError if the task does not fit the figure.
         """
 
     def groups(self, choice: Choice) -> list[Group]:

@@ -106,8 +106,7 @@ def _drawn(values: Values | Range, generator: np.random.Generator) -> object:
 def read_space(path: Path) -> Space:
     """Read a search space.
 
-    Raises:
-        InputError: The file is missing, is not YAML, or holds an unknown key or a value that makes no sense.
+    InputError if the file is missing, is not YAML, or holds an unknown key or a value that makes no sense.
     """
     return decode(Space, plain_yaml.read(path, "search space"), path, "correct it")
 

@@ -74,10 +74,8 @@ class FollowsPath(Protocol):
 
         The suite hands over the recorded path of one session after the other, each from no visit to all n, one visit
         more at a time and never beyond: what the simulator has answered cannot be taken back. It must not learn from
-        these paths about other sessions. Two neighbouring visits are never on the same slot.
-
-        Returns:
-            Numbers of 0 or more with sum 1. What is on the current slot is never scored.
+        these paths about other sessions. Two neighbouring visits are never on the same slot. The numbers are 0 or more
+        with sum 1; what is on the current slot is never scored.
         """
         ...
 

@@ -95,10 +95,9 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     Attention that was computed for the true click is scored in rows of its own, whose condition ends in ``[label]``;
     the probabilities and answers next to it are not touched by that and stay where they are.
 
-    Returns:
-        Columns condition, seed, fold, session_id, user, screen, failed and one per metric; with predictions under
-        stress conditions also ``board_scores.STRESS_COLUMNS``. Screens are numbered in the order of the test sessions:
-        what they show, such as a query, stays where the data are.
+    The columns are condition, seed, fold, session_id, user, screen, failed and one per metric; with predictions under
+    stress conditions also ``board_scores.STRESS_COLUMNS``. Screens are numbered in the order of the test sessions: what
+    they show, such as a query, stays where the data are.
     """
     from leaderboard.board_stress import with_measures
 

@@ -324,11 +324,9 @@ def check(
 ) -> Summary:
     """Read a raw folder and return all that is wrong with it; pictures are opened and nothing is drawn.
 
-    Returns:
-        What ``prepare`` would say, with what the reader would refuse: one line each with file, rows and their number.
-        With something refused, what could be read all the same is counted.
-
-    InputError if there is no such folder, or it is not one of the task.
+    Returns what ``prepare`` would say, with what the reader would refuse: one line each with file, rows and their
+    number. With something refused, what could be read all the same is counted. InputError if there is no such folder,
+    or it is not one of the task.
     """
     raw = absolute(raw)
     options = options or ReadOptions()

@@ -124,10 +124,7 @@ _REMEDY = "Write it again with pandas or pyarrow and their defaults."
 def check(data: bytes, limits: TableLimits) -> set[bytes]:
     """Refuse a parquet file that is damaged or would unpack to more than the limits allow.
 
-    Returns:
-        The names of its flat columns, those without lists.
-
-    InputError says what is wrong and what to do.
+    Returns the names of its flat columns, those without lists; InputError says what is wrong and what to do.
     """
     try:
         return _check(data, limits)

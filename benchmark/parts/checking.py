@@ -37,9 +37,7 @@ def check(part: Part, cells: Ragged, usable: Bools, expected: Expected | None, m
     """Check one part of the ``usable`` rows, those that could be read, shape (rows,).
 
     ``expected`` is what the rows' sessions ask of the part; where they are not known, a session has ``most`` slots.
-
-    Returns:
-        Per row whether its cell can be used, shape (rows,), and what is wrong with the others that have one.
+    Returns per row whether its cell can be used, shape (rows,), and what is wrong with the others that have one.
     """
     good = cells.present & usable
     faults = []

@@ -77,9 +77,7 @@ def sentence(text: str) -> str:
 def data_of(one: Found) -> dict[str, Any]:
     """Return the test sessions of a group as JSON values.
 
-    Returns:
-        ``version``, ``split``, ``n_sessions``, ``n_users``, ``seeds``, ``slots`` (every K that occurs), ``n_slots`` (K,
-        None where it varies), ``uniform_logloss``, ``notice`` (empty: recorded data).
+    ``slots`` is every K that occurs, ``n_slots`` K, None where it varies; ``notice`` is empty for recorded data.
     """
     results = one.results
     names = ("version", "split", "n_sessions", "n_users", "seeds", "slots")

@@ -65,11 +65,8 @@ def run_missing(
     within a trial of this process, ``report`` gets lines for the person at the terminal and ``track`` what each epoch
     came to; ``after`` is called before the first trial, and whenever one has finished or failed.
 
-    Returns:
-        The trials that failed.
-
-    InputError if the engine cannot be used or would share out a trial otherwise than its identity says, or the store
-    cannot be written.
+    Returns the trials that failed. InputError if the engine cannot be used or would share out a trial otherwise than
+    its identity says, or the store cannot be written.
     """
     for trial in trials:
         if trial.parallel != _parallel(engine, trial):

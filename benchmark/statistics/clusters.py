@@ -194,16 +194,9 @@ def user_means(scores: pd.DataFrame | ScoreCube, metric: str) -> pd.DataFrame:
 def seed_means(scores: pd.DataFrame | ScoreCube, metric: str, *, by_user: bool = True) -> pd.DataFrame:
     """Average the test set under each seed.
 
-    Args:
-        scores: The score table.
-        metric: One of its metrics.
-        by_user: Average sessions within users first, as every reported mean of this suite does; otherwise all
-            sessions weigh the same, as in the paper's tables.
-
-    Returns:
-        float64, index seed, one column per simulator that claims the metric; NaN under a seed it was not run with.
-
-    InputError if the table is faulty (:class:`ScoreCube`).
+    With ``by_user`` sessions are averaged within users first, as every reported mean of this suite is; otherwise all
+    sessions weigh the same, as in the paper's tables. Returns float64, index seed, one column per simulator that claims
+    the metric; NaN under a seed it was not run with. InputError if the table is faulty (:class:`ScoreCube`).
     """
     cube = ScoreCube.of(scores)
     chosen, values = cube.runs(metric)

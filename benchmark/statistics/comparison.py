@@ -106,7 +106,7 @@ def paired_comparison(
     resampled: Floats | None = None,
     clustered: Clustered | None = None,
 ) -> Comparison:
-    """Compare two simulators paired over users.
+    """Compare two simulators paired over users, a minus b.
 
     Differences below 1e-12 of the values compared are rounding (say, of means over different numbers of seeds) and
     are set to 0.
@@ -120,9 +120,6 @@ def paired_comparison(
         resampled: Mean differences already resampled, shape (n_resamples,), from ``bootstrap_means`` of both
             simulators; takes the place of ``n_resamples`` and ``seed``.
         clustered: What the mean difference varies with over users and screens, where screens repeat.
-
-    Returns:
-        The comparison, a minus b.
     """
     if isinstance(a, pd.Series) and isinstance(b, pd.Series) and not a.index.equals(b.index):
         raise ValueError("the two simulators are not scored on the same users in the same order")

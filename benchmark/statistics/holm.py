@@ -15,13 +15,7 @@ def holm_adjust(p_values: ArrayLike) -> Floats:
 
     Sorted p(1) <= ... <= p(m) become max over j <= i of (m - j + 1) p(j), at most 1 (Holm, 1979). The chance of any
     false rejection among the m is at most alpha, whatever their dependence. NaN means no test: it is left out of m and
-    stays NaN.
-
-    Args:
-        p_values: Shape (..., m), between 0 and 1 or NaN: many families at once.
-
-    Returns:
-        Adjusted p values, same shape.
+    stays NaN. ``p_values`` have the shape (..., m), many families at once; so have the adjusted ones.
     """
     p = np.asarray(p_values, dtype=np.float64)
     if ((p < 0) | (p > 1)).any():

@@ -16,11 +16,8 @@ from benchmark.statistics.statistic import Floats, Sample, Statistic
 def paired_t(differences: ArrayLike) -> tuple[Floats, Floats]:
     """Return t and two-sided p of paired differences along the last axis (scipy's one-sample t-test).
 
-    Args:
-        differences: Shape (..., n), n at least 2: many comparisons at once.
-
-    Returns:
-        Two arrays of shape (...). All 0: t 0, p 1. All equal: t infinite, p 2 / 2**n (see the module's docstring).
+    Differences have the shape (..., n), n at least 2: many comparisons at once; t and p have the shape (...). All 0: t
+    0, p 1. All equal: t infinite, p 2 / 2**n (see the module's docstring).
     """
     from scipy import stats
 

@@ -47,13 +47,9 @@ class PaperComparison:
 def seed_sd(scores: pd.DataFrame | ScoreCube, metric: str) -> pd.Series[float]:
     """Return the standard deviation over seeds of each simulator's mean over the test set.
 
-    The mean is the reported one (sessions within users, then users); ddof = 1.
-
-    Returns:
-        Index simulator. NaN for a simulator run with one seed and for one whose every session scores the same under
-        all seeds: it is deterministic, and a spread of 0 would look like a finding.
-
-    InputError if the table is faulty.
+    The mean is the reported one (sessions within users, then users); ddof = 1. NaN for a simulator run with one seed
+    and for one whose every session scores the same under all seeds: it is deterministic, and a spread of 0 would look
+    like a finding. InputError if the table is faulty.
     """
     cube = ScoreCube.of(scores)
     spread: pd.Series[float] = seed_means(cube, metric).std(ddof=1)

@@ -241,10 +241,8 @@ def slot_labels(sessions: Sequence[Session], altered: Mapping[str, Altered]) -> 
 def write_screens(folder: Path, sessions: Sequence[Session], bench: Bench, count: int = SHOWN) -> list[Path]:
     """Write the screens of ``count`` sessions, evenly spaced, as they were seen, relabelled and mirrored.
 
-    Returns:
-        The files: ``<number>-<session>-seen.png``, ``-relabel.png`` and ``-layout.png``.
-
-    InputError if the sessions have no screens, the task cannot draw labels, or a file cannot be written.
+    Returns the files: ``<number>-<session>-seen.png``, ``-relabel.png`` and ``-layout.png``. InputError if the sessions
+    have no screens, the task cannot draw labels, or a file cannot be written.
     """
     chosen = [sessions[i * len(sessions) // count] for i in range(min(count, len(sessions)))]
     written = []

@@ -21,9 +21,8 @@ USUAL_MS = 1500.0
 def presses(trial: Trial) -> tuple[Floats, bool]:
     """Return when each click's result was pressed, and whether a press is an estimate; there is at least one click.
 
-    Returns:
-        Milliseconds since the load, shape of ``trial.clicks.t``, each at most its click; and True if a button event
-        was missing, as always in the replay layout.
+    Presses are in milliseconds since the load, shape of ``trial.clicks.t``, each at most its click; they are estimated
+    if a button event was missing, as always in the replay layout.
     """
     found, estimated = [], False
     before = -np.inf

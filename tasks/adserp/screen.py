@@ -102,10 +102,9 @@ def draw_numbers(image: Image, boxes: Sequence[Box], labels: Sequence[str], fact
 
 
 def number_areas(size: tuple[int, int], slots: Sequence[Slot]) -> list[tuple[int, int, int, int]]:
-    """Return the areas of the slots' numbers on a screen of this size, with the rim that JPEG blurs.
+    """Return the areas of the slots' numbers, plates and bars, on a screen of this size, with the rim that JPEG blurs.
 
-    Returns:
-        Boxes (x0, y0, x1, y1) in pixels within the screen, ``x1`` and ``y1`` excluded: plates and bars.
+    Boxes (x0, y0, x1, y1) are in pixels within the screen, ``x1`` and ``y1`` excluded.
     """
     (width, height), factor = size, size[0] / SCREEN_WIDTH
     boxes, labels = [slot.box for slot in slots], [slot.label for slot in slots]

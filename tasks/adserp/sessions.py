@@ -96,11 +96,7 @@ def open_times(start: float, end: float, dialogs: Sequence[tuple[float, float]])
 
 
 def clipped(begin: Floats, finish: Floats, times: Sequence[tuple[float, float]]) -> Parts:
-    """Return the parts of intervals (begin and finish of shape (n,)) that lie inside open times, in order of time.
-
-    Returns:
-        Per part: the interval that it belongs to, its start and its duration, above 0.
-    """
+    """Return the parts of intervals (begin and finish of shape (n,)) that lie inside open times, in order of time."""
     rows, starts, durations = [], [], []
     for opened, closed in times:
         start = np.maximum(begin, opened)

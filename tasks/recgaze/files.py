@@ -139,10 +139,8 @@ def read_profiles(raw: Path) -> dict[str, str]:
 def read_accidents(raw: Path) -> set[tuple[str, int]] | None:
     """Read from ``click_feedback.csv`` which sessions ended in a selection that was none or an accident.
 
-    Returns:
-        (what all spellings of the user's id have in common, TaskID), or None if there is no such file.
-
-    InputError for missing columns, an empty user id, or a TaskID out of range.
+    Each is (what all spellings of the user's id have in common, TaskID); None if there is no such file. InputError for
+    missing columns, an empty user id, or a TaskID out of range.
     """
     path = raw / CLICKS
     if not path.is_file():

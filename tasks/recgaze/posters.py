@@ -75,20 +75,14 @@ def read_poster(path: Path) -> Image:
 
 
 def open_poster(path: Path, size: tuple[int, int]) -> Image:
-    """Return the poster file as an RGB image of ``size`` (width, height), cropped at its centre to fill it.
-
-    InputError if the file cannot be read or is not an image.
-    """
+    """Return a poster as :func:`read_poster` does, cropped at its centre to fill ``size`` (width, height)."""
     return ImageOps.fit(read_poster(path), size, PilImage.Resampling.LANCZOS)
 
 
 def draw_poster(title: str, year: str, genres: Sequence[str], size: tuple[int, int]) -> Image:
-    """Draw a poster from words alone.
+    """Draw a poster from words alone, RGB, ``size`` (width, height) in pixels; the same arguments give the same pixels.
 
     The first of ``genres`` is shown; names outside the ten appear only in words. ``year`` may be empty.
-
-    Returns:
-        An RGB image of ``size`` (width, height) in pixels; the same arguments always give the same pixels.
     """
     width, height = size
     known = known_genres(genres)

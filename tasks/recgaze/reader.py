@@ -45,13 +45,9 @@ _STAYS = Kind("stays of the cursor", ("Cursor_Duration", "seconds"), _TIME, 1.0,
 def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool = False) -> Reading:
     """Read a folder in the published format (PROTOCOL section 2).
 
-    With ``visible`` it is read as ``recgaze-visible``: dwell counts only films visible at the click.
-
-    Returns:
-        The kept sessions ordered by (UserID, TaskID) as text, the dropped ones by reason, and notes on
-        the published counts, the posters and oddities of the recording.
-
-    InputError if the folder or one of its files cannot be used; the message names file and row.
+    With ``visible`` it is read as ``recgaze-visible``: dwell counts only films visible at the click. The kept sessions
+    are ordered by (UserID, TaskID) as text; notes are on the published counts, the posters and oddities of the
+    recording. InputError if the folder or one of its files cannot be used; the message names file and row.
     """
     if options.posters is not None and not options.posters.is_dir():
         raise InputError(f"the poster folder {options.posters} does not exist. Give an existing folder or none.")

@@ -84,10 +84,7 @@ class _Row:
 
 
 def slot_boxes(size: tuple[int, int]) -> tuple[tuple[float, float, float, float], ...]:
-    """Return the poster areas of a screen.
-
-    Returns:
-        Fifteen boxes (x0, y0, x1, y1) in pixels, edges included; slot = row * 5 + column.
+    """Return the fifteen poster areas of a screen, (x0, y0, x1, y1) in pixels, edges included; slot = row * 5 + column.
 
     InputError if the size is too small for legible letters.
     """
@@ -143,11 +140,7 @@ def _draw_letters(screen: Image, letters: Sequence[str]) -> None:
 
 
 def letter_areas(size: tuple[int, int], slots: Sequence[Slot] = ()) -> list[tuple[int, int, int, int]]:
-    """Return the areas below the posters that hold the letters and nothing else.
-
-    Returns:
-        Fifteen boxes (x0, y0, x1, y1) in pixels, ``x1`` and ``y1`` excluded; slot = row * 5 + column.
-    """
+    """Return :func:`slot_boxes` of the letters below the posters, with nothing else; ``x1`` and ``y1`` are excluded."""
     areas = []
     for row in _layout(size):
         bottom = row.top + row.poster[1]
@@ -166,10 +159,8 @@ def draw_screens(
 ) -> dict[str, Path]:
     """Draw every distinct screen into one PNG file, ``<digest>.png``, whatever the number of workers.
 
-    Returns:
-        State digest -> file, in the order of ``states``.
-
-    InputError if a poster does not open, the size is too small, or a file cannot be written.
+    Returns state digest -> file, in the order of ``states``. InputError if a poster does not open, the size is too
+    small, or a file cannot be written.
     """
     _layout(size)
     if posters is not None and not posters.is_dir():

@@ -9,7 +9,7 @@ training seeds and the paper's test.
 from benchmark.statistics.bootstrap import bootstrap_tables
 from benchmark.statistics.clusters import CLUSTER, ScoreCube, session_means, user_means
 from benchmark.statistics.comparison import Comparison, compare_pairs, mean_interval, paired_comparison
-from benchmark.statistics.holm import holm
+from benchmark.statistics.holm import holm, holm_adjust
 from benchmark.statistics.seeds import PaperComparison, paper_mode, seed_sd, under_every_seed
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "bootstrap_tables",
     "compare_pairs",
     "holm",
+    "holm_adjust",
     "mean_interval",
     "paired_comparison",
     "paper_mode",

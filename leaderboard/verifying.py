@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -22,12 +23,7 @@ from tasks.errors import InputError
 from tasks.task import Task
 
 
-def _error(where: str, what: str) -> BoardFinding:
-    return BoardFinding("error", where, what)
-
-
-def _note(where: str, what: str) -> BoardFinding:
-    return BoardFinding("note", where, what)
+_error, _note = partial(BoardFinding, "error"), partial(BoardFinding, "note")
 
 
 def verify(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[BoardFinding]:

@@ -22,7 +22,6 @@ from leaderboard.submitting import context_of
 from tasks.errors import InputError
 from tasks.task import Task
 
-
 _error, _note = partial(BoardFinding, "error"), partial(BoardFinding, "note")
 
 

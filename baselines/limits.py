@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import typing
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from benchmark.naming import OTHERWISE
 from tasks.errors import InputError
 
 AtLeastZero = Annotated[float, Meta(ge=0)]
@@ -18,10 +20,22 @@ PartOf = Annotated[float, Meta(ge=0, lt=1)]
 WholeAtLeastOne = Annotated[int, Meta(ge=1)]
 WholeAtLeastZero = Annotated[int, Meta(ge=0)]
 
-LATER = {"later": True}
-"""Metadata of a setting that older trials do not have: at its default it is not part of a trial's identity."""
-
 _WORDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+
+
+def departure(value: Any) -> Any:
+    """Return a field whose default is the suite's choice; published code departs from it, or a user may.
+
+    At its default it is not part of a trial's identity, which older trials thus keep.
+    """
+    return dataclasses.field(default=value, metadata={"later": True})
+
+
+def departing(simulator: Any) -> str:
+    """Return what every output must say of a simulator with settings that depart from the suite's choice, or ''."""
+    fields = [(f, getattr(simulator, f.name)) for f in dataclasses.fields(simulator) if f.metadata.get("later")]
+    moved = ", ".join(f"{field.name}={value}" for field, value in fields if value != field.default)
+    return f"{OTHERWISE} ({moved})" if moved else ""
 
 
 def check_settings(simulator: object) -> None:

@@ -25,6 +25,9 @@ TRANSFER = "transfer-"
 LABEL = " [label]"
 """Ends the name of a row whose attention was computed for the true click."""
 
+OTHERWISE = "not the suite's choice"
+"""Begins what is said of a simulator with settings that depart from the suite's, and is in its name on boards."""
+
 TEST_INPUTS = ("gaze-test", "cursor-test")
 """Inputs that only an oracle sees."""
 

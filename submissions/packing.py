@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.metrics import all_metrics
-from benchmark.naming import INPUTS, input_word, labelled
+from benchmark.naming import INPUTS, OTHERWISE, input_word, labelled
 from benchmark.parts.checking import claimed, missing
 from benchmark.runs import kept as records
 from benchmark.scores import paths, predictions, reading, results
@@ -190,7 +190,7 @@ def _metadata(
     attends = any(metric.name in row.metrics and "attention" in metric.needs for metric in all_metrics())
     values: dict[str, Any] = {
         "format": FORMAT,
-        "name": name,
+        "name": f"{name} ({OTHERWISE})" if OTHERWISE in notice else name,
         "version": "1",
         "authors": [PLACEHOLDER_AUTHOR],
         "contact": PLACEHOLDER_CONTACT,

@@ -75,6 +75,7 @@ class ReadOptions:
         work: An existing empty folder for files that the sessions refer to (drawn screens).
         simulated: The raw folder is this project's simulation.
         truth: Version of the ground truth, for tasks that have several; None for the task's own.
+        viewport: Height of the viewport in screenshot pixels in place of the recorded one (AdSERP), or None.
         check: Open every picture, and draw nothing (``prepare --check``).
         texts: Read the slots' texts from the screenshots where the files have none (AdSERP); None where the engine for
             it is installed and the folder is not simulated.
@@ -88,6 +89,7 @@ class ReadOptions:
     work: Path | None = None
     simulated: bool = False
     truth: int | None = None
+    viewport: int | None = None
     check: bool = False
     texts: bool | None = False
 
@@ -188,11 +190,14 @@ class TaskDefinition:
     truths: Mapping[int, TaskInfo] = field(default_factory=dict)
     public: PublicSource | None = None
 
-    def with_truth(self, truth: int | None) -> TaskInfo:
-        """Return the metadata of a version of the ground truth, ``info`` for None.
+    def read_with(self, options: ReadOptions) -> TaskInfo:
+        """Return the metadata of the version of the ground truth that options name, ``info`` for none.
 
-        InputError if the task has no such version.
+        InputError if the task has no such version, or no viewport to choose.
         """
+        truth = options.truth
+        if options.viewport is not None and not self.truths:
+            raise InputError(f"{self.info.name} has no viewport to choose. Leave --viewport out.")
         if truth is None:
             return self.info
         if truth not in self.truths:

@@ -104,7 +104,7 @@ def prepare(
     layout = choose_layout(definition, raw, options.layout)
     _check_target(definition, raw, out, options)
     options = replace(options, layout=layout, simulated=options.simulated or (raw / SIMULATED_MARK).is_file())
-    info = definition.with_truth(options.truth)
+    info = definition.read_with(options)
     with staged(out, replace=True) as folder:
         screens = folder / "screens"
         with write_errors(out):
@@ -330,7 +330,7 @@ def check(
     """
     raw = absolute(raw)
     options = options or ReadOptions()
-    info = definition.with_truth(options.truth)
+    info = definition.read_with(options)
     raw = definition.public.within(raw) if definition.public is not None else raw
     layout = choose_layout(definition, raw, options.layout)
     simulated = options.simulated or (raw / SIMULATED_MARK).is_file()

@@ -69,8 +69,8 @@ def load(
         name: One of :func:`names`.
         data: A prepared folder; or a raw folder, which is prepared once into the user's cache; or ``sample``, the
             built-in simulation, also built once. None takes ``$GAZEBENCH_DATA/<name>`` if that exists, else the sample.
-        options: How to read a raw folder; of the sample ``truth`` applies. A prepared folder is as it is, and must be
-            of the version that ``truth`` names if it names one.
+        options: How to read a raw folder; of the sample ``truth`` and ``viewport`` apply. A prepared folder is as it
+            is, and must be of the version that ``truth`` names if it names one.
         workers: Processes that draw screens when something is built, unless ``options`` says so.
         progress: Shows progress of a preparation.
         report: Called with one line that says where data is prepared; the log by default.
@@ -80,7 +80,7 @@ def load(
     found = definition(name)
     report = report or _log.info
     options = options or ReadOptions(workers=workers)
-    info = found.with_truth(options.truth)
+    info = found.read_with(options)
     chosen = data if data is not None else _configured(name)
     if str(chosen) == SAMPLE:
         if data is None and found.public is not None:
@@ -92,6 +92,8 @@ def load(
     if (folder / "task.json").is_file():
         from tasks.task import open_folder
 
+        if options.viewport is not None:
+            raise InputError(f"{folder} is prepared, with the viewport that it has. Give the raw folder.")
         task = open_folder(found, folder)
         if task.version != info.version:
             reads = f"{folder} holds version {task.version} of {name}"
@@ -114,9 +116,9 @@ def _raw(name: str, found: TaskDefinition, raw: Path, options: ReadOptions, prog
     with read_errors(raw, cache_root(), cache_root()):
         listing = _listing(raw) + (_listing(options.posters) if options.posters else [])
     size = list(options.size) if options.size else None
-    version = found.with_truth(options.truth).version
-    key = [version, str(raw), listing, options.layout, options.images, size, str(options.posters)]
-    entry = cache_root() / name / f"raw-{_key([*key, options.simulated], name)}"
+    version = found.read_with(options).version
+    key = [version, str(raw), listing, options.layout, options.images, size, str(options.posters), options.simulated]
+    entry = cache_root() / name / f"raw-{_key(key + _viewport(options), name)}"
 
     def build(folder: Path) -> None:
         from tasks.prepare import prepare
@@ -127,10 +129,14 @@ def _raw(name: str, found: TaskDefinition, raw: Path, options: ReadOptions, prog
     return _cached(found, entry, build)
 
 
+def _viewport(options: ReadOptions) -> list[object]:
+    return [] if options.viewport is None else [options.viewport]
+
+
 def _sample(name: str, found: TaskDefinition, chosen: ReadOptions, progress: Progress, report: Report) -> Task:
     """Simulate and prepare the sample unless that was done before, and open it."""
-    version = found.with_truth(chosen.truth).version
-    entry = cache_root() / name / f"sample-{_key([version, found.sample_size], name)}"
+    version = found.read_with(chosen).version
+    entry = cache_root() / name / f"sample-{_key([version, found.sample_size, *_viewport(chosen)], name)}"
 
     def build(folder: Path) -> None:
         from tasks.prepare import prepare
@@ -142,7 +148,8 @@ def _sample(name: str, found: TaskDefinition, chosen: ReadOptions, progress: Pro
             found.write_sample(raw)
             if not (raw / SIMULATED_MARK).is_file():
                 (raw / SIMULATED_MARK).write_text(found.sample_notice + "\n", encoding="utf-8")
-        options = ReadOptions(size=found.sample_size, workers=chosen.workers, simulated=True, truth=chosen.truth)
+        way = ReadOptions(workers=chosen.workers, truth=chosen.truth, viewport=chosen.viewport)
+        options = replace(way, size=found.sample_size, simulated=True)
         prepare(found, raw, folder / "prepared", options, progress)
 
     return _cached(found, entry, build)

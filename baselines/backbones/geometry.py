@@ -79,3 +79,15 @@ def tiling(size: tuple[int, int], side: int, cells: tuple[int, int], fit: Litera
         windows.append((0.0, 0.0, float(width), float(height)))
     canvas = (columns * side, rows * side)
     return Tiling(canvas, (0, 0), canvas, cells, whole, tuple(windows))
+
+
+def as_one_grid(boxes: Floats, grid: tuple[int, int, int], size: tuple[int, int]) -> Floats:
+    """Return where published code takes the tokens of several tiles to be: one grid over the screen, row by row.
+
+    The tokens come tile by tile, and that code exchanges the numbers of tiles across and down, so that only a single
+    tile is where it is. ``boxes``, shape (n rows columns, 4), are the tokens of the n tiles of ``grid``.
+    """
+    n, rows, columns = grid
+    across = round(size[0] / (columns * float(boxes[0, 2] - boxes[0, 0])))
+    whole = (0.0, 0.0, float(size[0]), float(size[1]))
+    return boxes if n == 1 else token_boxes((whole,), rows * across, columns * (n // across), size)

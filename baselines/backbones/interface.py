@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.errors import InputError
@@ -84,6 +84,23 @@ class ModelInput:
             found["visual_pos_masks"] = self.visual_pos_masks
             found["deepstack_visual_embeds"] = list(self.deepstack)
         return found
+
+
+def followed_by(inputs: ModelInput, words: Tensor) -> ModelInput:
+    """Return inputs that go on with embedded words, shape (B, n, D); the last of them is src."""
+    import torch
+    from torch.nn.functional import pad
+
+    n = words.shape[1]
+    steps = torch.arange(1, n + 1, device=words.device)
+    visual = inputs.visual_pos_masks
+    return replace(
+        inputs,
+        inputs_embeds=torch.cat([inputs.inputs_embeds, words.to(inputs.inputs_embeds.dtype)], 1),
+        position_ids=torch.cat([inputs.position_ids, inputs.position_ids[..., -1:] + steps], -1),
+        attention_mask=pad(inputs.attention_mask, (0, n), value=True),
+        visual_pos_masks=None if visual is None else pad(visual, (0, n), value=False),
+    )
 
 
 def collate(inputs: Sequence[ModelInput]) -> ModelInput:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from baselines.probing.blocks import Block, accumulator, attention_weights, blocks, check_causal, product
-from baselines.probing.hook import Decoder, SequenceProbe, in_order
+from baselines.probing.hook import Decoder, LayerAttention, SequenceProbe, in_order
 from baselines.probing.inputs import DecoderInputs, Target
 from baselines.probing.silu import recomputed_silu, twice_differentiable_silu
 
@@ -235,6 +235,8 @@ class Glimpse:
         depth: Factor on the layer number in the softmax over layers.
         eps: Added to sum(relu(G)).
         last_layers: Only so many of the last layers enter; 0 for all.
+        everywhere: Sums over G also run over positions that causality hides, and every normaliser is ``eps`` larger, as
+            in published code; whole matrices are kept for it.
     """
 
     constant_gradients: bool = False
@@ -242,6 +244,7 @@ class Glimpse:
     depth: float = 0.2
     eps: float = 1e-8
     last_layers: int = 0
+    everywhere: bool = False
 
     def relevance(
         self, decoder: Decoder, inputs: DecoderInputs, target: Target, create_graph: bool
@@ -262,6 +265,8 @@ class Glimpse:
         with torch.set_grad_enabled(create_graph):
             columns = [gradient.transpose(1, 2) for gradient in gradients]
             values = [layer.value if exact else layer.value.detach() for layer in seen]
+            if self.everywhere:
+                return self._everywhere(layers, columns, values, inputs.attention_mask), logits
             length = layers[0].query.shape[2]
             # At the last layer only src leads to the answer: its other rows have no gradient.
             first_rows = [0] * (len(layers) - 1) + [length - 1]
@@ -283,9 +288,33 @@ class Glimpse:
                 row = row + alpha[:, index, None] * pushed
         return row, logits
 
-    def layer_weights(self, mass: Tensor) -> Tensor:
+    def _everywhere(
+        self, layers: list[LayerAttention], columns: list[Tensor], values: list[Tensor], real: Tensor
+    ) -> Tensor:
+        """Return row src of R, shape (B, S), with sums over every pair of real tokens."""
+        shares, masses = [], []
+        for layer, column, value in zip(layers, columns, values, strict=True):
+            shared = layer.query.shape[1] // layer.key.shape[1]
+            key, value = (tensor.repeat_interleave(shared, 1) for tensor in (layer.key, value))
+            scores = layer.query @ key.transpose(-1, -2) * layer.scale
+            seen = torch.ones_like(scores[0, 0], dtype=torch.bool).tril() if layer.mask is None else layer.mask
+            weights = scores.masked_fill(~seen, torch.finfo(scores.dtype).min).softmax(-1)
+            gradient = column @ value.transpose(-1, -2) * real[:, None, None]
+            positive = (weights * gradient).relu()
+            score = positive.sum((2, 3)) / (gradient.relu().sum((2, 3)) + self.eps)
+            mixed = torch.einsum("bh,bhij->bij", torch.softmax(score / self.head_temperature, 1), positive)
+            shares.append(mixed / (mixed.sum(-1, keepdim=True) + self.eps))
+            masses.append(gradient.sum(1).abs().sum((1, 2)))
+        alpha = self.layer_weights(torch.stack(masses, 1), self.eps)
+        row = torch.zeros_like(shares[0][:, 0])
+        row[:, -1] = 1.0
+        for index in reversed(range(len(shares))):
+            row = row + alpha[:, index, None] * torch.einsum("bi,bij->bj", row, shares[index])
+        return row
+
+    def layer_weights(self, mass: Tensor, eps: float = 0.0) -> Tensor:
         """Return alpha, shape (B, L), from sum|sum_h G_l| of shape (B, L)."""
         numbers = torch.arange(1, mass.shape[1] + 1, dtype=mass.dtype, device=mass.device)
         weighted = mass * torch.softmax(self.depth * numbers, 0)
-        total = weighted.sum(1, keepdim=True)
+        total = weighted.sum(1, keepdim=True) + eps
         return weighted / torch.where(total > 0, total, torch.ones_like(total))

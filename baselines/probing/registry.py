@@ -52,6 +52,7 @@ _OPERATORS = (
         needs_gradient=False,
         rectify="none",
         factory="baselines.probing.rollout:Rollout",
+        behaviour="2",
     ),
     OperatorInfo(
         name="attnlrp",
@@ -63,6 +64,7 @@ _OPERATORS = (
         needs_gradient=True,
         rectify="abs",
         factory="baselines.probing.attnlrp:AttnLRP",
+        behaviour="2",
     ),
     OperatorInfo(
         name="attnlrp-stable",
@@ -74,6 +76,7 @@ _OPERATORS = (
         rectify="abs",
         factory="baselines.probing.attnlrp:AttnLRP",
         options={"damping": 0.25},
+        behaviour="2",
     ),
     OperatorInfo(
         name="glimpse",
@@ -85,6 +88,7 @@ _OPERATORS = (
         needs_gradient=True,
         rectify="relu",
         factory="baselines.probing.glimpse:Glimpse",
+        behaviour="2",
     ),
     OperatorInfo(
         name="glimpse-first-order",
@@ -125,6 +129,13 @@ def info(name: str) -> OperatorInfo:
     if name not in _BY_NAME:
         raise unknown_name("operator", name, _BY_NAME)
     return _BY_NAME[name]
+
+
+def create_for(settings: Any, **options: Any) -> Operator:
+    """Build the operator that a simulator's settings name, as they say (``ReadingRules``)."""
+    if settings.glimpse_sums == "all" and info(settings.operator).factory.endswith("Glimpse"):
+        options |= {"everywhere": True, "eps": 1e-4}
+    return create(settings.operator, last_layers=settings.last_layers, **options)
 
 
 def create(name: str, **options: Any) -> Operator:

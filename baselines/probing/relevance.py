@@ -22,6 +22,19 @@ from tasks.errors import InputError
 from tasks.types import Floats, Slot
 
 
+def centre_matrix(patch_boxes: Floats, slots: Sequence[Slot]) -> Floats:
+    """Return 1 where a patch's centre lies in a slot's box, whose right and lower edge do not count; shape (P, K).
+
+    A centre in several slots is the first one's; an empty patch is nobody's. Published code does it so.
+    """
+    boxes = np.array([slot.box for slot in slots], dtype=np.float64)
+    centre = (patch_boxes[:, None, :2] + patch_boxes[:, None, 2:]) / 2
+    inside = ((centre >= boxes[:, :2]) & (centre < boxes[:, 2:])).all(-1)
+    inside &= (patch_boxes[:, 2:] > patch_boxes[:, :2]).all(-1, keepdims=True)
+    found: Floats = (inside & (inside.cumsum(1) == 1)).astype(np.float64)
+    return found
+
+
 def overlap_matrix(patch_boxes: Floats, slots: Sequence[Slot] | Floats) -> Floats:
     """Return which fraction of each patch lies in each slot, shape (P, K).
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from baselines.backbones.registry import checkpoint_of
-from baselines.limits import LATER, WholeAtLeastOne, WholeAtLeastZero, check_settings
+from baselines.limits import WholeAtLeastOne, WholeAtLeastZero, check_settings, departing, departure
 from baselines.simulators import loaded
-from baselines.tuning.settings import Placement
+from baselines.tuning.settings import Placement, ReadingRules
+from benchmark.naming import joined
 from benchmark.simulator import Floats, Prediction, Workspace
 from tasks.errors import InputError, unknown_name
 from tasks.storage import write_errors
@@ -54,8 +55,8 @@ class OnScreen:
         return loaded.material(self.backbone, self.dtype)
 
     def notice(self) -> str:
-        """Return what the backbone asks every output to say."""
-        return loaded.notice(self.backbone)
+        """Return what every output must say: what the backbone asks for, and where settings depart from the suite's."""
+        return joined([loaded.notice(self.backbone), departing(self)])
 
     def cost(self) -> Mapping[str, float]:
         """Return tokens run through the decoder, estimated FLOPs, peak memory and seconds by part.
@@ -82,7 +83,8 @@ class OnScreen:
         """Load the backbone and make ready for prompts of ``tokens`` tokens."""
         from baselines.tuning.examples import ExampleStore
 
-        self._store = ExampleStore(loaded.load(self.backbone, self.dtype), tokens, placement)
+        rules = self if isinstance(self, ReadingRules) else ReadingRules()
+        self._store = ExampleStore(loaded.load(self.backbone, self.dtype), tokens, placement, rules)
 
     def _name_new_users(self, sessions: Sequence[Stimulus]) -> None:
         """Say which users get the mean coefficients because they have no training sessions."""
@@ -122,15 +124,17 @@ class OnScreen:
         clicks = [s.click for s in sessions if isinstance(s, Session)] if target == "label" else None
         found = read(self._store.backbone, batch, prompts, self._probe, clicks, probabilities=target == "free")
         self._passed += sum(e.inputs.inputs_embeds.shape[1] for e in batch.examples)
-        kind = target if target == "label" or self._differentiated else "none"
+        # Where an answer of several tokens is told, every operator's attention is of that answer.
+        kind = target if target == "label" or self._differentiated or not batch.one_pass else "none"
         predictions = []
         for row, session in enumerate(sessions):
             k = len(session.slots)
+            attention = found.attention_of(row, k)
             probabilities = found.probabilities_of(row, k) if target == "free" else None
+            if isinstance(self, ReadingRules) and self.clicks == "attention":
+                probabilities = attention
             answer = None if probabilities is None else int(probabilities.argmax())
-            predictions.append(
-                Prediction(session.session_id, found.attention_of(row, k), probabilities, answer, target=kind)
-            )
+            predictions.append(Prediction(session.session_id, attention, probabilities, answer, target=kind))
         return predictions
 
     def _count(self, name: str, value: float) -> None:
@@ -158,16 +162,14 @@ class OnScreen:
 
 
 @dataclass
-class Probed(OnScreen):
+class Probed(ReadingRules, OnScreen):
     """Base of the simulators whose attention a probing operator reads.
 
     Attributes:
         operator: Probing operator; ``gaze-heads`` needs training sessions and is a simulator of its own.
-        last_layers: Only so many of the backbone's last layers are probed; 0 for all.
     """
 
     operator: str = "attnlrp-stable"
-    last_layers: WholeAtLeastZero = field(default=0, metadata=LATER)
 
     def __post_init__(self) -> None:
         from baselines.probing.registry import info
@@ -186,10 +188,10 @@ class Probed(OnScreen):
         return {**super().material(), "probing": f"{self.operator} {info(self.operator).behaviour}"}
 
     def _prepare(self, tokens: int, placement: Placement = "prefix") -> None:
-        from baselines.probing.registry import create
+        from baselines.probing.registry import create_for
 
         super()._prepare(tokens, placement)
-        self._probe = create(self.operator, last_layers=self.last_layers)
+        self._probe = create_for(self)
 
 
 @dataclass
@@ -213,7 +215,7 @@ class GazeHeads(OnScreen):
     """
 
     heads: WholeAtLeastOne = 5
-    last_layers: WholeAtLeastZero = field(default=0, metadata=LATER)
+    last_layers: WholeAtLeastZero = departure(0)
     reads: tuple[str, ...] = field(default=("gaze_ms",), init=False, repr=False)
 
     def material(self) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from baselines.limits import AtLeastZero, Positive, WholeAtLeastOne
+from baselines.limits import AtLeastZero, Positive, WholeAtLeastOne, departure
 from baselines.simulators import loaded
 from baselines.simulators.probed import Probed
 from baselines.tuning.settings import BEHAVIOUR, Placement, TuningSettings
@@ -30,11 +30,13 @@ class RandomPrompt(Probed):
         bases: Number of bases M, mixed evenly.
         tokens: Prompt tokens N.
         init_scale: Standard deviation of the bases, in units of that of the word embeddings.
+        init_sd: Standard deviation of the bases in place of that; 0 leaves it to ``init_scale``.
     """
 
     bases: WholeAtLeastOne = 8
     tokens: WholeAtLeastOne = 16
     init_scale: Positive = 1.0
+    init_sd: AtLeastZero = departure(0.0)
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Draw the prompt from the seed; the training sessions are not looked at."""
@@ -42,15 +44,7 @@ class RandomPrompt(Probed):
         from baselines.tuning.prompt import PromptBank
 
         self._prepare(self.tokens)
-        self._bank = PromptBank.drawn(
-            word_embeddings(self._store.backbone.model),
-            [],
-            seed,
-            bases=self.bases,
-            tokens=self.tokens,
-            scale=self.init_scale,
-            personal=False,
-        )
+        self._bank = PromptBank.drawn(word_embeddings(self._store.backbone.model), [], seed, self)
 
 
 @dataclass

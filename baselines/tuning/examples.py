@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from os.path import commonprefix
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from baselines.backbones.answers import branches, single_pass
-from baselines.backbones.interface import Candidates, ModelInput, Placement, collate
-from baselines.probing.relevance import overlap_matrix
+from baselines.backbones.geometry import as_one_grid
+from baselines.backbones.interface import Candidates, ModelInput, Placement, collate, followed_by
+from baselines.probing.relevance import centre_matrix, overlap_matrix
 from baselines.tuning.prefix_cache import content_key
-from tasks.types import Session, Stimulus
+from baselines.tuning.settings import ReadingRules
+from tasks.types import Floats, Session, Stimulus
 
 _MEMORY = 2**29
 """Bytes of model inputs kept; beyond that they are rebuilt each time (a 4-billion-parameter model: 100 sessions)."""
@@ -29,6 +33,7 @@ class Example:
         overlap: Which fraction of each image token lies in each slot, shape (T, K).
         one_pass: The logits at src alone decide among the answers.
         prefix_key: What is before the prompt, by content, where the prompt comes after the image; else None.
+        last: Attention is probed at an answer's last token, see ``ReadingRules``.
     """
 
     session_id: str
@@ -38,12 +43,24 @@ class Example:
     overlap: Tensor
     one_pass: bool
     prefix_key: bytes | None
+    last: bool = False
 
     def answer_path(self, slot: int, end: int | None) -> list[int]:
         """Return the tokens that teacher forcing asks for: the answer's, and the end of the turn where others go on."""
         ids = self.candidates[slot]
         longer = () in branches(self.candidates).get(tuple(ids), [])
         return [*ids, end] if longer and end is not None else list(ids)
+
+    def branch(self, slot: int, end: int | None) -> tuple[list[int], int]:
+        """Return the first token by which a slot's answer differs from all others, and the tokens before it.
+
+        An answer that begins another differs by ending the turn.
+        """
+        if self.last:
+            return self.candidates[slot][:-1], self.candidates[slot][-1]
+        path, *others = [self.answer_path(k, end) for k in sorted(range(len(self.candidates)), key=lambda k: k != slot)]
+        depth = min(len(path) - 1, max(len(commonprefix([path, other])) for other in others))
+        return path[:depth], path[depth]
 
 
 @dataclass(slots=True)
@@ -53,6 +70,7 @@ class ExampleStore:
     backbone: Any
     tokens: int
     placement: Placement
+    rules: ReadingRules = field(default_factory=ReadingRules)
     limit: int = _MEMORY
     _kept: dict[str, Example] = field(default_factory=dict)
     _bytes: int = 0
@@ -74,10 +92,28 @@ class ExampleStore:
         device = self.backbone.device
         blank = torch.zeros(self.tokens, self.backbone.width, device=device) if self.tokens else None
         inputs = self.backbone.build(session, blank, self.placement)
+        if self.rules.positions == "plain":
+            counted = torch.arange(inputs.inputs_embeds.shape[1], device=device)
+            inputs = replace(inputs, position_ids=counted.expand(inputs.position_ids.shape))
         candidates = self.backbone.answer_tokens(session)
-        overlap = torch.from_numpy(overlap_matrix(inputs.patch_boxes[0], session.slots)).to(device, torch.float32)
+        overlap = torch.from_numpy(self._shares(session, inputs.patch_boxes[0])).to(device, torch.float32)
         key = content_key(inputs) if self.tokens and self.placement == "suffix" else None
-        return Example(session.session_id, session.user, inputs, candidates, overlap, single_pass(candidates), key)
+        one_pass, last = single_pass(candidates), self.rules.answers == "last"
+        return Example(session.session_id, session.user, inputs, candidates, overlap, one_pass, key, last)
+
+    def _shares(self, session: Stimulus | Session, boxes: Floats) -> Floats:
+        """Return what each image token gives to each slot, shape (T, K)."""
+        if self.rules.patches == "overlap" and self.rules.thumbnail:
+            return overlap_matrix(boxes, session.slots)
+        assert session.image is not None, "it was built from the image"
+        screen = self.backbone.encode_screen(session.image)
+        n, rows, columns = screen.grid
+        own = boxes[: max(1, n - 1) * rows * columns]  # the last of several pictures is the view of the whole screen
+        rest = boxes[len(own) :] if self.rules.thumbnail else np.zeros_like(boxes[len(own) :])
+        if self.rules.patches == "grid":
+            own = as_one_grid(own, (max(1, n - 1), rows, columns), screen.size)
+        shares = overlap_matrix if self.rules.patches == "overlap" else centre_matrix
+        return shares(np.concatenate([own, rest]), session.slots)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +159,19 @@ class Batch:
     def one_pass(self) -> bool:
         """Whether the logits at src alone decide in every row."""
         return all(example.one_pass for example in self.examples)
+
+    def probed_at(self, backbone: Any, slots: Sequence[int]) -> tuple[Batch, Tensor]:
+        """Return the batch that goes on up to where each row's answer is told, and the tokens told there, shape (B,).
+
+        What its logits say is no longer the probabilities of the answers. See ``Example.branch``.
+        """
+        told = [example.branch(slot, backbone.end_token) for example, slot in zip(self.examples, slots, strict=True)]
+        device, rows = self.tokens.device, list(self.examples)
+        for row, (before, _) in enumerate(told):
+            if before:
+                words = backbone.model.get_input_embeddings()(torch.tensor([before], device=device))
+                rows[row] = replace(rows[row], inputs=followed_by(rows[row].inputs, words))
+        return replace(self, examples=tuple(rows)), torch.tensor([token for _, token in told], device=device)
 
     def inputs(self, prompts: Tensor | None) -> ModelInput:
         """Return the model input with the prompts, shape (B, N, D), written over the zeros that keep their place."""

@@ -4,8 +4,8 @@
     L_NTP  = cross-entropy of the answer's tokens under teacher forcing
     L_attn = sum_n w_n g_n (log(g_n + e) - log(a_n + e)),  w_n = (g_n + e)^gamma / sum_m (g_m + e)^gamma
 
-averaged over the sessions of a step. e = 1e-8 as in the metrics. Source: Huang et al. 2026 (arXiv 2604.09368); PROTOCOL
-section 7.
+averaged over the sessions of a step. e = 1e-8 as in the metrics; inside the logarithms it is a setting.
+Source: Huang et al. 2026 (arXiv 2604.09368); PROTOCOL section 7.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.tuning.settings import Signal
+from baselines.tuning.settings import EPS, Signal
 from tasks.types import Floats, Session
-
-EPS = 1e-8
 
 
 def supervision(session: Session, signal: Signal) -> Floats | None:
@@ -44,13 +42,13 @@ def slot_weights(gaze: Tensor, gamma: float, present: Tensor) -> Tensor:
     return weights / weights.sum(1, keepdim=True)
 
 
-def attention_loss(attention: Tensor, gaze: Tensor, gamma: float, present: Tensor) -> Tensor:
+def attention_loss(attention: Tensor, gaze: Tensor, gamma: float, present: Tensor, eps: float = EPS) -> Tensor:
     """Return L_attn per session, shape (B,); 0 where the session has no gaze (a row of zeros).
 
     Attention a and gaze g have shape (B, K); a row of zeros where attention is missing costs the most there is.
     """
     weights = slot_weights(gaze, gamma, present)
-    return (weights * gaze * ((gaze + EPS).log() - (attention + EPS).log())).sum(1)
+    return (weights * gaze * ((gaze + eps).log() - (attention + eps).log())).sum(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,10 +59,15 @@ class Terms:
     attention: Tensor
     penalty: Tensor
 
-    def total(self, ntp: bool, lambda_: float, beta: float) -> Tensor:
-        """Return L."""
+    def total(self, ntp: float, lambda_: float, beta: float) -> Tensor:
+        """Return L; ``ntp`` is the weight of L_NTP, 1 in the paper and 0 where it is left out."""
         loss = beta * self.penalty + lambda_ * self.attention
-        return loss + self.ntp if ntp else loss
+        return loss + ntp * self.ntp if ntp else loss
+
+
+def warmed_up(step: int, warmup: int) -> float:
+    """Return the share of lambda that applies in a step, counted from 1: 0 for ``warmup`` steps, then rising to 1."""
+    return 1.0 if not warmup else min(1.0, max(0.0, (step - 1 - warmup) / warmup))
 
 
 def padded(rows: list[Floats | None], width: int, device: torch.device) -> Tensor:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ from tasks.storage import write_errors
 
 
 class PromptBank(nn.Module):
-    """Bases and user coefficients, in float32.
+    """Bases and user coefficients, in float32; the bases may be held in another number format.
 
     Attributes:
         users: The trained users, sorted; row u of the logits is ``users[u]``.
@@ -29,35 +30,30 @@ class PromptBank(nn.Module):
         user_logits: Shape (U, M), or None if one prompt serves all (z_u = 1 for every user).
     """
 
-    def __init__(self, basis: Tensor, users: Sequence[str], personal: bool = True) -> None:
+    def __init__(
+        self, basis: Tensor, users: Sequence[str], personal: bool = True, dtype: torch.dtype = torch.float32
+    ) -> None:
         """Start every user at z_u = 0, from bases of shape (M, N, D); ``personal``: with coefficients of their own."""
         super().__init__()
         self.users = tuple(sorted(set(users)))
         self._row = {user: row for row, user in enumerate(self.users)}
-        self.basis = nn.Parameter(basis.detach().clone().float())
-        personal = personal and bool(self.users)
-        self.user_logits = nn.Parameter(self.basis.new_zeros(len(self.users), len(basis))) if personal else None
+        self.basis = nn.Parameter(basis.detach().clone().to(dtype))
+        logits = torch.zeros(len(self.users), len(basis), device=basis.device)
+        self.user_logits = nn.Parameter(logits) if personal and self.users else None
 
     @classmethod
     def drawn(
-        cls,
-        embedding: Tensor,
-        users: Sequence[str],
-        seed: int,
-        *,
-        bases: int,
-        tokens: int,
-        scale: float,
-        personal: bool,
+        cls, embedding: Tensor, users: Sequence[str], seed: int, settings: Any, dtype: torch.dtype = torch.float32
     ) -> PromptBank:
-        """Draw the bases from a normal distribution, by a generator of its own.
+        """Draw the bases that settings (``TuningSettings``) ask for from a normal distribution.
 
-        Their standard deviation is ``scale`` times that of the backbone's word embeddings, shape (V, D).
+        Their standard deviation is ``init_sd``, or if that is 0, ``init_scale`` times that of the backbone's word
+        embeddings, shape (V, D).
         """
         generator = torch.Generator().manual_seed(seed)
-        spread = float(embedding.detach().float().std())
-        basis = torch.randn(bases, tokens, embedding.shape[1], generator=generator) * (spread * scale)
-        return cls(basis.to(embedding.device), users, personal)
+        spread = settings.init_sd or float(embedding.detach().float().std()) * settings.init_scale
+        basis = torch.randn(settings.bases, settings.tokens, embedding.shape[1], generator=generator) * spread
+        return cls(basis.to(embedding.device), users, getattr(settings, "personal", False), dtype)
 
     def keep(self, path: Path, placement: str) -> None:
         """Write the parameters, with the users' names and where the prompt is placed, as safetensors.
@@ -89,7 +85,8 @@ class PromptBank(nn.Module):
             names = json.loads(about["users"])
         except (OSError, SafetensorError, ValueError, KeyError, RecursionError) as error:
             raise InputError(f"the tuned prompt {path} is damaged ({error}); run the trial again.") from error
-        bank = cls(torch.zeros(shape), users, personal)
+        dtype = tensors["basis"].dtype if "basis" in tensors else torch.float32
+        bank = cls(torch.zeros(shape), users, personal, dtype)
         wanted = {name: tuple(value.shape) for name, value in bank.named_parameters()}
         found = {name: tuple(value.shape) for name, value in tensors.items()}
         if found != wanted or names != list(bank.users) or about.get("placement") != placement:
@@ -106,7 +103,7 @@ class PromptBank(nn.Module):
     def logits_of(self, users: Sequence[str]) -> Tensor:
         """Return z_u of trained users, shape (B, M); ones where one prompt serves all."""
         if self.user_logits is None:
-            return self.basis.new_ones(len(users), len(self.basis))
+            return torch.ones(len(users), len(self.basis), device=self.basis.device)
         return self.user_logits[torch.tensor([self._row[user] for user in users], device=self.basis.device)]
 
     def coefficients(self, users: Sequence[str]) -> Tensor:
@@ -119,7 +116,7 @@ class PromptBank(nn.Module):
 
     def forward(self, users: Sequence[str]) -> Tensor:
         """Return the prompts of the users, shape (B, N, D), differentiable."""
-        return torch.einsum("bm,mnd->bnd", self.coefficients(users), self.basis)
+        return torch.einsum("bm,mnd->bnd", self.coefficients(users).to(self.basis.dtype), self.basis)
 
     def mixing_entropy(self) -> float:
         """Return the mean entropy of the users' coefficients in nats; ln M while all coefficients are equal."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
+from baselines.backbones.interface import followed_by
+from baselines.probing.gaze_heads import GazeHeads
 from baselines.probing.hook import Decoder
 from baselines.probing.inputs import Operator
 from baselines.probing.relevance import rectifier, token_relevance
@@ -27,7 +29,7 @@ class Reading:
         attention: Over slots, shape (B, K), rows of sum 1, or of zeros where it is missing; None without an
             operator.
         found: Which rows have attention, shape (B,).
-        logits: At src, shape (B, V).
+        logits: At the position that was probed, shape (B, V).
     """
 
     log_probabilities: Tensor | None
@@ -80,25 +82,26 @@ def read(
     Soft prompts have the shape (B, N, D); ``operator`` probes attention, and ``slots`` are per row the answer that a
     gradient operator is applied to, None for the model's own best. ``create_graph`` keeps everything in the graph of
     the prompts, for training. ``probabilities`` asks for log p, which always comes where src's logits give it.
+
+    Attention is probed at the position that predicts the token by which the answer differs from all others, the tokens
+    before it given. Gaze heads know no answer and stay at the prompt's last token.
     """
     with torch.set_grad_enabled(create_graph):
         own: Tensor | None = None
         if not batch.one_pass and (probabilities or (slots is None and operator is not None)):
             own = _tried_answers(backbone, batch, prompts)
             slots = own.detach().argmax(1).tolist() if slots is None else slots
+        whole, told = batch, None
+        if operator is not None and slots is not None and not isinstance(operator, GazeHeads):
+            batch, told = batch.probed_at(backbone, slots)
 
         def answer(logits: Tensor) -> Tensor:
-            """Return y per row: the logit of the answer at src, summed over its tokens."""
-            chosen = slots
-            if chosen is None:
-                chosen = slot_log_probabilities(logits.detach(), batch).argmax(1).tolist()
-            paths = [example.candidates[slot] for example, slot in zip(batch.examples, chosen, strict=True)]
-            width = max(map(len, paths))
-            index = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in paths], device=logits.device)
-            weight = torch.tensor(
-                [[1.0] * len(ids) + [0.0] * (width - len(ids)) for ids in paths], device=logits.device
-            )
-            return (logits.gather(1, index) * weight.to(logits.dtype)).sum(1)
+            """Return y per row: the logit at src of the token that tells the answer."""
+            tokens = told
+            if tokens is None:  # src decides among the answers
+                best = slot_log_probabilities(logits.detach(), whole).argmax(1, keepdim=True)
+                tokens = whole.tokens.gather(1, best)[:, 0]
+            return logits.gather(1, tokens[:, None])[:, 0]
 
         suffix = prompts is not None and all(example.prefix_key is not None for example in batch.examples)
         if suffix and (operator is None or isinstance(operator, OPERATORS)):
@@ -124,40 +127,29 @@ def read(
         attention = found = None
         if relevance is not None and operator is not None:
             attention, found = slot_attention(relevance, batch, index, rectifier(operator))
-        if own is None and batch.one_pass:
-            own = slot_log_probabilities(logits, batch)
+        if own is None and whole.one_pass:
+            own = slot_log_probabilities(logits, whole)
         return Reading(own, attention, found, logits)
 
 
 def answer_loss(backbone: Any, batch: Batch, prompts: Tensor | None, slots: Sequence[int], logits: Tensor) -> Tensor:
     """Return L_NTP per session, shape (B,): the summed cross-entropy of the answer's tokens under teacher forcing.
 
-    Where every answer is one token, the logits at src, shape (B, V), give it; otherwise the answers' tokens run after
-    the sequence.
+    Where all answers are one token, the logits at src, shape (B, V), give it; otherwise the tokens run after the
+    sequence.
     """
-    end = backbone.processor.tokenizer.eos_token_id
-    paths = [e.answer_path(slot, end) for e, slot in zip(batch.examples, slots, strict=True)]
-    first = torch.tensor([path[0] for path in paths], device=logits.device)
-    wide = torch.promote_types(logits.dtype, torch.float32)
-    loss = cross_entropy(logits.to(wide), first, reduction="none")
+    paths = [e.answer_path(slot, backbone.end_token) for e, slot in zip(batch.examples, slots, strict=True)]
     more = max(map(len, paths)) - 1
-    if not more:
-        return loss
-    given = torch.tensor([[*path[:-1], *[0] * (more + 1 - len(path))] for path in paths], device=logits.device)
-    wanted = torch.tensor([[*path[1:], *[-100] * (more + 1 - len(path))] for path in paths], device=logits.device)
-    inputs = batch.inputs(prompts)
-    arguments = inputs.arguments()
-    words = backbone.model.get_input_embeddings()(given).to(inputs.inputs_embeds.dtype)
-    steps = torch.arange(1, more + 1, device=logits.device)
-    arguments["inputs_embeds"] = torch.cat([inputs.inputs_embeds, words], 1)
-    arguments["position_ids"] = torch.cat([inputs.position_ids, inputs.position_ids[..., -1:] + steps], -1)
-    arguments["attention_mask"] = pad(inputs.attention_mask, (0, more), value=True)
-    if "visual_pos_masks" in arguments and inputs.visual_pos_masks is not None:
-        arguments["visual_pos_masks"] = pad(inputs.visual_pos_masks, (0, more), value=False)
-    decoder = Decoder.of(backbone.model)
-    hidden = decoder.run(arguments, use_cache=False).last_hidden_state[:, -more:]
-    scores = decoder.head(hidden).to(wide)
-    return loss + cross_entropy(scores.transpose(1, 2), wanted, reduction="none").sum(1)
+    scores = logits[:, None]
+    if any(len(ids) > 1 for example in batch.examples for ids in example.candidates):
+        rows = [[*path[:-1], *[0] * (more + 1 - len(path))] for path in paths]
+        given = torch.tensor(rows, dtype=torch.long, device=logits.device)
+        inputs = followed_by(batch.inputs(prompts), backbone.model.get_input_embeddings()(given))
+        decoder = Decoder.of(backbone.model)
+        scores = decoder.head(decoder.run(inputs.arguments(), use_cache=False).last_hidden_state[:, -more - 1 :])
+    wanted = torch.tensor([[*path, *[-100] * (more + 1 - len(path))] for path in paths], device=logits.device)
+    wide = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    return cross_entropy(wide.transpose(1, 2), wanted, reduction="none").sum(1)
 
 
 def _tried_answers(backbone: Any, batch: Batch, prompts: Tensor | None) -> Tensor:

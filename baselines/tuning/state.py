@@ -33,7 +33,7 @@ class Epoch:
         clipped: Share of the steps whose gradient was clipped.
         mixing_entropy: Of the users' coefficients; ln M at the start.
         valid_logloss: Mean -log p(click) of the validation sessions.
-        valid_kl: Mean KL of their gaze (or cursor) against attention for the model's own answer.
+        valid_kl: Mean KL of their gaze (or cursor) against attention, for the answer that the score reads it for.
         valid_accuracy: Share of them answered with the click.
         valid_score: What the best epoch is chosen by, lower is better; see ``trainer``.
         tokens_per_second: Positions run through the decoder per second of training.

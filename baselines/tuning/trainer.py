@@ -1,9 +1,9 @@
 """Tunes a prompt: AdamW on the objective, the best epoch by validation kept, a checkpoint after every epoch.
 
-Validation score (lower is better): nats per held-out session, LogLoss of the click if L_NTP is trained plus KL of the
-gaze (or cursor) against attention if L_attn is. Attention is that for the model's own answer, as in the evaluation,
-whatever training uses. Epoch 0, the untrained prompt, takes part. All randomness comes from the seed and the epoch's
-number, so a resumed training continues exactly as it would have.
+Validation score (lower is better) where the settings name no other: nats per held-out session, LogLoss of the click if
+L_NTP is trained plus KL of the gaze (or cursor) against attention if L_attn is. Attention is that for the model's own
+answer, as in the evaluation, whatever training uses. Epoch 0, the untrained prompt, takes part. All randomness comes
+from the seed and the epoch's number, so a resumed training continues exactly as it would have.
 
 In a group of processes (``baselines.distributed``) each trains and validates its share of the sessions. What follows
 from it, gradients, scores and the end of the training, is the same on all; the first keeps the checkpoint.
@@ -26,14 +26,14 @@ from baselines.backbones.memory import is_out_of_memory, peak_memory, small
 from baselines.distributed.group import Group, current, in_shares, total
 from baselines.distributed.optimiser import ShardedOptimiser
 from baselines.distributed.partition import word_embeddings
-from baselines.probing.registry import create
+from baselines.probing.registry import create_for
 from baselines.tuning import state
 from baselines.tuning.examples import Batch, ExampleStore
-from baselines.tuning.objective import EPS, Terms, attention_loss, padded, supervision
+from baselines.tuning.objective import Terms, attention_loss, padded, supervision, warmed_up
 from baselines.tuning.prompt import PromptBank
 from baselines.tuning.reading import answer_loss, read
-from baselines.tuning.settings import TuningSettings
-from baselines.tuning.validation import split
+from baselines.tuning.settings import EPS, TuningSettings
+from baselines.tuning.validation import published_score, split
 from benchmark.simulator import Workspace
 from tasks.definition import quiet
 from tasks.errors import InputError
@@ -46,7 +46,10 @@ EVALUATION_BATCH = 32
 def training_operator(settings: TuningSettings, model: Any) -> Any:
     """Return the operator to train with; rollout on a small model keeps activations instead of recomputing them."""
     more = {"recompute": False} if settings.operator == "rollout" and small(model) else {}
-    return create(settings.operator, last_layers=settings.last_layers, **more)
+    operator: Any = create_for(settings, **more)
+    # Relevance is a ratio: smaller gradients are a larger constant in its normalisers.
+    scaled = settings.gradient_scale != 1 and settings.operator != "rollout"
+    return dataclasses.replace(operator, eps=operator.eps / settings.gradient_scale) if scaled else operator
 
 
 @dataclass(slots=True)
@@ -70,6 +73,7 @@ class Trainer:
     _operator: Any = None
     _state: state.State | None = None
     _identity: str = ""
+    _lambda: float = 0.0
     _optimiser: Any = None
     _sharded: ShardedOptimiser | None = None
     _group: Group | None = None
@@ -83,19 +87,15 @@ class Trainer:
         """
         settings = self.settings
         self._group = current()
+        if self._group is not None and (settings.clips or settings.parameters == "model"):
+            raise InputError("the settings clips and parameters are for one process; leave out --deepspeed.")
         if self._group is not None and not self._group.first:
             self.workspace = None
         self._kept, self._held = split(self.train, settings.validation, self.seed, self._say)
         self._operator = training_operator(settings, self.backbone.model) if settings.lambda_ > 0 else None
-        bank = PromptBank.drawn(
-            word_embeddings(self.backbone.model),
-            [session.user for session in self.train],
-            self.seed,
-            bases=settings.bases,
-            tokens=settings.tokens,
-            scale=settings.init_scale,
-            personal=settings.personal,
-        )
+        words, users = word_embeddings(self.backbone.model), [session.user for session in self.train]
+        dtype = self.backbone.dtype if settings.parameters == "model" else torch.float32
+        bank = PromptBank.drawn(words, users, self.seed, settings, dtype)
         self._optimiser = self._new_optimiser(bank)
         self._identity = self._digest()
         found = self._found() if self._group is None else self._group.from_first(self._found)
@@ -142,8 +142,8 @@ class Trainer:
             progress.parameters = state.parameters_of(bank)
             sharded = self._sharded
             progress.moments = state.moments_of(bank, self._optimiser) if sharded is None else sharded.moments()
-            best = progress.epochs[progress.best_epoch].valid_score
-            if not self._held or (epoch.valid_score is not None and best is not None and epoch.valid_score < best):
+            best, now = progress.epochs[progress.best_epoch].valid_score, epoch.valid_score
+            if not self._held or (now is not None and (best is None or now < best)):
                 progress.best, progress.best_epoch = progress.parameters, number
             if self.workspace is not None:
                 state.save(progress, self.workspace.folder, self._identity)
@@ -166,7 +166,7 @@ class Trainer:
             norms.append(norm)
         seconds = time.perf_counter() - start
         means = sums / len(order)
-        both = [norm[2] for norm in norms]
+        limits = [(2, settings.clip)] if settings.clips is None else list(enumerate(settings.clips))
         return state.Epoch(
             epoch=number,
             steps=steps,
@@ -176,8 +176,8 @@ class Trainer:
             penalty=float(means[3]) if bank.user_logits is not None else None,
             gradient_basis=float(np.mean([norm[0] for norm in norms])),
             gradient_users=float(np.mean([norm[1] for norm in norms])) if bank.user_logits is not None else None,
-            gradient_largest=max(both),
-            clipped=float(np.mean([norm > settings.clip for norm in both])),
+            gradient_largest=max(norm[2] for norm in norms),
+            clipped=float(np.mean([any(norm[i] > most for i, most in limits) for norm in norms])),
             seconds_train=seconds,
             sessions_per_second=len(order) / seconds,
             tokens_per_second=(self.tokens - tokens) / seconds,
@@ -192,6 +192,7 @@ class Trainer:
         for parameter in parameters:
             parameter.grad = torch.zeros_like(parameter)
         sums = np.zeros(4)
+        self._lambda = settings.lambda_ * warmed_up(step, settings.warmup)
         trouble = ""
         mine, before = self._built(sessions), self.tokens
         try:
@@ -218,7 +219,9 @@ class Trainer:
         if self._sharded is not None:
             self._sharded.step()
         else:
-            torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+            groups = [parameters] if settings.clips is None else [[parameter] for parameter in parameters]
+            for group, most in zip(groups, settings.clips or (settings.clip,), strict=False):
+                torch.nn.utils.clip_grad_norm_(group, most)
             self._optimiser.step()
         return sums, (norms[0], norms[1] if len(norms) > 1 else 0.0, together)
 
@@ -291,11 +294,11 @@ class Trainer:
         if found.attention is not None:
             rows = [supervision(session, settings.signal) for session in sessions]
             gaze = padded(rows, found.attention.shape[1], found.attention.device)
-            attention = attention_loss(found.attention, gaze, settings.gamma, batch.present).mean()
+            attention = attention_loss(found.attention, gaze, settings.gamma, batch.present, settings.loss_eps).mean()
         # Without user logits z_u is the constant 1: its norm is not part of the objective.
         penalty = zero if bank.user_logits is None else bank.logits_of(batch.users).square().sum(1).mean()
         terms = Terms(ntp, attention, penalty)
-        return terms, terms.total(settings.ntp, settings.lambda_, settings.beta) * share
+        return terms, terms.total(settings.ntp * settings.ntp_weight, self._lambda, settings.beta) * share
 
     def _validated(self, bank: PromptBank, epoch: state.Epoch) -> state.Epoch:
         """Return ``epoch`` with its validation part."""
@@ -303,7 +306,9 @@ class Trainer:
         epoch = dataclasses.replace(
             epoch, mixing_entropy=bank.mixing_entropy(), peak_memory_bytes=peak_memory(self.backbone.device)
         )
-        if not self._held:
+        settings, number = self.settings, epoch.epoch
+        due = number % settings.validate_every == 0 or number == settings.epochs
+        if not self._held or not due or (number == 0 and settings.score != "nats"):
             return epoch
         before = self.tokens
         found = in_shares(self._held, lambda part: self._measured(bank, part), EVALUATION_BATCH, self._say)
@@ -311,7 +316,9 @@ class Trainer:
         logloss = float(np.mean([row[0] for row in found]))
         divergences = [row[1] for row in found if row[1] is not None]
         kl = float(np.mean(divergences)) if divergences else None
-        score = (logloss if self.settings.ntp else 0.0) + (kl if kl is not None else 0.0)
+        score = (logloss if settings.ntp else 0.0) + (kl if kl is not None else 0.0)
+        if settings.score != "nats" and self._operator is not None:
+            score = float(np.mean([row[3] for row in found]))
         return dataclasses.replace(
             epoch,
             valid_logloss=logloss,
@@ -321,16 +328,18 @@ class Trainer:
             seconds_valid=time.perf_counter() - start,
         )
 
-    def _measured(self, bank: PromptBank, sessions: Sequence[Session]) -> list[tuple[float, float | None, bool]]:
-        """Return per validation session LogLoss, KL (None without attention loss or supervision), and accuracy."""
+    def _measured(self, bank: PromptBank, sessions: Sequence[Session]) -> list[tuple[float, float | None, bool, float]]:
+        """Return per validation session LogLoss, KL (None without attention loss or supervision), accuracy, score."""
         batch = Batch.of([self.store.get(session) for session in sessions])
+        score = self.settings.score
+        clicks = None if score == "nats" else [session.click for session in sessions]
         with torch.no_grad():
-            found = read(self.backbone, batch, bank(batch.users), self._operator)
+            found = read(self.backbone, batch, bank(batch.users), self._operator, clicks)
         self.tokens += sum(example.inputs.inputs_embeds.shape[1] for example in batch.examples)
         assert found.log_probabilities is not None
         logs = found.log_probabilities.double().cpu().numpy()
         attention = None if found.attention is None else found.attention.double().cpu().numpy()
-        rows: list[tuple[float, float | None, bool]] = []
+        rows: list[tuple[float, float | None, bool, float]] = []
         for row, session in enumerate(sessions):
             gaze = supervision(session, self.settings.signal)
             kl = None
@@ -338,7 +347,10 @@ class Trainer:
                 own = attention[row, : len(gaze)]
                 kl = float(np.sum(gaze * np.log((gaze + EPS) / (own + EPS))))
             logloss = float(-max(logs[row, session.click], math.log(EPS)))
-            rows.append((logloss, kl, int(logs[row].argmax()) == session.click))
+            scored = 0.0
+            if attention is not None and score != "nats":
+                scored = published_score(score, session, attention[row, : len(session.slots)])
+            rows.append((logloss, kl, int(logs[row].argmax()) == session.click, scored))
         return rows
 
     def _new_optimiser(self, bank: PromptBank) -> torch.optim.AdamW:
@@ -346,6 +358,8 @@ class Trainer:
         groups: list[dict[str, Any]] = [{"params": [bank.basis], "lr": settings.basis_lr}]
         if bank.user_logits is not None:
             groups.append({"params": [bank.user_logits], "lr": settings.user_lr})
+            if settings.user_decay is not None:
+                groups[1]["weight_decay"] = settings.user_decay
         return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
 
     def _digest(self) -> str:

@@ -1,4 +1,4 @@
-"""Which training sessions choose the epoch.
+"""Which training sessions choose the epoch, and published code's scores of it.
 
 Holding out whole users would cost them their prompt, so sessions are held out per user: users
 give up one random session each, in random order and round after round, until the share is reached; everybody keeps at
@@ -12,11 +12,34 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tasks.errors import InputError
-from tasks.types import Session
+from tasks.types import Floats, Session
 
+COMPOSITE = {"Cosine": 0.10, "CSH@1": 0.20, "CSH@3": 0.25, "TGO@3": 0.20}
+"""Weights in the score ``composite``; less 0.10 times the JS over the slots looked at most."""
+_TOP, _TOP_WEIGHT = 5, 0.10
 FEWEST = 2
 """A user with fewer training sessions gives up none."""
 _NAMED = 3
+
+
+def published_score(name: str, session: Session, attention: Floats) -> float:
+    """Return the score of one session by which published code chooses the epoch; lower is better.
+
+    ``js`` (AdSERP): JS of gaze and attention. ``composite`` (RecGaze): metrics with the weights ``COMPOSITE``, its sign
+    turned; the JS over the slots looked at most takes the five first and the rest of the slots as one. Ties fall to the
+    last slot. Attention, shape (K,), is uniform where it is missing (a row of zeros).
+    """
+    from benchmark.metrics import evaluate_sessions
+
+    attention = attention / attention.sum() if attention.any() else np.full(len(attention), 1 / len(attention))
+    if name == "js":
+        return float(evaluate_sessions([session.gaze], [0], attention=[attention], metrics=["JS"])["JS"][0])
+    chosen = [*COMPOSITE]
+    values = evaluate_sessions([session.gaze], [session.click], attention=[attention], ties="last", metrics=chosen)
+    order = np.argsort(session.gaze)[::-1][:_TOP]
+    gaze, own = (np.append(shares[order], max(0.0, 1.0 - shares[order].sum())) for shares in (session.gaze, attention))
+    top = evaluate_sessions([gaze], [0], attention=[own], metrics=["JS"])["JS"][0]
+    return float(_TOP_WEIGHT * top - sum(weight * values[metric][0] for metric, weight in COMPOSITE.items()))
 
 
 def split(

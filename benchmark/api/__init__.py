@@ -17,6 +17,7 @@ import pandas as pd
 
 import tasks
 from baselines import registry
+from baselines.backbones.checkpoint import describe
 from benchmark.api.result import Result
 from benchmark.engines import Engine
 from benchmark.engines.local import WITH_MODELS, LocalEngine, prepare_workers
@@ -48,6 +49,7 @@ def load(
     data: str | Path | None = None,
     *,
     truth: int | None = None,
+    viewport: int | None = None,
     workers: int = 1,
     progress: Progress = quiet,
     report: Report = _log.info,
@@ -59,6 +61,7 @@ def load(
         data: Prepared or raw folder, or ``sample``: the built-in simulated sample. None takes ``$GAZEBENCH_DATA/TASK``
             if it exists, else the sample.
         truth: Version of the ground truth, for a raw folder or the sample.
+        viewport: Height of the viewport in screenshot pixels in place of the recorded one, likewise (adserp).
         workers: Processes that draw screens where a raw folder is prepared.
         progress: Wraps what takes long, as ``tqdm`` does.
         report: Called with lines on what is prepared; the log by default.
@@ -70,7 +73,7 @@ def load(
     Raises:
         InputError: An unknown name, or data that cannot be used.
     """
-    options = tasks.ReadOptions(workers=workers, truth=truth)
+    options = tasks.ReadOptions(workers=workers, truth=truth, viewport=viewport)
     return tasks.load(task, data, options=options, workers=workers, report=report, progress=progress)
 
 
@@ -98,7 +101,7 @@ def run(
         seeds: Seeds of simulators that use one; None for the suite's five.
         settings: ``key`` or ``simulator.key`` -> value.
         reference: Whom the others are compared with; added where it is missing.
-        preset: ``quick``, ``tuned`` or ``full``: whose defaults hold where ``settings`` say nothing.
+        preset: ``quick``, ``tuned``, ``full`` or ``parity``: whose defaults hold where ``settings`` say nothing.
         engine: ``local`` (this machine) or ``ray``.
         workers: Trials at a time; 1 runs them in this process, which simulators given as objects need.
         out: Folder of the run, whose finished trials are used again; None keeps nothing.
@@ -111,9 +114,10 @@ def run(
     task = load(task, report=report) if isinstance(task, str) else task
     settings = dict(settings or {})
     backbone = settings.get("backbone")
-    defaults = read_preset(preset, None if backbone is None else str(backbone)).get("defaults", {})
-    values = {"task": task.name, "data": str(task.folder), "split": split, "reference": reference}
-    values |= {"settings": settings, "defaults": defaults, **({} if seeds is None else {"seeds": tuple(seeds)})}  # type: ignore[dict-item]
+    chosen = read_preset(preset, None if backbone is None else str(backbone), task.name, kind_of_backbone)
+    values: dict[str, Any] = {key: chosen[key] for key in ("label", "ties", "defaults") if key in chosen}
+    values |= {"task": task.name, "data": str(task.folder), "split": split, "reference": reference}
+    values |= {"settings": settings, **({} if seeds is None else {"seeds": tuple(seeds)})}
     if any(not isinstance(one, str) for one in simulators) and (engine, workers) != ("local", 1):
         raise InputError("simulators given as objects run in this process: put them in a file, path/to/file.py:Class.")
     before = set(HANDED_OVER)
@@ -127,6 +131,11 @@ def run(
             for added in set(HANDED_OVER) - before:
                 del HANDED_OVER[added]
         return replace(read_run(folder), folder=None if out is None else folder, task=task)
+
+
+def kind_of_backbone(backbone: str | None) -> str:
+    """Return the kind of a backbone, or of the one that simulators have without a setting, for ``read_preset``."""
+    return describe(backbone or "pocket-qwen3vl").model_type
 
 
 def configured(

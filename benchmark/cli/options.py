@@ -52,12 +52,15 @@ def add_board_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_truth_argument(parser: argparse.ArgumentParser) -> None:
-    """Add ``--truth``."""
+    """Add ``--truth`` and ``--viewport``."""
     parser.add_argument(
         "--truth",
         type=int,
         metavar="N",
         help="version of the ground truth, for a raw folder or the sample (adserp: 1 or 2, PROTOCOL section 3)",
+    )
+    parser.add_argument(
+        "--viewport", type=int, metavar="PX", help="height of the viewport in its place (adserp; published code: 922)"
     )
 
 
@@ -239,11 +242,12 @@ class LiveDisplay:
             self._bar.write(line, file=sys.stderr)
 
 
-def load_task(name: str, data: str | Path | None, truth: int | None = None) -> Task:
-    """Load a task, with a version of the ground truth if one is named, and say on standard error what was prepared."""
+def load_task(name: str, data: str | Path | None, truth: int | None = None, viewport: int | None = None) -> Task:
+    """Load a task, read in the ways that are named, and say on standard error what was prepared."""
     from benchmark import api
 
-    return api.load(name, data, truth=truth, workers=os.cpu_count() or 1, report=say, progress=bar)
+    way = {"truth": truth, "viewport": viewport}
+    return api.load(name, data, **way, workers=os.cpu_count() or 1, report=say, progress=bar)
 
 
 def data_folders(pairs: Sequence[str]) -> dict[str, str]:

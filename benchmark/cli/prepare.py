@@ -63,6 +63,7 @@ def call(arguments: argparse.Namespace) -> int:
         posters=arguments.posters,
         workers=arguments.workers,
         truth=arguments.truth,
+        viewport=arguments.viewport,
         texts=arguments.texts,
     )
     if arguments.check:

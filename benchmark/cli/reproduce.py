@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from benchmark.reproduction.figures.base import FigureLayout
     from benchmark.reproduction.groups import Ran
     from benchmark.reproduction.section import Layout
+    from tasks.task import Task
 
 HELP_BACKBONE = (
     "backbones to use, NAME or NAME=FOLDER, such as qwen3-vl,internvl3.5=DIR (default: the pocket stand-ins of all)"
@@ -25,7 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "part", help="main, ablation, adserp, significance, sensitivity, perception, examples, all; order"
     )
-    parser.add_argument("--preset", default="full", metavar="NAME", help="full (default) or quick: 2 seeds, 2 epochs")
+    parser.add_argument(
+        "--preset",
+        default="full",
+        metavar="NAME",
+        help="full (default), quick: 2 seeds, 2 epochs, or parity: as published code does it",
+    )
     parser.add_argument("--backbone", metavar="A,B", help=HELP_BACKBONE)
     parser.add_argument("--data", metavar="DIR|sample", help="as in run; of several tasks a folder each: DIR/TASK")
     parser.add_argument("--out", type=Path, default=Path("runs") / "reproduce", metavar="DIR", help="where it all goes")
@@ -62,13 +68,14 @@ def call(arguments: argparse.Namespace) -> int:
     parts = list(dict.fromkeys(layout.part for layout in both))
     if arguments.part not in (*parts, "all"):
         raise unknown_name("part", arguments.part, [*parts, "all"])
-    if arguments.preset not in ("full", "quick"):
-        raise unknown_name("preset", arguments.preset, ("full", "quick"))
+    if arguments.preset not in ("full", "quick", "parity"):
+        raise unknown_name("preset", arguments.preset, ("full", "quick", "parity"))
     check_format(arguments.format)
     known = list(dict.fromkeys(name for layout in both for name in layout.backbones))
     choice = Choice(
         backbones=_backbones(arguments.backbone, known) if arguments.backbone else dict(STAND_INS),
         quick=arguments.preset == "quick",
+        preset="parity" if arguments.preset == "parity" else "",
         label=arguments.label,
         data=arguments.data,
         settings=options.settings(arguments.set),
@@ -84,7 +91,13 @@ def call(arguments: argparse.Namespace) -> int:
     check_settings([registry.entry(name) for name in simulators], choice.settings or {})
     for group in wanted:
         check_names(group.config, registry)
-    load_task = functools.cache(lambda name: options.load_task(name, _data_of(name, arguments.data)))
+    of_task = {group.config.task: group.config for group in wanted}
+
+    @functools.cache
+    def load_task(name: str) -> Task:
+        way = of_task[name]
+        return options.load_task(name, _data_of(name, arguments.data), way.truth, way.viewport)
+
     if arguments.plan is not None:
         asked = options.asked_engine(arguments, {})
         options.show_plan(arguments, asked, trials_of(wanted, load_task, registry)[1], load_task, arguments.out)

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_task_arguments(parser, required=False)
     options.add_truth_argument(parser)
     options.add_engine_arguments(parser)
-    parser.add_argument("--preset", metavar="NAME", help="quick, tuned (default) or full: see configs/presets")
+    parser.add_argument("--preset", metavar="NAME", help="quick, tuned (default), full or parity: see configs/presets")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a run configuration (configs/*.yaml); options win")
     parser.add_argument(
         "--simulators",
@@ -135,7 +135,7 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
     """Return what to run, the options laid over the configuration and this over the preset, and where it is found."""
     from dataclasses import replace
 
-    from benchmark.api import configured
+    from benchmark.api import configured, kind_of_backbone
     from benchmark.trials.configuration import read_preset
 
     short = {"backbone": arguments.backbone, "operator": arguments.operator}
@@ -153,9 +153,12 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
         "reference": arguments.reference,
         "settings": settings,
         "label": True if arguments.label else None,
+        "truth": arguments.truth,
+        "viewport": arguments.viewport,
     }
-    backbone = settings.get("backbone")
-    values = read_preset(arguments.preset or "tuned", None if backbone is None else str(backbone))
+    backbone = None if settings.get("backbone") is None else str(settings["backbone"])
+    task = str(arguments.task or given_config.get("task"))
+    values = read_preset(arguments.preset or "tuned", backbone, task, kind_of_backbone)
     values.update(given_config)
     values.update({key: value for key, value in given.items() if value is not None})
     if "task" not in values:
@@ -163,9 +166,10 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
     folders = [Path(), *([arguments.config.parent] if arguments.config else [])]
     named: tuple[str, ...] = values["simulators"]  # type: ignore[assignment]  # read_config and argparse have checked it
     config, catalogue = configured(values, named, folders)
-    if arguments.truth is not None:
+    if config.truth is not None or config.viewport is not None:
         # The run names the prepared folder, which holds this version, so that everything that reads the run finds it.
-        config = replace(config, data=str(options.load_task(config.task, config.data, arguments.truth).folder))
+        found = options.load_task(config.task, config.data, config.truth, config.viewport)
+        config = replace(config, data=str(found.folder))
     return config, catalogue
 
 

@@ -35,6 +35,7 @@ def call(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from baselines import registry as catalogue
+    from benchmark.api import kind_of_backbone
     from benchmark.output.document import Document, Grid
     from benchmark.runs.preflight import check_names
     from benchmark.runs.search.space import read_space
@@ -50,8 +51,9 @@ def call(arguments: argparse.Namespace) -> int:
         **{key: value for key, value in short.items() if value is not None},
         **options.settings(arguments.set),
     }
-    backbone = settings.get("backbone")
-    preset = read_preset(arguments.preset or "quick", None if backbone is None else str(backbone))
+    backbone = None if settings.get("backbone") is None else str(settings["backbone"])
+    preset = read_preset(arguments.preset or "quick", backbone, arguments.task, kind_of_backbone)
+    way = {key: preset[key] for key in ("ties", "truth", "viewport") if key in preset}
     config = RunConfig(
         task=arguments.task,
         data=arguments.data,
@@ -60,12 +62,14 @@ def call(arguments: argparse.Namespace) -> int:
         seeds=options.numbers(arguments.seeds) if arguments.seeds else (42,),
         settings=settings,
         defaults=preset.get("defaults", {}),  # type: ignore[arg-type]  # read_preset has checked it
+        **way,  # type: ignore[arg-type]
     )
     for values in space.candidates():
         searched = {f"{arguments.simulator}.{key}": value for key, value in values.items()}
         check_names(replace(config, settings={**settings, **searched}), catalogue)
     engine = options.make_engine(arguments, how, default="ray")  # type: ignore[arg-type]
-    task = options.load_task(config.task, config.data)
+    task = options.load_task(config.task, config.data, config.truth, config.viewport)
+    config = replace(config, data=str(task.folder)) if way else config
     out = arguments.out or Path("runs") / f"tune-{config.task}-{config.split}-{arguments.simulator}"
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "trials").is_dir())):
         raise InputError(f"{out} exists and is not a search's folder; choose another with --out.")

@@ -17,7 +17,7 @@ from benchmark.reproduction.section import Section
 from benchmark.runs.runner import FailedTrial, assemble, run_missing
 from benchmark.scores.results import Results
 from benchmark.trials.catalogue import Catalogue
-from benchmark.trials.configuration import CONFIGS, RunConfig, read_config
+from benchmark.trials.configuration import CONFIGS, RunConfig, read_config, read_preset
 from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import Trial, expand
 from tasks.task import Task
@@ -29,6 +29,9 @@ QUICK_SEEDS = (42, 123)
 QUICK_DEFAULTS: Mapping[str, object] = {"epochs": 2}
 """What ``--preset quick`` changes: two seeds, two epochs."""
 
+OF_PRESET = ("seeds", "label", "ties", "truth", "viewport")
+"""What the tables take from another preset, apart from its defaults."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -37,6 +40,7 @@ class Choice:
     Attributes:
         backbones: Backbone of the layout -> registry name or folder to use; those that are missing are left out.
         quick: Few seeds and epochs.
+        preset: Another preset of ``configs/presets``: its ways of reading, tuning and scoring; empty for none.
         label: Attention for the true click as well, as in the published tables.
         data: Data source of every task: a folder, ``sample``, or None for the configured default.
         settings: Settings of simulators that win over those of the layouts, wherever a simulator has them. Who takes
@@ -46,6 +50,7 @@ class Choice:
 
     backbones: Mapping[str, str]
     quick: bool = False
+    preset: str = ""
     label: bool = False
     data: str | None = None
     settings: Mapping[str, object] | None = None
@@ -155,7 +160,8 @@ def groups_of(layout: Section, choice: Choice, varied: Varied | None = None) -> 
         if checkpoint is not None:
             check_architecture(backbone, used, checkpoint)
         for operator in layout.operators:
-            stand_in = STAND_IN_OPERATORS.get(operator, operator) if is_stand_in(used) else operator
+            stands_in = is_stand_in(used) and not choice.preset
+            stand_in = STAND_IN_OPERATORS.get(operator, operator) if stands_in else operator
             probed = str(given.get("operator", stand_in))
             config = _config(layout, choice, {"backbone": used, "operator": probed}, varied)
             found.append(Group(backbone, operator, used, probed, config, varied, choice.quick, given, checkpoint))
@@ -166,8 +172,14 @@ def _config(layout: Section, choice: Choice, probed: Mapping[str, object], varie
     """Return the run of one group; ``probed`` holds its backbone and operator, nothing where no model is run."""
     values: dict[str, Any] = {**layout.run, "data": choice.data, "label": choice.label}
     defaults: dict[str, object] = {}
-    if is_stand_in(str(probed.get("backbone", ""))):
+    used = str(probed.get("backbone", ""))
+    if is_stand_in(used):
         defaults.update(read_config(CONFIGS / "simulators" / "pocket.yaml")["settings"])  # type: ignore[call-overload]
+    if choice.preset:
+        looked = choice.describe(used).model_type if used and choice.describe is not None else ""
+        preset = read_preset(choice.preset, used, str(values["task"]), lambda _: looked)
+        defaults.update(preset.get("defaults", {}))  # type: ignore[call-overload]
+        values.update({key: preset[key] for key in OF_PRESET if key in preset})
     if choice.quick:
         values["seeds"] = QUICK_SEEDS
         defaults.update(QUICK_DEFAULTS)

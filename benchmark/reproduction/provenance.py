@@ -80,7 +80,7 @@ def data_of(one: Found) -> dict[str, Any]:
     ``slots`` is every K that occurs, ``n_slots`` K, None where it varies; ``notice`` is empty for recorded data.
     """
     results = one.results
-    names = ("version", "split", "n_sessions", "n_users", "seeds", "slots")
+    names = ("version", "split", "n_sessions", "n_users", "seeds", "slots", "ties")
     return {
         **{name: getattr(results, name) for name in names},
         "n_slots": results.slots[0] if len(results.slots) == 1 else None,

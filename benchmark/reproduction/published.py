@@ -4,17 +4,22 @@ from dataclasses import replace
 
 from benchmark import published
 from benchmark.audit.reported import Row as AuditedRow
-from benchmark.metrics import get
 from benchmark.naming import LABEL
 from benchmark.reproduction.section import Layout
 from benchmark.reproduction.table import ReproducedCell, ReproducedRow, ReproducedTable
+
+DISGUISED = (
+    "The paper's Accuracy, LogLoss and AUC on adserp are attention in disguise: its code takes attention for the true "
+    "click as click probabilities (so do ours with --preset parity)."
+)
 
 
 def add_published(table: ReproducedTable, layout: Layout) -> ReproducedTable:
     """Return the table with a row of the paper's values and one of differences below each of ours that it published.
 
     The paper probed attention for the true click. Where the table has such rows of ours, the differences of the
-    attention metrics are those; elsewhere they are of attention for the model's own answer, and the caption says so.
+    metrics that these have are theirs; elsewhere they are of attention for the model's own answer, and the caption says
+    so.
     """
     if layout.published is None:
         return table
@@ -38,6 +43,7 @@ def add_published(table: ReproducedTable, layout: Layout) -> ReproducedTable:
         "ours - paper: of attention metrics from our [label] row, of the others from the row above it."
         if labelled
         else "ours - paper: our attention is for the model's own answer; --label measures it as the paper did.",
+        *([DISGUISED] if layout.task == "adserp" else []),
         *stars,
     )
     return replace(table, rows=tuple(rows), captions=(*table.captions, *captions))
@@ -54,7 +60,7 @@ def _added(
     printed = {m: _printed(paper, m) for m in table.metrics if m in paper.cells}
     differences = {}
     for metric, cell in printed.items():
-        source = labelled if labelled is not None and "attention" in get(metric).needs else row
+        source = labelled if labelled is not None and metric in labelled.cells else row
         ours = source.cells.get(metric)
         if ours is not None:
             differences[metric] = ReproducedCell(ours.value - cell.value)

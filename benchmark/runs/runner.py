@@ -193,12 +193,13 @@ def assemble(
     """
     mine = [trial for trial in trials if trial.simulator in config.simulators and trial.seed in config.seeds]
     said = predictions.joined(store.get(trial) for trial in mine)
-    scores = scoring.score(task, config.split, said)
+    scores = scoring.score(task, config.split, said, config.ties)
     entries = {name: catalogue.entry(name) for name in config.simulators}
     settings = {trial.simulator: trial.settings for trial in mine}
     notices = [trial.notice for trial in mine]
     notices += [f"computed with {trial.parallel}" for trial in mine if trial.parallel]
     notices.append(scoring.unrecorded(task, config.split, said))
+    notices.append("ties fall to the last slot" if config.ties == "last" else "")
     made_from = {name: [t.identity() for t in mine if t.simulator == name] for name in config.simulators}
     found = summary.build(config, task, scores, entries, settings, notices, made_from)
     return found, scores, said

@@ -174,6 +174,7 @@ class Results:
         corrected: The families of comparisons; empty in results of older versions.
         best: The best lines; empty in results of older versions.
         equal: Simulator -> the simulator before it, or the reference, that scores the same in everything.
+        ties: How equal values are ranked, see ``metrics.evaluate_sessions``.
     """
 
     schema_version: int
@@ -202,6 +203,7 @@ class Results:
     corrected: tuple[Corrected, ...] = ()
     equal: Mapping[str, str] = field(default_factory=dict)
     best: tuple[BestLine, ...] = ()
+    ties: str = "expected"
 
 
 def failures(results: Results) -> list[str]:

@@ -34,7 +34,7 @@ def test_slots(task: Task, split: str) -> dict[str, int]:
     return dict(zip(found.ids, found.slots.tolist(), strict=True))
 
 
-def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
+def score(task: Task, split: str, found: pa.Table, ties: str = "expected") -> pd.DataFrame:
     """Score predictions (PROTOCOL section 5).
 
     A part that a simulator gives for no session at all is not claimed: its metrics are blank. A session without a part
@@ -45,6 +45,7 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
         task: The task the predictions are about.
         split: Name of the split.
         found: Checked predictions, columns of ``predictions.schema``.
+        ties: How equal values are ranked, see ``metrics.evaluate_sessions``.
 
     Returns:
         A table with the columns ``KEYS`` and one column per metric, those of a family that stays apart only if one is
@@ -69,7 +70,7 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     session, simulator = np.tile(np.arange(count), len(first)), np.repeat(of_row[first], count)
 
     metrics = asked_of(claims_of(task, split, found))
-    values = measure(metrics, sessions.people, cells, session, rows)
+    values = measure(metrics, sessions.people, cells, session, rows, ties)
     claims = {name: np.bincount(of_row[c.present], minlength=len(names)) > 0 for name, c in cells.items()}
     failed = np.zeros(len(rows), dtype=np.int64)
     for metric, measured in zip(metrics, values, strict=True):

@@ -107,6 +107,7 @@ def build(
         reference=config.reference,
         family=config.family,
         alpha=config.alpha,
+        ties=config.ties,
         packages=package_versions(),
         resolution={metric: _resolution([c for c in comparisons if c.metric == metric], ranked) for metric in tables},
         simulators=tuple(rows),

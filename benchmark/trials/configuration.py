@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated, Literal, get_type_hints
 
 from msgspec import Meta
 
@@ -49,6 +49,9 @@ class RunConfig:
         family: Metrics whose comparisons with the reference are corrected together (Holm).
         alpha: Level of the family.
         label: Also compute attention for the true click, where a simulator can; it has rows of its own, unranked.
+        ties: How equal values are ranked: ``expected``, or ``last`` as in published code.
+        truth: Version of the ground truth that a raw folder or the sample is read with, None for the task's own.
+        viewport: Height of the viewport in screenshot pixels that they are read with (adserp), None for the recorded.
     """
 
     task: str
@@ -62,6 +65,9 @@ class RunConfig:
     family: tuple[str, ...] = main_metrics()
     alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.05
     label: bool = False
+    ties: Literal["expected", "last"] = "expected"
+    truth: int | None = None
+    viewport: Annotated[int, Meta(ge=1)] | None = None
 
     def __post_init__(self) -> None:
         if not self.simulators:
@@ -79,23 +85,29 @@ def with_reference(config: RunConfig, report: Callable[[str], None]) -> RunConfi
     return replace(config, simulators=(config.reference, *config.simulators))
 
 
-def read_preset(name: str, backbone: str | None = None) -> dict[str, object]:
-    """Return the values of a preset of ``configs/presets``: ``quick``, ``tuned`` or ``full``.
+def read_preset(
+    name: str, backbone: str | None = None, task: str = "", kind: Callable[[str | None], str] = lambda backbone: ""
+) -> dict[str, object]:
+    """Return the values of a preset of ``configs/presets``: ``quick``, ``tuned``, ``full`` or ``parity``.
 
-    The pocket backbones, one of which is the default, are trained with settings of their own
-    (``configs/simulators/pocket.yaml``), which a preset's own ``defaults`` override.
-
-    Raises:
-        InputError: There is no such preset.
+    A folder of the preset's name holds what else it has for a ``kind`` of backbone, a task, or both; the last wins. The
+    pocket backbones, one of which is the default, are trained with settings of their own
+    (``configs/simulators/pocket.yaml``), which a preset's own ``defaults`` override. InputError if there is no such
+    preset.
     """
     known = sorted(path.stem for path in (CONFIGS / "presets").glob("*.yaml"))
     if name not in known:
         raise unknown_name("preset", name, known)
-    values = read_config(CONFIGS / "presets" / f"{name}.yaml")
+    folder = CONFIGS / "presets" / name
+    of = kind(backbone) if folder.is_dir() else ""
+    parts = [folder.with_suffix(".yaml"), *(folder / f"{part}.yaml" for part in (of, task, f"{task}-{of}"))]
+    layers = [read_config(part) for part in parts if part.is_file()]
     if backbone is None or backbone.startswith("pocket-"):
         pocket = read_config(CONFIGS / "simulators" / "pocket.yaml").get("settings", {})
-        values["defaults"] = {**_mapping(pocket), **_mapping(values.get("defaults", {}))}
-    return values
+        layers.insert(0, {"defaults": pocket})
+    defaults = {key: value for layer in layers for key, value in _mapping(layer.get("defaults", {})).items()}
+    values = {key: value for layer in layers for key, value in layer.items()}
+    return {**values, "defaults": defaults} if defaults else values
 
 
 def _mapping(value: object) -> dict[str, object]:

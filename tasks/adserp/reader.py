@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -80,6 +81,8 @@ def read(
         trial = recovered(task)
         if trial is not None and reading is not None:
             trial = recovered(partial(reading.filled, trial))
+        if trial is not None and options.viewport is not None:
+            trial = replace(trial, viewport=(trial.viewport[0], options.viewport))
         return _Outcome(trial, None if trial is None else recovered(lambda: build_session(trial, rules)))
 
     sessions: list[Session] = []
@@ -110,6 +113,8 @@ def read(
         refuse(f"{path}: users {same[0]} and {same[1]} are one person under two spellings. Rename the trials of one.")
     sessions.sort(key=lambda session: session.session_id)
     notes = [*_notes(path, layout, len(tasks), oddities), _words_from(sessions, reading)]
+    if options.viewport is not None:
+        notes.append(f"the viewport is taken to be {options.viewport} pixels high, whatever was recorded")
     return Reading(sessions, len(tasks), dict(dropped), notes)
 
 

@@ -85,7 +85,7 @@ def training(
     trainer._operator = create(settings.operator) if settings.lambda_ > 0 else None
     words = backbone.model.get_input_embeddings().weight
     names = [f"u{i}" for i in range(users)]
-    bank = PromptBank.drawn(words, names, 0, bases=8, tokens=settings.tokens, scale=1.0, personal=settings.personal)
+    bank = PromptBank.drawn(words, names, 0, settings)
     trainer._optimiser = trainer._new_optimiser(bank)
     trainer._kept = shown
     return lambda: trainer._trained(bank, 1, 0), int(store.get(shown[0]).inputs.inputs_embeds.shape[1])

@@ -43,7 +43,7 @@ def setting_of(data: Mapping[str, Any], seeds: int) -> Setting:
         "most_slots": max(slots, default=None),
         "uniform_logloss": data.get("uniform_logloss"),
         "average": "sessions" if sessions == users else "users",
-        "ties": "expected",
+        "ties": "broken" if data.get("ties") == "last" else "expected",
         "sd": "sample",
         "improvement": "gain",
     }

@@ -95,10 +95,11 @@ def test_the_backbone_alone_says_what_the_backbone_says(folder):
 
 def test_a_random_prompt_is_fixate_before_its_first_step(folder):
     from baselines.tuning.prompt import PromptBank
+    from baselines.tuning.settings import TuningSettings
 
     random = fitted("random-prompt", folder)
     words = loaded.load(folder).model.get_input_embeddings().weight
-    start = PromptBank.drawn(words, ["u0", "u1"], 1, bases=2, tokens=2, scale=1.0, personal=True)
+    start = PromptBank.drawn(words, ["u0", "u1"], 1, TuningSettings(bases=2, tokens=2))
     torch.testing.assert_close(random._bank(["u0"]).detach(), start(["u0"]).detach())
 
 

@@ -1,8 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 
-from baselines.tuning.objective import EPS, Terms, attention_loss, padded, slot_weights, supervision
+from baselines.tuning.objective import EPS, Terms, attention_loss, padded, slot_weights, supervision, warmed_up
 from tests.baselines.tuning.people import sessions
 
 
@@ -66,3 +68,16 @@ def test_the_total_weighs_its_terms():
     terms = Terms(torch.tensor(2.0), torch.tensor(3.0), torch.tensor(5.0))
     assert float(terms.total(True, 0.5, 0.1)) == pytest.approx(2 + 1.5 + 0.5)
     assert float(terms.total(False, 0.5, 0.1)) == pytest.approx(1.5 + 0.5)
+
+
+def test_lambda_rests_for_the_warm_up_and_then_rises_over_as_many_steps():
+    assert [warmed_up(step, 3) for step in range(1, 9)] == pytest.approx([0, 0, 0, 0, 1 / 3, 2 / 3, 1, 1])
+    assert warmed_up(1, 0) == 1.0
+
+
+def test_eps_inside_the_logarithms_leaves_the_weights_alone():
+    gaze, attention, present = torch.tensor([[0.75, 0.25]]), torch.tensor([[0.5, 0.5]]), torch.ones(1, 2)
+    expected = sum(g**2 / 0.625 * g * math.log((g + 0.1) / 0.6) for g in (0.75, 0.25))
+    assert float(attention_loss(attention, gaze, 2.0, present, 0.1)) == pytest.approx(expected, rel=1e-5)
+    half = Terms(torch.tensor(2.0), torch.tensor(3.0), torch.tensor(5.0)).total(0.5, 0.1, 0.01)
+    assert float(half) == pytest.approx(1.0 + 0.3 + 0.05)

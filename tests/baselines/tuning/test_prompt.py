@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from baselines.tuning.prompt import PromptBank
+from baselines.tuning.settings import TuningSettings
 
 
 def bank(users=("a", "b", "c"), bases=3, personal=True):
@@ -52,7 +53,11 @@ def test_gradients_reach_a_users_own_logits_only():
 
 def test_bases_come_from_the_seed_and_the_scale_of_the_words():
     words = torch.full((50, 4), 0.5) * torch.tensor([-1.0, 1.0] * 2)
-    options = dict(bases=8, tokens=400, scale=2.0, personal=True)
-    first, again, other = (PromptBank.drawn(words, ["a"], seed, **options) for seed in (1, 1, 2))
+    settings = TuningSettings(bases=8, tokens=400, init_scale=2.0)
+    first, again, other = (PromptBank.drawn(words, ["a"], seed, settings) for seed in (1, 1, 2))
     assert torch.equal(first.basis, again.basis) and not torch.equal(first.basis, other.basis)
     assert float(first.basis.detach().std()) == pytest.approx(2 * float(words.std()), rel=0.05)
+    small = PromptBank.drawn(words, ["a"], 1, TuningSettings(bases=8, tokens=400, init_sd=0.01), torch.bfloat16)
+    assert float(small.basis.detach().float().std()) == pytest.approx(0.01, rel=0.05)
+    assert (small.basis.dtype, small.user_logits.dtype) == (torch.bfloat16, torch.float32)
+    assert small(["a", "new"]).dtype == torch.bfloat16

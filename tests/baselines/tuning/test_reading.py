@@ -38,14 +38,38 @@ def batch_of(backbone, found, tokens, placement):
     return Batch.of([store.get(session) for session in found])
 
 
+def told(candidates, slot, end):
+    """The tokens before the first one by which a slot's answer, ended where others go on, is its own; and that one."""
+    ended = [[*ids, end] if any(o != ids and o[: len(ids)] == ids for o in candidates) else ids for ids in candidates]
+    for depth, token in enumerate(ended[slot]):
+        if sum(other[: depth + 1] == ended[slot][: depth + 1] for other in ended) == 1:
+            return ended[slot][:depth], token
+    raise AssertionError("two answers are the same")
+
+
+def going_on(backbone, inputs, tokens):
+    """Decoder arguments of one session's inputs and some tokens of the answer after them."""
+    words = backbone.model.get_input_embeddings()(torch.tensor([tokens], dtype=torch.long))
+    last = inputs.position_ids[..., -1:]
+    arguments = inputs.arguments() | {
+        "inputs_embeds": torch.cat([inputs.inputs_embeds, words], 1),
+        "position_ids": torch.cat([inputs.position_ids, last + torch.arange(1, len(tokens) + 1)], -1),
+        "attention_mask": torch.ones(1, inputs.inputs_embeds.shape[1] + len(tokens), dtype=torch.bool),
+    }
+    if inputs.visual_pos_masks is not None:
+        arguments["visual_pos_masks"] = torch.nn.functional.pad(inputs.visual_pos_masks, (0, len(tokens)))
+    return arguments
+
+
 def literally(backbone, session, operator, prompt=None, placement="prefix", slot=None):
     """Attention over slots by loops over tokens and slots, and log p; the whole sequence runs, without a batch."""
     inputs = backbone.build(session, prompt, placement)
     candidates = backbone.answer_tokens(session)
     [log_probabilities] = backbone.log_probabilities(inputs, [candidates])
-    ids = torch.tensor(candidates[int(log_probabilities.argmax()) if slot is None else slot])
-    answer = dict(target=lambda logits: logits[:, ids].sum(1))
-    relevance = token_relevance(backbone.model, operator, **inputs.arguments(), **answer).tokens[0]
+    before, token = told(candidates, int(log_probabilities.argmax()) if slot is None else slot, backbone.end_token)
+    before = [] if isinstance(operator, GazeHeads) else before
+    arguments = going_on(backbone, inputs, before)
+    relevance = token_relevance(backbone.model, operator, **arguments, target=lambda logits: logits[:, token]).tokens[0]
     sums = torch.zeros(len(session.slots))
     for position, box in zip(inputs.image_index[0].tolist(), inputs.patch_boxes[0], strict=True):
         value = float(relevance[position])
@@ -78,9 +102,10 @@ def test_attention_equals_the_literal_definition(backbone, operator, labels):
     assert attention.dtype == np.float64 and attention.sum() == pytest.approx(1.0) and (attention >= 0).all()
     np.testing.assert_allclose(attention, expected, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(found.probabilities_of(0, len(labels)), log_probabilities.exp(), rtol=1e-4)
-    label, _ = literally(backbone, session, operator, slot=1)
-    [(attention, _)] = read_sessions(backbone, [session], operator, [1])
-    np.testing.assert_allclose(attention, label, rtol=1e-4, atol=1e-6)
+    for slot in (1, 0, len(labels) - 1):  # of numbers '2', '1', which others begin with, and '12'
+        label, _ = literally(backbone, session, operator, slot=slot)
+        [(attention, _)] = read_sessions(backbone, [session], operator, [slot])
+        np.testing.assert_allclose(attention, label, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("placement", ["prefix", "suffix"])
@@ -172,18 +197,51 @@ def test_numbers_of_two_digits_are_scored_and_trained_token_by_token(backbone):
         inputs = backbone.build(session, soft[0])
         total = 0.0
         for step, token in enumerate(path):
-            words = backbone.model.get_input_embeddings()(torch.tensor([path[:step]], dtype=torch.long))
-            last = inputs.position_ids[..., -1:]
-            arguments = inputs.arguments() | {
-                "inputs_embeds": torch.cat([inputs.inputs_embeds, words], 1),
-                "position_ids": torch.cat([inputs.position_ids, last + torch.arange(1, step + 1)], -1),
-                "attention_mask": torch.ones(1, inputs.inputs_embeds.shape[1] + step, dtype=torch.bool),
-                "visual_pos_masks": torch.nn.functional.pad(inputs.visual_pos_masks, (0, step)),
-            }
+            arguments = going_on(backbone, inputs, path[:step])
             with torch.no_grad():
                 hidden = backbone.model.get_decoder()(**arguments, use_cache=False).last_hidden_state[:, -1]
                 total -= float(backbone.model.get_output_embeddings()(hidden).log_softmax(-1)[0, token])
         assert float(answer_loss(backbone, batch, soft, [slot], found.logits)) == pytest.approx(total, rel=1e-4)
+
+
+@pytest.mark.parametrize("placement", ["prefix", "suffix"])
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_answers_of_the_same_digits_have_attention_of_their_own_whatever_else_is_in_the_batch(
+    backbone, operator, placement
+):
+    labels = [str(n) for n in range(1, 22)]
+    shown = tiny.session(labels, width=96, columns=7, seed=4)
+    pages = [Session(f"n{i}", "u", "4", shown.image, "", shown.slots, np.ones(21), np.zeros(21), i) for i in range(4)]
+    slots = [11, 20, 12, 0]  # '12', '21', '13', and '1', which ends where others go on
+    batch, soft = batch_of(backbone, pages, 3, placement), prompts(backbone, 1, 3).expand(4, -1, -1)
+    rows = read(backbone, batch, soft, create(operator), slots, probabilities=False).attention
+    assert all(float((rows[1] - rows[other]).abs().sum()) > 1e-3 for other in (0, 2, 3))
+    for row, slot in enumerate(slots):
+        expected, _ = literally(backbone, pages[row], operator, soft[row], placement, slot)
+        torch.testing.assert_close(rows[row], expected, rtol=1e-3, atol=1e-5)
+    # '12', '13' and '1' are told at one place, so an operator without a gradient cannot tell them apart.
+    assert all(torch.allclose(rows[0], rows[row], atol=1e-6) == (operator == "rollout") for row in (2, 3))
+
+
+def test_log_loss_of_numbers_is_a_distribution_equal_to_the_chain_rule(backbone):
+    labels = [str(n) for n in range(1, 22)]
+    shown = tiny.session(labels, width=96, columns=7, seed=4)
+    candidates, inputs = backbone.answer_tokens(shown), backbone.build(shown)
+    ended = [
+        [*ids, backbone.end_token] if ids in [o[:1] for o in candidates if len(o) > 1] else ids for ids in candidates
+    ]
+    [(_, found)] = read_sessions(backbone, [shown], create("rollout"))
+    chained = []
+    for path in ended:
+        share = 1.0
+        for step, token in enumerate(path):
+            following = {other[step] for other in ended if other[:step] == path[:step] and len(other) > step}
+            hidden = backbone.model.get_decoder()(**going_on(backbone, inputs, path[:step]), use_cache=False)
+            logits = backbone.model.get_output_embeddings()(hidden.last_hidden_state[0, -1]).exp()
+            share *= float(logits[token] / sum(logits[other] for other in following))
+        chained.append(share)
+    assert sum(chained) == pytest.approx(1.0, abs=1e-5) and found.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(found, chained, rtol=1e-4)
 
 
 def test_the_label_as_target_changes_the_attention_but_not_the_answer(backbone):

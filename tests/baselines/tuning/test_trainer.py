@@ -265,11 +265,25 @@ def test_curves_are_kept_as_a_table_and_a_picture(backbone, tmp_path):
         ({"basis_lr": math.inf}, "basis_lr is inf"),
         ({"validation": 1.0}, "validation is 1"),
         ({"ntp": False, "lambda_": 0.0}, "no loss"),
+        ({"clips": (1.0, 0.0)}, "clips is"),
     ],
 )
 def test_settings_out_of_range_are_refused(wrong, message):
     with pytest.raises(InputError, match=message):
         TuningSettings(**wrong)
+
+
+def test_published_ways_of_tuning_do_what_they_say(backbone):
+    published = {"warmup": 2, "clips": (1e-3, 1e9), "parameters": "model", "user_decay": 0.0, "gradient_scale": 0.1}
+    settings = dataclasses.replace(QUICK, epochs=3, validate_every=2, score="composite", user_lr=1e-9, **published)
+    job = trainer(backbone, settings)
+    bank, epochs, best = job.run()
+    assert [epoch.valid_score is not None for epoch in epochs] == [False, False, True, True]
+    assert best in (2, 3) and all(epoch.clipped == 1.0 for epoch in epochs[1:])
+    # Two of the steps have no attention loss; the objective of the first epoch shows it.
+    assert epochs[1].loss < epochs[1].ntp + epochs[1].attention
+    assert [group["weight_decay"] for group in job._optimiser.param_groups] == [1e-3, 0.0]
+    assert job._operator.eps == pytest.approx(1e-3) and bank.basis.dtype == backbone.dtype
 
 
 def test_rollout_is_trained_the_same_with_and_without_recomputation(backbone, monkeypatch):

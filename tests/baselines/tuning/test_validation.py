@@ -1,9 +1,11 @@
 from collections import Counter
 
+import numpy as np
 import pytest
 
-from baselines.tuning.validation import split
+from baselines.tuning.validation import published_score, split
 from tasks.errors import InputError
+from tasks.types import Session, Slot
 from tests.baselines.tuning.people import sessions
 
 
@@ -60,3 +62,22 @@ def test_too_few_sessions_are_named():
         split(sessions(users=3, each=1), 0.9, 0)
     with pytest.raises(InputError, match="no training session"):
         split([], 0.15, 0)
+
+
+def test_published_scores_are_their_definition_with_ties_to_the_last_slot():
+    from scipy.spatial.distance import jensenshannon
+
+    gaze = np.array([4.0, 0.0, 3.0, 2.0, 1.0, 6.0, 0.0])
+    attention = np.array([0.1, 0.2, 0.1, 0.2, 0.2, 0.1, 0.1])
+    slots = tuple(Slot(str(k), "film", "", (0.0, 0.0, 1.0, 1.0)) for k in range(7))
+    session = Session("s", "u", "0", None, "", slots, gaze, gaze, 3)
+    share = gaze / gaze.sum()
+    order = np.argsort(share)[::-1][:5]
+    top = [np.append(x[order], max(0.0, 1 - x[order].sum())) for x in (share, attention)]
+    cosine = share @ attention / (np.linalg.norm(share) * np.linalg.norm(attention))
+    # The largest are 4, 3, 1 in that order: the click 3 is second, and none of the most looked at, 5, 0, 2, is there.
+    expected = 0.10 * cosine + 0.20 * 0 + 0.25 * 1 + 0.20 * 0 - 0.10 * jensenshannon(*top) ** 2
+    assert published_score("composite", session, attention) == pytest.approx(-expected, rel=1e-6)
+    assert published_score("js", session, attention) == pytest.approx(jensenshannon(share, attention) ** 2, rel=1e-6)
+    even = published_score("js", session, np.full(7, 1 / 7))
+    assert published_score("js", session, np.zeros(7)) == pytest.approx(even)

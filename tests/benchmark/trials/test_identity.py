@@ -140,7 +140,7 @@ def test_a_raised_version_moves_what_uses_it_and_nothing_else(mini, monkeypatch,
 def raised(entries, name=None):
     """Return the entries, with the behaviour of one, or of all, raised."""
     return tuple(
-        dataclasses.replace(e, behaviour="2") if name is None or getattr(e, "name", None) == name else e
+        dataclasses.replace(e, behaviour="raised") if name is None or getattr(e, "name", None) == name else e
         for e in entries
     )
 

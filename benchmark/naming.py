@@ -28,6 +28,9 @@ LABEL = " [label]"
 OTHERWISE = "not the suite's choice"
 """Begins what is said of a simulator with settings that depart from the suite's, and is in its name on boards."""
 
+STATED, STATED_SOURCE = " [stated]", "stated by the model"
+"""Ends the name of a row of attention that the model stated itself, in numbers; and its source. It has no target."""
+
 TEST_INPUTS = ("gaze-test", "cursor-test")
 """Inputs that only an oracle sees."""
 
@@ -44,6 +47,11 @@ def input_word(said: str) -> str:
 def labelled(name: str, target: str) -> str:
     """Return the name of a simulator's row, given what its attention was computed for."""
     return name + LABEL if target == "label" else name
+
+
+def base_name(row: str) -> str:
+    """Return the name of a row's simulator."""
+    return row.removesuffix(LABEL).removesuffix(STATED)
 
 
 def transfer_test(task: str) -> str:

@@ -66,7 +66,8 @@ class FollowsPath(Protocol):
     """A simulator that says where the eyes go next, given the path so far (PROTOCOL section 10).
 
     It has ``fit`` as every simulator; without ``simulate`` it gives nothing else. Where it has ``simulate``, that is
-    called with all sessions before the first ``follow``.
+    called with all sessions before the first ``follow``. An attribute ``draws_paths`` that is False says that no paths
+    are to be drawn from it: each step is paid for.
     """
 
     def follow(self, stimulus: Stimulus, visited: Sequence[Visit]) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 from benchmark.metrics import get
 from benchmark.metrics.families import FAMILIES, family
 from benchmark.metrics.registry import given
-from benchmark.naming import LABEL
+from benchmark.naming import STATED
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
 from benchmark.output.text import beyond, plain
 from benchmark.output.units import counted, interval, number
@@ -154,7 +154,7 @@ def verdict(view: RankedTable) -> list[str]:
                 marks.setdefault(names[i], {})[metric] = mark(apart, metric, float(r.p_prior[i, j]), ALPHA)
         j = table.metric_index(one.headline)
         others = np.flatnonzero(~np.isnan(r.p_best[:, j]))
-        best = [i for i in np.flatnonzero(r.place[:, j] == 1) if i not in others]
+        best = [i for i in np.flatnonzero(r.place[:, j] == 1) if i not in others and table.rows[i].ranked]
         worse = {names[i]: bool(r.p_best[i, j] <= ALPHA) for i in others}
         tested.append(FamilyTests(one, one.prior, marks, names[best[0]] if best and worse else "", worse))
     return sentences(tested)
@@ -163,6 +163,7 @@ def verdict(view: RankedTable) -> list[str]:
 def legend(view: RankedTable, metric: str) -> list[str]:
     """Return what the signs of a table mean."""
     apart = sorted({row.apart for row in view.table.rows if row.apart})
+    never = [APART[a] for a in apart if a != "stated"]
     lines = [
         f"Tiers and order by {metric}; in brackets after a mean: its own tier. Mean over users; ↑ higher is better, "
         "↓ lower is better.",
@@ -175,8 +176,10 @@ def legend(view: RankedTable, metric: str) -> list[str]:
         for one in FAMILIES
         if view.ranking.n_ranked[view.table.metric_index(one.headline)] > 1 and view.table.find(one.prior) is None
     ]
-    if apart:
-        lines.append(f"In brackets and never ranked: {'; '.join(APART[a] for a in apart)}.")
+    if never:
+        lines.append(f"In brackets and never ranked: {'; '.join(never)}.")
+    if "stated" in apart:
+        lines.append(f"In brackets with{STATED}: {APART['stated']}, never with probed attention.")
     lines += given(view.table.told)
     lines += [f"{name}: {UNSCORED} ({counted(n, 'line')})." for name, n in view.table.unscored.items()]
     return lines
@@ -209,7 +212,7 @@ def _shown(cell: BoardCell, column: BoardColumn) -> GridCell:
 def _name(view: RankedTable, index: int) -> str:
     line = view.table.rows[index]
     m = line.record.metadata
-    return plain(m.name if line.record.kind != "submission" else m.label, 60) + (LABEL if line.apart == "label" else "")
+    return plain(m.name if line.record.kind != "submission" else m.label, 60) + line.suffix
 
 
 def _csv(view: RankedTable, metric: str) -> Iterator[CsvRow]:
@@ -294,5 +297,7 @@ def places(view: RankedTable, result: str) -> Iterable[str]:
                 tiers = int(view.ranking.tier[:, j].max())
                 where = f"tier {view.ranking.tier[index, j]} of {tiers}, place {view.ranking.place[index, j]} of "
                 yield f"{head:<34} {where}{view.ranking.n_ranked[j]}{given}"
+            elif line.apart == "stated":
+                yield f"{head:<34} tier {view.ranking.tier[index, j]} of attention that models stated themselves"
             else:
                 yield f"{head:<34} not ranked: {APART[line.apart]}{given}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmark.naming import OWN
 from benchmark.parts import PARTS
 from benchmark.parts.checking import claimed
 from benchmark.parts.ragged import Bools
@@ -89,11 +90,12 @@ def _called(table: pa.Table, old: str, new: str) -> pa.Table:
     return table.rename_columns([new if name == old else name for name in table.column_names])
 
 
-def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
+def score(task: Task, split: str, found: pa.Table, *, stated: bool = False) -> pd.DataFrame:
     """Score canonical predictions (PROTOCOL section 5).
 
-    Attention that was computed for the true click is scored in rows of its own, whose condition ends in ``[label]``;
-    the probabilities and answers next to it are not touched by that and stay where they are.
+    Attention that was computed for the true click is scored in rows of its own, whose condition ends in ``[label]``,
+    and that which the model ``stated`` itself in rows whose condition ends in ``[stated]``; the probabilities and
+    answers next to it are not touched by that and stay where they are.
 
     The columns are condition, seed, fold, session_id, user, screen, failed and one per metric; with predictions under
     stress conditions also ``board_scores.STRESS_COLUMNS``. Screens are numbered in the order of the test sessions: what
@@ -101,14 +103,12 @@ def score(task: Task, split: str, found: pa.Table) -> pd.DataFrame:
     """
     from leaderboard.board_stress import with_measures
 
-    targeted = [part.name for part in PARTS if part.targeted]
     label: Bools = np.array(found["target"].to_pylist()) == "label"
-    free = predictions.renamed(predictions.without(found, targeted, label), target="none")
-    rest = [part.name for part in PARTS if not part.targeted and part.name in found.column_names]
-    labelled = predictions.without(found, rest, np.ones(len(found), dtype=bool)).filter(label)
-    cells: dict[str, Any] = predictions.cells_of(labelled)
-    there: Bools = np.logical_or.reduce([cells[name].present for name in targeted])
-    said = [part for part in (free, labelled.filter(there)) if claimed(predictions.cells_of(part))]
+    free, labelled = predictions.attention_apart(found, label)
+    free = predictions.renamed(free, target="none")
+    if stated:
+        free = predictions.with_stated_apart(free, [OWN])
+    said = [part for part in (free, labelled) if claimed(predictions.cells_of(part))]
     scores = benchmark_scoring.score(task, split, predictions.joined(said))
     scores["screen"] = np.unique(scores["screen"].to_numpy(dtype=object), return_inverse=True)[1]
     return with_measures(task, split, found, scores.rename(columns={"simulator": "condition"}))

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmark.metrics import Metric, all_metrics, asked_of
-from benchmark.naming import LABEL, OWN, SHARED, TEST_INPUTS
+from benchmark.naming import LABEL, OWN, SHARED, STATED, TEST_INPUTS
 from benchmark.statistics.design import Design, Factor
 from leaderboard import board_scores
 from leaderboard.board_files import Board, BoardStanding
@@ -29,8 +29,9 @@ APART = {
     "label": "attention computed for the true click",
     "oracle": "sees the recording it is scored on",
     "reference": "the recording itself, or other people",
+    "stated": "attention stated by the model, ranked among its own kind",
 }
-"""Why a row is never ranked -> in words."""
+"""Why a row is not ranked with the others -> in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class BoardRow:
     """One line of a table.
 
     Attributes:
-        condition: ``own``, or ``own [label]`` for the line of label-conditioned attention.
+        condition: ``own``; ``own [label]`` and ``own [stated]`` for lines of label-conditioned and stated attention.
         apart: Why it is not ranked (a key of ``APART``), empty if it is.
         values: Scores, shape (seeds, sessions, metrics), NaN where a metric is not claimed.
         failed: Sessions, over seeds, in which a claimed part was missing.
@@ -71,13 +72,18 @@ class BoardRow:
 
     @property
     def key(self) -> str:
-        """What identifies a line: the result, and ``-label`` for its line of label-conditioned attention."""
-        return self.id + ("-label" if self.apart == "label" else "")
+        """What identifies a line: the result, and ``-label`` or ``-stated`` for its line of such attention."""
+        return "-".join(filter(None, (self.id, self.suffix.strip(" []"))))
 
     @property
     def name(self) -> str:
-        """The simulator's name, with `` [label]`` where attention was computed for the true click."""
-        return self.record.metadata.name + (LABEL if self.condition.endswith(LABEL) else "")
+        """The simulator's name, with what its condition adds to it."""
+        return self.record.metadata.name + self.suffix
+
+    @property
+    def suffix(self) -> str:
+        """`` [label]`` where attention was computed for the true click, `` [stated]`` where the model stated it."""
+        return self.condition.removeprefix(OWN)
 
     @property
     def ranked(self) -> bool:
@@ -221,7 +227,7 @@ def _apart(record: ResultRecord, condition: str) -> str:
         return "reference"
     if record.metadata.kind == "oracle" or any(seen in TEST_INPUTS for seen in record.metadata.inputs):
         return "oracle"
-    return "label" if condition.endswith(LABEL) else ""
+    return condition.removeprefix(OWN).strip(" []")
 
 
 def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Metric]) -> list[BoardRow]:
@@ -261,7 +267,7 @@ def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Met
         found[str(condition)] = tuple(distinct.tolist()), cube, int((failed[mask] > 0).sum())
     controls = {name: found[name][1] for name in (SHARED, SWAPPED) if name in found}
     rows = []
-    for condition in (OWN, OWN + LABEL):
+    for condition in (OWN, OWN + STATED, OWN + LABEL):
         if condition in found:
             used, cube, fails = found[condition]
             apart = _apart(item.record, condition)

@@ -89,6 +89,11 @@ class Metadata:
         """Name and version, as commands take them."""
         return f"{self.name}@{self.version}"
 
+    @property
+    def states_attention(self) -> bool:
+        """Whether attention is what the model said of itself: it has a source and no target."""
+        return self.attention_target == "none" and bool(self.attention_source)
+
 
 @dataclass(frozen=True, slots=True)
 class ResultRecord:

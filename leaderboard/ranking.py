@@ -42,7 +42,8 @@ class Ranking:
         mean: Mean over users; NaN where a line does not claim the metric.
         low: Lower end of its 95 % interval within the metric's range; NaN for fewer than two users.
         seed_sd: SD over seeds of the mean; NaN for one seed and for a deterministic simulator.
-        tier: 1 is best; 0 for lines that are not ranked or do not claim the metric.
+        tier: 1 is best; 0 for lines that are not ranked or do not claim the metric. Lines of attention that the model
+            stated itself have tiers and places among themselves.
         place: Place by mean, 1 is best, equal means share it; 0 as for ``tier``.
         p_leader: Corrected p against the leader of the tier; NaN for leaders and where there is no tier.
         p_best: Corrected p against the best ranked line, the first by name of equals; NaN as for ``p_leader``.
@@ -69,29 +70,31 @@ def rank(table: BoardTable, alpha: float = ALPHA) -> Ranking:
     tier, place = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     p_leader, p_best, p_prior = (np.full(shape, np.nan) for _ in range(3))
     n_ranked = np.zeros(shape[1], dtype=np.int64)
-    ranked = np.array([row.ranked for row in table.rows], dtype=bool)
+    apart = np.array([row.apart for row in table.rows], dtype=object)
     for j, metric in enumerate(table.metrics if len(table.rows) else ()):
         prior, values = table.find(metric.prior), table.by_session[:, :, j].T
         mean[:, j], error, degrees = design.estimate(values)
         if len(table.users) > 1:
             low[:, j], high[:, j] = score_limits(mean[:, j], error, degrees, len(table.users), metric.bounds)
-        chosen = np.flatnonzero(ranked & ~np.isnan(mean[:, j]))
-        n_ranked[j] = len(chosen)
-        if not len(chosen):
-            continue
-        score = -mean[chosen, j] if metric.higher_is_better else mean[chosen, j]
-        tied_names = [(table.rows[i].name, table.rows[i].key) for i in chosen]
-        order = sorted(range(len(chosen)), key=lambda i, s=score, n=tied_names: (s[i], n[i]))  # type: ignore[misc]
-        adjusted = _corrected(values[:, chosen], design)
-        leader, level = -1, 0
-        for i in order:
-            p = adjusted[leader, i] if leader >= 0 else math.nan
-            if leader < 0 or p <= alpha:
-                leader, level, p = i, level + 1, math.nan
-            tier[chosen[i], j], p_leader[chosen[i], j] = level, p
-            place[chosen[i], j] = 1 + int(np.count_nonzero(score < score[i]))
-        p_best[chosen, j] = adjusted[order[0]]
-        p_prior[chosen, j] = adjusted[np.flatnonzero(chosen == prior)[0]] if prior in chosen else math.nan
+        for group in ("stated", ""):
+            chosen = np.flatnonzero((apart == group) & ~np.isnan(mean[:, j]))
+            n_ranked[j] = len(chosen)
+            if not len(chosen):
+                continue
+            score = -mean[chosen, j] if metric.higher_is_better else mean[chosen, j]
+            tied_names = [(table.rows[i].name, table.rows[i].key) for i in chosen]
+            order = sorted(range(len(chosen)), key=lambda i, s=score, n=tied_names: (s[i], n[i]))  # type: ignore[misc]
+            adjusted = _corrected(values[:, chosen], design)
+            leader, level = -1, 0
+            for i in order:
+                p = adjusted[leader, i] if leader >= 0 else math.nan
+                if leader < 0 or p <= alpha:
+                    leader, level, p = i, level + 1, math.nan
+                tier[chosen[i], j], p_leader[chosen[i], j] = level, p
+                place[chosen[i], j] = 1 + int(np.count_nonzero(score < score[i]))
+            if group == "":
+                p_best[chosen, j] = adjusted[order[0]]
+                p_prior[chosen, j] = adjusted[np.flatnonzero(chosen == prior)[0]] if prior in chosen else math.nan
     return Ranking(mean, low, high, _seed_sd(table), tier, place, p_leader, p_best, p_prior, n_ranked)
 
 

@@ -101,7 +101,8 @@ def scores_of(board: Board, record: ResultRecord, task: Task, catalogue: Catalog
     InputError if the predictions are missing or not those of the record, or the suite has no such reference.
     """
     if record.kind != "reference":
-        return board_predictions.score(task, record.split, _predictions(board, record, task))
+        said = _predictions(board, record, task)
+        return board_predictions.score(task, record.split, said, stated=record.metadata.states_attention)
     from benchmark import __version__
 
     own = suite_result(record, task, catalogue)

@@ -99,12 +99,13 @@ def prepare(candidate: NewResult, kind: str = "submission", context: TaskContext
     )
     require_readable(record)
     notice = joined(plain(line, 1000) for line in (task.notice, candidate.metadata.notice))
+    scores = board_predictions.score(task, split, said, stated=candidate.metadata.states_attention)
     about = {"task": task.name, "split": split, "digest": digest, "notice": notice}
     return PreparedResult(
         record=record,
         context=context or context_of(task, split),
         predictions=board_predictions.predictions_table(said, about),
-        scores=board_scores.scores_table(board_predictions.score(task, split, said)),
+        scores=board_scores.scores_table(scores),
         paths=candidate.paths,
     )
 

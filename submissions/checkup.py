@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.files.printable import shown
+from benchmark.naming import STATED_SOURCE
 from benchmark.parts import PARTS, part_names
 from benchmark.parts.checking import Fault, claimed, missing
 from benchmark.scores import checking, paths
@@ -244,6 +245,12 @@ def _check_attention(submission: Submission, claims: set[str], found: Findings, 
     elif submission.attention is not None and claims and complete and part not in claims:
         what = f"'{part}' is described, but no file has any."
         found.error("schema", METADATA_FILE, None, what, f"Add the column, or set '{part}' to null.")
+    elif submission.attention and (submission.target == "none") != (
+        submission.attention.source.casefold() == STATED_SOURCE
+    ):
+        what = f"'{part}' has the target 'none' or the source '{STATED_SOURCE}', but not both."
+        remedy = "They belong together: what the model said of itself, in numbers, is ranked apart."
+        found.error("schema", METADATA_FILE, None, what, remedy)
     elif submission.target == "label":
         what = f"{part} was computed for the true click: it is shown apart and never ranked."
         found.warning("label", METADATA_FILE, None, what, "Compute it for the simulator's own answer to be ranked.")

@@ -91,7 +91,10 @@ class Backbone:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """How a submission's attention was computed: ``free``, without the click, or for the true one (``label``)."""
+    """How a submission's attention was computed: ``free``, without the click, or for the true one (``label``).
+
+    That which the model stated itself has the target ``none`` and ``STATED_SOURCE``.
+    """
 
     source: str
     target: str

@@ -192,6 +192,7 @@ def _on_all_processes(
 
 def _run(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, engine: Engine) -> int:
     """Run what is missing, print what is complete; return 1 if a trial failed."""
+    from benchmark.runs.kept import costs_of_all
     from benchmark.runs.runner import TrialsFailed, run
     from benchmark.runs.tracking import require, tracker
     from benchmark.scores import table
@@ -220,6 +221,10 @@ def _run(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue,
             )
         except TrialsFailed as error:
             failed, found = error.failed, error.results  # type: ignore[assignment]
+    if found is not None and arguments.limit is not None:
+        whole = options.load_task(config.task, config.data).split(config.split)
+        for line in costs_of_all(out, found, sum(len(test) for _, test in whole.folds)):
+            options.say(line)
     if found is not None:
         options.show(table.document(found, families), "json" if arguments.json else "terminal")
         if not arguments.json:

@@ -49,7 +49,8 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
         found = [ask(simulator, cast("list[Stimulus]", shown), [visits(session) for session in sessions], where)]
         if trial.label and isinstance(simulator, AttendsToLabel):
             found.append(asked_for(sessions, simulator.attend_to_label(sessions), where))
-        if workspace is not None and isinstance(simulator, FollowsPath):
+        draws = getattr(simulator, "draws_paths", True)
+        if workspace is not None and draws and isinstance(simulator, FollowsPath):
             stimuli = [session.stimulus() for session in sessions]
             paths.write(sampled(simulator, stimuli, task.sessions_at(train), trial.seed), workspace.artifacts)
         made = [simulated(each, sessions, trial.simulator, trial.seed, where) for each in found]

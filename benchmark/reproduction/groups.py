@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmark.engines import Engine
-from benchmark.naming import LABEL
+from benchmark.naming import base_name
 from benchmark.reproduction.checkpoints import Checkpoint, called, check_architecture, is_stand_in
 from benchmark.reproduction.section import Section
 from benchmark.runs.runner import FailedTrial, assemble, run_missing
@@ -260,7 +260,7 @@ def _found(
         scores,
         predictions,
         identities={
-            name: tuple(t.identity() for t in trials if t.simulator == name.removesuffix(LABEL))
+            name: tuple(t.identity() for t in trials if t.simulator == base_name(name))
             for name in dict.fromkeys(scores["simulator"])
         },
         deterministic=frozenset(name for name in config.simulators if not catalogue.entry(name).stochastic),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from benchmark.scores.results import Results
 from benchmark.trials.records import TrialFile, read_failure, read_trial
@@ -18,6 +19,9 @@ STATES = ("finished", "failed", "working")
 
 _IDENTITY = re.compile(r"[0-9a-f]{24}")
 _FEWEST_DIGITS = 4
+
+PAID = ("requests", "tokens_prompt", "tokens_completion", "price")
+"""What a trial that asks an endpoint may hold among its costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +131,14 @@ def remove(records: Sequence[TrialRecord]) -> None:
             # Without its trial.json a finished trial counts as absent, should the removal stop half-way.
             (record.folder / "trial.json").unlink(missing_ok=True)
             shutil.rmtree(record.folder)
+
+
+def costs_of_all(run: Path, results: Results, sessions: int) -> Iterator[str]:
+    """Yield, per simulator that asks an endpoint, what all test sessions would cost by what those of the run did."""
+    for name, trials in behind(run, results).items():
+        costs = [cast("Mapping[str, float]", trial.values.get("cost", {})) for trial in trials]
+        spent = [sum(cost.get(key, 0) for cost in costs) * sessions / results.n_sessions for key in PAID]
+        if spent[0]:
+            price = f", for {spent[3]:,.4g} at the prices given" if spent[3] else ""
+            said = "about {:,.0f} requests with {:,.0f} tokens, and {:,.0f} of answers".format(*spent)
+            yield f"{name}: all {sessions} test sessions would take {said}{price}, by these {results.n_sessions}."

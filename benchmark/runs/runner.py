@@ -193,7 +193,8 @@ def assemble(
     """
     mine = [trial for trial in trials if trial.simulator in config.simulators and trial.seed in config.seeds]
     said = predictions.joined(store.get(trial) for trial in mine)
-    scores = scoring.score(task, config.split, said, config.ties)
+    stated = {trial.simulator for trial in mine if trial.settings.get("attention") == "stated"}
+    scores = scoring.score(task, config.split, predictions.with_stated_apart(said, stated), config.ties)
     entries = {name: catalogue.entry(name) for name in config.simulators}
     settings = {trial.simulator: trial.settings for trial in mine}
     notices = [trial.notice for trial in mine]

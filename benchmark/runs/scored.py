@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from benchmark.engines.trial import run_trial
 from benchmark.metrics.families import FAMILIES
+from benchmark.naming import STATED
 from benchmark.scores import checking, predictions, results, scoring, summary, tested
 from benchmark.scores.raw import RawPredictions
 from benchmark.scores.results import Results
@@ -59,7 +60,8 @@ def score(
     oracles = [row.name for row in known.simulators if not row.ranked and row.name == row.base] if known else []
     entries |= {name: Entry(name, oracle=True) for name in oracles if name not in entries}
     notices = [*(known.notice.split("; ") if known else ()), scoring.unrecorded(task, split, said)]
-    scores = scoring.score(task, split, said)
+    stated = [row.base for row in known.simulators if row.name.endswith(STATED)] if known else []
+    scores = scoring.score(task, split, predictions.with_stated_apart(said, stated))
     return Scored(summary.build(config, task, scores, entries, notices=notices), scores, said, added)
 
 

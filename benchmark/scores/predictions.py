@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmark.naming import labelled
+from benchmark.naming import STATED, labelled
 from benchmark.parts import PARTS
+from benchmark.parts.checking import claimed
 from benchmark.parts.columns import column_type, from_column, to_column
 from benchmark.parts.ragged import Floats, Ragged, ragged
 from benchmark.scores.raw import RawPredictions
@@ -154,6 +155,27 @@ def without(found: pa.Table, parts: Sequence[str], rows: np.ndarray[Any, Any]) -
         kept = pc.if_else(pa.array(rows), pa.scalar(None, field.type), found[name])
         found = found.set_column(found.schema.get_field_index(name), field, kept)
     return found
+
+
+def attention_apart(found: pa.Table, rows: np.ndarray[Any, Any]) -> tuple[pa.Table, pa.Table]:
+    """Return a table without the attention of the rows flagged, and this attention alone, where there is any."""
+    targeted = [part.name for part in PARTS if part.targeted]
+    rest = [part.name for part in PARTS if not part.targeted and part.name in found.column_names]
+    alone = without(found, rest, np.ones(len(found), dtype=bool)).filter(rows)
+    cells = cells_of(alone)
+    there = np.logical_or.reduce([cells[name].present for name in targeted])
+    return without(found, targeted, rows), alone.filter(there)
+
+
+def with_stated_apart(found: pa.Table, simulators: Iterable[str]) -> pa.Table:
+    """Return predictions with the attention that some simulators stated themselves in rows named ``STATED``."""
+    rows = np.isin(np.array(found["simulator"].to_pylist(), dtype=object), list(simulators))
+    if not rows.any():
+        return found
+    rest, alone = attention_apart(found, rows)
+    if not claimed(cells_of(rest.filter(rows))):
+        rest = rest.filter(~rows)
+    return joined([rest, renamed(alone, simulator=[name + STATED for name in alone["simulator"].to_pylist()])])
 
 
 def write(found: pa.Table, path: Path, about: Mapping[str, str] | None = None) -> None:

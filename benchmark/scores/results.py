@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.naming import LABEL, input_word
+from benchmark.naming import base_name, input_word
 from benchmark.output.units import counted
 from benchmark.simulator import Floats
 from tasks.decoding import decode, load_json
@@ -56,8 +56,9 @@ class SimulatorResult:
     """One row of the table.
 
     Attributes:
-        name: Registry name, with `` [label]`` where attention was computed for the true click.
-        ranked: False for oracles and label-conditioned attention.
+        name: Registry name, with `` [label]`` where attention was computed for the true click and `` [stated]`` where
+            the model stated it itself.
+        ranked: False for oracles, label-conditioned and stated attention.
         sees: Inputs it uses.
         settings: Every setting, defaults included.
         failed: Sessions (over seeds) in which it did not deliver a part it claims.
@@ -79,7 +80,7 @@ class SimulatorResult:
     @property
     def base(self) -> str:
         """The registry name."""
-        return self.name.removesuffix(LABEL)
+        return base_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from benchmark import statistics
 from benchmark.metrics import all_metrics, get
 from benchmark.metrics.families import FAMILIES, apart_metrics
 from benchmark.metrics.registry import corrected_together
-from benchmark.naming import LABEL
+from benchmark.naming import base_name
 from benchmark.scores.results import (
     SCHEMA_VERSION,
     BestLine,
@@ -68,7 +68,7 @@ def build(
     spreads = {name: statistics.seed_sd(cube, name) for name in metrics}
     rows = []
     for name in names:
-        base = name.removesuffix(LABEL)
+        base = base_name(name)
         entry = (entries or {}).get(base)
         of_simulator = scores[scores["simulator"] == name]
         claimed = {}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from benchmark.metrics import Metric, all_metrics
 from benchmark.metrics.families import FAMILIES, family
 from benchmark.metrics.registry import given
+from benchmark.naming import STATED
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
 from benchmark.output.rendering import render
 from benchmark.output.units import counted, interval, number, p_value
@@ -184,7 +185,11 @@ def legend(results: Results) -> list[str]:
     elif results.reference not in {one.name for one in results.simulators}:
         lines.append(f"Nothing is compared: the reference, {results.reference}, is not in this table.")
     if any(not one.ranked for one in results.simulators):
-        lines.append("In brackets and never ranked: oracles, which see the test gaze or cursor, and label attention.")
+        stated = any(one.name.endswith(STATED) for one in results.simulators)
+        more = f"; apart from probed attention: that{STATED} by the model itself" if stated else ""
+        lines.append(
+            f"In brackets and never ranked: oracles, which see the test gaze or cursor, and label attention{more}."
+        )
     sds = [m.seed_sd for one in results.simulators for m in one.metrics.values() if m.seed_sd is not None]
     if sds:
         lines.append(f"{len(results.seeds)} seeds; the SD over seeds of a mean is at most {number(max(sds))}.")
@@ -223,6 +228,7 @@ def _csv(results: Results) -> Iterator[CsvRow]:
     """Yield a row per simulator and metric with mean, interval and seed SD."""
     yield _CSV
     for one in results.simulators:
-        where = (results.task, results.version, results.split, bool(results.notice), one.name, one.ranked)
+        simulated = results.recorded is not True and bool(results.notice)
+        where = (results.task, results.version, results.split, simulated, one.name, one.ranked)
         for name, m in one.metrics.items():
             yield (*where, name, m.mean, m.low, m.high, m.seed_sd, m.n_users)

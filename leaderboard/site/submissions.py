@@ -119,7 +119,7 @@ class SitePage:
 def attention_words(metadata: Metadata) -> str:
     """Return where attention comes from, in words."""
     source, target = plain(metadata.attention_source, 300), plain(metadata.attention_target, 20)
-    targets = {"free": "computed without the click", "label": "computed for the true click"}
+    targets = {"none": "not probed", "free": "computed without the click", "label": "computed for the true click"}
     return "; ".join(word for word in (source, targets.get(target, "")) if word)
 
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from benchmark.metrics import Metric, get
 from benchmark.metrics.families import FAMILIES, Family
-from benchmark.naming import LABEL
 from benchmark.output.text import plain
 from benchmark.output.units import number
 from leaderboard.board_documents import default_metric, order, verdict
@@ -182,8 +181,8 @@ class SiteTable:
         found = []
         for name in HEADLINE:
             j = self.view.table.metric_index(name)
-            first = np.flatnonzero(self.view.ranking.tier[:, j] == 1)
-            if len(first):
+            first = [i for i in np.flatnonzero(self.view.ranking.tier[:, j] == 1) if self.rows[i].ranked]
+            if first:
                 best = min(first, key=lambda i: (self.view.ranking.place[i, j], self.rows[i].name))
                 row = self.rows[best]
                 title = f"{name}{self.view.table.metrics[j].arrow}"
@@ -231,8 +230,8 @@ class SiteTable:
         row = self.rows[index]
         m = row.record.metadata
         said = plain(" ".join([m.name, m.version, m.backbone, m.kind, *m.authors]), 600).lower()
-        badge = BADGES.get(row.record.kind, "label attention" if row.apart == "label" else row.apart)
-        name = plain(m.name, 60) + (LABEL if row.apart == "label" else "")
+        badge = BADGES.get(row.record.kind, f"{row.apart} attention" if row.suffix else row.apart)
+        name = plain(m.name, 60) + row.suffix
         version = plain(m.version, 20) if row.record.kind == "submission" else ""
         sees = ", ".join(plain(word, 30) for word in m.inputs[:12]) or "nothing"
         cells = []

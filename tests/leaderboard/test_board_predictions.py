@@ -52,6 +52,16 @@ def test_label_attention_has_rows_of_its_own_and_leaves_the_clicks_where_they_ar
     assert own[attention].isna().all(axis=None) and label[clicks].isna().all(axis=None)
 
 
+def test_stated_attention_has_rows_of_its_own_and_a_failure_in_it_is_none_of_the_clicks(mini):
+    given = frame(mini, target="none", seeds=(1,))
+    given.at[2, "attention"] = None
+    scores = board_predictions.score(mini, "loo", canonical(given, mini), stated=True)
+    own, stated = (scores[scores["condition"] == c].set_index("session_id") for c in ("own", "own [stated]"))
+    assert own["KL"].isna().all() and own["failed"].sum() == 0 and own["AUC"].notna().all()
+    assert stated["AUC"].isna().all() and stated["KL"].notna().all()
+    assert stated["failed"].gt(0).tolist() == [session == given.at[2, "session_id"] for session in stated.index]
+
+
 def test_missing_sessions_and_parts_count_with_the_worst_value(mini):
     given = frame(mini, seeds=(1,))
     lacking = given.iloc[1:].copy()

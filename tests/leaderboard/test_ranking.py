@@ -89,6 +89,27 @@ def test_user_means_are_those_of_the_suites_statistics(crowd):
                 assert np.isnan(found[row]).all()
 
 
+def test_stated_attention_is_ranked_among_its_own_kind_and_changes_nothing_for_the_others(crowd):
+    items, users = crowd
+    without = rank(assemble(context(users), items))
+    shown = [i.scores["condition"].to_pylist() for i in items[:2]]
+    names = [ScoredResult(f"{i.id}-2", i.record, i.scores, i.at) for i in items[:2]]
+    stated = [
+        ScoredResult(i.id, i.record, i.scores.set_column(0, "condition", [[f"{c} [stated]" for c in conditions]]), i.at)
+        for i, conditions in zip(names, shown, strict=True)
+    ]
+    table = assemble(context(users), [*items, *stated])
+    found = rank(table)
+    apart = np.array([row.apart == "stated" for row in table.rows])
+    assert [row.name for row in table.rows if row.apart == "stated"] == ["sim-00 [stated]", "sim-01 [stated]"]
+    for name in ("tier", "place", "p_best", "p_prior", "n_ranked"):
+        given = getattr(found, name) if name == "n_ranked" else getattr(found, name)[~apart]
+        np.testing.assert_array_equal(given, getattr(without, name))
+    assert sorted(found.place[apart, table.metric_index("KL")]) == [1, 2]
+    alone = rank(assemble(context(users), stated))
+    np.testing.assert_array_equal(found.tier[apart], alone.tier)
+
+
 @pytest.mark.parametrize("alpha", [0.05, 0.5])
 def test_tiers_intervals_and_seed_spread_are_those_of_the_suites_statistics(crowd, alpha):
     items, users = crowd

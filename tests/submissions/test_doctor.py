@@ -201,6 +201,8 @@ def test_seeds_that_are_one_seed(tmp_path, mini):
     [
         ({"attention": None}, "error", "does not say where it comes from"),
         ({"attention": {"source": "x", "target": "label"}}, "warning", "never ranked"),
+        ({"attention": {"source": "x", "target": "none"}}, "error", "but not both"),
+        ({"attention": {"source": "Stated by the model", "target": "free"}}, "error", "but not both"),
         ({"notice": None}, "warning", "'notice' is blank"),
         ({"contact": "nobody@example.invalid"}, "warning", "still 'anonymous'"),
         ({"simulator": {"kind": "oracle", "inputs": []}}, "error", "belong together"),

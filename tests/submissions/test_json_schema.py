@@ -54,7 +54,7 @@ def test_a_full_submission_keeps_to_it(mini):
             "simulator.backbone.parameters",
             "from 1 to",
         ),
-        ({"attention": {"source": "x", "target": "Free"}}, "attention.target", "one of free, label"),
+        ({"attention": {"source": "x", "target": "Free"}}, "attention.target", "one of free, label, none"),
         ({"seeds": [1, 1]}, "seeds", "twice"),
         ({"seeds": [-1]}, "seeds[0]", "from 0 to"),
         ({"seeds": [1.5]}, "seeds[0]", "Give a whole number"),

@@ -1,7 +1,7 @@
 """A client for OpenAI-compatible chat endpoints: retries, rate limit, deadlines, and an account of what was spent.
 
-Several threads may ask through one client. Whatever comes from the endpoint is cleaned here, before anything else sees
-it: the key is taken out and control characters become printable.
+Several threads may ask through one client. Whatever comes from the endpoint, answers and errors alike, passes
+``Client.cleaned`` before anything else sees it: the key is taken out and control characters become printable.
 
 Source of the format: the chat completions interface that OpenAI published and that vLLM, llama.cpp, Ollama and others
 offer. Nothing is needed beyond the standard library.
@@ -13,40 +13,47 @@ import json
 import socket
 import threading
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.message import Message
-from http.client import HTTPException
-from typing import IO, Any
+from functools import partial
+from http.client import HTTPException, HTTPMessage
+from typing import Any, NamedTuple
 
+from baselines.simulators.chat.token_probabilities import spelled
 from tasks.errors import InputError
 
 _MOST_BYTES = 8 * 1024**2
+_MOST_TOKENS = 10**9
 _CHUNK = 64 * 1024
 _LONGEST_WAIT = 120.0
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 """Statuses after which the same request may succeed."""
 
-_OPTIONAL = ("logprobs", "top_logprobs", "seed", "temperature", "response_format")
-"""Parameters that some endpoints refuse; the request is repeated without the one that is named."""
+_OPTIONAL = ("logprobs", "top_logprobs", "seed", "temperature", "response_format", "max_tokens")
+"""Parameters that some endpoints refuse; it is repeated without the one that is named, or with its new name."""
 
 
 class Unanswered(Exception):
     """A request got no usable answer although it was repeated; the message says why."""
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Follow nothing: the key and the screen go to the address that was given and to no other."""
+class _AsItIs(urllib.request.HTTPErrorProcessor):
+    """Return every response as it is: the key and the screen go to the address that was given and to no other."""
 
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
-    ) -> None:
-        """Refuse the redirection."""
-        return None
+    def http_response(self, request: urllib.request.Request, response: Any) -> Any:
+        """Raise nothing and follow no redirection."""
+        return response
+
+    https_response = http_response
+
+
+class _Reply(NamedTuple):
+    status: int
+    headers: HTTPMessage
+    body: bytes
 
 
 @dataclass(slots=True)
@@ -79,7 +86,7 @@ class Client:
     _next: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _opener: urllib.request.OpenerDirector = field(
-        default_factory=lambda: urllib.request.build_opener(_NoRedirects()), repr=False
+        default_factory=lambda: urllib.request.build_opener(_AsItIs()), repr=False
     )
 
     def __post_init__(self) -> None:
@@ -88,6 +95,10 @@ class Client:
             raise InputError(
                 f"base_url is '{self.base_url}'; give the endpoint's address, such as http://localhost:8000/v1."
             )
+        if parts.username or parts.password:
+            raise InputError("base_url holds a password, which would be stored; name a variable with api_key_env.")
+        if not (self.key.isascii() and self.key.isprintable()):
+            raise InputError("the key holds characters that a header cannot have; correct the environment variable.")
 
     def complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request until it is answered; return the first choice, with ``message`` and maybe ``logprobs``.
@@ -104,22 +115,35 @@ class Client:
             if attempt:
                 self._count(retries=1)
                 self._pause(min(max(wait, self.backoff * 2 ** (attempt - 1)), _LONGEST_WAIT))
-            self._keep_rate()
-            self._count(requests=1)
             wait = 0.0
             try:
-                return self._choice(within(self.timeout, lambda: self._post(request)))
-            except urllib.error.HTTPError as error:
-                reason, wait = self._refused(error, request)
-            except (urllib.error.URLError, HTTPException, OSError) as error:
+                reply = self._taken(request)
+                if 200 <= reply.status < 300:
+                    return self._choice(reply.body)
+                reason, wait = self._refused(reply)
+            except InputError:
+                raise
+            except (HTTPException, OSError, ValueError) as error:
                 reason = str(self.cleaned(str(getattr(error, "reason", error)))) or type(error).__name__
-            except ValueError as error:
-                reason = str(error)
         raise Unanswered(f"{self.base_url} gave no answer in {self.retries + 1} attempts; the last: {reason}")
 
-    def _post(self, request: Mapping[str, Any]) -> bytes:
-        """Send one request; return the body of the answer."""
-        body = {key: value for key, value in request.items() if key not in self.dropped}
+    def _taken(self, request: Mapping[str, Any]) -> _Reply:
+        """Send a request, again without what the endpoint refuses by name; return what comes back."""
+        while True:
+            body = {key: value for key, value in request.items() if key not in self.dropped}
+            if "max_tokens" in self.dropped and "max_tokens" in request:
+                body["max_completion_tokens"] = request["max_tokens"]
+            self._keep_rate()
+            self._count(requests=1)
+            reply = within(self.timeout, partial(self._post, body))
+            named = [name for name in _OPTIONAL if name in body and name.encode() in reply.body]
+            if reply.status not in (400, 422) or not named:
+                return reply
+            with self._lock:  # top_logprobs means nothing without logprobs.
+                self.dropped |= {*named, *({"top_logprobs"} if "logprobs" in named else set())}
+
+    def _post(self, body: Mapping[str, Any]) -> _Reply:
+        """Send one request; return what comes back."""
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "gazebench"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
@@ -136,7 +160,7 @@ class Client:
                     raise TimeoutError(f"no whole answer within {self.timeout:g} s")
             if answer.length:  # fewer bytes than were announced
                 raise ValueError("the answer breaks off")
-        return bytes(data)
+            return _Reply(answer.status, answer.headers, bytes(data))
 
     def cleaned(self, value: Any) -> Any:
         """Return a value from the endpoint without the key, and with control characters as escapes."""
@@ -150,42 +174,34 @@ class Client:
         return value
 
     def _choice(self, data: bytes) -> dict[str, Any]:
-        """Return the first choice of an answer, and count its tokens."""
+        """Return the first choice of an answer, with what it took as ``usage``, and count its tokens."""
         try:
-            answer = self.cleaned(json.loads(data))
-        except (ValueError, RecursionError) as error:
+            answer = json.loads(data)
+            choices = answer.get("choices") if isinstance(answer, dict) else None
+            if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+                raise ValueError("the answer has no choices")
+            choice = self.cleaned({**choices[0], "usage": _tokens(answer.get("usage"))})
+        except RecursionError as error:
+            raise ValueError("the answer is nested too deeply") from error
+        except json.JSONDecodeError as error:
             raise ValueError("the answer is not JSON") from error
-        usage = answer.get("usage") if isinstance(answer, dict) else None
-        if isinstance(usage, dict):
-            for name in ("prompt", "completion"):
-                count = usage.get(f"{name}_tokens")
-                if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
-                    self._count(**{f"tokens_{name}": count})
-        choices = answer.get("choices") if isinstance(answer, dict) else None
-        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-            raise ValueError("the answer has no choices")
-        return choices[0]
+        self._count(**choice["usage"])
+        if self.key and self.key in spelled(choices[0]):  # token by token it would pass
+            del choice["logprobs"]
+        return dict(choice)
 
-    def _refused(self, error: urllib.error.HTTPError, request: Mapping[str, Any]) -> tuple[str, float]:
+    def _refused(self, reply: _Reply) -> tuple[str, float]:
         """Return why a request failed and how long the endpoint asks to wait; raise if repeating it would not help."""
-        with error:
-            text = str(self.cleaned(error.read(2000).decode("utf-8", "replace")))
-        said = " ".join(text.split())[:200]
-        reason = f"status {error.code}: {said}"
-        if error.code in _AGAIN:
-            return reason, _seconds(error.headers.get("Retry-After"))
-        if error.code in (400, 422):
-            named = [name for name in _OPTIONAL if name in text and name in request and name not in self.dropped]
-            if named:
-                with self._lock:  # top_logprobs means nothing without logprobs.
-                    self.dropped |= {*named, *({"top_logprobs"} if "logprobs" in named else set())}
-                return reason, 0.0
+        text = str(self.cleaned(reply.body.decode("utf-8", "replace")))
+        reason = f"status {reply.status}: {' '.join(text.split())[:200]}"
+        if reply.status in _AGAIN:
+            return reason, _seconds(reply.headers.get("Retry-After"))
         advice = {
             400: "check model and settings",
             401: "check the key in the environment variable that api_key_env names",
             403: "check the key in the environment variable that api_key_env names",
             404: "check base_url and model",
-        }.get(error.code, "check base_url and model")
+        }.get(reply.status, "check base_url and model")
         raise InputError(f"{self.base_url} refuses the request ({reason}); {advice}.")
 
     def _keep_rate(self) -> None:
@@ -208,7 +224,14 @@ class Client:
                 self.spent[name] += count  # type: ignore[assignment]  # a Counter adds up floats as well
 
 
-def within(seconds: float, call: Callable[[], bytes]) -> bytes:
+def _tokens(usage: Any) -> dict[str, int]:
+    """Return the tokens that an answer says it took."""
+    said = usage if isinstance(usage, dict) else {}
+    found = {f"tokens_{name}": said.get(f"{name}_tokens") for name in ("prompt", "completion")}
+    return {name: n for name, n in found.items() if type(n) is int and 0 <= n <= _MOST_TOKENS}
+
+
+def within(seconds: float, call: Callable[[], _Reply]) -> _Reply:
     """Return what ``call`` returns if it does so in time.
 
     A socket's own timeout starts again with every byte, also while a host name is looked up or headers trickle in.
@@ -216,7 +239,7 @@ def within(seconds: float, call: Callable[[], bytes]) -> bytes:
     Raises:
         TimeoutError: It took longer; its thread ends with the connection.
     """
-    done: list[bytes] = []
+    done: list[_Reply] = []
     failed: list[BaseException] = []
 
     def work() -> None:

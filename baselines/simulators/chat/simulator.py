@@ -1,4 +1,4 @@
-"""The simulator ``chat``: asks an endpoint what the user would click."""
+"""The simulator ``chat``: asks an endpoint what the user would click and, where asked for, where the user looks."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import base64
 import hashlib
 import json
 import os
-import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -20,10 +19,11 @@ from baselines.limits import AtLeastZero, Positive, WholeAtLeastOne, WholeAtLeas
 from baselines.simulators.chat import answers
 from baselines.simulators.chat.client import Client, Unanswered, reach
 from baselines.simulators.chat.token_probabilities import probabilities
+from benchmark.naming import STATED_SOURCE
 from benchmark.simulator import Floats, Prediction, Workspace
 from tasks.errors import InputError
 from tasks.storage import write_errors
-from tasks.types import Session, Stimulus
+from tasks.types import Session, Stimulus, Visit
 
 LETTERS = "Act as this user and look at the page. Which film would you pick? Answer with the letter under it"
 NUMBERS = (
@@ -39,15 +39,30 @@ FORMS = {
 }
 """How the answer is asked for: in a form that no word of a sentence can have, or freely."""
 
+SHARES = "Act as this user and look at the page. {about}, 100 in all, as JSON and nothing else: {form}"
+LOOKING = "How is your looking time shared out over it? Give a number of 0 or more for each {noun}"
+NEXT = '{path} What do you look at next? Give the chance of each {noun}, and of "stop" for looking no further'
+"""The questions for ``attention=stated`` and for ``next_visit``; neither shows the model what it answered before."""
+
 ANSWERS = "answers.jsonl"
-"""The endpoint's answers, kept with the trial: ``session_id``, ``sample`` and ``choice`` per line."""
+"""The endpoint's answers, kept with the trial: ``session_id``, ``asked`` and ``choice`` per line."""
 
 _OUTAGE = 10
 """So many failed requests in a row end the trial: the endpoint is down, a fallback for the rest would say nothing."""
 
+_Asked = tuple[str, str]
+"""A session, and what was asked: the number of the sample, from 0; ``attention``; ``visit k`` after k visits."""
 
-_Asked = tuple[str, int]
-"""A session and the number of the sample, from 0."""
+ATTENTION = "attention"
+_TOKENS_PER_SHARE = 12
+_COUNTED = (
+    *("failed_sessions", "unanswered_sessions", "sessions_without_logprobs", "sessions_kept"),
+    *("unread_answers", "unread_attention", "unread_visits"),
+)
+_FREE = ("concurrency", "requests_per_minute", "backoff", "prompt_price", "completion_price")
+"""Settings that change no answer and are not part of a trial's identity: nothing is paid for again if they change."""
+
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -57,28 +72,15 @@ class Chat:
     Click probabilities come from the log-probabilities of the tokens that wrote the answer, or, with ``samples``, from
     how often each slot is the answer to the same question at temperature 1, one answer spread evenly added.
 
+    With ``attention=stated`` the model is also asked for the share of looking time of each slot, in a call of its own;
+    an answer that cannot be read leaves a blank. With ``next_visit`` it is asked after each visit where the eyes go
+    next, one call per visit; an answer that cannot be read counts as uniform. No paths are drawn from it.
+
     A session that fails, because its request is not answered or the answer names no slot, gets the uniform
     distribution: click probabilities 1/K, or, where there are none, a slot drawn evenly with the seed. It is counted in
     the costs as ``failed_sessions`` and reported.
 
-    Attributes:
-        base_url: The endpoint's address in front of ``/chat/completions``.
-        model: Its name for the model.
-        api_key_env: Environment variable that holds the key; it is sent if it is set, and is never stored.
-        image: Show the screen, as PNG.
-        items: List the items' texts with their labels; needed where no screen is shown.
-        profile: Include what is known of the user.
-        instruction: The question; empty takes the suite's, for letters or for numbers.
-        form: How the suite's question asks for the answer: ``json`` (the endpoint is asked to keep to it where it can),
-            ``line`` ("Answer: E") or ``free``.
-        logprobs: ``auto`` uses log-probabilities where the endpoint offers them; ``never`` does not ask for them.
-        samples: How many answers at temperature 1 are asked for in place of one at 0; 0 for none.
-        max_tokens: Longest answer, tokens.
-        concurrency: Requests under way at the same time.
-        retries: How often a request is repeated.
-        timeout: Seconds for a request with its whole answer.
-        requests_per_minute: At most so many; 0 for no limit.
-        backoff: Seconds before the first repetition; doubled for each further one.
+    Every setting is explained in ``configs/simulators/chat.yaml``; times are in seconds.
     """
 
     base_url: str = ""
@@ -91,20 +93,29 @@ class Chat:
     form: Literal["json", "line", "free"] = "json"
     logprobs: Literal["auto", "never"] = "auto"
     samples: WholeAtLeastZero = 0
+    attention: Literal["none", "stated"] = "none"
+    next_visit: bool = False
     max_tokens: WholeAtLeastOne = 64
     concurrency: WholeAtLeastOne = 8
     retries: WholeAtLeastZero = 4
     timeout: Positive = 60.0
     requests_per_minute: AtLeastZero = 0.0
     backoff: AtLeastZero = 1.0
+    prompt_price: AtLeastZero = 0.0
+    completion_price: AtLeastZero = 0.0
+    draws_paths: bool = field(default=False, init=False, repr=False)
     reads: tuple[str, ...] = field(default=("texts",), init=False, repr=False)
     _workspace: Workspace | None = field(default=None, init=False, repr=False)
     _seed: int = field(default=0, init=False, repr=False)
     _client: Client | None = field(default=None, init=False, repr=False)
     _counts: Counter[str] = field(default_factory=Counter, init=False, repr=False)
+    _before: Counter[str] = field(default_factory=Counter, init=False, repr=False)
+    _choices: dict[_Asked, dict[str, Any]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if self.next_visit:  # without it, chat is no simulator that follows paths
+            self.follow = self._follow
         if not self.image and not self.items:
             raise InputError("chat shows neither image nor items; set image=true or items=true.")
 
@@ -114,7 +125,11 @@ class Chat:
 
     def material(self) -> Mapping[str, str]:
         """Return the version of how answers are read; the simulator's own version covers the question."""
-        return {"answers": answers.BEHAVIOUR}
+        return {"answers": answers.BEHAVIOUR, **dict.fromkeys(_FREE, "")}
+
+    def notice(self) -> str:
+        """Return where stated attention comes from."""
+        return f"attention of {self.model} is {STATED_SOURCE}, not probed" if self.attention == "stated" else ""
 
     def check_ahead(self) -> None:
         """Check that the endpoint takes connections.
@@ -127,18 +142,12 @@ class Chat:
         reach(self.base_url, min(self.timeout, 10.0))
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
-        """Take the seed; the training sessions are not looked at.
-
-        Raises:
-            InputError: No endpoint or model is named.
-        """
-        if not self.base_url or not self.model:
-            raise InputError("chat needs an endpoint and a model: --set base_url=http://localhost:8000/v1 model=NAME.")
+        """Take the seed; the training sessions are not looked at."""
         self._seed = seed
         self._counts = Counter()
         self._client = Client(
             self.base_url,
-            os.environ.get(self.api_key_env, "") if self.api_key_env else "",
+            os.environ.get(self.api_key_env, "").strip() if self.api_key_env else "",
             retries=self.retries,
             timeout=self.timeout,
             requests_per_minute=self.requests_per_minute,
@@ -153,54 +162,61 @@ class Chat:
         """
         if self._client is None:
             raise RuntimeError("fit before simulate")
-        choices = self._kept()
-        wanted = [(session, n) for session in sessions for n in range(max(1, self.samples))]
-        choices |= self._ask([(s, n) for s, n in wanted if (s.session_id, n) not in choices])
-        found = [
-            self._read([choices.get((s.session_id, n), {}) for n in range(max(1, self.samples))], s) for s in sessions
-        ]
+        self._before.clear()
+        self._choices = self._kept()
+        asked = [str(n) for n in range(max(1, self.samples))]
+        wanted = [(s, one) for s in sessions for one in (*asked, *([ATTENTION] if self.attention == "stated" else []))]
+        wanted = [(s, one) for s, one in wanted if (s.session_id, one) not in self._choices]
+        self._ask(wanted, min(_OUTAGE, len(wanted)))
+        found = [self._read([self._choices.get((s.session_id, one), {}) for one in asked], s) for s in sessions]
         offered = any(shares is not None for _, shares in found)
-        path = self._answers()
-        if path is not None and path.is_file() and self._workspace is not None:
-            with write_errors(self._workspace.artifacts):
-                shutil.copyfile(path, self._workspace.artifacts / ANSWERS)
         predictions = [self._prediction(s, *read, offered) for s, read in zip(sessions, found, strict=True)]
         self._tell(len(sessions))
         return predictions
 
-    def _ask(self, wanted: Sequence[tuple[Stimulus, int]]) -> dict[_Asked, dict[str, Any]]:
-        """Ask what is missing, several at a time; return what was answered.
+    def _follow(self, stimulus: Stimulus, visited: Sequence[Visit]) -> Floats:
+        """Return what comes after the visits so far, shape (K + 1,), by one call; uniform where that is not read."""
+        asked = f"visit {len(visited)}"
+        if (stimulus.session_id, asked) not in self._choices:
+            self._ask([(stimulus, asked)], _OUTAGE, visited)
+        found = self._shares(stimulus, asked)
+        self._counts["unread_visits"] += found is None
+        return found if found is not None else np.full(len(stimulus.slots) + 1, 1 / (len(stimulus.slots) + 1))
+
+    def _shares(self, session: Stimulus, asked: str) -> Floats | None:
+        """Return the shares that the model stated, None if they were not answered or cannot be read."""
+        choice = self._choices.get((session.session_id, asked), {})
+        return _read(choice, lambda text: answers.shares(text, _names(session, asked)))
+
+    def _ask(self, wanted: Sequence[tuple[Stimulus, str]], outage: int, visited: Sequence[Visit] = ()) -> None:
+        """Ask what is missing, several at a time, and keep what is answered; ``outage`` failures in a row end it.
 
         Raises:
             InputError: The endpoint refuses the requests, or is down.
         """
         assert self._client is not None, "the caller has looked"
-        found: dict[_Asked, dict[str, Any]] = {}
-        down = 0
         client, pool = self._client, ThreadPoolExecutor(self.concurrency)
         try:
             asked: dict[Future[dict[str, Any]], _Asked] = {
-                pool.submit(lambda s, n: client.complete(self.request(s, n)), s, n): (s.session_id, n)
-                for s, n in wanted
+                pool.submit(lambda s, one: client.complete(self.request(s, one, visited)), s, one): (s.session_id, one)
+                for s, one in wanted
             }
             for future in self._progress(as_completed(asked), len(asked)):
                 try:
-                    found[asked[future]] = future.result()
-                    down = 0
-                    self._keep(*asked[future], found[asked[future]])
+                    self._choices[asked[future]] = future.result()
+                    self._counts["down"] = 0
+                    self._keep(*asked[future], self._choices[asked[future]])
                 except Unanswered as error:
-                    down += 1
-                    self._counts["unanswered_sessions"] += 1
-                    if down == min(_OUTAGE, len(wanted)):
+                    self._counts.update(down=1, unanswered_sessions=1)
+                    if self._counts["down"] >= outage:
                         raise InputError(f"{error}. Is it running? The same command goes on from here.") from error
         finally:
             client.closed = True
             pool.shutdown(cancel_futures=True)
             client.closed = False
-        return found
 
-    def request(self, session: Stimulus, sample: int = 0) -> dict[str, Any]:
-        """Return the body of the request about one session.
+    def request(self, session: Stimulus, asked: str = "0", visited: Sequence[Visit] = ()) -> dict[str, Any]:
+        """Return the body of a request about one session; ``asked`` is what an ``_Asked`` holds.
 
         Raises:
             InputError: The session has no image to show.
@@ -214,72 +230,72 @@ class Chat:
         lines = [session.profile] if self.profile and session.profile else []
         if self.items:
             lines += [f"{slot.label}. {slot.text.strip() or '(no title)'}" for slot in session.slots]
-        lines.append(self.instruction or _question(session, self.form))
-        parts.append({"type": "text", "text": "\n".join(lines)})
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [{"role": "user", "content": parts}],
-            "temperature": 1 if self.samples else 0,
-            "seed": self._seed * 1000 + sample if self.samples else self._seed,
+            "temperature": 0,
+            "seed": self._seed,
             "max_tokens": self.max_tokens,
         }
-        if self.logprobs == "auto" and not self.samples:
-            body |= {"logprobs": True, "top_logprobs": 20}
-        if self.form == "json" and not self.instruction:
-            body["response_format"] = _schema(session)
-        return body
+        names = _names(session, asked)
+        if not asked.isdecimal():
+            question = _shares_question(session, names, visited)
+            body |= {
+                **_schema({name: {"type": "number"} for name in names}),
+                "max_tokens": max(self.max_tokens, _TOKENS_PER_SHARE * (len(names) + 1)),
+            }
+        else:
+            question = self.instruction or _question(session, self.form)
+            if self.samples:
+                body |= {"temperature": 1, "seed": self._seed * 1000 + int(asked)}
+            elif self.logprobs == "auto":
+                body |= {"logprobs": True, "top_logprobs": 20}
+            if self.form == "json" and not self.instruction:
+                body |= _schema({"answer": {"type": "string", "enum": names}})
+        parts.append({"type": "text", "text": "\n".join([*lines, question])})
+        return {**body, "messages": [{"role": "user", "content": parts}]}
 
     def cost(self) -> Mapping[str, float]:
-        """Return requests, repetitions, tokens, seconds of waiting, and sessions that failed and why."""
-        spent = {} if self._client is None else dict(self._client.spent)
-        tokens = spent.get("tokens_prompt", 0) + spent.get("tokens_completion", 0)
-        names = (
-            "failed_sessions",
-            "unanswered_sessions",
-            "unread_answers",
-            "sessions_without_logprobs",
-            "sessions_kept",
-        )
-        counts = {name: float(self._counts[name]) for name in names}
-        return {**{k: float(v) for k, v in spent.items()}, "tokens": float(tokens), **counts}
+        """Return what all attempts at the trial took, in requests, tokens and price, and what failed and why."""
+        return {**self._spent(), **{name: float(self._counts[name]) for name in _COUNTED}}
+
+    def _spent(self) -> dict[str, float]:
+        spent = self._before + Counter({} if self._client is None else self._client.spent)
+        prompt, completion = spent["tokens_prompt"], spent["tokens_completion"]
+        price = (self.prompt_price * prompt + self.completion_price * completion) / 1e6
+        priced = {"price": price} if price else {}
+        return {**{k: float(v) for k, v in spent.items()}, "tokens": float(prompt + completion), **priced}
 
     def _read(self, choices: Sequence[Mapping[str, Any]], session: Stimulus) -> tuple[int | None, Floats | None]:
         """Return the slot that the answers name, and click probabilities where they show them."""
-        found = [self._reading(choice, session) for choice in choices]
+        found = [_read(choice, lambda text: answers.read(text, session.slots)) for choice in choices]
         named = [one.slot for one in found if one is not None]
+        self._counts["unread_answers"] += sum(map(bool, choices)) - len(named)
         if not named:
             return None, None
         if self.samples:
             counts = np.bincount(named, minlength=len(session.slots))
             return int(counts.argmax()), (counts + 1 / len(counts)) / (len(named) + 1)
-        assert found[0] is not None, "one was named"
-        shares = probabilities(choices[0], found[0], session.slots) if self.logprobs == "auto" else None
-        return named[0], shares
-
-    def _reading(self, choice: Mapping[str, Any], session: Stimulus) -> answers.Reading | None:
-        """Return what one answer names, None if nothing; the answer itself is kept for looking at."""
-        message = choice.get("message")
-        text = message.get("content") if isinstance(message, dict) else None
-        if isinstance(text, list):  # some endpoints answer in parts
-            text = " ".join(str(part.get("text", "")) for part in text if isinstance(part, dict))
-        found = answers.read(text, session.slots) if isinstance(text, str) else None
-        if choice and found is None:
-            self._counts["unread_answers"] += 1
-        return found
+        choice, reading = choices[0], found[0]
+        assert reading is not None, "one was named"
+        wanted = self.logprobs == "auto"
+        return named[0], _read(choice, lambda _: probabilities(choice, reading, session.slots)) if wanted else None
 
     def _prediction(self, session: Stimulus, slot: int | None, shares: Floats | None, offered: bool) -> Prediction:
         """Return the prediction, or the fallback for what is missing."""
-        k = len(session.slots)
+        k, attention = len(session.slots), None
+        if self.attention == "stated":
+            attention = self._shares(session, ATTENTION)
+            self._counts["unread_attention"] += attention is None
         if slot is None:
             self._counts["failed_sessions"] += 1
             if not offered:
                 words = f"{self._seed}\0{session.session_id}".encode()
                 drawn = np.random.default_rng(int.from_bytes(hashlib.sha256(words).digest()[:8], "big"))
-                return Prediction(session.session_id, answer=int(drawn.integers(k)))
+                return Prediction(session.session_id, attention, answer=int(drawn.integers(k)))
         if offered and shares is None:
             shares = np.full(k, 1 / k)
             self._counts["sessions_without_logprobs"] += slot is not None
-        return Prediction(session.session_id, probabilities=shares, answer=slot)
+        return Prediction(session.session_id, attention, shares, slot)
 
     def _tell(self, sessions: int) -> None:
         """Say how many sessions failed, and what the endpoint did not take."""
@@ -292,46 +308,59 @@ class Chat:
                 f"chat failed in {failed} of {sessions} sessions ({unread} answers named no slot, "
                 f"{failed - unread} got none); they count as uniform."
             )
+        if self._counts["unread_attention"]:
+            said = f"{self._counts['unread_attention']} of {sessions} sessions"
+            self._workspace.report(f"chat stated no attention that can be read in {said}; they get the worst value.")
         if self._client.dropped:
             names = ", ".join(sorted(self._client.dropped))
             self._workspace.report(f"{self.base_url} takes no {names}; asked without.")
 
     def _progress(self, items: Any, total: int) -> Any:
-        """Yield the items; say now and then what was spent so far."""
+        """Yield the items; say now and then what was spent so far. Visits come one by one."""
         if self._workspace is None:
             yield from items
             return
-        for number, item in enumerate(self._workspace.progress(items, total=total, desc="requests"), 1):
+        shown = self._workspace.progress(items, total=total, desc="requests") if total > 1 else items
+        for item in shown:
             yield item
-            if number % max(1, total // 10) == 0 and self._client is not None:
-                tokens = self._client.spent["tokens_prompt"] + self._client.spent["tokens_completion"]
-                self._workspace.report(f"chat: {number} of {total} requests, {tokens:,} tokens so far")
+            self._counts["asked"] += 1
+            if self._counts["asked"] % (max(1, total // 10) if total > 1 else 50) == 0:
+                spent = self._spent()
+                price = f", {spent['price']:.4g} paid" if "price" in spent else ""
+                said = f"{self._counts['asked']} requests, {spent['tokens']:,.0f} tokens{price} so far"
+                self._workspace.report(f"chat: {said}")
 
     def _kept(self) -> dict[_Asked, dict[str, Any]]:
         """Return the answers that an earlier attempt at this trial left."""
         found: dict[_Asked, dict[str, Any]] = {}
-        path = self._answers()
-        if path is None or not path.is_file():
-            return found
-        for line in path.read_text(encoding="utf-8").splitlines():
+        kept = [path.read_text(encoding="utf-8") for path in self._answers()[:1] if path.is_file()]
+        for line in "".join(kept).splitlines():
             try:
                 record = json.loads(line)
-                if isinstance(record["choice"], dict):
-                    found[record["session_id"], record.get("sample", 0)] = record["choice"]
-            except (ValueError, KeyError, TypeError):
+                self._before.update({**record["choice"]["usage"], "requests": 1})
+                found[record["session_id"], record["asked"]] = record["choice"]
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue  # the line at which the earlier attempt was stopped
+        for path in self._answers():
+            with write_errors(path):
+                path.write_text("".join(_line(*asked, choice) for asked, choice in found.items()), encoding="utf-8")
         self._counts["sessions_kept"] = len({session for session, _ in found})
         return found
 
-    def _keep(self, session_id: str, sample: int, choice: dict[str, Any]) -> None:
-        """Write an answer down at once."""
-        path = self._answers()
-        if path is not None:
+    def _keep(self, session_id: str, asked: str, choice: dict[str, Any]) -> None:
+        """Write an answer down at once, for the next attempt and for looking at."""
+        for path in self._answers():
             with write_errors(path), path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"session_id": session_id, "sample": sample, "choice": choice}) + "\n")
+                file.write(_line(session_id, asked, choice))
 
-    def _answers(self) -> Path | None:
-        return None if self._workspace is None else self._workspace.folder / ANSWERS
+    def _answers(self) -> list[Path]:
+        """Return where answers are written to: for the next attempt, and with what is stored of the trial."""
+        folders = [] if self._workspace is None else [self._workspace.folder, self._workspace.artifacts]
+        return [folder / ANSWERS for folder in folders]
+
+
+def _line(session_id: str, asked: str, choice: Mapping[str, Any]) -> str:
+    return json.dumps({"session_id": session_id, "asked": asked, "choice": choice}) + "\n"
 
 
 def _question(session: Stimulus, form: str) -> str:
@@ -340,11 +369,37 @@ def _question(session: Stimulus, form: str) -> str:
     return (LETTERS if letters else NUMBERS) + FORMS[form].format(noun="letter" if letters else "number")
 
 
-def _schema(session: Stimulus) -> dict[str, Any]:
-    """Return the request for structured output: an object whose ``answer`` is a label of the session."""
-    answer = {"type": "string", "enum": [slot.label for slot in session.slots]}
-    schema = {"type": "object", "properties": {"answer": answer}, "required": ["answer"], "additionalProperties": False}
-    return {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
+def _names(session: Stimulus, asked: str) -> list[str]:
+    """Return what an answer may name: the labels and, after visits, ``stop``."""
+    return [slot.label for slot in session.slots] + (["stop"] if asked.startswith("visit") else [])
+
+
+def _shares_question(session: Stimulus, names: Sequence[str], visited: Sequence[Visit]) -> str:
+    """Return the question for a share of each name; with ``stop``, after some visits."""
+    path = ", ".join(f"{names[visit.slot]} ({visit.ms:.0f} ms)" for visit in visited)
+    about = (NEXT if names[-1] == "stop" else LOOKING).format(
+        noun="letter" if names[0].isalpha() else "number",
+        path=f"So far you looked at {path}." if path else "You have not looked at anything yet.",
+    )
+    return SHARES.format(about=about, form="{" + ", ".join(f'"{name}": <number>' for name in names) + "}")
+
+
+def _schema(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the request for structured output: an object with these properties and no other."""
+    schema = {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+    form = {"name": "answer", "strict": True, "schema": schema}
+    return {"response_format": {"type": "json_schema", "json_schema": form}}
+
+
+def _read(choice: Mapping[str, Any], read: Callable[[str], _T]) -> _T | None:
+    """Return what is read from what the model wrote; None if that raises: the answer is kept for looking at."""
+    try:
+        text = choice["message"]["content"]
+        if isinstance(text, list):  # some endpoints answer in parts
+            text = " ".join(str(part["text"]) for part in text if "text" in part)
+        return read(text)
+    except Exception:  # a model may write anything, and the next attempt would meet the same answer
+        return None
 
 
 def _png(session: Stimulus) -> bytes:

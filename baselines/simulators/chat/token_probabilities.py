@@ -30,8 +30,7 @@ def probabilities(choice: Mapping[str, Any], reading: Reading, slots: Sequence[S
         reading: The answer as it was read from the message.
         slots: The slots of the session.
     """
-    steps = _steps(choice)
-    text = "".join(token for token, _ in steps)
+    steps, text = _steps(choice), spelled(choice)
     again = read(text, slots) if steps else None
     if again is None or again.slot != reading.slot or again.start < 0:
         return None
@@ -46,6 +45,11 @@ def probabilities(choice: Mapping[str, Any], reading: Reading, slots: Sequence[S
         return None
     shares = _shares(labels, lead, steps[place:])
     return shares if shares is not None and shares[reading.slot] >= shares.max() else None
+
+
+def spelled(choice: Mapping[str, Any]) -> str:
+    """Return what the tokens with log-probabilities spell."""
+    return "".join(token for token, _ in _steps(choice))
 
 
 def _shares(labels: Sequence[str], lead: str, steps: Sequence[_Step]) -> Floats | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baselines.simulators.chat import answers
 from baselines.simulators.chat.answers import Reading, read
+from baselines.simulators.chat.answers import shares as stated
 from baselines.simulators.chat.token_probabilities import probabilities
 from tasks.types import Slot
-from tests.baselines.simulators.chat.phrasings import AGAINST, PHRASINGS, UNDECIDED
+from tests.baselines.simulators.chat.phrasings import UNDECIDED, table
 from tests.baselines.simulators.chat.stub import says
 
 BOX = (0.0, 0.0, 1.0, 1.0)
@@ -33,12 +36,7 @@ def others(slots, index):
 
 @pytest.mark.parametrize("slots", [LETTERS, NUMBERS], ids=["letters", "numbers"])
 def test_every_label_is_read_right_in_every_phrasing(slots):
-    wrong = [
-        (phrasing, slot.label)
-        for phrasing in (*PHRASINGS, *AGAINST)
-        for index, slot in enumerate(slots)
-        if slot_of(phrasing.format(*[slot.label] * 3, other=others(slots, index)), slots) != index
-    ]
+    wrong = [(phrasing, cells) for phrasing, cells in table(slots) if set(cells) != {"."}]
     assert wrong == []
 
 
@@ -59,6 +57,9 @@ def test_conflict_rejection_and_open_thought_are_no_answer(slots, phrasing):
         ("<|channel|>analysis<|message|>I pick B<|end|><|start|>assistant<|channel|>final<|message|>C", 2),
         ("◁think▷B?◁/think▷ C", 2),
         ("Film number 4", 4),
+        ("（Ｅ）", 4),
+        ("Answer: Ｅ", 4),
+        ("Ⓔ", 4),
         ("", None),
         ("None of them.", None),
         ("I cannot say.", None),
@@ -77,6 +78,9 @@ def test_letters(text, expected):
     ("text", "expected"),
     [
         ("Result #3.", 2),
+        ("１２", 11),
+        ("1. The user likes drama.\n2. So: 12", 11),
+        ("7: Top 10 laptops of 2020", 6),
         ('{"answer": 7}', 6),
         ("I looked at 3 results in row 2 and click 12.", 11),
         ("The 2nd one costs $4.99; I'd click 7", 6),
@@ -87,6 +91,43 @@ def test_letters(text, expected):
 )
 def test_numbers(text, expected):
     assert slot_of(text, NUMBERS) == expected
+
+
+def test_a_label_in_a_title_is_part_of_the_title():
+    titles = ("Drive", "I, Robot", "A Quiet Place", "E.T. the Extra-Terrestrial", "Vitamin C", "Malcolm X", "Plan B")
+    slots = [Slot(label, "film", f"{t} (2001) | Drama", BOX) for label, t in zip("ABCDEFG", titles, strict=True)]
+    for index, (slot, title) in enumerate(zip(slots, titles, strict=True)):
+        for text in ("{0}", "I would pick {0}.", "{0} ({1})", "{1}. {0}", "{0}, which is {1}.", '{{"answer": "{0}"}}'):
+            assert slot_of(text.format(title, slot.label), slots) == index, (text, title)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"A": 1, "B": 3}', [0.25, 0.75]),
+        ('<think>{"A": 9, "B": 1}</think>```json\n{"B": 50.0,\n "A": 50}\n```', [0.5, 0.5]),
+        ('{"A": 0, "B": 7}', [0, 1]),
+        ('<think>{"A": 1, "B": 3}', None),
+        ('{"A": 1}', None),
+        ('{"A": 1, "B": 3, "C": 0}', None),
+        ('{"A": 1, "B": 3, "A": 2}', None),
+        ('{"A": 1, "B": "3"}', None),
+        ('{"A": 1, "B": true}', None),
+        ('{"A": 1, "B": -0.5}', None),
+        ('{"A": 0, "B": 0}', None),
+        ('{"A": 1, "B": NaN}', None),
+        ('{"A": 1, "B": 1e999}', None),
+        ('{"A": 1, "B": 3} or {"A": 2, "B": 2}', None),
+        ("A: 25, B: 75", None),
+        ("", None),
+    ],
+)
+def test_stated_shares_are_read_strictly(text, expected):
+    try:
+        found = stated(text, ["A", "B"])
+    except ValueError:
+        found = None
+    assert (None if found is None else found.tolist()) == expected
 
 
 @pytest.mark.skipif(not CASES.is_file(), reason="the collected cases are not there")
@@ -203,15 +244,43 @@ def test_log_probabilities_that_are_none_give_none(logprobs):
 
 
 @pytest.mark.parametrize(
-    "piece", ["{", "<think>", "</think>", "answer ", "answer" + " " * 40, "A ", "1 ", "((", "\n", "not "]
+    "piece",
+    [
+        "{",
+        '{"answer":',
+        "<think>",
+        "</think>",
+        "< think ",
+        "answer ",
+        "answer" + " " * 40,
+        "((",
+        "\n",
+        "not ",
+        "1. ",
+        "Film ",
+    ],
 )
-def test_reading_takes_linear_time(piece):
-    """Eight times the text takes nothing like 64 times as long, as it did with quadratic patterns."""
-    spent = []
-    for length in (2_500, 20_000):
+def test_reading_100_000_characters_takes_linear_time(piece, monkeypatch):
+    """Twice the text takes about twice as long; with a quadratic pattern it would be four times."""
+    monkeypatch.setattr(answers, "LONGEST", 200_000)
+
+    def spent(length):
         text = (piece * length)[:length]
         start = time.process_time()
-        read(text, LETTERS)
-        spent.append(time.process_time() - start)
-    assert spent[1] < 32 * max(spent[0], 0.002)
-    read((piece * 100_000)[:100_000], LETTERS)
+        for read_it in (lambda: read(text, LETTERS), lambda: stated(text, ["A"])):
+            with contextlib.suppress(ValueError):
+                read_it()
+        return time.process_time() - start
+
+    assert min(spent(100_000) for _ in range(3)) < 3 * max(0.004, min(spent(50_000) for _ in range(3)))
+
+
+def test_labels_alone_take_linear_time_and_a_long_answer_is_read_from_its_end(monkeypatch):
+    steps = []
+    monkeypatch.setattr(
+        answers, "_before", lambda text, one: steps.append(one) or text[max(0, one.start - 80) : one.start]
+    )
+    for length in (2_000, 4_000):
+        read(("B " * length)[:length], LETTERS)
+    assert len(steps) == 4 * 3_000  # each label is looked at once for each of four cues
+    assert read("B " * 50_000 + "word " * answers.LONGEST + "Answer: C", LETTERS).slot == 2

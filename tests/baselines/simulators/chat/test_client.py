@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -90,6 +92,51 @@ def test_parameters_that_the_endpoint_refuses_are_left_out_from_then_on(endpoint
     assert set(stub.requests[-1]) == {"model", "messages", "temperature", "seed"}
 
 
+def test_a_parameter_that_several_requests_are_refused_for_is_no_attempt_of_any(endpoint):
+    together = threading.Barrier(4, timeout=10)
+
+    def reply(body, n):
+        if "logprobs" in body:
+            together.wait()  # all four are under way before the first is refused
+            return 422, b'{"detail": "logprobs, seed"}', {}
+        return says("C")
+
+    stub = endpoint(reply)
+    asked, waited = client(stub.url, retries=0)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: asked.complete(REQUEST), range(4)))
+    assert len(found) == 4 and len(stub.requests) == 8 and waited == []
+    assert asked.spent["requests"] == 8 and asked.spent["retries"] == 0
+
+
+def test_newer_endpoints_get_the_longest_answer_under_its_new_name(endpoint):
+    def reply(body, n):
+        said = b"Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+        return (400, said, {}) if "max_tokens" in body else says("C")
+
+    stub = endpoint(reply)
+    client(stub.url)[0].complete({"model": "m", "messages": [], "max_tokens": 64})
+    assert stub.requests[-1] == {"model": "m", "messages": [], "max_completion_tokens": 64}
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 503])
+def test_no_error_shows_the_key_or_a_control_character(endpoint, status):
+    body = b"x" * 190 + b"sk-secret \x1b[31m \xff" if status != 200 else b'"sk-secret \x1b'
+    stub = endpoint(lambda request, n: (status, body, {"Retry-After": "0"}))
+    with pytest.raises((InputError, Unanswered)) as caught:
+        client(stub.url, key="sk-secret", retries=0)[0].complete(REQUEST)
+    assert "sk-s" not in str(caught.value) and "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "key"), [("http://me:word@x/v1", ""), ("http://x/v1", "sk-…"), ("http://x/v1", "a\nb")]
+)
+def test_a_key_that_would_be_stored_or_cannot_be_sent_is_refused_unseen(url, key):
+    with pytest.raises(InputError) as caught:
+        Client(url, key)
+    assert "word" not in str(caught.value).replace("password", "") and "sk-" not in str(caught.value)
+
+
 def test_a_redirection_is_not_followed(endpoint):
     other = endpoint(lambda body, n: says("C"))
     stub = endpoint(lambda body, n: (307, b"", {"Location": other.url}))
@@ -122,17 +169,16 @@ def test_an_address_that_is_none_is_refused(url):
         Client(url)
 
 
-def test_a_body_that_trickles_ends_at_the_deadline(endpoint):
-    """Each byte comes in time, the whole does not; headers that trickle end the same way."""
-    import threading
-
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_body_that_trickles_ends_at_the_deadline(status):
+    """Each byte comes in time, the whole does not; that of an error too."""
     server = socket.create_server(("127.0.0.1", 0))
     stop = threading.Event()
 
     def trickle():
         connection, _ = server.accept()
         with connection:
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            connection.sendall(b"HTTP/1.1 %d OK\r\nContent-Length: 1000\r\n\r\n" % status)
             while not stop.wait(0.05):
                 connection.sendall(b" ")
 
@@ -146,8 +192,6 @@ def test_a_body_that_trickles_ends_at_the_deadline(endpoint):
 
 
 def test_a_body_that_breaks_off_is_asked_for_again():
-    import threading
-
     server = socket.create_server(("127.0.0.1", 0))
 
     def break_off():

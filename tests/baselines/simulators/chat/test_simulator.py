@@ -3,22 +3,28 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import socket
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import submissions
 from baselines import registry
 from baselines.simulators.chat.simulator import FORMS, LETTERS, NUMBERS, Chat
 from benchmark.cli import main
+from benchmark.engines.asking import ask
 from benchmark.runs.runner import run
-from benchmark.simulator import ReportsCost, Simulator, UsesWorkspace, Workspace
+from benchmark.simulator import FollowsPath, ReportsCost, Simulator, UsesWorkspace, Workspace
 from benchmark.trials.catalogue import full_settings
 from benchmark.trials.configuration import RunConfig
+from benchmark.trials.trial import expand
+from submissions.facts import Facts
+from submissions.packing import pack
 from tasks.definition import quiet
 from tasks.errors import InputError
-from tasks.types import ScreenImage, Slot, Stimulus
+from tasks.types import ScreenImage, Slot, Stimulus, Visit
 from tests import mini as mini_task
 from tests.baselines.simulators.chat.stub import says
 
@@ -133,14 +139,92 @@ def test_samples_at_temperature_1_become_smoothed_shares(endpoint, stimuli, tmp_
     assert [p.answer for p in again.simulate(stimuli[:2])] == [1, 1] and len(stub.requests) == 8
 
 
+def looked(body):
+    """What a stub answers where shares are asked for: twice as much for each further name."""
+    names = re.findall(r'"(\w+)": <number>', body["messages"][0]["content"][-1]["text"])
+    return says(json.dumps({name: 2**i for i, name in enumerate(names)}), usage=(50, 20))
+
+
+def test_stated_attention_is_asked_for_in_a_call_of_its_own_that_does_not_show_the_answer(endpoint, stimuli, tmp_path):
+    def reply(body, n):
+        return {1: says("mostly A"), 3: (500, b"", {})}.get(n, looked(body)) if n % 2 else says('{"answer": "D"}')
+
+    stub, said = endpoint(reply), []
+    chat = built(stub, attention="stated", max_tokens=10)
+    chat.attach(workspace(tmp_path, said))
+    found = chat.simulate(stimuli)
+    first, second = (request["messages"] for request in stub.requests[:2])
+    assert len(stub.requests) == 12 and [len(m) for m in (first, second)] == [1, 1]  # no message holds an answer
+    assert second[0]["content"][:-1] == first[0]["content"][:-1] and "looking time" in second[0]["content"][-1]["text"]
+    schema = stub.requests[1]["response_format"]["json_schema"]["schema"]
+    assert schema["required"] == list("ABCD") and "logprobs" not in stub.requests[1]
+    assert (stub.requests[0]["max_tokens"], stub.requests[1]["max_tokens"]) == (10, 60)
+    assert [p.attention is None for p in found] == [True, True, False, False, False, False]
+    np.testing.assert_allclose(found[2].attention, np.array([1, 2, 4, 8]) / 15)
+    assert {(p.answer, p.target) for p in found} == {(3, "none")}
+    assert "stated by the model" in chat.notice() and chat.cost()["unread_attention"] == 2
+    assert any("no attention that can be read in 2 of 6 sessions" in line for line in said)
+
+
+def test_next_visits_are_asked_for_one_by_one_and_only_where_asked_for(endpoint, stimuli, tmp_path):
+    def reply(body, n):
+        return says("B") if n == 0 else says("?") if n == 3 else looked(body)
+
+    stub = endpoint(reply)
+    chat = built(stub, next_visit=True)
+    assert isinstance(chat, FollowsPath) and not isinstance(built(stub), FollowsPath) and not chat.draws_paths
+    chat.attach(workspace(tmp_path, []))
+    path = [Visit(2, 0.0, 310.4), Visit(0, 400.0, 90.0)]
+    (found,) = ask(chat, stimuli[:1], [path], "chat")
+    texts = [request["messages"][0]["content"][-1]["text"] for request in stub.requests]
+    assert len(texts) == 4 and "not looked at anything yet" in texts[1] and "at C (310 ms)." in texts[2]
+    assert "at C (310 ms), A (90 ms)." in texts[3]
+    np.testing.assert_allclose(found.next_visit, [np.array([1, 2, 4, 8, 16]) / 31] * 2 + [np.full(5, 0.2)])
+    assert chat.cost()["unread_visits"] == 1 and found.answer == 1
+    again = built(endpoint(lambda body, n: (500, b"", {})), next_visit=True)  # what was answered is not paid for twice
+    again.attach(workspace(tmp_path, []))
+    np.testing.assert_array_equal(ask(again, stimuli[:1], [path], "chat")[0].next_visit, found.next_visit)
+    kept = [(tmp_path / where / "answers.jsonl").read_text() for where in ("state", "artifacts")]
+    assert kept[0] == kept[1] and len(kept[0].splitlines()) == 4 and again.cost()["tokens"] == chat.cost()["tokens"]
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"message": {"content": '{"answer": ' + "[" * 9000 + "]" * 9000 + "}"}},
+        {"message": {"content": {"A": 1}}},
+        {"message": None},
+        {"message": {"content": "B"}, "logprobs": {"content": [{"token": "B", "logprob": -(10**400)}]}},
+    ],
+)
+def test_what_raises_while_it_is_read_is_unread_and_never_poisons_the_store(endpoint, stimuli, tmp_path, choice):
+    stub = endpoint(lambda body, n: (200, {"choices": [choice]}, {}))
+    for _ in range(2):  # the next attempt meets the same answer
+        chat = built(stub, attention="stated")
+        chat.attach(workspace(tmp_path, []))
+        found = chat.simulate(stimuli[:1])[0]
+        assert found.attention is None and found.probabilities is None and found.answer is not None
+    assert len((tmp_path / "artifacts" / "answers.jsonl").read_text().splitlines()) == 2 and len(stub.requests) == 2
+
+
+def test_prices_and_numbers_of_requests_change_no_trial(mini):
+    def identity(**settings):
+        config = RunConfig("mini", simulators=("chat",), settings={"base_url": "http://x/v1", "model": "m", **settings})
+        return expand(config, mini, registry)[0].identity()
+
+    assert identity() == identity(prompt_price=1.0, completion_price=2.0, concurrency=1, requests_per_minute=9.0)
+    assert len({identity(), identity(attention="stated"), identity(next_visit=True), identity(samples=2)}) == 4
+
+
 def test_a_key_that_comes_back_is_not_kept(endpoint, stimuli, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     said = []
-    chat = built(endpoint(lambda body, n: says("sk-very-secret\x1b[2J\nAnswer: B")))
+    echoed = [{"Answer": 1.0}, {": B": 1.0}, {" sk-very": 1.0}, {"-secret\x1b[2J": 1.0}]
+    chat = built(endpoint(lambda body, n: says("sk-very-secret\x1b[2J\nAnswer: B", echoed)))
     chat.attach(workspace(tmp_path, said))
     assert chat.simulate(stimuli[:1])[0].answer == 1
     for path in tmp_path.rglob("*"):
-        assert path.is_dir() or (b"very-secret" not in path.read_bytes() and b"\x1b" not in path.read_bytes())
+        assert path.is_dir() or not any(word in path.read_bytes() for word in (b"very", b"secret", b"\x1b"))
 
 
 def test_without_log_probabilities_there_are_answers_alone(endpoint, stimuli):
@@ -217,7 +301,7 @@ def test_a_wrong_setting_is_refused(settings, message):
 
 def test_an_endpoint_and_a_model_must_be_named():
     with pytest.raises(InputError, match="--set base_url=.* model=NAME"):
-        Chat().fit([], 1)
+        Chat().check_ahead()
 
 
 def test_a_session_without_a_screen_is_refused(endpoint, stimuli):
@@ -230,16 +314,33 @@ def test_the_command_line_runs_it(endpoint, capsys, tmp_path, monkeypatch):
     """Both settings in one --set, as the help says."""
     from tasks import registry as tasks_registry
 
-    mini_task.build(tmp_path)
+    mini = mini_task.build(tmp_path)
     monkeypatch.setitem(tasks_registry.TASKS, "mini", "tests.mini:DEFINITION")
-    stub = endpoint(lambda body, n: says("A", [{"A": 0.4, "B": 0.3, "C": 0.2, "D": 0.1}]))
+    click = says("A", [{"A": 0.4, "B": 0.3, "C": 0.2, "D": 0.1}])
+    stub = endpoint(lambda body, n: looked(body) if "looking time" in str(body) else click)
     argv = ["run", "--task", "mini", "--data", str(tmp_path / "out"), "--simulators", "chat,uniform"]
-    argv += ["--reference", "uniform", "--seeds", "1,2", "--set", f"base_url={stub.url}", "model=m"]
+    argv += ["--reference", "uniform", "--seeds", "1,2", "--set", f"base_url={stub.url}", "model=m", "prompt_price=10"]
+    argv += ["attention=stated"]
     assert main([*argv, "--out", str(tmp_path / "run"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     chat = next(row for row in found["simulators"] if row["name"] == "chat")
-    assert len(stub.requests) == 14 and {r["seed"] for r in stub.requests} == {1, 2}
+    stated = next(row for row in found["simulators"] if row["name"] == "chat [stated]")
+    assert len(stub.requests) == 28 and {r["seed"] for r in stub.requests} == {1, 2}
     assert "KL" not in chat["metrics"] and chat["metrics"]["AUC"]["mean"] > 0 and chat["failed"] == 0
+    assert set(stated["metrics"]) >= {"KL", "CSH@1"} and "AUC" not in stated["metrics"] and not stated["ranked"]
+    assert all(c["p_holm"] is None for c in found["comparisons"] if c["simulator"] == "chat [stated]")
+    assert "stated by the model" in found["notice"]
+    assert main(["score", str(tmp_path / "run/predictions.parquet"), *argv[1:5], "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)["simulators"]
+    assert {row["name"]: row["metrics"] for row in again}["chat [stated]"] == stated["metrics"]
+    pack(tmp_path / "run", "chat", tmp_path / "packed", Facts("a chat model", ("image",)))
+    packed = submissions.read(tmp_path / "packed")
+    assert packed.attention == submissions.format.Attention("stated by the model", "none")
+    problems = submissions.errors(submissions.doctor(tmp_path / "packed", {"mini": mini}))
+    assert [problem.kind for problem in problems] == ["seeds"]  # the stub knows no seed
+    assert main([*argv, "--limit", "2", "--out", str(tmp_path / "some")]) == 0
+    said = "chat: all 7 test sessions would take about 28 requests with 2,100 tokens, and 294 of answers"
+    assert f"{said}, for 0.021 at the prices given, by these 2." in capsys.readouterr().err
 
 
 def test_an_endpoint_that_nobody_listens_at_is_told_before_any_trial(mini, tmp_path, monkeypatch):

@@ -48,6 +48,12 @@ _MODELS = (
         "its heads that look where people look",
         (*_SCREEN, "gaze-train"),
     ),
+    Entry(
+        "gaze-heads-unlabelled",
+        f"{_FOLDER}.probed:GazeHeadsUnlabelled",
+        "its heads that look at what a question names; no gaze is read",
+        _SCREEN,
+    ),
     Entry("random-prompt", f"{_PROMPTED}:RandomPrompt", "an untrained soft prompt", _SCREEN, stochastic=True),
     Entry("shared-prompt", f"{_PROMPTED}:SharedPrompt", "FixATE, one prompt for all users", _TUNED, stochastic=True),
     Entry(

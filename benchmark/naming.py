@@ -13,6 +13,9 @@ OWN, SHARED = "own", "shared"
 RELABEL, SWAP_USERS, LAYOUT = "relabel", "swap-users", "layout"
 """Labels shuffled, another user's prompt, columns mirrored."""
 
+STEER, STEER_RANDOM = "steer", "steer-random"
+"""Attention of a simulator's own heads, or of random ones, pushed to a slot."""
+
 TRUE_LABEL, WRONG_LABEL = "true-label", "wrong-label"
 """Attention computed for the true click, and for a wrong one."""
 

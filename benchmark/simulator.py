@@ -81,6 +81,17 @@ class FollowsPath(Protocol):
         ...
 
 
+@runtime_checkable
+class Steerable(Protocol):
+    """A simulator whose model has heads of attention that can be pushed to a slot."""
+
+    def steer(
+        self, sessions: Sequence[Stimulus], slots: Sequence[int], random: np.random.Generator | None = None
+    ) -> list[Prediction]:
+        """Return what it answers while its own heads, or as many drawn from the others, are pushed to each slot."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """Where a long fit keeps its state, and whom it tells how it goes.

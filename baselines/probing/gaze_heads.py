@@ -2,6 +2,7 @@
 
 Every head is scored by the correlation between its row-src attention over slots and human gaze on training sessions;
 the attention of the best n heads, averaged, is the relevance. No gradient, no training; one forward pass per session.
+As published, without any gaze, heads are scored by questions that name a slot: does src look at the slot that is named?
 
 Source: this project, after Gandikota and Bau 2026, Gaze Heads (arXiv 2606.14703); PROTOCOL section 6.
 """
@@ -60,6 +61,28 @@ def score_heads(attention: Sequence[Floats], gaze: Sequence[Floats]) -> Floats:
     if total is None or used == 0:
         raise InputError("no training session has gaze that differs between slots; heads cannot be scored.")
     return total / used
+
+
+def diagonal_scores(attention: Sequence[Floats]) -> Floats:
+    """Return how much every head looks at the slot that a question names, shape (L, H): 0 by chance, 1 at it alone.
+
+    Per screen ``attention`` has shape (K, L, H, K): for the question about each slot, shares over the slots. A head
+    that looks at the same slots whatever is asked scores 0. K may differ; screens with K = 1 are left out.
+
+    Raises:
+        InputError: No usable screen, or shapes that do not fit.
+    """
+    found = []
+    for rows in attention:
+        slots = len(rows)
+        if rows.ndim != 4 or rows.shape[3] != slots:
+            raise InputError(f"attention for the questions of a screen has shape {rows.shape}, not (K, L, H, K).")
+        if slots > 1:
+            found.append((np.einsum("klhk->lh", rows) - 1.0) / (slots - 1))
+    if not found:
+        raise InputError("no screen has two slots to ask about; heads cannot be scored.")
+    mean: Floats = np.mean(found, axis=0)
+    return mean
 
 
 def select_heads(scores: Floats, n: int) -> tuple[Head, ...]:

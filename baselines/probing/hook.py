@@ -26,7 +26,7 @@ from baselines.probing.inputs import DecoderInputs
 from tasks.errors import InputError
 
 HOOKED = "gazebench_probe"
-_KEYWORD = "attention_probe"
+PROBE = "attention_probe"
 _UNSUPPORTED = ("softcap", "position_bias", "s_aux")
 
 _locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
@@ -197,7 +197,7 @@ class Decoder:
     def run(self, arguments: dict[str, Any], probe: Probe | None = None, **more: Any) -> Any:
         """Call the decoder; with a probe only inside ``hooked``."""
         if probe is not None:
-            more[_KEYWORD] = probe
+            more[PROBE] = probe
         return self.module(**arguments, **more)
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -274,7 +274,7 @@ def _attention(
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    probe: Probe | None = kwargs.pop(_KEYWORD, None)
+    probe: Probe | None = kwargs.pop(PROBE, None)
     if probe is None:
         output, _ = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs

@@ -6,8 +6,10 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from baselines.backbones.registry import checkpoint_of
 from baselines.limits import WholeAtLeastOne, WholeAtLeastZero, check_settings, departing, departure
@@ -18,6 +20,9 @@ from benchmark.simulator import Floats, Prediction, Workspace
 from tasks.errors import InputError, unknown_name
 from tasks.storage import write_errors
 from tasks.types import Session, Stimulus
+
+PUSH = 10.0
+"""What steering adds to the scores of a slot's image tokens, in nats."""
 
 
 @dataclass
@@ -217,6 +222,7 @@ class GazeHeads(OnScreen):
     heads: WholeAtLeastOne = 5
     last_layers: WholeAtLeastZero = departure(0)
     reads: tuple[str, ...] = field(default=("gaze_ms",), init=False, repr=False)
+    _heads: tuple[int, ...] = field(default=(), init=False, repr=False)
 
     def material(self) -> Mapping[str, str]:
         """Return what the backbone contributes, and the version of the operator."""
@@ -229,30 +235,64 @@ class GazeHeads(OnScreen):
 
         InputError if there is no training session, or the model has fewer heads.
         """
-        from baselines.distributed.group import in_shares
         from baselines.probing.gaze_heads import GazeHeads as Operator
-        from baselines.probing.gaze_heads import score_heads, select_heads
-        from baselines.tuning.trainer import EVALUATION_BATCH
+        from baselines.probing.gaze_heads import select_heads
 
         if not train:
             raise InputError(
                 "there is no training session to choose heads on; choose another split or a larger data set."
             )
         self._prepare(tokens=0)
-        with loaded.few_threads(self._store.backbone.model):
-            attention = in_shares(train, self._head_attention, EVALUATION_BATCH, self._say)
+        scores = self._scores(train)
         self._count_passed()
-        scores = score_heads(attention, [session.gaze for session in train])
         first = max(0, len(scores) - self.last_layers) if self.last_layers else 0
         chosen = tuple((first + layer, head) for layer, head in select_heads(scores[first:], self.heads))
-        self._probe = Operator(chosen)
+        self._probe, self._heads = Operator(chosen), scores.shape
         if self._workspace is not None:
             found = [{"layer": layer, "head": head, "score": float(scores[layer, head])} for layer, head in chosen]
             path = self._workspace.artifacts / "heads.json"
             with write_errors(path):
                 path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
-    def _head_attention(self, sessions: Sequence[Session]) -> list[Floats]:
+    def steer(
+        self, sessions: Sequence[Stimulus], slots: Sequence[int], random: np.random.Generator | None = None
+    ) -> list[Prediction]:
+        """Return what the model answers while its heads, or others drawn for each session, are pushed to a slot."""
+        from baselines.probing.steering import steered
+        from baselines.tuning.examples import Batch
+        from baselines.tuning.reading import read
+
+        backbone, chosen, found = self._store.backbone, self._probe.heads, []
+        others = [pair for pair in np.ndindex(self._heads) if pair not in chosen]
+        with loaded.few_threads(backbone.model):
+            for session, slot in zip(sessions, slots, strict=True):
+                batch = Batch.of([self._store.get(session)])
+                inputs = batch.inputs(None)
+                bias = inputs.inputs_embeds.new_zeros(inputs.inputs_embeds.shape[1])
+                bias[inputs.image_index[0]] = PUSH * batch.examples[0].overlap[:, slot].to(bias.dtype)
+                heads = chosen
+                if random is not None:
+                    drawn = random.choice(len(others), min(len(chosen), len(others)), replace=False)
+                    heads = tuple(others[i] for i in drawn)
+                with steered(backbone.model, heads, bias):
+                    shares = read(backbone, batch, None, None).probabilities_of(0, len(session.slots))
+                found.append(Prediction(session.session_id, None, shares, int(shares.argmax())))
+        return found
+
+    def _scores(self, train: Sequence[Session]) -> Floats:
+        """Return the score of every head, shape (L, H)."""
+        from baselines.probing.gaze_heads import score_heads
+
+        return score_heads(self._head_attentions(train), [session.gaze for session in train])
+
+    def _head_attentions(self, sessions: Sequence[Session | Stimulus]) -> list[Floats]:
+        from baselines.distributed.group import in_shares
+        from baselines.tuning.trainer import EVALUATION_BATCH
+
+        with loaded.few_threads(self._store.backbone.model):
+            return in_shares(sessions, self._head_attention, EVALUATION_BATCH, self._say)
+
+    def _head_attention(self, sessions: Sequence[Session | Stimulus]) -> list[Floats]:
         """Return every head's row-src attention over the slots of each session, shape (L, H, K), summing to 1."""
         import torch
 
@@ -270,3 +310,34 @@ class GazeHeads(OnScreen):
             shares = on_slots / torch.where(total > 0, total, 1.0)
             found.append(shares.double().cpu().numpy())
         return found
+
+
+@dataclass
+class GazeHeadsUnlabelled(GazeHeads):
+    """The same with heads that are found without any gaze, as published: those that look at the slot a question names.
+
+    Attributes:
+        question: Takes the place of the profile; ``{label}`` is the letter or number of a slot.
+        screens: How many of the training sessions' screens are asked about, once per slot.
+    """
+
+    question: str = "Look at {label}."
+    screens: WholeAtLeastOne = 8
+    reads: tuple[str, ...] = field(default=(), init=False, repr=False)
+
+    def _scores(self, train: Sequence[Session]) -> Floats:
+        from baselines.probing.gaze_heads import diagonal_scores
+
+        shown = list({session.screen: session.stimulus() for session in reversed(train)}.values())[::-1]
+        found = []
+        for stimulus in shown[: self.screens]:
+            asked = [
+                replace(
+                    stimulus,
+                    session_id=f"{stimulus.session_id} asked about {slot.label}",
+                    profile=self.question.replace("{label}", slot.label),
+                )
+                for slot in stimulus.slots
+            ]
+            found.append(np.array(self._head_attentions(asked)))
+        return diagonal_scores(found)

@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--layout", action="store_true", help="mirror the columns: position or content?")
     parser.add_argument(
+        "--steer", action="store_true", help="push the attention of gaze heads to a slot: does the answer go there?"
+    )
+    parser.add_argument(
         "--transfer", metavar="TASK", help="use the tuned prompts on another task's test sessions, such as adserp"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="seed of the conditions (default: 0, the published one)")
@@ -44,7 +47,7 @@ def call(arguments: argparse.Namespace) -> int:
     from tasks.altered import SEED
     from tasks.registry import definition
 
-    chosen = [test for test in conditions.TESTS if getattr(arguments, test.replace("-", "_"))]
+    chosen = [test for test in conditions.ALL if getattr(arguments, test.replace("-", "_"))]
     tests = chosen if chosen or arguments.transfer else list(conditions.TESTS)
     seed = SEED if arguments.seed is None else arguments.seed
     if seed < 0:

@@ -6,7 +6,7 @@ A ``digest`` is that of the task's sessions and the split.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from benchmark.naming import LAYOUT, RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
+from benchmark.naming import LAYOUT, RELABEL, STEER, STEER_RANDOM, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
 from tasks.altered import SEED, Altered, derangement, generator, mirrored, relabelled
 from tasks.definition import LabelDrawing
 from tasks.errors import InputError
@@ -14,13 +14,15 @@ from tasks.types import Session, Stimulus
 
 LABEL_LEAK = "label-leak"
 TESTS = (RELABEL, SWAP_USERS, LABEL_LEAK, LAYOUT)
-"""The tests that need nothing but the run."""
+"""The tests that need nothing but the run, made where none is named."""
+ALL = (*TESTS, STEER)
 
 CONDITIONS = {
     RELABEL: (RELABEL,),
     SWAP_USERS: (SWAP_USERS,),
     LABEL_LEAK: (TRUE_LABEL, WRONG_LABEL),
     LAYOUT: (LAYOUT,),
+    STEER: (STEER, STEER_RANDOM),
 }
 """Test -> the conditions that it predicts under; each has a predictions file of its own."""
 
@@ -60,6 +62,11 @@ def wrong_label(session: Session, digest: str, seed: int = SEED) -> int:
     """Return a slot of a session that was not clicked, to be offered as if it were."""
     draw = int(generator(LABEL_LEAK, digest, session.session_id, seed).integers(len(session.slots) - 1))
     return draw + (draw >= session.click)
+
+
+def steered_to(session: Session, digest: str, seed: int = SEED) -> int:
+    """Return the slot of a session that attention is pushed to; it may be the one that was clicked."""
+    return int(generator(STEER, digest, session.session_id, seed).integers(len(session.slots)))
 
 
 def moved_to(condition: str, session: Session) -> list[int]:

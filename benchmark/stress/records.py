@@ -24,7 +24,7 @@ class StressRow:
     """One number of a stress test.
 
     Attributes:
-        test: ``relabel``, ``swap-users``, ``label-leak``, ``layout`` or ``transfer TASK``.
+        test: ``relabel``, ``swap-users``, ``label-leak``, ``layout``, ``steer`` or ``transfer TASK``.
         measure: What the number is, such as ``answer stays with the item``.
         value: Mean over users of the mean over their sessions of the mean over seeds; None where the test does not
             apply, or nothing is left to average.
@@ -111,6 +111,7 @@ TITLES = {
     "swap-users": "swap-users: each user is given another user's prompt or habits. Is the gain personal?",
     "label-leak": "label-leak: attention is computed for a label that is offered. How much of it comes out again?",
     "layout": "layout: the columns are mirrored. Position or content?",
+    "steer": "steer: attention of its heads is pushed to a slot before the softmax. Does the answer go there?",
 }
 HEADERS = ("simulator", "measure", "value", "95 %", "p", "n")
 

@@ -8,9 +8,10 @@ import pyarrow as pa
 
 from benchmark.metrics import get
 from benchmark.metrics.families import apart_metrics, main_metrics
-from benchmark.naming import LAYOUT, OWN, RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
+from benchmark.naming import LAYOUT, OWN, RELABEL, STEER, STEER_RANDOM, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
 from benchmark.output.units import p_text
 from benchmark.parts import part_names
+from benchmark.parts.answer import choice
 from benchmark.parts.ragged import apart as differences
 from benchmark.scores import predictions, scoring
 from benchmark.stress import measures as m
@@ -285,6 +286,35 @@ def _leaks(shift: Estimate, which: str) -> str:
     if which == "true" and shift.value > 0:
         return f"The true label lifts the score by itself: label-conditioned attention leaks it ({p_text(shift.p)})."
     return f"The {which} label moves the score {way} ({p_text(shift.p)})."
+
+
+def steer(name: str, frames: Mapping[str, pa.Table], pushed: Mapping[str, tuple[Session, int]]) -> list[StressRow]:
+    """Return the rows of ``steer``: how often the answer is the slot that attention was pushed to.
+
+    ``pushed`` is session id -> the session and the slot. Sessions whose answer was that slot before say nothing.
+    """
+    by_condition = {condition: predictions.by_session(frame) for condition, frame in frames.items()}
+    found = []
+    for (seed, session_id), before in by_condition[OWN].items():
+        session, slot = pushed[session_id]
+        rows = [before, *(by_condition[condition][seed, session_id] for condition in (STEER, STEER_RANDOM))]
+        shares = [choice(row.answer, row.probabilities, len(session.slots)) for row in rows]
+        there = [None if share is None else float(share[slot]) for share in shares]
+        if there[0] == 0:
+            key = {"seed": seed, "session_id": session_id, "user": session.user, "screen": session.screen}
+            found.append({**key, STEER: there[1], STEER_RANDOM: there[2]})
+    if not found:
+        return [not_applicable(STEER, name, "No answer could have moved.")]
+    table = pd.DataFrame(found)
+    own, other = estimate(table, STEER), estimate(table, STEER_RANDOM)
+    apart = estimate(table, STEER, STEER_RANDOM, difference=True)
+    shown = f"{_percent(own.value)} of the answers move to the slot, {_percent(other.value)} with random heads"
+    said = _decides(shown, apart, "these heads steer the answer", "random heads steer it more")
+    return [
+        _row(STEER, name, "answer moves to the slot: own heads minus random heads", apart, said),
+        _row(STEER, name, "answer moves to the slot, own heads", own, "Of sessions whose answer was another slot."),
+        _row(STEER, name, "answer moves to the slot, random heads", other, "As many heads, drawn for each session."),
+    ]
 
 
 def layout(name: str, following: pd.DataFrame, scores: pd.DataFrame, sees_screen: bool) -> list[StressRow]:

@@ -18,16 +18,16 @@ import pyarrow.compute as pc
 from benchmark.engines.asking import ask, asked_for
 from benchmark.engines.resources import threads
 from benchmark.files.replacing import replace_file
-from benchmark.naming import OWN, TRUE_LABEL, WRONG_LABEL, joined
+from benchmark.naming import OWN, STEER, STEER_RANDOM, TRUE_LABEL, WRONG_LABEL, joined
 from benchmark.parts import PARTS
 from benchmark.parts.ragged import apart
 from benchmark.scores import predictions, reading
 from benchmark.scores.checking import simulated
-from benchmark.simulator import AttendsToLabel, Prediction, Simulator
-from benchmark.stress.conditions import VERSION, moved_to, stimuli, wrong_label
+from benchmark.simulator import AttendsToLabel, Prediction, Simulator, Steerable
+from benchmark.stress.conditions import VERSION, moved_to, steered_to, stimuli, wrong_label
 from benchmark.stress.sources import Source, as_left
 from benchmark.trials.catalogue import Catalogue
-from tasks.altered import SEED
+from tasks.altered import SEED, generator
 from tasks.definition import LabelDrawing, Progress, quiet
 from tasks.errors import InputError
 from tasks.task import Task
@@ -167,6 +167,13 @@ def _part(bench: Bench, source: Source, condition: str) -> pa.Table:
             right = condition == TRUE_LABEL
             clicks = [s.click if right else wrong_label(s, bench.digest, bench.seed) for s in test]
             rows = simulator.attend_to_label([replace(s, click=c) for s, c in zip(test, clicks, strict=True)])
+            asked_for(test, rows, f"{source.where} ({condition})")
+        elif condition in (STEER, STEER_RANDOM):
+            assert isinstance(simulator, Steerable)
+            slots = [steered_to(s, bench.digest, bench.seed) for s in test]
+            drawn = generator(STEER_RANDOM, bench.digest, source.identity, bench.seed)
+            random = drawn if condition == STEER_RANDOM else None
+            rows = simulator.steer([s.stimulus() for s in test], slots, random)
             asked_for(test, rows, f"{source.where} ({condition})")
         else:
             shown = [s.stimulus() for s in test]

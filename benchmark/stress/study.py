@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmark.metrics.families import FAMILIES
-from benchmark.naming import LAYOUT, OWN, RELABEL, SWAP_USERS, joined, transfer_test
+from benchmark.naming import LAYOUT, OWN, RELABEL, STEER, SWAP_USERS, joined, transfer_test
 from benchmark.scores import predictions, results
 from benchmark.scores.results import Results
-from benchmark.simulator import AttendsToLabel, LabelsItems
+from benchmark.simulator import AttendsToLabel, LabelsItems, Steerable
 from benchmark.stress import conditions as c
 from benchmark.stress import records, rows
 from benchmark.stress.records import StressResults, StressRow
@@ -143,6 +143,8 @@ class Study:
             built = self.bench.catalogue.build(name, first.settings)
             if not isinstance(built, AttendsToLabel):
                 return "It computes no attention for a label that it is offered."
+        if test == STEER and not isinstance(self.bench.catalogue.build(name, first.settings), Steerable):
+            return "It has no heads of attention that could be pushed."
         if test in (RELABEL, LAYOUT):
             try:
                 stimulus = self.sessions[0].stimulus()
@@ -163,6 +165,7 @@ class Study:
         frames = {OWN: self._frame(name, OWN)}
         frames |= {condition: self._frame(name, condition) for condition in c.CONDITIONS[test]}
         sessions = {s.session_id: s for s in self.sessions}
+        made = self.bench.digest, self.bench.seed
         if test == LAYOUT:
             altered = self._altered(test)
             labels = slot_labels(self.sessions, altered)
@@ -179,7 +182,9 @@ class Study:
         if test == SWAP_USERS:
             unchanged = rows.same_predictions(frames[OWN], frames[test])
             return rows.swap_users(name, scores, self._references(name), unchanged=unchanged)
-        wrong = {s.session_id: c.wrong_label(s, self.bench.digest, self.bench.seed) for s in self.sessions}
+        if test == STEER:
+            return rows.steer(name, frames, {s.session_id: (s, c.steered_to(s, *made)) for s in self.sessions})
+        wrong = {s.session_id: c.wrong_label(s, *made) for s in self.sessions}
         return rows.label_leak(name, scores, rows.on_offered(frames, self.sessions, wrong))
 
     def _altered(self, condition: str) -> dict[str, Altered]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.probing.gaze_heads import relevance, score_heads, select_heads
+from baselines.probing.gaze_heads import diagonal_scores, relevance, score_heads, select_heads
 from tasks.errors import InputError
 
 
@@ -49,6 +49,20 @@ def test_sessions_whose_gaze_is_the_same_everywhere_are_left_out():
 def test_bad_sessions_are_named(attention, gaze, message):
     with pytest.raises(InputError, match=message):
         score_heads(attention, gaze)
+
+
+def test_a_head_that_looks_at_what_is_asked_about_scores_one_and_one_that_ignores_questions_zero():
+    def asked(k):
+        ignoring = np.random.default_rng(k).dirichlet(np.ones(k))
+        return np.array(
+            [[[np.eye(k)[slot], ignoring], [np.roll(np.eye(k)[slot], 1), np.full(k, 1 / k)]] for slot in range(k)]
+        )
+
+    assert diagonal_scores([asked(3), asked(5), np.ones((1, 2, 2, 1))]) == pytest.approx(
+        np.array([[1.0, 0.0], [-(1 / 2 + 1 / 4) / 2, 0.0]])
+    )
+    with pytest.raises(InputError, match="two slots"):
+        diagonal_scores([np.ones((1, 2, 2, 1))])
 
 
 def test_selection_is_best_first_and_ties_go_to_the_earlier_head():

@@ -15,7 +15,7 @@ MODELS = [entry.name for entry in registry.SIMULATORS if not entry.factory.start
 
 
 def test_every_model_simulator_has_its_file_and_no_file_is_left_over():
-    assert len(MODELS) == 12
+    assert len(MODELS) == 13
     assert sorted(path.stem for path in FOLDER.glob("*.yaml")) == sorted([*MODELS, "pocket"])
 
 

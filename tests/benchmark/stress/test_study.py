@@ -15,11 +15,11 @@ from benchmark.metrics import asked_of
 from benchmark.output.rendering import render
 from benchmark.scores import results
 from benchmark.stress import records, rows
-from benchmark.stress.conditions import TESTS, swapped_users, wrong_label
+from benchmark.stress.conditions import STEER, TESTS, steered_to, swapped_users, wrong_label
 from benchmark.stress.sources import sources
 from tasks.errors import InputError
 from tests.benchmark.stress.conftest import bench, finished, study
-from tests.benchmark.stress.toys import Tuned
+from tests.benchmark.stress.toys import Tuned, number
 
 pytestmark = pytest.mark.slow
 
@@ -103,6 +103,23 @@ def test_label_leak_tells_a_leak_from_none(tested):
     assert "leaks" in reading(found, "label-leak", "leaking")
     assert reading(found, "label-leak", "tight") == "Offering a label moves nothing."
     assert "no attention for a label" in reading(found, "label-leak", "by-item")
+
+
+def test_steering_counts_the_answers_that_move_to_the_slot(mini, tmp_path):
+    finished(mini, tmp_path, ("pushed", "by-item"))
+    found = study(mini, tmp_path).test((STEER,))
+    users: dict[str, list[bool]] = {}
+    for session in (s for _, test in mini.split("kfold").folds for s in mini.sessions_at(test)):
+        before = int(np.argmin([slot.box[0] for slot in session.slots]))
+        if steered_to(session, mini.digests["kfold"]) != before:
+            users.setdefault(session.user, []).append(number(session.session_id) % 2 == 1)
+    expected = sum(sum(v) / len(v) for v in users.values()) / len(users)
+    assert 0 < expected < 1 and sum(map(len, users.values())) < 21
+    measure = "answer moves to the slot"
+    assert value(found, STEER, "pushed", f"{measure}, own heads") == pytest.approx(expected)
+    assert value(found, STEER, "pushed", f"{measure}, random heads") == 0
+    assert value(found, STEER, "pushed", f"{measure}: own heads minus random heads") == pytest.approx(expected)
+    assert "no heads" in reading(found, STEER, "by-item")
 
 
 def test_an_oracle_is_passed_over_with_a_reason(tested):

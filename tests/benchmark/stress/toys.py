@@ -88,6 +88,16 @@ class Tight(ByPlace):
 
 
 @dataclass
+class Pushed(ByPlace):
+    """Goes where its own heads are pushed in every other session, and nowhere with random heads."""
+
+    def steer(self, sessions, slots, random=None):
+        stays = [p.answer for p in self.simulate(sessions)]
+        moved = [random is None and number(s.session_id) % 2 for s in sessions]
+        return [on(s, k if m else own) for s, k, m, own in zip(sessions, slots, moved, stays, strict=True)]
+
+
+@dataclass
 class Tuned:
     """Is trained with effort and kept in a file; counts its trainings."""
 
@@ -163,6 +173,7 @@ class Catalogue(Toys):
                     "by-user": "ByUser",
                     "leaking": "Leaking",
                     "tight": "Tight",
+                    "pushed": "Pushed",
                     "fickle": "Fickle",
                 }.items()
             ),

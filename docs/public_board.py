@@ -25,20 +25,22 @@ from baselines import registry  # noqa: E402
 from benchmark import published  # noqa: E402
 from benchmark.cli import main as command  # noqa: E402
 from benchmark.scores import results  # noqa: E402
+from benchmark.trials.configuration import read_preset  # noqa: E402
+from benchmark.trials.trial import lacking  # noqa: E402
 from leaderboard import references  # noqa: E402
 from leaderboard.board_files import Board  # noqa: E402
 from leaderboard.entries import ReportedRecord  # noqa: E402
+from tasks.registry import load  # noqa: E402
 
 BOARD = ROOT / "leaderboard" / "boards" / "public"
-ORDER = ("uniform", "visit-frequency", "reading-order", "step-markov", "personal-step-markov", "examination-logit")
-LOOKS = ("uniform", "position-prior", "geometry", "backbone", "random-prompt", "shared-prompt", "fixate")
-PARTS = (
-    ("adserp", "kfold", ("uniform", "position-prior", "geometry", "backbone")),
-    ("adserp-page", "kfold", ("uniform", "position-prior", "geometry", "backbone", *ORDER[1:])),
-    ("recgaze", "loo", (*LOOKS, *ORDER[1:])),
-    ("snacks", "kfold", ("uniform", "position-prior", "user-prior", "rating-prior", *ORDER[1:])),
-)
-"""Task, split and the simulators that are run on it; the floor, the priors and the oracles come by themselves."""
+SPLITS = {"adserp": "kfold", "adserp-page": "kfold", "recgaze": "loo", "snacks": "kfold"}
+"""Task -> the split that its simulators are run on."""
+ORDER = (
+    "visit-frequency", "reading-order", "step-markov", "personal-step-markov", "examination-logit", "attention-walk",
+    "slot-transformer",
+)  # fmt: skip
+NO_ORDER = "adserp"
+"""The pause before the click has too few visits to tell simulators of their order apart."""
 
 README = """# The public board
 
@@ -63,11 +65,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="gazebench-") as work:
         made = Path(work) / "board"
-        for task, split, names in PARTS:
-            public = task.startswith("adserp")
-            if public and arguments.data is None:
-                continue
-            _add(made, Path(work), task, split, names, str(arguments.data) if public else "sample", arguments.seeds)
+        for task in SPLITS:
+            data = "sample"
+            if task.startswith("adserp"):
+                if arguments.data is None:
+                    continue
+                data = str(Path(work) / f"{task}-prepared")
+                _call("prepare", "--task", task, "--raw", str(arguments.data), "--texts", "--out", data)
+            _add(made, Path(work), task, data, arguments.seeds)
         _report(Board.open(made))
         (made / "README.md").write_text(README, encoding="utf-8")
         shutil.rmtree(arguments.board, ignore_errors=True)
@@ -76,20 +81,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _add(board: Path, work: Path, task: str, split: str, names: Sequence[str], data: str, seeds: str) -> None:
+def _simulators(task: str, data: str) -> list[str]:
+    """Return every simulator of the suite that a task's slots have enough for; oracles come by themselves."""
+    entries = [registry.entry(name) for name in read_preset("full")["simulators"]]
+    entries += [registry.entry(name) for name in ("rating-prior", *(ORDER if task != NO_ORDER else ()))]
+    without = {name for names in lacking(entries, load(task, data)).values() for name in names}
+    return [entry.name for entry in entries if entry.name not in without and not entry.oracle]
+
+
+def _add(board: Path, work: Path, task: str, data: str, seeds: str) -> None:
     """Run simulators, pack what the board does not bring itself, and submit it."""
-    run, about = work / f"{task}-{split}", work / "about.yaml"
-    options = ["--task", task, "--split", split, "--data", data, "--seeds", seeds, "--reference", "position-prior"]
-    _call("run", *options, "--simulators", ",".join(names), "--out", str(run))
+    run, about = work / f"{task}-run", work / "about.yaml"
+    options = ["--task", task, "--split", SPLITS[task], "--data", data, "--seeds", seeds]
+    names = ",".join(_simulators(task, data))
+    _call("run", *options, "--reference", "position-prior", "--simulators", names, "--out", str(run))
     shown = results.read(run)
     own = [row.name for row in shown.simulators if row.ranked and row.name not in references.every()]
     for name in own:
-        entry = registry.entry(name)
-        kind = "vision-language-model" if "image" in entry.sees else "prior"
         values = {"authors": ["gazebench"], "contact": "https://github.com/gazebench", "version": "1", "licence": "MIT"}
-        about.write_text(
-            yaml.safe_dump({**values, "description": entry.summary, "simulator": {"kind": kind, "training_data": None}})
-        )
+        values |= {"description": registry.entry(name).summary, "simulator": {"training_data": None}}
+        about.write_text(yaml.safe_dump(values))
         folder = work / f"{task}-{name}"
         _call("pack", str(run), "--simulator", name, "--about", str(about), "--out", str(folder))
         _call("submit", str(folder), "--board", str(board), "--data", f"{task}={data}")

@@ -10,6 +10,7 @@ further branching node costs one token after the cached sequence.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -43,11 +44,11 @@ def answer_tokens(tokenizer: Any, session: Stimulus | Session, tail: str = "", l
             raise InputError(
                 f"session {session.session_id}: slots {labels.index(label)} and {index} share the label '{label}'."
             )
-    prompt = [int(i) for i in tokenizer.encode(tail, add_special_tokens=False)]
+    prompt = _encoded(tokenizer, tail)
     found: Candidates = []
     slot_of: dict[Path, str] = {}
     for label in labels:
-        whole = [int(i) for i in tokenizer.encode(tail + lead + label, add_special_tokens=False)]
+        whole = _encoded(tokenizer, tail + lead + label)
         if whole[: len(prompt)] != prompt:
             raise InputError(
                 f"the tokenizer joins the end of the prompt, '{tail[-12:]}', with the label '{label}' that follows; "
@@ -64,6 +65,12 @@ def answer_tokens(tokenizer: Any, session: Stimulus | Session, tail: str = "", l
             raise InputError(f"session {session.session_id}: the labels '{twin}' and '{label}' are the same tokens.")
         found.append(ids)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _encoded(tokenizer: Any, text: str) -> list[int]:
+    """Return the tokens of a text; the same few are asked for in every session."""
+    return [int(i) for i in tokenizer.encode(text, add_special_tokens=False)]
 
 
 def branches(candidates: Candidates) -> dict[Path, list[Path]]:

@@ -4,8 +4,6 @@ A class is imported only when it is built, so listing the catalogue loads no mod
 fields of its dataclass.
 """
 
-from __future__ import annotations
-
 import types
 import typing
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Starts a board as a git repository: an empty board, how to submit to it, and the workflow that keeps it."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from pathlib import Path

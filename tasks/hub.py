@@ -5,8 +5,6 @@ screens next to it in place of holding them, so that no configuration costs the 
 of the ``datasets`` library. Without images the tables are plain parquet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A checkpoint on disk: where it is, what it is, how large, and its fingerprint; no weights are read into memory."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

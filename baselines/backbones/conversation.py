@@ -1,7 +1,5 @@
 """The words around the screen: chat template, question, profile, and their token ids (PROTOCOL section 7)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict

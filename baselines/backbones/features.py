@@ -1,7 +1,5 @@
 """Screen features kept: computed once per distinct screen, in memory up to a limit, then on disk."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

@@ -1,7 +1,5 @@
 """InternVL 3 and 3.5: square pictures, plain positions (InternVLForConditionalGeneration)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Load a checkpoint: checked before, while and after its weights are read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

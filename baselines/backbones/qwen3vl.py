@@ -1,7 +1,5 @@
 """Qwen3-VL: any resolution, M-RoPE positions, deepstack features (Qwen3VLForConditionalGeneration)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

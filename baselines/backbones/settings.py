@@ -1,7 +1,5 @@
 """What this project asks of a checkpoint beyond its weights: the words of the question and the order of its parts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal

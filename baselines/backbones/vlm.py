@@ -1,7 +1,5 @@
 """What the two architectures share: screens kept, sequences built, answers scored."""
 
-from __future__ import annotations
-
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

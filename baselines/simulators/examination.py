@@ -4,8 +4,6 @@ Places are measured in windows: the part of a screen that can be seen at a time.
 its width is a page, whose window is its top; people scroll through it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """A conditional logit on where a slot is, how large it is and of which kind; with texts, also on what they say."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field

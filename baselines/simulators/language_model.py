@@ -1,7 +1,5 @@
 """A language model that answers questions without an image: a causal one, or a backbone's text decoder."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass

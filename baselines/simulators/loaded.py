@@ -1,7 +1,5 @@
 """Backbones loaded once per process."""
 
-from __future__ import annotations
-
 import gc
 import json
 import os

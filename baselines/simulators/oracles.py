@@ -1,7 +1,5 @@
 """Upper references that are given the recording they are scored on; never ranked (PROTOCOL section 7)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

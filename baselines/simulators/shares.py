@@ -1,7 +1,5 @@
 """Small helpers on shares of slots, common to the cheap simulators."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 

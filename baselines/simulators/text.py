@@ -4,8 +4,6 @@ The list is shuffled, so that its order says nothing of the screen, and its entr
 first entry has the label of slot 0 wherever its item is on the screen.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -4,8 +4,6 @@
 format of docs/audit.md. They are not results of this suite.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

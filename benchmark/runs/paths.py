@@ -1,7 +1,5 @@
 """The paths that the simulators of a run drew, by simulator."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """In which order the trials of a run are carried out, and what of an unfinished run can be scored."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace

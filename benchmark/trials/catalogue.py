@@ -4,8 +4,6 @@
 import the benchmark without an import circle.
 """
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import functools

@@ -1,7 +1,5 @@
 """A catalogue extended by simulators in users' own files."""
 
-from __future__ import annotations
-
 import dataclasses
 import inspect
 import re

@@ -4,8 +4,6 @@ The file is run because its owner names it on the command line or in a configura
 load one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import inspect

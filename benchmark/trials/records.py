@@ -1,7 +1,5 @@
 """``trial.json`` and ``failure.json``: what a trial's folder says of the trial."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict, TypeVar, cast

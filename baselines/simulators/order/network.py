@@ -5,8 +5,6 @@ and the decoder points at one of the encoded objects. As there, where objects ar
 each other. Ours are the sizes, the features of a slot, the scores of ``relations`` and the stop.
 """
 
-from __future__ import annotations
-
 import math
 import zlib
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What all simulators of the order share: reading paths, where a path starts, when it ends."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ with few steps is drawn to a more general one by counting that as so many steps 
 are not possible, to those from all slots; the steps after a step to those after any.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ that is wrong. All three treat a submission as hostile: nothing in it is run, an
 it bounds is read.
 """
 
-from __future__ import annotations
-
 from submissions.checkup import doctor
 from submissions.format import FORMAT, Entry, Submission
 from submissions.problems import DEFAULT, Limits, Problem, errors, verdict

@@ -1,23 +1,18 @@
 """What is known of a simulator and not in its run: from the catalogue, from its own file, and from its makers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmark.scores import results
 from benchmark.trials import own_files
-from benchmark.trials.catalogue import simulator_class
+from benchmark.trials.catalogue import Catalogue, simulator_class
 from benchmark.trials.extended import file_entry
 from submissions import json_schema
 from submissions.problems import DEFAULT
 from submissions.reading import metadata_values
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    from benchmark.trials.catalogue import Catalogue
 
 ABOUT_FILE = "about.yaml"
 """Fields of ``submission.yaml`` that a run does not know; the template puts one next to the simulator."""
@@ -56,10 +51,8 @@ def facts_of(
     """Return what the catalogue, the simulator's own file and its makers say.
 
     ``about`` is a file with fields of ``submission.yaml``, by default the one next to a simulator of one's own;
-    ``parameters`` returns how many parameters a backbone has, None if that is not known.
-
-    Raises:
-        InputError: There is no such run, or a file is damaged.
+    ``parameters`` returns how many parameters a backbone has, None if that is not known. InputError if there is no such
+    run, or a file is damaged.
     """
     row = next((row for row in results.read(run).simulators if row.name == simulator), None)
     factory = own_files.factory_in(run, simulator)
@@ -83,8 +76,7 @@ def facts_of(
 def read_about(path: Path) -> dict[str, Any]:
     """Read a file with some fields of ``submission.yaml``.
 
-    Raises:
-        InputError: It is missing, not a plain YAML mapping, or a field is not of the format.
+    InputError if it is missing, not a plain YAML mapping, or a field is not of the format.
     """
     try:
         values = metadata_values(path, DEFAULT)

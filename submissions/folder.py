@@ -1,7 +1,5 @@
 """The files of a submission's folder, without following anything out of it."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator
@@ -21,10 +19,8 @@ class TooLarge(InputError):
 def files(folder: Path, limits: Limits, found: Findings) -> list[str] | None:
     """Return the paths of the regular files inside ``folder``, with ``/``, sorted; None if there are too many to list.
 
-    Symbolic links and special files (devices, pipes) are errors and are not returned; nothing is opened.
-
-    Raises:
-        InputError: ``folder`` is not a folder that can be read.
+    Symbolic links and special files (devices, pipes) are errors and are not returned; nothing is opened. InputError if
+    ``folder`` is not a folder that can be read.
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}. Give the folder that holds submission.yaml.")
@@ -65,11 +61,8 @@ def _walk(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_
 def contents(path: Path, limit: int) -> bytes:
     """Return the bytes of a regular file of at most ``limit`` bytes.
 
-    The size is taken from the opened file, so that a file replaced in the meantime cannot be larger.
-
-    Raises:
-        TooLarge: It has more bytes.
-        InputError: It is a symbolic link, not a regular file, or cannot be read.
+    The size is taken from the opened file, so that a file replaced in the meantime cannot be larger. TooLarge if it has
+    more bytes, InputError if it is a symbolic link, not a regular file, or cannot be read.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:

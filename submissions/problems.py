@@ -1,7 +1,5 @@
 """What is wrong with a submission, one typed line each, and how large one may be."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -123,11 +121,7 @@ class Findings:
         return any(severity == "error" for severity, _, _ in self._counts)
 
     def require(self) -> None:
-        """Refuse to go on if there is an error.
-
-        Raises:
-            InputError: With the first error, and how many more there are.
-        """
+        """Refuse to go on if there is an error; InputError with the first error, and how many more there are."""
         errors = [p for p in self.listed() if p.severity == "error"]
         if errors:
             first = errors[0]

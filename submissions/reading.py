@@ -1,11 +1,11 @@
 """Reads a submission: its folder and ``submission.yaml``, and its predictions as bounded, plain tables."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from benchmark.files import plain_yaml
 from benchmark.files.printable import shown
@@ -34,9 +34,6 @@ from submissions.format import (
 from submissions.problems import DEFAULT, Findings, Limits
 from tasks.errors import InputError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 _ALONGSIDE = ("README.md", "README.txt", "LICENSE", "LICENCE", "LICENSE.txt", "LICENSE.md")
 """Files that may be next to the format's own; nothing reads them."""
 
@@ -50,8 +47,7 @@ _DIRECTIONS = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\
 def read(folder: str | Path, limits: Limits = DEFAULT) -> Submission:
     """Read the metadata of a submission and list its predictions files; none of them is opened.
 
-    Raises:
-        InputError: With the first error of the folder or of ``submission.yaml``, and how many more there are.
+    InputError with the first error of the folder or of ``submission.yaml``, and how many more there are.
     """
     found = Findings(limits)
     submission = inspect(Path(folder), found)
@@ -63,10 +59,8 @@ def read(folder: str | Path, limits: Limits = DEFAULT) -> Submission:
 def inspect(folder: Path, found: Findings) -> Submission | None:
     """Note every problem of a submission's layout and metadata, within the limits of ``found``.
 
-    Returns None if the metadata cannot be read; fields that are wrong have a placeholder value.
-
-    Raises:
-        InputError: ``folder`` is not a folder.
+    Returns None if the metadata cannot be read; fields that are wrong have a placeholder value. InputError if
+    ``folder`` is not a folder.
     """
     listed = files(folder, found.limits, found)
     if listed is None:
@@ -100,8 +94,7 @@ _STAND_IN: dict[str, Any] = {
 def metadata_values(path: Path, limits: Limits) -> object:
     """Return the plain values of a YAML file within limits.
 
-    Raises:
-        InputError: It is too large, cannot be read, or is not YAML of plain values; the line is named.
+    InputError if it is too large, cannot be read, or is not YAML of plain values; the line is named.
     """
     text = contents(path, limits.metadata_bytes)
     return plain_yaml.load(text, depth=limits.metadata_depth, values=limits.metadata_values)
@@ -238,10 +231,8 @@ def load_predictions(entry: Entry, limits: Limits = DEFAULT) -> pa.Table:
 
     Size, rows and what the pages unpack to are checked before anything is decoded; no file makes this take a gigabyte.
     The columns are ``session_id`` and one per part, in the order of the file; what the file does not have is blank, and
-    left out if it is a part that came after the first submissions.
-
-    Raises:
-        InputError: The file cannot be read, or a row of it cannot be right whatever its session.
+    left out if it is a part that came after the first submissions. InputError if the file cannot be read, or a row of
+    it cannot be right whatever its session.
     """
     found = Findings(limits)
     raw = read_rows(entry, found)
@@ -256,8 +247,7 @@ def load_predictions(entry: Entry, limits: Limits = DEFAULT) -> pa.Table:
 def prediction_table(submission: Submission, entries: Iterable[Entry], limits: Limits = DEFAULT) -> pa.Table:
     """Return predictions files of one task and split as one table that ``benchmark.scores.scoring.score`` takes.
 
-    Raises:
-        InputError: A file cannot be read. ``doctor`` checks whether it fits its task.
+    InputError if a file cannot be read. ``doctor`` checks whether it fits its task.
     """
     tables = []
     for entry in entries:

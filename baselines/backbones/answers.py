@@ -7,8 +7,6 @@ Where all answers are one token this is the softmax over their logits at src, an
 further branching node costs one token after the cached sequence.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -32,9 +30,8 @@ def answer_tokens(tokenizer: Any, session: Stimulus | Session, tail: str = "", l
         tail: The end of the prompt's text, from its last special token on.
         lead: Blanks between the prompt and the label.
 
-    Raises:
-        InputError: Fewer than 2 slots, two that share a label or its tokens, a label without tokens, or one that the
-            tokenizer joins with the prompt.
+    InputError for fewer than 2 slots, two that share a label or its tokens, a label without tokens, or one that the
+    tokenizer joins with the prompt.
     """
     labels = [slot.label for slot in session.slots]
     if len(labels) < 2:
@@ -99,10 +96,8 @@ def candidate_log_probabilities(
 ) -> list[Tensor]:
     """Return per row log p over its slots, shape (K,), in float32 or wider, from the logits at its branching nodes.
 
-    Logits have shape (V,), the root of the trie is ``()``, and ``end`` is the token that ends the turn.
-
-    Raises:
-        InputError: An answer begins another and the tokenizer has no end token, or a logit is not finite.
+    Logits have shape (V,), the root of the trie is ``()``, and ``end`` is the token that ends the turn. InputError if
+    an answer begins another and the tokenizer has no end token, or a logit is not finite.
     """
     found = []
     for row, options in zip(logits, candidates, strict=True):

@@ -5,8 +5,6 @@ positions before it run once through a fast kernel; their keys and values stay i
 explicit attention, and only that small graph is ever differentiated twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from typing import Any

@@ -8,8 +8,6 @@ Source: Huang et al. 2026 (arXiv 2604.09368), after Achtibat et al. 2024 (arXiv 
 ``attnlrp`` has damping 0 as published; ``attnlrp-stable`` (ours) has 0.25. R is signed; slots take its absolute value.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

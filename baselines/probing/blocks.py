@@ -6,8 +6,6 @@ Inside a block heads are grouped by the key-value head they share: per-row tenso
 G = H / H_kv, which makes every product one batched matrix product without repeating keys or values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -106,8 +104,7 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 def check_causal(masks: Iterable[Tensor | None]) -> None:
     """Refuse masks that let a position see a later one; blocks would cut such weights off unseen.
 
-    Raises:
-        InputError: A mask is not causal.
+    InputError if a mask is not causal.
     """
     distinct = {id(mask): mask for mask in masks if mask is not None}
     for mask in distinct.values():

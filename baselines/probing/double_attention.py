@@ -11,8 +11,6 @@ is differentiated with respect to Q, K, V and dO (t = rowsum(A*T)):
     dPhi/dG = A*(T - t);  dPhi/dA = G*(T - t) - D*T + W = M;  dPhi/dscores = A*(M - rowsum(A*M))
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -7,8 +7,6 @@ As published, without any gaze, heads are scored by questions that name a slot: 
 Source: this project, after Gandikota and Bau 2026, Gaze Heads (arXiv 2606.14703); PROTOCOL section 6.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -31,9 +29,7 @@ def score_heads(attention: Sequence[Floats], gaze: Sequence[Floats]) -> Floats:
 
     Per session, attention over its K slots has shape (L, H, K), gaze (K,), on any scale; K may differ. A head whose
     attention is the same on all slots scores 0 in that session; a session whose gaze is (K = 1 included) is left out.
-
-    Raises:
-        InputError: No usable session, shapes that do not fit, or values that are not finite.
+    InputError if there is no usable session, shapes do not fit, or values are not finite.
     """
     if len(attention) != len(gaze):
         raise InputError(f"{len(attention)} sessions have attention but {len(gaze)} have gaze.")
@@ -88,8 +84,7 @@ def diagonal_scores(attention: Sequence[Floats]) -> Floats:
 def select_heads(scores: Floats, n: int) -> tuple[Head, ...]:
     """Return the best ``n`` heads as (layer, head), best first, both counted from 0; ties go to the earlier one.
 
-    Raises:
-        InputError: n is below 1 or above the number of heads, or a score is not finite.
+    InputError if n is below 1 or above the number of heads, or a score is not finite.
     """
     values = np.asarray(scores, dtype=np.float64)
     if not 1 <= n <= values.size:
@@ -103,8 +98,7 @@ def select_heads(scores: Floats, n: int) -> tuple[Head, ...]:
 def relevance(rows: Tensor, heads: Sequence[Head]) -> Tensor:
     """Return the mean row of ``heads``, shape (B, S), from rows of shape (B, L, H, S).
 
-    Raises:
-        InputError: No head, or one the model does not have.
+    InputError for no head, or one the model does not have.
     """
     _, layers, count, _ = rows.shape
     if not heads:

@@ -168,11 +168,7 @@ class Decoder:
 
     @classmethod
     def of(cls, model: Any) -> Decoder:
-        """Find both in a causal or image-text-to-text model.
-
-        Raises:
-            InputError: The model has no output layer.
-        """
+        """Find both in a causal or image-text-to-text model; InputError if the model has no output layer."""
         head = model.get_output_embeddings()
         if head is None:
             raise InputError(
@@ -203,8 +199,7 @@ class Decoder:
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the logits at src, shape (B, V), from hidden states of shape (B, Q, D).
 
-        Raises:
-            InputError: A logit is not finite.
+        InputError if a logit is not finite.
         """
         logits: Tensor = self.head(hidden[:, -1])
         if not bool(torch.isfinite(logits.detach()).all()):
@@ -253,8 +248,7 @@ def hooked(decoder: nn.Module) -> Iterator[None]:
 def in_order(found: dict[int, Any], decoder: Decoder) -> list[Any]:
     """Return what a probe kept per probed layer, first layer first.
 
-    Raises:
-        InputError: The decoder never called the probe, or not in every layer.
+    InputError if the decoder never called the probe, or not in every layer.
     """
     if sorted(found) != list(range(decoder.first, decoder.layers)):
         raise InputError(

@@ -48,9 +48,7 @@ class DecoderInputs:
         """Fill in mask and positions where they are missing and check that the shapes agree.
 
         Missing positions count real tokens from 0: right for text, wrong for M-RoPE, whose positions the caller gives.
-
-        Raises:
-            InputError: Shapes that do not fit, padding on the right, a sequence shorter than 2, an image token at src.
+        InputError for shapes that do not fit, padding on the right, a sequence shorter than 2, an image token at src.
         """
         if inputs_embeds.ndim != 3 or inputs_embeds.shape[1] < 2:
             shape = tuple(inputs_embeds.shape)

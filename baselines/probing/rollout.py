@@ -9,8 +9,6 @@ On the way back the gradient of the row runs from the first layer to the last: w
 and r half the row that entered it, that of the scores is r_i / H * A (g - A g).
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext

@@ -8,8 +8,6 @@ layer. The closed form needs the input and the incoming gradient, which are kept
     s = sigmoid(x), f' = s (1 + x (1 - s)), f'' = s (1 - s) (2 + x (1 - 2 s))
 """
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

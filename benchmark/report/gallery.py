@@ -77,10 +77,8 @@ def gallery(run: Run, task: Task | None, reason: str, simulators: Sequence[str] 
     """Draw sessions of a run; without its task, whose data may not be available, the page says the ``reason``.
 
     ``simulators`` are those whose attention is drawn; None stands for the best simulator and, of fixate, the frozen
-    backbone and the reference, the first other one that gives attention.
-
-    Raises:
-        InputError: A simulator that is named gives no attention in this run.
+    backbone and the reference, the first other one that gives attention. InputError if a simulator that is named gives
+    no attention in this run.
     """
     attending = [row.name for row in run.results.simulators if METRIC in row.metrics]
     for name in simulators or ():
@@ -156,8 +154,7 @@ def choose(values: dict[str, float]) -> list[tuple[str, str]]:
 def encode(sheet: Image, budget: int) -> tuple[str, tuple[int, int]]:
     """Return a picture as a ``data:`` address and its size, made smaller until it fits so many bytes before base64.
 
-    Raises:
-        InputError: It does not fit at the smallest size.
+    InputError if it does not fit at the smallest size.
     """
     for width, quality in _STEPS:
         small = sheet.copy()

@@ -1,14 +1,12 @@
 """The page of a run: what is shown of it, and the file."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
@@ -27,9 +25,7 @@ from benchmark.scores.results import MetricResult, SimulatorResult
 from benchmark.scores.table import COMPARED, comparison_cells, legend, marks
 from benchmark.statistics.registry import INTERVALS
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    from tasks.task import Task
+from tasks.task import Task
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -68,9 +64,8 @@ def write(
             page says so in place of the sessions.
         simulators: Whose attention is drawn on the sessions; None chooses the best and one to compare it with.
 
-    Raises:
-        InputError: The folder holds no finished run, a file of it is damaged, the task that is given is not the
-            run's, a simulator is unknown, or the page cannot be written.
+    InputError if the folder holds no finished run, a file of it is damaged, the task that is given is not the run's, a
+    simulator is unknown, or the page cannot be written.
     """
     path = Path(file)
     if path.is_dir() or not path.absolute().parent.is_dir():

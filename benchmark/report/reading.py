@@ -1,14 +1,12 @@
 """The files of a run, read as data: results, scores, and of its trials the curves, the cost and the recipe."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from benchmark.runs import kept as records
 from benchmark.runs.kept import TrialRecord
@@ -18,9 +16,6 @@ from benchmark.trials import own_files
 from benchmark.trials.records import Spent
 from tasks.errors import InputError
 from tasks.types import Floats
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +39,7 @@ class Run:
 
 
 def read(folder: Path) -> Run:
-    """Read a run.
-
-    Raises:
-        InputError: The folder holds no finished run, or one of its files is damaged.
-    """
+    """Read a run; InputError if the folder holds no finished run, or one of its files is damaged."""
     found = results.read(folder)
     scores = results.read_scores(folder)
     names = set(scores["simulator"]) if "simulator" in scores.columns else set()
@@ -91,8 +82,7 @@ class Curve:
 def curves(trials: tuple[TrialRecord, ...]) -> dict[str, list[Curve]]:
     """Return simulator -> curves of its trials; simulators without any are left out.
 
-    Raises:
-        InputError: A file is damaged.
+    InputError if a file is damaged.
     """
     found: dict[str, list[Curve]] = {}
     for record in trials:

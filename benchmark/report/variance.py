@@ -1,11 +1,11 @@
 """The variance of a run's numbers as a table, with a line of advice for each."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from benchmark.metrics import get
 from benchmark.output.document import CsvRow, Document, Grid, GridColumn, row
@@ -15,9 +15,6 @@ from benchmark.scores.table import title_of
 from benchmark.statistics import variance
 from benchmark.statistics.variance import PARTS, Decomposition, SeedScores
 from tasks.errors import InputError, unknown_name
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _KEYS = ("simulator", "metric", "of")
 _COUNTS = ("n_users", "n_screens", "n_sessions", "n_seeds")
@@ -53,10 +50,8 @@ def lines(
 ) -> list[Line]:
     """Decompose the means of a run and the differences from its reference, where there are any.
 
-    The metrics are those of the family and the simulators the ranked ones, unless others are named.
-
-    Raises:
-        InputError: A name is unknown, no simulator claims a metric that is asked for, or there are too few users.
+    The metrics are those of the family and the simulators the ranked ones, unless others are named. InputError if a
+    name is unknown, no simulator claims a metric that is asked for, or there are too few users.
     """
     rows = {row.name: row for row in results.simulators}
     for name in metrics or ():

@@ -101,10 +101,8 @@ def with_files(
     """Return a catalogue that includes the files, objects and classes among ``named``, and the name of each.
 
     Relative paths are looked up in ``folders``; the first folder that has the file is used. Objects are found as long
-    as ``catalogue.HANDED_OVER`` holds them.
-
-    Raises:
-        InputError: A file or an object cannot be used, or it has the name of a simulator of the catalogue.
+    as ``catalogue.HANDED_OVER`` holds them. InputError if a file or an object cannot be used, or it has the name of a
+    simulator of the catalogue.
     """
     entries, short = [], []
     for one in named:

@@ -33,8 +33,7 @@ def path_of(factory: str) -> Path:
 def load_class(factory: str) -> type:
     """Run the file, which can import modules from its own folder, and return the class.
 
-    Raises:
-        InputError: There is no such file or class, the file fails when it is run, or the class is not a simulator.
+    InputError if there is no such file or class, the file fails when it is run, or the class is not a simulator.
     """
     module = _module(path_of(factory))
     name = factory.rpartition(":")[2]

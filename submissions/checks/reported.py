@@ -1,7 +1,5 @@
 """Whether the numbers that a submission reports without predictions can be true: the checks of ``benchmark.audit``."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 

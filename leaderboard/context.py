@@ -57,13 +57,11 @@ class TaskContext:
 
     Attributes:
         digest: Of sessions and split.
-        citation: BibTeX.
         notice: What every output must say of the data; empty for recorded data.
         card: The data set's card, Markdown.
         statistics: Pairs of a name and what it is, for people.
         n_train: Training sessions, fold by fold.
         sessions: Ids of the test sessions, in dataset order within each fold.
-        users: The user of each.
         overlap: Test sessions whose screen enough other users saw for the human reference to speak about it.
     """
 

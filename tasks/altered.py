@@ -166,7 +166,10 @@ def _opposites(slots: Sequence[Slot], boxes: Sequence[Box]) -> tuple[int, ...] |
     found = []
     for slot, box in zip(slots, boxes, strict=True):
         there = [j for j, other in enumerate(slots) if _shared(box, other.box) > _OVERLAP]
-        if len(there) != 1 or not _same_size(slot.box, slots[there[0]].box):
+        if len(there) != 1:
+            return None
+        (x0, y0, x1, y1), (u0, v0, u1, v1) = slot.box, slots[there[0]].box
+        if max(abs((x1 - x0) - (u1 - u0)), abs((y1 - y0) - (v1 - v0))) > _SIZE_PX:
             return None
         found.append(there[0])
     whole = all(found[m] == j for j, m in enumerate(found))
@@ -181,10 +184,6 @@ def _shared(a: Box, b: Box) -> float:
         return 0.0
     both = across * down
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
-
-
-def _same_size(a: Box, b: Box) -> bool:
-    return all(abs((a[i + 2] - a[i]) - (b[i + 2] - b[i])) <= _SIZE_PX for i in (0, 1))
 
 
 def _exchange(screen: Image, slots: Sequence[Slot], opposite: Sequence[int]) -> None:

@@ -111,7 +111,6 @@ class Manifest:
         notice: The line that every output on it carries; empty for recorded data.
         dropped: Reason -> sessions dropped for it.
         counts: Split -> part -> number of sessions.
-        digests: Split -> SHA-256 (PROTOCOL section 4).
         files: Name below the folder -> SHA-256 of every file but this one; empty in format 1.
     """
 

@@ -124,8 +124,6 @@ class Task(TaskInfo):
         sessions: One row per session, columns as on the data set's card.
         splits: By name (PROTOCOL section 4).
         digests: SHA-256 per split (PROTOCOL section 4).
-        statistics: Descriptive statistics.
-        folder: The prepared folder.
     """
 
     simulated: bool = field(kw_only=True)

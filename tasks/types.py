@@ -174,7 +174,6 @@ class Visit(NamedTuple):
     """A run of fixations on one slot.
 
     Attributes:
-        slot: Index of the slot.
         start_ms: Start of its first fixation, ms from the beginning of the session's window.
         ms: Counted time of its fixations, ms.
     """

@@ -44,12 +44,6 @@ def own_template(tokenizer: Any) -> str | None:
 def render(tokenizer: Any, messages: Sequence[Mapping[str, Any]], template: str, **values: Any) -> Prompt:
     """Render a conversation up to the answer: without thinking where the template knows it, at a fixed time.
 
-    Args:
-        tokenizer: Renders.
-        messages: The turns.
-        template: The template.
-        values: Further values that the template uses.
-
     InputError if the template reads the clock in a way that cannot be fixed.
     """
     still = _CLOCKED.sub(lambda call: repr(CLOCK.strftime(call[2])), template)

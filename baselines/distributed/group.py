@@ -54,9 +54,7 @@ class Group:
     """This process, number ``rank`` of ``size`` from 0, among its group.
 
     Attributes:
-        device: Where this process computes.
         control: Process group of the messages, on the CPU.
-        server: Gives out the weights of split backbones.
         broken: Another process gave up what they were doing together; ``ready`` starts again.
     """
 

@@ -81,8 +81,6 @@ class Habits:
 
     Attributes:
         chance: Mean of 1/K, what a position that no training session has counts as.
-        everybody: Over all training sessions.
-        users: User -> over the user's own.
     """
 
     chance: float

@@ -30,7 +30,6 @@ class Outcome:
 
     Attributes:
         predictions: The checked predictions (columns of ``predictions.schema``).
-        cost: What it took, see ``trial.run_trial``.
         environment: Where it ran and with what: host, engine, threads, package versions, device.
     """
 

@@ -40,7 +40,6 @@ class Ledger:
     Attributes:
         report: A line that was said is not said again.
         done: The trials that are finished; ``failed``, those that failed so far.
-        begun: A trial has begun.
     """
 
     store: TrialStore

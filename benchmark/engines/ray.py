@@ -24,7 +24,6 @@ from benchmark.trials.trial import Trial
 
 if TYPE_CHECKING:
     from benchmark.engines.interface import Score
-    from benchmark.engines.worker import TrialPart
     from tasks.task import Task
 
 RETRIES = 2
@@ -144,6 +143,9 @@ class _Job:
         self.inbox = ray.remote(Inbox).options(**here).remote({i: files for i, files in states.items() if files})
         again = {"max_restarts": 1, "max_task_retries": 1}
         library = None if settings.address is None else ray.remote(Library).options(**here, **again).remote()
+        launcher, launch = self.engine.launcher, None
+        if launcher is not None:
+            launch = functools.partial(launcher.launch, cpus=settings.cpus, gpus=int(there.gpus))
         parcel = Parcel(
             trials=self.trials,
             task=ray.put(packed),
@@ -154,7 +156,7 @@ class _Job:
             folders={} if library is None else self._folders(),
             score=score,
             asked={index: asked.record() for index, asked in self.needs.items()},
-            launch=self._launch(there),
+            launch=launch,
         )
         shared = [index for index, chain in enumerate(self.chains) if chain[0].parallel]
         alone = [index for index in range(len(self.chains)) if index not in set(shared)]
@@ -185,13 +187,6 @@ class _Job:
         for index, text in {**dict.fromkeys(waiting, "It was lost while it started."), **self.given_up}.items():
             self._give_up(index, text)
         self.given_up.clear()
-
-    def _launch(self, there: Room) -> Callable[[TrialPart], None] | None:
-        """Return the function that starts the workers of a shared trial."""
-        launcher = self.engine.launcher
-        if launcher is None:
-            return None
-        return functools.partial(launcher.launch, cpus=self.engine.settings.cpus, gpus=int(there.gpus))
 
     def _needs(self, there: Room) -> dict[int, Needs]:
         """Return what each trial asks for: as it was given, or as finished trials of the same kind have needed."""
@@ -238,11 +233,10 @@ class _Job:
             found = {"memory": 1.0} if chains[chain][0].parallel else asked[starts[chain]].bundle()
             return tune.PlacementGroupFactory([found])
 
-        shared = _Shared(parcel, tuple(starts), self.known)
-        trainable = tune.with_resources(tune.with_parameters(_run_chain, shared=shared), bundle)
+        run = tune.with_parameters(_run_chain, parcel=parcel, starts=tuple(starts), known=self.known)
         with tempfile.TemporaryDirectory(prefix="gazebench-tune-") as scratch:
             tune.Tuner(
-                trainable,
+                tune.with_resources(run, bundle),
                 param_space={"chain": tune.grid_search(list(waiting))},
                 tune_config=tune.TuneConfig(
                     metric="score" if scheduler is not None else None,
@@ -303,32 +297,21 @@ class _Job:
         self.ledger.fail(trial, failure)
 
 
-@dataclass(frozen=True)
-class _Shared:
-    """What the chains share: see ``Races.race``; ``starts`` are the indices of the chains' first trials, and an end."""
-
-    parcel: Parcel
-    starts: tuple[int, ...]
-    known: Mapping[Trial, float]
-
-
-def _run_chain(config: dict[str, Any], shared: _Shared) -> None:
-    """Run one chain on a worker; what Tune calls."""
+def _run_chain(config: dict[str, Any], parcel: Parcel, starts: tuple[int, ...], known: Mapping[Trial, float]) -> None:
+    """Run one chain on a worker; what Tune calls. ``starts`` are the indices of the chains' first trials and an end."""
     from ray import tune
 
     scores: list[float] = []
-    races = shared.parcel.score is not None
+    races = parcel.score is not None
 
     def judged(epoch: int, score: float) -> None:
         # Another third of the way to the first trial's end, as ASHA counts; scores of one moment are compared alone.
         if epoch == 1 and not scores:
             tune.report({"score": score, "step": 1})
 
-    for index in range(shared.starts[config["chain"]], shared.starts[config["chain"] + 1]):
-        trial = shared.parcel.trials[index]
-        score = (
-            shared.known[trial] if trial in shared.known else carry_out(index, shared.parcel, judged if races else None)
-        )
+    for index in range(starts[config["chain"]], starts[config["chain"] + 1]):
+        trial = parcel.trials[index]
+        score = known[trial] if trial in known else carry_out(index, parcel, judged if races else None)
         if score is None:  # it failed, or nobody asks for scores
             return
         scores.append(score)

@@ -29,7 +29,6 @@ class Place:
 
     Attributes:
         where: Machine and process.
-        threads: Threads of numerical libraries.
         resources: What a scheduler was asked for, and why so much; empty where there is none.
     """
 

@@ -19,7 +19,6 @@ class Standing:
         total: Trials that were missing when it began.
         done: Finished since; ``running``, at work now; ``failed``, failed since.
         left: Seconds that the rest may take, None before anything is known.
-        workers: What each worker is at.
     """
 
     total: int
@@ -43,7 +42,6 @@ class Tally:
     its own simulator, or of all where that has none yet, shared out over as many as have run at a time.
 
     Attributes:
-        trials: The trials to run.
         clock: Seconds, rising.
         known: Simulator -> seconds of its trials, such as those of an earlier run.
     """

@@ -249,7 +249,7 @@ class TrialPart:
 
         PeerLost if another process is gone.
         """
-        tell = functools.partial(_tell, self.parcel, self.index) if peers.first else _silent
+        tell = functools.partial(_tell, self.parcel, self.index) if peers.first else lambda *told: None
         found, files = self.perform(tell, peers.agreed, peers.attempt)
         if peers.first:
             _conclude(self.parcel, self.index, found, files)
@@ -257,10 +257,6 @@ class TrialPart:
     def refuse(self, reason: str) -> None:
         """Tell in one line why the trial failed: the processes cannot work together."""
         _conclude(self.parcel, self.index, Failure(reason, reason), {})
-
-
-def _silent(method: str, *arguments: Any) -> None:
-    """Tell nobody."""
 
 
 class _Shipper:

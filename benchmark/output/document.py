@@ -20,7 +20,6 @@ class GridColumn:
     """One column.
 
     Attributes:
-        title: Its head.
         align: ``left`` for text, ``right`` for numbers.
         key: It says what a row is; it is repeated where a wide grid is printed in blocks. The last key column names
             the row: a row that is not ranked has its name in brackets.
@@ -67,7 +66,6 @@ class Grid:
 
     Attributes:
         columns: The columns; none for a grid that is only notes.
-        rows: The rows.
         heading: What distinguishes it from the other grids of its document.
         notes: Lines that follow it.
     """
@@ -133,7 +131,6 @@ class Document:
 
     Attributes:
         title: What it is about; empty where the grid says it.
-        grids: Its tables.
         notices: What must be read before any number: simulated data, stand-ins.
         verdict: What its tests say, in sentences.
         legend: What the marks and columns mean.

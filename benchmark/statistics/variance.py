@@ -215,10 +215,7 @@ def decompose(
 def _moments(design: Design, values: Floats, residual: float) -> dict[str, float]:
     """Return the estimates for users, screens and sessions: what makes mean squares those that are expected of them.
 
-    Args:
-        design: Users and screens.
-        values: Session means, shape (sessions,).
-        residual: What the interaction of session and seed adds to the variance of a session.
+    ``values`` are session means, shape (sessions,); the interaction of session and seed adds ``residual`` to each.
     """
     users, w, n_users, n_sessions = design.users, design.weights, len(design.users), len(values)
     means, squares = users.means(values), float((w**2).sum())
@@ -255,13 +252,8 @@ def _moments(design: Design, values: Floats, residual: float) -> dict[str, float
 class SeedScores:
     """The scores of one metric by session and seed, to be decomposed simulator by simulator.
 
-    Args:
-        scores: The score table of ``benchmark.statistics.clusters``.
-        metric: One of its metric columns.
-        n_seeds: Seeds of the run; a simulator with one seed in a run of several does not depend on it. By default
-            the seeds of the table.
-
-    InputError if the table is faulty.
+    ``scores`` is a table of ``benchmark.statistics.clusters``, ``n_seeds`` the seeds of the run, by default those of the
+    table: a simulator with one seed in a run of several does not depend on it. InputError if the table is faulty.
     """
 
     def __init__(self, scores: pd.DataFrame | ScoreCube, metric: str, n_seeds: int | None = None) -> None:
@@ -322,9 +314,7 @@ class Advice:
 
     Attributes:
         top: The part that makes most of it.
-        share: Its share.
         seeds: One of ``UNKNOWN``, ``NONE``, ``NO_HELP``, ``SOME``.
-        now: What is resolved now.
         all_seeds: What more seeds alone could bring that to; NaN unless ``seeds`` is ``SOME``.
         best: What helps most and what comes near it, best first: of what twice as much, and what is resolved then.
     """

@@ -101,7 +101,6 @@ class Estimate:
     Attributes:
         value: The mean; None without a single value.
         low: Lower end; None for fewer than two users.
-        high: Upper end; None for fewer than two users.
         p: Of the paired t-test against what it was compared with, the larger of that over users and, where screens
             repeat, that over users and screens; None without one.
         n: Sessions in the mean.

@@ -47,7 +47,6 @@ class Bench:
     Attributes:
         folder: ``RUN/stress``.
         drawing: How the task draws labels, None if it does not say.
-        seed: Of the conditions.
         report: Gets lines for the person at the terminal.
     """
 

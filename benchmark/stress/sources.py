@@ -21,9 +21,7 @@ class Source:
     """A finished trial of a run.
 
     Attributes:
-        oracle: It was given the recordings.
         record: What its ``trial.json`` holds.
-        threads: Threads that it ran with.
         notice: What every output must say of the simulator.
     """
 

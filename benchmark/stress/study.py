@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -43,8 +44,6 @@ class Study:
     """One call of the stress verb.
 
     Attributes:
-        run: Folder of the finished run.
-        found: Its results.
         trials: Simulator -> its trials, oracles included.
         sessions: The test sessions, fold by fold.
     """
@@ -223,12 +222,8 @@ class Study:
         about |= {"notice": self.found.notice, "seed": str(self.bench.seed)}
         every = sources(self.run, self.found)
         for condition in itertools.chain.from_iterable(c.CONDITIONS.values()):
-
-            def part(source: Source, condition: str = condition) -> Path:
-                return self.bench.part(source, condition)
-
-            folder = self.bench.folder / condition
-            self.bench.write_complete(folder, every, part, {**about, "condition": condition})
+            part = functools.partial(self.bench.part, condition=condition)
+            self.bench.write_complete(self.bench.folder / condition, every, part, {**about, "condition": condition})
 
 
 def slot_labels(sessions: Sequence[Session], altered: Mapping[str, Altered]) -> rows.Labels:

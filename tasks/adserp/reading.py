@@ -89,14 +89,6 @@ def event_names(values: Sequence[object], where: Callable[[int], str]) -> list[s
     return names
 
 
-def check_durations(durations: Floats, name: str, where: Callable[[int], str]) -> None:
-    """Refuse negative durations, naming the first."""
-    bad = np.flatnonzero(durations < 0)
-    if bad.size:
-        said = f"{name} is {durations[bad[0]]:g}, a duration cannot be negative{_further(bad, where)}."
-        refuse(f"{where(int(bad[0]))}: {said}")
-
-
 def refuse_duplicates(columns: Sequence[Floats], what: str, where: Callable[[int], str]) -> None:
     """Refuse rows that repeat an earlier row in every column: counted twice they would falsify dwell times."""
     seen: set[tuple[float, ...]] = set()
@@ -112,7 +104,10 @@ def refuse_duplicates(columns: Sequence[Floats], what: str, where: Callable[[int
 
 def fixations_of(columns: Sequence[Floats], duration: str, where: Callable[[int], str]) -> Fixations:
     """Return the fixations with these ends, x, y and durations, ms; none lasts less than 0 or is there twice."""
-    check_durations(columns[3], duration, where)
+    bad = np.flatnonzero(columns[3] < 0)
+    if bad.size:
+        said = f"{duration} is {columns[3][bad[0]]:g}, a duration cannot be negative{_further(bad, where)}."
+        refuse(f"{where(int(bad[0]))}: {said}")
     refuse_duplicates(columns, "the fixation", where)
     return Fixations(*columns)
 

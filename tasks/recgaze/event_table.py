@@ -55,14 +55,12 @@ class EventTable:
 
     Attributes:
         users: The users' ids; ``user`` indexes them.
-        user: Index of the row's user.
         tasks: The TaskIDs as they are written (``3`` and ``3.0`` may both occur); ``task`` indexes them.
         task: Index of the row's TaskID as written.
         task_number: TaskID, 1..40.
         time: Timestamp in seconds, NaN where it is empty (refused on clicks, whose order matters).
         fixation: Fixations, duration in milliseconds.
         click_type: AOI type of the click in lower case as an index into ``click_types``, -1 where it is empty.
-        click_types: The AOI types that occur.
         cursor: Stays of the cursor, duration in seconds.
     """
 

@@ -44,7 +44,6 @@ class Recording:
     """One kept session before its films are looked up.
 
     Attributes:
-        user: Id of the user.
         task: TaskID as the session's first row writes it.
         task_number: TaskID, 1..35.
         pages: Page of the first three carousels at the click, each 0..2 (films 1-5, 6-10, 11-15).

@@ -33,7 +33,6 @@ class Catalogue:
     """What was on the screens.
 
     Attributes:
-        path: The file that it was read from.
         films: (task, carousel, position) -> film; task 1..40, carousel 1..10, position 1..15.
         genres: (task, carousel) -> title of the carousel.
     """

@@ -48,7 +48,6 @@ class Film:
     """One film as the screen shows it.
 
     Attributes:
-        genres: Genres as published, in their order.
         poster: Poster file name (``TMDB_poster_path``), or empty.
     """
 

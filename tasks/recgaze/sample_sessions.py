@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tasks.recgaze.sample_films import CAROUSELS, SampleFilm
-from tasks.recgaze.sample_users import COLUMNS, ROWS, Look, Looking, SampleUser, in_order, population_place
+from tasks.recgaze.sample_users import COLUMNS, PLACE, ROWS, Look, Looking, SampleUser, in_order
 
 # Chance that a film on a carousel's first page is looked at, given that the carousel is and that its score is the
 # population's; rows 1, 2, and 3 or lower. Fitted so that the examination frequencies of the first page, with users'
@@ -218,7 +218,7 @@ class _Session:
     def _examined(self, carousel: int, page: int) -> list[tuple[int, int]]:
         """Draw which films of a page are looked at, in reading order with slips."""
         chances = _EXAMINED[min(carousel, ROWS) - 1]
-        shared = population_place()[min(carousel, ROWS) - 1]
+        shared = PLACE[min(carousel, ROWS) - 1]
         order = np.arange(COLUMNS) + self._rng.normal(0.0, 0.5, COLUMNS)
         draws = self._rng.random(COLUMNS)
         places = []

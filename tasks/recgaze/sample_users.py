@@ -41,7 +41,8 @@ BROWSING = 35  # pages for free browsing; the tasks after them are direct search
 _TOP, _PREFERRED = 2.0, 1.25  # score of the genres that the profile names
 _OWN_TASTE = 0.5  # standard deviation of the taste that it does not
 _FIRST_GENRE, _SECOND_GENRE = 0.9, 0.3  # weight of the genre that the poster shows large, and small
-_PLACE = np.array([[0.42, 0.12, 0.08, 0.06, 0.04], [0.16, 0.0, -0.04, -0.1, -0.1], [0.02, -0.1, -0.16, -0.24, -0.26]])
+PLACE = np.array([[0.42, 0.12, 0.08, 0.06, 0.04], [0.16, 0.0, -0.04, -0.1, -0.1], [0.02, -0.1, -0.16, -0.24, -0.26]])
+"""The place effect that all users share: score per row and column."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,12 +102,6 @@ def invent_users(users: int, habits: float, rng: np.random.Generator) -> list[Sa
     return people
 
 
-def population_place() -> Floats:
-    """Return the place effect that all users share, shape (3, 5)."""
-    place: Floats = _PLACE.copy()
-    return place
-
-
 def _invent_user(user_id: str, subject: int, habits: float, rng: np.random.Generator) -> SampleUser:
     liked = rng.permutation(len(GENRES))[: int(rng.integers(2, 5))]
     shown = np.zeros(len(GENRES))
@@ -122,7 +117,7 @@ def _invent_user(user_id: str, subject: int, habits: float, rng: np.random.Gener
         preferred=tuple(GENRES[g] for g in sorted(liked.tolist())),
         ratings=_ratings(shown, rng),
         taste=taste,
-        place=_PLACE + habits * _own_place(rng),
+        place=PLACE + habits * _own_place(rng),
         focus=1.3 * float(np.exp(habits * rng.normal(0.0, 0.25))),
         pace=float(np.exp(habits * rng.normal(0.0, 0.2))),
         scrolling=habits * float(rng.normal(0.0, 0.5)),

@@ -37,10 +37,8 @@ class SlotTransformer:
     Attributes:
         width: Numbers per slot and visit.
         layers: Layers of the encoder and of the decoder.
-        heads: Heads of each.
         dropout: Share of activations that are left out in training.
         lr: Learning rate of AdamW.
-        weight_decay: Its weight decay.
         batch: Sessions per step.
         passes: Passes through the training sessions, at most.
         waiting: Passes without a better validation after which training ends.

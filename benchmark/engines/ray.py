@@ -298,7 +298,7 @@ class _Job:
 
 
 def _run_chain(config: dict[str, Any], parcel: Parcel, starts: tuple[int, ...], known: Mapping[Trial, float]) -> None:
-    """Run one chain on a worker; what Tune calls. ``starts`` are the indices of the chains' first trials and an end."""
+    """Run one chain on a worker; what Tune calls. ``starts`` has the index of each chain's first trial, and an end."""
     from ray import tune
 
     scores: list[float] = []

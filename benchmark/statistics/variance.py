@@ -252,8 +252,8 @@ def _moments(design: Design, values: Floats, residual: float) -> dict[str, float
 class SeedScores:
     """The scores of one metric by session and seed, to be decomposed simulator by simulator.
 
-    ``scores`` is a table of ``benchmark.statistics.clusters``, ``n_seeds`` the seeds of the run, by default those of the
-    table: a simulator with one seed in a run of several does not depend on it. InputError if the table is faulty.
+    ``scores`` is a table of ``benchmark.statistics.clusters``, ``n_seeds`` the seeds of the run, by default those of
+    the table: a simulator with one seed in a run of several does not depend on it. InputError if the table is faulty.
     """
 
     def __init__(self, scores: pd.DataFrame | ScoreCube, metric: str, n_seeds: int | None = None) -> None:

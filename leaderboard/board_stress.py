@@ -8,6 +8,7 @@ followed; the page's numbers and readings are made from these columns alone.
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -22,6 +23,7 @@ from leaderboard.board_scores import MEASURED, PREFIX, STRESS_COLUMNS
 from leaderboard.context import TaskContext
 from leaderboard.entries import SWAPPED
 from tasks.errors import InputError
+from tasks.registry import definition, names
 from tasks.task import Task
 from tasks.types import Session
 
@@ -102,8 +104,6 @@ def stress_rows(name: str, scores: pa.Table, context: TaskContext) -> list[Stres
 
 def _equal(table: pd.DataFrame, a: str, b: str) -> bool:
     """Return whether two conditions have the same scores, session by session."""
-    import numpy as np
-
     key = ["seed", "session_id"]
     claimed = [name for name in metric_names() if name in table.columns]
     x, y = (table[table["condition"] == c].sort_values(key)[claimed].to_numpy(float) for c in (a, b))
@@ -112,7 +112,5 @@ def _equal(table: pd.DataFrame, a: str, b: str) -> bool:
 
 def _drawn(task: str) -> str:
     """Return what a task calls its labels."""
-    from tasks.registry import definition, names
-
     known: Mapping[str, str] = {task: definition(task).info.answer_format} if task in names() else {}
     return known.get(task, "label")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from baselines.distributed.group import Group, PeerFailed
+from baselines.distributed.launch import session
 from baselines.distributed.settings import ZeroSettings
 from benchmark.engines.interface import Failure, Outcome
 from benchmark.engines.ledger import Ledger
@@ -166,7 +167,6 @@ class RayWorkers:
 
 def _work(given: dict[str, Any]) -> None:
     """Run one worker's part; what Ray Train calls."""
-    from baselines.distributed.launch import session
     from benchmark.engines.worker import whereabouts
 
     logging.getLogger("ray.train").setLevel(logging.CRITICAL)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from baselines.distributed.group import Group
 
@@ -70,8 +70,6 @@ class ShardedOptimiser:
 
     def moments(self) -> dict[str, Tensor]:
         """Return the whole state as ``tuning.state.moments_of`` does: ``parameter.moment`` -> value."""
-        from torch import distributed
-
         self.group.server.settle()
         found = {}
         for name, parameter, part, state in self._parts():

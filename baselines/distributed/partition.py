@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
@@ -147,8 +147,6 @@ def _here(parameter: nn.Parameter, group: Group) -> nn.Parameter:
 
 def _send_rest(model: Any, group: Group) -> None:
     """Give all processes the first one's small parameters and buffers."""
-    from torch import distributed
-
     sent: dict[int, Tensor] = {}
     for module, name, tensor in _rest(model):
         if id(tensor) not in sent:

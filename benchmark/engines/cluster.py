@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -196,8 +197,6 @@ def gpu_memory(ray: Any) -> int | None:
 
 def _ask_driver() -> str:
     """Return what the GPUs' driver says of them: MiB of memory and whether they are cut up, a line each."""
-    import subprocess
-
     query = ["nvidia-smi", "--query-gpu=memory.total,mig.mode.current", "--format=csv,noheader,nounits"]
     return subprocess.run(query, capture_output=True, text=True, check=True, timeout=30).stdout
 

@@ -1,13 +1,9 @@
 """The template environment of every page that the suite writes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 SHARED = Path(__file__).parent / "templates"
 """What several pages have in common."""
@@ -20,8 +16,6 @@ def style() -> str:
 
 def environment(templates: Path, finalize: Callable[[object], object] | None = None) -> Environment:
     """Return an environment of the templates in a folder and in ``SHARED`` that escapes and refuses undefined names."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     return Environment(
         loader=FileSystemLoader([templates, SHARED]),
         autoescape=True,

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
 
 from benchmark.runs import kept as records
 from benchmark.runs.kept import TrialRecord
@@ -94,9 +97,6 @@ def curves(trials: tuple[TrialRecord, ...]) -> dict[str, list[Curve]]:
 
 def _read(record: TrialRecord) -> Curve:
     """Read one file as numbers; columns of anything else are passed over."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = record.folder / "artifacts" / FILE
     try:
         table = pq.read_table(path)
@@ -215,8 +215,6 @@ class Recipe:
 
 def recipe(run: Run) -> Recipe:
     """Return the recipe of a run."""
-    import yaml
-
     found = run.results
     rows = {row.base: row for row in found.simulators}
     factories = {record.text("simulator"): record.text("factory") for record in run.trials}

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from benchmark.metrics import get
 from benchmark.scores.results import LIMITED
 from benchmark.simulator import ChecksAhead, Workspace
 from benchmark.trials import own_files
@@ -15,6 +18,7 @@ from benchmark.trials.configuration import RunConfig
 from benchmark.trials.trial import Trial
 from tasks.definition import quiet
 from tasks.errors import InputError, unknown_name
+from tasks.splits import SPLIT_NOTES, Split
 from tasks.task import Task
 
 _SESSIONS = 2
@@ -26,9 +30,6 @@ def check_names(config: RunConfig, catalogue: Catalogue) -> None:
 
     InputError if a split, metric, simulator or setting is unknown, or a value is of the wrong type or range.
     """
-    from benchmark.metrics import get
-    from tasks.splits import SPLIT_NOTES
-
     if config.split not in SPLIT_NOTES:
         raise unknown_name("split", config.split, SPLIT_NOTES)
     for metric in config.family:
@@ -60,7 +61,6 @@ def _rehearse(trial: Trial, task: Task) -> None:
     """Run a trial on two sessions; where these are too few to be fitted on, on all that it is fitted on."""
     from benchmark.engines.resources import threads
     from benchmark.engines.trial import failure, run_trial
-    from tasks.splits import Split
 
     train, test = task.split(trial.split).folds[trial.fold]
     for count in (_SESSIONS, len(train)):
@@ -91,10 +91,6 @@ def limited(task: Task, name: str, count: int) -> Task:
     Trials of it are trials of their own, and every output says what it is. InputError if the number is below 1, or
     there is no such split.
     """
-    import numpy as np
-
-    from tasks.splits import Split
-
     check_limit(count)
     folds = task.split(name).folds
     total = sum(len(test) for _, test in folds)

@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from tasks.adserp.trial import Trial
 from tasks.errors import InputError, clean
 from tasks.storage import cache_root, write_errors
@@ -59,7 +61,6 @@ class Engine:
     def _words(self, trial: Trial) -> Mapping[str, Sequence[Any]]:
         """Return the words of the boxes' pixels, as columns of Tesseract's table."""
         import pytesseract
-        from PIL import Image
 
         page = (trial.page or trial.screenshot.open()).convert("L")
         seen = Image.new("L", page.size, 255)

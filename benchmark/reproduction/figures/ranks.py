@@ -15,6 +15,8 @@ from benchmark.reproduction.groups import Choice, Found, Group, Missing
 from benchmark.reproduction.provenance import NOTE, sentence
 from benchmark.reproduction.section import Text
 from benchmark.simulator import Floats
+from benchmark.statistics import mean_interval
+from benchmark.statistics.statistic import Bounds
 from tasks.decoding import one_of
 
 if TYPE_CHECKING:
@@ -164,9 +166,6 @@ def chance_within(sessions: Sequence[Session], k: int) -> float:
 
 def _interval(signal: Signal) -> str:
     """Return the mean over users and its interval: sessions of one person resemble each other."""
-    from benchmark.statistics import mean_interval
-    from benchmark.statistics.statistic import Bounds
-
     found = mean_interval(list(signal.by_user.values()), bounds=Bounds(0.0, 1.0))
     if found.reason:
         return f"mean over users {found.mean:.1%}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+import pandas as pd
 from msgspec import Meta
 
 from benchmark.metrics import get
@@ -19,6 +20,8 @@ from benchmark.reproduction.provenance import checkpoints, notes, settings_of, s
 from benchmark.reproduction.section import Names, Text
 from benchmark.reproduction.table import within_range
 from benchmark.scores.results import SimulatorResult
+from benchmark.statistics import compare_pairs
+from benchmark.statistics.clusters import ScoreCube
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -212,11 +215,6 @@ class Sensitivity(FigureLayout):
 
     def _difference(self, found: Found, base: Found, metric: str) -> tuple[float, float | None, float | None]:
         """Return the difference from the default and its interval over users and, where they repeat, screens."""
-        import pandas as pd
-
-        from benchmark.statistics import compare_pairs
-        from benchmark.statistics.clusters import ScoreCube
-
         named = {"this": found.scores, "default": base.scores}
         own = [one[one["simulator"] == self.simulator].assign(simulator=name) for name, one in named.items()]
         pair = ("this", "default")

@@ -1,7 +1,5 @@
 """What is derived from a ranked table: normalised scores, differences to baselines, personal gain."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -24,7 +22,7 @@ class UserEstimate:
     high: float
     reason: str = ""
 
-    def scaled(self, factor: float) -> UserEstimate:
+    def scaled(self, factor: float) -> "UserEstimate":
         """Return the estimate in another unit, its ends in order."""
         low, high = sorted((self.low * factor, self.high * factor))
         return UserEstimate(self.mean * factor, low, high, self.reason)

@@ -1,7 +1,5 @@
 """``task.json``: what a prepared folder says about itself, with statistics of its sessions."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter
@@ -27,7 +25,7 @@ class Spread:
     max: float
 
     @classmethod
-    def of(cls, values: Iterable[float]) -> Spread:
+    def of(cls, values: Iterable[float]) -> "Spread":
         """Return the spread of at least one value, rounded to 6 decimals."""
         array = np.asarray(list(values), dtype=np.float64)
         statistics = (array.min(), np.median(array), array.mean(), array.max())

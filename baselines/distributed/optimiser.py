@@ -5,8 +5,6 @@ by the number of sessions, and ZeRO-2 adds them up. However many passes a share 
 pass, through a linear function of the prompt whose gradient it is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +24,7 @@ class ShardedOptimiser:
     _engine: Any = None
 
     @classmethod
-    def of(cls, prompt: nn.Module, adamw: torch.optim.AdamW, clip: float, group: Group) -> ShardedOptimiser:
+    def of(cls, prompt: nn.Module, adamw: torch.optim.AdamW, clip: float, group: Group) -> "ShardedOptimiser":
         """Split the state of an optimiser that has taken no step; all processes call this.
 
         Its groups and settings are used. ``clip`` is the largest gradient norm, over all parameters together.

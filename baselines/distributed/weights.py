@@ -12,8 +12,6 @@ for W when it runs, so a graph, and a graph of gradients, holds handles only, wh
 every layer's weights until the second backward pass.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,7 +40,7 @@ class Unit:
 class Weight:
     """A handle to one weight of a unit."""
 
-    server: Server
+    server: "Server"
     unit: Unit
     place: int
 

@@ -5,8 +5,6 @@ transformers hands over no mask and causality vanishes without a word. Without a
 ``sdpa``, so that a call which happens to run while a model is hooked is served correctly.
 """
 
-from __future__ import annotations
-
 import threading
 import weakref
 from collections.abc import Iterator
@@ -167,7 +165,7 @@ class Decoder:
     first: int = 0
 
     @classmethod
-    def of(cls, model: Any) -> Decoder:
+    def of(cls, model: Any) -> "Decoder":
         """Find both in a causal or image-text-to-text model; InputError if the model has no output layer."""
         head = model.get_output_embeddings()
         if head is None:
@@ -176,7 +174,7 @@ class Decoder:
             )
         return cls(model.get_decoder(), head)
 
-    def last(self, layers: int) -> Decoder:
+    def last(self, layers: int) -> "Decoder":
         """Return the decoder with its last ``layers`` layers probed, all for 0 and where it has no more."""
         return replace(self, first=max(0, self.layers - layers) if layers else 0)
 

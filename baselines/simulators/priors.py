@@ -5,8 +5,6 @@ over the training sessions that have a slot with this key: its mean share of gaz
 session to be simulated the rates of its slots are divided by their sum. PROTOCOL section 7.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +56,7 @@ class Rates:
     sums: dict[Hashable, float]
 
     @classmethod
-    def of(cls, train: Sequence[Session], keys: Keys, shares: Shares) -> Rates:
+    def of(cls, train: Sequence[Session], keys: Keys, shares: Shares) -> "Rates":
         """Sum over ``train``."""
         sessions: dict[Hashable, float] = defaultdict(float)
         sums: dict[Hashable, float] = defaultdict(float)
@@ -88,7 +86,7 @@ class Habits:
     users: dict[str, Rates]
 
     @classmethod
-    def of(cls, train: Sequence[Session], shares: Shares) -> Habits:
+    def of(cls, train: Sequence[Session], shares: Shares) -> "Habits":
         """Sum over ``train``; InputError if there is no training session."""
         require_training(train)
         chance = float(np.mean([1 / len(session.slots) for session in train]))

@@ -1,7 +1,5 @@
 """What an engine tells of its trials is written down in the store, and shown."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +45,7 @@ class Ledger:
     report: Report
     display: Display
     progress: Progress = quiet
-    after: Callable[[Ledger], None] = lambda ledger: None
+    after: "Callable[[Ledger], None]" = lambda ledger: None
     track: Track = lambda trial, epoch, values: None
     done: set[Trial] = field(default_factory=set)
     failed: list[FailedTrial] = field(default_factory=list)

@@ -1,7 +1,5 @@
 """What travels to the workers: the task once per machine, checkpoints of backbones where they are missing."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -24,7 +22,7 @@ class PackedTask:
     table: pa.Table
 
     @staticmethod
-    def of(task: Task) -> PackedTask:
+    def of(task: Task) -> "PackedTask":
         """Pack a task."""
         fields = [f.name for f in dataclasses.fields(task) if f.name != "sessions"]
         table = task.sessions.with_format("arrow")[:]
@@ -38,7 +36,7 @@ class PackedTask:
         name = hashlib.sha256("".join(self.values["digests"].values()).encode()).hexdigest()[:16]
         return Task(**self.values, sessions=Dataset(self.table, fingerprint=name))
 
-    def mapped(self, folder: Path) -> MappedTask:
+    def mapped(self, folder: Path) -> "MappedTask":
         """Write the table into a folder, for processes that share this machine's disk."""
         path = folder / "sessions.arrow"
         with write_errors(path), pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, self.table.schema) as writer:

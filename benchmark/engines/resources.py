@@ -1,7 +1,5 @@
 """What a trial may use and what it used, threads and memory, and what it says of where it ran."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import importlib.metadata
@@ -109,7 +107,7 @@ class Moment:
     cores: float | None = None
 
     @classmethod
-    def now(cls) -> Moment:
+    def now(cls) -> "Moment":
         """Read the clocks."""
         clocks = time.perf_counter(), time.process_time()
         try:
@@ -119,7 +117,7 @@ class Moment:
         spent = [int(word) for word in first.split()[1:9]]
         return cls(*clocks, float(sum(spent) - sum(spent[3:5])), float(sum(spent)))
 
-    def load(self, before: Moment) -> float | None:
+    def load(self, before: "Moment") -> float | None:
         """Return the share of the machine's cores, 0 to 1, that were at work since an earlier moment."""
         if self.busy is None or self.cores is None or before.busy is None or before.cores is None:
             return None

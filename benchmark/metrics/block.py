@@ -4,8 +4,6 @@ Arrays hold slots in axis 0 and sessions in axis 1, shape (K, n), because K is s
 then run along whole vectors of sessions, several times faster than along rows of 15 numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,7 +41,7 @@ class Steps:
     given: Floats
 
     @classmethod
-    def of(cls, cells: Ragged, rows: Ints, path: Ragged, sessions: Ints, slots: int) -> Steps:
+    def of(cls, cells: Ragged, rows: Ints, path: Ragged, sessions: Ints, slots: int) -> "Steps":
         """Lay rows next to paths.
 
         ``cells`` are ``next_visit``, of shape (visits + 1, slots + 1) per session, ``rows`` the cell of each session,
@@ -104,7 +102,7 @@ class Scores:
     share: Floats
 
     @classmethod
-    def of(cls, rows: Floats) -> Scores:
+    def of(cls, rows: Floats) -> "Scores":
         """Return the scores of sessions, shape (n, K); every row has a positive sum."""
         given = np.ascontiguousarray(rows.T)
         return cls(given, given / given.sum(axis=0))
@@ -134,7 +132,7 @@ class Scores:
         chosen: Floats = (above | (tied & (from_last <= places))).astype(np.float64)
         return chosen
 
-    def rank(self, slot: Ints) -> Rank:
+    def rank(self, slot: Ints) -> "Rank":
         """Return where one slot per session ranks; ``slot`` has shape (n,)."""
         value = self.given[slot, np.arange(slot.size)]
         tied = self.given == value

@@ -4,8 +4,6 @@ Whoever has something to print builds a ``Document``; ``rendering.render`` print
 what the marks mean and which rows are not ranked is part of the document, so that no format can lose it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -88,7 +86,7 @@ class Grid:
                 found.setdefault(column.group, []).append(i)
         return found or {"": []}
 
-    def part(self, chosen: Sequence[int]) -> Grid:
+    def part(self, chosen: Sequence[int]) -> "Grid":
         """Return the keys and some of the other columns; rows that are blank there are left out."""
         shown = [*(i for i, column in enumerate(self.columns) if column.key), *chosen]
         whole = len(shown) == len(self.columns)
@@ -102,7 +100,7 @@ class Grid:
     @classmethod
     def of_records(
         cls, records: Sequence[Mapping[str, object]], *, digits: int = 3, whole: Collection[str] = ()
-    ) -> Grid:
+    ) -> "Grid":
         """Return a grid of records that share their keys; numbers are aligned to the right, None is blank.
 
         Text in the columns ``whole`` is never broken over lines.

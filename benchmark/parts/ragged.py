@@ -1,7 +1,5 @@
 """Cells of different lengths, all rows in one array: what every part of a prediction is read into."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -71,7 +69,7 @@ class Ragged:
         found[~there] = filler
         return found
 
-    def without(self, rows: Bools) -> Ragged:
+    def without(self, rows: Bools) -> "Ragged":
         """Return the same with no cell in the rows flagged."""
         return replace(self, present=self.present & ~rows) if rows.any() else self
 

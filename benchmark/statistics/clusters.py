@@ -9,8 +9,6 @@ The score table is tidy, one row per simulator, seed and session, with the colum
 of older versions lack it) and one number column per metric, blank (NaN) where the simulator does not claim the metric.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -104,7 +102,7 @@ class ScoreCube:
         self.rows = np.argsort(place).reshape(len(runs), len(ids))
 
     @classmethod
-    def of(cls, scores: pd.DataFrame | ScoreCube) -> ScoreCube:
+    def of(cls, scores: "pd.DataFrame | ScoreCube") -> "ScoreCube":
         """Return a score table as a cube, one that is a cube already as it is."""
         return scores if isinstance(scores, ScoreCube) else cls(scores)
 

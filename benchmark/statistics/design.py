@@ -11,8 +11,6 @@ screen depend on each other as those of one user do, and the two-way variance is
 (Cameron, Gelbach and Miller 2011), not below either one-way variance. The factor G / (G - 1) is ours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -40,7 +38,7 @@ class Factor:
         self._starts = np.cumsum(self.counts) - self.counts
 
     @classmethod
-    def of_labels(cls, labels: Sequence[str]) -> Factor:
+    def of_labels(cls, labels: Sequence[str]) -> "Factor":
         """Return the factor of a label per session."""
         names, of = np.unique(np.asarray(labels, dtype=object), return_inverse=True)
         return cls([str(name) for name in names], of)
@@ -50,7 +48,7 @@ class Factor:
         """The name of each session's level."""
         return [self.names[i] for i in self.of]
 
-    def taken(self, order: Ints) -> Factor:
+    def taken(self, order: Ints) -> "Factor":
         """Return the factor of the sessions in another order."""
         return Factor(self.names, self.of[order])
 

@@ -1,7 +1,5 @@
 """A stress test from end to end: which conditions apply, what is predicted, what comes of it, and the files."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import re
@@ -56,7 +54,7 @@ class Study:
     _frames: dict[tuple[str, str], pa.Table] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: Path, bench: Bench, simulators: Sequence[str] | None = None) -> Study:
+    def of(cls, run: Path, bench: Bench, simulators: Sequence[str] | None = None) -> "Study":
         """Open a run with the bench of its task and split; None tests all of its simulators.
 
         InputError if there is no such run or simulator, or the data given is not the run's.

@@ -5,8 +5,6 @@ screenshot, which is 1280 pixels wide, and scrolling changes nothing (PROTOCOL s
 milliseconds since the page was loaded, that is, since the first mouse event.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +58,7 @@ class Points:
     def __len__(self) -> int:
         return len(self.t)
 
-    def until(self, end: float) -> Points:
+    def until(self, end: float) -> "Points":
         """Return the points with ``t <= end``."""
         keep = self.t <= end
         return Points(self.t[keep], self.x[keep], self.y[keep])

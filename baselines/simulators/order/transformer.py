@@ -1,7 +1,5 @@
 """``slot-transformer``: a small network trained on the training paths, on a CPU in minutes."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -159,7 +157,7 @@ class SlotTransformer:
     def _file(self) -> File | None:
         return None if self._workspace is None else self._workspace.folder / FILE
 
-    def _keep(self, state: _State, net: Any, optimiser: Any) -> None:
+    def _keep(self, state: "_State", net: Any, optimiser: Any) -> None:
         """Write the state after an epoch."""
         import torch
 
@@ -168,7 +166,7 @@ class SlotTransformer:
             values = {**asdict(state), "now": net.state_dict(), "optimiser": optimiser.state_dict()}
             replace_file(file, lambda partial: torch.save(values, partial))
 
-    def _resumed(self, fresh: _State, net: Any, optimiser: Any) -> _State:
+    def _resumed(self, fresh: "_State", net: Any, optimiser: Any) -> "_State":
         """Return the state that an earlier attempt at the same training has left, else a fresh one."""
         import torch
 

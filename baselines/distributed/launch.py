@@ -42,12 +42,16 @@ def session(settings: str | ZeroSettings) -> Iterator[groups.Group]:
     with environment_variables({**place, loaded.DEVICE: device, "DS_ACCELERATOR": device.partition(":")[0]}):
         _require()
         import torch
+        from deepspeed import comm
         from torch import distributed
 
         from baselines.distributed.weights import Server
 
         there = distributed.is_initialized()
-        _join("nccl" if device.startswith("cuda") else "gloo")
+        backend = "nccl" if device.startswith("cuda") else "gloo"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            comm.init_distributed(dist_backend=backend, auto_mpi_discovery=False, verbose=False, timeout=TIMEOUT)
         if not there and launched:
             # torch cannot join a launcher's processes a second time, so they stay joined for another session.
             atexit.register(_part)
@@ -140,14 +144,6 @@ def _require() -> Any:
     # Its shared-memory collectives are compiled on first use, for a minute; gloo does for messages of this size.
     ops.__compatible_ops__["deepspeed_shm_comm"] = False
     return deepspeed
-
-
-def _join(backend: str) -> None:
-    from deepspeed import comm
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        comm.init_distributed(dist_backend=backend, auto_mpi_discovery=False, verbose=False, timeout=TIMEOUT)
 
 
 def _give_memory_back() -> None:

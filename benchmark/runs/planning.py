@@ -8,9 +8,9 @@ out. Nothing is assumed of early stopping: the time is that of all epochs.
 """
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.engines.asking import ask
-from benchmark.engines.resources import Place, environment, host, peak_memory, threads
+from benchmark.engines.resources import Moment, Place, environment, host, peak_memory, threads
 from benchmark.engines.trial import failure
 from benchmark.files.replacing import replace_file
 from benchmark.output import units
@@ -136,15 +136,15 @@ def time_kind(trial: Trial, task: Task, sessions: int, place: Place) -> Timing:
         try:
             for round_ in range(2):
                 simulator: Simulator = simulator_class(trial.factory)(**settings)
-                begun = _clocks()
+                begun = Moment.now()
                 simulator.fit(known, trial.seed)
-                fitted = _clocks()
+                fitted = Moment.now()
                 ask(simulator, shown, [visits(session) for session in asked], f"simulator '{trial.simulator}'")
                 if trial.label and isinstance(simulator, AttendsToLabel):
                     simulator.attend_to_label(asked)
-                ended = _clocks()
+                ended = Moment.now()
                 if round_ == 0:
-                    first = ended[0] - begun[0]
+                    first = ended.wall - begun.wall
         except InputError:
             raise
         except Exception as error:
@@ -155,21 +155,16 @@ def time_kind(trial: Trial, task: Task, sessions: int, place: Place) -> Timing:
     if on_gpu and isinstance(simulator, ReportsCost):
         memory = simulator.cost().get("peak_memory_bytes", memory)
     waits = isinstance(simulator, ReportsCost) and "requests" in simulator.cost()
-    clock = 0 if on_gpu or waits else 1
+    clock = attrgetter("wall" if on_gpu or waits else "processor")
     return Timing(
         kind=kind_of(trial),
         sessions=sessions,
-        fit=(fitted[clock] - begun[clock]) / len(known),
-        simulate=(ended[clock] - fitted[clock]) / len(asked),
+        fit=(clock(fitted) - clock(begun)) / len(known),
+        simulate=(clock(ended) - clock(fitted)) / len(asked),
         first=first,
         memory_bytes=None if memory is None else int(memory),
         where=_where(place),
     )
-
-
-def _clocks() -> tuple[float, float]:
-    """Return seconds of the clock and of this process."""
-    return time.perf_counter(), time.process_time()
 
 
 def seconds_of(trial: Trial, task: Task, timing: Timing) -> float:

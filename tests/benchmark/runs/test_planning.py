@@ -89,7 +89,7 @@ class Catalogue(Toys):
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    monkeypatch.setattr(planning, "_clocks", lambda: (Clock.now, Clock.now))
+    monkeypatch.setattr(planning.Moment, "now", lambda: planning.Moment(Clock.now, Clock.now))
     monkeypatch.setattr(Clock, "first", 100.0)
     monkeypatch.setattr(Steady, "fits", 0)
 

@@ -4,15 +4,20 @@ Users and sessions of the test set, the card, and where people looked and clicke
 sessions are not kept: restricted data stay where they are.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tasks.errors import InputError
-from tasks.task import Task
 from tasks.types import Session
+
+if TYPE_CHECKING:
+    from tasks.task import Task
 
 FORMAT = 1
 VERSION = ("format", FORMAT)

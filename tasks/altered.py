@@ -124,9 +124,10 @@ def mirrored(stimulus: Stimulus, labels: LabelDrawing | None, *, draw: bool = Tr
     InputError if labels have to be drawn, and the task does not say how.
     """
     slots, k = stimulus.slots, len(stimulus.slots)
-    width = _width(stimulus)
-    screen = None if stimulus.image is None or not draw else stimulus.image.open()
-    boxes = [_mirrored_box(slot.box, width) for slot in slots]
+    screen = None if stimulus.image is None else stimulus.image.open()
+    width = min(s.box[0] for s in slots) + max(s.box[2] for s in slots) if screen is None else float(screen.width)
+    screen = screen if draw else None
+    boxes = [(max(0.0, width - s.box[2]), s.box[1], min(width, width - s.box[0]), s.box[3]) for s in slots]
     opposite = _opposites(slots, boxes)
     same = tuple(range(k))
     if opposite is not None:
@@ -147,18 +148,6 @@ def mirrored(stimulus: Stimulus, labels: LabelDrawing | None, *, draw: bool = Tr
         item, place, label = same, (NOWHERE,) * k, same
     image = None if screen is None else encoded(screen)
     return Altered(replace(stimulus, slots=moved, image=image), item, place, label)
-
-
-def _width(stimulus: Stimulus) -> float:
-    """Return the width of the screen; without a screen, the slots' own extent."""
-    if stimulus.image is None:
-        return min(slot.box[0] for slot in stimulus.slots) + max(slot.box[2] for slot in stimulus.slots)
-    return float(stimulus.image.open().width)
-
-
-def _mirrored_box(box: Box, width: float) -> Box:
-    x0, y0, x1, y1 = box
-    return max(0.0, width - x1), y0, min(width, width - x0), y1
 
 
 def _opposites(slots: Sequence[Slot], boxes: Sequence[Box]) -> tuple[int, ...] | None:

@@ -78,7 +78,8 @@ class Server:
         if found is not None:
             self._kept.move_to_end(unit.index)
             return found
-        self._make_room(unit)
+        while self._kept and sum(self.units[i].size for i in self._kept) + unit.size > self.live:
+            self._kept.popitem(last=False)  # the one unused for longest
         self._round(unit.index)
         return self._kept[unit.index]
 
@@ -110,11 +111,6 @@ class Server:
             whole = [parameter.data for parameter in unit.parameters] if keep else None
         if whole is not None:
             self._kept[unit.index] = whole
-
-    def _make_room(self, unit: Unit) -> None:
-        """Let go of the units unused for longest until the new one fits."""
-        while self._kept and sum(self.units[i].size for i in self._kept) + unit.size > self.live:
-            self._kept.popitem(last=False)
 
 
 def frozen_linear(x: Tensor, weight: Weight, bias: Tensor | None = None) -> Tensor:

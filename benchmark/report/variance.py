@@ -103,7 +103,8 @@ def cells(one: Line) -> list[str]:
     """Return a line of the table; blank where something does not apply or is not known."""
     shares = one.found.shares
     row = [one.simulator, one.metric, one.of]
-    row += [_percent(shares.get(part, math.nan)) for part in PARTS]
+    known = {part: f"{100 * share:.0f}" for part, share in shares.items() if not math.isnan(share)}
+    row += [known.get(part, "") for part in PARTS]
     row.append(number(one.found.standard_error()))
     if not one.reference:
         return row + [""] * (1 + len(_MORE))
@@ -246,10 +247,6 @@ def _csv(results: Results, found: Sequence[Line]) -> Iterator[CsvRow]:
 def _differs(found: Decomposition) -> bool:
     """Return whether the seeds' part changes what is printed."""
     return number(found.resolves_with_these_seeds) != number(found.resolves())
-
-
-def _percent(share: float) -> str:
-    return "" if math.isnan(share) else f"{100 * share:.0f}"
 
 
 def _known(value: float) -> float | None:

@@ -110,12 +110,10 @@ class _Session:
         self._liking = {place: user.liking(film.genres) for place, film in page.items()}
         noise = rng.normal(0.0, _NOISE, (CAROUSELS, 15))
         self._score = {
-            (c, p): self._place(c, p) + self._liking[c, p] + float(noise[c - 1, p - 1]) for c, p in self._liking
+            # Below the window the user has scrolled: the third row's habit is used for all of those rows.
+            (c, p): float(user.place[min(c, ROWS) - 1, (p - 1) % COLUMNS]) + liking + float(noise[c - 1, p - 1])
+            for (c, p), liking in self._liking.items()
         }
-
-    def _place(self, carousel: int, position: int) -> float:
-        # Below the window the user has scrolled: the third row's habit is used for all of those rows.
-        return float(self._user.place[min(carousel, ROWS) - 1, (position - 1) % COLUMNS])
 
     def browse(self, target: Aim | None, looking: Looking, order: np.random.Generator) -> None:
         """Scan the carousels from the top, swipe some, look again at what was liked; ``sample_users`` has the order."""

@@ -93,14 +93,13 @@ class Space:
         generator = np.random.default_rng(self.seed)
         found: list[dict[str, object]] = []
         for _ in range(self.samples):
-            drawn = {name: _drawn(values, generator) for name, values in self.settings.items()}
+            drawn = {
+                name: values.draw(generator) if isinstance(values, Range) else values[generator.integers(len(values))]
+                for name, values in self.settings.items()
+            }
             if drawn not in found:
                 found.append(drawn)
         return found
-
-
-def _drawn(values: Values | Range, generator: np.random.Generator) -> object:
-    return values.draw(generator) if isinstance(values, Range) else values[int(generator.integers(len(values)))]
 
 
 def read_space(path: Path) -> Space:

@@ -180,6 +180,8 @@ def legend(view: RankedTable, metric: str) -> list[str]:
         lines.append(f"In brackets and never ranked: {'; '.join(never)}.")
     if "stated" in apart:
         lines.append(f"In brackets with{STATED}: {APART['stated']}, never with probed attention.")
+    if any(row.mark for row in view.table.rows):
+        lines.append("? and a number: it knows more of the recordings than simulators do; 1 is suspicious, 2 is proof.")
     lines += given(view.table.told)
     lines += [f"{name}: {UNSCORED} ({counted(n, 'line')})." for name, n in view.table.unscored.items()]
     return lines
@@ -212,7 +214,7 @@ def _shown(cell: BoardCell, column: BoardColumn) -> GridCell:
 def _name(view: RankedTable, index: int) -> str:
     line = view.table.rows[index]
     m = line.record.metadata
-    return plain(m.name if line.record.kind != "submission" else m.label, 60) + line.suffix
+    return plain(m.name if line.record.kind != "submission" else m.label, 60) + line.suffix + line.mark
 
 
 def _csv(view: RankedTable, metric: str) -> Iterator[CsvRow]:
@@ -279,7 +281,11 @@ def placed(label: str, placement: Placement, dry_run: bool) -> list[str]:
     """Return the place that a result takes on its table, line by line."""
     status = "would be placed" if dry_run else "is placed" if placement.new else "was on the board already"
     first = f"{plain(label, 100)} {status} (result {placement.result[:12]}):"
-    return [first, *heading(placement.view), *places(placement.view, placement.result)]
+    twins = {
+        name for key, names in placement.view.table.twins.items() if key.startswith(placement.result) for name in names
+    }
+    alike = [f"NOTE: it scores all but the same in every session as {plain(name, 120)}." for name in sorted(twins)]
+    return [first, *heading(placement.view), *places(placement.view, placement.result), *alike]
 
 
 def places(view: RankedTable, result: str) -> Iterable[str]:

@@ -27,11 +27,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from benchmark.files import parquet_gate
+from benchmark.files.limits import TableLimits
+from benchmark.files.replacing import settle
 from benchmark.scores import paths
 from benchmark.scores.paths import SampledPaths
 from leaderboard import entries
 from leaderboard.context import TaskContext
 from leaderboard.entries import Event, ReportedRecord, ResultRecord, identity
+from submissions.folder import contents
 from tasks.decoding import read_json
 from tasks.errors import InputError
 from tasks.storage import absolute, write_errors
@@ -48,9 +52,7 @@ TABLES = ("predictions", "scores", "added")
 PARTIAL = ".partial"
 
 MAX_JSON_BYTES = 8 * 1024**2
-MAX_PARQUET_BYTES = 64 * 1024**2
-MAX_ROWS = 1_000_000
-MAX_NUMBERS = 50_000_000
+LIMITS = TableLimits(file_bytes=64 * 1024**2, rows=1_000_000, numbers=50_000_000, decoded_bytes=256 * 1024**2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,23 +197,24 @@ class Board:
         import pyarrow.parquet as pq
 
         path = self.path(folder, name)
+        if not path.is_file():
+            raise InputError(f"{path} is missing; the board is not complete. Restore the file.")
         try:
-            if path.stat().st_size > MAX_PARQUET_BYTES:
-                raise InputError(f"{path} has more than {MAX_PARQUET_BYTES // 1024**2} MiB; restore the file.")
-            with pq.ParquetFile(path) as file:
-                about = file.metadata
-                groups = [about.row_group(i) for i in range(min(about.num_row_groups, 1_000))]
-                numbers = sum(g.column(j).num_values for g in groups for j in range(g.num_columns))
-                size = sum(g.total_byte_size for g in groups)
-                if about.num_row_groups > 1_000 or about.num_rows > MAX_ROWS or numbers > MAX_NUMBERS:
-                    raise InputError(f"{path} has more rows or numbers than a result can have; restore the file.")
-                if size > 8 * MAX_PARQUET_BYTES:
-                    raise InputError(f"{path} unpacks to {size} bytes; restore the file.")
-                return file.read(columns=None if columns is None else list(columns), use_threads=False)
-        except InputError:
-            raise
-        except FileNotFoundError:
-            raise InputError(f"{path} is missing; the board is not complete. Restore the file.") from None
+            data = contents(path, LIMITS.file_bytes)
+            parquet_gate.check(data, LIMITS)
+            kinds = pq.read_schema(pa.BufferReader(data))
+            texts = [field.name for field in kinds if _text(field.type)]
+            if not all(field.name in texts or _plain(field.type) for field in kinds):
+                raise InputError("a column holds neither numbers nor texts.")
+            kept = None if columns is None else list(columns)
+            found = pq.read_table(pa.BufferReader(data), columns=kept, use_threads=False, read_dictionary=texts)
+            for column in set(texts) & set(found.column_names):  # a dictionary repeats a long text at no cost
+                counts = found[column].value_counts().to_pylist()
+                if sum(len(one["values"] or "") * one["counts"] for one in counts) > LIMITS.decoded_bytes:
+                    raise InputError("its texts unpack to more than a result can have.")
+            return found.cast(pa.schema([kinds.field(name) for name in found.column_names]))
+        except InputError as error:
+            raise InputError(f"{path}: {error} Restore the file.") from error
         except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(f"{path} is damaged ({str(error).splitlines()[0]}); restore the file.") from error
 
@@ -248,6 +251,19 @@ class Board:
         return record
 
 
+def _text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _plain(kind: pa.DataType) -> bool:
+    """Return whether a column's type is numbers, lists of numbers, or nothing."""
+    import pyarrow as pa
+
+    return _plain(kind.value_type) if pa.types.is_list(kind) else pa.types.is_primitive(kind) or pa.types.is_null(kind)
+
+
 def unfinished(board: Board) -> list[Path]:
     """Return files that a writer left behind when it was killed; they may be deleted while nobody writes."""
     places = [board.root, *(board.root / folder for folder in FOLDERS)]
@@ -277,22 +293,9 @@ def _publish(path: Path, content: bytes) -> None:
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with partial.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            partial.write_bytes(content)
+            settle(partial)
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a renaming durable, where folders can be synchronised."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        settle(path.parent)

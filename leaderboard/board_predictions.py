@@ -17,6 +17,7 @@ from benchmark.parts.ragged import Bools
 from benchmark.scores import checking, predictions, tested
 from benchmark.scores import scoring as benchmark_scoring
 from leaderboard.entries import CONDITIONS
+from submissions.checks import foresight
 from tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,18 +98,22 @@ def score(task: Task, split: str, found: pa.Table, *, stated: bool = False) -> p
     and that which the model ``stated`` itself in rows whose condition ends in ``[stated]``; the probabilities and
     answers next to it are not touched by that and stay where they are.
 
-    The columns are condition, seed, fold, session_id, user, screen, failed and one per metric; with predictions under
-    stress conditions also ``board_scores.STRESS_COLUMNS``. Screens are numbered in the order of the test sessions: what
-    they show, such as a query, stays where the data are.
+    The columns are condition, seed, fold, session_id, user, screen, failed, one per metric and ``foresight``, the
+    clearest clue of ``submissions.checks.foresight``, 0 without any; with predictions under stress conditions also
+    ``board_scores.STRESS_COLUMNS``. Screens are numbered in the order of the test sessions: what they show, such as a
+    query, stays where the data are.
     """
     from leaderboard.board_stress import with_measures
 
     label: Bools = np.array(found["target"].to_pylist()) == "label"
     free, labelled = predictions.attention_apart(found, label)
     free = predictions.renamed(free, target="none")
+    own = checking.checked(predictions.raw(predictions.chosen(free, simulator=OWN)), tested.of_task(task, split))
     if stated:
         free = predictions.with_stated_apart(free, [OWN])
     said = [part for part in (free, labelled) if claimed(predictions.cells_of(part))]
     scores = benchmark_scoring.score(task, split, predictions.joined(said))
     scores["screen"] = np.unique(scores["screen"].to_numpy(dtype=object), return_inverse=True)[1]
+    numbers = [clue.number for clue in foresight.clues(task, split, [own], labelled=False)]
+    scores[foresight.NAME] = round(max([0.0, *numbers]), 2)
     return with_measures(task, split, found, scores.rename(columns={"simulator": "condition"}))

@@ -18,6 +18,7 @@ from benchmark.naming import LAYOUT, RELABEL, TRUE_LABEL, WRONG_LABEL
 from benchmark.stress import measures
 from leaderboard.board_files import Board
 from leaderboard.entries import ResultRecord
+from submissions.checks.foresight import NAME as FORESIGHT
 from tasks.errors import InputError
 
 FOLDER = "added"
@@ -43,7 +44,8 @@ def columns(record: ResultRecord, stored: Iterable[str]) -> tuple[str, ...]:
     measured = set(record.conditions) & set(MEASURED)
     families = {get(name).family for name in stored if name in metric_names()}
     parts = {part for name in families for part in family(name).parts if family(name).apart}
-    return (*(metric.name for metric in asked_of(parts)), *(STRESS_COLUMNS if measured else ()))
+    more = (*(STRESS_COLUMNS if measured else ()), *((FORESIGHT,) if record.kind == "submission" else ()))
+    return (*(metric.name for metric in asked_of(parts)), *more)
 
 
 def column_file(result: str, column: str) -> str:

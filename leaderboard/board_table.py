@@ -3,6 +3,7 @@
 Everything that is ranked or shown of it starts here and needs nothing but the board.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from leaderboard import board_scores
 from leaderboard.board_files import Board, BoardStanding
 from leaderboard.context import TaskContext
 from leaderboard.entries import CONDITIONS, SWAPPED, ReportedRecord, ResultRecord
+from submissions.checks.foresight import NAME as FORESIGHT
+from submissions.checks.foresight import PROOF
 from tasks.errors import InputError, unknown_name
 from tasks.types import Floats
 
@@ -25,11 +28,15 @@ STRESS = tuple(condition for condition in CONDITIONS if condition not in (OWN, S
 UNSCORED = "not scored yet: run 'leaderboard rescore'"
 """Why a metric is blank that the suite learned after a result was submitted."""
 
+TWINS = 0.9995
+"""Lines whose scores correlate more than this over sessions and metrics are named as alike."""
+
 APART = {
     "label": "attention computed for the true click",
     "oracle": "sees the recording it is scored on",
     "reference": "the recording itself, or other people",
     "stated": "attention stated by the model, ranked among its own kind",
+    "leak": "knows the recording it is scored on, whatever it declares",
 }
 """Why a row is not ranked with the others -> in words."""
 
@@ -55,6 +62,7 @@ class BoardRow:
         failed: Sessions, over seeds, in which a claimed part was missing.
         controls: ``shared`` and ``swapped`` -> scores of the same shape, where the submission gives them.
         unscored: Metrics that the suite learned after the result was scored.
+        foresight: How clearly it knows the recordings: 1 is suspicious, 2 is proof; NaN if that is not known.
         stress: The whole score table where the submission has predictions under stress conditions, else None.
     """
 
@@ -69,6 +77,12 @@ class BoardRow:
     controls: Mapping[str, Floats]
     unscored: tuple[str, ...] = ()
     stress: pa.Table | None = None
+    foresight: float = math.nan
+
+    @property
+    def mark(self) -> str:
+        """What follows the name of a line that knows more of the recordings than simulators do, else nothing."""
+        return f" ?{self.foresight:.2f}" if self.foresight >= 1 and self.apart in ("", "stated", "leak") else ""
 
     @property
     def key(self) -> str:
@@ -132,6 +146,22 @@ class BoardTable:
         """User means of every line, shape (rows, users, metrics)."""
         shape = (0, len(self.users), len(self.metrics))
         return np.stack([self.design.users.means(one) for one in self.by_session]) if self.rows else np.zeros(shape)
+
+    @cached_property
+    def twins(self) -> dict[str, tuple[str, ...]]:
+        """Key of a submission's line -> the lines of other results that score all but the same in every session."""
+        scores = np.nan_to_num(self.by_session - self.by_session.mean(axis=1, keepdims=True))
+        spread = np.sqrt((scores**2).sum(axis=(0, 1)))
+        flat = (scores / np.where(spread > 0, spread, 1)).reshape(len(self.rows), -1)
+        length = np.linalg.norm(flat, axis=1)
+        alike = flat @ flat.T / np.maximum(np.outer(length, length), 1e-12)
+        found: dict[str, tuple[str, ...]] = {}
+        for i, row in enumerate(self.rows):
+            others = [j for j in np.flatnonzero(alike[i] > TWINS) if self.rows[j].id != row.id]
+            if others and row.record.kind == "submission":
+                said = (f"{self.rows[j].record.metadata.label} (correlation {alike[i, j]:.4f})" for j in others)
+                found[row.key] = tuple(said)
+        return found
 
     @cached_property
     def told(self) -> tuple[Metric, ...]:
@@ -222,12 +252,13 @@ def _screens(scores: pa.Table, sessions: Sequence[str]) -> tuple[str, ...]:
     return tuple(str(shown[session]) for session in sessions)
 
 
-def _apart(record: ResultRecord, condition: str) -> str:
+def _apart(record: ResultRecord, condition: str, knows: float) -> str:
     if record.kind == "reference":
         return "reference"
     if record.metadata.kind == "oracle" or any(seen in TEST_INPUTS for seen in record.metadata.inputs):
         return "oracle"
-    return condition.removeprefix(OWN).strip(" []")
+    group = condition.removeprefix(OWN).strip(" []")
+    return "leak" if knows >= PROOF and group != "label" else group
 
 
 def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Metric]) -> list[BoardRow]:
@@ -266,14 +297,32 @@ def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Met
             raise InputError(f"the {where} hold blanks or infinite numbers; restore the file.")
         found[str(condition)] = tuple(distinct.tolist()), cube, int((failed[mask] > 0).sum())
     controls = {name: found[name][1] for name in (SHARED, SWAPPED) if name in found}
+    knows = math.nan
+    if item.record.kind == "submission" and FORESIGHT in table.column_names:
+        knows = float(np.nanmax(table[FORESIGHT].to_numpy()))
     rows = []
     for condition in (OWN, OWN + STATED, OWN + LABEL):
         if condition in found:
             used, cube, fails = found[condition]
-            apart = _apart(item.record, condition)
+            apart = _apart(item.record, condition, knows)
             given = controls if condition == OWN else {}
             stress = table if condition == OWN and any(name in found for name in STRESS) else None
             rows.append(
-                BoardRow(item.id, item.record, condition, apart, item.at, used, cube, fails, given, unscored, stress)
+                BoardRow(
+                    *(
+                        item.id,
+                        item.record,
+                        condition,
+                        apart,
+                        item.at,
+                        used,
+                        cube,
+                        fails,
+                        given,
+                        unscored,
+                        stress,
+                        knows,
+                    )
+                )
             )
     return rows

@@ -178,6 +178,9 @@ def _of_metric(metric: Metric) -> list[BoardColumn]:
 
 FAILED = "Sessions, over seeds, without a part it claims; they count with the worst value."
 
+KNOWS = "How clearly it knows the recordings that it is scored on, where that is much: 1 is suspicious, 2 is proof."
+NEARLY = 0.65
+
 COLUMNS: tuple[BoardColumn, ...] = (
     *(column for metric in all_metrics() for column in _of_metric(metric)),
     _about("kind", "kind", "What it is.", lambda r: r.record.metadata.kind),
@@ -185,6 +188,7 @@ COLUMNS: tuple[BoardColumn, ...] = (
     _about("backbone", "backbone", "Model that it uses.", lambda r: r.record.metadata.backbone),
     _about("seeds", "seeds", "Number of seeds.", lambda r: len(r.seeds)),
     _about("failed", "failed", FAILED, lambda r: r.failed),
+    _about("foresight", "knows", KNOWS, lambda r: f"{r.foresight:.2f}" if r.foresight >= NEARLY else ""),
     _about("date", "submitted", "When it was submitted, UTC.", lambda r: r.at[:10]),
 )
 """Every column, in the order of the table."""

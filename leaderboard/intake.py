@@ -40,6 +40,7 @@ def take_in(
     shared: Path | None = None,
     swapped: Path | None = None,
     supersedes: str | None = None,
+    reason: str = "",
     dry_run: bool = False,
     report: Callable[[str], None] = lambda line: None,
 ) -> Intake:
@@ -47,8 +48,9 @@ def take_in(
 
     ``data`` holds folders by task, where one was named; ``load_task`` returns the data of a task, and ``catalogue``
     holds priors and oracles. The folders ``shared`` and ``swapped`` hold the same simulator under one prompt for all
-    users and under another user's. ``supersedes`` is the ``NAME@VERSION`` that this one replaces; ``dry_run`` writes
-    nothing. InputError if the submission has an error, or the board does not take it.
+    users and under another user's. ``supersedes`` is the ``NAME@VERSION`` that this one replaces, for a ``reason`` if
+    it is by others; ``dry_run`` writes nothing. InputError if the submission has an error, or the board does not take
+    it.
     """
     folders = {OWN: folder, SHARED: shared, SWAP_USERS: swapped}
     read = {condition: _examined(place, data, report) for condition, place in folders.items() if place is not None}
@@ -65,7 +67,12 @@ def take_in(
         results.append(_result(read, loaded[task], split, digest))
     stated = reported(own)
     placements = submit(
-        board, results, catalogue, reported=stated, supersedes=supersedes, dry_run=dry_run, report=report
+        *(board, results, catalogue),
+        reported=stated,
+        supersedes=supersedes,
+        reason=reason,
+        dry_run=dry_run,
+        report=report,
     )
     return Intake(metadata(own).label, placements, len(own.reported))
 

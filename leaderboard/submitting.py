@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from benchmark.files.printable import skeleton
 from benchmark.metrics.families import FAMILIES
 from benchmark.naming import joined
 from benchmark.output.text import folded, plain
@@ -123,6 +124,7 @@ def submit(
     *,
     reported: Sequence[ReportedRecord] = (),
     supersedes: str | None = None,
+    reason: str = "",
     dry_run: bool = False,
     now: str | None = None,
     report: Callable[[str], None] = lambda line: None,
@@ -132,9 +134,9 @@ def submit(
     Nothing is written before everything has passed, and with ``dry_run`` nothing at all: the outcomes show the place
     that the results would take. A result that is on the board already is left as it is. ``reported`` are numbers that
     the submission states without predictions; ``supersedes``, ``NAME@VERSION`` or the beginning of a result's identity,
-    is whose place the new results take; ``now`` is a time in UTC, ``2026-01-31T12:00:00Z``; ``report`` gets a line
-    about what takes long. InputError if a candidate cannot be scored, was withdrawn before, or has the name and version
-    of another.
+    is whose place the new results take, for a ``reason`` if it is by others; ``now`` is a time in UTC,
+    ``2026-01-31T12:00:00Z``; ``report`` gets a line about what takes long. InputError if a candidate cannot be scored,
+    was withdrawn before, or has the name and version of another, or a name of the suite.
     """
     if not candidates and not reported:
         raise InputError("the submission holds neither predictions nor reported numbers; there is nothing to submit.")
@@ -142,6 +144,8 @@ def submit(
     board.check_place()
     standing = board.standing()
     known = board_table.records(board, standing)
+    for candidate in candidates:
+        _check_name(candidate.metadata, catalogue)
     contexts = {_key(c): context_of(c.task, c.split) for c in candidates}
     prepared = [_as_known(prepare(one, context=contexts[_key(one)]), board, known) for one in candidates]
     for one in prepared:
@@ -151,6 +155,10 @@ def submit(
     replaced = {one.id: _replaced(supersedes, one.record, known, standing) for one in prepared} if supersedes else {}
     if supersedes and not any(replaced.values()):
         raise InputError(f"--supersedes {plain(supersedes)}: the board has no active result of it on these splits.")
+    for one in prepared:
+        for old in replaced.get(one.id, ()):
+            report(f"{_whose(known[old])} is superseded by {_whose(one.record)}")
+            _require_reason(known[old], one.record, reason)
     added = []
     for candidate in candidates:
         added += _missing_references(candidate, contexts[_key(candidate)], catalogue, known, standing, report)
@@ -169,7 +177,7 @@ def submit(
             store(board, one, standing, at)
         for new, olds in replaced.items():
             for old in olds:
-                board.put_event(Event("supersede", old, at, by=new))
+                board.put_event(Event("supersede", old, at, by=new, reason=plain(reason, 500)))
         for record in reported:
             board.put_reported(record)
     return outcomes
@@ -197,10 +205,12 @@ def withdraw(board: Board, who: str, reason: str, *, now: str | None = None) -> 
     """Take results out of the ranking by adding an entry, and return their identities; they stay readable.
 
     ``who`` is ``NAME@VERSION`` or the beginning (8 digits or more) of an identity; the reason is shown. InputError if
-    no active result is meant.
+    no active result is meant, or there is no reason.
     """
     standing = board.standing()
     found = matching(who, board_table.records(board, standing), standing)
+    if not reason.strip():
+        raise InputError(f"say why {plain(who, 100)} is withdrawn, with --reason; the board shows it.")
     at = now or _now()
     for name in found:
         board.put_event(Event("withdraw", name, at, reason=plain(reason, 500)))
@@ -210,8 +220,8 @@ def withdraw(board: Board, who: str, reason: str, *, now: str | None = None) -> 
 def supersede(board: Board, old: str, new: str, *, reason: str = "", now: str | None = None) -> list[tuple[str, str]]:
     """Replace results by others on the same splits, by adding entries; both are named as for :func:`withdraw`.
 
-    Returns the pairs of identities (old, new). InputError if one of the two names no active result, or they have no
-    split in common.
+    Returns the pairs of identities (old, new). InputError if one of the two names no active result, they have no split
+    in common, or they are by different authors and there is no reason.
     """
     standing = board.standing()
     known = board_table.records(board, standing)
@@ -219,6 +229,8 @@ def supersede(board: Board, old: str, new: str, *, reason: str = "", now: str | 
     pairs = [(a, b) for a in olds for b in news if a != b and known[a].digest == known[b].digest]
     if not pairs:
         raise InputError(f"'{plain(old)}' and '{plain(new)}' have no two results on the same split of the same data.")
+    for a, b in pairs:
+        _require_reason(known[a], known[b], reason)
     at = now or _now()
     for a, b in pairs:
         board.put_event(Event("supersede", a, at, by=b, reason=plain(reason, 500)))
@@ -261,6 +273,29 @@ def _check_new(one: PreparedResult, known: Mapping[str, ResultRecord], standing:
                 f"{said} is on the board already ({name[:12]}) with other content; raise the version, "
                 f"and add --supersedes {said} to take its place."
             )
+
+
+def _check_name(metadata: Metadata, catalogue: Catalogue) -> None:
+    """Refuse a name of the suite's own simulators, however it is spelt, unless the suite is named as the author."""
+    known = (*catalogue.names(), *references.every())
+    twin = next((name for name in known if skeleton(name) == skeleton(metadata.name)), None)
+    if twin is not None and (metadata.name, metadata.authors) != (twin, ("gazebench",)):
+        raise InputError(f"the name '{plain(metadata.name, 60)}' is taken by the suite's {twin}; choose another.")
+
+
+def _require_reason(old: ResultRecord, new: ResultRecord, reason: str) -> None:
+    """Refuse that a result takes the place of one by others without a word."""
+    if set(map(folded, old.metadata.authors)) != set(map(folded, new.metadata.authors)) and not reason.strip():
+        raise InputError(f"{_whose(old)} cannot be superseded by {_whose(new)} without --reason; the board shows it.")
+
+
+def whose(board: Board, name: str) -> str:
+    """Return the name, version and authors of a result."""
+    return _whose(board.result(name))
+
+
+def _whose(record: ResultRecord) -> str:
+    return f"{plain(record.metadata.label, 100)} (by {plain(', '.join(record.metadata.authors) or 'nobody', 200)})"
 
 
 def _names(record: ResultRecord) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from leaderboard.context import TaskContext, of_task
 from leaderboard.entries import Event, ResultRecord
 from leaderboard.recomputing import BoardFinding, LoadTask, by_data, scores_of, suite_result, where_of
 from leaderboard.submitting import context_of
+from submissions.checks.foresight import NAME as FORESIGHT
 from tasks.errors import InputError
 from tasks.task import Task
 
@@ -66,7 +67,7 @@ def verify(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[
 
 
 def _namesakes(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFinding]:
-    """Note results with the same name and version on a split, which 'submit' refuses and merging boards does not."""
+    """Report results with the same name and version on a split, which 'submit' refuses and merging boards does not."""
     if not _sound(board):
         return
     standing = board.standing()
@@ -77,7 +78,8 @@ def _namesakes(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFi
             other = first.setdefault((record.digest, folded(m.name), folded(m.version)), name)
             if other != name:
                 what = f"has the name and version of {other[:12]} ({plain(m.label, 60)}); withdraw one of the two."
-                yield _note(f"results/{name[:12]}", what)
+                report = _note if known[other].predictions == record.predictions else _error
+                yield report(f"results/{name[:12]}", what)
 
 
 def _events(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFinding]:
@@ -151,9 +153,11 @@ def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterat
         wrong = np.flatnonzero((a[column] != b[column]).to_numpy())
         if len(wrong):
             yield _error(where, f"{len(wrong)} scores with another {column} than computed, {_at(a, wrong[0])}.")
-    for metric in [c for c in stored.columns if c in (*metric_names(), *board_scores.STRESS_COLUMNS)]:
+    numbers = (*metric_names(), *board_scores.STRESS_COLUMNS, FORESIGHT)
+    for metric in [c for c in stored.columns if c in numbers]:
         x, y = (t[metric].to_numpy(dtype=np.float64) for t in (a, b))
-        wrong = np.flatnonzero(~((np.abs(x - y) <= board_predictions.TOLERANCE) | (np.isnan(x) & np.isnan(y))))
+        near = 0.011 if metric == FORESIGHT else board_predictions.TOLERANCE  # it is rounded
+        wrong = np.flatnonzero(~((np.abs(x - y) <= near) | (np.isnan(x) & np.isnan(y))))
         if len(wrong):
             i = int(wrong[0])
             yield _error(

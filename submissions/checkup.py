@@ -18,7 +18,7 @@ from benchmark.scores import checking, paths
 from benchmark.scores.checking import Checked
 from benchmark.scores.raw import RawPredictions
 from benchmark.scores.tested import Tested, of_task
-from submissions.checks import reported, suspicion
+from submissions.checks import foresight, reported, suspicion
 from submissions.format import METADATA_FILE, PREDICTIONS_FOLDER, STRESS_FOLDER, Entry, Submission, paths_file
 from submissions.problems import DEFAULT, Findings, Limits, Problem
 from submissions.reading import inspect, read_rows
@@ -35,8 +35,8 @@ Data = Mapping[str, "str | Path | Task"]
 
 def find(
     task: str, version: str, split: str, digest: str | None, place: str, data: Data | None, found: Findings
-) -> Tested | None:
-    """Return the test sessions that predictions say they were made for, or None after noting why they are not there.
+) -> Task | None:
+    """Return the data that predictions say they were made for, or None after noting why they are not there.
 
     Data is looked for where ``data`` says; for a task that is not in it, in the configured folder and then the sample.
     Without a digest the first data found is taken. ``place`` is the predictions' folder, for the messages.
@@ -66,7 +66,7 @@ def find(
                     entry = f"{task}@{version}/{split}: {loaded.digests[split]}"
                     remedy = f"If you predicted the data that was found, add '{entry}'."
                     found.error("digest", METADATA_FILE, None, what, remedy)
-                return of_task(loaded, split)
+                return loaded
             digests.append(loaded.digests[split])
     except InputError as error:
         found.error("digest", place, None, str(error), "")
@@ -109,6 +109,7 @@ class _File:
 
     entry: Entry
     raw: RawPredictions
+    checked: Checked
     claims: tuple[str, ...]
     blank: list[int]
 
@@ -125,7 +126,8 @@ def _check_group(
     first = entries[0]
     digest = submission.digests.get(key)
     place = f"{PREDICTIONS_FOLDER}/{key}"
-    tested = find(first.task, first.version, first.split, digest, place, data, found)
+    task = find(first.task, first.version, first.split, digest, place, data, found)
+    tested = None if task is None else of_task(task, first.split)
     if tested is not None:
         known[first.task, first.split] = tested
         if tested.notice and not submission.notice:
@@ -143,6 +145,13 @@ def _check_group(
                 remedy = "Seeds must be runs of their own. If the simulator is deterministic, submit one seed."
                 found.error("seeds", entry.name, None, what, remedy)
     _check_alike(files, f"of {key}", found)
+    if task is not None and submission.kind != "oracle":
+        labelled = submission.target == "label"
+        for clue in foresight.clues(task, first.split, [file.checked for file in files], labelled=labelled):
+            if clue.number >= foresight.PROOF:
+                found.error("leak", place, None, str(clue), suspicion.LEAK_REMEDY)
+            elif clue.number >= 1:
+                found.warning("suspicious", place, None, str(clue), "The board shows this number next to it.")
     return files
 
 
@@ -216,7 +225,7 @@ def _check_file(submission: Submission, entry: Entry, tested: Tested | None, fou
         found.error("missing", name, None, what, "Fill at least one of these columns.")
     there = raw.keys["session_id"].is_valid().to_numpy(zero_copy_only=False) & ~raw.broken
     blank = raw.numbers[np.flatnonzero(missing(checked.cells, claims) & there)]
-    return _File(entry, raw, claims, blank.tolist())
+    return _File(entry, raw, checked, claims, blank.tolist())
 
 
 def _note(fault: Fault, raw: RawPredictions, name: str, found: Findings) -> None:

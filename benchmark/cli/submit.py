@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_board_argument(parser)
     parser.add_argument("--dry-run", action="store_true", help="show the place it would take; write nothing")
     parser.add_argument("--supersedes", metavar="NAME@VERSION", help="a submission on the board that this one replaces")
+    parser.add_argument("--reason", default="", help="why it replaces a submission by others; it is shown")
     parser.add_argument(
         "--shared",
         type=Path,
@@ -41,6 +42,7 @@ def call(arguments: argparse.Namespace) -> int:
         shared=arguments.shared,
         swapped=arguments.swapped,
         supersedes=arguments.supersedes,
+        reason=arguments.reason,
         dry_run=arguments.dry_run,
         report=options.say,
     )

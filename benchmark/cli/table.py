@@ -16,10 +16,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def call(arguments: argparse.Namespace) -> int:
     """Print the table."""
     from benchmark.output.rendering import check_format
+    from benchmark.runs import kept
     from benchmark.scores import results, table
 
     check_format(arguments.format)
     found = results.read(arguments.run)
+    changed = kept.changed(arguments.run, found)
+    if changed:
+        first = f"{changed[0]}{', ...' if len(changed) > 1 else ''}"
+        what = f"{len(changed)} of {len(found.stored)} trials have changed since these results were made"
+        options.say(f"note: {what} ({first}); the same 'run' checks and scores them again.")
     whole = arguments.format == "markdown"
     options.show(table.document(found, options.families(arguments), whole=whole), arguments.format)
     return 0

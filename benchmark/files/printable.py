@@ -15,6 +15,16 @@ def shown(text: object, limit: int = 80) -> str:
     return plain if len(plain) <= limit else plain[: limit - 3] + "..."
 
 
+_TWINS = str.maketrans("авгеіјкмнорѕтухԁһӏѵαβειικνορτυχ0135|!$@", "abreijkmhopstyxdhlvabeiiknoptyxolesllsa")
+"""Letters of other scripts, digits and signs -> the Latin letters that they look like."""
+
+
+def skeleton(name: str) -> str:
+    """Return what is left of a name when look-alikes are the same: letters and digits alone, i and l as one."""
+    plain = unicodedata.normalize("NFKC", name).casefold().translate(_TWINS).replace("i", "l")
+    return "".join(c for c in unicodedata.normalize("NFKD", plain) if c.isalnum()).replace("rn", "m").replace("vv", "w")
+
+
 def look_alike(text: str, known: Sequence[str]) -> str | None:
     """Return the known id that ``text`` looks like without being it, or None.
 

@@ -19,9 +19,22 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     try:
         with write_errors(path):
             write(partial)
+            settle(partial)
             os.replace(partial, path)
+            settle(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def settle(path: Path) -> None:
+    """Have a file's content or a folder's names reach the disk, where the system can be asked to."""
+    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def replace_text(path: Path, text: str) -> None:

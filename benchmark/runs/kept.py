@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -104,6 +105,16 @@ def behind(run: Path, found: Results) -> dict[str, list[TrialRecord]]:
         return {row.base: [] for row in found.simulators}
     finished = {record.identity: record for record in trials(run) if record.state == "finished"}
     return {row.base: [finished[i] for i in row.trials if i in finished] for row in found.simulators}
+
+
+def changed(run: Path, found: Results) -> list[str]:
+    """Return the trials whose stored predictions are no longer those that the results of a run were made from."""
+    stored = {identity: run / "trials" / identity / "predictions.parquet" for identity in found.stored}
+    return [
+        identity
+        for identity, path in stored.items()
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != found.stored[identity]
+    ]
 
 
 def find(root: Path, prefix: str) -> list[TrialRecord]:

@@ -75,7 +75,7 @@ def run_missing(
                 f"a trial of {trial.simulator} is to be computed with {said}; the engine does so with {done}."
             )
     with store.lock(report):
-        missing = [trial for trial in ordered(trials) if force or not store.finished(trial)]
+        missing = store.waiting(ordered(trials), force, report)
         if force:
             for trial in missing:
                 store.discard(trial)
@@ -203,7 +203,7 @@ def assemble(
     notices.append("ties fall to the last slot" if config.ties == "last" else "")
     made_from = {name: [t.identity() for t in mine if t.simulator == name] for name in config.simulators}
     found = summary.build(config, task, scores, entries, settings, notices, made_from)
-    return found, scores, said
+    return replace(found, stored={t.identity(): store.predictions_digest(t) for t in mine}), scores, said
 
 
 def _scored(

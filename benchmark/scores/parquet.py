@@ -34,6 +34,7 @@ def read(data: bytes, columns: Sequence[str], limits: TableLimits) -> RawPredict
             thrift_string_size_limit=limits.footer_bytes,
             thrift_container_size_limit=limits.row_groups * 16,
             pre_buffer=False,
+            page_checksum_verification=True,
             arrow_extensions_enabled=False,
         )
         wrong = list(_columns(file.schema_arrow, columns))

@@ -191,4 +191,4 @@ def stored_columns(found: pa.Table) -> pa.Table:
 
 def write_table(found: pa.Table, path: Path, about: Mapping[str, str] | None = None) -> None:
     """Write an Arrow table as parquet with key-value metadata instead of pandas' own."""
-    pq.write_table(found.replace_schema_metadata(dict(about or {})), path, compression="zstd")
+    pq.write_table(found.replace_schema_metadata(dict(about or {})), path, compression="zstd", write_page_checksum=True)

@@ -176,6 +176,7 @@ class Results:
         best: The best lines; empty in results of older versions.
         equal: Simulator -> the simulator before it, or the reference, that scores the same in everything.
         ties: How equal values are ranked, see ``metrics.evaluate_sessions``.
+        stored: Trial -> SHA-256 of the predictions that it was scored with; empty in results of older versions.
     """
 
     schema_version: int
@@ -205,6 +206,7 @@ class Results:
     equal: Mapping[str, str] = field(default_factory=dict)
     best: tuple[BestLine, ...] = ()
     ties: str = "expected"
+    stored: Mapping[str, str] = field(default_factory=dict)
 
 
 def failures(results: Results) -> list[str]:

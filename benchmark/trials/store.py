@@ -9,14 +9,15 @@ Layout below the root::
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from benchmark.files.replacing import replace_text
+from benchmark.files.replacing import replace_text, settle
 from benchmark.scores import predictions, reading
 from benchmark.trials.records import TrialFile, read_trial, spent
 from benchmark.trials.trial import Trial
@@ -47,8 +48,42 @@ class TrialStore:
         return self.root / f"{WORKING}{trial.identity()}"
 
     def finished(self, trial: Trial) -> bool:
-        """Return whether the trial has been run to its end."""
-        return (self.folder(trial) / "trial.json").is_file()
+        """Return whether the trial has been run to its end, and is still what was stored then."""
+        return (self.folder(trial) / "trial.json").is_file() and not self.fault(trial)
+
+    def fault(self, trial: Trial) -> str:
+        """Return what is wrong with a stored trial, empty if nothing is; older versions kept no digests of files."""
+        folder = self.folder(trial)
+        try:
+            record: Mapping[str, object] = {**read_trial(folder)}
+        except InputError as error:
+            return str(error)
+        said = {key: value for key, value in trial.record().items() if key != "settings"}
+        if json.loads(json.dumps(said)) != {key: record.get(key) for key in said}:
+            return "trial.json is empty or another trial's"
+        if not {"files", "checksum"} & set(record):
+            return ""
+        if record.get("checksum") != _checksum(record):
+            return "trial.json was changed"
+        then, now = cast("Mapping[str, str]", record["files"]), _digests(folder)
+        for name in sorted({*then, *now}):
+            if then.get(name) != now.get(name):
+                return f"{name} {'was changed' if name in then and name in now else 'is missing or new'}"
+        return ""
+
+    def waiting(self, trials: Iterable[Trial], force: bool, report: Callable[[str], None]) -> list[Trial]:
+        """Return the trials that are to be run; damaged ones are reported, and no longer count as finished."""
+        found = [trial for trial in trials if force or not self.finished(trial)]
+        for trial in found:
+            if not force and self.folder(trial).is_dir():
+                why = self.fault(trial) or "trial.json is missing"
+                report(f"the stored trial {trial.identity()} of {trial.simulator} is damaged ({why}); it is run again.")
+                (self.folder(trial) / "trial.json").unlink(missing_ok=True)
+        return found
+
+    def predictions_digest(self, trial: Trial) -> str:
+        """Return the SHA-256 of the file of a finished trial's predictions."""
+        return hashlib.sha256((self.folder(trial) / "predictions.parquet").read_bytes()).hexdigest()
 
     def begin(self, trial: Trial, where: str = "") -> tuple[Path, Path]:
         """Make the folders of a trial that is about to run; what an earlier attempt kept stays.
@@ -110,7 +145,11 @@ class TrialStore:
                 "attempts": max(1, read_trial(working).get("attempts", 1)),
                 "finished": _now(),
             }
-            (folder / "trial.json").write_text(_json(record), encoding="utf-8")
+            record["files"] = _digests(folder)
+            (folder / "trial.json").write_text(_json({**record, "checksum": _checksum(record)}), encoding="utf-8")
+            for path in sorted(folder.rglob("*"), reverse=True):
+                settle(path)
+        settle(self.root)
         self.discard(trial)
 
     def discard(self, trial: Trial) -> None:
@@ -118,8 +157,10 @@ class TrialStore:
         shutil.rmtree(self.working(trial), ignore_errors=True)
 
     def get(self, trial: Trial) -> pa.Table:
-        """Return the predictions of a finished trial; InputError if the stored file is damaged."""
+        """Return the predictions of a finished trial; InputError if a stored file is damaged."""
         try:
+            if fault := self.fault(trial):
+                raise InputError(fault)
             return reading.stored(self.folder(trial) / "predictions.parquet")
         except InputError as error:
             raise InputError(
@@ -136,9 +177,12 @@ class TrialStore:
         return spent(read_trial(self.folder(trial)).get("cost", {}))
 
     def records(self) -> list[TrialFile]:
-        """Return what is kept of every finished trial; InputError if a ``trial.json`` is damaged."""
-        paths = sorted(self.root.glob("*/trial.json"))
-        return [read_trial(path.parent) for path in paths if not path.parent.name.startswith(".")]
+        """Return what is kept of every finished trial; a ``trial.json`` that is damaged is left out."""
+        found = []
+        for path in sorted(self.root.glob("*/trial.json")):
+            with contextlib.suppress(InputError):
+                found += [] if path.parent.name.startswith(".") else [read_trial(path.parent)]
+        return found
 
     @contextlib.contextmanager
     def lock(self, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
@@ -196,6 +240,18 @@ def write_files(folder: Path, files: Files) -> None:
         with write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a trial but its record."""
+    found = {name: hashlib.sha256(content).hexdigest() for name, content in read_files(folder).items()}
+    return {name: digest for name, digest in found.items() if name != "trial.json"}
+
+
+def _checksum(record: Mapping[str, object]) -> str:
+    """Return the SHA-256 of what a trial's record says."""
+    said = {key: value for key, value in record.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _described(trial: Trial) -> dict[str, object]:

@@ -231,7 +231,7 @@ class SiteTable:
         m = row.record.metadata
         said = plain(" ".join([m.name, m.version, m.backbone, m.kind, *m.authors]), 600).lower()
         badge = BADGES.get(row.record.kind, f"{row.apart} attention" if row.suffix else row.apart)
-        name = plain(m.name, 60) + row.suffix
+        name = plain(m.name, 60) + row.suffix + row.mark
         version = plain(m.version, 20) if row.record.kind == "submission" else ""
         sees = ", ".join(plain(word, 30) for word in m.inputs[:12]) or "nothing"
         cells = []

@@ -1,104 +1,125 @@
-"""Checks for next visits that know what comes: what no reader of the path so far can give.
+"""What predictions know of the recording that they are scored on; of next visits, what no reader of the path can give.
 
-Whoever reads only the visits so far misses many moves and does not know where a path ends. Thresholds are far above
-what the suite's own simulators of the order reach, and far below what rows made from the whole path show.
+As for recordings, everything known is taken out of the rows and of what came next: the path so far, what conditional
+logits make of it, of boxes and ratings, and even how long each slot will still be looked at and which one is clicked.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.metrics.block import Steps
-from benchmark.parts import next_visit
-from benchmark.parts.ragged import Bools, Ints, Ragged
+from benchmark.parts import PARTS, next_visit
+from benchmark.parts.ragged import Floats, Ints
 from benchmark.scores.checking import Checked
-from benchmark.scores.raw import RawPredictions
-from benchmark.scores.tested import Tested
-from submissions.problems import Findings
+from benchmark.scores.tested import of_task
+from submissions.checks.recording import PROOF, Clue, Recording, described, scale
+from submissions.checks.slots import Slots, codes
+from tasks.types import Session, visits
 
-HITS = 0.9
-"""Share of moves after the first visit whose slot is the likeliest one, from which on the path is taken to be known."""
+if TYPE_CHECKING:
+    from tasks.task import Task
 
-MOVES = 20
-"""Fewer moves say nothing; nor do moves between two slots, of which one is taken."""
+__all__ = ["NAME", "PROOF", "Paths", "clues"]
 
-ENDS = 0.75
-"""Share of sessions in which ``stop`` is above one half after the last visit and only there."""
+NAME = "foresight"
+"""What boards call the number of the clearest clue."""
 
-SURE = 1 - 1e-6
-EQUAL_SHARE = 0.05
-FEW = 5
-
-REMEDY = (
-    "A row may depend on the visits so far and on nothing after them. Ask the simulator visit by visit, as 'run' does; "
-    "if it is an oracle, say so."
-)
+LIMITS = (0.20, 0.45)
+ENDS, COPIED = (0.40, 0.75), (0.02, 0.05)
+"""Shares of sessions with known ends, and with all rows sure of what came: where suspicion begins, and certainty."""
+_SURE = 1 - 1e-6
+_FEWEST, _MOST = 20, 20_000
+"""Fewer moves say nothing; so many are looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
-    """What rows know: moves whose slot is the likeliest one, and more in sessions of three visits or more.
+class Paths:
+    """The paths of test sessions: where each move could go, what could be known of it, and where it went."""
 
-    Attributes:
-        moves: Moves after a first visit, on three slots or more.
-        hits: Those whose slot has a larger probability than every other.
-        ends: Per session of three visits or more, whether ``stop`` is above one half after the last visit alone.
-        copied: Per session of three visits or more, whether every row is sure of what came.
+    def __init__(self, sessions: Sequence[Session]) -> None:
+        self.paths = [[visit.slot for visit in visits(session)] for session in sessions]
+        found = [(n, *step) for n, s in enumerate(sessions) if len(self.paths[n]) > 1 for step in _steps(s)][:_MOST]
+        self.moves = [(n, k, to) for n, k, to, _ in found]
+        if len(found) < _FEWEST:
+            self.moves = []
+            return
+        users = codes(session.user for session in sessions)
+        self.slots = slots = Slots(np.array([len(to) for *_, to in self.moves]), users[[n for n, *_ in self.moves]])
+        hit = np.concatenate([1.0 * (to == self.paths[n][k]) for n, k, to in self.moves])
+        x = np.concatenate([features for *_, features in found])
+        so_far = np.c_[x[:, :-3], np.concatenate([described(sessions[n])[to] for n, _, to in self.moves])]
+        known = [x, x[:, :8] * x[:, [6]], x[:, :4] * x[:, [8]], slots.logit(x, hit), slots.logit(so_far, hit)]
+        self.basis = slots.basis(np.column_stack(known))
+        self.came = slots.rest(hit, self.basis)
+
+    def clues(self, file: Checked) -> Iterator[Clue]:
+        """Yield what the rows of a file show."""
+        part = next_visit.PART.name
+        cells, good = (
+            file.cells[part],
+            np.flatnonzero(file.usable[part] & file.cells[part].present & (file.places >= 0)),
+        )
+        said = {int(file.places[row]): cells.row(int(row)) for row in good if self.paths[int(file.places[row])]}
+        rows = {n: row.reshape(len(self.paths[n]) + 1, -1) for n, row in said.items()}
+        if rows and self.moves:
+            shares = [
+                np.log2(rows[n][k][to] / max(rows[n][k][to].sum(), 1e-300) + 1e-4) if n in rows else np.zeros(len(to))
+                for n, k, to in self.moves
+            ]
+            values = self.slots.rest(np.concatenate(shares), self.basis)
+            r, e = self.slots.correlation(values, self.came, self.basis)
+            yield Clue("next", part, scale(r - 3 * e, LIMITS), f"r {r:.2f}, error {e:.2f}")
+        ends, copied = [], []
+        for n, row in rows.items():
+            path, stop = self.paths[n], row[:, -1] / row.sum(axis=1)
+            others = row[:-1, :-1].copy()
+            others[np.arange(1, len(path)), path[:-1]] = 0
+            if len(path) > 2:
+                ends.append(stop[-1] > 0.5 and not (stop[:-1] > 0.5).any())
+                sure = others[np.arange(len(path)), path] >= _SURE * others.sum(axis=1)
+                copied.append(stop[-1] >= _SURE and sure.all() and not (others.sum(axis=1) == 0).any())
+        for rule, flags, limits in (("end", ends, ENDS), ("path", copied, COPIED)):
+            if len(flags) >= 5 and sum(flags) > 2:
+                yield Clue(rule, part, scale(sum(flags) / len(flags), limits), f"{sum(flags)} of {len(flags)} sessions")
+
+
+def _steps(session: Session) -> Iterator[tuple[int, Ints, Floats]]:
+    """Yield number, slots that it could be on, and what could be known of each of them, visit by visit.
+
+    The last three columns are the future: whether a slot will be looked at, how long, and whether it is clicked.
     """
-
-    moves: int
-    hits: int
-    ends: Bools
-    copied: Bools
-
-
-def signs(cells: Ragged, rows: Ints, places: Ints, tested: Tested) -> Signs:
-    """Return what rows of ``next_visit`` know; ``places`` are those of their sessions, whose paths are recorded."""
-    hits = moves = 0
-    ends, copied = [np.zeros(0, dtype=bool)], [np.zeros(0, dtype=bool)]
-    slots = tested.slots[places]
-    for k in np.unique(slots).tolist():
-        steps = Steps.of(cells, rows[slots == k], tested.people.path, places[slots == k], k)
-        later = (steps.given < 0).any(axis=0)
-        if k > 2:
-            hits, moves = hits + int(_likeliest(steps)[later].sum()), moves + int(later.sum())
-        several = steps.visits > 2
-        ends.append(_throughout(steps, (steps.stop > 0.5) == steps.last)[several])
-        sure = steps.stop >= SURE
-        sure[~steps.last] = steps.chance >= SURE
-        copied.append(_throughout(steps, sure)[several])
-    return Signs(moves, hits, np.concatenate(ends), np.concatenate(copied))
+    place, path = np.arange(len(session.slots)), visits(session)
+    left, seen = np.bincount([v.slot for v in path], [v.ms for v in path], minlength=len(place)), np.zeros(len(place))
+    at = before = top = -1
+    for n, visit in enumerate(path):
+        d = place - at if n else place
+        steps = [d == 1, d == -1, d == 2, d == -2, np.abs(d), d < 0]
+        known = [seen > 0, np.log1p(seen / 200), place == before, place == top + 1, place == 0, (n == 0) * -place]
+        future = [left > 0.5, np.log1p(np.maximum(left, 0) / 100), place == session.click]
+        to = np.flatnonzero(place != at)
+        yield n, to, np.array([*steps, *known, *future], dtype=np.float64).T[to]
+        at, before, top = visit.slot, at, max(top, visit.slot)
+        seen[at] += visit.ms
+        left[at] -= visit.ms
 
 
-def check(raw: RawPredictions, checked: Checked, tested: Tested, name: str, found: Findings) -> None:
-    """Note rows that know the next visit, or the last one."""
-    part = next_visit.PART.name
-    rows = np.flatnonzero(checked.usable[part] & (checked.places >= 0))
-    rows = rows[tested.people.recorded[checked.places[rows]]]
-    said = signs(checked.cells[part], rows, checked.places[rows], tested)
-    sessions = len(said.copied)
-    if said.copied.sum() > max(2, EQUAL_SHARE * sessions):
-        what = f"{part} is the recorded path itself, sure of every row, in {said.copied.sum()} of {sessions} sessions."
-    elif said.moves >= MOVES and said.hits >= HITS * said.moves:
-        what = f"{part} finds the slot visited next likeliest in {said.hits} of {said.moves} moves."
-    elif sessions >= FEW and said.ends.sum() > ENDS * sessions:
-        where = f"in {said.ends.sum()} of {sessions} sessions"
-        what = f"'stop' of {part} is above one half after the last visit and only there {where}."
-    else:
-        return
-    found.error("leak", name, None, what, REMEDY)
+@functools.lru_cache(maxsize=8)
+def _of_split(task: Task, split: str) -> tuple[Recording, Paths]:
+    sessions, test = task.sessions_at(range(len(task))), of_task(task, split)
+    place = {session.session_id: i for i, session in enumerate(sessions)}
+    return Recording(sessions, np.array([place[session_id] for session_id in test.ids])), Paths(test.sessions)
 
 
-def _likeliest(steps: Steps) -> Bools:
-    """Return per move whether the slot that came has a larger probability than every other, shape (moves,)."""
-    came = steps.given[steps.next, np.arange(len(steps.next))]
-    likeliest: Bools = (steps.given >= came).sum(axis=0) == 1
-    return likeliest
+def clues(task: Task, split: str, files: Sequence[Checked], *, labelled: bool) -> list[Clue]:
+    """Return what the seeds of predictions show of the recording that they are scored on, the clearest of each part.
 
-
-def _throughout(steps: Steps, flags: Bools) -> Bools:
-    """Return per session whether all of its rows are flagged, shape (sessions,)."""
-    found: Bools = np.bincount(steps.session, ~flags, minlength=len(steps.visits)) == 0
-    return found
+    ``labelled`` leaves out the part that was computed for the true click.
+    """
+    recording, paths = _of_split(task, split)
+    found = list(recording.clues(files, [part for part in PARTS if not (labelled and part.targeted)]))
+    found += [clue for file in files for clue in paths.clues(file)]
+    clearest = {clue.part: clue for clue in sorted(found, key=lambda clue: clue.number)}
+    return list(clearest.values())

@@ -1,8 +1,4 @@
-"""Checks for what is allowed and yet looks like a mistake or a leak.
-
-Thresholds are chosen so that the suite's own priors and models raise only what is true of them, and oracles that
-are submitted as ordinary simulators are found.
-"""
+"""Checks for what is allowed and yet looks like a mistake, and for rows that are the recording itself."""
 
 from __future__ import annotations
 
@@ -16,18 +12,12 @@ from benchmark.parts.ragged import Bools, Floats, Ints, Ragged
 from benchmark.scores.checking import Checked
 from benchmark.scores.raw import RawPredictions
 from benchmark.scores.tested import Tested
-from submissions.checks import foresight
 from submissions.problems import Findings
 
 MOST_DRAWS = 100
 """Multiples of 1/n up to this n look counted or rounded."""
 
-CLOSE = 5e-3
-"""Attention this close to the human gaze on every slot is as good as equal: gaze rounded to two decimals is."""
-
 EXACT = 1e-6
-CLOSE_SHARE = 0.05
-ORDER_SHARE = 0.5
 FEW = 5
 """Fewer rows than this say nothing of a pattern."""
 
@@ -41,19 +31,14 @@ def check(
     raw: RawPredictions, checked: Checked, tested: Tested | None, name: str, found: Findings, *, oracle: bool
 ) -> None:
     """Note everything that looks odd about a file; an oracle may be equal to the recordings."""
-    known = None if oracle else tested
-    if known is not None:
-        foresight.check(raw, checked, known, name, found)
     for part in PARTS:
         good = checked.usable[part.name]
         if part.depth == 1:
             _pattern(raw, part, good, name, found)
-            if known is not None:
-                _leak(raw, part, good & (checked.places >= 0), checked.places, known, name, found)
+            if tested is not None and not oracle:
+                _copies(raw, part, good & (checked.places >= 0), checked.places, tested, name, found)
         elif part.depth == 0:
             _slots(raw, part, good, checked.usable[part.instead], name, found)
-            if known is not None:
-                _clicks(raw, part, good & (checked.places >= 0), checked.places, known, name, found)
 
 
 def _pattern(raw: RawPredictions, part: Part, good: Bools, name: str, found: Findings) -> None:
@@ -137,52 +122,17 @@ def _slots(raw: RawPredictions, part: Part, good: Bools, others: Bools, name: st
         found.warning(part.name, name, int(raw.numbers[lower[0]]), what, remedy)
 
 
-def _leak(
+def _copies(
     raw: RawPredictions, part: Part, good: Bools, places: Ints, tested: Tested, name: str, found: Findings
 ) -> None:
-    """Note numbers that are the recording of the session they are scored on.
-
-    Three signs: a row equal to the recording; more than one row in twenty within 0.005 of it on every slot; and
-    more than every second row that orders the slots looked at exactly as the recording does, whatever was done to the
-    numbers. Only rows with three slots or more in the recording count, for the order five.
-    """
+    """Note rows that are the recording of the session they are scored on, where it has three slots or more."""
     cells = raw.cells[part.name]
-    chosen = np.flatnonzero(good & (cells.sums() > 0))
     for recording, shares in tested.recordings.items():
-        exact, close, ordered, ranked, eligible = [], 0, 0, 0, 0
-        for index in chosen:
-            human = shares[int(places[index])]
-            seen = human > 0
-            if seen.sum() < 3:
-                continue
-            eligible += 1
-            values = cells.row(int(index)) / cells.row(int(index)).sum()
-            off = float(np.abs(values - human).max())
-            close += off <= CLOSE
-            if off <= EXACT:
-                exact.append(int(index))
-            if seen.sum() >= 5 and len(np.unique(human[seen])) == seen.sum():
-                ranked += 1
-                ordered += bool((np.diff(values[seen][np.argsort(human[seen])]) > 0).all())
-        if exact:
-            what = f"{part.verb} the human {recording} here and in {len(exact) - 1} other rows of {eligible}."
-            found.error("leak", name, int(raw.numbers[exact[0]]), what, LEAK_REMEDY)
-        elif close > max(2, CLOSE_SHARE * eligible):
-            what = f"{part.verb} within {CLOSE} of the human {recording} on all slots in {close} of {eligible} rows."
-            found.error("leak", name, None, what, LEAK_REMEDY)
-        elif ranked >= FEW and ordered > ORDER_SHARE * ranked:
-            what = f"{part.verb} in the exact order of the human {recording} in {ordered} of {ranked} rows."
-            found.error("leak", name, None, what, LEAK_REMEDY)
-
-
-def _clicks(
-    raw: RawPredictions, part: Part, good: Bools, places: Ints, tested: Tested, name: str, found: Findings
-) -> None:
-    """Note slots that are right without exception; nobody's choices are."""
-    chosen = np.flatnonzero(good)
-    if len(chosen) >= 20 and bool((raw.cells[part.name].maxima()[chosen] == tested.click[places[chosen]]).all()):
-        what = f"the {part.name} is the true click in all {len(chosen)} rows."
-        found.warning("leak", name, None, what, "Make sure that the simulator does not see the click.")
+        eligible = [int(i) for i in np.flatnonzero(good & (cells.sums() > 0)) if (shares[places[i]] > 0).sum() > 2]
+        same = [i for i in eligible if np.abs(cells.row(i) / cells.row(i).sum() - shares[places[i]]).max() <= EXACT]
+        if same:
+            what = f"{part.verb} the human {recording} here and in {len(same) - 1} other rows of {len(eligible)}."
+            found.error("leak", name, int(raw.numbers[same[0]]), what, LEAK_REMEDY)
 
 
 def content_key(raw: RawPredictions) -> str:

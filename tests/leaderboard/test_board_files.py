@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -241,14 +242,25 @@ def test_tables_that_are_too_large_are_refused_unread(tmp_path, monkeypatch):
     # A hundred thousand rows in a few hundred bytes: the size of the file alone says nothing.
     pq.write_table(pa.table({"seed": pa.array([0] * 100_000)}), path)
     assert path.stat().st_size < 5_000
-    for limit, value in (("MAX_ROWS", 99_999), ("MAX_NUMBERS", 99_999), ("MAX_PARQUET_BYTES", 100)):
+    for limit, value in (("rows", 99_999), ("numbers", 99_999), ("file_bytes", 100), ("decoded_bytes", 10)):
         with monkeypatch.context() as patch:
-            patch.setattr(board_files, limit, value)
-            patch.setattr(pq.ParquetFile, "read", lambda *a, **k: pytest.fail("it was read"))
-            with pytest.raises(InputError, match="restore the file"):
+            patch.setattr(board_files, "LIMITS", dataclasses.replace(board_files.LIMITS, **{limit: value}))
+            patch.setattr(pq, "read_table", lambda *a, **k: pytest.fail("it was read"))
+            with pytest.raises(InputError, match="Restore the file"):
                 board.table("scores", name)
+    # A long text for every row takes the file no more than one.
+    pq.write_table(pa.table({"session_id": pa.array(["x" * 5_000] * 100_000)}), path)
+    with pytest.raises(InputError, match="texts unpack to more"):
+        board.table("scores", name)
+    pq.write_table(pa.table({"seed": pa.array([["x"]])}), path)
+    with pytest.raises(InputError, match="neither numbers nor texts"):
+        board.table("scores", name)
     path.write_bytes(b"PAR1 no more")
-    with pytest.raises(InputError, match="is damaged"):
+    with pytest.raises(InputError, match="not a sound parquet file"):
+        board.table("scores", name)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="is missing"):
         board.table("scores", name)
 
 

@@ -97,7 +97,9 @@ def test_a_withdrawn_result_is_an_entry_and_final(mini, board):
 
 def test_a_result_is_found_by_the_beginning_of_its_identity(mini, board):
     (result,) = (n for n, r in board_table.records(board, board.standing()).items() if r.kind == "submission")
-    assert withdraw(board, result[:8], "") == [result]
+    with pytest.raises(InputError, match="say why .* is withdrawn"):
+        withdraw(board, result[:8], " ")
+    assert withdraw(board, result[:8], "a slip") == [result]
 
 
 def test_superseding_takes_the_place_and_keeps_the_entry(mini, board):
@@ -115,6 +117,34 @@ def test_two_results_on_a_board_can_be_put_in_order_later(mini, board):
     assert board.standing().superseded[old].by == new and names(board) == ["next@1"]
     with pytest.raises(InputError, match="unknown submission"):
         supersede(board, "first@1", "next@1")
+
+
+def test_taking_the_place_of_somebody_elses_result_asks_for_a_reason_and_names_both(mini, board):
+    mine, told = candidate("mine", mini, knows=0.9, authors=("Mallory",)), []
+    with pytest.raises(
+        InputError, match=r"first@1 \(by nobody\) cannot be superseded by mine@1 \(by Mallory\) without"
+    ):
+        submit(board.root, [mine], registry, supersedes="first@1")
+    submit(board.root, [mine], registry, supersedes="first@1", reason="agreed", report=told.append)
+    assert "first@1 (by nobody) is superseded by mine@1 (by Mallory)" in told
+    submit(board.root, [candidate("next", mini, knows=0.8)], registry)
+    with pytest.raises(InputError, match="without --reason"):
+        supersede(board, "mine@1", "next@1")
+    assert names(board) == ["mine@1", "next@1"]
+
+
+@pytest.mark.parametrize("name", ["fixate", "FIX-ATE", "fixatе", "f1xate", "position_prior", "ｕｎｉｆｏｒｍ"])
+def test_names_of_the_suite_are_its_own_however_they_are_spelt(mini, tmp_path, name):
+    with pytest.raises(InputError, match="is taken by the suite's"):
+        submit(tmp_path / "board", [candidate(name, mini, authors=("Mallory",))], registry)
+    assert not (tmp_path / "board").exists()
+
+
+def test_results_that_score_alike_are_named(mini, board):
+    submit(board.root, [candidate("copy", mini, knows=0.3)], registry)
+    view = submit(board.root, [candidate("other", mini, knows=0.3, random_state=4)], registry)[0].view
+    twins = view.table.twins
+    assert sorted(twins.values()) == [("copy@1 (correlation 1.0000)",), ("first@1 (correlation 1.0000)",)]
 
 
 def test_only_a_result_on_the_same_split_can_take_the_place(mini, board):

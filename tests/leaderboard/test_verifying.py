@@ -135,11 +135,11 @@ def test_superseding_in_a_circle_is_reported(board, mini):
     assert sum("superseded in a circle" in line for line in lines) == 2
 
 
-def test_namesakes_of_two_merged_boards_are_noted(board, mini, tmp_path):
+def test_two_contents_under_one_name_and_version_are_an_error(board, mini, tmp_path):
     submit(tmp_path / "other", [candidate("Sim-0.1", mini, random_state=5)], registry, now=AT)
     shutil.copytree(tmp_path / "other", board.root, dirs_exist_ok=True)
     (line,) = found(board, mini)
-    assert line.startswith("note: ") and "has the name and version of" in line
+    assert line.startswith("error: ") and "has the name and version of" in line
 
 
 def test_results_made_from_other_data_are_said_to_be_unverified(board, mini):

@@ -318,34 +318,18 @@ def leaking(mini, leak, part="attention"):
     [
         (lambda g: g, "the human gaze here and in 20 other rows of 21"),
         (lambda g: g * 1234.5, "the human gaze here"),
-        (lambda g: np.round(g, 3), "within 0.005 of the human gaze on all slots in 21 of 21 rows"),
+        (lambda g: np.round(g, 3), "the gaze of single sessions is known to"),
     ],
 )
 def test_the_human_gaze_is_a_leak_however_it_is_written(tmp_path, mini, leak, what, part):
     found = [p for p in of_rows(tmp_path, mini, leaking(mini, leak, part)) if p.kind == "leak"]
-    assert [p.severity for p in found] == ["error"] and what in found[0].what
+    assert {p.severity for p in found} == {"error"} and any(what in p.what for p in found)
 
 
 def test_a_single_row_that_is_the_gaze_is_enough(tmp_path, mini):
     session = builder.sessions(mini)[7]
     found = of_rows(tmp_path, mini, set_cell(7, "attention", session.gaze.tolist()))
     assert [(p.kind, p.row) for p in found] == [("leak", 8)]
-
-
-@pytest.mark.slow
-def test_gaze_behind_any_rising_function_is_a_leak(tmp_path):
-    """The order of fifteen slots gives it away; four slots, as in the mini task, would prove little."""
-    import tasks
-
-    sample = tasks.load("recgaze", "sample")
-    table = builder.rows(sample, split="loo")
-    gaze = {s.session_id: s.gaze for s in builder.sessions(sample, "loo")}
-    for row in table:
-        values = 0.2 + np.sqrt(gaze[row["session_id"]])
-        row["attention"] = (values / values.sum()).tolist()
-    folder = builder.write(tmp_path, sample, {1: table}, split="loo")
-    (found,) = problems(folder, sample)
-    assert found.kind == "leak" and "in the exact order of the human gaze" in found.what
 
 
 def test_an_oracle_that_says_so_leaks_nothing(tmp_path, mini):
@@ -360,8 +344,10 @@ def test_answers_without_a_single_mistake(tmp_path, mini):
         for row in table:
             row.update(answer=clicks[row["session_id"]], probabilities=None)
 
-    ((kind, what),) = warnings(of_rows(tmp_path, mini, change))
-    assert kind == "leak" and what == "the answer is the true click in all 21 rows."
+    (found,) = of_rows(tmp_path, mini, change)
+    assert (found.severity, found.kind) == ("error", "leak") and "beyond what their gaze tells" in found.what
+    oracle = {"kind": "oracle", "inputs": ["gaze-test"]}
+    assert of_rows(tmp_path, mini, change, simulator=oracle) == []
 
 
 # The verb

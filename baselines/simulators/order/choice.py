@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from baselines.limits import Positive
-from baselines.simulators.choice_model import chances, fit_weights
+from baselines.simulators.choice_model import chances
 from baselines.simulators.order.paths import Follower, Path, recorded
 from baselines.simulators.shares import normalised
 from benchmark.simulator import CarriesNotice, Floats, HasMaterial, Prediction, UsesWorkspace, Workspace
+from benchmark.statistics.choice import fit_weights
 from benchmark.trials.catalogue import Entry, full_settings
 from benchmark.trials.content import RECORDED, TEXTS
 from tasks.errors import InputError

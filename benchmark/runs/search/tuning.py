@@ -177,7 +177,7 @@ def _race(
     """Run candidates side by side, fold by fold, so that bad ones can be stopped; return what failed."""
     with store.lock(report):
         everything = _distinct(chains)
-        missing = [trial for trial in everything if force or not store.finished(trial)]
+        missing = store.waiting(everything, force, report)
         if force:
             for trial in missing:
                 store.discard(trial)

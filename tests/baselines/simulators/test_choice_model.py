@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from baselines.simulators.choice_model import chances, fit_weights, penalised_loss
+from baselines.simulators.choice_model import chances
+from benchmark.statistics.choice import fit_weights, penalised_loss
 
 
 @pytest.fixture

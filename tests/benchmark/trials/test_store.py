@@ -4,11 +4,13 @@ import errno
 import json
 import multiprocessing
 
+import numpy as np
 import pytest
 
 from benchmark.engines import Failure, Outcome
+from benchmark.parts.ragged import ragged
 from benchmark.runs.runner import run
-from benchmark.scores.predictions import schema
+from benchmark.scores.predictions import schema, table
 from benchmark.trials.configuration import RunConfig
 from benchmark.trials.store import TrialStore, read_files, write_files
 from benchmark.trials.trial import expand
@@ -23,6 +25,14 @@ def trial(mini):
 
 def outcome():
     return Outcome(schema().empty_table(), {"seconds": 1.5, "tokens": 7}, {"where": "here"})
+
+
+def answered():
+    """An outcome of two answers."""
+    keys = {"simulator": "noisy", "seed": 1, "session_id": ["a", "b"], "target": "none"}
+    return Outcome(
+        table(keys, {"answer": ragged([np.array([1.0]), np.array([2.0])])}), {"seconds": 1.5}, {"where": "here"}
+    )
 
 
 def test_a_finished_trial_keeps_what_there_is_to_know(mini, tmp_path):
@@ -65,6 +75,43 @@ def test_a_checkpoint_that_arrives_replaces_the_one_before_as_a_whole(trial, tmp
     assert store.state(trial) == {"deep/b": b"3"}
     store.put(trial, outcome(), {"fit/curve.txt": b"down"})
     assert read_files(store.folder(trial) / "artifacts") == {"fit/curve.txt": b"down"}
+
+
+def test_every_flipped_bit_of_a_stored_trial_is_found_or_harmless(trial, tmp_path):
+    store, random = TrialStore(tmp_path), np.random.default_rng(8)
+    store.put(trial, answered(), {"fit/curve.txt": b"down", "drawn.json": b"{}"})
+    folder = store.folder(trial)
+    before, record = read_files(folder), json.loads((folder / "trial.json").read_text())
+    assert store.finished(trial) and len(before) == 4 and set(record["files"]) == set(before) - {"trial.json"}
+    for flip in range(300):
+        name = sorted(before)[flip % 4]
+        content = bytearray(before[name])
+        bit = int(random.integers(8 * len(content)))
+        content[bit // 8] ^= 1 << bit % 8
+        (folder / name).write_bytes(content)
+        if store.finished(trial):
+            assert name == "trial.json" and json.loads(content) == record, (name, bit)
+        else:
+            with pytest.raises(InputError, match="is damaged"):
+                store.get(trial)
+        (folder / name).write_bytes(before[name])
+    assert store.finished(trial) and store.get(trial).num_rows == 2
+
+
+def test_a_swapped_empty_or_foreign_trial_is_named_and_run_again(trial, tmp_path):
+    store, told = TrialStore(tmp_path), []
+    store.put(trial, answered(), {})
+    whole = (store.folder(trial) / "trial.json").read_text()
+    for content in ("", "{}", "[]", whole.replace('"seed": 1', '"seed": 2'), whole.replace("1.5", "2.5")):
+        (store.folder(trial) / "trial.json").write_text(content)
+        assert store.waiting([trial], False, told.append) == [trial]
+        assert trial.identity() in told[-1] and "it is run again" in told[-1] and store.records() == []
+    record = json.loads(whole)
+    older = {key: value for key, value in record.items() if key not in ("files", "checksum")}
+    (store.folder(trial) / "trial.json").write_text(json.dumps(older))
+    assert store.waiting([trial], False, told.append) == [] and store.get(trial).num_rows == 2
+    (store.folder(trial) / "trial.json").write_text(json.dumps({**older, "seed": 7}))
+    assert store.fault(trial) == "trial.json is empty or another trial's"
 
 
 @pytest.mark.parametrize("name", ["../out", "/etc/out", "a/../../out", ""])

@@ -1,0 +1,93 @@
+"""Numbers per slot of many sessions, and what is left of them once what is known is taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from benchmark.parts.ragged import Floats, Ints
+from benchmark.statistics.choice import fit_weights
+
+FOLDS = 5
+
+
+def codes(values: Iterable[Any]) -> Ints:
+    """Return a number per value, the same for equal ones, shape (values,)."""
+    known: dict[Any, int] = {}
+    return np.array([known.setdefault(value, len(known)) for value in values], dtype=np.int64)
+
+
+class Slots:
+    """Sets of alternatives laid end to end, one row each: the slots of sessions, or where a path may go on to."""
+
+    def __init__(self, counts: Ints, users: Ints) -> None:
+        self.counts, self.users = counts, np.unique(users, return_inverse=True)[1]
+        self.starts = np.cumsum(counts) - counts
+
+    def rows(self, values: Any) -> Any:
+        """Return a value per set for each of its rows."""
+        return np.repeat(values, self.counts, axis=0)
+
+    def sums(self, values: Floats) -> Floats:
+        """Return the sum over its set for each row."""
+        return np.asarray(self.rows(np.add.reduceat(values, self.starts, axis=0)))
+
+    def shares(self, values: Floats) -> Floats:
+        """Divide by the sums over sets; 1/K where that is 0."""
+        total = self.sums(values)
+        return np.where(total > 0, values / np.where(total > 0, total, 1), 1 / self.rows(self.counts))
+
+    def ranks(self, shares: Floats) -> Floats:
+        """Return ranks of numbers from 0 to 1 within their sets, divided by K; ties share theirs."""
+        from scipy.stats import rankdata
+
+        apart = rankdata(shares + self.rows(2.0 * np.arange(len(self.counts))))
+        return np.asarray((apart - self.rows(self.starts)) / self.rows(self.counts))
+
+    def centred(self, values: Floats) -> Floats:
+        """Take out the means over sets; ``values`` has the shape (rows,) or (rows, columns)."""
+        return np.asarray(values - (self.sums(values).T / self.rows(self.counts)).T)
+
+    def basis(self, known: Floats) -> Floats:
+        """Return an orthonormal basis of what is known and of the positions, shape (rows, dimensions)."""
+        place = np.arange(len(known)) - self.rows(self.starts)
+        places = [place == k for k in range(min(int(place.max()) + 1, 60)) if (place == k).sum() >= 10]
+        columns = self.centred(np.column_stack([known, *places]).astype(np.float64))
+        found, size, _ = np.linalg.svd(columns / (np.sqrt((columns**2).sum(axis=0)) + 1e-12), full_matrices=False)
+        return np.asarray(found[:, size > 1e-6 * size[0]])
+
+    def rest(self, values: Floats, basis: Floats) -> Floats:
+        """Return what is left of numbers once their sets' means and a basis are taken out."""
+        centred = self.centred(values)
+        return np.asarray(centred - basis @ (basis.T @ centred))
+
+    def correlation(self, one: Floats, other: Floats, basis: Floats) -> tuple[float, float]:
+        """Return the correlation of two rests and its standard error over users, of fewer than five over sets.
+
+        The error is the largest of three: a jackknife over few users or few slots is too sure of itself.
+        """
+        groups = self.rows(self.users if self.users.max() >= 4 else np.arange(len(self.counts)))
+        sums = np.array([np.bincount(groups, x) for x in (one * other, one**2, other**2)])
+        product, own, others = sums.sum(axis=1)
+        if min(own, others) < 1e-18 * len(one):
+            return 0.0, 1.0
+        r = float(product / np.sqrt(own * others))
+        without = sums.sum(axis=1)[:, None] - sums
+        each = without[0] / np.sqrt(without[1] * without[2] + 1e-300)
+        jackknife = np.sqrt((len(each) - 1) / len(each) * ((each - each.mean()) ** 2).sum())
+        free = max(len(one) - len(self.counts) - basis.shape[1] - 1, 1)
+        return r, float(max(jackknife, 0.5 * (1 - r * r) / len(self.counts) ** 0.5, (max(1 - r * r, 0) / free) ** 0.5))
+
+    def logit(self, features: Floats, chosen: Floats) -> Floats:
+        """Return the log chances of a conditional logit, of each user as fitted to the others, shape (rows,)."""
+        scaled = self.centred(features) / (features.std(axis=0) + 1e-9)
+        utility = np.zeros(len(chosen))
+        for own in (self.users % FOLDS == fold for fold in range(FOLDS)):
+            if own.any() and not own.all():
+                rows, counts = self.rows(~own), self.counts[~own]
+                weights = fit_weights(scaled[rows], np.cumsum(counts) - counts, chosen[rows], 3.0)
+                utility[~rows] = scaled[~rows] @ weights
+        utility -= self.rows(np.maximum.reduceat(utility, self.starts))
+        return np.asarray(utility - np.log(self.sums(np.exp(utility))))

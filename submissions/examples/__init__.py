@@ -1,6 +1,6 @@
 """Two small submissions for the simulated sample of RecGaze: ``good``, and ``faulty`` with ten faults.
 
-``python -m submissions.examples`` writes both again, which is needed when the sample changes.
+``docs/example_submissions.py`` writes both again, which is needed when the sample changes.
 """
 
 from __future__ import annotations

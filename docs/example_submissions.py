@@ -1,8 +1,12 @@
-"""Makes the examples from the sample: a small noisy simulator, and the same with one fault of each kind."""
+"""Makes the examples of submissions from the sample: a small noisy simulator, and the same with one fault of each kind.
+
+python docs/example_submissions.py
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +14,18 @@ from typing import Any
 
 import numpy as np
 
-import tasks
-from benchmark.parts import part_names
-from benchmark.scores.predictions import of_rows
-from benchmark.simulator import Prediction
-from submissions.format import FORMAT, PREDICTIONS_FOLDER, write_metadata, write_predictions
-from submissions.template.simulator import MySimulator
-from tasks.storage import staged
-from tasks.task import Task
-from tasks.types import Session
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import tasks  # noqa: E402
+from benchmark.parts import part_names  # noqa: E402
+from benchmark.scores.predictions import of_rows  # noqa: E402
+from benchmark.simulator import Prediction  # noqa: E402
+from submissions.examples import FOLDER  # noqa: E402
+from submissions.format import FORMAT, PREDICTIONS_FOLDER, write_metadata, write_predictions  # noqa: E402
+from submissions.template.simulator import MySimulator  # noqa: E402
+from tasks.storage import staged  # noqa: E402
+from tasks.task import Task  # noqa: E402
+from tasks.types import Session  # noqa: E402
 
 TASK, SPLIT, SEEDS = "recgaze", "loo", (42, 123)
 
@@ -135,3 +142,8 @@ def _numbers(values: Any) -> Any:
     if values is None or isinstance(values, int):
         return values
     return [None if np.isnan(v) else round(float(v), 9) for v in values]
+
+
+if __name__ == "__main__":
+    write(FOLDER)
+    sys.stdout.write(f"{FOLDER}\n")

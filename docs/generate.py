@@ -43,7 +43,7 @@ from tasks.task import Task, open_folder  # noqa: E402
 
 DOCS = ROOT / "docs"
 GUIDES = (
-    *("api", "reproducing", "report", "stress", "order", "submitting", "leaderboard", "audit"),
+    *("api", "reproducing", "report", "stress", "order", "submitting", "leaderboard", "trust", "audit"),
     *("probing", "farm-out", "memory", "deviations", "statistics", "results", "ground-truth"),
 )
 """Order of the guides in the index; others follow by name."""

@@ -11,7 +11,6 @@ import numpy as np
 from benchmark.metrics import get
 from benchmark.metrics.families import FAMILIES, family
 from benchmark.metrics.registry import given
-from benchmark.naming import STATED
 from benchmark.output.document import CsvRow, Document, Grid, GridCell, GridColumn, row
 from benchmark.output.text import beyond, plain
 from benchmark.output.units import counted, interval, number
@@ -163,7 +162,6 @@ def verdict(view: RankedTable) -> list[str]:
 def legend(view: RankedTable, metric: str) -> list[str]:
     """Return what the signs of a table mean."""
     apart = sorted({row.apart for row in view.table.rows if row.apart})
-    never = [APART[a] for a in apart if a != "stated"]
     lines = [
         f"Tiers and order by {metric}; in brackets after a mean: its own tier. Mean over users; ↑ higher is better, "
         "↓ lower is better.",
@@ -176,10 +174,9 @@ def legend(view: RankedTable, metric: str) -> list[str]:
         for one in FAMILIES
         if view.ranking.n_ranked[view.table.metric_index(one.headline)] > 1 and view.table.find(one.prior) is None
     ]
-    if never:
-        lines.append(f"In brackets and never ranked: {'; '.join(never)}.")
-    if "stated" in apart:
-        lines.append(f"In brackets with{STATED}: {APART['stated']}, never with probed attention.")
+    if apart:
+        others = " with the others" if "stated" in apart else ""
+        lines.append(f"In brackets and never ranked{others}: {'; '.join(APART[a] for a in apart)}.")
     if any(row.mark for row in view.table.rows):
         lines.append("? and a number: it knows more of the recordings than simulators do; 1 is suspicious, 2 is proof.")
     lines += given(view.table.told)

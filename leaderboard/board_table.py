@@ -35,7 +35,7 @@ APART = {
     "label": "attention computed for the true click",
     "oracle": "sees the recording it is scored on",
     "reference": "the recording itself, or other people",
-    "stated": "attention stated by the model, ranked among its own kind",
+    "stated": "attention stated by the model, with tiers of its own",
     "leak": "knows the recording it is scored on, whatever it declares",
 }
 """Why a row is not ranked with the others -> in words."""

@@ -247,6 +247,7 @@ def _check_complete(checked: Checked, tested: Tested, name: str, found: Findings
 def _check_attention(submission: Submission, claims: set[str], found: Findings, *, complete: bool) -> None:
     """Compare the attention that is there with what ``submission.yaml`` says of it."""
     part = next(part.name for part in PARTS if part.targeted)
+    source = submission.attention.source if submission.attention is not None else STATED_SOURCE
     if part in claims and submission.attention is None:
         what = f"there is {part}, but '{part}' does not say where it comes from."
         remedy = f"Give '{part}' a source and a target: free (without the click) or label."
@@ -254,9 +255,7 @@ def _check_attention(submission: Submission, claims: set[str], found: Findings, 
     elif submission.attention is not None and claims and complete and part not in claims:
         what = f"'{part}' is described, but no file has any."
         found.error("schema", METADATA_FILE, None, what, f"Add the column, or set '{part}' to null.")
-    elif submission.attention and (submission.target == "none") != (
-        submission.attention.source.casefold() == STATED_SOURCE
-    ):
+    elif (submission.target == "none") != (source.casefold() == STATED_SOURCE):
         what = f"'{part}' has the target 'none' or the source '{STATED_SOURCE}', but not both."
         remedy = "They belong together: what the model said of itself, in numbers, is ranked apart."
         found.error("schema", METADATA_FILE, None, what, remedy)

@@ -91,10 +91,7 @@ class Backbone:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """How a submission's attention was computed: ``free``, without the click, or for the true one (``label``).
-
-    That which the model stated itself has the target ``none`` and ``STATED_SOURCE``.
-    """
+    """How attention was computed: ``free``, without the click, for the true one (``label``), or stated (``none``)."""
 
     source: str
     target: str

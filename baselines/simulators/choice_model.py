@@ -1,7 +1,5 @@
 """Simulators that are a conditional logit over a session's slots (``benchmark.statistics.choice``)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """What every simulator on an image shares: a backbone, an operator, one pass per batch of sessions."""
 
-from __future__ import annotations
-
 import json
 import math
 import time

@@ -4,8 +4,6 @@ They are one class; what makes a variant one is fixed in it, so that no setting 
 Source: Huang et al. 2026 (arXiv 2604.09368); PROTOCOL section 7.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -198,14 +198,10 @@ class TextPosition(Text):
 def recency(shares: Sequence[Floats]) -> dict[str, object]:
     """Return how much the place in the list decides, where it should decide nothing.
 
-    Args:
-        shares: Per session the probabilities in list order, shape (K,); K may differ.
-
-    Returns:
-        ``first_third``, ``last_third``: mean probability of these places in units of chance, 1 without bias;
-        ``slope``: mean of p K - 1 weighted by place from -1 (first) to 1 (last), above 0 for a recency bias;
-        ``answered_last_third``: share of the sessions whose largest probability is in the last third, and
-        ``chance_last_third`` what it would be without bias; ``sessions``.
+    ``shares`` are the probabilities in list order, one array of shape (K,) per session; K may differ. ``first_third``
+    and ``last_third`` are the mean probability of these places in units of chance, 1 without bias; ``slope`` is the
+    mean of p K - 1 weighted by place from -1 (first) to 1 (last), above 0 for a recency bias; ``answered_last_third``
+    is the share of sessions whose largest probability is in the last third, ``chance_last_third`` its chance.
     """
     first, last, slope, answered, chance = [], [], [], [], []
     for places in shares:

@@ -21,9 +21,6 @@ STATES = ("finished", "failed", "working")
 _IDENTITY = re.compile(r"[0-9a-f]{24}")
 _FEWEST_DIGITS = 4
 
-PAID = ("requests", "tokens_prompt", "tokens_completion", "price")
-"""What a trial that asks an endpoint may hold among its costs."""
-
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
@@ -148,7 +145,8 @@ def costs_of_all(run: Path, results: Results, sessions: int) -> Iterator[str]:
     """Yield, per simulator that asks an endpoint, what all test sessions would cost by what those of the run did."""
     for name, trials in behind(run, results).items():
         costs = [cast("Mapping[str, float]", trial.values.get("cost", {})) for trial in trials]
-        spent = [sum(cost.get(key, 0) for cost in costs) * sessions / results.n_sessions for key in PAID]
+        paid = ("requests", "tokens_prompt", "tokens_completion", "price")
+        spent = [sum(cost.get(key, 0) for cost in costs) * sessions / results.n_sessions for key in paid]
         if spent[0]:
             price = f", for {spent[3]:,.4g} at the prices given" if spent[3] else ""
             said = "about {:,.0f} requests with {:,.0f} tokens, and {:,.0f} of answers".format(*spent)

@@ -170,8 +170,6 @@ def attention_apart(found: pa.Table, rows: np.ndarray[Any, Any]) -> tuple[pa.Tab
 def with_stated_apart(found: pa.Table, simulators: Iterable[str]) -> pa.Table:
     """Return predictions with the attention that some simulators stated themselves in rows named ``STATED``."""
     rows = np.isin(np.array(found["simulator"].to_pylist(), dtype=object), list(simulators))
-    if not rows.any():
-        return found
     rest, alone = attention_apart(found, rows)
     if not claimed(cells_of(rest.filter(rows))):
         rest = rest.filter(~rows)

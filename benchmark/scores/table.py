@@ -185,11 +185,9 @@ def legend(results: Results) -> list[str]:
     elif results.reference not in {one.name for one in results.simulators}:
         lines.append(f"Nothing is compared: the reference, {results.reference}, is not in this table.")
     if any(not one.ranked for one in results.simulators):
-        stated = any(one.name.endswith(STATED) for one in results.simulators)
-        more = f"; apart from probed attention: that{STATED} by the model itself" if stated else ""
-        lines.append(
-            f"In brackets and never ranked: oracles, which see the test gaze or cursor, and label attention{more}."
-        )
+        lines.append("In brackets and never ranked: oracles, which see the test gaze or cursor, and label attention.")
+    if any(one.name.endswith(STATED) for one in results.simulators):
+        lines.append(f"Ranked apart from probed attention:{STATED}, by the model itself.")
     sds = [m.seed_sd for one in results.simulators for m in one.metrics.values() if m.seed_sd is not None]
     if sds:
         lines.append(f"{len(results.seeds)} seeds; the SD over seeds of a mean is at most {number(max(sds))}.")

@@ -4,8 +4,6 @@ All labels are read alike: ``A`` and ``I`` are English words too, so where the n
 words they are passed over, and everywhere else they are labels. Every pattern here takes time linear in the text.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import re
@@ -40,13 +38,7 @@ _END = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The slot that an answer names.
-
-    Attributes:
-        slot: Its index.
-        start: Where its label is in the text; -1 if the item was named by its title.
-        end: Where the label ends.
-    """
+    """The slot that an answer names, and where in the text its label begins and ends; -1 if the title named it."""
 
     slot: int
     start: int = -1
@@ -84,10 +76,8 @@ def read(text: str, slots: Sequence[Slot]) -> Reading | None:
 def shares(text: str, names: Sequence[str]) -> Floats | None:
     """Return what an answer gives each name, shape (names,), sum 1; None unless it is read without any doubt.
 
-    Apart from thought it must hold one JSON object, with a number of 0 or more for every name and nothing else.
-
-    Raises:
-        ValueError: What stands between the first and the last curly bracket is no such object.
+    Apart from thought it must hold one JSON object, with a number of 0 or more for every name and nothing else;
+    ValueError if what is between the first and the last curly bracket is no object.
     """
     begin = _after_thought(text)
     if begin is None:

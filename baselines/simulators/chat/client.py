@@ -7,8 +7,6 @@ Source of the format: the chat completions interface that OpenAI published and t
 offer. Nothing is needed beyond the standard library.
 """
 
-from __future__ import annotations
-
 import json
 import socket
 import threading
@@ -103,9 +101,8 @@ class Client:
     def complete(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request until it is answered; return the first choice, with ``message`` and maybe ``logprobs``.
 
-        Raises:
-            Unanswered: The endpoint failed in every attempt, or its answer does not have the format.
-            InputError: The endpoint refuses the request as such: the address, the key or the model is wrong.
+        Unanswered if the endpoint failed in every attempt, or its answer does not have the format; InputError if it
+        refuses the request as such: the address, the key or the model is wrong.
         """
         reason = "it was not asked"
         wait = 0.0
@@ -232,12 +229,9 @@ def _tokens(usage: Any) -> dict[str, int]:
 
 
 def within(seconds: float, call: Callable[[], _Reply]) -> _Reply:
-    """Return what ``call`` returns if it does so in time.
+    """Return what ``call`` returns; TimeoutError if it takes longer, and its thread ends with the connection.
 
     A socket's own timeout starts again with every byte, also while a host name is looked up or headers trickle in.
-
-    Raises:
-        TimeoutError: It took longer; its thread ends with the connection.
     """
     done: list[_Reply] = []
     failed: list[BaseException] = []
@@ -259,11 +253,7 @@ def within(seconds: float, call: Callable[[], _Reply]) -> _Reply:
 
 
 def reach(base_url: str, timeout: float) -> None:
-    """Check that an endpoint, or the proxy on the way to it, takes connections.
-
-    Raises:
-        InputError: It does not within ``timeout`` seconds.
-    """
+    """InputError if an endpoint, or the proxy on the way to it, takes no connection within ``timeout`` seconds."""
     parts = urllib.parse.urlsplit(base_url)
     proxy = None if urllib.request.proxy_bypass(parts.netloc) else urllib.request.getproxies().get(parts.scheme)
     asked = urllib.parse.urlsplit(proxy) if proxy else parts

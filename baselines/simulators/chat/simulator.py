@@ -1,9 +1,8 @@
 """The simulator ``chat``: asks an endpoint what the user would click and, where asked for, where the user looks."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
+import io
 import json
 import os
 from collections import Counter
@@ -132,11 +131,7 @@ class Chat:
         return f"attention of {self.model} is {STATED_SOURCE}, not probed" if self.attention == "stated" else ""
 
     def check_ahead(self) -> None:
-        """Check that the endpoint takes connections.
-
-        Raises:
-            InputError: It does not, or no endpoint or model is named.
-        """
+        """InputError if the endpoint takes no connections, or no endpoint or model is named."""
         if not self.base_url or not self.model:
             raise InputError("chat needs an endpoint and a model: --set base_url=http://localhost:8000/v1 model=NAME.")
         reach(self.base_url, min(self.timeout, 10.0))
@@ -145,20 +140,14 @@ class Chat:
         """Take the seed; the training sessions are not looked at."""
         self._seed = seed
         self._counts = Counter()
-        self._client = Client(
-            self.base_url,
-            os.environ.get(self.api_key_env, "").strip() if self.api_key_env else "",
-            retries=self.retries,
-            timeout=self.timeout,
-            requests_per_minute=self.requests_per_minute,
-            backoff=self.backoff,
-        )
+        key = os.environ.get(self.api_key_env, "").strip() if self.api_key_env else ""
+        how: dict[str, Any] = {k: getattr(self, k) for k in ("retries", "timeout", "requests_per_minute", "backoff")}
+        self._client = Client(self.base_url, key, **how)
 
     def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
         """Ask about every session; failed ones get the documented fallback.
 
-        Raises:
-            InputError: The endpoint refuses the requests, or is down; answers so far are kept for the next attempt.
+        InputError if the endpoint refuses the requests, or is down; answers so far are kept for the next attempt.
         """
         if self._client is None:
             raise RuntimeError("fit before simulate")
@@ -189,10 +178,9 @@ class Chat:
         return _read(choice, lambda text: answers.shares(text, _names(session, asked)))
 
     def _ask(self, wanted: Sequence[tuple[Stimulus, str]], outage: int, visited: Sequence[Visit] = ()) -> None:
-        """Ask what is missing, several at a time, and keep what is answered; ``outage`` failures in a row end it.
+        """Ask what is missing, several at a time, and keep what is answered.
 
-        Raises:
-            InputError: The endpoint refuses the requests, or is down.
+        InputError if the endpoint refuses the requests, or after ``outage`` failures in a row.
         """
         assert self._client is not None, "the caller has looked"
         client, pool = self._client, ThreadPoolExecutor(self.concurrency)
@@ -216,11 +204,7 @@ class Chat:
             client.closed = False
 
     def request(self, session: Stimulus, asked: str = "0", visited: Sequence[Visit] = ()) -> dict[str, Any]:
-        """Return the body of a request about one session; ``asked`` is what an ``_Asked`` holds.
-
-        Raises:
-            InputError: The session has no image to show.
-        """
+        """Return the body of a request, ``asked`` as in ``_Asked``; InputError if the session has no image to show."""
         parts: list[dict[str, Any]] = []
         if self.image:
             if session.image is None:
@@ -355,8 +339,8 @@ class Chat:
 
     def _answers(self) -> list[Path]:
         """Return where answers are written to: for the next attempt, and with what is stored of the trial."""
-        folders = [] if self._workspace is None else [self._workspace.folder, self._workspace.artifacts]
-        return [folder / ANSWERS for folder in folders]
+        there = self._workspace
+        return [] if there is None else [there.folder / ANSWERS, there.artifacts / ANSWERS]
 
 
 def _line(session_id: str, asked: str, choice: Mapping[str, Any]) -> str:
@@ -404,8 +388,6 @@ def _read(choice: Mapping[str, Any], read: Callable[[str], _T]) -> _T | None:
 
 def _png(session: Stimulus) -> bytes:
     """Return the screen as PNG."""
-    import io
-
     assert session.image is not None, "the caller has looked"
     encoded = session.image.encoded()
     if encoded.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -1,7 +1,5 @@
 """From a chat endpoint's token log-probabilities to click probabilities, at the tokens that wrote the answer."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,11 +22,6 @@ def probabilities(choice: Mapping[str, Any], reading: Reading, slots: Sequence[S
     written. One that only begins several labels ("1" of 1, 10 and 12) is followed by the next token's candidates where
     the model took it, and is shared out evenly among them elsewhere. What the candidates leave over is shared out
     among the labels not shown, none getting more than the smallest shown.
-
-    Args:
-        choice: The endpoint's first choice, with ``logprobs``.
-        reading: The answer as it was read from the message.
-        slots: The slots of the session.
     """
     steps, text = _steps(choice), spelled(choice)
     again = read(text, slots) if steps else None

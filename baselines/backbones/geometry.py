@@ -88,6 +88,8 @@ def as_one_grid(boxes: Floats, grid: tuple[int, int, int], size: tuple[int, int]
     tile is where it is. ``boxes``, shape (n rows columns, 4), are the tokens of the n tiles of ``grid``.
     """
     n, rows, columns = grid
+    if n == 1:
+        return boxes
     across = round(size[0] / (columns * float(boxes[0, 2] - boxes[0, 0])))
     whole = (0.0, 0.0, float(size[0]), float(size[1]))
-    return boxes if n == 1 else token_boxes((whole,), rows * across, columns * (n // across), size)
+    return token_boxes((whole,), rows * across, columns * (n // across), size)

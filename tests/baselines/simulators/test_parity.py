@@ -131,6 +131,16 @@ def test_the_preset_depends_on_backbone_and_task_as_the_published_settings_do():
         registry.build("fixate", values["defaults"])
 
 
+def test_one_picture_with_bars_is_where_it_is(tmp_path):
+    found = {}
+    folder = str(tiny.save("internvl", tmp_path, fit="letterbox"))
+    for patches in ("centre", "grid"):
+        simulator = registry.build("backbone", {"backbone": folder, "patches": patches, "thumbnail": False})
+        simulator.fit([], 0)
+        found[patches] = [one.attention for one in simulator.simulate([s.stimulus() for s in sessions()])]
+    np.testing.assert_array_equal(found["centre"], found["grid"])
+
+
 def test_clicks_from_attention_are_the_attention_and_its_largest(folder):
     simulator = registry.build("backbone", {"backbone": folder, "dtype": "float32", "clicks": "attention"})
     simulator.fit([], 0)

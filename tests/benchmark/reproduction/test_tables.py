@@ -433,3 +433,25 @@ def test_a_folder_of_several_tasks_serves_each_of_them(tmp_path):
         _data_of("recgaze", str(tmp_path))
     assert _data_of("recgaze", str(tmp_path / "adserp")) == str(tmp_path / "adserp")
     assert _data_of("recgaze", "sample") == "sample" and _data_of("recgaze", None) is None
+
+
+def test_parity_takes_the_published_settings_of_task_and_backbone_and_leaves_the_operator_alone():
+    @dataclass
+    class Looked:
+        model_type: str
+        parameters: int = 4_000_000_000
+        fingerprint: str = ""
+
+    describe = lambda name: Looked("internvl" if "internvl" in name else "qwen3_vl")  # noqa: E731
+    choice = Choice({"qwen3-vl": "pocket-qwen3vl", "internvl3.5": "other/internvl"}, preset="parity", describe=describe)
+    by_name = {layout.name: layout for layout in layouts()}
+    qwen, internvl = (group.config for group in groups_of(by_name["adserp"], choice))
+    assert (qwen.ties, qwen.truth, qwen.viewport, qwen.label) == ("last", 1, 922, True)
+    assert qwen.settings["operator"] == "attnlrp" and qwen.seeds[-1] == 101112
+    assert (qwen.defaults["last_layers"], internvl.defaults["last_layers"]) == (6, 3)
+    # What the preset says of rates goes before what the stand-ins are tuned with otherwise.
+    assert qwen.defaults["basis_lr"] == 1e-3 and qwen.defaults["clicks"] == "attention"
+    table = ReproducedTable("adserp", "values", "t", (), ("LogLoss",), ())
+    said = add_published(table, by_name["adserp"]).captions
+    assert any("attention in disguise" in line for line in said)
+    assert not any("disguise" in line for line in add_published(table, by_name["main"]).captions)

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+import tasks
 from tasks.adserp import ADSERP, ADSERP_PAGE
 from tasks.adserp.sample import make_person, simulate_trial, write_sample
 from tasks.adserp.sample_pages import make_page
@@ -78,6 +79,17 @@ def test_people_look_at_the_dialog_before_the_click_and_at_their_choice_before_t
     assert last[0] < 0.5 and last[1] > 0.7
     ends = [[s.fixations[-1].start_ms + s.fixations[-1].duration_ms for s in sessions] for sessions in (first, second)]
     assert np.median(np.subtract(*ends)) > 500
+
+
+def test_another_height_of_the_viewport_is_taken_in_its_place_and_said(sample):
+    low, own = (ADSERP.read(sample, ReadOptions(images=False, viewport=height), quiet) for height in (300, None))
+    boxes = [slot.box for session in low.sessions for slot in session.slots]
+    assert max(box[3] for box in boxes) <= 300 < max(s.box[3] for session in own.sessions for s in session.slots)
+    slots = [np.mean([len(session.slots) for session in found.sessions]) for found in (low, own)]
+    assert slots[0] < slots[1] and any("300 pixels high" in note for note in low.notes)
+    assert not any("pixels high" in note for note in own.notes)
+    with pytest.raises(InputError, match="recgaze has no viewport to choose"):
+        tasks.load("recgaze", "sample", options=ReadOptions(viewport=922))
 
 
 def test_people_who_avoid_ads_look_at_them_less():

@@ -1,7 +1,5 @@
 """Settings that declare their own range, by msgspec's ``Meta`` on the field of a simulator's dataclass."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import typing

@@ -3,8 +3,6 @@
 Imports nothing. Files that were written with other words are read through :func:`input_word` and ``ON_BOARDS``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 OWN, SHARED = "own", "shared"

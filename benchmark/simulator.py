@@ -1,7 +1,5 @@
 """The contract between the benchmark and a simulator."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ Every record is named by the SHA-256 of its canonical JSON, so a record never ch
 taking the files of both. What a board holds may come by pull request: reading checks types, sizes and the name.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

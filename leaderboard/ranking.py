@@ -7,8 +7,6 @@ order, not a partition into equals. The tests of all pairs, over users and over 
 of cross products instead of one test at a time; tests compare the two.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,19 +1,20 @@
 """Turns a simulator's part of a run into a submission folder."""
 
-from __future__ import annotations
-
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from benchmark.metrics import all_metrics
 from benchmark.naming import INPUTS, OTHERWISE, STATED, STATED_SOURCE, input_word, labelled
 from benchmark.parts.checking import claimed, missing
 from benchmark.runs import kept as records
 from benchmark.scores import paths, predictions, reading, results
+from benchmark.scores.results import Results, SimulatorResult
 from submissions import json_schema
 from submissions.facts import Facts
 from submissions.format import (
@@ -30,11 +31,6 @@ from submissions.format import (
 from tasks.errors import InputError, unknown_name
 from tasks.storage import staged
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from benchmark.scores.results import Results, SimulatorResult
-
 CALLED = {"item texts": "text", "item places": "text", "item ratings": "profile"}
 """What the format calls the inputs that it has no word of its own for."""
 
@@ -44,10 +40,8 @@ _COST = re.compile(r"[a-z][a-z0-9_]{0,59}")
 def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = False) -> None:
     """Write the submission folder of one simulator of a finished run; ``out`` must not exist, or be empty.
 
-    With ``label``, the attention that was computed for the true click is taken, which is never ranked.
-
-    Raises:
-        InputError: There is no such run or simulator, ``out`` is not empty, or a field is not of the format.
+    With ``label``, the attention that was computed for the true click is taken, which is never ranked. InputError if
+    there is no such run or simulator, ``out`` is not empty, or a field is not of the format.
     """
     found = results.read(run)
     results.check_whole(found, run)
@@ -117,10 +111,8 @@ def under_stress(run: Path, found: Results, simulator: str, own_labels: bool = F
 
     Conditions of another seed than the published one are left out, and so is ``relabel`` of a simulator that names
     slots by labels of its own: a board knows the screen's labels only. Left out too is a condition under which it
-    failed on a session: a blank would make the condition look harder than it is.
-
-    Raises:
-        InputError: A file is damaged, or it is about other trials than the run's: the run was made again since.
+    failed on a session: a blank would make the condition look harder than it is. InputError if a file is damaged, or it
+    is about other trials than the run's: the run was made again since.
     """
     from benchmark.naming import RELABEL
     from benchmark.stress.records import FOLDER

@@ -3,8 +3,6 @@
 Resizing is per axis and linear, so a token's area maps back exactly: no rounding enters the boxes.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

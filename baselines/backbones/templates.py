@@ -1,7 +1,5 @@
 """Chat templates: a turn as the text that a model continues with its answer."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

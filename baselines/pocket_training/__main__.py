@@ -1,7 +1,5 @@
 """``python -m baselines.pocket_training train|evaluate``."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys

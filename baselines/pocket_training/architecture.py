@@ -147,10 +147,7 @@ SHAPES = {"pocket-qwen3vl": Shape(), "pocket-internvl": Shape(vision_feedforward
 def new_model(name: str, tokenizer: PreTrainedTokenizerFast, shape: Shape | None = None) -> Any:
     """Return an untrained stand-in in float32, of its own shape if none is given.
 
-    Its weights come from torch's global generator.
-
-    Raises:
-        InputError: There is no stand-in of this name.
+    Its weights come from torch's global generator. InputError if there is no stand-in of this name.
     """
     import torch
     from transformers import InternVLForConditionalGeneration, Qwen3VLForConditionalGeneration

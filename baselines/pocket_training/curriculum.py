@@ -11,8 +11,6 @@
    the model's own answer, in odd ones that for a letter drawn from the expected clicks.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 How it does on the tasks, and how far prompts steer it, is what a run of the benchmark measures.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,8 +99,7 @@ def held_out(sequences: Sequences) -> tuple[HeldOut, Reading]:
 def table(folder: Path) -> str:
     """Measure the stand-in in ``folder`` and return the scores as a Markdown table.
 
-    Raises:
-        InputError: The folder is not that of a stand-in.
+    InputError if the folder is not that of a stand-in.
     """
     read_json(dict[str, Any], folder / RECORD, "give the folder of a pocket stand-in")
     scores, words = held_out(Sequences(load_backbone(folder, device="cpu", dtype="float32", features=None)))

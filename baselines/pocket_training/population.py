@@ -12,8 +12,6 @@ The films come from the sample's inventor under other seeds, so no film of any s
 three carousels of different genres with five films each, drawn freshly from the stock.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +102,7 @@ class Profiles:
         """Return the profile texts, as the task writes them (PROTOCOL section 2)."""
         return [profile_text(GENRES[top], [GENRES[g] for g in np.flatnonzero(liked)]) for top, liked in self._pairs()]
 
-    def repeat(self, times: int) -> Profiles:
+    def repeat(self, times: int) -> "Profiles":
         """Return every profile ``times`` times in a row."""
         return Profiles(np.repeat(self.top, times), np.repeat(self.liked, times, axis=0))
 
@@ -132,7 +130,7 @@ class Habits:
     def __len__(self) -> int:
         return len(self.strength)
 
-    def repeat(self, times: int) -> Habits:
+    def repeat(self, times: int) -> "Habits":
         """Return every person ``times`` times in a row."""
         return Habits(np.repeat(self.place, times, axis=0), np.repeat(self.strength, times))
 

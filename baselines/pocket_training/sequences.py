@@ -4,8 +4,6 @@ One row of every layout comes from ``Backbone.build``: positions, masks and the 
 it. Only the embeddings are filled in here, many rows at a time and with gradients.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -38,12 +36,12 @@ class Seen:
     embeds: Tensor
     deepstack: tuple[Tensor, ...]
 
-    def take(self, index: Tensor) -> Seen:
+    def take(self, index: Tensor) -> "Seen":
         """Return the screens at ``index``."""
         return Seen(self.embeds[index], tuple(layer[index] for layer in self.deepstack))
 
     @staticmethod
-    def join(parts: Sequence[Seen]) -> Seen:
+    def join(parts: "Sequence[Seen]") -> "Seen":
         """Return the screens of all parts, in order."""
         deepstack = tuple(torch.cat(layers) for layers in zip(*(part.deepstack for part in parts), strict=True))
         return Seen(torch.cat([part.embeds for part in parts]), deepstack)

@@ -1,7 +1,5 @@
 """One training run from nothing to a checkpoint folder that plain ``from_pretrained`` reads."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import tempfile
@@ -92,10 +90,7 @@ def train(
     The same arguments on the same machine and number of threads give the same weights; elsewhere rounding differs, and
     with it the weights, but hardly the scores. Schedule and shape are those of the shipped stand-in if None. ``plain``
     leaves out the shaping of attention in stage 3. ``seed``, 0 or larger, is that of weights, films drawn, users and
-    all else.
-
-    Raises:
-        InputError: An unknown name, a folder that holds files or cannot be written, a bad number.
+    all else. InputError for an unknown name, a folder that holds files or cannot be written, a bad number.
     """
     if name not in MARKERS:
         raise unknown_name("pocket stand-in", name, MARKERS)

@@ -63,10 +63,8 @@ def diagonal_scores(attention: Sequence[Floats]) -> Floats:
     """Return how much every head looks at the slot that a question names, shape (L, H): 0 by chance, 1 at it alone.
 
     Per screen ``attention`` has shape (K, L, H, K): for the question about each slot, shares over the slots. A head
-    that looks at the same slots whatever is asked scores 0. K may differ; screens with K = 1 are left out.
-
-    Raises:
-        InputError: No usable screen, or shapes that do not fit.
+    that looks at the same slots whatever is asked scores 0. K may differ; screens with K = 1 are left out. InputError
+    for no usable screen, or shapes that do not fit.
     """
     found = []
     for rows in attention:

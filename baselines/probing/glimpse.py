@@ -11,8 +11,6 @@ pass to the attention outputs gives every layer's.
 Source: Shen 2025 (arXiv 2506.18985), as used by Huang et al. 2026 (arXiv 2604.09368); PROTOCOL section 6.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

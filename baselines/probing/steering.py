@@ -4,8 +4,6 @@ Before the softmax a bias is added to the scores of these heads from src on; eve
 left alone. Whether the answer follows shows what the heads are for. Source: Gandikota and Bau 2026 (arXiv 2606.14703).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Sessions made ready once and used in every epoch: everything of the model's input but the soft prompt."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os.path import commonprefix
@@ -133,7 +131,7 @@ class Batch:
     overlap: Tensor
 
     @classmethod
-    def of(cls, examples: Sequence[Example]) -> Batch:
+    def of(cls, examples: Sequence[Example]) -> "Batch":
         """Join examples."""
         device = examples[0].overlap.device
         slots = max(len(example.candidates) for example in examples)
@@ -160,7 +158,7 @@ class Batch:
         """Whether the logits at src alone decide in every row."""
         return all(example.one_pass for example in self.examples)
 
-    def probed_at(self, backbone: Any, slots: Sequence[int]) -> tuple[Batch, Tensor]:
+    def probed_at(self, backbone: Any, slots: Sequence[int]) -> "tuple[Batch, Tensor]":
         """Return the batch that goes on up to where each row's answer is told, and the tokens told there, shape (B,).
 
         What its logits say is no longer the probabilities of the answers. See ``Example.branch``.

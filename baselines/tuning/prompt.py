@@ -7,8 +7,6 @@ A user without training sessions gets the mean coefficients of the trained users
 the scale of the word embeddings, so that the untrained prompt is neither lost among the words nor drowns them.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +42,7 @@ class PromptBank(nn.Module):
     @classmethod
     def drawn(
         cls, embedding: Tensor, users: Sequence[str], seed: int, settings: Any, dtype: torch.dtype = torch.float32
-    ) -> PromptBank:
+    ) -> "PromptBank":
         """Draw the bases that settings (``TuningSettings``) ask for from a normal distribution.
 
         Their standard deviation is ``init_sd``, or if that is 0, ``init_scale`` times that of the backbone's word
@@ -69,7 +67,7 @@ class PromptBank(nn.Module):
     @classmethod
     def kept(
         cls, path: Path, shape: tuple[int, int, int], users: Sequence[str], personal: bool, placement: str
-    ) -> PromptBank:
+    ) -> "PromptBank":
         """Read a prompt that :meth:`keep` wrote, with bases of ``shape`` (M, N, D) and these training users.
 
         InputError if there is no such file, it is damaged, or it holds a different prompt.

@@ -1,7 +1,5 @@
 """What a table is made from: one group of runs per backbone and operator, all in one store of finished trials."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -136,7 +134,7 @@ class Ran:
     missing: tuple[Missing, ...]
     failed: tuple[FailedTrial, ...]
 
-    def of(self, groups: Sequence[Group]) -> Ran:
+    def of(self, groups: Sequence[Group]) -> "Ran":
         """Return what concerns some of the groups; all failed trials stay."""
         mine = {id(group) for group in groups}
         found = tuple(one for one in self.found if id(one.group) in mine)

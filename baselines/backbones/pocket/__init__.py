@@ -5,8 +5,6 @@ models: what is measured with them says nothing about Qwen3-VL, InternVL or peop
 baselines.pocket_training train`` makes the shipped folders below ``weights``; their cards say what they saw.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 NAMES = ("pocket-qwen3vl", "pocket-internvl")

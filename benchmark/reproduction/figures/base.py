@@ -1,13 +1,11 @@
 """What every figure has in common: its layout, the values behind it, and what draws them."""
 
-from __future__ import annotations
-
 import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from benchmark.output.document import CsvRow, Document, Grid, GridColumn, row
 from benchmark.output.figure_style import Picture
@@ -16,9 +14,7 @@ from benchmark.reproduction.groups import Choice, Found, Group, Missing, groups_
 from benchmark.reproduction.printing import captioned
 from benchmark.reproduction.provenance import NOTE, sentence
 from benchmark.reproduction.section import Section
-
-if TYPE_CHECKING:
-    from tasks.task import Task
+from tasks.task import Task
 
 Value = str | int | float | bool | None
 Record = Mapping[str, Value | tuple[str, ...]]

@@ -1,12 +1,11 @@
 """Figures 6-7: screens with the backbone's attention, human gaze and the tuned simulator's attention side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
+from PIL.Image import Image
 
 from benchmark.output.drawing import ATTENTION, FAINT, GAZE, NAMED, Panels, Row, View, screen_of
 from benchmark.output.units import number
@@ -17,12 +16,8 @@ from benchmark.reproduction.section import Text
 from benchmark.scores import predictions
 from benchmark.simulator import Floats
 from tasks.errors import InputError, unknown_name
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from tasks.task import Task
-    from tasks.types import Session
+from tasks.task import Task
+from tasks.types import Session
 
 HUMANS = "human gaze"
 

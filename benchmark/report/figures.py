@@ -7,28 +7,24 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
 
 from benchmark import statistics
 from benchmark.metrics import Metric, get
 from benchmark.output import figure_style as style
 from benchmark.output.figure_style import Drawing, Picture
 from benchmark.output.units import number
+from benchmark.report.reading import Curve
+from benchmark.report.variance import Line
 from benchmark.scores.results import Results
 from benchmark.statistics.variance import PARTS
 from tasks.types import Floats
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
-
-    from benchmark.report.reading import Curve
-    from benchmark.report.variance import Line
-
 
 BETTER, WORSE = style.COLOURS[0], style.COLOURS[1]
 """Blue and vermilion; which side of 0 a value lies on says the same."""
@@ -226,8 +222,6 @@ class Training:
 
     def draw(self, canvas: Canvas) -> None:
         """Draw on an empty canvas."""
-        from matplotlib.ticker import MaxNLocator
-
         grid = canvas.subplots(-(-len(self.panels) // 2), 2, squeeze=False)
         seeds = list(dict.fromkeys(curve.seed for curve in self.curves))
         for axes, (column, title) in zip(grid.flat, self.panels, strict=False):

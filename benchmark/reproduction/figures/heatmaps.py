@@ -1,13 +1,14 @@
 """Figure 2a: where people click on the screen, and where simulators with and without eyes do."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure as Canvas
 from msgspec import Meta
 
 from benchmark.metrics import evaluate_sessions
@@ -22,12 +23,8 @@ from benchmark.reproduction.section import Rows, Text
 from benchmark.scores import predictions
 from benchmark.simulator import Floats, Prediction
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-    from tasks.task import Task
-    from tasks.types import Session
+from tasks.task import Task
+from tasks.types import Session
 
 HUMANS = "humans"
 
@@ -191,9 +188,6 @@ class Maps:
 
     def draw(self, canvas: Canvas) -> None:
         """Draw two maps a line, all on one scale."""
-        from matplotlib import colormaps
-        from matplotlib.colors import Normalize
-
         panels = canvas.subplots(-(-len(self.clicks) // 2), min(2, len(self.clicks)), squeeze=False)
         scale = Normalize(0.0, 100 * max(float(one.shares.max()) for one in self.clicks))
         for axes in panels.flat[len(self.clicks) :]:

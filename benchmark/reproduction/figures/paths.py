@@ -1,12 +1,11 @@
 """How people and simulators move: steps and revisits of recorded paths and of paths that simulators drew."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
+from matplotlib.figure import Figure as Canvas
 
 from benchmark.output import figure_style as style
 from benchmark.output.units import counted, number
@@ -17,14 +16,7 @@ from benchmark.reproduction.section import Rows
 from benchmark.scores import paths
 from benchmark.scores.paths import STEPS, Slots
 from benchmark.simulator import Floats
-from tasks.types import visits
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from matplotlib.figure import Figure as Canvas
-
-    from tasks.types import Session
+from tasks.types import Session, visits
 
 PEOPLE, LIST, OTHERS = "people", "top to bottom", "other people"
 

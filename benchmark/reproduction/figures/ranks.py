@@ -1,12 +1,12 @@
 """Figure 2b: how high the clicked item ranks among all items by fixation and by cursor dwell."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Patch
 
 from benchmark.output import figure_style as style
 from benchmark.output.units import counted
@@ -18,11 +18,7 @@ from benchmark.simulator import Floats
 from benchmark.statistics import mean_interval
 from benchmark.statistics.statistic import Bounds
 from tasks.decoding import one_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-    from tasks.types import Session
+from tasks.types import Session
 
 SIGNALS = ("fixation", "cursor")
 TOP = 2
@@ -223,8 +219,6 @@ class Histogram:
 
 def _key(axes: Any, signals: Sequence[Signal]) -> None:
     """Name the bars."""
-    from matplotlib.patches import Patch
-
     patches = [
         Patch(facecolor=style.COLOURS[i], hatch=("", "////")[i % 2], edgecolor="white", label=f"by {signal.name} dwell")
         for i, signal in enumerate(signals)

@@ -1,13 +1,12 @@
 """Figure 5: how a method's scores move with one setting at a time, all others at their defaults."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pandas as pd
+from matplotlib.figure import Figure as Canvas
 from msgspec import Meta
 
 from benchmark.metrics import get
@@ -23,9 +22,6 @@ from benchmark.scores.results import SimulatorResult
 from benchmark.statistics import compare_pairs
 from benchmark.statistics.clusters import ScoreCube
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
 
 _WHERE = ("backbone", "operator", "used_backbone", "used_operator", "shown")
 

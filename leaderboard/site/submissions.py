@@ -166,7 +166,7 @@ def part_of(t: SiteTable, index: int, data: str) -> TablePart:
             continue
         tier = cell.tier
         sd = float(ranking.seed_sd[index, j])
-        place = f"{ranking.place[index, j]} of {ranking.n_ranked[j]}" if tier else ""
+        place = f"{ranking.place[index, j]}{f' of {ranking.n_ranked[j]}' if row.ranked else ''}" if tier else ""
         apart = "".join(_difference(metric, *(float(end[b, j]) for end in ends)) for b in range(len(there)))
         # Written here and not in the template: there are thousands of them, and nothing in them is a stranger's.
         lines.append(

@@ -128,7 +128,7 @@ class Chat:
 
     def notice(self) -> str:
         """Return where stated attention comes from."""
-        return f"attention of {self.model} is {STATED_SOURCE}, not probed" if self.attention == "stated" else ""
+        return f"attention of chat is {STATED_SOURCE}, not probed" if self.attention == "stated" else ""
 
     def check_ahead(self) -> None:
         """InputError if the endpoint takes no connections, or no endpoint or model is named."""
@@ -255,6 +255,7 @@ class Chat:
         named = [one.slot for one in found if one is not None]
         self._counts["unread_answers"] += sum(map(bool, choices)) - len(named)
         if not named:
+            self._counts["unread_sessions"] += any(choices)
             return None, None
         if self.samples:
             counts = np.bincount(named, minlength=len(session.slots))
@@ -287,14 +288,15 @@ class Chat:
             return
         failed = self._counts["failed_sessions"]
         if failed:
-            unread = self._counts["unread_answers"]
+            unread = self._counts["unread_sessions"]
             self._workspace.report(
                 f"chat failed in {failed} of {sessions} sessions ({unread} answers named no slot, "
                 f"{failed - unread} got none); they count as uniform."
             )
         if self._counts["unread_attention"]:
-            said = f"{self._counts['unread_attention']} of {sessions} sessions"
-            self._workspace.report(f"chat stated no attention that can be read in {said}; they get the worst value.")
+            worst = "; they get the worst value" if self._counts["unread_attention"] < sessions else ""
+            said = f"{self._counts['unread_attention']} of {sessions} sessions{worst}"
+            self._workspace.report(f"chat stated no attention that can be read in {said}.")
         if self._client.dropped:
             names = ", ".join(sorted(self._client.dropped))
             self._workspace.report(f"{self.base_url} takes no {names}; asked without.")

@@ -54,6 +54,7 @@ class Address:
         self.url = url
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(LACKING), reason=f"transformers serve needs {', '.join(LACKING)}")
 @pytest.mark.filterwarnings("ignore")
 def test_a_served_model_is_asked_and_its_tokens_are_counted(server, mini, monkeypatch):

@@ -139,6 +139,15 @@ def test_samples_at_temperature_1_become_smoothed_shares(endpoint, stimuli, tmp_
     assert [p.answer for p in again.simulate(stimuli[:2])] == [1, 1] and len(stub.requests) == 8
 
 
+def test_several_samples_that_name_no_slot_are_one_failed_session(endpoint, stimuli, tmp_path):
+    said = []
+    chat = built(endpoint(lambda body, n: says("?")), samples=3, attention="stated")
+    chat.attach(workspace(tmp_path, said))
+    assert all(p.attention is None for p in chat.simulate(stimuli[:2])) and chat.cost()["unread_answers"] == 6
+    assert "chat failed in 2 of 2 sessions (2 answers named no slot, 0 got none); they count as uniform." in said
+    assert "chat stated no attention that can be read in 2 of 2 sessions." in said
+
+
 def looked(body):
     """What a stub answers where shares are asked for: twice as much for each further name."""
     names = re.findall(r'"(\w+)": <number>', body["messages"][0]["content"][-1]["text"])

@@ -11,7 +11,10 @@ from collections.abc import Mapping
 import msgspec
 
 from benchmark.simulator import Simulator
-from benchmark.trials.catalogue import Entry, setting_names, simulator_class
+from benchmark.trials.catalogue import Entry, setting_names, simulator_class, source_digest
+from benchmark.trials.extended import class_entry, file_entry
+from benchmark.trials.own_files import check_class
+from tasks import outside
 from tasks.errors import InputError, unknown_name
 
 _TRAIN = ("gaze-train", "clicks-train")
@@ -193,7 +196,7 @@ SIMULATORS = (
 
 def names() -> list[str]:
     """Return the names of all simulators, in the order of the catalogue."""
-    return [entry.name for entry in SIMULATORS]
+    return [*(entry.name for entry in SIMULATORS), *outside.installed("simulators")]
 
 
 def entry(name: str) -> Entry:
@@ -201,7 +204,13 @@ def entry(name: str) -> Entry:
     for candidate in SIMULATORS:
         if candidate.name == name:
             return candidate
-    raise unknown_name("simulator", name, names())
+    if outside.is_file(name):
+        return file_entry(name)
+    found = outside.find("simulators", name, type)
+    if found is None:
+        raise unknown_name("simulator", name, names())
+    check_class(found, name)
+    return class_entry(found, outside.installed("simulators")[name], f"{name} {source_digest(found.__module__)}", name)
 
 
 def build(name: str, settings: Mapping[str, object]) -> Simulator:

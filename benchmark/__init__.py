@@ -5,7 +5,8 @@ Nothing heavy is imported before one of these names is used.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,10 +51,21 @@ __all__ = [
 ]
 
 
+def check_packages() -> None:
+    """Raise ImportError with one line where a file such as ./tasks.py hides a package of the suite."""
+    home = Path(__file__).resolve().parents[1]
+    for name in ("tasks", "baselines", "submissions", "leaderboard"):
+        spec = importlib.util.find_spec(name)
+        found = Path(spec.origin).resolve() if spec is not None and spec.origin else home
+        if home not in found.parents or found.name != "__init__.py":
+            raise ImportError(f"{found} hides the package '{name}' of gazebench: rename it, or use another folder.")
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for."""
     for module, names in _HOMES.items():
         if name in names:
+            check_packages()
             return getattr(importlib.import_module(module), name)
     raise AttributeError(f"module 'benchmark' has no attribute '{name}'; it has {', '.join(__all__)}")
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks import outside
 from tasks.definition import SIMULATED_MARK, Progress, ReadOptions, TaskDefinition, quiet
 from tasks.errors import InputError, unknown_name
 from tasks.storage import absolute, cache_root, read_errors, staged, write_errors
@@ -38,18 +39,17 @@ _log = logging.getLogger(__name__)
 
 def names() -> list[str]:
     """Return the names of all tasks."""
-    return list(TASKS)
+    return [*TASKS, *outside.installed("tasks")]
 
 
 def definition(name: str) -> TaskDefinition:
-    """Return the definition of a task, importing its module.
+    """Return the definition of a task of the suite, of an installed package or of a file, importing its module.
 
     InputError if there is no such task; the nearest name is suggested.
     """
-    if name not in TASKS:
-        raise unknown_name("task", name, TASKS)
-    module, _, attribute = TASKS[name].partition(":")
-    found = getattr(importlib.import_module(module), attribute)
+    found = outside.find("tasks", name, TaskDefinition) if name not in TASKS else outside.load(TASKS[name])
+    if found is None:
+        raise unknown_name("task", name, names())
     assert isinstance(found, TaskDefinition)
     return found
 
@@ -78,6 +78,7 @@ def load(
     InputError for an unknown name, or data that cannot be used.
     """
     found = definition(name)
+    place, name = TASKS.get(name) or outside.installed("tasks").get(name) or name, found.info.name
     report = report or _log.info
     options = options or ReadOptions(workers=workers)
     info = found.read_with(options)
@@ -85,7 +86,7 @@ def load(
     if str(chosen) == SAMPLE:
         if data is None and found.public is not None:
             report(f"the simulated sample is used; real data ({found.public.about}): {found.public.commands(name)}")
-        return _sample(name, found, replace(options, workers=workers), progress, report)
+        return _sample(place, found, replace(options, workers=workers), progress, report)
     folder = absolute(chosen)
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}. Give a raw or prepared folder of {name}, or '{SAMPLE}'.")
@@ -101,7 +102,7 @@ def load(
                 raise InputError(f"{reads}, not {info.version}. Give the raw folder.")
             report(f"{reads}; {info.version} is the current one. Prepare it again for that.")
         return task
-    return _raw(name, found, folder, options, progress, report)
+    return _raw(place, found, folder, options, progress, report)
 
 
 def _configured(name: str) -> str | Path:
@@ -111,14 +112,16 @@ def _configured(name: str) -> str | Path:
     return folder if folder is not None and folder.is_dir() else SAMPLE
 
 
-def _raw(name: str, found: TaskDefinition, raw: Path, options: ReadOptions, progress: Progress, report: Report) -> Task:
+def _raw(
+    place: str, found: TaskDefinition, raw: Path, options: ReadOptions, progress: Progress, report: Report
+) -> Task:
     """Prepare a raw folder into the cache unless that was done before, and open it."""
     with read_errors(raw, cache_root(), cache_root()):
         listing = _listing(raw) + (_listing(options.posters) if options.posters else [])
     size = list(options.size) if options.size else None
     version = found.read_with(options).version
     key = [version, str(raw), listing, options.layout, options.images, size, str(options.posters), options.simulated]
-    entry = cache_root() / name / f"raw-{_key(key + _viewport(options), name)}"
+    entry = cache_root() / found.info.name / f"raw-{_key(key + _viewport(options), place)}"
 
     def build(folder: Path) -> None:
         from tasks.prepare import prepare
@@ -133,15 +136,15 @@ def _viewport(options: ReadOptions) -> list[object]:
     return [] if options.viewport is None else [options.viewport]
 
 
-def _sample(name: str, found: TaskDefinition, chosen: ReadOptions, progress: Progress, report: Report) -> Task:
+def _sample(place: str, found: TaskDefinition, chosen: ReadOptions, progress: Progress, report: Report) -> Task:
     """Simulate and prepare the sample unless that was done before, and open it."""
     version = found.read_with(chosen).version
-    entry = cache_root() / name / f"sample-{_key([version, found.sample_size, *_viewport(chosen)], name)}"
+    entry = cache_root() / found.info.name / f"sample-{_key([version, found.sample_size, *_viewport(chosen)], place)}"
 
     def build(folder: Path) -> None:
         from tasks.prepare import prepare
 
-        report(f"building the simulated sample of {name} once into {entry}")
+        report(f"building the simulated sample of {found.info.name} once into {entry}")
         raw = folder / "raw"
         with write_errors(entry):
             raw.mkdir()
@@ -180,17 +183,20 @@ def _listing(folder: Path) -> list[tuple[str, int, int]]:
     return files
 
 
-def _key(parts: list[object], name: str) -> str:
+def _key(parts: list[object], place: str) -> str:
     """Return a short key over ``parts`` and the source of the task's reader, renderer and simulation."""
     digest = hashlib.sha256(json.dumps(parts, default=str).encode())
-    for path in _sources(name):
+    for path in _sources(place):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _sources(name: str) -> list[Path]:
+def _sources(place: str) -> list[Path]:
     """Return the files whose change makes a built entry stale: this package's own and the task module's."""
-    module = importlib.import_module(TASKS[name].partition(":")[0])
+    if outside.is_file(place):
+        module = outside.module_of(outside.path_of(place))
+    else:
+        module = importlib.import_module(place.partition(":")[0])
     own = sorted(Path(__file__).parent.glob("*.py"))
     if hasattr(module, "__path__"):
         folders = [Path(folder) for folder in module.__path__]

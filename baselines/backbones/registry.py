@@ -5,11 +5,11 @@ A new checkpoint is one ``BackboneEntry``; a new architecture is one module and 
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks import outside
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ ARCHITECTURES = {
 
 def names() -> list[str]:
     """Return the names of all backbones, in order."""
-    return [known.name for known in BACKBONES]
+    return [*(known.name for known in BACKBONES), *outside.installed("backbones")]
 
 
 def checkpoint_of(name_or_path: str | Path) -> str | Path:
@@ -79,8 +79,9 @@ def checkpoint_of(name_or_path: str | Path) -> str | Path:
     InputError if it is not one of these.
     """
     text = str(name_or_path)
-    for known in BACKBONES:
-        if known.name == text:
+    own = None if any(known.name == text for known in BACKBONES) else outside.find("backbones", text, BackboneEntry)
+    for known in (*BACKBONES, *([own] if own else [])):
+        if known.name == text or known is own:
             if known.checkpoint.startswith("shipped:"):
                 return SHIPPED / known.checkpoint.removeprefix("shipped:")
             return known.checkpoint
@@ -104,6 +105,5 @@ def architecture(model_type: str) -> type[VisionLanguageModel] | None:
     found = ARCHITECTURES.get(model_type)
     if found is None:
         return None
-    module, _, attribute = found.factory.partition(":")
-    reader: type[VisionLanguageModel] = getattr(importlib.import_module(module), attribute)
+    reader: type[VisionLanguageModel] = outside.load(found.factory)
     return reader

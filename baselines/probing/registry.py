@@ -5,11 +5,12 @@ A new operator is one module with one class and one entry here.
 
 from __future__ import annotations
 
-import importlib
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from tasks import outside
 from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -116,19 +117,18 @@ _BY_NAME = {entry.name: entry for entry in _OPERATORS}
 
 
 def names() -> tuple[str, ...]:
-    """Return the registered operator names in order."""
-    return tuple(_BY_NAME)
+    """Return the registered operator names in order, those of installed packages last."""
+    return (*_BY_NAME, *outside.installed("operators"))
 
 
 def info(name: str) -> OperatorInfo:
-    """Return the entry of ``name``.
-
-    Raises:
-        InputError: The name is not registered; the message suggests the nearest.
-    """
-    if name not in _BY_NAME:
-        raise unknown_name("operator", name, _BY_NAME)
-    return _BY_NAME[name]
+    """Return the entry of ``name``, of the suite, of an installed package or of a file; InputError if there is none."""
+    found = _BY_NAME.get(name) or outside.find("operators", name, OperatorInfo)
+    if found is None:
+        raise unknown_name("operator", name, names())
+    if outside.is_file(name):  # any change of the file counts as a new version
+        return replace(found, behaviour=hashlib.sha256(outside.path_of(name).read_bytes()).hexdigest()[:16])
+    return found
 
 
 def create_for(settings: Any, **options: Any) -> Operator:
@@ -145,8 +145,7 @@ def create(name: str, **options: Any) -> Operator:
         InputError: Unknown name or option, or an option that has no default is missing.
     """
     entry = info(name)
-    module, _, attribute = entry.factory.partition(":")
-    factory = getattr(importlib.import_module(module), attribute)
+    factory = outside.load(entry.factory)
     try:
         operator: Operator = factory(**{**entry.options, **options})
     except TypeError as error:

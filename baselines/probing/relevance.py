@@ -6,7 +6,6 @@ fraction outside every slot belongs to no slot. The K sums are normalised to sum
 missing.
 """
 
-import importlib
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -18,6 +17,7 @@ from baselines.probing.answer_token import answer_rows
 from baselines.probing.hook import Decoder
 from baselines.probing.inputs import DecoderInputs, Operator, Target
 from baselines.probing.registry import create, info, names
+from tasks import outside
 from tasks.errors import InputError
 from tasks.types import Floats, Slot
 
@@ -73,8 +73,7 @@ def rectifier(operator: str | Operator) -> Literal["none", "abs", "relu"]:
     if isinstance(operator, str):
         return info(operator).rectify
     for name in names():
-        module, _, attribute = info(name).factory.partition(":")
-        if isinstance(operator, getattr(importlib.import_module(module), attribute)):
+        if isinstance(operator, outside.load(info(name).factory)):
             return info(name).rectify
     raise InputError(f"the operator {type(operator).__name__} is not registered; give its rectify.")
 

@@ -88,8 +88,7 @@ class Result:
             corrected over the rows), ``resolves`` (the smallest difference that would show with 80 % power), and how
             many ``users``, ``screens`` and ``sessions`` it is over. Seeds and sessions never count as people.
 
-        Raises:
-            InputError: A simulator or metric is unknown, or a simulator lacks a metric.
+        InputError: a simulator or metric is unknown, or a simulator lacks a metric.
         """
         cube, rows = statistics.ScoreCube(self.scores), {}
         for name in (a, b):
@@ -123,8 +122,7 @@ class Result:
             kind: ``means`` (with 95 % intervals), or ``users`` (each user's difference from the reference).
             metric: None for the first main metric.
 
-        Raises:
-            InputError: The kind or the metric is unknown, or there is nothing to draw.
+        InputError: the kind or the metric is unknown, or there is nothing to draw.
         """
         if kind not in PLOTS:
             raise unknown_name("kind of plot", kind, PLOTS)
@@ -139,8 +137,7 @@ class Result:
     def paths(self, session_id: str, simulators: Sequence[str] | None = None) -> list[tuple[str, list[int]]]:
         """Return the path that each of some simulators drew for a session, as slots; None for three at most.
 
-        Raises:
-            InputError: The run was not kept in a folder, or a simulator that is named drew none.
+        InputError: the run was not kept in a folder, or a simulator that is named drew none.
         """
         if self.folder is None:
             raise InputError("paths are kept in a run's folder; run with out=FOLDER.")
@@ -149,8 +146,7 @@ class Result:
     def with_task(self, task: Task | None = None) -> Result:
         """Return the result with its task, which is loaded from where the run had it if it is not given.
 
-        Raises:
-            InputError: The data are not available, or not those of the result.
+        InputError: the data are not available, or not those of the result.
         """
         if self.task is not None:
             return self

@@ -51,7 +51,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "table": ("table runs/recgaze-loo", "table runs/recgaze-loo --format latex --families click"),
     "report": (
         "report runs/recgaze-loo --html report.html",
-        "report runs/recgaze-loo --html report.html --simulators fixate,backbone",
+        "report runs/recgaze-loo --paper paper",
     ),
     "variance": ("variance runs/recgaze-loo", "variance runs/recgaze-loo --metric KL --simulator fixate"),
     "stress": ("stress runs/recgaze-loo", "stress runs/recgaze-loo --swap-users --simulators fixate"),

@@ -7,14 +7,6 @@ from tasks.errors import unknown_name
 
 SUBJECTS = ("tasks", "simulators", "backbones", "operators", "metrics", "splits")
 
-SPLITS = {
-    "loo": "one session of every user is tested, as in the paper (default)",
-    "kfold": "every session is tested once, in five folds",
-    "unseen-screen": "the test screens never occur in training",
-    "screen-kfold": "every session is tested once, on a screen that never occurs in its training",
-    "user-kfold": "every session is tested once, of a user who never occurs in its training",
-}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -62,7 +54,9 @@ def rows(subject: str) -> list[dict[str, str]]:
             for m in all_metrics()
         ]
     if subject == "splits":
-        return [{"split": name, "what": text} for name, text in SPLITS.items()]
+        from tasks.splits import SPLIT_NOTES
+
+        return [{"split": name, "what": text} for name, text in SPLIT_NOTES.items()]
     raise unknown_name("subject", subject, SUBJECTS)
 
 

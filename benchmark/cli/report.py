@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 
 from benchmark.cli import options
+from tasks.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("run", type=Path, help="folder of a run")
-    parser.add_argument("--html", type=Path, required=True, metavar="FILE", help="the page to write")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="the page to write")
+    parser.add_argument("--paper", type=Path, metavar="DIR", help="write the table as LaTeX and the figures as PDF")
     parser.add_argument("--data", metavar="DIR|sample", help="the run's data, if it lies elsewhere now")
     parser.add_argument(
         "--simulators",
@@ -20,10 +22,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(arguments: argparse.Namespace) -> int:
-    """Write the page and print where."""
+    """Write the page, or what a paper needs, and print where."""
     from benchmark import report
     from benchmark.scores import results
 
+    if arguments.html is None and arguments.paper is None:
+        raise InputError("nothing to write: give --html FILE, --paper DIR or both.")
+    if arguments.paper is not None:
+        sys.stdout.write(f"{report.write_paper(arguments.run, arguments.paper)}\n")
+    if arguments.html is None:
+        return 0
     found = results.read(arguments.run)
     task = options.load_task(found.task, arguments.data) if arguments.data else None
     simulators = options.words(arguments.simulators) if arguments.simulators else None

@@ -34,14 +34,16 @@ def call(arguments: argparse.Namespace) -> int:
     """Search, write the chosen settings and print how the candidates did."""
     from dataclasses import replace
 
-    from baselines import registry as catalogue
+    from baselines import registry
     from benchmark.api import kind_of_backbone
     from benchmark.output.document import Document, Grid
     from benchmark.runs.preflight import check_names
     from benchmark.runs.search.space import read_space
     from benchmark.runs.search.tuning import tune, write_config
     from benchmark.trials.configuration import ENGINE, RunConfig, read_config, read_preset
+    from benchmark.trials.extended import with_files
 
+    catalogue, (arguments.simulator,) = with_files(registry, registry.construct, (arguments.simulator,))
     space = read_space(arguments.space)
     given = read_config(arguments.config) if arguments.config else {}
     how = given.pop(ENGINE, {})

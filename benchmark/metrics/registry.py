@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from benchmark.metrics import families
 from benchmark.metrics.block import Block, Floats
+from tasks import outside
 from tasks.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def all_metrics() -> tuple[Metric, ...]:
     found: list[Metric] = []
     for module in MODULES:
         found.extend(importlib.import_module(f"benchmark.metrics.{module}").METRICS)
+    found += [outside.load(place) for place in outside.installed("metrics").values()]
     twice = {m.name for m in found if sum(other.name == m.name for other in found) > 1}
     if twice:
         raise ValueError(f"metrics registered twice: {', '.join(sorted(twice))}")
@@ -140,7 +142,10 @@ def get(name: str) -> Metric:
     for metric in all_metrics():
         if metric.name == name:
             return metric
-    raise unknown_name("metric", name, names())
+    found = outside.find("metrics", name, Metric) if outside.is_file(name) else None
+    if found is None:
+        raise unknown_name("metric", name, names())
+    return found
 
 
 def corrected_together(chosen: Iterable[str]) -> list[tuple[str, ...]]:

@@ -132,9 +132,9 @@ def path_views(
 
 
 def draw_session(session: Session, views: Sequence[View], notice: str = "") -> Drawing:
-    """Return a picture of views of one session, two a row, of tall screens all in one, with the notice below."""
+    """Return a picture of views of one session, two or three a row, of tall screens all in one; the notice is below."""
     screen = screen_of(session)
-    columns = len(views) if screen.height > _TALL * screen.width else min(2, len(views))
+    columns = len(views) if len(views) == 3 or screen.height > _TALL * screen.width else min(2, len(views))
     rows = [Row(session, screen, tuple(views[i : i + columns])) for i in range(0, len(views), columns)]
     width = WIDE if columns > 1 else 1.5 * style.WIDTH
     return Drawing(Panels(tuple(rows), width), (notice,) if notice else (), width)

@@ -287,7 +287,7 @@ def interval_plot(found: Results, metric: Metric) -> Plot | None:
         return None
     pairs = zip(picture.names, picture.means, strict=True)
     words = f"{metric.name}: " + ", ".join(f"{name} {mean:.3f}" for name, mean in pairs)
-    return plot(f"mean-{_stem(metric.name)}", metric.name, words, picture, metric.family)
+    return plot(f"mean-{stem(metric.name)}", metric.name, words, picture, metric.family)
 
 
 def user_plot(found: Results, scores: pd.DataFrame, metric: Metric) -> Plot | None:
@@ -298,7 +298,7 @@ def user_plot(found: Results, scores: pd.DataFrame, metric: Metric) -> Plot | No
     pairs = zip(picture.names, picture.differences, strict=True)
     counts = ", ".join(f"{name} {better(v, metric)}" for name, v in pairs)
     words = f"{metric.name}: users for whom a simulator is better than {found.reference}: {counts}"
-    return plot(f"users-{_stem(metric.name)}", f"{metric.name} {metric.arrow}", words, picture, metric.family)
+    return plot(f"users-{stem(metric.name)}", f"{metric.name} {metric.arrow}", words, picture, metric.family)
 
 
 def variance_plot(metric: str, lines: Sequence[Line]) -> Plot:
@@ -310,7 +310,7 @@ def variance_plot(metric: str, lines: Sequence[Line]) -> Plot:
     )
     words = {part.name: part.shown for line in lines for part in line.found.parts}
     picture = Shares(tuple(line.simulator for line in lines), shares, words)
-    return plot(f"variance-{_stem(metric)}", metric, told, picture, get(metric).family)
+    return plot(f"variance-{stem(metric)}", metric, told, picture, get(metric).family)
 
 
 def training_plot(number: int, simulator: str, curves: Sequence[Curve]) -> Plot | None:
@@ -322,5 +322,6 @@ def training_plot(number: int, simulator: str, curves: Sequence[Curve]) -> Plot 
     return plot(f"curves-{number}", simulator, words, picture)
 
 
-def _stem(metric: str) -> str:
+def stem(metric: str) -> str:
+    """Return a metric's name as part of a file name."""
     return re.sub(r"[^A-Za-z0-9]+", "", metric).lower()

@@ -93,6 +93,7 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
     differences = [line for line in lines if line.reference]
     values: dict[str, Any] = {
         "results": found,
+        "seeds": sorted(run.scores["seed"].unique().tolist()),  # those that were really run
         "run": run,
         "version": __version__,
         "script": script,

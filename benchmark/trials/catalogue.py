@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from benchmark.simulator import Simulator
 from benchmark.trials import own_files
+from tasks import outside
 from tasks.errors import unknown_name
 
 
@@ -73,8 +74,7 @@ def simulator_class(factory: str) -> Callable[..., Any]:
         return lambda: copy.deepcopy(HANDED_OVER[factory])
     if own_files.is_file(factory):
         return own_files.load_class(factory)
-    module, _, name = factory.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    found: Callable[..., Any] = outside.load(factory)
     return found
 
 

@@ -110,6 +110,16 @@ def read_preset(
     return {**values, "defaults": defaults} if defaults else values
 
 
+def shipped(path: Path, folder: Path) -> Path:
+    """Return the file that comes with the suite in a folder of ``configs`` where only its name is given: ``priors``."""
+    if path.suffix or len(path.parts) > 1 or path.exists():
+        return path
+    known = {one.stem: one for one in sorted(folder.glob("*.yaml"))}
+    if path.name not in known:
+        raise unknown_name("configuration", path.name, known)
+    return known[path.name]
+
+
 def _mapping(value: object) -> dict[str, object]:
     """Return a value that ``read_config`` has checked to be a mapping."""
     assert isinstance(value, dict)
@@ -126,6 +136,7 @@ def read_config(path: Path) -> dict[str, object]:
     Raises:
         InputError: The file is missing, is not YAML, or holds an unknown key or a value of the wrong type.
     """
+    path = shipped(path, CONFIGS)
     raw = plain_yaml.read(path, "configuration")
     if not isinstance(raw, dict):
         raise InputError(f"{path} must hold keys and values, such as 'task: recgaze'.")

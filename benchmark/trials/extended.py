@@ -26,7 +26,7 @@ def file_entry(factory: str) -> Entry:
     loaded = own_files.load_class(factory)
     path = own_files.path_of(factory).resolve()
     behaviour = f"{path.name}:{loaded.__name__} {own_files.source_digest(factory)}"
-    return _entry(loaded, f"{path}:{loaded.__name__}", behaviour)
+    return class_entry(loaded, f"{path}:{loaded.__name__}", behaviour)
 
 
 def object_entry(simulator: Simulator) -> Entry:
@@ -36,13 +36,13 @@ def object_entry(simulator: Simulator) -> Entry:
     """
     kind = type(simulator)
     own_files.check_class(kind, kind.__name__)
-    found = _entry(kind, f"object {uuid.uuid4().hex}", f"object {uuid.uuid4().hex}")
+    found = class_entry(kind, f"object {uuid.uuid4().hex}", f"object {uuid.uuid4().hex}")
     name = getattr(simulator, "name", found.name)
     return dataclasses.replace(found, name=name if isinstance(name, str) and name else found.name)
 
 
-def _entry(loaded: type, factory: str, behaviour: str) -> Entry:
-    """Return the entry of a class of a user's own."""
+def class_entry(loaded: type, factory: str, behaviour: str, named: str = "") -> Entry:
+    """Return the entry of a class of a user's own, under the name of the class unless it has another."""
     name = loaded.__name__
     summary = (inspect.getdoc(loaded) or "").strip().partition("\n")[0].rstrip(".")
     if summary.startswith(f"{name}("):
@@ -52,7 +52,7 @@ def _entry(loaded: type, factory: str, behaviour: str) -> Entry:
         raise InputError(f"{name}: sees must be a tuple of texts, such as ('image', 'profile').")
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name)
     return Entry(
-        name=words.replace("_", "-").lower(),
+        name=named or words.replace("_", "-").lower(),
         factory=factory,
         summary=summary,
         sees=tuple(map(input_word, sees)),

@@ -13,10 +13,11 @@ import numpy as np
 
 from benchmark.metrics import Metric
 from benchmark.output import pages
+from benchmark.output.rendering import render
 from benchmark.statistics.design import Design
 from benchmark.statistics.t_interval import t_quantile
 from leaderboard import board_table
-from leaderboard.board_documents import notices, order
+from leaderboard.board_documents import documents, notices, order
 from leaderboard.board_files import Board
 from leaderboard.columns import HEADLINE, BoardCell, RankedTable, mean_cell
 from leaderboard.derived import scale
@@ -86,8 +87,7 @@ def build(
     ``tasks`` (digest -> loaded task) give the pictures of single sessions. They show recorded gaze and screens: leave a
     task out whose licence does not let you publish these. Each line about what is missing is reported.
 
-    Raises:
-        InputError: The folder cannot be used or holds something else, or the board holds nothing.
+    InputError: the folder cannot be used or holds something else, or the board holds nothing.
     """
     from benchmark import __version__
 
@@ -106,7 +106,7 @@ def build(
         (folder / "assets" / "page.css").write_text(pages.style(), encoding="utf-8")
         for asset in sorted(ASSETS.iterdir()):
             (folder / "assets" / asset.name).write_bytes(asset.read_bytes())
-        _Writer(folder, site, Pictures(board, tasks or {}, folder)).write()
+        _Writer(folder, site, Pictures(board, tasks or {})).write()
     return out / "index.html"
 
 
@@ -148,6 +148,9 @@ class _Writer:
         """
         folder = self._folder / "data" / t.key
         folder.mkdir()
+        document = documents([t.view])[0]
+        for form in ("csv", "json"):
+            (folder / f"table.{form}").write_text(render(document, form) + "\n", encoding="utf-8")
         table, shown = t.view.table, order(t.view, t.default)
         by_user, columns = table.by_user, [table.metric_index(metric.name) for metric in table.told]
         errors = [_errors(table.by_session[shown, :, j].T, table.design) for j in columns]

@@ -1,7 +1,7 @@
-"""Figures as SVG: sessions with overlays, heatmaps per slot, spread over users.
+"""Figures as SVG: heatmaps per slot, spread over users.
 
-Every figure is part of the page, follows its light or dark colours, and says in words what it shows. Colours follow
-``benchmark.output.drawing``: orange is gaze, purple is attention, the click is an outline.
+Every figure is part of the page, follows its light or dark colours, and says in words what it shows. Tints follow
+``benchmark.output.drawing``, which draws sessions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from benchmark.output import pages
+from benchmark.output.drawing import opacity
 from benchmark.output.text import plain, web_link
 from benchmark.output.units import counted, number
 from leaderboard.columns import BoardCell
@@ -27,23 +28,27 @@ from tasks.types import Floats
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-Box = tuple[float, float, float, float]
-
-_STRONGEST = 0.78
-"""Opacity of the largest share of a figure."""
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The common scale of a column's bars; ``zero`` is where 0 is, percent, None if it is not within."""
+    """The common scale of a column's bars, the better end on the right; bars begin at ``anchor``: the prior, or 0."""
 
     low: float
     high: float
-    zero: float | None = None
+    anchor: float = math.nan
+    flipped: bool = False
 
     def at(self, value: float) -> float:
         """Return where a value is, percent of the width; outliers are at the ends."""
-        return round(min(100.0, max(0.0, 100 * (value - self.low) / (self.high - self.low))), 1)
+        return round(min(100.0, max(0.0, self._at(value))), 1)
+
+    def beyond(self, value: float) -> str:
+        """Return the arrow to the side on which a value leaves the scale, empty if it does not."""
+        return "◂" if self._at(value) < 0 else "▸" if self._at(value) > 100 else ""
+
+    def _at(self, value: float) -> float:
+        part = 100 * (value - self.low) / (self.high - self.low)
+        return 100 - part if self.flipped else part
 
 
 def estimate(cell: BoardCell) -> Markup:
@@ -62,86 +67,30 @@ def bar(cell: BoardCell, span: Span | None) -> Markup:
     low, high = (end if math.isfinite(end) else cell.value for end in (cell.low, cell.high))
     return Markup(  # numbers only
         '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-        f'<path class="range" d="M{span.at(low)} 5H{span.at(high)}"/>'
-        f'<path class="mean" d="M{span.at(cell.value)} 1V9"/></svg>'
+        + ("" if math.isnan(span.anchor) else f'<path class="zero" d="M{span.at(span.anchor)} 0V10"/>')
+        + f'<path class="range" d="M{span.at(low)} 5H{span.at(high)}"/>'
+        f'<path class="mean" d="M{span.at(cell.value)} 1V9"/></svg>{span.beyond(cell.value)}'
     )
 
 
-def overlay(
-    boxes: Sequence[Box],
-    shares: Sequence[float] | None,
-    kind: str,
-    top: float,
-    size: tuple[int, int],
-    image: str | None = None,
-    click: int | None = None,
-    label: str = "",
-) -> Markup:
-    """Return a screen with one overlay; opacity is proportional to the share, strongest at ``top``.
-
-    Boxes, one per slot, and size (width, height) are in pixels of the screen. Without ``shares`` the screen is bare;
-    without ``image``, an address relative to the page, the outlines of the slots are drawn. ``kind`` is ``gaze``,
-    ``attention`` or ``clicks``: the colour. With one ``top``, figures side by side have one scale. The slot ``click``
-    is outlined; ``label`` says what the figure shows, for those who do not see it.
-    """
-    width, height = size
+def overlay(slots: SlotShares, shares: Sequence[float], kind: str, label: str) -> Markup:
+    """Return the outlines of slots on an empty screen, tinted by their shares; ``label`` says what it shows."""
+    (width, height), top = slots.size, max(shares)
     font = max(9, round(width / 42))
     parts = [f'<svg class="screen" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">']
-    if image is not None:
-        parts.append(f'<image href="{escape(image)}" width="{width}" height="{height}"/>')
-    else:
-        parts.append(f'<rect class="paper" width="{width}" height="{height}"/>')
-    for i, (x0, y0, x1, y1) in enumerate(boxes):
+    for (x0, y0, x1, y1), share in zip(slots.boxes, shares, strict=True):
         place = f'x="{x0:g}" y="{y0:g}" width="{max(0.0, x1 - x0):g}" height="{max(0.0, y1 - y0):g}"'
-        if shares is not None:
-            opacity = _STRONGEST * float(shares[i]) / top if top > 0 else 0.0
-            parts.append(f'<rect class="over {kind}" {place} fill-opacity="{opacity:.3f}"/>')
-        elif image is None:
-            parts.append(f'<rect class="slot" {place}/>')
-    if click is not None:
-        x0, y0, x1, y1 = boxes[click]
-        for name, out in (("click-halo", 4), ("click", 2)):
-            parts.append(
-                f'<rect class="{name}" x="{x0 - out:g}" y="{y0 - out:g}" width="{x1 - x0 + 2 * out:g}" '
-                f'height="{y1 - y0 + 2 * out:g}"/>'
-            )
-    if shares is not None:
-        for (x0, y0, _, _), share in zip(boxes, shares, strict=True):
-            parts.append(
-                f'<text class="share" x="{x0 + 4:g}" y="{y0 + font:g}" font-size="{font}">{float(share):.0%}</text>'
-            )
-    parts.append("</svg>")
-    return Markup("".join(parts))  # label and address are escaped, the rest are numbers
-
-
-def session_figure(
-    boxes: Sequence[Box], gaze: Floats, attention: Floats, click: int, size: tuple[int, int], image: str | None
-) -> Markup:
-    """Return screen, human gaze and attention side by side, as in the paper's figure 6."""
-    top = float(max(gaze.max(), attention.max()))
-    looked, seen = int(gaze.argmax()) + 1, int(attention.argmax()) + 1
-    panels = (
-        ("screen", overlay(boxes, None, "gaze", top, size, image, click, f"The screen; slot {click + 1} was clicked")),
-        (
-            "human gaze",
-            overlay(boxes, gaze.tolist(), "gaze", top, size, image, click, f"Human gaze, most on slot {looked}"),
-        ),
-        (
-            "attention",
-            overlay(boxes, attention.tolist(), "attention", top, size, image, click, f"Attention, most on slot {seen}"),
-        ),
-    )
-    body = Markup("").join(Markup("<div><p>{}</p>{}</div>").format(name, drawn) for name, drawn in panels)
-    return Markup('<div class="panels">{}</div>').format(body)
+        parts.append(f'<rect class="over {kind}" {place} fill-opacity="{opacity(share, top):.3f}"/>')
+        parts.append(f'<text class="share" x="{x0 + 4:g}" y="{y0 + font:g}" font-size="{font}">{share:.0%}</text>')
+    return Markup("".join([*parts, "</svg>"]))  # the label is escaped, the rest are numbers
 
 
 def heatmap(slots: SlotShares, kind: str, title: str) -> Markup:
     """Return mean shares per slot: over the screen where all sessions have the same slots, else as bars by position."""
     shares = slots.gaze if kind == "gaze" else slots.clicks
     if slots.boxes:
-        top = max(shares)
-        label = f"{title}: most on slot {slots.labels[shares.index(top)]}, {top:.0%}"
-        drawn = overlay(slots.boxes, shares, kind, top, slots.size, label=label)
+        label = f"{title}: most on slot {slots.labels[shares.index(max(shares))]}, {max(shares):.0%}"
+        drawn = overlay(slots, shares, kind, label)
         return Markup("<figure><figcaption>{}</figcaption>{}</figure>").format(title, drawn)
     widest = max(shares) or 1.0
     rows = Markup("").join(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.naming import OWN
+from benchmark.output import drawing
 from benchmark.output.text import plain
+from benchmark.report.gallery import encode
 from benchmark.report.order import Order, section
 from benchmark.reproduction.figures.paths import PEOPLE, moves
 from benchmark.scores import paths, predictions
@@ -17,7 +17,6 @@ from leaderboard import board_predictions
 from leaderboard.board_files import Board
 from leaderboard.board_table import BoardRow
 from leaderboard.columns import RankedTable
-from leaderboard.site.figures import session_figure
 from leaderboard.site.submissions import SessionFigure, extreme_sessions
 from leaderboard.site.tables import SiteTable
 from tasks.errors import InputError
@@ -55,17 +54,18 @@ def data_of(
 
 
 DRAWN = "this simulator"
-"""Whose paths a page shows; a submission's own name may hold anything."""
+"""Whose attention and paths a page shows; a submission's own name may hold anything."""
+
+_DPI, _BUDGET = 130, 150_000
+"""Of a picture of a session; at most so many bytes."""
 
 
 class Pictures:
-    """Draws sessions, given the loaded task of each digest, and keeps each screen once in the site's folder."""
+    """Draws sessions, given the loaded task of each digest."""
 
-    def __init__(self, board: Board, tasks: Mapping[str, Task], folder: Path) -> None:
+    def __init__(self, board: Board, tasks: Mapping[str, Task]) -> None:
         self._board = board
         self._tasks = tasks
-        self._folder = folder
-        self._screens: dict[tuple[str, str], tuple[str | None, tuple[int, int]]] = {}
         self._sessions: dict[tuple[str, str], Session] = {}
 
     def available(self, digest: str) -> bool:
@@ -82,15 +82,15 @@ class Pictures:
         attention = self._attention(row, ids)
         figures = []
         for (word, _, value), session_id in zip(chosen, ids, strict=True):
-            session = self._session(t.context.digest, session_id)
-            shares = attention.get(session_id)
-            if shares is None or len(shares) != len(session.slots):
+            session, shares = self._session(t.context.digest, session_id), attention.get(session_id)
+            if shares is None or session.image is None or len(shares) != len(session.slots):
                 continue
-            image, size = self._screen(t.context.digest, session)
-            boxes = [slot.box for slot in session.slots]
             title = f"{word}: {metric} {value:.3f}, session {plain(session_id, 60)}, user {plain(session.user, 40)}"
-            drawn = session_figure(boxes, session.gaze, shares, session.click, size, image)
-            figures.append(SessionFigure(title, drawn))
+            views = drawing.views_of(session, [(DRAWN, shares)])
+            sheet = drawing.draw_session(session, views, t.context.notice).image(_DPI)
+            looked, seen = int(session.gaze.argmax()) + 1, int(shares.argmax()) + 1
+            alt = f"Screen, human gaze, most on slot {looked}, attention, most on slot {seen}; slot {session.click + 1}"
+            figures.append(SessionFigure(title, *encode(sheet, _BUDGET), f"{alt} was clicked"))
         return metric, figures
 
     def order(self, t: SiteTable, row: BoardRow) -> Order:
@@ -128,24 +128,3 @@ class Pictures:
             }
         except InputError as error:
             raise InputError(f"predictions of result {row.id[:12]}: {error}") from error
-
-    def _screen(self, digest: str, session: Session) -> tuple[str | None, tuple[int, int]]:
-        """Write a session's screen unless that was done; return its address from a submission's page, and its size."""
-        if session.image is None:
-            right, below = (max(slot.box[i] for slot in session.slots) for i in (2, 3))
-            return None, (int(right) + 8, int(below) + 8)
-        key = digest, session.session_id
-        if key not in self._screens:
-            data = session.image.encoded()
-            size, kind = session.image.measure()
-            name = f"{session.image.digest()[:24]}.{'jpg' if kind == 'JPEG' else 'png'}"
-            if kind not in ("JPEG", "PNG"):
-                encoded = io.BytesIO()
-                session.image.open().save(encoded, format="PNG")
-                data = encoded.getvalue()
-            path = self._folder / "screens" / name
-            if not path.exists():
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(data)
-            self._screens[key] = f"../screens/{name}", size
-        return self._screens[key]

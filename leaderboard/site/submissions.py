@@ -60,10 +60,12 @@ class StressLine:
 
 @dataclass(frozen=True, slots=True)
 class SessionFigure:
-    """One session, drawn."""
+    """One session, drawn: the address with the picture in it, its size in pixels, and what it shows in words."""
 
     title: str
-    figure: Markup
+    picture: str
+    size: tuple[int, int]
+    alt: str
 
 
 @dataclass(slots=True)

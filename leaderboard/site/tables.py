@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,27 +17,26 @@ from benchmark.metrics import Metric, get
 from benchmark.metrics.families import FAMILIES, Family
 from benchmark.output.text import plain
 from benchmark.output.units import number
+from benchmark.report.figures import Plot
 from leaderboard.board_documents import default_metric, order, verdict
 from leaderboard.board_table import BoardRow
 from leaderboard.columns import HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
 from leaderboard.context import TaskContext
 from leaderboard.site.figures import Span
+from leaderboard.site.front import front
 
 GROUP_NAMES = {"normalised": "normalised scores", "gain": "personal gain", "about": "what it is"}
 BADGES = {"baseline": "baseline", "reference": "reference"}
 
 
-def span_of(ends: NDArray[np.float64], *, signed: bool = False) -> Span | None:
-    """Return the scale for intervals, given their ends; None where there are none."""
+def span_of(ends: NDArray[np.float64], anchor: float = math.nan, *, flipped: bool = False) -> Span | None:
+    """Return the scale for intervals, given their ends; None where there are none. It holds the anchor, if any."""
     known = ends[np.isfinite(ends)]
     if not known.size:
         return None
-    low, high = float(known.min()), float(known.max())
-    if signed:
-        low, high = min(low, 0.0), max(high, 0.0)
+    low, high = float(np.nanmin([*known, anchor])), float(np.nanmax([*known, anchor]))
     margin = 0.04 * (high - low) or 0.5
-    span = Span(low - margin, high + margin)
-    return Span(span.low, span.high, span.at(0.0)) if signed else span
+    return Span(low - margin, high + margin, anchor, flipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +48,10 @@ class SiteColumn:
     classes: str
     span: Span | None
 
-
-@dataclass(frozen=True, slots=True)
-class Leader:
-    """The first tier of a metric, for the overview."""
-
-    title: str
-    name: str
-    page: str
-    mean: str
-    size: int
+    @property
+    def anchor(self) -> float | None:
+        """Where bars begin, as a part of the width; None where nothing is known."""
+        return None if self.span is None or math.isnan(self.span.anchor) else self.span.at(self.span.anchor) / 100
 
 
 @dataclass(frozen=True)
@@ -176,19 +169,9 @@ class SiteTable:
         return [f"{', '.join(names)}: {reason}" for reason, names in found.items()]
 
     @cached_property
-    def leaders(self) -> list[Leader]:
-        """The first tier of each headline metric."""
-        found = []
-        for name in HEADLINE:
-            j = self.view.table.metric_index(name)
-            first = [i for i in np.flatnonzero(self.view.ranking.tier[:, j] == 1) if self.rows[i].ranked]
-            if first:
-                best = min(first, key=lambda i: (self.view.ranking.place[i, j], self.rows[i].name))
-                row = self.rows[best]
-                title = f"{name}{self.view.table.metrics[j].arrow}"
-                mean = number(float(self.view.ranking.mean[best, j]))
-                found.append(Leader(title, row.name, self.pages[row.id], mean, len(first)))
-        return found
+    def front(self) -> tuple[Plot, Sequence[int]] | None:
+        """The figure of the front page, and the lines that its numbers stand for."""
+        return front(self.view, self.key)
 
     @cached_property
     def spans(self) -> list[Span | None]:
@@ -197,7 +180,12 @@ class SiteTable:
         ranked = np.array([row.ranked for row in self.rows], dtype=bool)
         chosen = ranked if ranked.any() else ~ranked
         ends = np.concatenate([x[chosen] for x in (r.low, r.mean, r.high)])
-        return [span_of(ends[:, j]) for j in range(ends.shape[1])]
+        found = []
+        for j, metric in enumerate(self.view.table.metrics):
+            prior = self.view.table.find(metric.prior)
+            anchor = math.nan if prior is None else float(r.mean[prior, j])
+            found.append(span_of(ends[:, j], anchor, flipped=not metric.higher_is_better))
+        return found
 
     def _column(self, column: BoardColumn) -> SiteColumn:
         name = slug(column.key)
@@ -210,9 +198,7 @@ class SiteTable:
             span = self.spans[j]
         elif column.group != "about":
             cells = [column.cell(self.view, i) for i, row in enumerate(self.rows) if row.ranked]
-            span = span_of(
-                np.array([x for c in cells for x in (c.low, c.value, c.high)], dtype=np.float64), signed=True
-            )
+            span = span_of(np.array([x for c in cells for x in (c.low, c.value, c.high)], dtype=np.float64), 0.0)
         return SiteColumn(column, name, classes, span)
 
     def _lines(self, *, ranked: bool) -> list[Markup]:
@@ -255,9 +241,12 @@ def _cell(cell: BoardCell, column: SiteColumn) -> str:
         return f'<td class="{column.classes}"{value}>{escape(cell.text)}</td>'
     style, span = "", column.span
     if span is not None:
-        low = span.at(cell.low) if math.isfinite(cell.low) else span.at(cell.value)
-        high = span.at(cell.high) if math.isfinite(cell.high) else span.at(cell.value)
-        style = f' style="--l:{low / 100:.3g};--h:{high / 100:.3g};--m:{span.at(cell.value) / 100:.3g}"'
+        mean = span.at(cell.value)
+        low, high = sorted(span.at(end) if math.isfinite(end) else mean for end in (cell.low, cell.high))
+        style = f' style="--l:{low / 100:.3g};--h:{high / 100:.3g};--m:{mean / 100:.3g}"'
+        style += " data-lo" if mean < span.at(span.anchor if math.isfinite(span.anchor) else cell.value) else ""
+        if arrow := span.beyond(cell.value):
+            style += f' data-out="{arrow}"'
     tier = f' data-t="{cell.tier}"' if cell.tier else ""
     ends = f"[{number(cell.low)}, {number(cell.high)}]" if math.isfinite(cell.low) else ""
     title = f' title="{ends}"' if ends else ""

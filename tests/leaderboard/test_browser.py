@@ -61,6 +61,28 @@ def test_every_page_opens_quietly_and_fits_its_window(site, browse, window):
     quiet(browser)
 
 
+@pytest.mark.parametrize("window", [{}, {"dark": True, **PHONE}], ids=["light", "dark phone"])
+def test_an_accessibility_audit_finds_nothing_serious(site, browse, window):
+    audit = pytest.importorskip("axe_core_python", reason="pip install axe-core-python")
+    script = (Path(audit.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    browser = browse(**window)
+    kinds = (next(site.glob(f"{part}/*.html")) for part in ("tables", "tasks", "submissions"))
+    for name in (site / "index.html", site / "compare.html", *kinds):
+        browser.open(name.as_uri())
+        found = audited(browser, script)
+        assert not [one for one in found if one[1] in ("serious", "critical")], name
+    browser.run("document.querySelector('img, svg[role=img]').remove(); document.body.innerHTML += '<img src=x>'")
+    assert "image-alt" in [one[0] for one in audited(browser, script)]
+
+
+def audited(browser: Browser, script: str) -> list[list[str]]:
+    """Return rule, impact and first element of each violation that axe finds on the open page."""
+    keep = "r => { window.audited = r.violations.map(v => [v.id, v.impact, v.nodes[0].html]); }"
+    browser.run(f"{script}; window.audited = null; axe.run(document, {{resultTypes: ['violations']}}).then({keep});")
+    browser.wait("window.audited", 30)
+    return browser.run("return window.audited")
+
+
 def test_the_site_works_from_a_host_too(site, browse):
     class Silent(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import re
@@ -11,12 +12,15 @@ import numpy as np
 import pytest
 
 from baselines import registry
+from benchmark.metrics import get
+from benchmark.output.text import plain
 from leaderboard import board_documents
 from leaderboard.board_files import Board
 from leaderboard.context import slot_shares
 from leaderboard.entries import Metadata
 from leaderboard.site import build
-from leaderboard.site.figures import embedded, heatmap, link, overlay
+from leaderboard.site.figures import embedded, heatmap, link
+from leaderboard.site.front import MOST, Map
 from leaderboard.site.submissions import cost_words, extreme_sessions, size_words
 from leaderboard.site.tables import SiteTable, slug, span_of
 from leaderboard.submitting import submit, withdraw
@@ -96,7 +100,7 @@ def test_every_link_leads_somewhere_inside_the_site(site, pages):
         assert len(page.ids) == len(set(page.ids)), name
         for tag, address in page.links:
             parts = urlsplit(address)
-            if address in ("data:,",):
+            if address == "data:," or (tag == "img" and address.startswith("data:image/jpeg;base64,")):
                 continue
             assert not parts.scheme and not parts.netloc and not address.startswith("/"), (name, tag, address)
             if not parts.path:
@@ -124,7 +128,8 @@ def test_hostile_text_is_only_text(pages):
         sources = {urlsplit(a).path.rsplit("/", 1)[-1] for tag, a in page.links if tag == "script"}
         assert sources <= SCRIPTS, name
         assert not any("javascript:" in a.lower() for _, a in page.links), name
-        assert not any(tag in ("img", "iframe", "object", "embed", "form", "base") for tag, _ in page.links), name
+        assert not any(tag in ("iframe", "object", "embed", "form", "base") for tag, _ in page.links), name
+        assert all(a.startswith("data:image/jpeg;base64,") for tag, a in page.links if tag == "img"), name
         shown += sum(SCRIPT[:40] in text for text in page.text)
     assert shown > 20
     (own,) = (p for name, p in pages.items() if name.startswith("submissions/script-"))
@@ -190,10 +195,7 @@ def test_a_submissions_page_has_what_was_promised(site, views):
     for words in ("− position-prior", "− uniform", "seed SD", "Spread over users", "Personal gain", "normalised"):
         assert words in text
     assert text.count('<figure class="session">') == 4 and text.count("best: KL") == 2 == text.count("worst: KL")
-    for panel in ("screen", "human gaze", "attention"):
-        assert text.count(f"<div><p>{panel}</p>") == 4
-    assert len(set(re.findall(r'href="(../screens/[0-9a-f]+\.png)"', text))) == 1  # the small task has one screen
-    assert text.count('<rect class="click"') == 12
+    assert len(re.findall(r'alt="Screen, human gaze, most on slot \d, attention, most on slot \d; slot', text)) == 4
     assert "Steps and revisits</figcaption>" in text and "revisits 0%" not in text  # drawn as shapes
     assert "Revisits: this simulator 0%" in text and '<td class="n">2.000</td>' in text  # visits: 3, 1 and 2
     assert "Steps and revisits" not in next((site / "submissions").glob("sim-0-9-*.html")).read_text()
@@ -245,17 +247,46 @@ def test_slots_that_move_are_shown_as_bars():
     assert "100.0%" in drawn and 'width="50.0"' in drawn
 
 
-def test_opacity_is_proportional_to_the_share():
-    drawn = str(overlay([(0, 0, 1, 1), (1, 0, 2, 1)], [0.2, 0.8], "gaze", 0.8, (2, 1), label='"><script>'))
-    assert re.findall(r'fill-opacity="([\d.]+)"', drawn) == ["0.195", "0.780"]
-    assert "<script>" not in drawn
+def test_the_front_page_has_a_figure_per_table_and_its_data(site, views):
+    index = (site / "index.html").read_text()
+    assert index.count('<svg class="plot"') == len(views) and "submit my-submission" in index and "@software" in index
+    for view in views:
+        t = SiteTable(view, {row.id: "x" for row in view.table.rows})
+        plot, lines = t.front
+        drawn = [t.rows[i] for i in lines]
+        columns = [view.table.metric_index(name) for name in ("KL", "LogLoss")]
+        claim = ~np.isnan(view.ranking.mean[:, columns]).any(axis=1)
+        assert all(row.ranked for row in drawn) and all(claim[lines]) and len(lines) <= MOST
+        if sum(row.ranked and claim[i] for i, row in enumerate(t.rows)) <= MOST:
+            assert len(lines) == sum(row.ranked and claim[i] for i, row in enumerate(t.rows))
+        assert all(plain(row.name, 40) in plot.words for row in drawn)
+        table = json.loads((site / "data" / t.key / "table.json").read_text())
+        with (site / "data" / t.key / "table.csv").open(newline="") as file:
+            names = {line["simulator"] for line in csv.DictReader(file)}
+        assert table and {row.name for row in drawn} <= names
 
 
-def test_a_bars_scale_holds_every_interval():
+def test_in_the_front_figure_better_is_up_and_right_and_what_leaves_it_has_an_arrow():
+    from matplotlib.figure import Figure
+
+    ends = np.array([[[2.0, 2.1, 2.2], [0.8, 0.9, 1.0]], [[2.4, 2.5, 2.6], [1.0, 1.1, 1.2]]])
+    canvas = Figure()
+    hairs = {"prior": (2.4, 1.0), "people": (1.0, float("nan"))}
+    Map((get("LogLoss"), get("KL")), ends, hairs).draw(canvas)
+    (axes,) = canvas.axes
+    assert axes.xaxis_inverted() and axes.yaxis_inverted()
+    said = [text.get_text() for text in axes.texts]
+    assert said.count("prior") == 2 and "people 1.000 →" in said and not any("nan" in text for text in said)
+
+
+def test_a_bars_scale_holds_every_interval_and_its_anchor_with_better_to_the_right():
     span = span_of(np.array([0.2, np.nan, 0.9]))
     assert 0 < span.at(0.2) < span.at(0.9) < 100 and span.at(-5) == 0 and span.at(7) == 100
+    assert (span.beyond(-5), span.beyond(0.5), span.beyond(7)) == ("◂", "", "▸")
     assert span_of(np.array([np.nan])) is None
-    assert span_of(np.array([0.3, 0.4]), signed=True).at(0.0) == pytest.approx(3.7, abs=0.1)
+    assert span_of(np.array([0.3, 0.4]), 0.0).at(0.0) == pytest.approx(3.7, abs=0.1)
+    loss = span_of(np.array([0.2, 0.9]), 1.2, flipped=True)
+    assert loss.at(1.2) < loss.at(0.9) < loss.at(0.2) and loss.beyond(7) == "◂"
 
 
 def test_a_site_replaces_a_site_and_nothing_else(stocked, views, tmp_path):
@@ -279,7 +310,6 @@ def test_without_the_data_there_are_no_pictures_and_the_page_says_so(stocked, vi
     build(tmp_path / "site", stocked, views)
     (page,) = (tmp_path / "site" / "submissions").glob("sim-0-9-*.html")
     assert "Pictures of single sessions need the task&#39;s data" in page.read_text()
-    assert not (tmp_path / "site" / "screens").exists()
     (page,) = (tmp_path / "site" / "submissions").glob("personal-*.html")
     assert "Revisits: this simulator 0%" in page.read_text() and "data:image" not in page.read_text()
 
@@ -300,7 +330,7 @@ def test_drawn_paths_are_shown_next_to_the_recorded_one(mini, tmp_path):
     text = page.read_text()
     # People go back once in 4 visits, the simulator 4 times in 6, of which the last 3 are not the recorded path's.
     assert "points are people&#39;s" in text and "Revisits: people 25%, this simulator 67%" in text
-    assert text.count('src="data:image/jpeg') == 1 and "session u2-0" in text and ">0.500<" in text
+    assert text.count('<img class="paths" src="data:image/jpeg') == 1 and "session u2-0" in text and ">0.500<" in text
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from msgspec import Meta
 from benchmark.files import plain_yaml
 from benchmark.metrics import names
 from benchmark.metrics.families import headlines
+from benchmark.trials.configuration import CONFIGS, shipped
 from tasks.decoding import Count, decode
 from tasks.errors import InputError, unknown_name
 from tasks.splits import FOLDS, Split, k_fold, split_digest
@@ -107,6 +108,7 @@ def read_space(path: Path) -> Space:
 
     InputError if the file is missing, is not YAML, or holds an unknown key or a value that makes no sense.
     """
+    path = shipped(path, CONFIGS / "spaces")
     return decode(Space, plain_yaml.read(path, "search space"), path, "correct it")
 
 

@@ -59,9 +59,10 @@
     return { mean: middle, low: middle - t * error, high: middle + t * error };
   }
 
-  function bar(found, widest) {
+  // All bars have one scale: the difference in units of its standard error, with A better to the right.
+  function bar(found, unit, up) {
     var svg = drawn("svg", { "class": "bar wide", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" });
-    function x(value) { return 50 + 48 * Math.max(-1, Math.min(1, value / widest)); }
+    function x(value) { return 50 + (up ? 48 : -48) * Math.max(-1, Math.min(1, value / unit)); }
     svg.appendChild(drawn("path", { "class": "zero", d: "M50 0V10" }));
     if (!isNaN(found.low)) svg.appendChild(drawn("path", { "class": "range", d: "M" + x(found.low) + " 5H" + x(found.high) }));
     svg.appendChild(drawn("path", { "class": "mean", d: "M" + x(found.mean) + " 1V9" }));
@@ -91,7 +92,10 @@
     body.textContent = "";
     document.getElementById("over").textContent = table.over;
     var place = table.rows.indexOf(b);
-    var common = [];
+    var common = [], widest = table.metrics.reduce(function (top, m, j) {
+      var error = a === b || first[j] === null || second[j] === null ? 0 : errors[j][place];
+      return error ? Math.max(top, Math.abs(mean(first[j]) - mean(second[j])) / error + table.t) : top;
+    }, 1);
     table.metrics.forEach(function (m, j) {
       if (first[j] === null && second[j] === null) return;
       var line = element("tr"), head = element("th", m.name + m.arrow);
@@ -112,9 +116,8 @@
       cell.dataset.mean = found.mean; cell.dataset.low = found.low; cell.dataset.high = found.high;
       cell.appendChild(element("span", interval, "ci"));
       line.appendChild(cell);
-      var widest = Math.max(Math.abs(found.low) || 0, Math.abs(found.high) || 0, Math.abs(found.mean)) || 1;
-      var holder = element("td");
-      holder.appendChild(bar(found, widest));
+      var holder = element("td"), error = a === b ? 0 : errors[j][place];
+      holder.appendChild(bar(found, (error || Math.abs(found.mean) / widest || 1) * widest, m.up));
       line.appendChild(holder);
       var verdict = "not separated";
       if (found.low > 0 || found.high < 0) verdict = (found.mean > 0) === m.up ? "A better" : "B better";

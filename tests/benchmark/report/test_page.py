@@ -18,6 +18,7 @@ from benchmark.trials.configuration import RunConfig, read_config
 from benchmark.trials.trial import expand
 from tasks.errors import InputError
 from tests.benchmark.toys import Toys
+from tests.latex import compiles
 from tests.mini import NOTICE
 
 SCRIPT = "</title><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
@@ -266,3 +267,16 @@ def test_another_simulator_can_be_drawn_and_an_unknown_one_is_named(finished, mi
     assert "attention of faint, oracle" in (tmp_path / "page.html").read_text(encoding="utf-8")
     with pytest.raises(InputError, match="unknown simulator with attention in the run 'nois'. Did you mean 'noisy'"):
         report.write(finished, tmp_path / "page.html", task=mini, simulators=["nois"])
+
+
+def test_a_paper_gets_its_table_and_figures_and_a_page_that_compiles(finished, tmp_path):
+    report.write_paper(finished, tmp_path / "paper")
+    found = results.read(finished)
+    names = {path.name for path in (tmp_path / "paper").iterdir()}
+    expected = {f"{kind}-{name.lower()}.pdf" for name in found.family for kind in ("means", "users")}
+    assert names == expected | {"table.tex", "page.tex"}
+    assert all((tmp_path / "paper" / name).read_bytes().startswith(b"%PDF") for name in expected)
+    table, page = ((tmp_path / "paper" / name).read_text() for name in ("table.tex", "page.tex"))
+    assert found.notice in table and page.count("includegraphics") == len(expected)
+    body = page.partition(r"\begin{document}")[2].partition(r"\end{document}")[0]
+    compiles(body, tmp_path / "paper")

@@ -107,7 +107,7 @@ def test_a_file_that_is_no_simulator_gets_one_line(file, text, attribute, messag
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(InputError, match="cannot read the simulator .*nowhere.py"):
+    with pytest.raises(InputError, match="cannot read .*nowhere.py"):
         with_files(registry, registry.construct, ["nowhere.py:X"], [tmp_path])
 
 

@@ -61,7 +61,7 @@ def load(
         data: Prepared or raw folder, or ``sample``: the built-in simulated sample. None takes ``$GAZEBENCH_DATA/TASK``
             if it exists, else the sample.
         truth: Version of the ground truth, for a raw folder or the sample.
-        viewport: Height of the viewport in screenshot pixels in place of the recorded one, likewise (adserp).
+        viewport: Height of the viewport in screenshot pixels in place of the recorded one, also for these (adserp).
         workers: Processes that draw screens where a raw folder is prepared.
         progress: Wraps what takes long, as ``tqdm`` does.
         report: Called with lines on what is prepared; the log by default.

@@ -14,6 +14,8 @@ from benchmark.trials.records import read_trial
 from tasks.errors import InputError
 from tasks.outside import is_file, load, module_of, path_of
 
+__all__ = ["check_class", "factory_in", "is_file", "load_class", "path_of", "source_digest"]
+
 
 def load_class(factory: str) -> type:
     """Run the file and return the class; InputError if this fails, or it is not the class of a simulator."""

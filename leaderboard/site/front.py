@@ -62,8 +62,10 @@ class Map:
             axes.annotate(", ".join(numbers), place, (3, 3), textcoords="offset points")
         limits = [self._limits(axis) for axis in (0, 1)]
         axes.set(xlim=limits[0], ylim=limits[1])
-        for metric, label, side in zip(self.metrics, (axes.set_xlabel, axes.set_ylabel), "→↑", strict=True):
-            label(f"{metric.name} {metric.arrow}, better {side}")
+        across, up = (
+            f"{metric.name} {metric.arrow}, better {side}" for metric, side in zip(self.metrics, "→↑", strict=True)
+        )
+        axes.set(xlabel=across, ylabel=up)
         for (name, values), line, ink in zip(
             self.hairs.items(), ("--", ":"), (style.INK, style.COLOURS[1]), strict=True
         ):

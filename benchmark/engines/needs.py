@@ -52,7 +52,7 @@ class Needs:
 
 def models(trial: Trial) -> tuple[tuple[str, str], ...]:
     """Return the models of a trial: settings that name material, with its fingerprint; empty if it rests on none."""
-    return tuple(sorted((key, value) for key, value in trial.material.items() if key in trial.settings))
+    return tuple(sorted((key, value) for key, value in trial.material.items() if value and key in trial.settings))
 
 
 def needs(

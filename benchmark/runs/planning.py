@@ -300,7 +300,8 @@ def _spread(indices: NDArray[np.int64], count: int) -> list[int]:
 
 def _model(trial: Trial) -> str:
     """Return the model that a trial depends on, as its settings name it."""
-    return next((str(trial.settings[name]) for name in trial.material if trial.settings.get(name)), "")
+    named = (trial.settings.get(name) for name, found in trial.material.items() if found)
+    return next((str(name) for name in named if name), "")
 
 
 def _settled(trial: Trial) -> str:

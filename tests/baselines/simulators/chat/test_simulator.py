@@ -15,6 +15,7 @@ from baselines import registry
 from baselines.simulators.chat.simulator import FORMS, LETTERS, NUMBERS, Chat
 from benchmark.cli import main
 from benchmark.engines.asking import ask
+from benchmark.engines.needs import models
 from benchmark.runs.runner import run
 from benchmark.simulator import FollowsPath, ReportsCost, Simulator, UsesWorkspace, Workspace
 from benchmark.trials.catalogue import full_settings
@@ -219,7 +220,9 @@ def test_what_raises_while_it_is_read_is_unread_and_never_poisons_the_store(endp
 def test_prices_and_numbers_of_requests_change_no_trial(mini):
     def identity(**settings):
         config = RunConfig("mini", simulators=("chat",), settings={"base_url": "http://x/v1", "model": "m", **settings})
-        return expand(config, mini, registry)[0].identity()
+        trial = expand(config, mini, registry)[0]
+        assert models(trial) == ()  # they are no model that it rests on
+        return trial.identity()
 
     assert identity() == identity(prompt_price=1.0, completion_price=2.0, concurrency=1, requests_per_minute=9.0)
     assert len({identity(), identity(attention="stated"), identity(next_visit=True), identity(samples=2)}) == 4

@@ -124,10 +124,7 @@ class HasMaterial(Protocol):
     """A simulator that rests on more than its settings: a backbone, a file."""
 
     def material(self) -> Mapping[str, str]:
-        """Return name -> fingerprint of what else shapes the predictions than settings; part of a trial's identity.
-
-        A setting with an empty one shapes nothing, such as how many requests are made at once.
-        """
+        """Return name -> fingerprint of what else shapes predictions; a setting with an empty one shapes nothing."""
         ...
 
 

@@ -71,8 +71,9 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
                 for seed in seeds:
                     of_seed = predictions.chosen(rows, seed=seed)
                     write_predictions(folder, key, seed, of_seed, {**about, "condition": condition}, condition)
-        stated = any(one.name == row.base + STATED for one in found.simulators)
-        values = _metadata(row, facts, own, seeds, {key: found.digest}, failures, notice, label, stated)
+        values = _metadata(row, facts, own, seeds, {key: found.digest}, failures, notice, label)
+        if not label and any(one.name == row.base + STATED for one in found.simulators):
+            values["attention"] = {"source": STATED_SOURCE, "target": "none"}
         for where, what, remedy in json_schema.faults(values, json_schema.schema()):
             raise InputError(f"'{where}' {what}. {remedy} Give it in a file: --about FILE.")
         write_metadata(folder, values, f"Written by 'pack' from a run of {found.task}. {notice}".strip())
@@ -173,7 +174,6 @@ def _metadata(
     failures: int,
     notice: str,
     label: bool,
-    stated: bool,
 ) -> dict[str, Any]:
     """Return the fields of ``submission.yaml``."""
     name = row.base
@@ -182,9 +182,6 @@ def _metadata(
     source = f"{operator} on {backbone}" if operator and backbone else facts.summary or f"computed by {name}"
     settings = ", ".join(f"{k}={v}" for k, v in row.settings.items() if v != "")
     attends = any(metric.name in row.metrics and "attention" in metric.needs for metric in all_metrics())
-    attention = {"source": source, "target": "label" if label else "free"} if attends else None
-    if stated and not label:
-        attention, attends = {"source": STATED_SOURCE, "target": "none"}, True
     values: dict[str, Any] = {
         "format": FORMAT,
         "name": f"{name} ({OTHERWISE})" if OTHERWISE in notice else name,
@@ -200,7 +197,7 @@ def _metadata(
             "backbone": {"name": str(backbone), "parameters": facts.parameters} if backbone else None,
             "training_data": None,
         },
-        "attention": attention,
+        "attention": {"source": source, "target": "label" if label else "free"} if attends else None,
         "seeds": seeds,
         "digests": digests,
         "failures": failures,

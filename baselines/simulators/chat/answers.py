@@ -101,6 +101,9 @@ def _after_thought(text: str) -> int | None:
 _MARKS = " \t\r\n*_`'\"()[]{}<>.,:;!#$\\"
 
 
+_KEYS = ("answer", "final_answer", "choice", "slot", "label", "letter", "number", "click")
+
+
 def _plain(text: str) -> str:
     """Return a text with full-width and other forms of letters and digits as plain ones, character by character."""
     forms = {} if text.isascii() else {c: unicodedata.normalize("NFKC", c) for c in set(text)}
@@ -120,9 +123,7 @@ def _from_json(text: str, begin: int, labels: Mapping[str, int]) -> Iterator[Rea
         except ValueError:
             continue
         for key, answer in value:
-            if key.casefold() not in ("answer", "final_answer", "choice", "slot", "label", "letter", "number", "click"):
-                continue
-            if isinstance(answer, str | int) and not isinstance(answer, bool):
+            if key.casefold() in _KEYS and type(answer) in (str, int):
                 label = str(answer).strip(_MARKS)
                 if label.casefold() in labels:
                     start = text.find(label, max(match.start(), text.find(key, match.start()) + len(key)))

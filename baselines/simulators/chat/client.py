@@ -42,7 +42,6 @@ class _AsItIs(urllib.request.HTTPErrorProcessor):
     """Return every response as it is: the key and the screen go to the address that was given and to no other."""
 
     def http_response(self, request: urllib.request.Request, response: Any) -> Any:
-        """Raise nothing and follow no redirection."""
         return response
 
     https_response = http_response
@@ -177,10 +176,11 @@ class Client:
             choices = answer.get("choices") if isinstance(answer, dict) else None
             if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
                 raise ValueError("the answer has no choices")
-            choice = self.cleaned({**choices[0], "usage": _tokens(answer.get("usage"))})
-        except RecursionError as error:
-            raise ValueError("the answer is nested too deeply") from error
-        except json.JSONDecodeError as error:
+            usage = answer.get("usage") if isinstance(answer.get("usage"), dict) else {}
+            used = {f"tokens_{name}": usage.get(f"{name}_tokens") for name in ("prompt", "completion")}
+            used = {name: n for name, n in used.items() if type(n) is int and 0 <= n <= _MOST_TOKENS}
+            choice = self.cleaned({**choices[0], "usage": used})
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError("the answer is not JSON") from error
         self._count(**choice["usage"])
         if self.key and self.key in spelled(choices[0]):  # token by token it would pass
@@ -219,13 +219,6 @@ class Client:
         with self._lock:
             for name, count in counts.items():
                 self.spent[name] += count  # type: ignore[assignment]  # a Counter adds up floats as well
-
-
-def _tokens(usage: Any) -> dict[str, int]:
-    """Return the tokens that an answer says it took."""
-    said = usage if isinstance(usage, dict) else {}
-    found = {f"tokens_{name}": said.get(f"{name}_tokens") for name in ("prompt", "completion")}
-    return {name: n for name, n in found.items() if type(n) is int and 0 <= n <= _MOST_TOKENS}
 
 
 def within(seconds: float, call: Callable[[], _Reply]) -> _Reply:

@@ -18,6 +18,7 @@ from baselines.limits import AtLeastZero, Positive, WholeAtLeastOne, WholeAtLeas
 from baselines.simulators.chat import answers
 from baselines.simulators.chat.client import Client, Unanswered, reach
 from baselines.simulators.chat.token_probabilities import probabilities
+from benchmark.files.replacing import replace_text
 from benchmark.naming import STATED_SOURCE
 from benchmark.simulator import Floats, Prediction, Workspace
 from tasks.errors import InputError
@@ -71,13 +72,12 @@ class Chat:
     Click probabilities come from the log-probabilities of the tokens that wrote the answer, or, with ``samples``, from
     how often each slot is the answer to the same question at temperature 1, one answer spread evenly added.
 
-    With ``attention=stated`` the model is also asked for the share of looking time of each slot, in a call of its own;
-    an answer that cannot be read leaves a blank. With ``next_visit`` it is asked after each visit where the eyes go
-    next, one call per visit; an answer that cannot be read counts as uniform. No paths are drawn from it.
+    With ``attention=stated`` the model is also asked for the share of looking time of each slot; an answer that cannot
+    be read leaves a blank. With ``next_visit`` it is asked after each visit where the eyes go next, uniform where that
+    cannot be read; no paths are drawn from it.
 
     A session that fails, because its request is not answered or the answer names no slot, gets the uniform
-    distribution: click probabilities 1/K, or, where there are none, a slot drawn evenly with the seed. It is counted in
-    the costs as ``failed_sessions`` and reported.
+    distribution: click probabilities 1/K, or, where there are none, a slot drawn evenly with the seed.
 
     Every setting is explained in ``configs/simulators/chat.yaml``; times are in seconds.
     """
@@ -298,23 +298,19 @@ class Chat:
             said = f"{self._counts['unread_attention']} of {sessions} sessions{worst}"
             self._workspace.report(f"chat stated no attention that can be read in {said}.")
         if self._client.dropped:
-            names = ", ".join(sorted(self._client.dropped))
-            self._workspace.report(f"{self.base_url} takes no {names}; asked without.")
+            self._workspace.report(f"{self.base_url} takes no {', '.join(sorted(self._client.dropped))}.")
 
     def _progress(self, items: Any, total: int) -> Any:
         """Yield the items; say now and then what was spent so far. Visits come one by one."""
-        if self._workspace is None:
-            yield from items
-            return
-        shown = self._workspace.progress(items, total=total, desc="requests") if total > 1 else items
-        for item in shown:
+        if self._workspace is not None and total > 1:
+            items = self._workspace.progress(items, total=total, desc="requests")
+        for item in items:
             yield item
             self._counts["asked"] += 1
-            if self._counts["asked"] % (max(1, total // 10) if total > 1 else 50) == 0:
-                spent = self._spent()
+            done, spent = self._counts["asked"], self._spent()
+            if self._workspace is not None and done % (max(1, total // 10) if total > 1 else 50) == 0:
                 price = f", {spent['price']:.4g} paid" if "price" in spent else ""
-                said = f"{self._counts['asked']} requests, {spent['tokens']:,.0f} tokens{price} so far"
-                self._workspace.report(f"chat: {said}")
+                self._workspace.report(f"chat: {done} requests, {spent['tokens']:,.0f} tokens{price} so far")
 
     def _kept(self) -> dict[_Asked, dict[str, Any]]:
         """Return the answers that an earlier attempt at this trial left."""
@@ -328,8 +324,7 @@ class Chat:
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue  # the line at which the earlier attempt was stopped
         for path in self._answers():
-            with write_errors(path):
-                path.write_text("".join(_line(*asked, choice) for asked, choice in found.items()), encoding="utf-8")
+            replace_text(path, "".join(_line(*asked, choice) for asked, choice in found.items()))
         self._counts["sessions_kept"] = len({session for session, _ in found})
         return found
 

@@ -1,7 +1,5 @@
 """Conditional logits of the next slot (McFadden, 1974): its chance is proportional to exp(weights . features)."""
 
-from __future__ import annotations
-
 import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence

@@ -28,14 +28,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from benchmark.files import parquet_gate
-from benchmark.files.limits import TableLimits
+from benchmark.files.limits import TableLimits, contents
 from benchmark.files.replacing import settle
 from benchmark.scores import paths
 from benchmark.scores.paths import SampledPaths
 from leaderboard import entries
 from leaderboard.context import TaskContext
 from leaderboard.entries import Event, ReportedRecord, ResultRecord, identity
-from submissions.folder import contents
 from tasks.decoding import read_json
 from tasks.errors import InputError
 from tasks.storage import absolute, write_errors

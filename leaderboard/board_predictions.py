@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmark.naming import OWN
+from benchmark.naming import FORESIGHT, OWN
 from benchmark.parts import PARTS
 from benchmark.parts.checking import claimed
 from benchmark.parts.ragged import Bools
@@ -115,5 +115,5 @@ def score(task: Task, split: str, found: pa.Table, *, stated: bool = False) -> p
     scores = benchmark_scoring.score(task, split, predictions.joined(said))
     scores["screen"] = np.unique(scores["screen"].to_numpy(dtype=object), return_inverse=True)[1]
     numbers = [clue.number for clue in foresight.clues(task, split, [own], labelled=False)]
-    scores[foresight.NAME] = round(max([0.0, *numbers]), 2)
+    scores[FORESIGHT] = round(max([0.0, *numbers]), 2)
     return with_measures(task, split, found, scores.rename(columns={"simulator": "condition"}))

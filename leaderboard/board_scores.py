@@ -14,11 +14,10 @@ import pyarrow as pa
 from benchmark.metrics import asked_of, get
 from benchmark.metrics import names as metric_names
 from benchmark.metrics.families import family
-from benchmark.naming import LAYOUT, RELABEL, TRUE_LABEL, WRONG_LABEL
+from benchmark.naming import FORESIGHT, LAYOUT, RELABEL, TRUE_LABEL, WRONG_LABEL
 from benchmark.stress import measures
 from leaderboard.board_files import Board
 from leaderboard.entries import ResultRecord
-from submissions.checks.foresight import NAME as FORESIGHT
 from tasks.errors import InputError
 
 FOLDER = "added"

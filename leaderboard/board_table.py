@@ -13,14 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from benchmark.metrics import Metric, all_metrics, asked_of
-from benchmark.naming import LABEL, OWN, SHARED, STATED, TEST_INPUTS
+from benchmark.naming import FORESIGHT, LABEL, OWN, PROOF, SHARED, STATED, TEST_INPUTS
 from benchmark.statistics.design import Design, Factor
 from leaderboard import board_scores
 from leaderboard.board_files import Board, BoardStanding
 from leaderboard.context import TaskContext
 from leaderboard.entries import CONDITIONS, SWAPPED, ReportedRecord, ResultRecord
-from submissions.checks.foresight import NAME as FORESIGHT
-from submissions.checks.foresight import PROOF
 from tasks.errors import InputError, unknown_name
 from tasks.types import Floats
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics import names as metric_names
+from benchmark.naming import FORESIGHT
 from benchmark.output.text import folded, plain
 from benchmark.output.units import counted
 from benchmark.scores import paths, scoring
@@ -19,7 +20,6 @@ from leaderboard.context import TaskContext, of_task
 from leaderboard.entries import Event, ResultRecord
 from leaderboard.recomputing import BoardFinding, LoadTask, by_data, scores_of, suite_result, where_of
 from leaderboard.submitting import context_of
-from submissions.checks.foresight import NAME as FORESIGHT
 from tasks.errors import InputError
 from tasks.task import Task
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.files.printable import shown
-from benchmark.naming import STATED_SOURCE
+from benchmark.naming import PROOF, STATED_SOURCE
 from benchmark.parts import PARTS, part_names
 from benchmark.parts.checking import Fault, claimed, missing
 from benchmark.scores import checking, paths
@@ -148,7 +148,7 @@ def _check_group(
     if task is not None and submission.kind != "oracle":
         labelled = submission.target == "label"
         for clue in foresight.clues(task, first.split, [file.checked for file in files], labelled=labelled):
-            if clue.number >= foresight.PROOF:
+            if clue.number >= PROOF:
                 found.error("leak", place, None, str(clue), suspicion.LEAK_REMEDY)
             elif clue.number >= 1:
                 found.warning("suspicious", place, None, str(clue), "The board shows this number next to it.")

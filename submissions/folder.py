@@ -12,10 +12,6 @@ from tasks.errors import InputError
 _MAX_DEPTH = 6
 
 
-class TooLarge(InputError):
-    """A file is larger than its limit."""
-
-
 def files(folder: Path, limits: Limits, found: Findings) -> list[str] | None:
     """Return the paths of the regular files inside ``folder``, with ``/``, sorted; None if there are too many to list.
 
@@ -56,22 +52,3 @@ def _walk(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_
             yield name, entry.stat(follow_symlinks=False)
             if entry.is_dir(follow_symlinks=False) and depth < _MAX_DEPTH:
                 yield from _walk(Path(entry.path), name + "/", depth + 1)
-
-
-def contents(path: Path, limit: int) -> bytes:
-    """Return the bytes of a regular file of at most ``limit`` bytes.
-
-    The size is taken from the opened file, so that a file replaced in the meantime cannot be larger. TooLarge if it has
-    more bytes, InputError if it is a symbolic link, not a regular file, or cannot be read.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    try:
-        with os.fdopen(os.open(path, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise InputError("it is not a regular file. Remove it.")
-            if status.st_size > limit:
-                raise TooLarge(f"it has {status.st_size:,} bytes; {limit:,} are allowed. Make it smaller.")
-            return file.read(limit)
-    except OSError as error:
-        raise InputError(f"it cannot be read: {error.strerror or error}. Put a regular file there.") from error

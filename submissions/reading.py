@@ -8,13 +8,14 @@ from typing import Any
 import pyarrow as pa
 
 from benchmark.files import plain_yaml
+from benchmark.files.limits import TooLarge, contents
 from benchmark.files.printable import shown
 from benchmark.naming import TEST_INPUTS
 from benchmark.parts import part_names
 from benchmark.scores import checking, predictions, reading
 from benchmark.scores.raw import RawPredictions, Unreadable
 from submissions import json_schema
-from submissions.folder import TooLarge, contents, files
+from submissions.folder import files
 from submissions.format import (
     CONDITIONS,
     METADATA_FILE,

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import platform
 import re
 import secrets
 import shutil
@@ -43,7 +44,10 @@ def cache_root() -> Path:
     if chosen:
         return absolute(chosen)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "gazebench"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "gazebench"
+    except RuntimeError:
+        raise InputError("your home folder is not known; set GAZEBENCH_CACHE to a folder for built data.") from None
 
 
 @contextlib.contextmanager
@@ -51,21 +55,46 @@ def staged(target: Path, *, replace: bool) -> Iterator[Path]:
     """Give an empty folder next to ``target`` that takes its place when the block ends without an error.
 
     An exception of any kind, an interrupt included, removes the folder and leaves ``target`` as it was. A process
-    killed outright leaves a hidden ``.<name>.partial-*`` folder, never a partial ``target``. An empty folder at
-    ``target`` counts as none; another that is there at the end is replaced, or with ``replace=False`` kept, and the new
-    one discarded (another process was quicker). InputError if the folder cannot be written or the disk is full.
+    killed outright leaves a hidden ``.<name>.partial-*`` folder, never a partial ``target``; the next one that writes
+    ``target`` removes it (:func:`sweep`). An empty folder at ``target`` counts as none; another that is there at the
+    end is replaced, or with ``replace=False`` kept, and the new one discarded (another process was quicker). InputError
+    if the folder cannot be written or the disk is full.
     """
     target = absolute(target)
-    token = f"{os.getpid()}-{secrets.token_hex(4)}"
-    partial = target.parent / f".{target.name}.partial-{token}"
+    partial, old = (target.parent / f".{target.name}.{kind}-{token()}" for kind in ("partial", "old"))
     try:
         with write_errors(target):
+            sweep(target)
             partial.mkdir(parents=True)
         yield partial
         with write_errors(target):
-            _publish(partial, target, target.parent / f".{target.name}.old-{token}", replace)
+            _publish(partial, target, old, replace)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def token() -> str:
+    """Return what ends the name of something partial: whose it is, on which machine, and a number of its own."""
+    return f"{os.getpid()}-{hashlib.sha256(platform.node().encode()).hexdigest()[:6]}-{secrets.token_hex(4)}"
+
+
+def sweep(target: Path) -> None:
+    """Remove what killed processes of this machine left next to ``target``; a former ``target`` comes back."""
+    mine = re.compile(rf"\.{re.escape(target.name)}\.(partial|old)-(\d+)-{token().split('-')[1]}-[0-9a-f]{{8}}")
+    names = os.listdir(target.parent) if target.parent.is_dir() and hasattr(os, "geteuid") else []
+    for left in filter(None, map(mine.fullmatch, sorted(names))):
+        path = target.parent / left[0]
+        try:
+            os.kill(int(left[2]), 0)
+        except ProcessLookupError:
+            if left[1] == "old" and not target.exists():
+                os.rename(path, target)
+            elif path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        except OSError:
+            pass  # it runs, as somebody else
 
 
 def _publish(partial: Path, target: Path, old: Path, replace: bool) -> None:

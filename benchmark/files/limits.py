@@ -1,6 +1,11 @@
 """How large a predictions file may be; every limit is checked before what it bounds is decoded."""
 
+import os
+import stat
 from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +44,26 @@ OWN = TableLimits(
     line_bytes=16 * 1024**2,
 )
 """For files that somebody scores or runs on their own machine."""
+
+
+class TooLarge(InputError):
+    """A file is larger than its limit."""
+
+
+def contents(path: Path, limit: int) -> bytes:
+    """Return the bytes of a regular file of at most ``limit`` bytes.
+
+    The size is taken from the opened file, so that a file replaced in the meantime cannot be larger. TooLarge if it has
+    more bytes, InputError if it is a symbolic link, not a regular file, or cannot be read.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise InputError("it is not a regular file. Remove it.")
+            if status.st_size > limit:
+                raise TooLarge(f"it has {status.st_size:,} bytes; {limit:,} are allowed. Make it smaller.")
+            return file.read(limit)
+    except OSError as error:
+        raise InputError(f"it cannot be read: {error.strerror or error}. Put a regular file there.") from error

@@ -1,11 +1,10 @@
 """Files that appear whole or not at all."""
 
 import os
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.storage import write_errors
+from tasks.storage import sweep, token, write_errors
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -15,9 +14,10 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """
     with write_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{uuid.uuid4().hex[:8]}")
+    partial = path.with_name(f".{path.name}.partial-{token()}")
     try:
         with write_errors(path):
+            sweep(path)
             write(partial)
             settle(partial)
             os.replace(partial, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from benchmark.metrics import Metric
 from benchmark.output import pages
 from benchmark.output.rendering import render
+from benchmark.output.text import plain
 from benchmark.statistics.design import Design
 from benchmark.statistics.t_interval import t_quantile
 from leaderboard import board_table
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
 MARKER = ".gazebench-site"
 """In every site this module wrote: only such a folder is replaced."""
+
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+"""Characters that control, turn or hide the text around them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,7 @@ class _Writer:
             site=self._site, root=root, here=path, notices=said, **values
         )
         # Half of a surrogate pair, which JSON may carry, has no UTF-8.
-        (self._folder / path).write_bytes(made.encode("utf-8", "replace"))
+        (self._folder / path).write_bytes(_UNSEEN.sub("", made).encode("utf-8", "replace"))
 
     def _data(self, t: SiteTable) -> None:
         """Write a script of every line: per metric its user means and the errors of its differences to the lines.
@@ -270,8 +275,8 @@ def _index(site: SiteContents) -> dict[str, Any]:
         "tables": [
             {
                 "key": t.key,
-                "title": f"{t.context.task}, {t.context.split}",
-                "users": list(t.view.table.users),
+                "title": plain(f"{t.context.task}, {t.context.split}"),
+                "users": [plain(user) for user in t.view.table.users],
                 "over": t.view.table.over,
                 "t": _digits([t_quantile(t.view.table.design.degrees)])[0],
                 "metrics": [
@@ -281,7 +286,7 @@ def _index(site: SiteContents) -> dict[str, Any]:
                 "rows": [
                     {
                         "data": data_name(t.rows[i].key),
-                        "name": t.rows[i].name,
+                        "name": plain(t.rows[i].name) + t.rows[i].mark,
                         "version": t.rows[i].record.metadata.version if t.rows[i].record.kind == "submission" else "",
                         "page": t.pages[t.rows[i].id],
                         "ranked": t.rows[i].ranked,

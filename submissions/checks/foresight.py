@@ -16,17 +16,12 @@ from benchmark.parts import PARTS, next_visit
 from benchmark.parts.ragged import Floats, Ints
 from benchmark.scores.checking import Checked
 from benchmark.scores.tested import of_task
-from submissions.checks.recording import PROOF, Clue, Recording, described, scale
+from submissions.checks.recording import Clue, Recording, described, scale
 from submissions.checks.slots import Slots, codes
 from tasks.types import Session, visits
 
 if TYPE_CHECKING:
     from tasks.task import Task
-
-__all__ = ["NAME", "PROOF", "Paths", "clues"]
-
-NAME = "foresight"
-"""What boards call the number of the clearest clue."""
 
 LIMITS = (0.20, 0.45)
 ENDS, COPIED = (0.40, 0.75), (0.02, 0.05)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmark.naming import PROOF
 from benchmark.parts import PARTS
 from benchmark.parts.part import Part
 from benchmark.parts.ragged import Floats, Ints
@@ -25,7 +26,6 @@ from submissions.checks.slots import FOLDS, Slots, codes
 if TYPE_CHECKING:
     from tasks.types import Session
 
-PROOF = 2
 LIMITS = {"gaze": (0.62, 1.0), "looks": (0.62, 1.0), "dwell": (0.10, 0.30), "click": (0.15, 0.40), "near": (0.08, 0.25)}
 """Rule -> where suspicion begins and where it is certainty; gaze and looks in units of the ceiling."""
 
@@ -86,7 +86,7 @@ class Recording:
         given_gaze = np.c_[self.public, by_click[rows], self.gaze, np.log(self.gaze + 0.02)]
         recorded: dict[str, tuple[Floats, dict[str, Floats]]] = {
             "gaze": (self.public, {**plain, **logs, "rank": slots.ranks(self.gaze)}),
-            "click": (given_gaze, dict.fromkeys(("", "log", "rank"), click[rows])),
+            "click": (given_gaze, dict.fromkeys(("", "log", "rank", "answer"), click[rows])),
         }
         if looks.any():
             recorded |= {"looks": (self.public, {"": share}), "dwell": (given_counts, {**plain, **logs})}
@@ -101,7 +101,7 @@ class Recording:
             values = self._mean(part, files) if part.depth < 2 else None
             if values is None:
                 continue
-            yield from self._correlated(part.name, "", values)
+            yield from self._correlated(part.name, "" if part.depth else "answer", values)
             if part.depth:
                 yield from self._correlated(part.name, "log", np.log(values + _EPS))
                 yield from self._correlated(part.name, "rank", self.slots.ranks(values))

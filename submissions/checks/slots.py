@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from benchmark.parts.ragged import Floats, Ints
-from benchmark.statistics.choice import fit_weights
 
 FOLDS = 5
 
@@ -82,6 +81,8 @@ class Slots:
 
     def logit(self, features: Floats, chosen: Floats) -> Floats:
         """Return the log chances of a conditional logit, of each user as fitted to the others, shape (rows,)."""
+        from benchmark.statistics.choice import fit_weights
+
         scaled = self.centred(features) / (features.std(axis=0) + 1e-9)
         utility = np.zeros(len(chosen))
         for own in (self.users % FOLDS == fold for fold in range(FOLDS)):

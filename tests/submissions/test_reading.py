@@ -7,7 +7,7 @@ import os
 import pytest
 
 import submissions
-from submissions.folder import contents
+from benchmark.files.limits import contents
 from submissions.format import METADATA_FILE
 from submissions.problems import Limits
 from tasks.errors import InputError

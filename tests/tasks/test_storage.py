@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tasks.errors import InputError
-from tasks.storage import cache_root, file_name, read_errors, staged, write_errors
+from tasks.storage import cache_root, file_name, read_errors, staged, sweep, token, write_errors
 
 
 def entries(folder):
@@ -121,3 +123,27 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_root() == tmp_path / ".cache" / "gazebench"
+
+
+def test_what_killed_processes_left_is_removed_and_a_former_folder_comes_back(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    mine, machine, _ = token().split("-")
+    left = [tmp_path / f".out.{kind}-{gone.pid}-{machine}-0123abcd" for kind in ("partial", "old")]
+    kept = [tmp_path / f".out.partial-{mine}-{machine}-0123abcd", tmp_path / f".out.partial-{gone.pid}-ffffff-0123abcd"]
+    for folder in (*left, *kept):
+        folder.mkdir()
+        (folder / "file").write_text(folder.name)
+    sweep(tmp_path / "out")
+    assert (tmp_path / "out" / "file").read_text() == left[1].name
+    with staged(tmp_path / "out", replace=True) as folder:
+        (folder / "new").write_text("new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["out", *(folder.name for folder in kept)])
+
+
+def test_no_home_is_one_line(monkeypatch):
+    for name in ("HOME", "XDG_CACHE_HOME", "GAZEBENCH_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    with pytest.raises(InputError, match="set GAZEBENCH_CACHE"):
+        cache_root()

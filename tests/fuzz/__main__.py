@@ -52,7 +52,7 @@ def main():
         for _ in range(options.cases):
             case("tampered boards", lambda: boards.case(whole, folder / "copy", task, random))
             case("damaged trials", lambda: trials.case(store, trial, random))
-        for name, changes, started in environments.environments(folder) if options.environments else ():
+        for name, changes, started in environments.environments() if options.environments else ():
 
             def meet(name=name, changes=changes, started=started):
                 good, *said = environments.answered(changes, started)

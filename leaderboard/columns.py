@@ -4,8 +4,6 @@ A column of the group ``metrics``, ``normalised`` or ``gain`` shows numbers and 
 ``about`` says what a simulator is.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

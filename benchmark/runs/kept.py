@@ -1,7 +1,5 @@
 """What the stores below a folder hold: finished, failed and unfinished trials, read from their folders alone."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shutil

@@ -4,8 +4,6 @@ Alternative i of a set has the utility u_i = w x_i and the chance exp(u_i) / sum
 knows what a choice was up against. A choice may be shared out over the alternatives, as gaze is over slots.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,8 +35,7 @@ def penalised_loss(
 def fit_weights(features: Floats, starts: NDArray[np.int64], chosen: Floats, l2: float) -> Floats:
     """Return the weights of the least penalised loss, shape (F,), by L-BFGS; with l2 > 0 there is one, and no chance.
 
-    Raises:
-        RuntimeError: The optimiser did not converge.
+    RuntimeError if the optimiser did not converge.
     """
     from scipy.optimize import minimize
 

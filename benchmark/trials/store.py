@@ -188,10 +188,7 @@ class TrialStore:
     def lock(self, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
         """Hold the store while trials are written to it; the lock goes with the process, however that ends.
 
-        ``waiting`` is called if another process holds it, which is then waited for.
-
-        Raises:
-            InputError: Another process holds it, and nobody is to wait.
+        ``waiting`` is called if another process holds it, which is then waited for; without it that is an InputError.
         """
         from filelock import FileLock, Timeout
 
@@ -229,8 +226,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
 def write_files(folder: Path, files: Files) -> None:
     """Write files below a folder, which is made if it is not there.
 
-    Raises:
-        InputError: A path leads out of the folder, or a file cannot be written.
+    InputError if a path leads out of the folder, or a file cannot be written.
     """
     for name, content in files.items():
         parts = PurePosixPath(name).parts

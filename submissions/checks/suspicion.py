@@ -1,7 +1,5 @@
 """Checks for what is allowed and yet looks like a mistake, and for rows that are the recording itself."""
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

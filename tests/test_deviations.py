@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import yaml
 
-from baselines.tuning.settings import TuningSettings
 from benchmark.simulator import Prediction
 from tasks.adserp.trial import Points
 from tasks.splits import k_fold, leave_one_out
-from tasks.types import ScreenImage, Session, Slot
-from tests.performance.deviations import adserp, measuring, metrics, probing, splits
-from tests.performance.deviations.document import NOT_MEASURED, cell, filled, rows
+from tasks.types import Session, Slot
+from tests.performance.deviations import adserp, measuring, metrics, splits
+from tests.performance.deviations.document import NOT_MEASURED, NOT_YET, cell, filled, rows
 from tests.performance.deviations.listing import DEVIATIONS
 from tests.performance.deviations.material import POCKET
 from tests.performance.deviations.measuring import Deviation, Effect, both
-from tests.performance.deviations.tuning import PROTOCOL
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "deviations.md").read_text(encoding="utf-8")
 ROWS = list(rows(TEXT))
+KINDS = ("Text:", "Code:", "Text and code:", "Not stated:")
+"""Where what is there was found: in the paper, in its published code, or nowhere."""
 MEASURED = re.compile(r"-?\d+(\.\d+)? → -?\d+(\.\d+)? \([+-]\d+(\.\d+)?( ± \d+\.\d+)?\)")
 SIZE = re.compile(r"\[n = \d+( and \d+)? [a-z0-9, ]+; [^\]]+\]")
 
@@ -49,8 +49,10 @@ def test_every_table_row_of_the_document_is_a_named_deviation():
     ("row", "deviation"), list(zip(ROWS, DEVIATIONS, strict=False)), ids=[d.name for d in DEVIATIONS][: len(ROWS)]
 )
 def test_every_row_has_its_effect_or_says_why_there_is_none(row, deviation):
-    assert row.there and row.here
+    assert row.there.startswith(KINDS) and row.here
     parts = row.effect.split("<br>")
+    if parts == [NOT_YET] and deviation.measure is not None:
+        return
     if deviation.unmeasured:
         assert parts.pop() == f"{NOT_MEASURED}{deviation.unmeasured}."
     assert bool(parts) == (deviation.measure is not None)
@@ -68,7 +70,7 @@ def test_what_should_change_nothing_is_printed_with_equal_numbers(row):
 def test_what_was_measured_on_a_stand_in_says_so():
     modules = {"tests.performance.deviations.probing", "tests.performance.deviations.tuning"}
     for row, deviation in zip(ROWS, DEVIATIONS, strict=True):
-        if deviation.measure is None or row.name == "prior-smoothing":
+        if deviation.measure is None or row.name == "prior-smoothing" or row.effect == NOT_YET:
             continue
         if deviation.measure.__module__ in modules:
             assert all("a stand-in" in part for part in row.effect.split("<br>")), row.name
@@ -111,8 +113,6 @@ def test_a_deviation_that_should_change_nothing_and_does_is_an_error():
 def test_the_settings_that_the_script_tunes_with_are_the_suites():
     pocket = yaml.safe_load((ROOT / "configs" / "simulators" / "pocket.yaml").read_text(encoding="utf-8"))
     assert pocket["settings"] == POCKET
-    defaults = TuningSettings()
-    assert {name: getattr(defaults, name) for name in PROTOCOL} == PROTOCOL
 
 
 def test_scroll_is_added_as_it_was_at_the_time():
@@ -137,16 +137,6 @@ def test_the_shuffle_of_the_script_deals_the_suites_folds():
     assert [k_fold(users)[index] for index in dealt] == [place % 5 for place in range(12)]
 
 
-def test_pooled_auc_ranks_all_slots_together():
-    sessions = [session("a", "u", [1, 1], 0), session("b", "v", [1, 1], 0)]
-    found = measuring.Tested(
-        sessions, [Prediction("a", None, np.array([0.6, 0.4])), Prediction("b", None, np.array([0.3, 0.7]))]
-    )
-    # Clicked .6 and .3 against .4 and .7: one pair of four is right; by session 1 and 0.
-    assert metrics.pooled_auc(found) == pytest.approx(0.25)
-    assert found.mean("AUC") == pytest.approx(0.5)
-
-
 def test_failed_sessions_count_with_the_worst_value_or_not_at_all():
     sessions = [session("a", "u", [1, 1], 0), session("b", "v", [1, 1], 0)]
     found = measuring.Tested(sessions, [Prediction("a", None, None, 0), Prediction("b", None, None, 0)])
@@ -163,31 +153,3 @@ def test_both_sides_are_paired_over_users_where_sessions_are_the_same():
     assert effect.half_width == pytest.approx(0.5 * 12.7062, rel=1e-4)  # t at 1 degree of freedom, SD of 0 and 1
     [other] = both(["Accuracy"], metrics.without(there, [0]), here, "x", "none")
     assert other.half_width is None and other.size == "1 and 2 sessions"
-
-
-def test_glimpse_there_differs_only_by_gradients_at_hidden_positions():
-    import torch
-
-    from tests.baselines.probing import literal
-
-    generator = torch.Generator().manual_seed(0)
-    size, layers = 5, 3
-    seen = torch.ones(size, size).tril()
-    weights = [torch.rand(1, 2, size, size, generator=generator) * seen for _ in range(layers)]
-    weights = [w / w.sum(-1, keepdim=True) for w in weights]
-    gradients = [torch.randn(1, 2, size, size, generator=generator) for _ in range(layers)]
-    here = literal.glimpse(weights, gradients, torch.ones(1, size, dtype=torch.bool))
-    torch.testing.assert_close(probing.masked_glimpse(weights, [g * seen for g in gradients]), here)
-    assert not torch.allclose(probing.masked_glimpse(weights, gradients), here, atol=1e-3)
-
-
-def test_equal_cells_cover_the_screen_in_three_rows_of_five():
-    from io import BytesIO
-
-    from PIL import Image
-
-    data = BytesIO()
-    Image.new("RGB", (50, 30)).save(data, format="PNG")
-    shown = dataclasses.replace(session("a", "u", [1] * 15, 0), image=ScreenImage(data=data.getvalue()))
-    boxes = [slot.box for slot in probing.equal_cells(shown).slots]
-    assert boxes[0] == (0, 0, 10, 10) and boxes[4] == (40, 0, 50, 10) and boxes[14] == (40, 20, 50, 30)

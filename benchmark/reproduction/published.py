@@ -40,7 +40,7 @@ def add_published(table: ReproducedTable, layout: Layout) -> ReproducedTable:
     source = published.load().source.partition(", tables")[0]
     captions = (
         f"paper: table {layout.published} of {source}; other test sessions, and attention for the true click.",
-        "ours - paper: of attention metrics from our [label] row, of the others from the row above it."
+        "ours - paper: of the metrics that our [label] row has, from it, of the others from the row above it."
         if labelled
         else "ours - paper: our attention is for the model's own answer; --label measures it as the paper did.",
         *([DISGUISED] if layout.task == "adserp" else []),

@@ -10,6 +10,7 @@ from unittest import mock
 
 import numpy as np
 
+from baselines import registry
 from tasks.adserp import screen
 from tasks.adserp.dialogs import presses
 from tasks.adserp.organic import find_organic
@@ -30,6 +31,7 @@ from tests.performance.deviations.material import Material, kept
 from tests.performance.deviations.measuring import (
     ADSERP,
     ADSERP_RAW,
+    SEED,
     STAND_IN,
     Deviation,
     Effect,
@@ -41,7 +43,8 @@ from tests.performance.deviations.measuring import (
 )
 
 PRIOR = "kind-position-prior"
-MOUSE = ("mousemove", "mouseover", "mouseout", "mousedown", "mouseup", "click")
+MOUSE = ("mousemove", "mouseover")
+"""The events that published code reads."""
 
 
 def changed(material: Material, change: Callable[[Trial], Trial]) -> list[Session]:
@@ -117,27 +120,41 @@ def scale(material: Material) -> list[Effect]:
     return [*labels(material, unscaled), *compared(material, there, "cursor-oracle", ("KL", "Accuracy"))]
 
 
-def fixation_start(trial: Trial) -> Trial:
-    """Take the timestamp of a fixation as its beginning."""
-    fixations = trial.fixations
-    return dataclasses.replace(trial, fixations=dataclasses.replace(fixations, end=fixations.end + fixations.duration))
-
-
-def fixation_time(material: Material) -> list[Effect]:
-    there = changed(material, fixation_start)
-    apart = Effect(
-        "mean JS to the gaze here",
-        divergence(there, material.adserp),
-        divergence(material.adserp, material.adserp),
-        len(there),
-        ADSERP,
-    )
+def truth(material: Material) -> list[Effect]:
+    """Read gaze, cursor and choice with version 1 of the ground truth there, with version 2 here."""
+    there = kept(material.trials, Rules(images=False, truth=1))
+    apart = divergence(there, material.adserp)
     return [
         Effect("sessions kept", len(there), len(material.adserp), len(material.trials), ADSERP, "trials", 0),
-        apart,
-        *compared(material, there, "position-prior", ("KL",)),
+        Effect("mean JS to the gaze here", apart, 0.0, len(there), ADSERP),
+        *compared(material, there, PRIOR, ("KL", "Accuracy")),
         *compared(material, there, "gaze-oracle", ("Accuracy",)),
     ]
+
+
+def viewport(material: Material) -> list[Effect]:
+    """Take every viewport to be 922 pixels high there, as recorded here."""
+    there = changed(material, lambda trial: dataclasses.replace(trial, viewport=(trial.viewport[0], 922)))
+    slots = [float(np.mean([len(s.slots) for s in sessions])) for sessions in (there, material.adserp)]
+    return [
+        Effect("sessions kept", len(there), len(material.adserp), len(material.trials), ADSERP, "trials", 0),
+        Effect("slots per session", slots[0], slots[1], len(there), ADSERP, digits=2),
+        *compared(material, there, PRIOR, ("KL", "Accuracy")),
+    ]
+
+
+def clicks_from_attention(material: Material) -> list[Effect]:
+    """Take attention for the true click for click probabilities there, the model's own probabilities here."""
+    sessions = material.adserp_screens
+    found = {}
+    for clicks in ("attention", "answer"):
+        simulator = registry.build("backbone", {"clicks": clicks, "operator": "attnlrp"})
+        simulator.fit([], SEED)
+        label = clicks == "attention"
+        shown = simulator.attend_to_label(sessions) if label else simulator.simulate([s.stimulus() for s in sessions])
+        found[clicks] = Tested(sessions, shown)
+    metrics = ("Accuracy", "LogLoss", "AUC")
+    return both(metrics, found["attention"], found["answer"], "the frozen backbone", f"{ADSERP}; {STAND_IN}")
 
 
 def whole_page(material: Material) -> list[Effect]:
@@ -237,21 +254,6 @@ def numbers(material: Material) -> list[Effect]:
     return both(("KL", "Accuracy", "LogLoss", "AUC"), there, here, "the frozen backbone", f"{ADSERP}; {STAND_IN}")
 
 
-def order(material: Material) -> list[Effect]:
-    def number(session: Session) -> list[int]:
-        return [int(part[1:]) for part in session.session_id.split("-")]
-
-    there = sorted(material.adserp, key=number)
-    tested_there, tested_here = (on("position-prior", sessions, "loo") for sessions in (there, material.adserp))
-    ids = {s.session_id for s in tested_here.sessions}
-    same = sum(s.session_id in ids for s in tested_there.sessions)
-    count = len(tested_here.sessions)
-    return [
-        Effect("tested sessions that are the same", same, count, count, ADSERP, digits=0),
-        *both(("KL", "Accuracy"), tested_there, tested_here, "position-prior, split loo", ADSERP),
-    ]
-
-
 def only_first(trial: Trial) -> Trial:
     clicks = trial.clicks
     return dataclasses.replace(trial, clicks=Points(clicks.t[:1], clicks.x[:1], clicks.y[:1]))
@@ -317,7 +319,8 @@ _REPLAY = frozenset({"adserp"})
 DEVIATIONS = (
     Deviation("adserp-scroll", scroll, needs=_REPLAY),
     Deviation("adserp-scale", scale, needs=_REPLAY),
-    Deviation("adserp-fixation-time", fixation_time, needs=_REPLAY),
+    Deviation("adserp-truth", truth, needs=_REPLAY),
+    Deviation("adserp-viewport", viewport, needs=_REPLAY),
     Deviation("adserp-page", whole_page, needs=_REPLAY),
     Deviation("adserp-organic", organic, needs=_REPLAY),
     Deviation("adserp-widgets", widgets, needs=_REPLAY),
@@ -327,6 +330,6 @@ DEVIATIONS = (
     Deviation("adserp-cursor-pause", cursor_pause, needs=_REPLAY),
     Deviation("adserp-repeated-rows", repeated_rows, zero=True, tolerance=1e-9, needs=_REPLAY),
     Deviation("adserp-numbers", numbers, needs=_REPLAY),
-    Deviation("adserp-order", order, needs=_REPLAY),
+    Deviation("adserp-clicks", clicks_from_attention, needs=_REPLAY),
     Deviation("adserp-sessions", None, "the paper's 493 sessions of 44 users are not listed anywhere"),
 )

@@ -10,6 +10,8 @@ from itertools import groupby
 from tests.performance.deviations.measuring import Deviation, Effect
 
 NOT_MEASURED = "Not measurable here: "
+NOT_YET = "Not measured yet."
+"""In the place of an effect that the script can measure and nobody has."""
 _ROW = re.compile(r"^\| `([a-z0-9-]+)`")
 
 

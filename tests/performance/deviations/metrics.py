@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from benchmark.metrics import get
 from benchmark.statistics import (
@@ -163,28 +162,6 @@ def average_of_loo(material: Material) -> list[Effect]:
     ]
 
 
-def pooled_auc(found: Tested) -> float:
-    """Return the area under the curve over all slots of all sessions at once, ties one half."""
-    shares = np.concatenate([p.probabilities for p in found.predictions if p.probabilities is not None])
-    clicked = np.concatenate([np.arange(len(s.slots)) == s.click for s in found.sessions])
-    ranks = rankdata(shares)
-    hits = int(clicked.sum())
-    return float((ranks[clicked].sum() - hits * (hits + 1) / 2) / (hits * (len(clicked) - hits)))
-
-
-def auc(material: Material) -> list[Effect]:
-    """Pool the slots of all sessions there, take each session by itself here."""
-    prior = tested("position-prior", material.adserp, folds(material.adserp, "kfold"))
-    chosen = (
-        (prior, "position-prior", ADSERP),
-        (material.frozen("attnlrp-stable"), "the frozen backbone", ON_STAND_IN),
-    )
-    return [
-        Effect(f"AUC of {of}", pooled_auc(found), found.mean("AUC"), len(found.sessions), data)
-        for found, of, data in chosen
-    ]
-
-
 def table(found: Tested, simulator: str, seed: int) -> pd.DataFrame:
     return found.scores().assign(simulator=simulator, seed=seed)
 
@@ -268,7 +245,6 @@ DEVIATIONS = (
     Deviation("attention-target", target),
     Deviation("attention-target-fixate", reading),
     Deviation("attention-target-rollout", target_of_rollout, zero=True),
-    Deviation("auc", auc, needs=_REPLAY),
     Deviation("user-means", average, needs=_REPLAY),
     Deviation("user-means-loo", average_of_loo, zero=True, tolerance=1e-12),
     Deviation("significance", significance),

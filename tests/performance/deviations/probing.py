@@ -5,22 +5,23 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+from unittest import mock
 
-import numpy as np
-
+from baselines import registry
+from baselines.backbones.registry import checkpoint_of
 from benchmark.simulator import Prediction
 from tasks.adserp.sessions import Rules
 from tasks.types import Session
 from tests.performance.deviations.material import Material, kept
 from tests.performance.deviations.measuring import (
     ADSERP,
+    SEED,
     SIMULATED,
     STAND_IN,
     Deviation,
     Effect,
     Tested,
     both,
-    over_users,
     tested,
 )
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 FROZEN = "the frozen backbone"
 ON_STAND_IN = f"{SIMULATED}; {STAND_IN}"
 METRICS = ("KL", "CSH@1", "TGO@1")
+OPERATORS = ("attnlrp-stable", "glimpse", "rollout")
 ROUNDING = 1e-3
 PAGE_SIZE = (480, 960)
 
@@ -76,40 +78,6 @@ def compare(material: Material, name: str, relevance: Callable[..., Tensor], wha
     return both(METRICS, there, here, f"{FROZEN}, {name}{what}", ON_STAND_IN)
 
 
-def masked_glimpse(attentions: list[Tensor], gradients: list[Tensor]) -> Tensor:
-    """GLIMPSE whose sums over G also take positions that causality hides."""
-    import torch
-
-    size = attentions[0].shape[-1]
-    layers, masses = [], []
-    for number, (weights, gradient) in enumerate(zip(attentions, gradients, strict=True), start=1):
-        positive = torch.relu(weights * gradient)
-        score = positive.sum((2, 3)) / (torch.relu(gradient).sum((2, 3)) + 1e-8)
-        mixed = (torch.softmax(score / 0.5, 1)[:, :, None, None] * positive).sum(1)
-        total = mixed.sum(-1, keepdim=True)
-        layers.append(mixed / torch.where(total > 0, total, 1.0))
-        depth = torch.softmax(0.2 * torch.arange(1, len(attentions) + 1, dtype=weights.dtype), 0)[number - 1]
-        masses.append(gradient.sum(1).abs().sum() * depth)
-    relevance = torch.eye(size)[None]
-    for mass, layer in zip(masses, layers, strict=True):
-        relevance = relevance + mass / sum(masses) * (layer @ relevance)
-    return relevance[:, -1]
-
-
-def glimpse_mask(material: Material) -> list[Effect]:
-    return compare(material, "glimpse", masked_glimpse)
-
-
-def gradient_scale(material: Material) -> list[Effect]:
-    """Multiply G by 0.1 there, before rows are divided by their sums."""
-    from tests.baselines.probing import literal
-
-    def scaled(damping: float) -> Callable[..., Tensor]:
-        return lambda attentions, gradients: literal.attnlrp(attentions, [0.1 * g for g in gradients], damping)
-
-    return [*compare(material, "attnlrp", scaled(0.0)), *compare(material, "attnlrp-stable", scaled(0.25))]
-
-
 def answer_token(material: Material) -> list[Effect]:
     """Differentiate the whole sequence there, recompute the answer token alone or push a row down here."""
     import torch
@@ -137,85 +105,87 @@ def gaze_heads(material: Material) -> list[Effect]:
     return both((*METRICS, "JS"), there, here, f"{FROZEN} (there attnlrp-stable)", ON_STAND_IN)
 
 
-def equal_cells(session: Session) -> Session:
-    """Return the session with its 15 slots spread evenly over the whole screen, 3 rows of 5."""
-    assert session.image is not None
-    width, height = session.image.open().size
-    slots = tuple(
-        dataclasses.replace(
-            slot,
-            box=(i % 5 * width / 5, i // 5 * height / 3, (i % 5 + 1) * width / 5, (i // 5 + 1) * height / 3),
-        )
-        for i, slot in enumerate(session.slots)
-    )
-    return dataclasses.replace(session, slots=slots)
+def read_by(material: Material, operator: str, **rules: object) -> tuple[Tested, Tested]:
+    """Return the frozen stand-in read by other rules there, as the suite reads it here."""
+    there = tested("backbone", material.recgaze, material.loo, operator=operator, **rules)
+    return there, material.frozen(operator)
 
 
-def slot_grid(material: Material) -> list[Effect]:
-    cells = [equal_cells(session) for session in material.recgaze]
-    effects = []
-    for operator in ("attnlrp-stable", "glimpse", "rollout"):
-        there = tested("backbone", cells, material.loo, operator=operator)
-        effects += both(METRICS, there, material.frozen(operator), f"{FROZEN}, {operator}", ON_STAND_IN)
-    return effects
+def by_rules(operators: Sequence[str] = OPERATORS, **rules: object) -> Callable[[Material], list[Effect]]:
+    """Return what measures the rules with each operator."""
+
+    def measure(material: Material) -> list[Effect]:
+        pairs = [(name, *read_by(material, name, **rules)) for name in operators]
+        return [e for name, *ways in pairs for e in both(METRICS, *ways, f"{FROZEN}, {name}", ON_STAND_IN)]
+
+    return measure
 
 
-def vocabulary(material: Material) -> list[Effect]:
-    """Let the clicked answer compete with the whole vocabulary there, with the other answers here."""
-    import torch
+def tiles(**rules: object) -> Callable[[Material], list[Effect]]:
+    """Return what measures rules about InternVL's tiles, on screens that are cut into some.
 
-    from baselines.tuning.examples import Batch, ExampleStore
-    from baselines.tuning.reading import answer_loss
+    The stand-in was trained on one picture with bars, so its attention to tiles is hardly better than chance.
+    """
 
-    backbone = material.backbone
-    here = material.frozen("attnlrp-stable")
-    scores = here.scores()
-    losses, store = [], ExampleStore(backbone, 0, "prefix")
-    for session in here.sessions:
-        with torch.no_grad():
-            batch = Batch.of([store.get(session)])
-            logits = backbone.logits(batch.inputs(None))
-            losses.append(float(answer_loss(backbone, batch, None, [session.click], logits)[0]))
-    scores["whole"] = losses
-    there = over_users(scores, "whole")
-    return [Effect(f"LogLoss of {FROZEN}", there, over_users(scores, "LogLoss"), len(losses), ON_STAND_IN, digits=4)]
+    def measure(material: Material) -> list[Effect]:
+        from baselines.backbones.loading import load_backbone
+        from baselines.backbones.settings import read_settings
+        from baselines.probing.registry import create
+        from baselines.tuning.examples import Batch, ExampleStore
+        from baselines.tuning.reading import read
+        from baselines.tuning.settings import ReadingRules
+
+        folder = checkpoint_of("pocket-internvl")
+        settings = dataclasses.replace(read_settings(folder), fit="tile")
+        backbone = load_backbone(folder, "cpu", "float32", settings=settings, features=None)
+        backbone.processor.image_processor.max_patches = 12  # as the published model has it; the stand-in's own is 1
+        ways = []
+        for chosen in (ReadingRules(**rules), ReadingRules(patches="centre" if "patches" in rules else "overlap")):
+            store, found = ExampleStore(backbone, 0, "prefix", chosen), []
+            for session in material.test:
+                given = read(backbone, Batch.of([store.get(session)]), None, create("attnlrp-stable"))
+                found.append(Prediction(session.session_id, given.attention_of(0, len(session.slots))))
+            ways.append(Tested(material.test, found))
+        data = f"{SIMULATED}; pocket-internvl in tiles, a stand-in"
+        return both(METRICS, *ways, f"{FROZEN}, attnlrp-stable", data)
+
+    return measure
 
 
 def several_tokens(material: Material) -> list[Effect]:
-    """Write numbers digit by digit; go by the first digit alone there, by the whole number here."""
-    import torch
+    """Write numbers digit by digit; probe at the last digit there, at the first that tells the answer here."""
+    backbone = material.backbone
+    tokenizer = backbone.processor.tokenizer
 
-    tokenizer, backbone = material.backbone.processor.tokenizer, material.backbone
+    def digits(session: Session) -> list[list[int]]:
+        parts = [[tokenizer.encode(d, add_special_tokens=False) for d in slot.label] for slot in session.slots]
+        return [[int(i) for ids in of_slot for i in ids] for of_slot in parts]
+
     sessions = kept(material.trials, Rules(whole_page=True, size=PAGE_SIZE))
-    there, here = [], []
-    for session in sessions:
-        digits = [
-            [int(i) for digit in slot.label for i in tokenizer.encode(digit, add_special_tokens=False)]
-            for slot in session.slots
-        ]
-        if not all(len(ids) == len(slot.label) for ids, slot in zip(digits, session.slots, strict=True)):
-            raise AssertionError("the stand-in has no token for a digit")
-        with torch.no_grad():
-            inputs = backbone.build(session)
-            exact = backbone.log_probabilities(inputs, [digits])[0].double().exp().numpy()
-            logits = backbone.logits(inputs)[0].double().numpy()
-        first = np.exp(logits[[ids[0] for ids in digits]] - logits.max())
-        for found, p in ((there, first), (here, exact)):
-            found.append(Prediction(session.session_id, None, p / p.sum()))
-    metrics = ("Accuracy", "LogLoss", "AUC")
-    data = f"{ADSERP}, whole page; {STAND_IN}"
-    return both(metrics, Tested(sessions, there), Tested(sessions, here), FROZEN, data)
+    effects = []
+    with mock.patch.object(type(backbone), "answer_tokens", lambda self, session: digits(session)):
+        for name in ("attnlrp-stable", "rollout"):
+            ways = []
+            for answers in ("last", "branching"):
+                simulator = registry.build("backbone", {"operator": name, "answers": answers})
+                simulator.fit([], SEED)
+                ways.append(Tested(sessions, simulator.attend_to_label(sessions)))
+            what = f"{FROZEN}, {name}, for the true click"
+            effects += both(METRICS, *ways, what, f"{ADSERP}, whole page; {STAND_IN}")
+    return effects
 
 
 DEVIATIONS = (
-    Deviation("slot-grid", slot_grid),
-    Deviation("glimpse-mask", glimpse_mask),
+    Deviation("last-layers", by_rules(last_layers=1)),
+    Deviation("positions", by_rules(positions="plain")),
+    Deviation("patches", by_rules(patches="centre")),
+    Deviation("tile-order", tiles(patches="grid")),
+    Deviation("thumbnail", tiles(thumbnail=False)),
+    Deviation("glimpse-sums", by_rules(("glimpse",), glimpse_sums="all")),
     Deviation("attnlrp-stable", stable),
-    Deviation("attnlrp-scale", gradient_scale),
     Deviation("answer-token", answer_token, zero=True, tolerance=ROUNDING),
     Deviation("gaze-heads", gaze_heads),
-    Deviation("vocabulary", vocabulary),
-    Deviation("answer-digits", several_tokens, needs=frozenset({"adserp"})),
+    Deviation("answers", several_tokens, needs=frozenset({"adserp"})),
     Deviation(
         "instruction",
         None,

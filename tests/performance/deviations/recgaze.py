@@ -66,5 +66,6 @@ def page_of_click(material: Material) -> list[Effect]:
 DEVIATIONS = (
     Deviation("recgaze-visible", visible, REAL),
     Deviation("recgaze-page", page_of_click, REAL),
+    Deviation("recgaze-sessions", None, "neither the recordings nor the file with their scrolling are available"),
     Deviation("recgaze-posters", None, "neither posters nor a model that knows films are available"),
 )

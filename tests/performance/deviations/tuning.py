@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from unittest import mock
 
+import yaml
+
 from baselines.simulators import text
+from benchmark.trials.configuration import CONFIGS
 from tasks.types import Session
 from tests.performance.deviations.material import POCKET, Material
 from tests.performance.deviations.measuring import (
@@ -24,19 +27,19 @@ from tests.performance.deviations.measuring import (
 
 ON_STAND_IN = f"{SIMULATED}; {STAND_IN}"
 METRICS = ("KL", "Accuracy", "LogLoss", "AUC")
-PROTOCOL = {
-    "basis_lr": 1e-3,
-    "user_lr": 5e-3,
-    "batch_size": 4,
-    "accumulation": 2,
-}
-"""Defaults of TuningSettings; tests/test_deviations.py holds the two together."""
+PUBLISHED = yaml.safe_load((CONFIGS / "presets" / "parity.yaml").read_text(encoding="utf-8"))["defaults"]
+"""The settings of the published code, as the preset parity has them."""
 
 
 def against(material: Material, name: str = "fixate", **settings: object) -> list[Effect]:
     """Compare FixATE tuned with other settings there with that tuned with the suite's here."""
     there, here = material.tuned("fixate", **settings)[1], material.tuned(name)[1]
     return both(METRICS, there, here, "fixate" if name == "fixate" else f"{name} (there fixate)", ON_STAND_IN)
+
+
+def published(*names: str, **more: object) -> Callable[[Material], list[Effect]]:
+    """Return what compares FixATE tuned with some of the published settings there with the suite's here."""
+    return lambda material: against(material, **{name: PUBLISHED[name] for name in names}, **more)
 
 
 def operator(material: Material) -> list[Effect]:
@@ -47,22 +50,6 @@ def operator(material: Material) -> list[Effect]:
     count = len(material.train)
     largest = Effect("largest gradient norm in tuning", *norms, count, ON_STAND_IN, "training sessions", 1)
     return [largest, *against(material, operator="attnlrp")]
-
-
-def rates(material: Material) -> list[Effect]:
-    return against(material, **PROTOCOL)
-
-
-def last_epoch(material: Material) -> list[Effect]:
-    return against(material, validation=0.0)
-
-
-def weight(material: Material) -> list[Effect]:
-    return against(material, lambda_=0.5)
-
-
-def patience(material: Material) -> list[Effect]:
-    return against(material, patience=0)
 
 
 def whole_users(material: Material) -> list[Effect]:
@@ -78,18 +65,24 @@ def whole_users(material: Material) -> list[Effect]:
 def clip(material: Material) -> list[Effect]:
     shares = [
         max(epoch.clipped or 0.0 for epoch in simulator._epochs)
-        for simulator in (material.tuned(clip=1e9)[0], material.tuned()[0])
+        for simulator in (material.tuned(clips=tuple(PUBLISHED["clips"]))[0], material.tuned()[0])
     ]
     what = "largest share of clipped steps in an epoch"
     steps = Effect(what, *shares, len(material.train), ON_STAND_IN, "training sessions")
-    return [steps, *against(material, clip=1e9)]
+    return [steps, *against(material, clips=tuple(PUBLISHED["clips"]))]
 
 
 def start(material: Material) -> list[Effect]:
-    """Draw the untrained prompt with standard deviation 1 there, that of the word embeddings here."""
-    spread = float(material.backbone.model.get_input_embeddings().weight.detach().float().std())
-    there = tested("random-prompt", material.recgaze, material.loo, SEED, init_scale=1 / spread)
-    return both(METRICS, there, material.random_prompt(SEED), "random-prompt", ON_STAND_IN)
+    """Draw the bases with standard deviation 0.01 there, that of the word embeddings here."""
+    there = tested("random-prompt", material.recgaze, material.loo, SEED, init_sd=PUBLISHED["init_sd"])
+    untrained = both(METRICS, there, material.random_prompt(SEED), "random-prompt", ON_STAND_IN)
+    return [*untrained, *against(material, init_sd=PUBLISHED["init_sd"])]
+
+
+def number_format(material: Material) -> list[Effect]:
+    """Hold and step the bases in bfloat16, the model's format, there, and in float32 here; the model is in bfloat16."""
+    there, here = (material.tuned(dtype="bfloat16", **more)[1] for more in ({"parameters": "model"}, {}))
+    return both(METRICS, there, here, "fixate", ON_STAND_IN)
 
 
 def strangers_as(material: Material, sessions: Sequence[Session], of: str) -> list[Effect]:
@@ -154,13 +147,17 @@ def smoothing(material: Material) -> list[Effect]:
 
 DEVIATIONS = (
     Deviation("tuning-operator", operator),
-    Deviation("tuning-rates", rates),
-    Deviation("tuning-validation", last_epoch),
+    Deviation("tuning-rates", published("basis_lr", "user_lr", "batch_size", "accumulation")),
+    Deviation("tuning-validation", published("validate_every", "score")),
     Deviation("tuning-users", whole_users, needs=frozenset({"adserp"})),
-    Deviation("tuning-patience", patience),
-    Deviation("tuning-lambda", weight),
+    Deviation("tuning-patience", published("validate_every", "patience")),
+    Deviation("tuning-weights", published("lambda_", "ntp_weight")),
+    Deviation("tuning-warmup", published("warmup")),
+    Deviation("tuning-eps", published("loss_eps")),
+    Deviation("tuning-scale", published("gradient_scale")),
     Deviation("tuning-clip", clip),
     Deviation("tuning-start", start),
+    Deviation("tuning-format", number_format),
     Deviation("tuning-strangers", strangers),
     Deviation("tuning-strangers-tested", strangers_tested, zero=True, tolerance=1e-6),
     Deviation("fixate-suffix", suffix),

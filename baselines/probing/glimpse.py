@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from baselines.probing.blocks import Block, accumulator, attention_weights, blocks, check_causal, product
-from baselines.probing.hook import Decoder, LayerAttention, SequenceProbe, in_order
+from baselines.probing.hook import Decoder, LayerAttention, SequenceProbe
 from baselines.probing.inputs import DecoderInputs, Target
 from baselines.probing.silu import recomputed_silu, twice_differentiable_silu
 
@@ -256,13 +256,12 @@ class Glimpse:
                 layers, logits = decoder.run_sequence(inputs, probe)
             check_causal(layer.mask for layer in layers)
             y = target(logits).sum()
-            seen = in_order(probe.seen_outputs, decoder)
-            gradients = torch.autograd.grad(
-                y, [layer.output for layer in seen], create_graph=exact, retain_graph=create_graph
-            )
+            kept = [(one.value, one.output) for one in layers if one.value is not None and one.output is not None]
+            outputs = [output for _, output in kept]
+            gradients = torch.autograd.grad(y, outputs, create_graph=exact, retain_graph=create_graph)
         with torch.set_grad_enabled(create_graph):
             columns = [gradient.transpose(1, 2) for gradient in gradients]
-            values = [layer.value if exact else layer.value.detach() for layer in seen]
+            values = [value if exact else value.detach() for value, _ in kept]
             if self.everywhere:
                 return self._everywhere(layers, columns, values, inputs.attention_mask), logits
             length = layers[0].query.shape[2]

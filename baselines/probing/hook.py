@@ -55,21 +55,16 @@ class LayerAttention:
     """What determines the attention weights of one layer over the whole sequence.
 
     Queries have shape (B, H, S, d), keys (B, H_kv, S, d); the mask is None for plain causal attention, or True where
-    attended, shape (B, 1, S, S); ``scale`` is the factor on the scores.
+    attended, shape (B, 1, S, S); ``scale`` is the factor on the scores. Where a probe keeps them, values have shape
+    (B, H_kv, S, d_v), and the output before the projection (B, S, H, d_v).
     """
 
     query: Tensor
     key: Tensor
     mask: Tensor | None
     scale: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerOutput:
-    """Values of one layer, shape (B, H_kv, S, d_v), and its output before the projection, shape (B, S, H, d_v)."""
-
-    value: Tensor
-    output: Tensor
+    value: Tensor | None = None
+    output: Tensor | None = None
 
 
 @dataclass(slots=True)
@@ -121,7 +116,7 @@ class SequenceProbe:
         outputs: Keep values and outputs too, and make the outputs nodes of the graph even where nothing below them
             requires a gradient.
         twice: Use the attention that can be differentiated twice (no fast kernel can).
-        attention: Filled by the call, as ``seen_outputs`` is: layer index -> queries and keys.
+        attention: Filled by the call: layer index -> what was kept.
         first: Layers before it run as without a probe.
         closed: The call is over; layers recomputed on the way back are no longer kept.
     """
@@ -129,7 +124,6 @@ class SequenceProbe:
     outputs: bool = False
     twice: bool = False
     attention: dict[int, LayerAttention] = field(default_factory=dict)
-    seen_outputs: dict[int, LayerOutput] = field(default_factory=dict)
     first: int = 0
     closed: bool = False
 
@@ -144,11 +138,10 @@ class SequenceProbe:
             output, _ = sdpa_attention_forward(module, query, key, value, mask, scaling=scale)
         if self.closed or layer < self.first:
             return output
-        if self.outputs:
-            if not output.requires_grad:
-                output.requires_grad_()
-            self.seen_outputs[layer] = LayerOutput(value, output)
-        self.attention[layer] = LayerAttention(query, key, mask, scale)
+        if self.outputs and not output.requires_grad:
+            output.requires_grad_()
+        kept = (value, output) if self.outputs else (None, None)
+        self.attention[layer] = LayerAttention(query, key, mask, scale, *kept)
         return output
 
 

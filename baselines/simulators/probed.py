@@ -329,13 +329,7 @@ class GazeHeadsUnlabelled(GazeHeads):
         shown = list({session.screen: session.stimulus() for session in reversed(train)}.values())[::-1]
         found = []
         for stimulus in shown[: self.screens]:
-            asked = [
-                replace(
-                    stimulus,
-                    session_id=f"{stimulus.session_id} asked about {slot.label}",
-                    profile=self.question.replace("{label}", slot.label),
-                )
-                for slot in stimulus.slots
-            ]
+            questions = [self.question.replace("{label}", slot.label) for slot in stimulus.slots]
+            asked = [replace(stimulus, session_id=f"{stimulus.session_id} {q}", profile=q) for q in questions]
             found.append(np.array(self._head_attentions(asked)))
         return diagonal_scores(found)

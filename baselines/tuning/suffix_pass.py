@@ -25,24 +25,11 @@ OPERATORS = (AttnLRP, GazeHeads)
 """Operators that need row src alone; the others need the rows of the prefix too and run the whole sequence."""
 
 
-class _Given(DynamicLayer):  # type: ignore[misc]
-    """Cache of one layer that starts with given keys and values."""
-
-    last = False
-
-    def __init__(self, keys: Tensor, values: Tensor) -> None:
-        super().__init__()
-        self.keys, self.values, self.is_initialized = keys, values, True
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        self.keys = torch.cat([self.keys, key_states], 2)
-        self.values = torch.cat([self.values, value_states], 2)
-        if self.last:
-            raise PrefixDone
-        return self.keys, self.values
-
-    def get_seq_length(self) -> int:
-        return int(self.keys.shape[2])
+def _given(keys: Tensor, values: Tensor) -> Any:
+    """Return the cache of one layer, which starts with given keys and values."""
+    layer = DynamicLayer()
+    layer.keys, layer.values, layer.is_initialized = keys, values, True
+    return layer
 
 
 class SuffixPass:
@@ -88,7 +75,7 @@ class SuffixPass:
         return self.decoder.logits(output.last_hidden_state)
 
     def _given(self) -> Any:
-        return Cache(layers=[_Given(keys, values) for keys, values in self.states])
+        return Cache(layers=[_given(keys, values) for keys, values in self.states])
 
     def relevance(self, operator: Any, answer: Any, create_graph: bool) -> tuple[Tensor, Tensor]:
         """Return relevance over tokens, shape (B, S), and the logits at src, as ``token_relevance`` does."""

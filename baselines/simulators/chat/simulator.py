@@ -30,7 +30,8 @@ NUMBERS = (
     "Act as the user who made this search and look at the result page. Which result would you click? Answer with the "
     "number next to it"
 )
-"""The question, where slots are labelled with letters and with numbers."""
+SNACKS = "Act as this user and look at the grid. Which snack would you choose to eat? Answer with the number next to it"
+"""The questions: where slots are labelled with letters, with numbers, and where they are snacks."""
 
 FORMS = {
     "json": ', as JSON and nothing else: {{"answer": "<{noun}>"}}',
@@ -347,7 +348,8 @@ def _line(session_id: str, asked: str, choice: Mapping[str, Any]) -> str:
 def _question(session: Stimulus, form: str) -> str:
     """Return the suite's question, in the form that is asked for."""
     letters = all(slot.label.isalpha() for slot in session.slots)
-    return (LETTERS if letters else NUMBERS) + FORMS[form].format(noun="letter" if letters else "number")
+    question = LETTERS if letters else SNACKS if session.slots[0].kind == "snack" else NUMBERS
+    return question + FORMS[form].format(noun="letter" if letters else "number")
 
 
 def _names(session: Stimulus, asked: str) -> list[str]:

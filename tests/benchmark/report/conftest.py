@@ -32,10 +32,10 @@ def finished(mini, tmp_path_factory) -> Path:
     run(CONFIG, mini, Toys(), folder)
     with pytest.raises(TrialsFailed):
         run(RunConfig("mini", simulators=("broken",), split="kfold", reference="broken"), mini, Toys(), folder)
+    results = run(CONFIG, mini, Toys(), folder)
     for path in sorted((folder / "trials").glob("[0-9a-f]*/trial.json")):
         if '"simulator": "noisy"' in path.read_text():
             curve(path.parent / "artifacts")
-    results = run(CONFIG, mini, Toys(), folder)
     row = stress.StressRow("relabel", "noisy", "answer stays with the item", 0.25, 0.125, 0.375, 0.04, 21, "it reads.")
     stress.write(folder, stress.StressResults("mini", "kfold", results.digest, 0, "invented", (row,)))
     return folder

@@ -407,16 +407,22 @@ def test_the_test_part_alone_may_be_shown(figures, mini):
     assert len(figure.records) == 7 and "mini 1, test sessions of split loo: 7 sessions" in figure.captions[1]
 
 
+def sessions_of(figure) -> list[str]:
+    return list(dict.fromkeys(record["session_id"] for record in figure.records))
+
+
 def test_examples_are_chosen_by_the_gain_of_the_first_seed(figures):
     _, (found,), (figure,) = figures["examples"]
     first = found.scores[found.scores["seed"] == 1].pivot(index="session_id", columns="simulator", values="KL")
     gain = (first["still"] - first["moving"]).sort_values()
-    shown = [e.session.session_id for e in figure.picture.examples]
+    shown = sessions_of(figure)
     assert shown == [gain.index[6], gain.index[3], gain.index[0]]
     assert [line[1] for line in figure.summary] == ["1", "0.5", "0"]
-    frozen, people, tuned = figure.picture.examples[0].views
-    assert (frozen.kl, people.kl, tuned.kl) == (first["still"][shown[0]], None, first["moving"][shown[0]])
-    assert people.shares == pytest.approx(figure.picture.examples[0].session.gaze)
+    row = figure.picture.rows[0]
+    frozen, people, tuned = row.views
+    kl = {record["source"]: record["kl"] for record in figure.records if record["session_id"] == shown[0]}
+    assert kl == {"still": first["still"][shown[0]], "human gaze": None, "moving": first["moving"][shown[0]]}
+    assert people.shares == pytest.approx(row.session.gaze)
     assert frozen.shares.tolist() == pytest.approx([0.7, 0.1, 0.1, 0.1])
 
 
@@ -425,14 +431,14 @@ def test_attention_for_the_true_click_is_not_shown(mini, folder):
     found = made(layout, mini, folder, label=True).found
     assert "still [label]" in found[0].identities
     (figure,) = layout.build(found, lambda name: mini)
-    assert all(e.views[0].shares == pytest.approx([0.7, 0.1, 0.1, 0.1]) for e in figure.picture.examples)
+    assert all(row.views[0].shares == pytest.approx([0.7, 0.1, 0.1, 0.1]) for row in figure.picture.rows)
 
 
 def test_examples_may_be_named(figures, mini):
     layout, found, _ = figures["examples"]
     tested = sorted(found[0].scores["session_id"].unique())
     (figure,) = dataclasses.replace(layout, sessions=(tested[4],), quantiles=()).build(found, lambda name: mini)
-    assert [e.session.session_id for e in figure.picture.examples] == [tested[4]]
+    assert sessions_of(figure) == [tested[4]]
     assert any("named in the layout" in line for line in figure.captions)
     with pytest.raises(InputError, match="unknown test session .* 'u0-9'"):
         dataclasses.replace(layout, sessions=("u0-9",), quantiles=()).build(found, lambda name: mini)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import json
 import re
@@ -12,7 +13,7 @@ from PIL import Image
 
 import submissions
 from baselines import registry
-from baselines.simulators.chat.simulator import FORMS, LETTERS, NUMBERS, Chat
+from baselines.simulators.chat.simulator import FORMS, LETTERS, NUMBERS, SNACKS, Chat, _question
 from benchmark.cli import main
 from benchmark.engines.asking import ask
 from benchmark.engines.needs import models
@@ -33,6 +34,14 @@ from tests.baselines.simulators.chat.stub import says
 @pytest.fixture
 def stimuli(mini):
     return [session.stimulus() for session in mini.sessions_at(range(6))]
+
+
+@pytest.mark.parametrize(
+    ("label", "kind", "question"), [("A", "film", LETTERS), ("1", "organic_result", NUMBERS), ("1", "snack", SNACKS)]
+)
+def test_the_question_is_about_what_the_slots_are(stimuli, label, kind, question):
+    slots = (Slot(label, kind, "x", (0, 0, 1, 1)),)
+    assert _question(dataclasses.replace(stimuli[0], slots=slots), "json").startswith(question)
 
 
 def built(stub, seed=42, **settings):

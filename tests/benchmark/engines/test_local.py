@@ -25,7 +25,7 @@ from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import expand
 from tasks.errors import InputError
 from tests.benchmark.engine_toys import EngineToys, notes
-from tests.benchmark.toys import Toys
+from tests.benchmark.toys import Toys, undigested
 
 PARTS = ("", "_fit", "_simulate")
 
@@ -201,7 +201,7 @@ def test_times_of_an_earlier_run_tell_how_long_the_rest_takes(mini, tmp_path):
     record = next((tmp_path / "trials").glob("*/trial.json"))
     values = json.loads(record.read_text())
     values["cost"]["seconds"] = 100.0
-    record.write_text(json.dumps(values))
+    record.write_text(json.dumps(undigested(values)))
     standings = []
     more = RunConfig("mini", simulators=("noisy",), reference="noisy", seeds=(1, 2, 3))
     run(more, mini, Toys(), tmp_path, display=standings.append)

@@ -64,7 +64,7 @@ def place_number(grey: NDArray[np.uint8], box: Box, width: float, height: float)
 
     def ink(place: tuple[float, float]) -> float:
         left, above = place[0] - width / 2, place[1] - height / 2
-        outside = 0 if y0 <= place[1] <= y1 else 6
+        outside = 0 if y0 <= place[1] <= y1 else 20
         part = grey[max(0, int(above)) : math.ceil(above + height), max(0, int(left)) : math.ceil(left + width)]
         inside = 0 <= above and above + height <= rows and part.size
         return float(part.std()) // 4 + outside if inside else math.inf

@@ -176,19 +176,19 @@ def test_other_columns_can_be_shown(table):
     quiet(table)
 
 
-def test_bars_stand_where_the_intervals_are(table):
-    """The mean's mark lies within its bar, and bars of two lines are in the order of their means."""
+def test_bars_begin_at_the_prior_and_better_is_to_the_right(table):
+    """The mean's mark, at the end of the bar from the prior, lies within its interval; KL falls from left to right."""
     where = """
         const cell = document.querySelector(`#ranked tr:nth-child(${arguments[0]}) td.k-kl`);
-        const box = cell.getBoundingClientRect(), pick = (name) => {
+        const box = cell.getBoundingClientRect(), ends = (name) => {
           const s = getComputedStyle(cell, name);
           return [parseFloat(s.left), parseFloat(s.left) + parseFloat(s.width)];
         };
-        return [pick("::before"), pick("::after"), box.width]"""
-    (low, high), (mark, end), width = table.run(where, 1)
-    assert 0 <= low <= (mark + end) / 2 <= high <= width
-    (_, _), (later, _), _ = table.run(where, 4)
-    assert later > mark
+        const bar = ends("::after"), mark = cell.hasAttribute("data-lo") ? bar[0] + 1.5 : bar[1] - 1.5;
+        return [ends("::before"), mark, box.width]"""
+    (low, high), best, width = table.run(where, 1)
+    assert 0 <= low <= best <= high + 1 <= width
+    assert table.run(where, 4)[1] < best
 
 
 def test_everything_can_be_reached_and_worked_with_the_keyboard(site, browse):

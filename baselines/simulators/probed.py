@@ -127,7 +127,7 @@ class OnScreen:
         clicks = [s.click for s in sessions if isinstance(s, Session)] if target == "label" else None
         found = read(self._store.backbone, batch, prompts, self._probe, clicks, probabilities=target == "free")
         self._passed += sum(e.inputs.inputs_embeds.shape[1] for e in batch.examples)
-        # Where an answer of several tokens is told, every operator's attention is of that answer.
+        # Where an answer of several tokens branches off, every operator's attention is of that answer.
         kind = target if target == "label" or self._differentiated or not batch.one_pass else "none"
         predictions = []
         for row, session in enumerate(sessions):

@@ -219,7 +219,7 @@ def test_answers_of_the_same_digits_have_attention_of_their_own_whatever_else_is
     for row, slot in enumerate(slots):
         expected, _ = literally(backbone, pages[row], operator, soft[row], placement, slot)
         torch.testing.assert_close(rows[row], expected, rtol=1e-3, atol=1e-5)
-    # '12', '13' and '1' are told at one place, so an operator without a gradient cannot tell them apart.
+    # '12', '13' and '1' branch off at one place, so an operator without a gradient cannot tell them apart.
     assert all(torch.allclose(rows[0], rows[row], atol=1e-6) == (operator == "rollout") for row in (2, 3))
 
 

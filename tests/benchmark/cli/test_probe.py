@@ -59,7 +59,7 @@ def test_probe_as_a_table_names_what_is_a_stand_in(checkpoint, session, tmp_path
         (["--operator", "glimps"], "Did you mean 'glimpse'?"),
         (["--operator", "gaze-heads"], "chosen on training sessions"),
         (["--target", "lable"], "Did you mean 'label'?"),
-        (["--out", "x.jpg"], "must name a .png file"),
+        (["--out", "x.jpg"], "must end in .png"),
         (["--backbone", "qwen3vl"], "Did you mean 'qwen3-vl'?"),
         (["--session", "nobody"], "unknown session 'nobody'"),
     ],

@@ -159,7 +159,7 @@ class Batch:
         return all(example.one_pass for example in self.examples)
 
     def probed_at(self, backbone: Any, slots: Sequence[int]) -> "tuple[Batch, Tensor]":
-        """Return the batch that goes on up to where each row's answer branches off, and the tokens that follow there, shape (B,).
+        """Return the batch up to where each row's answer branches off, and the tokens that follow there, shape (B,).
 
         What its logits say is no longer the probabilities of the answers. See ``Example.branch``.
         """

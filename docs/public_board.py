@@ -62,17 +62,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="AdSERP's replay folder, or a clone of its repository")
     parser.add_argument("--board", type=Path, default=BOARD)
     parser.add_argument("--seeds", default="42,123,456")
+    parser.add_argument(
+        "--work", type=Path, help="where runs are kept, so that the same command goes on; default: nowhere"
+    )
     arguments = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(prefix="gazebench-") as work:
-        made = Path(work) / "board"
+    with tempfile.TemporaryDirectory(prefix="gazebench-") as scratch:
+        work, made = arguments.work or Path(scratch), Path(scratch) / "board"
         for task in SPLITS:
             data = "sample"
             if task.startswith("adserp"):
                 if arguments.data is None:
                     continue
-                data = str(Path(work) / f"{task}-prepared")
+                data = str(work / f"{task}-prepared")
                 _call("prepare", "--task", task, "--raw", str(arguments.data), "--texts", "--out", data)
-            _add(made, Path(work), task, data, arguments.seeds)
+            _add(made, work, Path(scratch), task, data, arguments.seeds)
         _report(Board.open(made))
         (made / "README.md").write_text(README, encoding="utf-8")
         shutil.rmtree(arguments.board, ignore_errors=True)
@@ -89,9 +92,9 @@ def _simulators(task: str, data: str) -> list[str]:
     return [entry.name for entry in entries if entry.name not in without and not entry.oracle]
 
 
-def _add(board: Path, work: Path, task: str, data: str, seeds: str) -> None:
+def _add(board: Path, work: Path, scratch: Path, task: str, data: str, seeds: str) -> None:
     """Run simulators, pack what the board does not bring itself, and submit it."""
-    run, about = work / f"{task}-run", work / "about.yaml"
+    run, about = work / f"{task}-run", scratch / "about.yaml"
     options = ["--task", task, "--split", SPLITS[task], "--data", data, "--seeds", seeds]
     names = ",".join(_simulators(task, data))
     _call("run", *options, "--reference", "position-prior", "--simulators", names, "--out", str(run))
@@ -101,7 +104,7 @@ def _add(board: Path, work: Path, task: str, data: str, seeds: str) -> None:
         values = {"authors": ["gazebench"], "contact": "https://github.com/gazebench", "version": "1", "licence": "MIT"}
         values |= {"description": registry.entry(name).summary, "simulator": {"training_data": None}}
         about.write_text(yaml.safe_dump(values))
-        folder = work / f"{task}-{name}"
+        folder = scratch / f"{task}-{name}"
         _call("pack", str(run), "--simulator", name, "--about", str(about), "--out", str(folder))
         _call("submit", str(folder), "--board", str(board), "--data", f"{task}={data}")
 

@@ -40,8 +40,9 @@ _COST = re.compile(r"[a-z][a-z0-9_]{0,59}")
 def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = False) -> None:
     """Write the submission folder of one simulator of a finished run; ``out`` must not exist, or be empty.
 
-    With ``label``, the attention that was computed for the true click is taken, which is never ranked. InputError if
-    there is no such run or simulator, ``out`` is not empty, or a field is not of the format.
+    Of seeds that all say the same the first is taken; with ``label``, the attention that was computed for the true
+    click, which is never ranked. InputError if there is no such run or simulator, ``out`` is not empty, or a field is
+    not of the format.
     """
     found = results.read(run)
     results.check_whole(found, run)
@@ -55,7 +56,7 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
     notice = _notice(found, own, [record.values for several in trials.values() for record in several])
     about = {"task": found.task, "split": found.split, "digest": found.digest, "notice": notice}
     with staged(out, replace=False) as folder:
-        seeds, failures = sorted(said["seed"].unique().to_pylist()), 0
+        seeds, failures = _telling(said), 0
         for seed in seeds:
             if entry_of(f"{PREDICTIONS_FOLDER}/{key}/seed-{seed}.parquet", folder) is None:
                 raise InputError(f"{key} with seed {seed} cannot be written as a path of the format.")
@@ -86,6 +87,13 @@ def _row(found: Results, simulator: str, run: Path, label: bool) -> SimulatorRes
         if row.name == wanted:
             return row
     raise unknown_name(f"simulator in {run}:", wanted, [row.name for row in found.simulators])
+
+
+def _telling(said: pa.Table) -> list[int]:
+    """Return the seeds, the first alone where all say the same: what does not depend on them has one."""
+    seeds = sorted(said["seed"].unique().to_pylist())
+    each = [predictions.chosen(said, seed=seed).drop_columns(["seed"]) for seed in seeds]
+    return seeds if any(not one.equals(each[0]) for one in each) else seeds[:1]
 
 
 def _predictions(run: Path, simulator: str, label: bool) -> pa.Table:

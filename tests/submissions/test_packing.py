@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -13,7 +14,7 @@ from benchmark.runs.runner import run
 from benchmark.scores import paths, scoring
 from benchmark.trials.configuration import RunConfig
 from submissions.facts import Facts
-from submissions.packing import pack
+from submissions.packing import _telling, pack
 from tasks.errors import InputError
 from tests.benchmark.toys import Toys
 
@@ -183,3 +184,9 @@ def test_what_must_be_said_of_other_simulators_of_the_run_is_not_said_of_this_on
         assert (tmp_path / name / "submission.yaml").read_text().splitlines()[0].endswith(said)
         (file,) = (tmp_path / name).rglob("*.parquet")
         assert pq.read_schema(file).metadata[b"notice"].decode() == said
+
+
+@pytest.mark.parametrize("last, seeds", [(1, [1]), (0, [1, 2])])
+def test_seeds_that_all_say_the_same_are_one(last, seeds):
+    said = pa.table({"seed": [1, 1, 2, 2], "session_id": ["a", "b"] * 2, "answer": [0, 1, 0, last]})
+    assert _telling(said) == seeds

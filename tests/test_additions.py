@@ -125,7 +125,9 @@ def ran(tmp_path_factory) -> Iterator[ProjectCopy]:
     """A copy with the additions, in which a simulator that gives the part was run; what is old knew nothing of them."""
     with ProjectCopy(tmp_path_factory.mktemp("copy")) as copy:
         copy.call(*RUN, "--out", "old-run")
-        copy.call("pack", "old-run", "--simulator", "user-prior", "--out", "old-submission")
+        (copy.work / "about.yaml").write_text("name: habits\n", encoding="utf-8")  # the suite's own name is taken
+        named = ("--about", "about.yaml", "--out", "old-submission")
+        copy.call("pack", "old-run", "--simulator", "user-prior", *named)
         copy.call("submit", "old-submission", "--board", "board")
         (copy.work / "old.md").write_text(copy.call("table", "old-run", "--format", "markdown"), encoding="utf-8")
         parts = "benchmark/parts/__init__.py"

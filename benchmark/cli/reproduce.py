@@ -95,8 +95,9 @@ def call(arguments: argparse.Namespace) -> int:
 
     @functools.cache
     def load_task(name: str) -> Task:
-        way = of_task[name]
-        return options.load_task(name, _data_of(name, arguments.data), way.truth, way.viewport)
+        way = of_task.get(name)  # a figure may show data that no run of this command is on
+        how = (way.truth, way.viewport) if way is not None else ()
+        return options.load_task(name, _data_of(name, arguments.data), *how)
 
     if arguments.plan is not None:
         asked = options.asked_engine(arguments, {})

@@ -119,7 +119,8 @@ class Recording:
         if "dwell" in measured:  # some knowledge of gaze, and of durations more than half of what a copy would have
             (g, g_error), (d, d_error) = measured["gaze"], measured["dwell"]
             left, of = (np.linalg.norm(self.rules[rule][1][reading]) for rule in ("dwell", "gaze"))
-            number = min((g - 3 * g_error) / (0.2 * self.ceiling), (d - 0.5 * left / of * g) / (2.5 * d_error), 1.9)
+            beyond = (d - 0.5 * left / of * g) / max(2.5 * d_error, _EPS)
+            number = min((g - 3 * g_error) / (0.2 * self.ceiling), beyond, 1.9)
             yield Clue("both", part, float(number), f"r {g:.2f} and, given their number, {d:.2f}")
 
     def _near(self, part: str, values: Floats) -> Clue:

@@ -31,7 +31,7 @@ import numpy as np  # noqa: E402
 from baselines import registry  # noqa: E402
 from baselines.distributed import read  # noqa: E402
 from baselines.distributed.engine import RayWorkers  # noqa: E402
-from benchmark.cli.options import load_task, material_folders  # noqa: E402
+from benchmark.api import load, material_folders  # noqa: E402
 from benchmark.engines import EngineSettings  # noqa: E402
 from benchmark.engines.ray import RayEngine  # noqa: E402
 from benchmark.runs.runner import run  # noqa: E402
@@ -96,7 +96,7 @@ def main() -> int:
     parser.add_argument("--two-nodes", action="store_true")
     chosen = parser.parse_args()
     os.environ[MARK] = mark = uuid.uuid4().hex
-    task = load_task("recgaze", "sample")
+    task = load("recgaze", "sample")
     asked = RunConfig(
         task="recgaze",
         simulators=("position-prior", chosen.simulator),

@@ -25,7 +25,7 @@ def call(monkeypatch, mini, tmp_path):
     """Return the verb with two tables of the toys in place of the shipped layouts and simulators."""
     monkeypatch.setattr("benchmark.reproduction.figures.figure_layouts", list)
     monkeypatch.setattr(baselines, "registry", Catalogue())
-    monkeypatch.setattr(options, "load_task", lambda name, data: mini)
+    monkeypatch.setattr(options, "load_task", lambda name, *how: mini)
     found = []
     for name, text in (
         ("toys", LAYOUT),

@@ -140,7 +140,7 @@ def call(monkeypatch, mini, tmp_path):
     """Return the verb with one figure of the small task in place of the shipped layouts."""
     layout = read(RANKS, tmp_path, "small-ranks")
     monkeypatch.setattr("benchmark.reproduction.figures.figure_layouts", lambda: [layout])
-    monkeypatch.setattr(options, "load_task", lambda name, data: mini)
+    monkeypatch.setattr(options, "load_task", lambda name, *how: mini)
 
     def called(*words):
         parser = argparse.ArgumentParser()

@@ -268,13 +268,15 @@ def test_a_folder_that_is_no_run_is_left_alone(mini, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_damaged_trial_is_named(mini, tmp_path):
+def test_a_damaged_trial_is_named_and_run_again(mini, tmp_path):
     run(config("sharp"), mini, Toys(), tmp_path)
     trial = expand(config("sharp"), mini, Toys())[0]
-    folder = TrialStore(tmp_path / "trials").folder(trial)
-    (folder / "predictions.parquet").write_bytes(b"PAR1 nothing")
-    with pytest.raises(InputError, match=f"{trial.identity()} is damaged"):
-        run(config("sharp"), mini, Toys(), tmp_path)
+    stored, said = TrialStore(tmp_path / "trials").folder(trial) / "predictions.parquet", []
+    before = stored.read_bytes()
+    stored.write_bytes(b"PAR1 nothing")
+    run(config("sharp"), mini, Toys(), tmp_path, report=said.append)
+    assert stored.read_bytes() == before
+    assert any(trial.identity() in line and "is damaged (predictions.parquet was changed)" in line for line in said)
 
 
 def test_a_trial_that_cannot_be_written_leaves_nothing(mini, tmp_path, monkeypatch):

@@ -125,8 +125,8 @@ def ran(tmp_path_factory) -> Iterator[ProjectCopy]:
     """A copy with the additions, in which a simulator that gives the part was run; what is old knew nothing of them."""
     with ProjectCopy(tmp_path_factory.mktemp("copy")) as copy:
         copy.call(*RUN, "--out", "old-run")
-        (copy.work / "about.yaml").write_text("name: habits\n", encoding="utf-8")  # the suite's own name is taken
-        named = ("--about", "about.yaml", "--out", "old-submission")
+        (copy.work / "named.yaml").write_text("name: habits\n", encoding="utf-8")  # the suite's own name is taken
+        named = ("--about", "named.yaml", "--out", "old-submission")
         copy.call("pack", "old-run", "--simulator", "user-prior", *named)
         copy.call("submit", "old-submission", "--board", "board")
         (copy.work / "old.md").write_text(copy.call("table", "old-run", "--format", "markdown"), encoding="utf-8")

@@ -173,7 +173,7 @@ SIMULATORS = (
     Entry(
         *("chat", f"{_FOLDER}.chat.simulator:Chat", "any OpenAI-compatible chat endpoint", _SCREEN),
         stochastic=True,
-        behaviour="2",
+        behaviour="3",
     ),
     Entry("gaze-oracle", f"{_FOLDER}.oracles:GazeOracle", "the human gaze itself", ("gaze-test",), oracle=True),
     Entry(

@@ -19,11 +19,8 @@ EVERYTHING = "metadata"
 
 def configurations(splits: Iterable[Split]) -> dict[str, tuple[Indices, Indices]]:
     """Return configuration -> training and test sessions, of usable splits: ``loo``, ``kfold-0``, ..."""
-    found: dict[str, tuple[Indices, Indices]] = {}
-    for split in splits:
-        names = [split.name] if len(split.folds) == 1 else list(_tables(split))
-        found |= dict(zip(names, split.folds, strict=True)) if not split.unusable else {}
-    return found
+    usable = [split for split in splits if not split.unusable]
+    return {name: fold for split in usable for name, fold in zip(_parts(split), split.folds, strict=True)}
 
 
 def folder_of(images: bool) -> str:
@@ -33,17 +30,10 @@ def folder_of(images: bool) -> str:
 
 def declared(splits: Iterable[Split], images: bool) -> list[dict[str, object]]:
     """Return the configurations as a card declares them, all sessions first."""
-    found = [_declared("default", {"sessions": [EVERYTHING]}, images)]
+    parts = {"default": {"sessions": [EVERYTHING]}}
     for split in splits:
-        tables = list(_tables(split))
-        if split.unusable:
-            continue
-        if len(split.folds) == 1:
-            found.append(_declared(split.name, {"train": tables[:1], "test": tables[1:]}, images))
-        else:
-            folds = [{"train": [other for other in tables if other != one], "test": [one]} for one in tables]
-            found += [_declared(one, parts, images) for one, parts in zip(tables, folds, strict=True)]
-    return found
+        parts |= {} if split.unusable else _parts(split)
+    return [_declared(name, tables, images) for name, tables in parts.items()]
 
 
 def _declared(name: str, parts: dict[str, list[str]], images: bool) -> dict[str, object]:
@@ -51,6 +41,14 @@ def _declared(name: str, parts: dict[str, list[str]], images: bool) -> dict[str,
     data = [{"split": part, "path": [f"{folder}/{t}.parquet" for t in of] + pictures} for part, of in parts.items()]
     named = {"metadata_filenames": [f"{table}.parquet" for of in parts.values() for table in of]} if images else {}
     return {"config_name": name, "data_files": data, **named}
+
+
+def _parts(split: Split) -> dict[str, dict[str, list[str]]]:
+    """Return configuration -> part -> its tables, a configuration per fold."""
+    tables = list(_tables(split))
+    if len(split.folds) == 1:
+        return {split.name: {"train": tables[:1], "test": tables[1:]}}
+    return {one: {"train": [other for other in tables if other != one], "test": [one]} for one in tables}
 
 
 def _tables(split: Split) -> dict[str, Indices]:

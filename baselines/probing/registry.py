@@ -28,6 +28,7 @@ class OperatorInfo:
         rectify: What is applied on image tokens before patches are shared out to slots: ``none`` (never negative),
             ``abs`` or ``relu``.
         factory: ``module:class`` of the implementation, built with the keyword arguments ``options``.
+        published_sums: Options with which it sums over all positions, as published code does (``glimpse_sums: all``).
         behaviour: Version of what it computes; see ``benchmark.trials.catalogue.Entry``.
     """
 
@@ -40,9 +41,35 @@ class OperatorInfo:
     rectify: Literal["none", "abs", "relu"]
     factory: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    published_sums: Mapping[str, Any] = field(default_factory=dict)
     behaviour: str = "1"
 
 
+_ATTNLRP = OperatorInfo(
+    name="attnlrp",
+    title="AttnLRP, the variant of FixATE",
+    equation="P = A*G per head, E_l = mean_h P / (s + sign(s) 1e-4), s = rowsum(P); "
+    "R = I + sum_l w_l E_l, w_l = l / sum(1..L)",
+    source="Huang et al. 2026 (arXiv 2604.09368), after Achtibat et al. 2024, AttnLRP (arXiv 2402.05602)",
+    layers="row src of every layer and head; later layers count more",
+    needs_gradient=True,
+    rectify="abs",
+    factory="baselines.probing.attnlrp:AttnLRP",
+    behaviour="2",
+)
+_GLIMPSE = OperatorInfo(
+    name="glimpse",
+    title="GLIMPSE",
+    equation="P = relu(A*G); E_l = rownorm(sum_h w_h P_h), w = softmax(sum(P) / sum(relu(G)) / 0.5); "
+    "R <- R + alpha_l E_l R, alpha_l ~ sum|sum_h G_l| softmax_l(0.2 l)",
+    source="Shen 2025, GLIMPSE (arXiv 2506.18985), as used by Huang et al. 2026; attended positions only (ours)",
+    layers="all layers and rows; heads and layers weighted by their gradients, later layers more",
+    needs_gradient=True,
+    rectify="relu",
+    factory="baselines.probing.glimpse:Glimpse",
+    published_sums={"everywhere": True, "eps": 1e-4},
+    behaviour="2",
+)
 _OPERATORS = (
     OperatorInfo(
         name="rollout",
@@ -55,52 +82,24 @@ _OPERATORS = (
         factory="baselines.probing.rollout:Rollout",
         behaviour="2",
     ),
-    OperatorInfo(
-        name="attnlrp",
-        title="AttnLRP, the variant of FixATE",
-        equation="P = A*G per head, E_l = mean_h P / (s + sign(s) 1e-4), s = rowsum(P); "
-        "R = I + sum_l w_l E_l, w_l = l / sum(1..L)",
-        source="Huang et al. 2026 (arXiv 2604.09368), after Achtibat et al. 2024, AttnLRP (arXiv 2402.05602)",
-        layers="row src of every layer and head; later layers count more",
-        needs_gradient=True,
-        rectify="abs",
-        factory="baselines.probing.attnlrp:AttnLRP",
-        behaviour="2",
-    ),
-    OperatorInfo(
+    _ATTNLRP,
+    replace(
+        _ATTNLRP,
         name="attnlrp-stable",
         title="AttnLRP with a stable row normaliser (ours)",
         equation="as attnlrp with E_l = mean_h P / (s + sign(s) (1e-4 + 0.25 rowsum|P|))",
         source="this project; rows whose signed sum nearly cancels no longer blow up",
-        layers="row src of every layer and head; later layers count more",
-        needs_gradient=True,
-        rectify="abs",
-        factory="baselines.probing.attnlrp:AttnLRP",
         options={"damping": 0.25},
-        behaviour="2",
     ),
-    OperatorInfo(
-        name="glimpse",
-        title="GLIMPSE",
-        equation="P = relu(A*G); E_l = rownorm(sum_h w_h P_h), w = softmax(sum(P) / sum(relu(G)) / 0.5); "
-        "R <- R + alpha_l E_l R, alpha_l ~ sum|sum_h G_l| softmax_l(0.2 l)",
-        source="Shen 2025, GLIMPSE (arXiv 2506.18985), as used by Huang et al. 2026; attended positions only (ours)",
-        layers="all layers and rows; heads and layers weighted by their gradients, later layers more",
-        needs_gradient=True,
-        rectify="relu",
-        factory="baselines.probing.glimpse:Glimpse",
-        behaviour="2",
-    ),
-    OperatorInfo(
+    _GLIMPSE,
+    replace(
+        _GLIMPSE,
         name="glimpse-first-order",
         title="GLIMPSE trained without second derivatives (ours)",
         equation="as glimpse; in training G is a constant, so that relevance is differentiated through A alone",
         source="this project, after Shen 2025, GLIMPSE (arXiv 2506.18985); reads as glimpse does and trains otherwise",
-        layers="all layers and rows; heads and layers weighted by their gradients, later layers more",
-        needs_gradient=True,
-        rectify="relu",
-        factory="baselines.probing.glimpse:Glimpse",
         options={"constant_gradients": True},
+        behaviour="1",
     ),
     OperatorInfo(
         name="gaze-heads",
@@ -133,8 +132,8 @@ def info(name: str) -> OperatorInfo:
 
 def create_for(settings: Any, **options: Any) -> Operator:
     """Build the operator that a simulator's settings name, as they say (``ReadingRules``)."""
-    if settings.glimpse_sums == "all" and info(settings.operator).factory.endswith("Glimpse"):
-        options |= {"everywhere": True, "eps": 1e-4}
+    if settings.glimpse_sums == "all":
+        options |= info(settings.operator).published_sums
     return create(settings.operator, last_layers=settings.last_layers, **options)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from benchmark.simulator import Floats
 from tasks.types import Slot
 
-BEHAVIOUR = "2"
+BEHAVIOUR = "3"
 """Version of how answers are read; see ``benchmark.trials.catalogue.Entry``."""
 
 LONGEST = 20_000

@@ -127,7 +127,7 @@ VERBS = {
     "variance": "split a run's variance into users, sessions and seeds, and say what to add",
     "stress": "test what clicks and attention depend on: relabel, swap users, leak labels, mirror columns, transfer",
     "list": "list tasks, simulators, backbones, operators, metrics or splits",
-    "show": "draw one session: the screen, human gaze and a run's attention, as PNG",
+    "show": "draw one session: the screen, human gaze and a run's attention, as PNG, SVG or PDF",
     "probe": "draw where a backbone looks on one session, and print its slots",
     "backbone": "say what a checkpoint is (backbone info NAME)",
 }

@@ -87,9 +87,10 @@ def run_missing(
             if seconds is not None:
                 tally.known.setdefault(trial.simulator, []).append(seconds)
         ledger = Ledger(store, tally, report, display, progress, after, track, set(trials) - set(missing))
-        after(ledger)
         if missing:
             preflight.check(missing, task)
+        after(ledger)
+        if missing:
             display(tally.standing())
             (engine or LocalEngine()).run(missing, task, ledger)
         return ledger.failed
@@ -132,7 +133,6 @@ def run(
         raise InputError(f"{out} exists and is not a run's folder; choose another with --out.")
     store = TrialStore(out / "trials")
     rounds = Rounds(config, trials)
-    _tell_replaced(config, out, report)
 
     def score(part: RunConfig) -> None:
         show(_scored(part, task, catalogue, trials, store, out, report, rounds.notice(part)))
@@ -141,6 +141,7 @@ def run(
     def after(ledger: Ledger) -> None:
         rounds.done = ledger.done
         if not ledger.begun:  # what an earlier run has finished, it has shown
+            _tell_replaced(config, out, report)
             rounds.note(rounds.part() or replace(config, seeds=()))
             return
         part = rounds.round({failure.trial.simulator for failure in ledger.failed})

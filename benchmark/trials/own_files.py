@@ -28,7 +28,7 @@ def load_class(factory: str) -> type:
 def check_class(found: object, name: str) -> None:
     """Raise InputError if something is not the class of a simulator."""
     if not isinstance(found, type):
-        raise InputError(f"{name} is a {type(found).__name__}, not a class.")
+        raise InputError(f"{name} is of the type {type(found).__name__}, not a class.")
     has = [method for method in ("fit", "simulate", "follow") if callable(getattr(found, method, None))]
     for method in ("fit", "simulate"):
         if method not in has and not (method == "simulate" and "follow" in has):

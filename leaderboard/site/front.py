@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST = 15
 """Points of a figure; of more lines the best by either metric are drawn."""
+_APART = 0.04
+"""Share of an axis within which two numbers would cover each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,9 @@ class Map:
             x[:, 1], y[:, 1], xerr=errors[0], yerr=errors[1], fmt="none", ecolor=style.COLOURS[5], elinewidth=0.7
         )
         axes.plot(x[:, 1], y[:, 1], "o", color=style.COLOURS[0])
-        places: dict[tuple[float, float], list[str]] = {}
-        for i, (right, up) in enumerate(self.ends[:, :, 1].tolist(), start=1):
-            places.setdefault((round(right, 6), round(up, 6)), []).append(str(i))
-        for place, numbers in places.items():
-            axes.annotate(", ".join(numbers), place, (3, 3), textcoords="offset points")
         limits = [self._limits(axis) for axis in (0, 1)]
         axes.set(xlim=limits[0], ylim=limits[1])
+        self._number(axes, np.abs(np.diff(limits)).T[0])
         across, up = (
             f"{metric.name} {metric.arrow}, better {side}" for metric, side in zip(self.metrics, "→↑", strict=True)
         )
@@ -70,6 +68,18 @@ class Map:
             self.hairs.items(), ("--", ":"), (style.INK, style.COLOURS[1]), strict=True
         ):
             self._hair(axes, name, values, line, ink)
+
+    def _number(self, axes: Any, spans: Floats) -> None:
+        """Write the numbers of the points; points too near for two numbers share a list of them."""
+        places: list[tuple[Floats, list[str]]] = []
+        for i, point in enumerate(self.ends[:, :, 1], start=1):
+            near = next((said for at, said in places if (np.abs(point - at) < _APART * spans).all()), None)
+            if near is None:
+                places.append((point, [str(i)]))
+            else:
+                near.append(str(i))
+        for at, numbers in places:
+            axes.annotate(", ".join(numbers), at.tolist(), (3, 3), textcoords="offset points")
 
     def _limits(self, axis: int) -> tuple[float, float]:
         """Return the ends of an axis, the better one last: those of points and prior, with a margin."""

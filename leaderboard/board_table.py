@@ -307,20 +307,7 @@ def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Met
             stress = table if condition == OWN and any(name in found for name in STRESS) else None
             rows.append(
                 BoardRow(
-                    *(
-                        item.id,
-                        item.record,
-                        condition,
-                        apart,
-                        item.at,
-                        used,
-                        cube,
-                        fails,
-                        given,
-                        unscored,
-                        stress,
-                        knows,
-                    )
+                    item.id, item.record, condition, apart, item.at, used, cube, fails, given, unscored, stress, knows
                 )
             )
     return rows

@@ -53,10 +53,8 @@ class Paths:
     def clues(self, file: Checked) -> Iterator[Clue]:
         """Yield what the rows of a file show."""
         part = next_visit.PART.name
-        cells, good = (
-            file.cells[part],
-            np.flatnonzero(file.usable[part] & file.cells[part].present & (file.places >= 0)),
-        )
+        cells = file.cells[part]
+        good = np.flatnonzero(file.usable[part] & cells.present & (file.places >= 0))
         said = {int(file.places[row]): cells.row(int(row)) for row in good if self.paths[int(file.places[row])]}
         rows = {n: row.reshape(len(self.paths[n]) + 1, -1) for n, row in said.items()}
         if rows and self.moves:

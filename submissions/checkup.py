@@ -247,12 +247,13 @@ def _check_complete(checked: Checked, tested: Tested, name: str, found: Findings
 def _check_attention(submission: Submission, claims: set[str], found: Findings, *, complete: bool) -> None:
     """Compare the attention that is there with what ``submission.yaml`` says of it."""
     part = next(part.name for part in PARTS if part.targeted)
+    described = {one.name for one in PARTS if one.targeted or (one.stated and submission.target == "none")}
     source = submission.attention.source if submission.attention is not None else STATED_SOURCE
     if part in claims and submission.attention is None:
         what = f"there is {part}, but '{part}' does not say where it comes from."
         remedy = f"Give '{part}' a source and a target: free (without the click) or label."
         found.error("schema", METADATA_FILE, None, what, remedy)
-    elif submission.attention is not None and claims and complete and part not in claims:
+    elif submission.attention is not None and claims and complete and not described & claims:
         what = f"'{part}' is described, but no file has any."
         found.error("schema", METADATA_FILE, None, what, f"Add the column, or set '{part}' to null.")
     elif (submission.target == "none") != (source.casefold() == STATED_SOURCE):

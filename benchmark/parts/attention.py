@@ -39,5 +39,6 @@ PART = Part(
     rules=rules,
     blank=blank,
     targeted=True,
+    stated=True,
     drawn=share,
 )

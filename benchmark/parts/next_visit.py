@@ -34,5 +34,6 @@ PART = Part(
     depth=2,
     shape=shape,
     rules=rules,
+    stated=True,
     later=True,
 )

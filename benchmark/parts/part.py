@@ -66,6 +66,7 @@ class Part:
         blank: Which cells count as missing for what they hold, shape (rows,).
         instead: Another part that may stand in for this one; a blank is not a failure where the other is there.
         targeted: ``Prediction.target`` says what it was computed for, and a submission says where it comes from.
+        stated: It is about where the eyes go, which a model may state of itself: that is kept apart.
         later: It came after the first boards: it enters a digest, and a file, only where it is there.
         drawn: What is drawn of a cell, shape (K,), sum 1; None if nothing is.
     """
@@ -79,6 +80,7 @@ class Part:
     blank: Callable[[Ragged], Bools] = field(default=nothing, repr=False)
     instead: str = ""
     targeted: bool = False
+    stated: bool = False
     later: bool = False
     drawn: Callable[[Floats], Floats] | None = field(default=None, repr=False)
 

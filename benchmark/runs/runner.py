@@ -15,6 +15,7 @@ from benchmark.engines.local import LocalEngine
 from benchmark.engines.tally import Tally
 from benchmark.engines.trial import run_trial
 from benchmark.metrics import get
+from benchmark.parts import PARTS
 from benchmark.runs import preflight
 from benchmark.runs.planning import FILE as PLAN
 from benchmark.runs.rounds import Rounds, ordered
@@ -194,7 +195,11 @@ def assemble(
     """
     mine = [trial for trial in trials if trial.simulator in config.simulators and trial.seed in config.seeds]
     said = predictions.joined(store.get(trial) for trial in mine)
-    stated = {trial.simulator for trial in mine if trial.settings.get("attention") == "stated"}
+    stated = {
+        trial.simulator
+        for trial in mine
+        if "stated" in (trial.settings.get(part.name) for part in PARTS if part.stated)
+    }
     scores = scoring.score(task, config.split, predictions.with_stated_apart(said, stated), config.ties)
     entries = {name: catalogue.entry(name) for name in config.simulators}
     settings = {trial.simulator: trial.settings for trial in mine}

@@ -14,6 +14,7 @@ from benchmark.naming import STATED, labelled
 from benchmark.parts import PARTS
 from benchmark.parts.checking import claimed
 from benchmark.parts.columns import column_type, from_column, to_column
+from benchmark.parts.part import Part
 from benchmark.parts.ragged import Floats, Ragged, ragged
 from benchmark.scores.raw import RawPredictions
 from benchmark.simulator import Prediction
@@ -159,18 +160,23 @@ def without(found: pa.Table, parts: Sequence[str], rows: np.ndarray[Any, Any]) -
 
 def attention_apart(found: pa.Table, rows: np.ndarray[Any, Any]) -> tuple[pa.Table, pa.Table]:
     """Return a table without the attention of the rows flagged, and this attention alone, where there is any."""
-    targeted = [part.name for part in PARTS if part.targeted]
-    rest = [part.name for part in PARTS if not part.targeted and part.name in found.column_names]
+    return _apart(found, rows, [part for part in PARTS if part.targeted])
+
+
+def _apart(found: pa.Table, rows: np.ndarray[Any, Any], parts: Sequence[Part]) -> tuple[pa.Table, pa.Table]:
+    """Return a table without some parts in the rows flagged, and these parts alone, where there are any."""
+    taken = [part.name for part in parts if part.name in found.column_names]
+    rest = [part.name for part in PARTS if part.name in found.column_names and part.name not in taken]
     alone = without(found, rest, np.ones(len(found), dtype=bool)).filter(rows)
     cells = cells_of(alone)
-    there = np.logical_or.reduce([cells[name].present for name in targeted])
-    return without(found, targeted, rows), alone.filter(there)
+    there = np.logical_or.reduce([cells[name].present for name in taken])
+    return without(found, taken, rows), alone.filter(there)
 
 
 def with_stated_apart(found: pa.Table, simulators: Iterable[str]) -> pa.Table:
-    """Return predictions with the attention that some simulators stated themselves in rows named ``STATED``."""
+    """Return predictions with what some simulators stated themselves of where the eyes go, in rows named ``STATED``."""
     rows = np.isin(np.array(found["simulator"].to_pylist(), dtype=object), list(simulators))
-    rest, alone = attention_apart(found, rows)
+    rest, alone = _apart(found, rows, [part for part in PARTS if part.stated])
     if not claimed(cells_of(rest.filter(rows))):
         rest = rest.filter(~rows)
     return joined([rest, renamed(alone, simulator=[name + STATED for name in alone["simulator"].to_pylist()])])

@@ -74,8 +74,8 @@ class Chat:
     how often each slot is the answer to the same question at temperature 1, one answer spread evenly added.
 
     With ``attention=stated`` the model is also asked for the share of looking time of each slot; an answer that cannot
-    be read leaves a blank. With ``next_visit`` it is asked after each visit where the eyes go next, uniform where that
-    cannot be read; no paths are drawn from it.
+    be read leaves a blank. With ``next_visit=stated`` it is asked after each visit where the eyes go next, uniform
+    where that cannot be read; no paths are drawn from it.
 
     A session that fails, because its request is not answered or the answer names no slot, gets the uniform
     distribution: click probabilities 1/K, or, where there are none, a slot drawn evenly with the seed.
@@ -94,7 +94,7 @@ class Chat:
     logprobs: Literal["auto", "never"] = "auto"
     samples: WholeAtLeastZero = 0
     attention: Literal["none", "stated"] = "none"
-    next_visit: bool = False
+    next_visit: Literal["none", "stated"] = "none"
     max_tokens: WholeAtLeastOne = 64
     concurrency: WholeAtLeastOne = 8
     retries: WholeAtLeastZero = 4
@@ -114,7 +114,7 @@ class Chat:
 
     def __post_init__(self) -> None:
         check_settings(self)
-        if self.next_visit:  # without it, chat is no simulator that follows paths
+        if self.next_visit == "stated":  # without it, chat is no simulator that follows paths
             self.follow = self._follow
         if not self.image and not self.items:
             raise InputError("chat shows neither image nor items; set image=true or items=true.")
@@ -128,8 +128,10 @@ class Chat:
         return {"answers": answers.BEHAVIOUR, **dict.fromkeys(_FREE, "")}
 
     def notice(self) -> str:
-        """Return where stated attention comes from."""
-        return f"attention of chat is {STATED_SOURCE}, not probed" if self.attention == "stated" else ""
+        """Return where what is stated comes from."""
+        asked = {"attention": self.attention, "next visits": self.next_visit}
+        said = " and ".join(what for what, how in asked.items() if how == "stated")
+        return f"what chat says of its {said} is {STATED_SOURCE}, not probed" if said else ""
 
     def check_ahead(self) -> None:
         """InputError if the endpoint takes no connections, or no endpoint or model is named."""

@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 
 import submissions
+import tasks
 from baselines import registry
 from baselines.simulators.chat.simulator import FORMS, LETTERS, NUMBERS, SNACKS, Chat, _question
 from benchmark.cli import main
 from benchmark.engines.asking import ask
 from benchmark.engines.needs import models
+from benchmark.runs.preflight import limited
 from benchmark.runs.runner import run
 from benchmark.simulator import FollowsPath, ReportsCost, Simulator, UsesWorkspace, Workspace
 from benchmark.trials.catalogue import full_settings
@@ -26,7 +28,7 @@ from submissions.facts import Facts
 from submissions.packing import pack
 from tasks.definition import quiet
 from tasks.errors import InputError
-from tasks.types import ScreenImage, Slot, Stimulus, Visit
+from tasks.types import ScreenImage, Slot, Stimulus, Visit, visits
 from tests import mini as mini_task
 from tests.baselines.simulators.chat.stub import says
 
@@ -190,7 +192,7 @@ def test_next_visits_are_asked_for_one_by_one_and_only_where_asked_for(endpoint,
         return says("B") if n == 0 else says("?") if n == 3 else looked(body)
 
     stub = endpoint(reply)
-    chat = built(stub, next_visit=True)
+    chat = built(stub, next_visit="stated")
     assert isinstance(chat, FollowsPath) and not isinstance(built(stub), FollowsPath) and not chat.draws_paths
     chat.attach(workspace(tmp_path, []))
     path = [Visit(2, 0.0, 310.4), Visit(0, 400.0, 90.0)]
@@ -200,7 +202,9 @@ def test_next_visits_are_asked_for_one_by_one_and_only_where_asked_for(endpoint,
     assert "at C (310 ms), A (90 ms)." in texts[3]
     np.testing.assert_allclose(found.next_visit, [np.array([1, 2, 4, 8, 16]) / 31] * 2 + [np.full(5, 0.2)])
     assert chat.cost()["unread_visits"] == 1 and found.answer == 1
-    again = built(endpoint(lambda body, n: (500, b"", {})), next_visit=True)  # what was answered is not paid for twice
+    again = built(
+        endpoint(lambda body, n: (500, b"", {})), next_visit="stated"
+    )  # what was answered is not paid for twice
     again.attach(workspace(tmp_path, []))
     np.testing.assert_array_equal(ask(again, stimuli[:1], [path], "chat")[0].next_visit, found.next_visit)
     kept = [(tmp_path / where / "answers.jsonl").read_text() for where in ("state", "artifacts")]
@@ -234,7 +238,7 @@ def test_prices_and_numbers_of_requests_change_no_trial(mini):
         return trial.identity()
 
     assert identity() == identity(prompt_price=1.0, completion_price=2.0, concurrency=1, requests_per_minute=9.0)
-    assert len({identity(), identity(attention="stated"), identity(next_visit=True), identity(samples=2)}) == 4
+    assert len({identity(), identity(attention="stated"), identity(next_visit="stated"), identity(samples=2)}) == 4
 
 
 def test_a_key_that_comes_back_is_not_kept(endpoint, stimuli, tmp_path, monkeypatch):
@@ -374,3 +378,15 @@ def test_an_endpoint_that_nobody_listens_at_is_told_before_any_trial(mini, tmp_p
     with pytest.raises(InputError, match=f"{url} cannot be reached .*Is it running"):
         run(asked, mini, registry, tmp_path / "run")
     assert not list((tmp_path / "run").rglob("trial.json"))
+
+
+@pytest.mark.slow
+def test_next_visits_are_stated_apart_too(endpoint, tmp_path):
+    task = limited(tasks.load("recgaze", "sample"), "loo", 10)
+    stub = endpoint(lambda body, n: looked(body) if "look at next" in str(body) else says("A"))
+    settings = {"base_url": stub.url, "model": "m", "next_visit": "stated"}
+    asked = RunConfig("recgaze", simulators=("chat", "uniform"), reference="uniform", seeds=(1,), settings=settings)
+    found = {row.name: row for row in run(asked, task, registry, tmp_path / "run").simulators}
+    assert len(stub.requests) == sum(len(visits(task.session(i))) + 2 for i in task.split("loo").folds[0][1])
+    assert "NextSlot" in found["chat [stated]"].metrics and not found["chat [stated]"].ranked
+    assert "NextSlot" not in found["chat"].metrics and "NextSlot" in found["uniform"].metrics

@@ -7,6 +7,7 @@ fields of its dataclass.
 import types
 import typing
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -18,177 +19,148 @@ from tasks import outside
 from tasks.errors import InputError, unknown_name
 
 _TRAIN = ("gaze-train", "clicks-train")
-
-_BOXES = ("item places",)
 _SCREEN = ("image", "profile")
-_TUNED = (*_SCREEN, *_TRAIN)
-_FOLDER = "baselines.simulators"
-_PROMPTED = f"{_FOLDER}.prompted"
 
-_MODELS = (
-    Entry(
-        "text",
-        f"{_FOLDER}.text:Text",
-        "language model, items without places",
-        ("item texts", "profile"),
-        stochastic=True,
-        behaviour="2",
-    ),
-    Entry(
-        "text-position",
-        f"{_FOLDER}.text:TextPosition",
-        "language model, items with row and column",
-        ("item texts", "item places", "profile"),
-        stochastic=True,
-        behaviour="2",
-    ),
-    Entry("backbone", f"{_FOLDER}.probed:Backbone", "the frozen vision-language model", _SCREEN),
-    Entry(
-        "gaze-heads",
-        f"{_FOLDER}.probed:GazeHeads",
-        "its heads that look where people look",
-        (*_SCREEN, "gaze-train"),
-    ),
-    Entry(
-        "gaze-heads-unlabelled",
-        f"{_FOLDER}.probed:GazeHeadsUnlabelled",
-        "its heads that look at what a question names; no gaze is read",
-        _SCREEN,
-    ),
-    Entry("random-prompt", f"{_PROMPTED}:RandomPrompt", "an untrained soft prompt", _SCREEN, stochastic=True),
-    Entry("shared-prompt", f"{_PROMPTED}:SharedPrompt", "FixATE, one prompt for all users", _TUNED, stochastic=True),
-    Entry(
-        "fixate", f"{_PROMPTED}:Fixate", "FixATE: a personal prompt tuned on gaze and clicks", _TUNED, stochastic=True
-    ),
-    Entry("fixate-suffix", f"{_PROMPTED}:FixateSuffix", "FixATE, prompt after the image", _TUNED, stochastic=True),
-    Entry(
-        "fixate-no-weights", f"{_PROMPTED}:FixateNoWeights", "FixATE, all slots weigh alike", _TUNED, stochastic=True
-    ),
-    Entry(
-        "fixate-no-attention",
-        f"{_PROMPTED}:FixateNoAttention",
-        "FixATE on clicks alone",
-        (*_SCREEN, "clicks-train"),
-        stochastic=True,
-    ),
-    Entry(
-        "fixate-no-ntp", f"{_PROMPTED}:FixateNoNTP", "FixATE on gaze alone", (*_SCREEN, "gaze-train"), stochastic=True
-    ),
-)
 
-_ORDER = (
-    Entry("visit-frequency", f"{_FOLDER}.order.steps:VisitFrequency", "visits per position", _TRAIN[:1]),
-    Entry("reading-order", f"{_FOLDER}.order.steps:ReadingOrder", "the slot after the current one", _TRAIN[:1]),
-    Entry("step-markov", f"{_FOLDER}.order.steps:StepMarkov", "step sizes of all users", _TRAIN[:1]),
-    Entry(
-        "personal-step-markov",
-        f"{_FOLDER}.order.steps:PersonalStepMarkov",
-        "step sizes of the user, drawn to those of all",
-        _TRAIN[:1],
-    ),
-    Entry(
-        "examination-logit",
-        f"{_FOLDER}.order.choice:ExaminationLogit",
-        "conditional logit of the next slot on step, visits, frontier, kind and rank",
-        _TRAIN[:1],
-    ),
-    Entry(
-        "attention-walk",
-        f"{_FOLDER}.order.choice:AttentionWalk",
-        "a walk over another simulator's attention",
-        (*_BOXES, *_TRAIN),
-        stochastic=True,
-    ),
-    Entry(
-        "slot-transformer",
-        f"{_FOLDER}.order.transformer:SlotTransformer",
-        "a small transformer over slots and the path so far",
-        ("text", *_BOXES, *_TRAIN[:1]),
-        stochastic=True,
-    ),
-    Entry(
-        "other-paths",
-        f"{_FOLDER}.order.steps:OtherPaths",
-        "step sizes of other users on the same screen",
-        _TRAIN[:1],
-        oracle=True,
-    ),
-)
+def _own(name: str, place: str, summary: str, *sees: str, **more: Any) -> Entry:
+    """Return the entry of a simulator whose ``place`` is ``module:Class`` below ``baselines.simulators``."""
+    return Entry(name, f"baselines.simulators.{place}", summary, sees, **more)
+
+
+def _prompted(name: str, cls: str, summary: str, *sees: str) -> Entry:
+    """Return the entry of a simulator with a soft prompt, which sees the screen and what it is tuned on."""
+    return _own(name, f"prompted:{cls}", summary, *_SCREEN, *sees, stochastic=True)
+
 
 SIMULATORS = (
-    Entry("uniform", f"{_FOLDER}.priors:Uniform", "1/K everywhere", behaviour="2"),
-    Entry("position-prior", f"{_FOLDER}.priors:PositionPrior", "mean gaze and clicks per position", _TRAIN),
-    Entry(
+    _own("uniform", "priors:Uniform", "1/K everywhere", behaviour="2"),
+    _own("position-prior", "priors:PositionPrior", "mean gaze and clicks per position", *_TRAIN),
+    _own(
         "kind-position-prior",
-        f"{_FOLDER}.priors:KindPositionPrior",
+        "priors:KindPositionPrior",
         "mean gaze and clicks per kind and position",
-        _TRAIN,
+        *_TRAIN,
         behaviour="2",
     ),
-    Entry("user-prior", f"{_FOLDER}.priors:UserPrior", "position prior drawn to the user's own habits", _TRAIN),
-    Entry(
+    _own("user-prior", "priors:UserPrior", "position prior drawn to the user's own habits", *_TRAIN),
+    _own(
         "user-click-prior",
-        f"{_FOLDER}.priors:UserClickPrior",
+        "priors:UserClickPrior",
         "the user's own clicks per position, drawn to everybody's",
-        _TRAIN[1:],
+        "clicks-train",
     ),
-    Entry(
-        "gaze-click-prior",
-        f"{_FOLDER}.priors:GazeClickPrior",
-        "the user's gaze habits, as clicks too",
-        _TRAIN[:1],
-    ),
-    Entry(
-        "conditional-logit", f"{_FOLDER}.choice_model:ConditionalLogit", "click model on position and kind", _TRAIN[1:]
-    ),
-    Entry(
+    _own("gaze-click-prior", "priors:GazeClickPrior", "the user's gaze habits, as clicks too", "gaze-train"),
+    _own("conditional-logit", "choice_model:ConditionalLogit", "click model on position and kind", "clicks-train"),
+    _own(
         "rating-prior",
-        f"{_FOLDER}.choice_model:RatingPrior",
+        "choice_model:RatingPrior",
         "softmax of the user's own ratings (tasks with ratings)",
-        ("item ratings", "profile", *_TRAIN[1:]),
+        "item ratings",
+        "profile",
+        "clicks-train",
     ),
-    Entry(
-        "centre-area",
-        f"{_FOLDER}.examination:CentreArea",
-        "area times nearness to the middle; nothing is fitted",
-        _BOXES,
+    _own(
+        "centre-area", "examination:CentreArea", "area times nearness to the middle; nothing is fitted", "item places"
     ),
-    Entry(
+    _own(
         "examination-prior",
-        f"{_FOLDER}.examination:ExaminationPrior",
+        "examination:ExaminationPrior",
         "guessed habits of reading a page; nothing is fitted",
-        _BOXES,
+        "item places",
     ),
-    Entry(
-        "geometry", f"{_FOLDER}.geometry:Geometry", "conditional logit on size, place, rank, kind", (*_BOXES, *_TRAIN)
-    ),
-    Entry(
+    _own("geometry", "geometry:Geometry", "conditional logit on size, place, rank, kind", "item places", *_TRAIN),
+    _own(
         "geometry-text",
-        f"{_FOLDER}.geometry:GeometryText",
+        "geometry:GeometryText",
         "the same with words of the query, price, rating and length of the text",
-        ("item texts", *_BOXES, "profile", *_TRAIN),
+        "item texts",
+        "item places",
+        "profile",
+        *_TRAIN,
     ),
-    *_ORDER,
-    *_MODELS,
-    Entry(
-        *("chat", f"{_FOLDER}.chat.simulator:Chat", "any OpenAI-compatible chat endpoint", _SCREEN),
+    _own("visit-frequency", "order.steps:VisitFrequency", "visits per position", "gaze-train"),
+    _own("reading-order", "order.steps:ReadingOrder", "the slot after the current one", "gaze-train"),
+    _own("step-markov", "order.steps:StepMarkov", "step sizes of all users", "gaze-train"),
+    _own(
+        "personal-step-markov",
+        "order.steps:PersonalStepMarkov",
+        "step sizes of the user, drawn to those of all",
+        "gaze-train",
+    ),
+    _own(
+        "examination-logit",
+        "order.choice:ExaminationLogit",
+        "conditional logit of the next slot on step, visits, frontier, kind and rank",
+        "gaze-train",
+    ),
+    _own(
+        "attention-walk",
+        "order.choice:AttentionWalk",
+        "a walk over another simulator's attention",
+        "item places",
+        *_TRAIN,
         stochastic=True,
-        behaviour="3",
     ),
-    Entry("gaze-oracle", f"{_FOLDER}.oracles:GazeOracle", "the human gaze itself", ("gaze-test",), oracle=True),
-    Entry(
-        "cursor-oracle",
-        f"{_FOLDER}.oracles:CursorOracle",
-        "the human cursor itself",
-        ("cursor-test",),
+    _own(
+        "slot-transformer",
+        "order.transformer:SlotTransformer",
+        "a small transformer over slots and the path so far",
+        "text",
+        "item places",
+        "gaze-train",
+        stochastic=True,
+    ),
+    _own(
+        "other-paths",
+        "order.steps:OtherPaths",
+        "step sizes of other users on the same screen",
+        "gaze-train",
         oracle=True,
+    ),
+    _own(
+        "text",
+        "text:Text",
+        "language model, items without places",
+        "item texts",
+        "profile",
+        stochastic=True,
         behaviour="2",
     ),
-    Entry(
+    _own(
+        "text-position",
+        "text:TextPosition",
+        "language model, items with row and column",
+        "item texts",
+        "item places",
+        "profile",
+        stochastic=True,
+        behaviour="2",
+    ),
+    _own("backbone", "probed:Backbone", "the frozen vision-language model", *_SCREEN),
+    _own("gaze-heads", "probed:GazeHeads", "its heads that look where people look", *_SCREEN, "gaze-train"),
+    _own(
+        "gaze-heads-unlabelled",
+        "probed:GazeHeadsUnlabelled",
+        "its heads that look at what a question names; no gaze is read",
+        *_SCREEN,
+    ),
+    _prompted("random-prompt", "RandomPrompt", "an untrained soft prompt"),
+    _prompted("shared-prompt", "SharedPrompt", "FixATE, one prompt for all users", *_TRAIN),
+    _prompted("fixate", "Fixate", "FixATE: a personal prompt tuned on gaze and clicks", *_TRAIN),
+    _prompted("fixate-suffix", "FixateSuffix", "FixATE, prompt after the image", *_TRAIN),
+    _prompted("fixate-no-weights", "FixateNoWeights", "FixATE, all slots weigh alike", *_TRAIN),
+    _prompted("fixate-no-attention", "FixateNoAttention", "FixATE on clicks alone", "clicks-train"),
+    _prompted("fixate-no-ntp", "FixateNoNTP", "FixATE on gaze alone", "gaze-train"),
+    _own(
+        "chat", "chat.simulator:Chat", "any OpenAI-compatible chat endpoint", *_SCREEN, stochastic=True, behaviour="3"
+    ),
+    _own("gaze-oracle", "oracles:GazeOracle", "the human gaze itself", "gaze-test", oracle=True),
+    _own("cursor-oracle", "oracles:CursorOracle", "the human cursor itself", "cursor-test", oracle=True, behaviour="2"),
+    _own(
         "other-users",
-        f"{_FOLDER}.oracles:OtherUsers",
+        "oracles:OtherUsers",
         "mean gaze of the other users on the same screen",
-        ("gaze of other users",),
+        "gaze of other users",
         oracle=True,
     ),
 )

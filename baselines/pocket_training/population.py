@@ -38,9 +38,6 @@ class ScreenBatch:
     pixels: Pixels
     genres: Integers
 
-    def __len__(self) -> int:
-        return len(self.genres)
-
 
 class FilmStock:
     """Films by carousel genre, and pages made of them."""
@@ -188,11 +185,6 @@ def click_chances(gaze: Floats) -> Floats:
     chances[rows, order[:, 0]] += _FIRST
     chances[rows, order[:, 1]] += _SECOND
     return chances
-
-
-def draw_clicks(gaze: Floats, rng: np.random.Generator) -> Integers:
-    """Return one clicked slot per row of gaze shares, shape (n,)."""
-    return draw(click_chances(gaze), rng)
 
 
 def draw(chances: Floats, rng: np.random.Generator) -> Integers:

@@ -2,7 +2,7 @@
 
 They let every part of the suite that needs a backbone run, and mean something, on a laptop. They are not the real
 models: what is measured with them says nothing about Qwen3-VL, InternVL or people. ``python -m
-baselines.pocket_training train`` makes the shipped folders below ``weights``; their cards say what they saw.
+baselines.pocket_training`` makes the shipped folders below ``weights``; their cards say what they saw.
 """
 
 from pathlib import Path

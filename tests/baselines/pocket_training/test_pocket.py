@@ -15,7 +15,6 @@ from baselines.pocket_training import population
 from baselines.pocket_training.__main__ import main
 from baselines.pocket_training.architecture import GROUNDING, LARGEST_NUMBER, LETTERS, PERSONA, Shape, build_tokenizer
 from baselines.pocket_training.curriculum import Schedule
-from baselines.pocket_training.evaluation import reading
 from baselines.pocket_training.population import TEST_FILMS, TRAIN_FILMS, FilmStock, slots
 from baselines.pocket_training.sequences import Seen, Sequences, Soft
 from baselines.pocket_training.training import settings, train
@@ -27,6 +26,7 @@ from tasks.recgaze.posters import GENRES
 from tasks.recgaze.sample_films import invent_films
 from tasks.types import ScreenImage, Slot, Stimulus
 from tests.baselines.backbones import tiny
+from tests.performance.pockets_on_simulations import reading, table
 
 CLASSES = {"pocket-qwen3vl": "Qwen3VLForConditionalGeneration", "pocket-internvl": "InternVLForConditionalGeneration"}
 LOG_PROBABILITIES: dict[str, list[float]] = {
@@ -149,7 +149,7 @@ def test_click_chances_by_hand():
 
 def test_clicks_follow_their_chances():
     gaze = np.repeat([[0.5, 0.3, 0.2]], 40_000, axis=0)
-    clicks = population.draw_clicks(gaze, np.random.default_rng(0))
+    clicks = population.draw(population.click_chances(gaze), np.random.default_rng(0))
     np.testing.assert_allclose(np.bincount(clicks) / len(clicks), [0.78, 0.208, 0.012], atol=0.008)
 
 
@@ -301,9 +301,9 @@ def test_bad_arguments(tmp_path, capsys):
     assert not (tmp_path / "x").exists()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("kept")
-    assert main(["train", "--name", "pocket-qwen3vl", "--out", str(tmp_path / "full")]) == 2
+    assert main(["--name", "pocket-qwen3vl", "--out", str(tmp_path / "full")]) == 2
     assert "is not empty" in capsys.readouterr().err
     with pytest.raises(InputError, match="threads >= 1"):
         train("pocket-qwen3vl", tmp_path / "y", threads=0)
-    assert main(["evaluate", str(tmp_path / "full")]) == 2
-    assert "give the folder of a pocket stand-in" in capsys.readouterr().err
+    with pytest.raises(InputError, match="give the folder of a pocket stand-in"):
+        table(tmp_path / "full")

@@ -1,8 +1,14 @@
-"""What a stand-in can do, measured on films, screens and people that its training did not see.
+"""What a pocket stand-in can do, measured on films, screens and people that its training did not see.
 
-How it does on the tasks, and how far prompts steer it, is what a run of the benchmark measures.
+    python tests/performance/pockets_on_simulations.py FOLDER
+
+prints the table of its card. How it does on the tasks, and how far prompts steer it, is what a run of the benchmark
+measures.
 """
 
+from __future__ import annotations
+
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.backbones.loading import load_backbone
-from baselines.pocket_training import population
-from baselines.pocket_training.population import TEST_FILMS, FilmStock, Integers, Pixels, Profiles
-from baselines.pocket_training.sequences import OPERATOR, Seen, Sequences
-from baselines.pocket_training.training import RECORD
-from tasks.decoding import read_json
-from tasks.types import Floats
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from baselines.backbones.loading import load_backbone  # noqa: E402
+from baselines.pocket_training import population  # noqa: E402
+from baselines.pocket_training.population import TEST_FILMS, FilmStock, Integers, Pixels, Profiles  # noqa: E402
+from baselines.pocket_training.sequences import OPERATOR, Seen, Sequences  # noqa: E402
+from baselines.pocket_training.training import RECORD  # noqa: E402
+from tasks.decoding import read_json  # noqa: E402
+from tasks.types import Floats  # noqa: E402
 
 SEED = 99
 SCREENS, PER_SCREEN = 120, 5
@@ -75,7 +83,7 @@ def held_out(sequences: Sequences) -> tuple[HeldOut, Reading]:
     profiles = population.invent_profiles(len(genres), genres, 3, rng)
     expected = population.expected(genres, profiles, rng, draws=1000)
     gaze = population.gaze_shares(genres, profiles, population.invent_habits(len(genres), rng), rng)
-    clicks = population.draw_clicks(gaze, rng)
+    clicks = population.draw(population.click_chances(gaze), rng)
     seen = see(sequences, drawn.pixels)
     index = torch.arange(SCREENS).repeat_interleave(PER_SCREEN)
     answers, relevance = predict(sequences, profiles, seen, index)
@@ -144,3 +152,7 @@ def _divergence(gaze: Floats, attention: Floats) -> float:
     """Return the mean over rows of KL(gaze || attention), PROTOCOL section 5."""
     eps = 1e-8
     return float((gaze * np.log((gaze + eps) / (attention + eps))).sum(1).mean())
+
+
+if __name__ == "__main__":
+    print(table(Path(sys.argv[1])))

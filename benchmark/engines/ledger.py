@@ -1,12 +1,11 @@
 """What an engine tells of its trials is written down in the store, and shown."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.engines.interface import Failure, Files, Outcome
 from benchmark.engines.tally import Standing, Tally
-from benchmark.trials.records import TrialFile
 from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import Trial
 from tasks.definition import Progress, quiet
@@ -46,7 +45,7 @@ class Ledger:
     display: Display
     progress: Progress = quiet
     after: "Callable[[Ledger], None]" = lambda ledger: None
-    track: Track = lambda trial, epoch, values: None
+    measured: Track = lambda trial, epoch, values: None
     done: set[Trial] = field(default_factory=set)
     failed: list[FailedTrial] = field(default_factory=list)
     begun: bool = False
@@ -60,14 +59,6 @@ class Ledger:
         self.display(self.tally.standing())
         return folders
 
-    def kept(self, trial: Trial) -> Files:
-        """Return the checkpoint that an earlier attempt left."""
-        return self.store.state(trial)
-
-    def records(self) -> Sequence[TrialFile]:
-        """Return what the store keeps of its finished trials."""
-        return self.store.records()
-
     def keep(self, trial: Trial, state: Files) -> None:
         """Store a checkpoint that was made elsewhere, in place of the one before."""
         self.store.keep(trial, state)
@@ -78,10 +69,6 @@ class Ledger:
         if line not in self._said:
             self._said.add(line)
             self.report(line)
-
-    def measured(self, trial: Trial, epoch: int, values: Mapping[str, float]) -> None:
-        """Pass on what an epoch came to."""
-        self.track(trial, epoch, values)
 
     def step(self, trial: Trial, text: str) -> None:
         """Show how far a trial has come."""

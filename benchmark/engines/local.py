@@ -12,27 +12,24 @@ import signal
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 from benchmark.engines.interface import Failure, Outcome
 from benchmark.engines.ledger import Ledger
 from benchmark.engines.needs import Needs, models, needs
-from benchmark.engines.parcel import MappedTask, PackedTask
+from benchmark.engines.parcel import PackedTask
 from benchmark.engines.resources import Place, environment_variables, free_memory, has_gpu, host, thread_variables
-from benchmark.engines.tally import STEP, step
+from benchmark.engines.tally import Telling
 from benchmark.engines.trial import attempt
 from benchmark.simulator import Workspace
 from benchmark.trials.records import TrialFile
 from benchmark.trials.trial import Trial
 from tasks.task import Task
-
-T = TypeVar("T")
 
 WITH_MODELS = (
     "benchmark.engines.trial",
@@ -123,7 +120,7 @@ def _kind(trial: Trial) -> tuple[object, ...]:
 class _Crew:
     """The workers of one call of the engine."""
 
-    task: MappedTask
+    task: PackedTask
     threads: int
     size: int
     ledger: Ledger
@@ -133,7 +130,7 @@ class _Crew:
     busy: dict[Connection, tuple[_Worker, Trial]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.room = Room(list(self.ledger.records()))
+        self.room = Room(self.ledger.store.records())
 
     def work(self) -> None:
         """Hand out the trials and write down what comes back."""
@@ -217,7 +214,7 @@ class _Crew:
             raise found
 
 
-def serve(pipe: Connection, stored: MappedTask, threads: int, variables: Mapping[str, str]) -> None:
+def serve(pipe: Connection, stored: PackedTask, threads: int, variables: Mapping[str, str]) -> None:
     """Carry out the trials that come through the pipe until it is closed; what a worker process runs.
 
     Back go messages for the ledger (method, arguments), and at the end of each trial an ``Outcome``, a ``Failure``, or
@@ -235,7 +232,7 @@ def serve(pipe: Connection, stored: MappedTask, threads: int, variables: Mapping
         except EOFError:
             return
         found: Outcome | Failure | Exception
-        told = _Told(pipe)
+        told = Telling(lambda *message: pipe.send(message))
         try:
             found = attempt(trial, task, Workspace(state, artifacts, told.say, told.progress, told.measured), place)
         except Exception as error:  # none of this trial alone, see ``attempt``
@@ -249,30 +246,6 @@ def _leave_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
-
-
-@dataclass(slots=True)
-class _Told:
-    """What a worker tells of the trial it is at."""
-
-    pipe: Connection
-    last: float = 0.0
-
-    def say(self, line: str) -> None:
-        """Pass a line on."""
-        self.pipe.send(("say", line))
-
-    def measured(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Tell what an epoch came to."""
-        self.pipe.send(("measured", epoch, dict(values)))
-
-    def progress(self, items: Iterable[T], *, total: int | None = None, desc: str = "") -> Iterator[T]:
-        """Yield the items and tell how many have been, now and then."""
-        for number, item in enumerate(items):
-            if time.monotonic() - self.last >= STEP:
-                self.last = time.monotonic()
-                self.pipe.send(("step", step(number, total, desc)))
-            yield item
 
 
 class LocalEngine:

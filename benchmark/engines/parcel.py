@@ -16,10 +16,13 @@ _CHUNK = 64 * 2**20
 
 @dataclasses.dataclass(frozen=True)
 class PackedTask:
-    """A task's fields without the sessions, and these as an Arrow table, whose buffers lie in Ray's object store."""
+    """A task's fields without the sessions, and these as an Arrow table or the path of a file that holds one.
+
+    The buffers of a table lie in Ray's object store; a file is mapped into the memory of every process.
+    """
 
     values: Mapping[str, Any]
-    table: pa.Table
+    table: Any
 
     @staticmethod
     def of(task: Task) -> "PackedTask":
@@ -34,26 +37,17 @@ class PackedTask:
 
         # Without a name of its own the table would be copied and hashed to get one.
         name = hashlib.sha256("".join(self.values["digests"].values()).encode()).hexdigest()[:16]
-        return Task(**self.values, sessions=Dataset(self.table, fingerprint=name))
+        table = self.table
+        if isinstance(table, Path):
+            table = pa.ipc.open_file(pa.memory_map(str(table))).read_all()
+        return Task(**self.values, sessions=Dataset(table, fingerprint=name))
 
-    def mapped(self, folder: Path) -> "MappedTask":
+    def mapped(self, folder: Path) -> "PackedTask":
         """Write the table into a folder, for processes that share this machine's disk."""
         path = folder / "sessions.arrow"
         with write_errors(path), pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, self.table.schema) as writer:
             writer.write_table(self.table)
-        return MappedTask(self.values, path)
-
-
-@dataclasses.dataclass(frozen=True)
-class MappedTask:
-    """A task's fields without the sessions, and the Arrow file with these, which every process maps into its memory."""
-
-    values: Mapping[str, Any]
-    path: Path
-
-    def unpack(self) -> Task:
-        """Return the task; its sessions are read from the file where it lies."""
-        return PackedTask(self.values, pa.ipc.open_file(pa.memory_map(str(self.path))).read_all()).unpack()
+        return PackedTask(self.values, path)
 
 
 def chunks(folder: Path) -> Iterator[tuple[str, bytes]]:

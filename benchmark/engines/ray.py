@@ -139,7 +139,8 @@ class _Job:
         self.trials = tuple(trial for chain in self.chains for trial in chain)
         self.needs = self._needs(there)
         here = {"num_cpus": 0, "scheduling_strategy": first_node(ray)}
-        states = {index: self.ledger.kept(trial) for index, trial in enumerate(self.trials) if trial not in self.known}
+        store = self.ledger.store
+        states = {index: store.state(trial) for index, trial in enumerate(self.trials) if trial not in self.known}
         self.inbox = ray.remote(Inbox).options(**here).remote({i: files for i, files in states.items() if files})
         again = {"max_restarts": 1, "max_task_retries": 1}
         library = None if settings.address is None else ray.remote(Library).options(**here, **again).remote()
@@ -190,7 +191,7 @@ class _Job:
 
     def _needs(self, there: Room) -> dict[int, Needs]:
         """Return what each trial asks for: as it was given, or as finished trials of the same kind have needed."""
-        settings, records = self.engine.settings, self.ledger.records()
+        settings, records = self.engine.settings, self.ledger.store.records()
         given = settings.gpus is not None
         kinds: dict[tuple[bool, tuple[tuple[str, str], ...]], list[int]] = {}
         for index, trial in enumerate(self.trials):

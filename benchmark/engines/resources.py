@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import importlib.metadata
 import os
 import platform
 import socket
@@ -47,7 +46,7 @@ def environment(place: Place, parallel: str = "") -> dict[str, object]:
         "threads": place.threads,
         "cpu_count": os.cpu_count(),
         "platform": platform.platform(),
-        "packages": dict(_packages()),
+        "packages": _packages(),
         "gpu": gpu(),
     }
     device = os.environ.get("GAZEBENCH_DEVICE")
@@ -60,17 +59,11 @@ def environment(place: Place, parallel: str = "") -> dict[str, object]:
     return found
 
 
-@functools.lru_cache(maxsize=1)
-def _packages() -> tuple[tuple[str, str], ...]:
-    from benchmark.scores.summary import package_versions
+@functools.cache
+def _packages() -> dict[str, str]:
+    from benchmark.scores import summary
 
-    found = package_versions()
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return tuple(found.items())
+    return summary.package_versions(*summary.PACKAGES, *PACKAGES)
 
 
 def gpu() -> str | None:
@@ -201,32 +194,14 @@ def threads(count: int) -> Iterator[None]:
                 torch.set_num_threads(torch_before)
 
 
-@dataclass(slots=True)
-class PeakMemory:
-    """The highest memory use of this process within ``peak_memory``; None where the system does not tell."""
+def forget_peaks() -> None:
+    """Forget the highest use of memory, of this process and of every GPU that it has used.
 
-    bytes: int | None = None
-
-
-@contextlib.contextmanager
-def peak_memory() -> Iterator[PeakMemory]:
-    """Measure the highest resident memory within the context.
-
-    Linux can forget the former peak, so that a process that runs one trial after the other measures each. Elsewhere
-    the number is the peak since the process began.
+    Only Linux can, so that a process that runs one trial after the other measures each. Elsewhere ``peak_resident`` is
+    the peak since the process began.
     """
     with contextlib.suppress(OSError):
         _CLEAR.write_text("5", encoding="ascii")
-    _forget_gpu()
-    found = PeakMemory()
-    try:
-        yield found
-    finally:
-        found.bytes = peak_resident()
-
-
-def _forget_gpu() -> None:
-    """Forget the highest use of every GPU that this process has used."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         for index in range(torch.cuda.device_count()):

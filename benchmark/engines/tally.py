@@ -2,10 +2,13 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from benchmark.trials.trial import Trial
+
+T = TypeVar("T")
 
 STEP = 0.5
 """A worker tells of its steps at most once in so many seconds."""
@@ -106,6 +109,25 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def step(number: int, total: int | None, desc: str) -> str:
-    """Return how far a trial has come, in words."""
-    return f"{desc} {number}" + ("" if total is None else f" of {total}")
+@dataclass(slots=True)
+class Telling:
+    """What a worker tells of the trial it is at; ``tell`` takes a method of the ledger and its arguments."""
+
+    tell: Callable[..., None]
+    _last: float = 0.0
+
+    def say(self, line: str) -> None:
+        """Pass a line on."""
+        self.tell("say", line)
+
+    def measured(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Tell what an epoch came to."""
+        self.tell("measured", epoch, dict(values))
+
+    def progress(self, items: Iterable[T], *, total: int | None = None, desc: str = "") -> Iterator[T]:
+        """Yield the items and tell how many have been, now and then."""
+        for number, item in enumerate(items):
+            if time.monotonic() - self._last >= STEP:
+                self._last = time.monotonic()
+                self.tell("step", f"{desc} {number}" + ("" if total is None else f" of {total}"))
+            yield item

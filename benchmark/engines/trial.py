@@ -9,7 +9,7 @@ import pyarrow as pa
 from benchmark.engines.asking import ask, asked_for, sampled
 from benchmark.engines.interface import Failure, Outcome
 from benchmark.engines.needs import models
-from benchmark.engines.resources import Moment, Place, environment, gpu, peak_memory, threads
+from benchmark.engines.resources import Moment, Place, environment, forget_peaks, gpu, peak_resident, threads
 from benchmark.scores import paths, predictions
 from benchmark.scores.checking import simulated
 from benchmark.simulator import AttendsToLabel, FollowsPath, ReportsCost, Simulator, UsesWorkspace, Workspace
@@ -36,28 +36,28 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
     """
     train, test = task.split(trial.split).folds[trial.fold]
     start = Moment.now()
-    with peak_memory() as peak:
-        simulator: Simulator = simulator_class(trial.factory)(**trial.settings)
-        if workspace is not None and isinstance(simulator, UsesWorkspace):
-            simulator.attach(workspace)
-        simulator.fit(task.sessions_at(train), trial.seed)
-        fitted = Moment.now()
-        sessions = task.sessions_at(test)
-        # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
-        shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
-        where = f"simulator '{trial.simulator}'"
-        found = [ask(simulator, cast("list[Stimulus]", shown), [visits(session) for session in sessions], where)]
-        if trial.label and isinstance(simulator, AttendsToLabel):
-            found.append(asked_for(sessions, simulator.attend_to_label(sessions), where))
-        draws = getattr(simulator, "draws_paths", True)
-        if workspace is not None and draws and isinstance(simulator, FollowsPath):
-            stimuli = [session.stimulus() for session in sessions]
-            paths.write(sampled(simulator, stimuli, task.sessions_at(train), trial.seed), workspace.artifacts)
-        made = [simulated(each, sessions, trial.simulator, trial.seed, where) for each in found]
-    end = Moment.now()
+    forget_peaks()
+    simulator: Simulator = simulator_class(trial.factory)(**trial.settings)
+    if workspace is not None and isinstance(simulator, UsesWorkspace):
+        simulator.attach(workspace)
+    simulator.fit(task.sessions_at(train), trial.seed)
+    fitted = Moment.now()
+    sessions = task.sessions_at(test)
+    # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
+    shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
+    where = f"simulator '{trial.simulator}'"
+    found = [ask(simulator, cast("list[Stimulus]", shown), [visits(session) for session in sessions], where)]
+    if trial.label and isinstance(simulator, AttendsToLabel):
+        found.append(asked_for(sessions, simulator.attend_to_label(sessions), where))
+    draws = getattr(simulator, "draws_paths", True)
+    if workspace is not None and draws and isinstance(simulator, FollowsPath):
+        stimuli = [session.stimulus() for session in sessions]
+        paths.write(sampled(simulator, stimuli, task.sessions_at(train), trial.seed), workspace.artifacts)
+    made = [simulated(each, sessions, trial.simulator, trial.seed, where) for each in found]
+    end, peak = Moment.now(), peak_resident()
     cost: dict[str, object] = {} if trial.material else {"tokens": 0, "flops_estimated": 0}
-    if peak.bytes is not None:
-        cost["peak_memory_bytes"] = cost["peak_resident_bytes"] = peak.bytes
+    if peak is not None:
+        cost["peak_memory_bytes"] = cost["peak_resident_bytes"] = peak
     if isinstance(simulator, ReportsCost):
         cost |= simulator.cost()
     held = ("device_seconds",) if models(trial) and gpu() else ()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from benchmark.engines.interface import Failure, Files, Outcome, PeerLost, Peers
 from benchmark.engines.parcel import chunks, local_copy
 from benchmark.engines.resources import Place, host
-from benchmark.engines.tally import STEP, step
+from benchmark.engines.tally import Telling
 from benchmark.engines.trial import attempt, failure
 from benchmark.simulator import HasMaterial, Workspace
 from benchmark.trials.catalogue import simulator_class, source_digest
@@ -165,14 +164,13 @@ def _share(part: TrialPart) -> None:
 
     parcel = part.parcel
     assert parcel.launch is not None  # who marks trials as shared out has one
+    lost: Exception = RuntimeError("the workers of the trial ended without a result")
     try:
         parcel.launch(part)
-    except Exception:
-        if ray.get(parcel.inbox.state.remote(part.index)) is not None:
-            raise
-    else:
-        if ray.get(parcel.inbox.state.remote(part.index)) is not None:
-            raise RuntimeError("the workers of the trial ended without a result")
+    except Exception as error:
+        lost = error
+    if ray.get(parcel.inbox.state.remote(part.index)) is not None:
+        raise lost
 
 
 def _tell(parcel: Parcel, index: int, method: str, *arguments: Any) -> None:
@@ -222,14 +220,13 @@ class TrialPart:
         try:
             with tempfile.TemporaryDirectory(prefix="gazebench-") as scratch:
                 shipper = _Shipper(Path(scratch), tell)
-                say = functools.partial(tell, "say")
 
                 def measured(epoch: int, values: Mapping[str, float]) -> None:
-                    tell("measured", epoch, dict(values))
+                    shipper.measured(epoch, values)
                     if self.judged is not None and "valid_score" in values:
                         self.judged(epoch, values["valid_score"])
 
-                workspace = Workspace(shipper.state, shipper.artifacts, say, shipper.progress, measured)
+                workspace = Workspace(shipper.state, shipper.artifacts, shipper.say, shipper.progress, measured)
                 settled, task = agreed(lambda: self._prepared(shipper))
                 found = run(settled, task, workspace)
                 return found, read_files(shipper.artifacts)
@@ -259,13 +256,12 @@ class TrialPart:
         _conclude(self.parcel, self.index, Failure(reason, reason), {})
 
 
-class _Shipper:
+class _Shipper(Telling):
     """Sends a trial's checkpoints to the driver, as often as they change between two steps of the trial's progress."""
 
     def __init__(self, scratch: Path, tell: Callable[..., None]) -> None:
+        super().__init__(tell)
         self.state, self.artifacts = scratch / "state", scratch / "artifacts"
-        self._tell = tell
-        self._told = 0.0
         self._seen: list[tuple[str, int, int]] = []
         for folder in (self.state, self.artifacts):
             folder.mkdir()
@@ -279,13 +275,10 @@ class _Shipper:
 
     def progress(self, items: Iterable[T], *, total: int | None = None, desc: str = "") -> Iterator[T]:
         """Yield the items; what the step between two of them has left as a checkpoint is sent."""
-        for number, item in enumerate(items):
-            if time.monotonic() - self._told >= STEP:
-                self._told = time.monotonic()
-                self._tell("step", step(number, total, desc))
+        for item in super().progress(items, total=total, desc=desc):
             yield item
             if self.changed():
-                self._tell("keep", read_files(self.state))
+                self.tell("keep", read_files(self.state))
 
 
 _tasks: dict[str, Task] = {}

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.engines.asking import ask
-from benchmark.engines.resources import Moment, Place, environment, host, peak_memory, threads
+from benchmark.engines.resources import Moment, Place, environment, forget_peaks, host, peak_resident, threads
 from benchmark.engines.trial import failure
 from benchmark.files.replacing import replace_file
 from benchmark.output import units
@@ -132,7 +132,8 @@ def time_kind(trial: Trial, task: Task, sessions: int, place: Place) -> Timing:
     settings.update({name: value for name, value in _SHORT.items() if name in settings})
     known, asked = task.sessions_at(train), task.sessions_at(test)
     shown = cast("list[Stimulus]", asked if trial.oracle else [session.stimulus() for session in asked])
-    with threads(place.threads), peak_memory() as peak:
+    forget_peaks()
+    with threads(place.threads):
         try:
             for round_ in range(2):
                 simulator: Simulator = simulator_class(trial.factory)(**settings)
@@ -151,7 +152,7 @@ def time_kind(trial: Trial, task: Task, sessions: int, place: Place) -> Timing:
             line = failure(error).line
             raise InputError(f"a trial of {trial.simulator} on {trial.task} fails where it is timed: {line}") from error
     on_gpu = environment(place)["gpu"] is not None
-    memory: float | None = peak.bytes
+    memory: float | None = peak_resident()
     if on_gpu and isinstance(simulator, ReportsCost):
         memory = simulator.cost().get("peak_memory_bytes", memory)
     waits = isinstance(simulator, ReportsCost) and "requests" in simulator.cost()

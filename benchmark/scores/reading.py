@@ -57,22 +57,23 @@ def read_file(path: Path) -> RawPredictions:
         found = read(path.read_bytes(), path.suffix)
     except (OSError, Unreadable) as error:
         raise InputError(f"{path.name}: {error}") from error
-    return replace(found, keys={**found.keys, "simulator": pc.fill_null(found.keys["simulator"], path.stem)})
+    return _named(found, path.stem)
 
 
 def read_frame(frame: pd.DataFrame) -> RawPredictions:
     """Return the rows of a table with the columns of a predictions file; a blank simulator is ``predictions``."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
     data = pa.BufferOutputStream()
     try:
         pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), data)
         found = read(data.getvalue().to_pybytes(), ".parquet")
     except (pa.ArrowException, Unreadable) as error:
         raise InputError(f"the table of predictions: {str(error).splitlines()[0]}") from error
-    return replace(found, keys={**found.keys, "simulator": pc.fill_null(found.keys["simulator"], "predictions")})
+    return _named(found, "predictions")
+
+
+def _named(found: RawPredictions, name: str) -> RawPredictions:
+    """Return predictions in which a blank simulator has a name."""
+    return replace(found, keys={**found.keys, "simulator": pc.fill_null(found.keys["simulator"], name)})
 
 
 def stored(path: Path) -> pa.Table:

@@ -108,7 +108,7 @@ def build(
         family=config.family,
         alpha=config.alpha,
         ties=config.ties,
-        packages=package_versions(),
+        packages=package_versions(*PACKAGES),
         resolution={metric: _resolution([c for c in comparisons if c.metric == metric], ranked) for metric in tables},
         simulators=tuple(rows),
         comparisons=tuple(comparisons),
@@ -250,10 +250,10 @@ def _known(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def package_versions() -> dict[str, str]:
-    """Return the versions that can change a number."""
+def package_versions(*names: str) -> dict[str, str]:
+    """Return the versions of Python and of those packages that are installed."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in names:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from datasets import Dataset  # noqa: E402
 
 from baselines import registry  # noqa: E402
-from benchmark.engines.resources import peak_memory  # noqa: E402
+from benchmark.engines.resources import forget_peaks, peak_resident  # noqa: E402
 from benchmark.runs.runner import run  # noqa: E402
 from benchmark.trials.configuration import RunConfig  # noqa: E402
 from tasks.splits import Split  # noqa: E402
@@ -95,16 +95,15 @@ def main() -> None:
     parser.add_argument("--simulators", nargs="+", default=["uniform", "position-prior", "user-prior"])
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        with peak_memory() as made:
-            task = large(mini.build(Path(folder)), arguments.sessions, arguments.slots, Path(folder) / "sessions.arrow")
-        print(f"{made.bytes / 2**30:6.2f}  the table", flush=True)
-        with peak_memory() as read:
-            task.session(0)
-        print(f"{read.bytes / 2**30:6.2f}  sessions open", flush=True)
-        with peak_memory() as ran:
-            names = tuple(arguments.simulators)
-            run(RunConfig("mini", simulators=names, reference=names[0]), task, registry, Path(folder) / "run")
-        print(f"{ran.bytes / 2**30:6.2f}  {len(names)} trials, scored")
+        task = large(mini.build(Path(folder)), arguments.sessions, arguments.slots, Path(folder) / "sessions.arrow")
+        print(f"{peak_resident() / 2**30:6.2f}  the table", flush=True)
+        forget_peaks()
+        task.session(0)
+        print(f"{peak_resident() / 2**30:6.2f}  sessions open", flush=True)
+        forget_peaks()
+        names = tuple(arguments.simulators)
+        run(RunConfig("mini", simulators=names, reference=names[0]), task, registry, Path(folder) / "run")
+        print(f"{peak_resident() / 2**30:6.2f}  {len(names)} trials, scored")
 
 
 if __name__ == "__main__":

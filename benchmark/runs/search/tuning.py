@@ -14,11 +14,9 @@ import yaml
 
 from benchmark.engines.interface import Engine, Races
 from benchmark.engines.ledger import Display, FailedTrial, Ledger, Report
-from benchmark.engines.tally import Tally
 from benchmark.files.replacing import replace_text
 from benchmark.metrics import get
 from benchmark.naming import joined
-from benchmark.runs import preflight
 from benchmark.runs.runner import run_missing
 from benchmark.runs.search.space import SPLIT, Space, training_task
 from benchmark.scores import scoring
@@ -108,13 +106,12 @@ def tune(
         chains.append(sorted(trials, key=lambda trial: (trial.fold, trial.seed)))
     store = TrialStore(out / "trials")
     judge = Judge(space.score)
-    options: dict[str, Any] = {"force": force, "display": display, "progress": progress, "report": report}
     if space.early_stopping and isinstance(engine, Races):
-        failed = _race(chains, train, store, engine, judge, force=force, display=display, report=report)
-    else:
-        if space.early_stopping:
-            report("early stopping needs the engine ray: every candidate is run on every fold.")
-        failed = run_missing(_distinct(chains), train, store, engine=engine, **options)
+        engine = _Race(engine, chains, judge)
+    elif space.early_stopping:
+        report("early stopping needs the engine ray: every candidate is run on every fold.")
+    options: dict[str, Any] = {"force": force, "display": display, "progress": progress, "report": report}
+    failed = run_missing(_distinct(chains), train, store, engine=engine, **options)
     lost = {failure.trial for failure in failed}
     candidates = tuple(
         Candidate(values, chain[0].settings, tuple(_scores(chain, train, store, judge, lost)), len(chain))
@@ -163,37 +160,22 @@ class Judge:
         return float(total.groupby(scores["user"]).mean().mean())
 
 
-def _race(
-    chains: Sequence[Sequence[Trial]],
-    train: Task,
-    store: TrialStore,
-    engine: Races,
-    judge: Judge,
-    *,
-    force: bool,
-    display: Display,
-    report: Report,
-) -> list[FailedTrial]:
-    """Run candidates side by side, fold by fold, so that bad ones can be stopped; return what failed."""
-    with store.lock(report):
-        everything = _distinct(chains)
-        missing = store.waiting(everything, force, report)
-        if force:
-            for trial in missing:
-                store.discard(trial)
-        if not missing:
-            return []
-        preflight.check(missing, train)
-        waiting = set(missing)
-        known = {t: judge(train, t, store.get(t)) for t in everything if t not in waiting}
-        if known:
-            report(f"{len(known)} of {len(everything)} trials were finished before and are kept.")
-        ledger = Ledger(store, Tally(missing), report, display)
-        engine.race(chains, train, ledger, judge, known)
-        spared = sum(not store.finished(trial) for trial in missing) - len(ledger.failed)
+@dataclass(frozen=True, slots=True)
+class _Race:
+    """An engine that runs chains of trials side by side, fold by fold, so that bad ones can be stopped."""
+
+    engine: Races
+    chains: Sequence[Sequence[Trial]]
+    judge: Judge
+
+    def run(self, trials: Sequence[Trial], task: Task, ledger: Ledger) -> None:
+        """Run the trials, some of those of the chains; the others are finished."""
+        everything, waiting, store = _distinct(self.chains), set(trials), ledger.store
+        known = {t: self.judge(task, t, store.get(t)) for t in everything if t not in waiting}
+        self.engine.race(self.chains, task, ledger, self.judge, known)
+        spared = sum(not store.finished(trial) for trial in trials) - len(ledger.failed)
         if spared:
-            report(f"early stopping spared {spared} of {len(everything)} trials.")
-        return ledger.failed
+            ledger.report(f"early stopping spared {spared} of {len(everything)} trials.")
 
 
 def _scores(

@@ -94,6 +94,9 @@ def _correlation(a: Floats, b: Floats) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
+LEVEL = 0.05
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A mean over users (sessions and seeds averaged within) with its 95 % interval over users and, known, screens.
@@ -111,6 +114,11 @@ class Estimate:
     high: float | None
     p: float | None
     n: int
+
+    @property
+    def shown(self) -> bool:
+        """Whether its test shows a difference."""
+        return self.p is not None and self.p <= LEVEL
 
 
 def estimate(

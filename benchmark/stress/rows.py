@@ -1,7 +1,7 @@
 """From predictions under conditions to the rows of a stress test, each with a sentence that says how to read it."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 import pandas as pd
 import pyarrow as pa
@@ -22,7 +22,6 @@ from tasks.altered import Altered
 from tasks.task import Task
 from tasks.types import Session
 
-LEVEL = 0.05
 FEW = 4
 """Metrics without a difference are counted instead of named where there are more."""
 NOT_APPLICABLE = "not applicable"
@@ -30,6 +29,8 @@ _TOP = "Of sessions in which the slot looked at most was moved."
 
 Labels = Callable[[int, str], tuple[Sequence[str], Sequence[str]]]
 """Given seed and session id, by what the simulator names each slot, before and after."""
+Line = tuple[str, Estimate, str]
+"""What a number is, the number, and how to read it."""
 
 
 def not_applicable(test: str, simulator: str, why: str) -> StressRow:
@@ -78,10 +79,13 @@ def followed(
     found = []
     for (seed, session), row in predictions.by_session(other).items():
         values = m.following(before[seed, session], row, altered[session], labels(seed, session))
-        about = sessions[session]
-        found.append({"seed": seed, "session_id": session, "user": about.user, "screen": about.screen, **values})
+        found.append({**_about(seed, sessions[session]), **values})
     table: pd.DataFrame = pd.DataFrame(found)
     return table
+
+
+def _about(seed: int, session: Session) -> dict[str, object]:
+    return {"seed": seed, "session_id": session.session_id, "user": session.user, "screen": session.screen}
 
 
 def relabel(name: str, following: pd.DataFrame, scores: pd.DataFrame, drawn: str) -> list[StressRow]:
@@ -92,60 +96,54 @@ def relabel(name: str, following: pd.DataFrame, scores: pd.DataFrame, drawn: str
     item, label = (estimate(following, column, m.CHANCE) for column in (m.ITEM, m.LABEL))
     chance = estimate(following, m.CHANCE)
     apart = estimate(following, m.ITEM, m.LABEL, difference=True)
-    rows = []
-    if item.value is not None:
-        shares = f"{_percent(item.value)} of the answers stay with the item, {_percent(label.value)} with the {drawn}"
-        first = "the answer follows the item, or its place ('layout' tells these apart)"
-        said = _decides(shares, apart, first, f"the answer follows the {drawn}")
-        rows = [
-            _row(RELABEL, name, f"answer: item minus {drawn}", apart, said),
-            _row(RELABEL, name, "answer stays with the item", item, _against_chance(item, chance)),
-            _row(RELABEL, name, f"answer stays with the {drawn}", label, _against_chance(label, chance)),
-            _row(RELABEL, name, "chance", chance, "What each of the two would be if answers were drawn evenly."),
-        ]
+    shares = f"{_percent(item.value)} of the answers stay with the item, {_percent(label.value)} with the {drawn}"
+    first = "the answer follows the item, or its place ('layout' tells these apart)"
+    lines = [
+        (f"answer: item minus {drawn}", apart, _decides(shares, apart, first, f"the answer follows the {drawn}")),
+        ("answer stays with the item", item, _against_chance(item, chance)),
+        (f"answer stays with the {drawn}", label, _against_chance(label, chance)),
+        ("chance", chance, "What each of the two would be if answers were drawn evenly."),
+    ]
     for metric in ("Accuracy", "KL"):
-        rows += _before_and_after(RELABEL, name, scores, metric, f"the {drawn}s are dealt again")
-    return rows or [not_applicable(RELABEL, name, "It gives neither answers nor attention.")]
+        lines += _before_and_after(RELABEL, scores, metric, f"the {drawn}s are dealt again")
+    return _rows(RELABEL, name, lines) or [not_applicable(RELABEL, name, "It gives neither answers nor attention.")]
 
 
 def _decides(shares: str, apart: Estimate, first: str, second: str) -> str:
     """Return which of two a difference of their shares speaks for."""
-    if apart.p is None or apart.p > LEVEL or not apart.value:
+    if not apart.shown or not apart.value:
         return f"{shares}: which of the two decides is not shown ({p_text(apart.p)})."
     return f"{shares}: {first if apart.value > 0 else second} ({p_text(apart.p)})."
 
 
 def _against_chance(found: Estimate, chance: Estimate) -> str:
-    assert found.value is not None and chance.value is not None
-    if found.p is None or found.p > LEVEL:
+    if not found.shown:
         return f"Not shown to differ from chance, {_percent(chance.value)}."
-    return f"{'More' if found.value > chance.value else 'Less'} often than chance, {_percent(chance.value)}."
+    more = (found.value or 0.0) > (chance.value or 0.0)
+    return f"{'More' if more else 'Less'} often than chance, {_percent(chance.value)}."
 
 
-def _before_and_after(test: str, name: str, scores: pd.DataFrame, metric: str, what: str) -> list[StressRow]:
+def _before_and_after(test: str, scores: pd.DataFrame, metric: str, what: str) -> list[Line]:
     table = side_by_side(scores, metric)
     if OWN not in table or test not in table:
         return []
     after, before = (estimate(table, column, metric=metric) for column in (test, OWN))
-    if after.value is None or before.value is None:
-        return []
     change = estimate(table, test, OWN, difference=True)
     arrow = get(metric).arrow
     return [
-        _row(test, name, f"{metric}{arrow} before", before, "On the stimuli as they were seen."),
-        _row(test, name, f"{metric}{arrow} after", after, f"After {what}."),
-        _row(test, name, f"{metric}{arrow}: after minus before", change, _changed(change, metric)),
+        (f"{metric}{arrow} before", before, "On the stimuli as they were seen."),
+        (f"{metric}{arrow} after", after, f"After {what}."),
+        (f"{metric}{arrow}: after minus before", change, _changed(change, metric)),
     ]
 
 
 def _changed(change: Estimate, metric: str) -> str:
-    assert change.value is not None
     if change.value == 0 and change.p in (None, 1.0):
         return "Nothing changes."
-    if change.p is None or change.p > LEVEL:
+    way = _way(change, metric)
+    if way == 0:
         return f"No change is shown ({p_text(change.p)})."
-    better = (change.value > 0) == get(metric).higher_is_better
-    return f"It gets {'better' if better else 'worse'} ({p_text(change.p)})."
+    return f"It gets {'better' if way > 0 else 'worse'} ({p_text(change.p)})."
 
 
 def swap_users(
@@ -159,29 +157,25 @@ def swap_users(
     test = SWAP_USERS
     if unchanged:
         return [not_applicable(test, name, "No prediction changes when the user does: it ignores who the user is.")]
-    rows = []
+    lines: list[Line] = []
     found: dict[str, Estimate] = {}
     for metric in (*main_metrics(), *apart_metrics()):
         table = side_by_side(scores, metric)
         if OWN not in table or test not in table:
             continue
-        apart = estimate(table, OWN, test, difference=True)
-        if apart.value is None:
-            continue
-        found[metric] = apart
+        found[metric] = apart = estimate(table, OWN, test, difference=True)
         arrow = get(metric).arrow
-        rows += [
-            _row(test, name, f"{metric}{arrow}: own minus swapped", apart, _personal(apart, metric)),
-            _row(test, name, f"{metric}{arrow} swapped", estimate(table, test, metric=metric), "As another user."),
+        lines += [
+            (f"{metric}{arrow}: own minus swapped", apart, _personal(apart, metric)),
+            (f"{metric}{arrow} swapped", estimate(table, test, metric=metric), "As another user."),
         ]
         for reference, theirs in references.items():
             joined = table.merge(side_by_side(theirs, metric), on=_keys(table))
             if reference in joined:
                 gain = estimate(joined, OWN, reference, difference=True)
                 said = f"The gain over {reference}; compare the part that swapping takes away with it."
-                if gain.value is not None:
-                    rows.append(_row(test, name, f"{metric}{arrow}: own minus {reference}", gain, said))
-    return [replace(rows[0], reading=_personal_on_all(found)), *rows[1:]] if rows else rows
+                lines.append((f"{metric}{arrow}: own minus {reference}", gain, said))
+    return _rows(test, name, lines, _personal_on_all(found) if found else "")
 
 
 def _personal(apart: Estimate, metric: str) -> str:
@@ -208,7 +202,7 @@ def _personal_on_all(found: Mapping[str, Estimate]) -> str:
 
 def _way(apart: Estimate, metric: str) -> int:
     """Return 1 for a difference that is shown and better, -1 for one that is worse, 0 for one that is not shown."""
-    if not apart.value or apart.p is None or apart.p > LEVEL:
+    if not apart.value or not apart.shown:
         return 0
     return 1 if (apart.value > 0) == get(metric).higher_is_better else -1
 
@@ -246,8 +240,7 @@ def on_offered(frames: Mapping[str, pa.Table], sessions: Sequence[Session], wron
             session = about[session_id]
             slot = session.click if condition == TRUE_LABEL else wrong[session_id]
             values = {m.OFFERED: m.offered(row.attention, slot), m.CHANCE: 1.0 / len(session.slots)}
-            key = {"condition": condition, "seed": seed, "session_id": session_id}
-            found.append({**key, "user": session.user, "screen": session.screen, **values})
+            found.append({"condition": condition, **_about(seed, session), **values})
     table: pd.DataFrame = pd.DataFrame(found)
     return table
 
@@ -258,34 +251,30 @@ def label_leak(name: str, scores: pd.DataFrame, there: pd.DataFrame) -> list[Str
     table = side_by_side(scores, "CSH@1")
     if any(column not in table or table[column].isna().all() for column in (OWN, TRUE_LABEL, WRONG_LABEL)):
         return [not_applicable(test, name, "It gives no attention.")]
-    true, false = (estimate(table, x, OWN, difference=True) for x in (TRUE_LABEL, WRONG_LABEL))
-    rows = [
-        _row(test, name, "CSH@1↑: true label minus own answer", true, _leaks(true, "true")),
-        _row(test, name, "CSH@1↑: wrong label minus own answer", false, _leaks(false, "wrong")),
-    ]
+    lines: list[Line] = []
+    for which, condition in (("true", TRUE_LABEL), ("wrong", WRONG_LABEL)):
+        shift = estimate(table, condition, OWN, difference=True)
+        lines.append((f"CSH@1↑: {which} label minus own answer", shift, _leaks(shift, which)))
     words = {OWN: "own answer", TRUE_LABEL: "true label", WRONG_LABEL: "wrong label"}
     for condition, word in words.items():
         said = f"The true click has the largest attention, computed for the {word}."
-        rows.append(_row(test, name, f"CSH@1↑, {word}", estimate(table, condition, metric="CSH@1"), said))
+        lines.append((f"CSH@1↑, {word}", estimate(table, condition, metric="CSH@1"), said))
     for condition in (TRUE_LABEL, WRONG_LABEL):
         of_it = there[there["condition"] == condition]
         share, chance = estimate(of_it, m.OFFERED, m.CHANCE), estimate(of_it, m.CHANCE)
-        if share.value is not None:
-            measure = f"largest attention on the offered slot, {words[condition]}"
-            rows.append(_row(test, name, measure, share, _against_chance(share, chance)))
-    return rows
+        measure = f"largest attention on the offered slot, {words[condition]}"
+        lines.append((measure, share, _against_chance(share, chance)))
+    return _rows(test, name, lines)
 
 
 def _leaks(shift: Estimate, which: str) -> str:
-    assert shift.value is not None
     if shift.value == 0 and shift.p in (None, 1.0):
         return "Offering a label moves nothing."
-    if shift.p is None or shift.p > LEVEL:
+    if not shift.shown or not shift.value:
         return f"That the {which} label moves attention on the click is not shown ({p_text(shift.p)})."
-    way = "up" if shift.value > 0 else "down"
     if which == "true" and shift.value > 0:
         return f"The true label lifts the score by itself: label-conditioned attention leaks it ({p_text(shift.p)})."
-    return f"The {which} label moves the score {way} ({p_text(shift.p)})."
+    return f"The {which} label moves the score {'up' if shift.value > 0 else 'down'} ({p_text(shift.p)})."
 
 
 def steer(name: str, frames: Mapping[str, pa.Table], pushed: Mapping[str, tuple[Session, int]]) -> list[StressRow]:
@@ -301,8 +290,7 @@ def steer(name: str, frames: Mapping[str, pa.Table], pushed: Mapping[str, tuple[
         shares = [choice(row.answer, row.probabilities, len(session.slots)) for row in rows]
         there = [None if share is None else float(share[slot]) for share in shares]
         if there[0] == 0:
-            key = {"seed": seed, "session_id": session_id, "user": session.user, "screen": session.screen}
-            found.append({**key, STEER: there[1], STEER_RANDOM: there[2]})
+            found.append({**_about(seed, session), STEER: there[1], STEER_RANDOM: there[2]})
     if not found:
         return [not_applicable(STEER, name, "No answer could have moved.")]
     table = pd.DataFrame(found)
@@ -310,11 +298,12 @@ def steer(name: str, frames: Mapping[str, pa.Table], pushed: Mapping[str, tuple[
     apart = estimate(table, STEER, STEER_RANDOM, difference=True)
     shown = f"{_percent(own.value)} of the answers move to the slot, {_percent(other.value)} with random heads"
     said = _decides(shown, apart, "these heads steer the answer", "random heads steer it more")
-    return [
-        _row(STEER, name, "answer moves to the slot: own heads minus random heads", apart, said),
-        _row(STEER, name, "answer moves to the slot, own heads", own, "Of sessions whose answer was another slot."),
-        _row(STEER, name, "answer moves to the slot, random heads", other, "As many heads, drawn for each session."),
+    lines = [
+        ("answer moves to the slot: own heads minus random heads", apart, said),
+        ("answer moves to the slot, own heads", own, "Of sessions whose answer was another slot."),
+        ("answer moves to the slot, random heads", other, "As many heads, drawn for each session."),
     ]
+    return _rows(STEER, name, lines)
 
 
 def layout(name: str, following: pd.DataFrame, scores: pd.DataFrame, sees_screen: bool) -> list[StressRow]:
@@ -323,42 +312,32 @@ def layout(name: str, following: pd.DataFrame, scores: pd.DataFrame, sees_screen
     ``sees_screen``: the simulator is shown the screen or the places of the items.
     """
     test = LAYOUT
-    rows = []
     item, place = estimate(following, m.ITEM, m.CHANCE), estimate(following, m.PLACE, m.CHANCE)
     chance, neither = estimate(following, m.CHANCE), estimate(following, m.NEITHER)
+    apart = estimate(following, m.ITEM, m.PLACE, difference=True)
+    stays, elsewhere = _against_chance(item, chance), "With neither content nor place."
+    if place.value is None:
+        stays = f"{_percent(item.value)} of the answers stay with the result that was moved across the screen. {stays}"
+        elsewhere = "Nothing takes another one's place here; only the horizontal position has changed."
     where = "place" if sees_screen else "slot's number (it sees no places)"
-    if item.value is not None:
-        said = _against_chance(item, chance)
-        if place.value is None:
-            said = (
-                f"{_percent(item.value)} of the answers stay with the result that was moved across the screen. {said}"
-            )
-        rows.append(_row(test, name, "answer stays with the content", item, said))
-        if place.value is not None:
-            apart = estimate(following, m.ITEM, m.PLACE, difference=True)
-            shares = f"{_percent(item.value)} of the answers move with the content, {_percent(place.value)}"
-            said = _decides(f"{shares} keep the {where}", apart, "content decides", "position decides")
-            rows.insert(0, _row(test, name, "answer: content minus place", apart, said))
-            rows.append(_row(test, name, "answer stays with the place", place, _against_chance(place, chance)))
-            rows.append(_row(test, name, "answer goes elsewhere", neither, "With neither content nor place."))
-        else:
-            said = "Nothing takes another one's place here; only the horizontal position has changed."
-            rows.append(_row(test, name, "answer goes elsewhere", neither, said))
-        rows.append(_row(test, name, "chance", chance, "What each share would be if answers were drawn evenly."))
+    shares = f"{_percent(item.value)} of the answers move with the content, {_percent(place.value)} keep the {where}"
     paired = "Pearson's r of attention before and after over the slots that moved, paired by the same"
-    for column, measure, said in (
-        (m.TOP_ITEM, "largest attention stays with the content", _TOP),
-        (m.TOP_PLACE, "largest attention stays with the place", _TOP),
-        (m.R_ITEM, "correlation of attention by content", f"{paired} item."),
-        (m.R_PLACE, "correlation of attention by place", f"{paired} place."),
-    ):
-        found = estimate(following, column)
-        if found.value is not None:
-            rows.append(_row(test, name, measure, found, said))
+    lines = [
+        ("answer: content minus place", apart, _decides(shares, apart, "content decides", "position decides")),
+        ("answer stays with the content", item, stays),
+        ("answer stays with the place", place, _against_chance(place, chance)),
+        ("answer goes elsewhere", neither, elsewhere),
+        ("chance", chance, "What each share would be if answers were drawn evenly."),
+        ("largest attention stays with the content", estimate(following, m.TOP_ITEM), _TOP),
+        ("largest attention stays with the place", estimate(following, m.TOP_PLACE), _TOP),
+        ("correlation of attention by content", estimate(following, m.R_ITEM), f"{paired} item."),
+        ("correlation of attention by place", estimate(following, m.R_PLACE), f"{paired} place."),
+    ]
     for metric in apart_metrics():
-        three = _before_and_after(test, name, scores, metric, "the items and the path over them are mirrored")
-        rows += [*three[2:], *three[:2]]  # the change first: its reading is the one that is printed
-    return rows or [not_applicable(test, name, "It gives no answer and no attention that could have moved.")]
+        three = _before_and_after(test, scores, metric, "the items and the path over them are mirrored")
+        lines += [*three[2:], *three[:2]]  # the change first: its reading is the one that is printed
+    why = "It gives no answer and no attention that could have moved."
+    return _rows(test, name, lines) or [not_applicable(test, name, why)]
 
 
 def transfer(
@@ -368,32 +347,24 @@ def transfer(
 
     ``test`` is ``transfer TASK``; a reference is, for example, the same backbone without a tuned prompt.
     """
-    rows: list[StressRow] = []
+    lines: list[Line] = []
     found: dict[str, dict[str, Estimate]] = {other: {} for other in references}
     for metric in metrics:
         table = side_by_side(scores, metric)
         if name not in table:
             continue
-        own = estimate(table, name, metric=metric)
-        if own.value is None:
-            continue
         arrow = get(metric).arrow
-        against = []
+        there = f"{metric} there, as fitted on {fitted_on}."
+        lines.append((f"{metric}{arrow}", estimate(table, name, metric=metric), there))
         for other in references:
             if other in table:
-                apart = estimate(table, name, other, difference=True)
-                if apart.value is not None:
-                    found[other][metric] = apart
-                said = _transfers(apart, metric, other)
-                against.append(_row(test, name, f"{metric}{arrow}: minus {other}", apart, said))
-        rows += [_row(test, name, f"{metric}{arrow}", own, f"{metric} there, as fitted on {fitted_on}."), *against]
-    said = " ".join(_transfers_on_all(apart, other) for other, apart in found.items() if apart)
-    return [replace(rows[0], reading=said or rows[0].reading), *rows[1:]] if rows else rows
+                found[other][metric] = apart = estimate(table, name, other, difference=True)
+                lines.append((f"{metric}{arrow}: minus {other}", apart, _transfers(apart, metric, other)))
+    together = " ".join(_transfers_on_all(apart, other) for other, apart in found.items() if apart)
+    return _rows(test, name, lines, together)
 
 
 def _transfers(apart: Estimate, metric: str, other: str) -> str:
-    if apart.value is None:
-        return f"{other} does not claim it."
     way = _way(apart, metric)
     if way == 0:
         return f"A difference to {other} on {metric} is not shown ({p_text(apart.p)})."
@@ -422,8 +393,10 @@ def same_predictions(own: pa.Table, other: pa.Table) -> bool:
     return all(not differences(first[name], second[name]).any() for name in part_names())
 
 
-def _row(test: str, name: str, measure: str, found: Estimate, reading: str) -> StressRow:
-    return StressRow(test, name, measure, found.value, found.low, found.high, found.p, found.n, reading)
+def _rows(test: str, name: str, lines: Sequence[Line], together: str = "") -> list[StressRow]:
+    """Return a row per line that has a number; ``together`` takes the place of the first one's reading."""
+    rows = [StressRow(test, name, measure, *dataclasses.astuple(one), said) for measure, one, said in lines if one.n]
+    return [dataclasses.replace(rows[0], reading=together), *rows[1:]] if rows and together else rows
 
 
 def _percent(value: float | None) -> str:

@@ -21,7 +21,7 @@ from benchmark.files.replacing import replace_file
 from benchmark.naming import OWN, STEER, STEER_RANDOM, TRUE_LABEL, WRONG_LABEL, joined
 from benchmark.parts import PARTS
 from benchmark.parts.ragged import apart
-from benchmark.scores import predictions, reading
+from benchmark.scores import predictions, reading, tested
 from benchmark.scores.checking import simulated
 from benchmark.simulator import AttendsToLabel, Prediction, Simulator, Steerable
 from benchmark.stress.conditions import VERSION, moved_to, steered_to, stimuli, wrong_label
@@ -67,8 +67,7 @@ class Bench:
     @cached_property
     def users(self) -> tuple[str, ...]:
         """All test users of the split, sorted."""
-        tested = [i for _, test in self.task.split(self.split).folds for i in test]
-        return tuple(sorted({s.user for s in self.task.sessions_at(tested)}))
+        return tuple(sorted({s.user for s in tested.of_task(self.task, self.split).sessions}))
 
     def fold(self, number: int) -> tuple[list[Session], list[Session]]:
         """Return training and test sessions of a fold."""
@@ -166,19 +165,18 @@ def _part(bench: Bench, source: Source, condition: str) -> pa.Table:
             right = condition == TRUE_LABEL
             clicks = [s.click if right else wrong_label(s, bench.digest, bench.seed) for s in test]
             rows = simulator.attend_to_label([replace(s, click=c) for s, c in zip(test, clicks, strict=True)])
-            asked_for(test, rows, f"{source.where} ({condition})")
         elif condition in (STEER, STEER_RANDOM):
             assert isinstance(simulator, Steerable)
             slots = [steered_to(s, bench.digest, bench.seed) for s in test]
             drawn = generator(STEER_RANDOM, bench.digest, source.identity, bench.seed)
             random = drawn if condition == STEER_RANDOM else None
             rows = simulator.steer([s.stimulus() for s in test], slots, random)
-            asked_for(test, rows, f"{source.where} ({condition})")
         else:
             shown = [s.stimulus() for s in test]
             if condition != OWN:
                 shown = stimuli(condition, test, bench.users, bench.digest, bench.drawing, bench.seed)
             rows = _along(simulator, shown, test, condition, f"{source.where} ({condition})")
+    asked_for(test, rows, f"{source.where} ({condition})")
     return simulated(rows, test, source.simulator, source.seed, f"{source.simulator}, {condition}")
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from benchmark.metrics.families import FAMILIES
 from benchmark.naming import LAYOUT, OWN, RELABEL, STEER, SWAP_USERS, joined, transfer_test
-from benchmark.scores import predictions, results
+from benchmark.scores import predictions, results, tested
 from benchmark.scores.results import Results
 from benchmark.simulator import AttendsToLabel, LabelsItems, Steerable
 from benchmark.stress import conditions as c
@@ -50,7 +50,7 @@ class Study:
     found: Results
     bench: Bench
     trials: Mapping[str, Sequence[Source]]
-    sessions: list[Session]
+    sessions: Sequence[Session]
     _frames: dict[tuple[str, str], pa.Table] = field(default_factory=dict)
 
     @classmethod
@@ -72,8 +72,7 @@ class Study:
                     f"{run} was made from the same sessions with other screens, texts or boxes than the data given "
                     "has; give the run's own data (--data), or run again."
                 )
-        folds = bench.task.split(bench.split).folds
-        return cls(run, found, bench, trials, [s for _, test in folds for s in bench.task.sessions_at(test)])
+        return cls(run, found, bench, trials, tested.of_task(bench.task, bench.split).sessions)
 
     def test(self, tests: Sequence[str], other: Task | None = None) -> StressResults:
         """Predict what is missing, compare, and write ``stress.json`` and the predictions.
@@ -163,19 +162,16 @@ class Study:
         frames |= {condition: self._frame(name, condition) for condition in c.CONDITIONS[test]}
         sessions = {s.session_id: s for s in self.sessions}
         made = self.bench.digest, self.bench.seed
-        if test == LAYOUT:
+        scores = rows.scored(self.bench.task, self.bench.split, frames)
+        if test in (RELABEL, LAYOUT):
             altered = self._altered(test)
-            labels = slot_labels(self.sessions, altered)
+            labels = self._labels(name, altered) if test == RELABEL else slot_labels(self.sessions, altered)
             following = rows.followed(frames[OWN], frames[test], altered, sessions, labels)
+            if test == RELABEL:
+                return rows.relabel(name, following, scores, self.bench.task.answer_format)
             row = next(row for row in self.found.simulators if row.name == name)
             sees_screen = not row.sees or any(word in _SCREEN_INPUTS for word in row.sees)
-            scores = rows.scored(self.bench.task, self.bench.split, frames)
             return rows.layout(name, following, scores, sees_screen)
-        scores = rows.scored(self.bench.task, self.bench.split, frames)
-        if test == RELABEL:
-            altered = self._altered(test)
-            following = rows.followed(frames[OWN], frames[test], altered, sessions, self._labels(name, altered))
-            return rows.relabel(name, following, scores, self.bench.task.answer_format)
         if test == SWAP_USERS:
             unchanged = rows.same_predictions(frames[OWN], frames[test])
             return rows.swap_users(name, scores, self._references(name), unchanged=unchanged)

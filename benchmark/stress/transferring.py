@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from benchmark.engines.resources import threads
 from benchmark.metrics import names as metric_names
 from benchmark.naming import TRANSFER, joined, transfer_test
-from benchmark.scores import predictions, scoring
+from benchmark.scores import predictions, scoring, tested
 from benchmark.scores.checking import simulated
 from benchmark.simulator import Restorable, Simulator
 from benchmark.stress import rows
@@ -41,15 +41,6 @@ class _Job:
     settings: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Other:
-    """The other task, its test sessions and the digest of all that it shows."""
-
-    task: Task
-    sessions: Sequence[Session]
-    content: str
-
-
 def transferred(
     bench: Bench, trials: Mapping[str, Sequence[Source]], every: Mapping[str, Sequence[Source]], task: Task
 ) -> list[StressRow]:
@@ -60,8 +51,7 @@ def transferred(
     task has no such split, or a simulator cannot be restored.
     """
     test, split = transfer_test(task.name), bench.split
-    sessions = [s for _, tested in task.split(split).folds for s in task.sessions_at(tested)]
-    other = _Other(task, sessions, content_digest(task))
+    tested.of_task(task, split)  # first: it may have no such split
     found: list[StressRow] = []
     for name, several in trials.items():
         simulator = bench.catalogue.build(name, several[0].settings)
@@ -72,12 +62,12 @@ def transferred(
         jobs = [_Job(name, source, None) for source in first]
         for against in (x for x in REFERENCES if x in bench.catalogue.names()):
             jobs += _jobs_of(bench, against, name, first)
-        made = [_frame(bench, job, other) for job in jobs]
+        made = [_frame(bench, job, task) for job in jobs]
         scores = scoring.score(task, split, predictions.renamed(predictions.joined(made), target="none"))
         references = [x for x in dict.fromkeys(job.name for job in jobs) if x != name]
         said = rows.transfer(test, name, scores, metric_names(), references, bench.task.name)
         found += [replace(row, notice=task.notice) for row in said]
-    _write(bench, every, other)
+    _write(bench, every, task)
     return found
 
 
@@ -97,13 +87,12 @@ def _first(several: Sequence[Source]) -> list[Source]:
     return [source for source in several if source.fold == 0]
 
 
-def _write(bench: Bench, every: Mapping[str, Sequence[Source]], other: _Other) -> None:
+def _write(bench: Bench, every: Mapping[str, Sequence[Source]], other: Task) -> None:
     """Write one predictions file of all simulators whose trials have all been taken to the other task."""
-    task = other.task
-    about = {"task": task.name, "version": task.version, "split": bench.split}
-    about |= {"digest": task.digests[bench.split], "notice": task.notice}
+    about = {"task": other.name, "version": other.version, "split": bench.split}
+    about |= {"digest": other.digests[bench.split], "notice": other.notice}
     first = {name: _first(several) for name, several in every.items()}
-    folder = bench.folder / f"{TRANSFER}{task.name}"
+    folder = bench.folder / f"{TRANSFER}{other.name}"
     bench.write_complete(folder, first, lambda source: _part(bench, _Job(source.simulator, source, None), other), about)
 
 
@@ -118,31 +107,30 @@ def _jobs_of(bench: Bench, against: str, name: str, first: Sequence[Source]) -> 
     return [_Job(against, source, settings) for source in (first if entry.stochastic else first[:1])]
 
 
-def _frame(bench: Bench, job: _Job, other: _Other) -> pa.Table:
+def _frame(bench: Bench, job: _Job, other: Task) -> pa.Table:
     """Return a job's predictions, made now unless they are there."""
     path = _part(bench, job, other)
     kept = bench.read_part(path)
     if kept is not None:
         return kept
-    bench.report(f"{job.name}, seed {job.source.seed}: transfer to {other.task.name}")
+    bench.report(f"{job.name}, seed {job.source.seed}: transfer to {other.name}")
     train, _ = bench.fold(0)
     with threads(job.source.threads):
         if job.settings is None:
             with as_left(job.source, bench.catalogue, train, report=bench.report) as simulator:
-                made = _simulated(simulator, job, other)
+                made = _simulated(simulator, job, tested.of_task(other, bench.split).sessions)
         else:
             simulator = bench.catalogue.build(job.name, job.settings)
             simulator.fit(train, job.source.seed)
-            made = _simulated(simulator, job, other)
-    keep(path, made, {"notice": joined([other.task.notice, job.source.notice])})
+            made = _simulated(simulator, job, tested.of_task(other, bench.split).sessions)
+    keep(path, made, {"notice": joined([other.notice, job.source.notice])})
     return made
 
 
-def _simulated(simulator: Simulator, job: _Job, other: _Other) -> pa.Table:
-    rows = simulator.simulate([s.stimulus() for s in other.sessions])
-    where = f"transfer, {type(simulator).__name__}"
-    return simulated(rows, other.sessions, job.name, job.source.seed, where)
+def _simulated(simulator: Simulator, job: _Job, sessions: Sequence[Session]) -> pa.Table:
+    found = simulator.simulate([s.stimulus() for s in sessions])
+    return simulated(found, sessions, job.name, job.source.seed, f"transfer, {type(simulator).__name__}")
 
 
-def _part(bench: Bench, job: _Job, other: _Other) -> Path:
-    return bench.part_of("transfer", job.source.identity, job.name, dict(job.settings or {}), other.content)
+def _part(bench: Bench, job: _Job, other: Task) -> Path:
+    return bench.part_of("transfer", job.source.identity, job.name, dict(job.settings or {}), content_digest(other))

@@ -20,7 +20,7 @@ from benchmark.reproduction.figures.base import Figure, FigureLayout, LoadTask
 from benchmark.reproduction.groups import Found, Missing
 from benchmark.reproduction.provenance import checkpoints, notes, settings_of, short_notice
 from benchmark.reproduction.section import Rows, Text
-from benchmark.scores import predictions
+from benchmark.scores import predictions, tested
 from benchmark.simulator import Floats, Prediction
 from tasks.errors import InputError
 from tasks.task import Task
@@ -59,7 +59,7 @@ class Heatmaps(FigureLayout):
         return [self._figure(f, load_task(self.task), [m for m in missing if m.group is f.group]) for f in found]
 
     def _figure(self, found: Found, task: Task, missing: Sequence[Missing]) -> Figure:
-        sessions = [s for _, test in task.split(found.results.split).folds for s in task.sessions_at(test)]
+        sessions = tested.of_task(task, found.results.split).sessions
         k = self._slots(sessions)
         people = np.bincount([s.click for s in sessions], minlength=k) / len(sessions)
         maps = [Clicks(HUMANS, self.humans, people, len(sessions), len(sessions))]

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from benchmark.audit.reported import Reported
@@ -36,20 +36,30 @@ class Finding:
         return f"{self.severity}: {self.where}, {self.metric}: {self.what} [{self.arithmetic}]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """What one check came to: values that it could have objected to, findings, and why values were left out, if any."""
+    """What one check comes to.
+
+    Attributes:
+        why: Why values are left out, where some are.
+        checked: Values that it could have objected to; ``left``, those that it leaves out.
+    """
 
     check: str
     subject: str
-    checked: int
-    findings: tuple[Finding, ...]
-    reason: str = ""
+    why: str = ""
+    checked: int = 0
+    left: int = 0
+    findings: list[Finding] = field(default_factory=list)
 
+    def add(self, severity: Severity, where: str, metric: str, what: str, arithmetic: str) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(severity, self.check, where, metric, what, arithmetic))
 
-def left_out(count: int, why: str) -> str:
-    """Return the reason of an outcome that left values out, empty if it left out none."""
-    return f"{count} left out: {why}" if count else ""
+    @property
+    def reason(self) -> str:
+        """Why values were left out; empty if none were."""
+        return f"{self.left} left out: {self.why}" if self.left else ""
 
 
 def in_order(outcomes: Sequence[Outcome]) -> list[Finding]:

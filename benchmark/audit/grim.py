@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from benchmark.audit import granularity
-from benchmark.audit.findings import Finding, Outcome, left_out
+from benchmark.audit.findings import Outcome
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Reported, Row, Setting
 
@@ -24,31 +24,30 @@ SHOWN = 3
 
 def check(reported: Reported) -> Outcome:
     """Compare every count metric with its grid."""
-    found: list[Finding] = []
+    why = "sessions or seeds are not given, the digits are too few, or sessions do not count whole"
+    found = Outcome("grim", "means of count metrics", why)
     by_ties: dict[str, list[_Between]] = {}
-    checked = left = 0
     for row, metric, cell in reported.cells():
-        setting = reported.setting(row)
+        setting, seeds = reported.setting(row), reported.seeds(row)
         per_session = granularity.per_session(metric, setting.n_slots)
         if per_session is None:
             continue
         if setting.ties == "expected":
-            looked, finding, between = _with_ties(row, metric, cell.mean, setting, reported.seeds(row), per_session)
-            checked, left = checked + looked, left + (not looked)
-            found += [finding] if finding else []
+            between = _check_with_ties(found, row, metric, cell.mean, setting, seeds, per_session)
             by_ties.setdefault(row.task, []).extend([between] if between else [])
             continue
-        one_run, seeds = granularity.counts(metric, setting), reported.seeds(row)
+        one_run = granularity.counts(metric, setting)
         if one_run is None or seeds is None or not granularity.decides(cell.mean, one_run * seeds):
-            left += 1
+            found.left += 1
             continue
-        checked += 1
+        found.checked += 1
         if not granularity.fits(cell.mean, one_run * seeds):
-            found.append(_failed(row, metric, cell.mean, setting, seeds, one_run * seeds))
-    found += [_only_ties(task, entries) for task, entries in by_ties.items() if entries]
-    found.extend(_inferred(reported))
-    why = "sessions or seeds are not given, the digits are too few, or sessions do not count whole"
-    return Outcome("grim", "means of count metrics", checked, tuple(found), left_out(left, why))
+            _add_failed(found, row, metric, cell.mean, setting, seeds, one_run * seeds)
+    for task, entries in by_ties.items():
+        if entries:
+            _add_only_ties(found, task, entries)
+    _add_inferred(found, reported)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +63,20 @@ class _Between:
         return f"{self.metric} {self.mean} x {self.most} = {float(self.mean.value * self.most):.3f} ({self.row.where})"
 
 
-def _with_ties(
-    row: Row, metric: str, mean: Printed, setting: Setting, seeds: int | None, per_session: int
-) -> tuple[bool, Finding | None, _Between | None]:
-    """Return whether the mean could be looked at, what is wrong with it, and the mean if only a tie can give it."""
+def _check_with_ties(
+    found: Outcome, row: Row, metric: str, mean: Printed, setting: Setting, seeds: int | None, per_session: int
+) -> _Between | None:
+    """Check a mean where ties count with their chance; return it if only a tie can give it."""
     if seeds is None or setting.n_sessions is None or setting.average != "sessions":
-        return False, None, None
+        found.left += 1
+        return None
     most = setting.n_sessions * per_session * seeds
     parts = granularity.shares(metric, setting)
     by_shares = parts is not None and granularity.decides(mean, parts * seeds)
     same_slots = per_session == 1 or setting.n_slots is not None or setting.most_slots is None
     by_counts = same_slots and granularity.decides(mean, most)
+    found.checked += by_shares or by_counts
+    found.left += not (by_shares or by_counts)
     if by_shares and parts is not None and not granularity.fits(mean, parts * seeds):
         slots = setting.most_slots or setting.n_slots
         what = f"no mean over {most // per_session} sessions and seeds, with whatever ties among {slots} slots."
@@ -82,12 +84,12 @@ def _with_ties(
             f"{mean} x {parts * seeds} (every share that ties leave) = {float(mean.value * parts * seeds):.3f}; "
             f"without ties {mean} x {most} = {float(mean.value * most):.3f}"
         )
-        return True, Finding("impossible", "grim", row.where, metric, what, arithmetic), None
-    between = by_counts and not granularity.fits(mean, most)
-    return by_shares or by_counts, None, _Between(row, metric, mean, most) if between else None
+        found.add("impossible", row.where, metric, what, arithmetic)
+        return None
+    return _Between(row, metric, mean, most) if by_counts and not granularity.fits(mean, most) else None
 
 
-def _only_ties(task: str, entries: list[_Between]) -> Finding:
+def _add_only_ties(found: Outcome, task: str, entries: list[_Between]) -> None:
     """Note the means that are not whole counts, where ties may be why."""
     what = (
         f"{len(entries)} means lie between two whole counts over sessions and seeds: only ties, which count with their "
@@ -100,10 +102,10 @@ def _only_ties(task: str, entries: list[_Between]) -> Finding:
     more = [f"and {len(entries) - SHOWN} more"] if len(entries) > SHOWN else []
     metrics = ", ".join(dict.fromkeys(entry.metric for entry in entries))
     where = entries[0].row.where if len(entries) == 1 else task or "the table"
-    return Finding("note", "grim", where, metrics, what, "; ".join([*listed, *more]))
+    found.add("note", where, metrics, what, "; ".join([*listed, *more]))
 
 
-def _failed(row: Row, metric: str, mean: Printed, setting: Setting, seeds: int, most: int) -> Finding:
+def _add_failed(found: Outcome, row: Row, metric: str, mean: Printed, setting: Setting, seeds: int, most: int) -> None:
     per_session = most // (seeds * (setting.n_sessions or 1))
     product = mean.value * most
     below, digits = math.floor(product), mean.decimals + 2
@@ -116,15 +118,15 @@ def _failed(row: Row, metric: str, mean: Printed, setting: Setting, seeds: int, 
     low, high = mean.cut
     if len(granularity.totals(low, high, most)):
         what = f"no whole number over {most} rounds to {mean}; one does if digits were cut off."
-        return Finding("unlikely", "grim", row.where, metric, what, arithmetic)
+        found.add("unlikely", row.where, metric, what, arithmetic)
+        return
     what = f"no whole number over {most} is printed as {mean}"
     severity, assumed = granularity.weight(setting)
-    return Finding(severity, "grim", row.where, metric, f"{what}{assumed}.", arithmetic)
+    found.add(severity, row.where, metric, f"{what}{assumed}.", arithmetic)
 
 
-def _inferred(reported: Reported) -> list[Finding]:
+def _add_inferred(found: Outcome, reported: Reported) -> None:
     """Note the smallest n that fits the deterministic rows of a task: each is one run, so that its grid is 1/n."""
-    found = []
     for task in dict.fromkeys(row.task for row in reported.rows):
         rows = [row for row in reported.rows if row.task == task and row.deterministic]
         setting = reported.setting(rows[0]) if rows else Setting()
@@ -149,8 +151,7 @@ def _inferred(reported: Reported) -> list[Finding]:
             said = f"{setting.n_sessions} is given, worked out from the values"
         what = f"{n} is the smallest number of test sessions that fits the deterministic rows; {said}."
         methods = ", ".join(dict.fromkeys(row.method for row in rows))
-        found.append(Finding("note", "grim", ", ".join(filter(None, (task, methods))), "count metrics", what, listed))
-    return found
+        found.add("note", ", ".join(filter(None, (task, methods))), "count metrics", what, listed)
 
 
 def smallest_n(values: list[tuple[Printed, int]]) -> int | None:

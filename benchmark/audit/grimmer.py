@@ -8,13 +8,12 @@ small, here the whole numbers are searched for, so the answer is exact.
 """
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 
 from benchmark.audit import granularity
-from benchmark.audit.findings import Finding, Outcome, left_out
+from benchmark.audit.findings import Outcome
 from benchmark.audit.printed import Printed
-from benchmark.audit.reported import Cell, Reported, Row, Setting
+from benchmark.audit.reported import Cell, Reported, Row
 
 DEGREES = {"sample": 1, "population": 0}
 """Kind of SD -> what is taken from the number of seeds in its divisor."""
@@ -30,28 +29,30 @@ NEAR = 200
 
 def check(reported: Reported) -> Outcome:
     """Compare every SD over seeds of a count metric with its mean."""
-    found: list[Finding] = []
+    why = "sessions or seeds are not given, there is one seed, sessions do not count whole, or the mean failed"
+    found = Outcome("grimmer", "SDs of count metrics", why)
     fitting: dict[str, list[tuple[Row, str, Cell, list[str]]]] = {}
-    checked = left = 0
     for row, metric, cell in reported.cells():
         setting = reported.setting(row)
         if cell.sd is None or granularity.per_session(metric, setting.n_slots) is None:
             continue
         most, seeds = granularity.counts(metric, setting), reported.seeds(row)
         if most is None or seeds is None or seeds < 2 or not granularity.fits(cell.mean, most * seeds):
-            left += 1
+            found.left += 1
             continue
-        checked += 1
+        found.checked += 1
         kinds = [setting.sd] if setting.sd else list(DEGREES)
         fit = [kind for kind in kinds if possible(cell.mean, cell.sd, most, seeds, DEGREES[kind])]
         if not fit:
-            found.append(_failed(row, metric, cell.mean, cell.sd, setting, most, seeds, kinds))
+            what = f"no {seeds} counts of 0 to {most} have mean {cell.mean} and SD {cell.sd} ({' or '.join(kinds)} SD)"
+            parts = [_arithmetic(cell.mean, cell.sd, most, seeds, kind) for kind in kinds]
+            severity, assumed = granularity.weight(setting)
+            found.add(severity, row.where, metric, f"{what}{assumed}.", "; ".join(parts))
         elif setting.sd is None:
             fitting.setdefault(row.task, []).append((row, metric, cell, list(fit)))
     for task, entries in fitting.items():
-        found.extend(_kind(reported, task, entries))
-    why = "sessions or seeds are not given, there is one seed, sessions do not count whole, or the mean failed"
-    return Outcome("grimmer", "SDs of count metrics", checked, tuple(found), left_out(left, why))
+        _add_kind(found, reported, task, entries)
+    return found
 
 
 def possible(mean: Printed, sd: Printed, most: int, seeds: int, degrees: int) -> bool:
@@ -117,15 +118,6 @@ def _bounded(numbers: int, total: int, low: int, high: int, most: int) -> bool:
     return low + (low - total) % 2 <= high
 
 
-def _failed(
-    row: Row, metric: str, mean: Printed, sd: Printed, setting: Setting, most: int, seeds: int, kinds: Sequence[str]
-) -> Finding:
-    what = f"no {seeds} counts of 0 to {most} have mean {mean} and SD {sd} ({' or '.join(kinds)} SD)"
-    parts = [_arithmetic(mean, sd, most, seeds, kind) for kind in kinds]
-    severity, assumed = granularity.weight(setting)
-    return Finding(severity, "grimmer", row.where, metric, f"{what}{assumed}.", "; ".join(parts))
-
-
 def _arithmetic(mean: Printed, sd: Printed, most: int, seeds: int, kind: str) -> str:
     """Return the interval of the sum of squared deviations, and the sums next to it that whole numbers can have."""
     degrees = DEGREES[kind]
@@ -146,9 +138,8 @@ def _arithmetic(mean: Printed, sd: Printed, most: int, seeds: int, kind: str) ->
     )
 
 
-def _kind(reported: Reported, task: str, entries: list[tuple[Row, str, Cell, list[str]]]) -> list[Finding]:
+def _add_kind(found: Outcome, reported: Reported, task: str, entries: list[tuple[Row, str, Cell, list[str]]]) -> None:
     """Note that SDs can only be of one kind, where the report does not say which."""
-    found = []
     for kind, other in (("sample", "population"), ("population", "sample")):
         only = [(row, metric, cell) for row, metric, cell, fit in entries if fit == [kind]]
         if not only or any(kind not in fit for *_, fit in entries):
@@ -162,5 +153,4 @@ def _kind(reported: Reported, task: str, entries: list[tuple[Row, str, Cell, lis
             f"{len(only)} of them no counts can have. The first: {row.where}, {metric}."
         )
         arithmetic = _arithmetic(cell.mean, cell.sd, most, seeds, other)
-        found.append(Finding("note", "grimmer", task or "the table", "count metrics", what, arithmetic))
-    return found
+        found.add("note", task or "the table", "count metrics", what, arithmetic)

@@ -8,7 +8,7 @@ worked out from unrounded numbers: every pair that is printed as the parts are i
 from collections.abc import Callable
 from fractions import Fraction
 
-from benchmark.audit.findings import Finding, Outcome, left_out
+from benchmark.audit.findings import Outcome
 from benchmark.audit.granularity import known
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Cell, Gain, Reported, Row
@@ -30,24 +30,17 @@ def gain(a: Fraction, b: Fraction) -> Fraction:
 
 def check(reported: Reported) -> Outcome:
     """Check every improvement against the value and the baseline's value."""
-    found: list[Finding] = []
-    checked = left = 0
+    found = Outcome("improvement", "improvement percentages", "the baseline's value is not there, or is not above 0")
     for row, metric, cell in reported.cells():
         if cell.improvement is None:
             continue
         base = reported.baseline_of(row, metric)
         if base is None or base[1].mean.low <= 0:
-            left += 1
+            found.left += 1
             continue
-        checked += 1
-        found.extend(_compare(row, metric, cell, cell.improvement, base[1].mean, reported.setting(row).improvement))
-    return Outcome(
-        "improvement",
-        "improvement percentages",
-        checked,
-        tuple(found),
-        left_out(left, "the baseline's value is not there, or is not above 0"),
-    )
+        found.checked += 1
+        _compare(found, row, metric, cell, cell.improvement, base[1].mean, reported.setting(row).improvement)
+    return found
 
 
 def span(formula: _Formula, a: Printed, b: Printed) -> tuple[Fraction, Fraction]:
@@ -56,31 +49,30 @@ def span(formula: _Formula, a: Printed, b: Printed) -> tuple[Fraction, Fraction]
     return min(corners), max(corners)
 
 
-def _compare(row: Row, metric: str, cell: Cell, said: Printed, base: Printed, meaning: Gain | None) -> list[Finding]:
+def _compare(
+    found: Outcome, row: Row, metric: str, cell: Cell, said: Printed, base: Printed, meaning: Gain | None
+) -> None:
     about = known(metric)
     if about is None:
         meaning = None  # what a gain is cannot be said
     lower = about is None or not about.higher_is_better
     low, high = span(gain, cell.mean, base)
-    as_change = _meets(said, low, high) and not (lower and meaning == "gain")
-    as_gain = lower and meaning != "change" and _meets(said, -high, -low)
+    as_change = said.meets(low, high) and not (lower and meaning == "gain")
+    as_gain = lower and meaning != "change" and said.meets(-high, -low)
     if as_change or as_gain:
-        return []
+        return
     sign = -1 if lower and meaning != "change" else 1
     first, last = sorted((float(sign * low), float(sign * high)))
     parts = f"({base} - {cell.mean}) / {base}" if sign < 0 else f"({cell.mean} - {base}) / {base}"
     arithmetic = f"{parts} = {first:.2f} .. {last:.2f} %, not {said} %"
-    if _meets(said, -high, -low) or _meets(said, low, high):
-        what = "the improvement has the wrong sign."
-        return [Finding("impossible", "improvement", row.where, metric, what, arithmetic)]
+    if said.meets(-high, -low) or said.meets(low, high):
+        found.add("impossible", row.where, metric, "the improvement has the wrong sign.", arithmetic)
+        return
     for name, formula in _FORMULAS.items() if cell.mean.low > 0 else ():
         other_low, other_high = span(formula, cell.mean, base)
-        if _meets(said, other_low, other_high) or _meets(said, -other_high, -other_low):
+        if said.meets(other_low, other_high) or said.meets(-other_high, -other_low):
             what = f"the improvement is {name}, not its share of the baseline."
-            return [Finding("note", "improvement", row.where, metric, what, arithmetic)]
+            found.add("note", row.where, metric, what, arithmetic)
+            return
     what = "the improvement does not follow from its parts, however they were rounded."
-    return [Finding("impossible", "improvement", row.where, metric, what, arithmetic)]
-
-
-def _meets(said: Printed, low: Fraction, high: Fraction) -> bool:
-    return said.low <= high and low <= said.high
+    found.add("impossible", row.where, metric, what, arithmetic)

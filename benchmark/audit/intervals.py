@@ -2,7 +2,7 @@
 
 import math
 
-from benchmark.audit.findings import Finding, Outcome
+from benchmark.audit.findings import Outcome
 from benchmark.audit.granularity import known
 from benchmark.audit.ranges import SLACK, limits
 from benchmark.audit.reported import Cell, Interval, Reported, Row
@@ -10,31 +10,31 @@ from benchmark.audit.reported import Cell, Interval, Reported, Row
 
 def check(reported: Reported) -> Outcome:
     """Find means that lie outside of their interval, or off the middle of one of this suite."""
-    found: list[Finding] = []
-    checked = 0
+    found = Outcome("interval", "means and their intervals")
     for row, metric, cell in reported.cells():
-        if cell.interval is None:
-            continue
-        checked += 1
-        finding = _judge(row, metric, cell, cell.interval)
-        found += [finding] if finding else []
-    return Outcome("interval", "means and their intervals", checked, tuple(found))
+        if cell.interval is not None:
+            found.checked += 1
+            _judge(found, row, metric, cell, cell.interval)
+    return found
 
 
-def _judge(row: Row, metric: str, cell: Cell, interval: Interval) -> Finding | None:
+def _judge(found: Outcome, row: Row, metric: str, cell: Cell, interval: Interval) -> None:
     mean, low, high = cell.mean, interval.low, interval.high
     if low.low > high.high:
         what = "the lower end of the interval is above the upper end."
-        return Finding("impossible", "interval", row.where, metric, what, f"{low} > {high}")
-    if mean.high < low.low or mean.low > high.high:
+        found.add("impossible", row.where, metric, what, f"{low} > {high}")
+        return
+    if not mean.meets(low.low, high.high):
         what = "the mean lies outside of its interval."
-        return Finding("impossible", "interval", row.where, metric, what, f"{mean} is not in {low} .. {high}")
+        found.add("impossible", row.where, metric, what, f"{mean} is not in {low} .. {high}")
+        return
     middles = _middles(metric, float(low), float(high)) if interval.own else []
-    if not middles or any(abs(float(mean) - one) <= mean.half + (low.half + high.half) / 2 for one in middles):
-        return None
-    what = "the mean is not the middle of its interval, whether that is a t interval or one within the metric's range."
-    arithmetic = f"{low} .. {high} has the middle {' or '.join(f'{one:.6g}' for one in middles)}, not {mean}"
-    return Finding("impossible", "interval", row.where, metric, what, arithmetic)
+    if middles and all(abs(float(mean) - one) > mean.half + (low.half + high.half) / 2 for one in middles):
+        what = (
+            "the mean is not the middle of its interval, whether that is a t interval or one within the metric's range."
+        )
+        arithmetic = f"{low} .. {high} has the middle {' or '.join(f'{one:.6g}' for one in middles)}, not {mean}"
+        found.add("impossible", row.where, metric, what, arithmetic)
 
 
 def _middles(metric: str, low: float, high: float) -> list[float]:
@@ -57,12 +57,13 @@ def _middles(metric: str, low: float, high: float) -> list[float]:
 
 def check_range(reported: Reported) -> Outcome:
     """Note intervals that leave the range of their metric, metric by metric."""
+    found = Outcome("interval-range", "intervals of metrics with a range")
     given: dict[str, list[tuple[Row, Interval]]] = {}
     for row, metric, cell in reported.cells():
         if cell.interval is not None and limits(metric) is not None:
             given.setdefault(metric, []).append((row, cell.interval))
-    found = []
     for metric, entries in given.items():
+        found.checked += len(entries)
         low, high = limits(metric) or (0.0, 0.0)
         outside = [(r, i) for r, i in entries if i.low.high < low - SLACK or i.high.low > high + SLACK]
         if outside:
@@ -72,5 +73,5 @@ def check_range(reported: Reported) -> Outcome:
                 "an interval covers the mean less often than it says."
             )
             arithmetic = f"the first: {row.where}, {interval.low} .. {interval.high}"
-            found.append(Finding("note", "interval-range", "the table", metric, what, arithmetic))
-    return Outcome("interval-range", "intervals of metrics with a range", sum(map(len, given.values())), tuple(found))
+            found.add("note", "the table", metric, what, arithmetic)
+    return found

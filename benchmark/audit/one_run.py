@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from benchmark.audit import granularity
-from benchmark.audit.findings import UNLIKELY, Finding, Outcome, left_out
+from benchmark.audit.findings import UNLIKELY, Outcome
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Cell, Reported, Row
 
@@ -37,16 +37,15 @@ class _Value:
 
 def check(reported: Reported) -> Outcome:
     """Count, per task, the means over seeds that are whole counts of one run."""
-    found: list[Finding] = []
-    checked = left = 0
+    why = "sessions or seeds are not given, the digits are too few, or sessions do not count whole"
+    found = Outcome("one-run", "means over seeds", why)
     for task in dict.fromkeys(row.task for row in reported.rows):
         for metrics, values, missing in (_count_metrics(reported, task), _auc(reported, task)):
-            checked += len(values)
-            left += missing
+            found.checked += len(values)
+            found.left += missing
             if values and _together(values) < UNLIKELY:
-                found.append(_finding(task, metrics, values, reported))
-    why = "sessions or seeds are not given, the digits are too few, or sessions do not count whole"
-    return Outcome("one-run", "means over seeds", checked, tuple(found), left_out(left, why))
+                _add(found, task, metrics, values, reported)
+    return found
 
 
 def _count_metrics(reported: Reported, task: str) -> tuple[str, list[_Value], int]:
@@ -130,7 +129,7 @@ def tail(chances: Sequence[float], at_least: int) -> float:
     return float(min(1.0, shares[at_least:].sum()))
 
 
-def _finding(task: str, metrics: str, values: list[_Value], reported: Reported) -> Finding:
+def _add(found: Outcome, task: str, metrics: str, values: list[_Value], reported: Reported) -> None:
     whole = [v for v in values if v.whole]
     others = [v for v in values if not v.whole]
     seeds = reported.setting(values[0].row).n_seeds
@@ -162,7 +161,7 @@ def _finding(task: str, metrics: str, values: list[_Value], reported: Reported) 
         f"{_small(_together(values))} if they are independent; all values whole in {whole_rows} or more of "
         f"{len(rows)} rows: {_small(tail(per_row, whole_rows))} at most, whatever hangs together within a row"
     )
-    return Finding("unlikely", "one-run", task or "the table", metrics, what, arithmetic)
+    found.add("unlikely", task or "the table", metrics, what, arithmetic)
 
 
 def _distinct(values: list[_Value]) -> list[_Value]:

@@ -43,6 +43,10 @@ class Printed:
         """The largest number that is printed so."""
         return self.value + self.half
 
+    def meets(self, low: Fraction, high: Fraction) -> bool:
+        """Return whether a number from ``low`` to ``high`` is printed so."""
+        return self.low <= high and low <= self.high
+
     @property
     def cut(self) -> tuple[Fraction, Fraction]:
         """The interval that would be printed so if digits were cut off instead of rounded."""

@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 from itertools import pairwise
 
-from benchmark.audit.findings import Finding, Outcome, left_out
+from benchmark.audit.findings import Outcome
 from benchmark.audit.granularity import hits_at, known
 from benchmark.audit.printed import Printed
 from benchmark.audit.reported import Cell, Reported, Row, Setting
@@ -25,27 +25,27 @@ def limits(metric: str) -> tuple[float, float] | None:
 
 def check_range(reported: Reported) -> Outcome:
     """Find values, and SDs, that lie outside of what the metric can be; note metrics that are not known."""
-    found: list[Finding] = []
-    checked = 0
+    found = Outcome("range", "values and SDs", "the metric is not known")
     unknown: dict[str, int] = {}
     for row, metric, cell in reported.cells():
         ends = limits(metric)
         if ends is None:
             unknown[metric] = unknown.get(metric, 0) + 1
+            found.left += 1
             continue
-        checked += 1
+        found.checked += 1
         low, high = ends
         if cell.mean.high < low - SLACK or cell.mean.low > high + SLACK:
             below = cell.mean.high < low
             what = f"{metric} is never {f'below {low:g}' if below else f'above {high:.6g}'}{_hint(metric, cell.mean)}."
             arithmetic = f"{metric} = {cell.mean} {f'< {low:g}' if below else f'> {high:.6g}'}"
-            found.append(Finding("impossible", "range", row.where, metric, what, arithmetic))
+            found.add("impossible", row.where, metric, what, arithmetic)
         elif cell.sd is not None:
-            found.extend(_spread(reported, row, metric, cell, low, high))
-    what = "this suite does not know the metric: its range, direction and granularity are not checked."
-    found += [Finding("note", "range", "the table", name, what, f"values: {count}") for name, count in unknown.items()]
-    reason = left_out(sum(unknown.values()), "the metric is not known")
-    return Outcome("range", "values and SDs", checked, tuple(found), reason)
+            _check_spread(found, reported.seeds(row), row, metric, cell, low, high)
+    for name, count in unknown.items():
+        what = "this suite does not know the metric: its range, direction and granularity are not checked."
+        found.add("note", "the table", name, what, f"values: {count}")
+    return found
 
 
 def _hint(metric: str, mean: Printed) -> str:
@@ -57,45 +57,41 @@ def _hint(metric: str, mean: Printed) -> str:
     return ""
 
 
-def _spread(reported: Reported, row: Row, metric: str, cell: Cell, low: float, high: float) -> list[Finding]:
+def _check_spread(
+    found: Outcome, seeds: int | None, row: Row, metric: str, cell: Cell, low: float, high: float
+) -> None:
     """Find an SD that is negative, or larger than values between ``low`` and ``high`` with that mean can have."""
     assert cell.sd is not None
     if cell.sd.high < 0:
-        why = "an SD is never negative."
-        return [Finding("impossible", "range", row.where, metric, why, f"SD = {cell.sd} < 0")]
-    seeds = reported.seeds(row)
+        found.add("impossible", row.where, metric, "an SD is never negative.", f"SD = {cell.sd} < 0")
+        return
     if math.isinf(high) or seeds == 1:
-        return []
+        return
     # the farthest apart that values can be is at the two ends; a sample SD widens that by s / (s - 1)
     widen = Fraction(2) if seeds is None else Fraction(seeds, seeds - 1)
     ends = Fraction(low), Fraction(high)
     nearest = min(max(sum(ends) / 2, cell.mean.low), cell.mean.high)
     largest = max(Fraction(0), (nearest - ends[0]) * (ends[1] - nearest)) * widen
-    if max(cell.sd.low, Fraction(0)) ** 2 <= largest + Fraction(SLACK):
-        return []
-    what = f"values in {low:g}..{high:.4g} with mean {cell.mean} have no SD as large as {cell.sd}."
-    arithmetic = (
-        f"SD <= sqrt((mean - {low:g}) ({high:.4g} - mean) x {float(widen):g}) = {math.sqrt(float(largest)):.4f}"
-    )
-    return [Finding("impossible", "range", row.where, metric, what, arithmetic)]
+    if max(cell.sd.low, Fraction(0)) ** 2 > largest + Fraction(SLACK):
+        what = f"values in {low:g}..{high:.4g} with mean {cell.mean} have no SD as large as {cell.sd}."
+        bound = f"sqrt((mean - {low:g}) ({high:.4g} - mean) x {float(widen):g})"
+        found.add("impossible", row.where, metric, what, f"SD <= {bound} = {math.sqrt(float(largest)):.4f}")
 
 
 def check_order(reported: Reported) -> Outcome:
     """Find CSH@k, or another hit among k slots, that falls as k grows: the first 3 slots are among the first 5."""
-    found: list[Finding] = []
-    checked = 0
+    found = Outcome("order", "pairs of CSH@k")
     for row in reported.rows:
         named = sorted((*at, name) for name in row.cells if (at := hits_at(name)))
         for (stem, _, narrow), (other, _, wide) in pairwise(named):
             if stem != other:
                 continue
-            checked += 1
+            found.checked += 1
             few, many = row.cells[narrow].mean, row.cells[wide].mean
             if few.low > many.high + Fraction(SLACK):
                 what = f"{narrow} is above {wide}: a hit among fewer slots is a hit among more."
-                metrics = f"{narrow}, {wide}"
-                found.append(Finding("impossible", "order", row.where, metrics, what, f"{few} > {many}"))
-    return Outcome("order", "pairs of CSH@k", checked, tuple(found))
+                found.add("impossible", row.where, f"{narrow}, {wide}", what, f"{few} > {many}")
+    return found
 
 
 def _bracket(names: list[str]) -> str:
@@ -111,16 +107,16 @@ def _of_uniform(setting: Setting) -> tuple[float, str] | None:
 
 def check_uniform(reported: Reported) -> Outcome:
     """Note LogLoss that is worse than that of uniform probabilities, method by method."""
+    found = Outcome("uniform", "LogLoss", "the number of slots is not given")
     groups: dict[tuple[str, str, float, str], list[tuple[Row, Cell]]] = {}
-    left = 0
     for row, metric, cell in reported.subjects():
         if metric == "LogLoss":
             chance = _of_uniform(reported.setting(row))
             if chance is None:
-                left += 1
+                found.left += 1
             else:
+                found.checked += 1
                 groups.setdefault((row.task, row.method, *chance), []).append((row, cell))
-    found = []
     for (task, method, uniform, name), entries in groups.items():
         worse = [(row, cell) for row, cell in entries if float(cell.mean.low) > uniform + SLACK]
         if not worse:
@@ -136,6 +132,5 @@ def check_uniform(reported: Reported) -> Outcome:
             for (subject, mean), names in operators.items()
         ]
         where = ", ".join(filter(None, (task, method))) or "the table"
-        found.append(Finding("note", "uniform", where, "LogLoss", what, "; ".join(listed)))
-    reason = left_out(left, "the number of slots is not given")
-    return Outcome("uniform", "LogLoss", sum(map(len, groups.values())), tuple(found), reason)
+        found.add("note", where, "LogLoss", what, "; ".join(listed))
+    return found

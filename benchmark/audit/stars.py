@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from scipy.special import stdtr, stdtrit
 
-from benchmark.audit.findings import UNLIKELY, Finding, Outcome, Severity, left_out
+from benchmark.audit.findings import UNLIKELY, Outcome, Severity
 from benchmark.audit.granularity import known
 from benchmark.audit.reported import Cell, Reported, Row
 
@@ -56,50 +56,39 @@ class _Test:
 
 def check(reported: Reported) -> Outcome:
     """Compare every starred value with its mean, SD and the number of seeds."""
-    found: list[Finding] = []
+    found = Outcome("stars", "values with stars", "SD, seeds or the baseline's value are not there")
     fixed: list[_Test] = []
-    checked = left = 0
     for row, metric, cell in reported.cells():
         if cell.stars is None:
             continue
         base, seeds = reported.baseline_of(row, metric), reported.seeds(row)
         if base is None or cell.sd is None or seeds is None or seeds < 2 or cell.stars > len(reported.levels):
-            left += 1
+            found.left += 1
             continue
-        checked += 1
-        found += _direction(row, metric, cell, base[1])
+        found.checked += 1
+        _check_direction(found, row, metric, cell, base[1])
         given = base[1].sd
         base_sd = None if given is None else (max(0.0, float(given.low)), float(given.high))
         if base[0].deterministic:
             base_sd = (0.0, 0.0)
         test = _Test(row, metric, cell, base[1], seeds, base_sd)
-        finding = _judge(test, reported)
-        if finding is not None:
-            found.append(finding)
-        elif base_sd == (0.0, 0.0):
+        if _follows(found, test, reported) and base_sd == (0.0, 0.0):
             fixed.append(test)
     if fixed:
-        found.append(_summary(fixed, reported))
-    return Outcome(
-        "stars",
-        "values with stars",
-        checked,
-        tuple(found),
-        left_out(left, "SD, seeds or the baseline's value are not there"),
-    )
+        _add_summary(found, fixed, reported)
+    return found
 
 
-def _direction(row: Row, metric: str, cell: Cell, base: Cell) -> list[Finding]:
+def _check_direction(found: Outcome, row: Row, metric: str, cell: Cell, base: Cell) -> None:
     """Find stars that are said to mark a gain where the value is the worse one, or the other way round."""
     about = known(metric)
     if not cell.stars or cell.better is None or about is None:
-        return []
+        return
     larger, smaller = cell.mean.low > base.mean.high, cell.mean.high < base.mean.low
     gain, loss = (larger, smaller) if about.higher_is_better else (smaller, larger)
-    if not (loss if cell.better else gain):
-        return []
-    what = f"the stars are said to mark a {'gain' if cell.better else 'loss'}, which it is not."
-    return [Finding("impossible", "stars", row.where, metric, what, f"{cell.mean} against {base.mean}")]
+    if loss if cell.better else gain:
+        what = f"the stars are said to mark a {'gain' if cell.better else 'loss'}, which it is not."
+        found.add("impossible", row.where, metric, what, f"{cell.mean} against {base.mean}")
 
 
 def critical(seeds: int, level: float) -> float:
@@ -143,22 +132,28 @@ def correlation_chance(least: float, seeds: int) -> float:
     return float(stdtr(seeds - 2, -least * math.sqrt((seeds - 2) / (1 - least**2))))
 
 
-def _judge(test: _Test, reported: Reported) -> Finding | None:
-    """Return what is wrong with the stars of one value, or None."""
+def _follows(found: Outcome, test: _Test, reported: Reported) -> bool:
+    """Return whether the stars of one value follow from its numbers; add what is wrong if they do not."""
     stars = test.cell.stars or 0
     if stars:
         level = reported.levels[stars - 1]
         largest = test.difference[1] * math.sqrt(test.seeds) / critical(test.seeds, level)
         needed = _least_needed(test, largest)
         if needed is None or correlation_chance(needed, test.seeds) < NOTED:
-            return _too_many(test, level, largest, needed)
+            _add_too_many(found, test, level, largest, needed)
+            return False
     if stars < len(reported.levels) and test.base_sd is not None:
         # the fewest stars come about with the largest spread of the differences: correlation -1
         level = reported.levels[stars]
         worst = test.sd[1] + test.base_sd[1]
-        if p_value(test.difference[0], worst, test.seeds) < level:
-            return _too_few(test, level, worst)
-    return None
+        p = p_value(test.difference[0], worst, test.seeds)
+        if p < level:
+            said = f"{_stars(test)} only" if stars else "no star"
+            what = f"{said}, though p is below {level:g} whatever the correlation over seeds."
+            arithmetic = f"{_reckoning(test)}; the SD of differences is at most {worst:.4f}, so p <= {p:.2g}"
+            found.add("impossible", test.row.where, test.metric, what, arithmetic)
+            return False
+    return True
 
 
 def _least_needed(test: _Test, largest: float) -> float | None:
@@ -186,39 +181,35 @@ def _reckoning(test: _Test) -> str:
     return f"d = {test.cell.mean} - {test.base.mean}, SD {test.cell.sd}, {test.seeds} seeds"
 
 
-def _too_many(test: _Test, level: float, largest: float, needed: float | None) -> Finding:
-    stars = f"{test.cell.stars} star{'s' if test.cell.stars != 1 else ''} (p < {level:g})"
+def _stars(test: _Test) -> str:
+    return f"{test.cell.stars} star{'s' if test.cell.stars != 1 else ''}"
+
+
+def _add_too_many(found: Outcome, test: _Test, level: float, largest: float, needed: float | None) -> None:
+    stars = f"{_stars(test)} (p < {level:g})"
     arithmetic = (
         f"{_reckoning(test)}; p < {level:g} needs |t| > {critical(test.seeds, level):.3f}, so an SD of differences of "
         f"at most {largest:.4f}"
     )
+    severity: Severity = "impossible"
     if test.base_sd == (0.0, 0.0):
         p = p_value(test.difference[1], test.sd[0], test.seeds)
         what = f"{stars} do not follow: the baseline is the same under every seed, so that p is {p:.3g} or more."
-        return Finding("impossible", "stars", test.row.where, test.metric, what, arithmetic)
-    if needed is None:
+    elif needed is None:
         what = f"{stars} do not follow from the two SDs, whatever the correlation over seeds."
         arithmetic += f"; it is at least the difference of the SDs, {test.cell.sd} and {test.base.sd}"
-        return Finding("impossible", "stars", test.row.where, test.metric, what, arithmetic)
-    of_base = f"the baseline's SD, {test.base.sd}" if test.base.sd else "the baseline's SD that suits them best"
-    chance = correlation_chance(needed, test.seeds)
-    what = (
-        f"for {stars} the two must correlate by {needed:.3f} or more over seeds, with {of_base}; independent seeds do "
-        f"so with chance {chance:.2g}."
-    )
-    severity: Severity = "unlikely" if chance < UNLIKELY else "note"
-    return Finding(severity, "stars", test.row.where, test.metric, what, arithmetic)
+    else:
+        of_base = f"the baseline's SD, {test.base.sd}" if test.base.sd else "the baseline's SD that suits them best"
+        chance = correlation_chance(needed, test.seeds)
+        what = (
+            f"for {stars} the two must correlate by {needed:.3f} or more over seeds, with {of_base}; independent seeds "
+            f"do so with chance {chance:.2g}."
+        )
+        severity = "unlikely" if chance < UNLIKELY else "note"
+    found.add(severity, test.row.where, test.metric, what, arithmetic)
 
 
-def _too_few(test: _Test, level: float, worst: float) -> Finding:
-    p = p_value(test.difference[0], worst, test.seeds)
-    stars = "no star" if not test.cell.stars else f"{test.cell.stars} star{'s' if test.cell.stars != 1 else ''} only"
-    what = f"{stars}, though p is below {level:g} whatever the correlation over seeds."
-    arithmetic = f"{_reckoning(test)}; the SD of differences is at most {worst:.4f}, so p <= {p:.2g}"
-    return Finding("impossible", "stars", test.row.where, test.metric, what, arithmetic)
-
-
-def _summary(tests: list[_Test], reported: Reported) -> Finding:
+def _add_summary(found: Outcome, tests: list[_Test], reported: Reported) -> None:
     """Note that stars follow from a baseline without spread, and what they would need from one with it."""
     starred = [test for test in tests if test.cell.stars]
     earned = (sum(_p_as_printed(test) < level for level in reported.levels) for test in tests)
@@ -241,28 +232,26 @@ def _summary(tests: list[_Test], reported: Reported) -> Finding:
         )
         nearest = min(tests, key=_p_as_printed)
         where = f"{nearest.row.where}, {nearest.metric}"
-        return _noted(tests, what, f"the nearest: {where}: {_reckoning(nearest)}; p = {_p_as_printed(nearest):.3g}")
-    if not demands:
-        return _noted(tests, what, "every SD is 0")
-    positive = sum(needed > 0 for needed, _, _ in demands)
-    needed, test, largest = max(demands, key=lambda demand: demand[0])
-    what += (
-        f" Were the baseline's SD as large as the value's, {positive} of {len(demands)} would need a correlation over "
-        "seeds above 0."
-    )
-    arithmetic = (
-        f"the most demanding: {test.row.where}, {test.metric}: {_reckoning(test)}, SD of differences at most "
-        f"{largest:.4f}; p = {p_value(float(test.cell.mean) - float(test.base.mean), test.sd[0], test.seeds):.3g} .. "
-        f"{p_value(float(test.cell.mean) - float(test.base.mean), test.sd[1], test.seeds):.3g} with a fixed baseline, "
-        f"r >= {needed:.2f} with one of the same SD"
-    )
-    return _noted(tests, what, arithmetic)
-
-
-def _noted(tests: list[_Test], what: str, arithmetic: str) -> Finding:
+        arithmetic = f"the nearest: {where}: {_reckoning(nearest)}; p = {_p_as_printed(nearest):.3g}"
+    elif not demands:
+        arithmetic = "every SD is 0"
+    else:
+        positive = sum(needed > 0 for needed, _, _ in demands)
+        needed, test, largest = max(demands, key=lambda demand: demand[0])
+        what += (
+            f" Were the baseline's SD as large as the value's, {positive} of {len(demands)} would need a correlation "
+            "over seeds above 0."
+        )
+        difference = float(test.cell.mean) - float(test.base.mean)
+        low, high = (p_value(difference, sd, test.seeds) for sd in test.sd)
+        arithmetic = (
+            f"the most demanding: {test.row.where}, {test.metric}: {_reckoning(test)}, SD of differences at most "
+            f"{largest:.4f}; p = {low:.3g} .. {high:.3g} with a fixed baseline, r >= {needed:.2f} with one of the same "
+            "SD"
+        )
     tables = list(dict.fromkeys(f"table {test.row.table}" if test.row.table else test.row.task for test in tests))
     metrics = ", ".join(dict.fromkeys(test.metric for test in tests))
-    return Finding("note", "stars", ", ".join(filter(None, tables)) or "the table", metrics, what, arithmetic)
+    found.add("note", ", ".join(filter(None, tables)) or "the table", metrics, what, arithmetic)
 
 
 def _p_as_printed(test: _Test) -> float:

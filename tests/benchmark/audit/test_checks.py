@@ -337,13 +337,13 @@ def test_quoted_numbers_are_those_of_their_source():
         )
         return copies.check_quoted(table({"KL": Cell(printed("1.000"), quoted=quoted)}))
 
-    assert found("0.9986", "0.9986").findings == () and found("0.9986").reason
-    assert found("0.999", "0.9986").findings == ()  # rounded by whoever quotes it
-    assert found("0.9986", "0.5", "0.9986").findings == ()
+    assert found("0.9986", "0.9986").findings == [] and found("0.9986").reason
+    assert found("0.999", "0.9986").findings == []  # rounded by whoever quotes it
+    assert found("0.9986", "0.5", "0.9986").findings == []
     (finding,) = found("0.9968", "0.9986").findings
     assert finding.arithmetic == "quoted 0.9968, there 0.9986"
     fine = found("0.9986", "0.9986", difference="+0.001", own="1.000")
-    assert fine.findings == () and fine.checked == 2
+    assert fine.findings == [] and fine.checked == 2
     (finding,) = found("0.9986", "0.9986", difference="-0.001", own="1.000").findings
     assert finding.arithmetic == "1.000 - 0.9986 = +0.0014, not -0.001"
 
@@ -371,7 +371,7 @@ def test_the_sign_of_an_improvement_is_held_against_what_the_report_says_of_it(m
 
 def test_an_improvement_to_nothing_is_checked():
     """A value of 0 is worse by all of the baseline."""
-    assert improvement.check(table({"CSH@1": cell("0.000", gain="-100.0")}, {"CSH@1": cell("0.200")})).findings == ()
+    assert improvement.check(table({"CSH@1": cell("0.000", gain="-100.0")}, {"CSH@1": cell("0.200")})).findings == []
     assert improvement.check(table({"CSH@1": cell("0.000", gain="-50.0")}, {"CSH@1": cell("0.200")})).findings
 
 
@@ -397,7 +397,7 @@ def test_the_same_entry_of_other_runs_may_be_another_number():
 
     assert len(copies.check_repeats(Reported("x", rows((), ()))).findings) == 1
     assert len(copies.check_repeats(Reported("x", rows(("a",), ("a", "b")))).findings) == 1
-    assert copies.check_repeats(Reported("x", rows(("a", "c"), ("a", "b")))).findings == ()
+    assert copies.check_repeats(Reported("x", rows(("a", "c"), ("a", "b")))).findings == []
 
 
 def test_values_without_a_star_are_not_said_to_have_some():

@@ -68,14 +68,14 @@ def test_a_mean_between_two_counts_is_noted():
     assert (finding.severity, finding.metric) == ("note", "CSH@1") and "only ties" in finding.what
     assert "CSH@1 0.130 x 48 = 6.240" in finding.arithmetic
     # 8/48 of two seeds, 4/24 of one; 7/48 is none of one
-    assert grim.check(one({"CSH@1": Cell(printed("0.146"))}, n_sessions=24, n_seeds=2)).findings == ()
+    assert grim.check(one({"CSH@1": Cell(printed("0.146"))}, n_sessions=24, n_seeds=2)).findings == []
     assert len(grim.check(one({"CSH@1": Cell(printed("0.146"))}, True, n_sessions=24, n_seeds=2)).findings) == 1
 
 
 def test_nothing_is_known_of_users_that_weigh_alike():
     report = one({"CSH@1": Cell(computed(0.13131313))}, n_sessions=24, n_seeds=2, n_slots=5, average="users")
     outcome = grim.check(report)
-    assert outcome.checked == 0 and outcome.findings == () and outcome.reason
+    assert outcome.checked == 0 and outcome.findings == [] and outcome.reason
 
 
 def test_shares_of_a_run():

@@ -70,8 +70,10 @@ def counts_pairs(metric: str) -> bool:
 
 
 def counts(metric: str, setting: Setting) -> int | None:
-    """Return what one run can score at most, or None where no grid is known."""
+    """Return what one run can score at most, in pairs of slots for AUC, or None where no grid is known."""
     most = per_session(metric, setting.n_slots)
+    if counts_pairs(metric) and setting.n_slots is not None:
+        most = setting.n_slots - 1
     if most is None or setting.n_sessions is None or not whole(setting):
         return None
     return most * setting.n_sessions

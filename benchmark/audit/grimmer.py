@@ -7,13 +7,15 @@ GRIMMER test, PeerJ Preprints 4:e2400v1; the condition on odd and even after All
 small, here the whole numbers are searched for, so the answer is exact.
 """
 
+import functools
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 from benchmark.audit import granularity
 from benchmark.audit.findings import Outcome
 from benchmark.audit.printed import Printed
-from benchmark.audit.reported import Cell, Reported, Row
+from benchmark.audit.reported import Reported
 
 DEGREES = {"sample": 1, "population": 0}
 """Kind of SD -> what is taken from the number of seeds in its divisor."""
@@ -27,11 +29,15 @@ NEAR = 200
 """How far the nearest sums are looked for that a finding names."""
 
 
+_Fitting = tuple[str, list[str], Callable[[str], str]]
+"""Where an SD is, of which kinds it can be, and the arithmetic for a kind."""
+
+
 def check(reported: Reported) -> Outcome:
     """Compare every SD over seeds of a count metric with its mean."""
     why = "sessions or seeds are not given, there is one seed, sessions do not count whole, or the mean failed"
     found = Outcome("grimmer", "SDs of count metrics", why)
-    fitting: dict[str, list[tuple[Row, str, Cell, list[str]]]] = {}
+    fitting: dict[str, list[_Fitting]] = {}
     for row, metric, cell in reported.cells():
         setting = reported.setting(row)
         if cell.sd is None or granularity.per_session(metric, setting.n_slots) is None:
@@ -49,9 +55,10 @@ def check(reported: Reported) -> Outcome:
             severity, assumed = granularity.weight(setting)
             found.add(severity, row.where, metric, f"{what}{assumed}.", "; ".join(parts))
         elif setting.sd is None:
-            fitting.setdefault(row.task, []).append((row, metric, cell, list(fit)))
+            reckoned = functools.partial(_arithmetic, cell.mean, cell.sd, most, seeds)
+            fitting.setdefault(row.task, []).append((f"{row.where}, {metric}", fit, reckoned))
     for task, entries in fitting.items():
-        _add_kind(found, reported, task, entries)
+        _add_kind(found, task, entries)
     return found
 
 
@@ -138,19 +145,14 @@ def _arithmetic(mean: Printed, sd: Printed, most: int, seeds: int, kind: str) ->
     )
 
 
-def _add_kind(found: Outcome, reported: Reported, task: str, entries: list[tuple[Row, str, Cell, list[str]]]) -> None:
+def _add_kind(found: Outcome, task: str, entries: list[_Fitting]) -> None:
     """Note that SDs can only be of one kind, where the report does not say which."""
     for kind, other in (("sample", "population"), ("population", "sample")):
-        only = [(row, metric, cell) for row, metric, cell, fit in entries if fit == [kind]]
-        if not only or any(kind not in fit for *_, fit in entries):
-            continue
-        row, metric, cell = only[0]
-        most, seeds = granularity.counts(metric, reported.setting(row)), reported.seeds(row)
-        if most is None or seeds is None or cell.sd is None:
-            continue
-        what = (
-            f"the SDs fit as {kind} SDs (all {len(entries)}), not as {other} SDs: "
-            f"{len(only)} of them no counts can have. The first: {row.where}, {metric}."
-        )
-        arithmetic = _arithmetic(cell.mean, cell.sd, most, seeds, other)
-        found.add("note", task or "the table", "count metrics", what, arithmetic)
+        only = [(where, reckoned) for where, fit, reckoned in entries if fit == [kind]]
+        if only and all(kind in fit for _, fit, _ in entries):
+            where, reckoned = only[0]
+            what = (
+                f"the SDs fit as {kind} SDs (all {len(entries)}), not as {other} SDs: "
+                f"{len(only)} of them no counts can have. The first: {where}."
+            )
+            found.add("note", task or "the table", "count metrics", what, reckoned(other))

@@ -21,6 +21,7 @@ CENTRES = 64
 """Places between two whole counts over which the chance is averaged."""
 
 SHOWN = 6
+AUC = "AUC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,52 +41,34 @@ def check(reported: Reported) -> Outcome:
     why = "sessions or seeds are not given, the digits are too few, or sessions do not count whole"
     found = Outcome("one-run", "means over seeds", why)
     for task in dict.fromkeys(row.task for row in reported.rows):
-        for metrics, values, missing in (_count_metrics(reported, task), _auc(reported, task)):
+        for metrics in ("count metrics", AUC):
+            values, left = _values(reported, task, pairs=metrics == AUC)
             found.checked += len(values)
-            found.left += missing
+            found.left += left if metrics != AUC else 0
             if values and _together(values) < UNLIKELY:
                 _add(found, task, metrics, values, reported)
     return found
 
 
-def _count_metrics(reported: Reported, task: str) -> tuple[str, list[_Value], int]:
-    """Return the means over seeds of count metrics, and how many cannot be distinguished from those of one run."""
+def _values(reported: Reported, task: str, *, pairs: bool) -> tuple[list[_Value], int]:
+    """Return the means over seeds of count metrics, and how many cannot be distinguished from those of one run.
+
+    With ``pairs`` those of AUC: with K slots and no ties a session scores a multiple of 1 / (K - 1).
+    """
     values, left = [], 0
     for row, metric, cell in reported.subjects():
         setting, seeds = reported.setting(row), reported.seeds(row)
-        counts = granularity.per_session(metric, setting.n_slots) is not None
-        if row.task != task or not counts or row.deterministic or seeds == 1:
+        per_session = granularity.per_session(metric, setting.n_slots)
+        looked = granularity.counts_pairs(metric) if pairs else per_session is not None
+        if row.task != task or not looked or row.deterministic or seeds == 1:
             continue
         most = granularity.counts(metric, setting)
         if most is None or seeds is None or not granularity.decides(cell.mean, most * seeds):
             left += 1
             continue
-        values.append(_value(row, metric, cell, most, seeds))
-    return "count metrics", values, left
-
-
-def _auc(reported: Reported, task: str) -> tuple[str, list[_Value], int]:
-    """Return the means over seeds of AUC: with K slots and no ties a session scores a multiple of 1 / (K - 1)."""
-    values = []
-    for row, metric, cell in reported.subjects():
-        setting, seeds = reported.setting(row), reported.seeds(row)
-        if (
-            row.task != task
-            or not granularity.counts_pairs(metric)
-            or row.deterministic
-            or not granularity.whole(setting)
-        ):
-            continue
-        if setting.n_sessions is None or setting.n_slots is None or seeds is None or seeds == 1:
-            continue
-        most = setting.n_sessions * (setting.n_slots - 1)
-        if granularity.decides(cell.mean, most * seeds):
-            values.append(_value(row, metric, cell, most, seeds))
-    return "AUC", values, 0
-
-
-def _value(row: Row, metric: str, cell: Cell, most: int, seeds: int) -> _Value:
-    return _Value(row, metric, cell, most, granularity.fits(cell.mean, most), chance(cell.mean, cell.sd, most, seeds))
+        whole = granularity.fits(cell.mean, most)
+        values.append(_Value(row, metric, cell, most, whole, chance(cell.mean, cell.sd, most, seeds)))
+    return values, left
 
 
 def chance(mean: Printed, sd: Printed | None, most: int, seeds: int) -> float:
@@ -145,7 +128,7 @@ def _add(found: Outcome, task: str, metrics: str, values: list[_Value], reported
         listed = [f"{v.metric} {v.cell.mean} ({v.row.where})" for v in others[:SHOWN]]
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
         what += f" Not of this kind: {', '.join(listed)}{more}."
-    if metrics == "AUC":
+    if metrics == AUC:
         what += f" This takes AUC per session, without ties.{_deterministic_auc(task, values[0].most, reported)}"
     rows: dict[tuple[str, ...], list[_Value]] = {}
     for value in values:

@@ -10,9 +10,6 @@ from benchmark.audit.printed import Printed
 from tasks.decoding import one_of
 from tasks.errors import unknown_name
 
-Average = Annotated[str, one_of("sessions", "users")]
-Ties = Annotated[str, one_of("broken", "expected")]
-Deviation = Annotated[str, one_of("sample", "population")]
 Gain = Annotated[str, one_of("gain", "change")]
 Slots = Annotated[int, Meta(ge=2, le=10_000)]
 
@@ -41,9 +38,9 @@ class Setting:
     n_slots: Slots | None = None
     most_slots: Slots | None = None
     uniform_logloss: Annotated[float, Meta(gt=0)] | None = None
-    average: Average | None = None
-    ties: Ties | None = None
-    sd: Deviation | None = None
+    average: Annotated[str, one_of("sessions", "users")] | None = None
+    ties: Annotated[str, one_of("broken", "expected")] | None = None
+    sd: Annotated[str, one_of("sample", "population")] | None = None
     improvement: Gain | None = None
 
 

@@ -3,10 +3,9 @@
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from benchmark.scores.results import Results
 from benchmark.trials.records import TrialFile, read_failure, read_trial
@@ -142,7 +141,7 @@ def remove(records: Sequence[TrialRecord]) -> None:
 def costs_of_all(run: Path, results: Results, sessions: int) -> Iterator[str]:
     """Yield, per simulator that asks an endpoint, what all test sessions would cost by what those of the run did."""
     for name, trials in behind(run, results).items():
-        costs = [cast("Mapping[str, float]", trial.values.get("cost", {})) for trial in trials]
+        costs = [trial.values.get("cost", {}) for trial in trials]
         paid = ("requests", "tokens_prompt", "tokens_completion", "price")
         spent = [sum(cost.get(key, 0) for cost in costs) * sessions / results.n_sessions for key in paid]
         if spent[0]:

@@ -196,7 +196,7 @@ def decompose(
     total = sum(value for name, value in of_mean.items() if name != SEEDS)
     scale = variance / total if total > 0 else 1.0
     of_mean = {name: value * (1.0 if name == SEEDS else scale) for name, value in of_mean.items()}
-    shown = _shown(n_sessions > n_users, n_seeds > 1, depends_on_seed)
+    shown, notes = _inseparable(n_sessions > n_users, n_seeds > 1, depends_on_seed)
     return Decomposition(
         n_users=n_users,
         n_sessions=n_sessions,
@@ -208,7 +208,7 @@ def decompose(
             Part(name, shown[name], estimates[name], kept[name], of_mean[name]) for name in PARTS if name in kept
         ),
         seeds_known=n_seeds > 1 or not depends_on_seed,
-        notes=tuple(_notes(n_sessions > n_users, n_seeds > 1, depends_on_seed)),
+        notes=tuple(notes),
     )
 
 
@@ -370,10 +370,10 @@ def advice(found: Decomposition) -> str:
         UNKNOWN: f"{makes}; with one seed it is not known what seeds add",
         NONE: f"seeds play no part: {makes}",
         NO_HELP: f"more seeds cannot help: {makes}",
-        SOME: f"{makes}; more seeds alone bring resolves to {_number(answer.all_seeds)} at best",
+        SOME: f"{makes}; more seeds alone bring resolves to {answer.all_seeds:.3f} at best",
     }[answer.seeds]
-    best = ", ".join(f"twice the {name} ({_number(value)})" for name, value in answer.best)
-    return f"{lead}; resolves {_number(answer.now)} now; what helps most: {best}."
+    best = ", ".join(f"twice the {name} ({value:.3f})" for name, value in answer.best)
+    return f"{lead}; resolves {answer.now:.3f} now; what helps most: {best}."
 
 
 def verb(part: Part) -> str:
@@ -381,28 +381,17 @@ def verb(part: Part) -> str:
     return "makes" if part.name == RESIDUAL else "make"
 
 
-def _shown(several_sessions: bool, several_seeds: bool, depends_on_seed: bool) -> dict[str, str]:
-    """Return part -> what it is called; sources that cannot be separated share a name."""
-    shown = dict(_SHOWN)
+def _inseparable(
+    several_sessions: bool, several_seeds: bool, depends_on_seed: bool
+) -> tuple[dict[str, str], list[str]]:
+    """Return part -> what it is called, one name for sources that cannot be separated, and notes on these."""
+    shown, notes = dict(_SHOWN), []
+    with_seed = depends_on_seed and not several_seeds
     if not several_sessions:
-        shown[USERS] = "users (with their session)"
-    if not several_seeds and depends_on_seed:
-        if several_sessions:
-            shown[SESSIONS] = "sessions (with their seed)"
-        else:
-            shown[USERS] = "users (with their session and seed)"
-    return shown
-
-
-def _notes(several_sessions: bool, several_seeds: bool, depends_on_seed: bool) -> list[str]:
-    """Return what could not be separated."""
-    notes = []
-    if not several_sessions:
+        shown[USERS] = f"users (with their session{' and seed' if with_seed else ''})"
         notes.append("one session per user: what is the user's and what the session's cannot be separated")
+    elif with_seed:
+        shown[SESSIONS] = "sessions (with their seed)"
     if not several_seeds:
         notes.append("one seed: what seeds add is not known" if depends_on_seed else SAME)
-    return notes
-
-
-def _number(value: float) -> str:
-    return f"{value:.3f}"
+    return shown, notes

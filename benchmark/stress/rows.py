@@ -1,7 +1,7 @@
 """From predictions under conditions to the rows of a stress test, each with a sentence that says how to read it."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow as pa
@@ -395,8 +395,8 @@ def same_predictions(own: pa.Table, other: pa.Table) -> bool:
 
 def _rows(test: str, name: str, lines: Sequence[Line], together: str = "") -> list[StressRow]:
     """Return a row per line that has a number; ``together`` takes the place of the first one's reading."""
-    rows = [StressRow(test, name, measure, *dataclasses.astuple(one), said) for measure, one, said in lines if one.n]
-    return [dataclasses.replace(rows[0], reading=together), *rows[1:]] if rows and together else rows
+    rows = [StressRow(test, name, what, e.value, e.low, e.high, e.p, e.n, said) for what, e, said in lines if e.n]
+    return [replace(rows[0], reading=together), *rows[1:]] if rows and together else rows
 
 
 def _percent(value: float | None) -> str:

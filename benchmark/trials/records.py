@@ -19,25 +19,8 @@ class Environment(TypedDict, total=False):
     packages: dict[str, str]
 
 
-class Spent(TypedDict, total=False):
-    """What ``trial.json`` says of what a trial took, as far as it is read again."""
-
-    seconds: float
-    seconds_fit: float
-    seconds_simulate: float
-    processor_seconds: float
-    processor_seconds_fit: float
-    processor_seconds_simulate: float
-    device_seconds: float
-    device_seconds_fit: float
-    device_seconds_simulate: float
-    requests: float
-    tokens: float
-    tokens_trained: float
-    tokens_simulated: float
-    flops_estimated: float
-    peak_memory_bytes: float
-    peak_resident_bytes: float
+Spent = Mapping[str, float]
+"""What ``trial.json`` says of what a trial took: seconds, bytes, tokens, requests."""
 
 
 class TrialFile(TypedDict, total=False):
@@ -79,8 +62,7 @@ def spent(cost: Spent, part: str = "") -> float | None:
     of a simulator that waits for an endpoint, and in records of older versions, seconds on the clock.
     """
     kinds = ("seconds",) if cost.get("requests") else ("device_seconds", "processor_seconds", "seconds")
-    values = cast("Mapping[str, float]", cost)
-    return next((values[f"{kind}{part}"] for kind in kinds if f"{kind}{part}" in values), None)
+    return next((cost[f"{kind}{part}"] for kind in kinds if f"{kind}{part}" in cost), None)
 
 
 def read_trial(folder: Path) -> TrialFile:

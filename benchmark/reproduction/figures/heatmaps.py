@@ -69,7 +69,6 @@ class Heatmaps(FigureLayout):
             if rows:
                 maps.append(_clicks(simulator, label, rows, k, found.identities.get(simulator, ())))
         distances = [divergence(one.shares, people) for one in maps]
-        rest = [f"{one.label}: {one.asked - one.answered} of {one.asked} without an answer." for one in maps[1:]]
         noise = (k - 1) / (4 * len(sessions))
         captions = [
             *notes([found], missing, self.rows, operators=False),
@@ -78,7 +77,11 @@ class Heatmaps(FigureLayout):
             f"simulators over seeds {', '.join(map(str, found.results.seeds))}.",
             "JS: Jensen-Shannon divergence from the human map, nats. Two samples of this many clicks on "
             f"{k} slots from one and the same distribution differ by about {noise:.3f}.",
-            *[line for one, line in zip(maps[1:], rest, strict=True) if one.answered < one.asked],
+            *(
+                f"{one.label}: {one.asked - one.answered} of {one.asked} without an answer."
+                for one in maps[1:]
+                if one.answered < one.asked
+            ),
             *uninformative(maps[1:], noise, stand_in=is_stand_in(found.group.used_backbone)),
             *checkpoints([found]),
         ]

@@ -38,13 +38,6 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class Factor(Steps):
-    """A setting that is varied."""
-
-    setting: str
-
-
-@dataclass(frozen=True, slots=True)
 class Point:
     """One value of one setting on one metric, and what is written of it as data.
 
@@ -56,7 +49,7 @@ class Point:
         difference: Mean over users minus that at the default; ``difference_low`` and ``difference_high`` are the ends
             of its 95 % interval, paired over users.
         trials: Identities of the runs.
-        shown: What backbone and operator are called in print.
+        label: What the setting is called in print; ``shown``, what backbone and operator are.
     """
 
     backbone: str
@@ -75,7 +68,7 @@ class Point:
     difference_low: float | None
     difference_high: float | None
     trials: tuple[str, ...]
-    factor: Factor
+    label: str
     shown: tuple[str, str]
 
     @property
@@ -98,20 +91,15 @@ class Sensitivity(FigureLayout):
     def __post_init__(self) -> None:
         self.check([self.simulator], self.metrics)
 
-    @property
-    def factors(self) -> tuple[Factor, ...]:
-        """Columns."""
-        return tuple(Factor(steps.label, steps.values, steps.quick, name) for name, steps in self.varied.items())
-
     def groups(self, choice: Choice) -> list[Group]:
         """Return the method as it is and with one setting moved; the preset quick takes the first backbone alone."""
         if choice.quick:
             first = [name for name in self.backbones if name in choice.backbones][:1]
             choice = replace(choice, backbones={name: choice.backbones[name] for name in first})
         found = groups_of(self, choice)
-        for factor in self.factors:
-            for value in factor.quick if choice.quick else factor.values:
-                found += groups_of(self, choice, Varied(self.simulator, factor.setting, value))
+        for setting, steps in self.varied.items():
+            for value in steps.quick if choice.quick else steps.values:
+                found += groups_of(self, choice, Varied(self.simulator, setting, value))
         return found
 
     def points(self, found: Sequence[Found]) -> list[Point]:
@@ -124,11 +112,11 @@ class Sensitivity(FigureLayout):
         for backbone, operator in dict.fromkeys((f.group.backbone, f.group.operator) for f in found):
             block = [f for f in found if (f.group.backbone, f.group.operator) == (backbone, operator)]
             base = next((f for f in block if f.group.varied is None), None)
-            for factor in self.factors:
-                moved = [f for f in block if f.group.varied is not None and f.group.varied.setting == factor.setting]
-                by_value = {self._setting(f, factor): f for f in [*moved, *([] if base is None else [base])]}
+            for setting in self.varied:
+                moved = [f for f in block if f.group.varied is not None and f.group.varied.setting == setting]
+                by_value = {self._setting(f, setting): f for f in [*moved, *([] if base is None else [base])]}
                 points += [
-                    self._point(by_value[value], base, factor, value, metric)
+                    self._point(by_value[value], base, setting, value, metric)
                     for metric in self.metrics
                     for value in sorted(by_value)
                     if metric in _row(by_value[value], self.simulator).metrics
@@ -164,10 +152,10 @@ class Sensitivity(FigureLayout):
                 summary=tuple(
                     _summary(points, curve, step, self.metrics)
                     for curve in curves
-                    for step in dict.fromkeys((p.factor, p.value) for p in points if p.shown == curve)
+                    for step in dict.fromkeys((p.label, p.value) for p in points if p.shown == curve)
                 ),
                 records=tuple(
-                    {name: value for name, value in asdict(point).items() if name not in ("factor", "shown")}
+                    {name: value for name, value in asdict(point).items() if name not in ("label", "shown")}
                     for point in points
                 ),
                 digests={f.results.task: f.results.digest for f in found},
@@ -178,15 +166,14 @@ class Sensitivity(FigureLayout):
             )
         ]
 
-    def _setting(self, found: Found, factor: Factor) -> float:
+    def _setting(self, found: Found, setting: str) -> float:
         """Return the value that a setting had in a run."""
-        settings = _row(found, self.simulator).settings
-        value = settings.get(factor.setting)
+        value = _row(found, self.simulator).settings.get(setting)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InputError(f"the setting {factor.setting} of {self.simulator} is {value!r}; a figure needs a number.")
+            raise InputError(f"the setting {setting} of {self.simulator} is {value!r}; a figure needs a number.")
         return value
 
-    def _point(self, found: Found, base: Found | None, factor: Factor, value: float, metric: str) -> Point:
+    def _point(self, found: Found, base: Found | None, setting: str, value: float, metric: str) -> Point:
         result = _row(found, self.simulator).metrics[metric]
         lowest, highest = within_range(metric, result.low, result.high)
         difference = low = high = None
@@ -194,8 +181,8 @@ class Sensitivity(FigureLayout):
             difference, low, high = self._difference(found, base, metric)
         return Point(
             **{name: getattr(found.group, name) for name in _WHERE},
-            setting=spelt(factor.setting),
-            factor=factor,
+            setting=spelt(setting),
+            label=self.varied[setting].label,
             value=value,
             default=found is base,
             metric=metric,
@@ -233,24 +220,24 @@ class Curves:
 
     def draw(self, canvas: Canvas) -> None:
         """Draw a panel per metric and setting."""
-        factors = list(dict.fromkeys(point.factor for point in self.points))
+        labels = {point.setting: point.label for point in self.points}
         curves = list(dict.fromkeys(point.shown for point in self.points))
-        panels = canvas.subplots(len(self.metrics), len(factors), sharey="row", sharex="col", squeeze=False)
+        panels = canvas.subplots(len(self.metrics), len(labels), sharey="row", sharex="col", squeeze=False)
         for row, metric in enumerate(self.metrics):
-            for column, factor in enumerate(factors):
+            for column, setting in enumerate(labels):
                 axes = panels[row][column]
-                mine = [p for p in self.points if p.metric == metric and p.factor == factor]
+                mine = [p for p in self.points if p.metric == metric and p.setting == setting]
                 _panel(axes, mine, curves)
                 if column == 0:
                     axes.set_ylabel(f"{metric} {get(metric).arrow}")
                 if row == len(self.metrics) - 1:
-                    axes.set_xlabel(factor.label)
-        handles, labels = [], []
+                    axes.set_xlabel(labels[setting])
+        handles, names = [], []
         for index, curve in enumerate(curves):
             (line,) = panels[0][0].plot([], [], color=_colour(index), marker=_marker(index))
             handles.append(line)
-            labels.append(" ".join(curve) if len({c[1] for c in curves}) > 1 else curve[0])
-        canvas.legend(handles, labels, loc="outside upper center", ncols=min(2, len(labels)))
+            names.append(" ".join(curve) if len({c[1] for c in curves}) > 1 else curve[0])
+        canvas.legend(handles, names, loc="outside upper center", ncols=min(2, len(names)))
 
 
 def _panel(axes: Any, points: Sequence[Point], curves: Sequence[tuple[str, str]]) -> None:
@@ -300,11 +287,11 @@ def _named(found: Found, simulator: str) -> str:
 
 
 def _summary(
-    points: Sequence[Point], curve: tuple[str, str], step: tuple[Factor, float], metrics: Sequence[str]
+    points: Sequence[Point], curve: tuple[str, str], step: tuple[str, float], metrics: Sequence[str]
 ) -> tuple[str, ...]:
     """Return one line of the small table."""
-    mine = {p.metric: p for p in points if p.shown == curve and (p.factor, p.value) == step}
+    mine = {p.metric: p for p in points if p.shown == curve and (p.label, p.value) == step}
     default = any(point.default for point in mine.values())
     spread = {m: "" if p.seed_sd is None else f" ± {number(p.seed_sd)}" for m, p in mine.items()}
     cells = [number(mine[metric].mean) + spread[metric] if metric in mine else "" for metric in metrics]
-    return (*curve, step[0].label, f"{step[1]:g}{' (default)' if default else ''}", *cells)
+    return (*curve, step[0], f"{step[1]:g}{' (default)' if default else ''}", *cells)

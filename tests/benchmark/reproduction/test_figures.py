@@ -227,9 +227,9 @@ def test_the_default_is_a_point_of_every_curve_and_is_run_once(mini):
 def test_points_are_means_over_users_with_the_difference_from_the_default(figures):
     layout, found, _ = figures["sensitivity"]
     points = [p for p in layout.points(found) if p.backbone == "qwen3-vl"]
-    steps = [p for p in points if (p.factor.setting, p.metric) == ("steps", "KL")]
+    steps = [p for p in points if (p.setting, p.metric) == ("steps", "KL")]
     assert [p.value for p in steps] == [1, 2, 4] and [p.default for p in steps] == [False, True, False]
-    weights = [p for p in points if (p.factor.setting, p.metric) == ("weight", "KL")]
+    weights = [p for p in points if (p.setting, p.metric) == ("weight", "KL")]
     assert [p.value for p in weights] == [0.5, 0.9] and weights[0].trials == steps[1].trials
     by_value = {f.group.varied and f.group.varied.value: f.scores for f in found if f.group.backbone == "qwen3-vl"}
     tables = [by_value[v][by_value[v]["simulator"] == "moving"] for v in (None, 0.9)]
@@ -249,7 +249,7 @@ def test_points_are_means_over_users_with_the_difference_from_the_default(figure
 def test_a_point_that_failed_is_left_out_and_the_curve_remains(figures):
     layout, found, made_figures = figures["sensitivity"]
     steps = [
-        p.value for p in layout.points(found) if (p.backbone, p.factor.setting, p.metric) == ("other", "steps", "KL")
+        p.value for p in layout.points(found) if (p.backbone, p.setting, p.metric) == ("other", "steps", "KL")
     ]
     assert steps == [1, 2]  # `still`, which those groups hold too, was finished
     (figure,) = made_figures

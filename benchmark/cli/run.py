@@ -164,7 +164,7 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
     if "task" not in values:
         raise InputError("which task? Give --task NAME ('list tasks' shows them) or --config FILE.")
     folders = [Path(), *([arguments.config.parent] if arguments.config else [])]
-    named: tuple[str, ...] = values["simulators"]  # type: ignore[assignment]  # read_config and argparse have checked it
+    named: tuple[str, ...] = values["simulators"]  # read_config and argparse have checked it
     config, catalogue = configured(values, named, folders)
     if config.truth is not None or config.viewport is not None:
         # The run names the prepared folder, which holds this version, so that everything that reads the run finds it.

@@ -63,13 +63,13 @@ def call(arguments: argparse.Namespace) -> int:
         simulators=(arguments.simulator,),
         seeds=options.numbers(arguments.seeds) if arguments.seeds else (42,),
         settings=settings,
-        defaults=preset.get("defaults", {}),  # type: ignore[arg-type]  # read_preset has checked it
-        **way,  # type: ignore[arg-type]
+        defaults=preset.get("defaults", {}),
+        **way,
     )
     for values in space.candidates():
         searched = {f"{arguments.simulator}.{key}": value for key, value in values.items()}
         check_names(replace(config, settings={**settings, **searched}), catalogue)
-    engine = options.make_engine(arguments, how, default="ray")  # type: ignore[arg-type]
+    engine = options.make_engine(arguments, how, default="ray")
     task = options.load_task(config.task, config.data, config.truth, config.viewport)
     config = replace(config, data=str(task.folder)) if way else config
     out = arguments.out or Path("runs") / f"tune-{config.task}-{config.split}-{arguments.simulator}"

@@ -49,14 +49,8 @@ def environment(place: Place, parallel: str = "") -> dict[str, object]:
         "packages": _packages(),
         "gpu": gpu(),
     }
-    device = os.environ.get("GAZEBENCH_DEVICE")
-    if device:
-        found["device"] = device
-    if parallel:
-        found["parallel"] = parallel
-    if place.resources:
-        found["resources"] = dict(place.resources)
-    return found
+    more = {"device": os.environ.get("GAZEBENCH_DEVICE"), "parallel": parallel, "resources": dict(place.resources)}
+    return {**found, **{name: value for name, value in more.items() if value}}
 
 
 @functools.cache

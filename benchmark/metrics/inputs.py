@@ -1,6 +1,6 @@
 """Reads what callers hand to the metrics and refuses what cannot be measured, naming session and part."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,15 +53,8 @@ class Human:
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class Names:
-    """What sessions are called in messages: their id, or their position where there are no ids."""
-
-    ids: Sequence[Any] = ()
-
-    def __call__(self, position: int) -> str:
-        """Return ``session <id>`` for the session at ``position``."""
-        return f"session {self.ids[position] if position < len(self.ids) else position}"
+Names = Callable[[int], str]
+"""Returns what the session at a position is called in messages."""
 
 
 def read_cells(part: Part, values: Any, sessions: int | None, names: Names) -> Ragged:

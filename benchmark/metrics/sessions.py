@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.metrics.block import TIES, Block, Scores
-from benchmark.metrics.inputs import Human, Names, human, read_cells, require
+from benchmark.metrics.inputs import Human, human, read_cells, require
 from benchmark.metrics.registry import Metric, asked_of, get
 from benchmark.parts import PARTS, next_visit, part_names
 from benchmark.parts.ragged import Floats, Ints, Ragged
@@ -70,14 +70,18 @@ def evaluate_sessions(
     given = {**dict(zip(part_names(), (attention, probabilities, answer), strict=False)), **later}
     supplied = [name for name, values in given.items() if values is not None]
     chosen = asked_of(supplied) if metrics is None else tuple(get(name) for name in metrics)
-    names = Names(() if session_ids is None else list(session_ids))
+    ids = [] if session_ids is None else list(session_ids)
+
+    def names(position: int) -> str:
+        return f"session {ids[position] if position < len(ids) else position}"
+
     if gaze is None:
         raise InputError("gaze is missing. Give one array of dwell times per session.")
     people = human(gaze, click, visits, names)
     slots = people.dwell.lengths
     count = len(slots)
-    if session_ids is not None and len(names.ids) != count:
-        raise InputError(f"session_ids has {len(names.ids)} entries for {count} sessions. Give one per session.")
+    if session_ids is not None and len(ids) != count:
+        raise InputError(f"session_ids has {len(ids)} entries for {count} sessions. Give one per session.")
     cells = {}
     for part in PARTS:
         cells[part.name] = read_cells(part, given.get(part.name), count, names)
@@ -85,7 +89,7 @@ def evaluate_sessions(
         require(part, cells[part.name], slots, names, along)
     every = np.arange(count)
     values = measure(chosen, people, cells, every, every, ties)
-    index = None if session_ids is None else pd.Index(names.ids, name="session_id")
+    index = None if session_ids is None else pd.Index(ids, name="session_id")
     table: pd.DataFrame = pd.DataFrame(values.T, columns=[metric.name for metric in chosen], index=index)
     return table
 

@@ -172,11 +172,11 @@ def _config(layout: Section, choice: Choice, probed: Mapping[str, object], varie
     defaults: dict[str, object] = {}
     used = str(probed.get("backbone", ""))
     if is_stand_in(used):
-        defaults.update(read_config(CONFIGS / "simulators" / "pocket.yaml")["settings"])  # type: ignore[call-overload]
+        defaults.update(read_config(CONFIGS / "simulators" / "pocket.yaml")["settings"])
     if choice.preset:
         looked = choice.describe(used).model_type if used and choice.describe is not None else ""
         preset = read_preset(choice.preset, used, str(values["task"]), lambda _: looked)
-        defaults.update(preset.get("defaults", {}))  # type: ignore[call-overload]
+        defaults.update(preset.get("defaults", {}))
         values.update({key: preset[key] for key in OF_PRESET if key in preset})
     if choice.quick:
         values["seeds"] = QUICK_SEEDS

@@ -73,24 +73,15 @@ def trials(root: Path) -> list[TrialRecord]:
 
 def _of_run(run: Path) -> Iterator[TrialRecord]:
     """Yield the trials of one run."""
-    folders = sorted(path for path in (run / "trials").iterdir() if path.is_dir())
-    for folder in folders:
-        if _IDENTITY.fullmatch(folder.name) and (folder / "trial.json").is_file():
-            yield TrialRecord(folder.name, run, folder, "finished", False, "", read_trial(folder))
-    for folder in folders:
+    folders = [path for path in (run / "trials").iterdir() if path.is_dir()]
+    for folder in sorted(folders, key=lambda path: (path.name.startswith(WORKING), path.name)):
         identity = folder.name.removeprefix(WORKING)
-        if folder.name.startswith(WORKING) and _IDENTITY.fullmatch(identity):
+        begun = identity != folder.name
+        if _IDENTITY.fullmatch(identity) and (begun or (folder / "trial.json").is_file()):
             failure = read_failure(folder)
-            state = folder / "state"
-            yield TrialRecord(
-                identity,
-                run,
-                folder,
-                "failed" if failure else "working",
-                state.is_dir() and any(state.iterdir()),
-                failure.get("line", ""),
-                read_trial(folder),
-            )
+            state = "finished" if not begun else "failed" if failure else "working"
+            checkpoint = begun and any((folder / "state").glob("*"))
+            yield TrialRecord(identity, run, folder, state, checkpoint, failure.get("line", ""), read_trial(folder))
 
 
 def behind(run: Path, found: Results) -> dict[str, list[TrialRecord]]:

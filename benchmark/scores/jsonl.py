@@ -83,12 +83,7 @@ class _Cells:
 
 
 class _Rows:
-    """The rows read so far.
-
-    Args:
-        columns: Which of the key columns a line may have.
-        limits: How large the file may be.
-    """
+    """The rows read so far; ``columns`` are the key columns that a line may have."""
 
     def __init__(self, columns: Sequence[str], limits: TableLimits) -> None:
         self._known = (*columns, *part_names())

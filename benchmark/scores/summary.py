@@ -129,12 +129,7 @@ def _with_families_apart(config: RunConfig, rows: Sequence[SimulatorResult]) -> 
 
 
 def _uniform_logloss(scores: pd.DataFrame, slots: Mapping[str, int]) -> float:
-    """Return the LogLoss of uniform probabilities, averaged as every mean is: over sessions, then over users.
-
-    Args:
-        scores: Output of ``scoring.score``.
-        slots: Session id -> K.
-    """
+    """Return the LogLoss of uniform probabilities, over sessions, then over users; ``slots``: session id -> K."""
     sessions = scores.drop_duplicates("session_id")
     losses = sessions["session_id"].map(slots).map(math.log)
     return float(losses.groupby(sessions["user"]).mean().mean())

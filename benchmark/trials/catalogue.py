@@ -80,8 +80,12 @@ def simulator_class(factory: str) -> Callable[..., Any]:
 
 def setting_names(factory: str) -> tuple[str, ...]:
     """Return the settings of a simulator: the fields that its constructor takes."""
+    return tuple(field.name for field in _fields(factory))
+
+
+def _fields(factory: str) -> list[dataclasses.Field[Any]]:
     cls = simulator_class(factory)
-    return tuple(f.name for f in dataclasses.fields(cls) if f.init) if dataclasses.is_dataclass(cls) else ()
+    return [field for field in dataclasses.fields(cls) if field.init] if dataclasses.is_dataclass(cls) else []
 
 
 def full_settings(simulator: Simulator, factory: str) -> dict[str, object]:
@@ -89,9 +93,7 @@ def full_settings(simulator: Simulator, factory: str) -> dict[str, object]:
 
     A field with ``later`` in its metadata is left out at its default, so that older trials keep their identity.
     """
-    cls = simulator_class(factory)
-    fields = [f for f in dataclasses.fields(cls) if f.init] if dataclasses.is_dataclass(cls) else []
-    found = [(f, getattr(simulator, f.name)) for f in fields]
+    found = [(f, getattr(simulator, f.name)) for f in _fields(factory)]
     return {f.name: value for f, value in found if not (f.metadata.get("later") and value == f.default)}
 
 

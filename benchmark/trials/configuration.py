@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from msgspec import Meta
 
@@ -87,7 +87,7 @@ def with_reference(config: RunConfig, report: Callable[[str], None]) -> RunConfi
 
 def read_preset(
     name: str, backbone: str | None = None, task: str = "", kind: Callable[[str | None], str] = lambda backbone: ""
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return the values of a preset of ``configs/presets``: ``quick``, ``tuned``, ``full`` or ``parity``.
 
     A folder of the preset's name holds what else it has for a ``kind`` of backbone, a task, or both; the last wins. The
@@ -105,7 +105,7 @@ def read_preset(
     if backbone is None or backbone.startswith("pocket-"):
         pocket = read_config(CONFIGS / "simulators" / "pocket.yaml").get("settings", {})
         layers.insert(0, {"defaults": pocket})
-    defaults = {key: value for layer in layers for key, value in _mapping(layer.get("defaults", {})).items()}
+    defaults = {key: value for layer in layers for key, value in layer.get("defaults", {}).items()}
     values = {key: value for layer in layers for key, value in layer.items()}
     return {**values, "defaults": defaults} if defaults else values
 
@@ -120,21 +120,12 @@ def shipped(path: Path, folder: Path) -> Path:
     return known[path.name]
 
 
-def _mapping(value: object) -> dict[str, object]:
-    """Return a value that ``read_config`` has checked to be a mapping."""
-    assert isinstance(value, dict)
-    return value
-
-
-def read_config(path: Path) -> dict[str, object]:
+def read_config(path: Path) -> dict[str, Any]:
     """Read a YAML run configuration and check its keys and types.
 
-    Returns:
-        Field name -> value, ready for ``RunConfig(**values)`` once the options of the command line have been applied
-        and ``engine`` and ``layout`` taken out: how trials are carried out and shown is not part of what is run.
-
-    Raises:
-        InputError: The file is missing, is not YAML, or holds an unknown key or a value of the wrong type.
+    Returns field name -> value, ready for ``RunConfig(**values)`` once the options of the command line have been
+    applied and ``engine`` and ``layout`` taken out: how trials are carried out and shown is not part of what is run.
+    InputError if the file is missing, is not YAML, or holds an unknown key or a value of the wrong type.
     """
     path = shipped(path, CONFIGS)
     raw = plain_yaml.read(path, "configuration")

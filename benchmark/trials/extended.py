@@ -19,9 +19,7 @@ def file_entry(factory: str) -> Entry:
 
     The class's name in lower case with hyphens is the simulator's name: ``TopLeft`` is ``top-left``. It is never an
     oracle, and is taken to depend on the seed unless the class says otherwise.
-
-    Raises:
-        InputError: See ``own_files.load_class``.
+    InputError as for ``own_files.load_class``.
     """
     loaded = own_files.load_class(factory)
     path = own_files.path_of(factory).resolve()

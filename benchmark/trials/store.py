@@ -86,11 +86,7 @@ class TrialStore:
         return hashlib.sha256((self.folder(trial) / "predictions.parquet").read_bytes()).hexdigest()
 
     def begin(self, trial: Trial, where: str = "") -> tuple[Path, Path]:
-        """Make the folders of a trial that is about to run; what an earlier attempt kept stays.
-
-        Returns:
-            The folder for checkpoints and the folder for artifacts.
-        """
+        """Make and return the folders for checkpoints and artifacts of a trial; what an earlier attempt kept stays."""
         working = self.working(trial)
         folders = working / "state", working / "artifacts"
         with write_errors(working):

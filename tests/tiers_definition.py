@@ -22,7 +22,6 @@ def tiers(
     test: str = "",
     *,
     n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Group simulators whose difference from the best of their group is not established.
 
@@ -40,7 +39,6 @@ def tiers(
         alpha: Family-wise level.
         test: Name of the test of the registry whose p is corrected; by default the larger of the t-tests.
         n_resamples: Bootstrap resamples, used by ``bootstrap`` only.
-        seed: Of the resamples.
 
     Returns:
         Index simulator, best first; columns ``mean`` (float64), ``tier`` (1 is best), ``leader`` (of the tier) and
@@ -59,7 +57,7 @@ def tiers(
     adjusted = {frozenset((name,)): 1.0 for name in first.values()}  # what equals its leader
     if len(means) > 1:
         family = [names[i] for i in np.unique(of)]
-        adjusted |= _adjusted(scored, family, test, n_resamples if test == "bootstrap" else 0, seed)
+        adjusted |= _adjusted(scored, family, test, n_resamples if test == "bootstrap" else 0)
     rows = []
     leader, tier = "", 0
     for name in ordered:
@@ -73,9 +71,9 @@ def tiers(
 
 
 def _adjusted(
-    scored: pd.DataFrame | SessionMeans, names: list[str], test: str, n_resamples: int, seed: int
+    scored: pd.DataFrame | SessionMeans, names: list[str], test: str, n_resamples: int
 ) -> dict[frozenset[str], float]:
     """Return the corrected p of every pair of simulators."""
-    compared = compare_pairs(scored, list(combinations(names, 2)), n_resamples=n_resamples, seed=seed)
+    compared = compare_pairs(scored, list(combinations(names, 2)), n_resamples=n_resamples)
     p = holm_adjust([one.tests[test] if test else corrected_p(one.tests) for one in compared.values()])
     return {frozenset(pair): float(value) for pair, value in zip(compared, p, strict=True)}

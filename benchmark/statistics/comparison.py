@@ -26,11 +26,10 @@ from benchmark.statistics.statistic import Bounds, Clustered, Floats, Sample
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean over users with its intervals.
+    """A mean over users with its 95 % intervals.
 
     Attributes:
         low: Lower limit of the main interval; NaN for fewer than two users.
-        level: Nominal coverage.
         reason: Why limits are NaN; empty otherwise.
         intervals: Name of another interval of the registry -> its limits.
     """
@@ -39,7 +38,6 @@ class Interval:
     mean: float
     low: float
     high: float
-    level: float
     reason: str = ""
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
 
@@ -53,7 +51,6 @@ class Comparison:
         tests: Name of a test of the registry -> its two-sided p; NaN where it was left out.
         smallest_difference: The smallest true difference that this many users with these spreads would show with
             80 % power at 5 %, uncorrected; NaN where the differences have no spread.
-        level: Nominal coverage of the intervals.
         reason: Why values are NaN or which degenerate case this is; empty otherwise.
         intervals: Name of another interval of the registry -> its limits.
     """
@@ -64,23 +61,19 @@ class Comparison:
     high: float
     tests: Mapping[str, float] = field(hash=False)
     smallest_difference: float
-    level: float = 0.95
     reason: str = ""
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
 
 
-def mean_interval(
-    values: ArrayLike, level: float = 0.95, clustered: Clustered | None = None, bounds: Bounds | None = None
-) -> Interval:
-    """Return the mean over users with its intervals.
+def mean_interval(values: ArrayLike, clustered: Clustered | None = None, bounds: Bounds | None = None) -> Interval:
+    """Return the mean over users with its 95 % intervals.
 
     Args:
         values: Finite, shape (n_users,).
-        level: Nominal coverage.
         clustered: What the mean varies with over users and screens, where screens repeat.
         bounds: The range of the values, which the main interval does not leave.
     """
-    return _interval(Sample(_finite(values), level=level, clustered=clustered, bounds=bounds))
+    return _interval(Sample(_finite(values), clustered=clustered, bounds=bounds))
 
 
 def _interval(sample: Sample) -> Interval:
@@ -88,21 +81,19 @@ def _interval(sample: Sample) -> Interval:
     if n < 2:
         mean = float(sample.values[0]) if n else math.nan
         reason = f"{n} user{'s' if n != 1 else ''}: an interval needs at least 2"
-        return Interval(n, mean, math.nan, math.nan, sample.level, reason)
+        return Interval(n, mean, math.nan, math.nan, reason)
     # the mean of equal numbers may differ from them by rounding
     mean = float(sample.values[0] if np.ptp(sample.values) == 0 else sample.values.mean())
     low, high = MAIN_INTERVAL.function(sample)
     others = {one.name: one.function(sample) for one in INTERVALS}
-    return Interval(n, mean, low, high, sample.level, intervals=others)
+    return Interval(n, mean, low, high, intervals=others)
 
 
 def paired_comparison(
     a: ArrayLike | pd.Series[float],
     b: ArrayLike | pd.Series[float],
     *,
-    level: float = 0.95,
     n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
     resampled: Floats | None = None,
     clustered: Clustered | None = None,
 ) -> Comparison:
@@ -114,11 +105,9 @@ def paired_comparison(
     Args:
         a: One value per user, shape (n_users,), as a column of ``user_means``.
         b: The other simulator's, same users in the same order; the indices of two Series must be equal.
-        level: Nominal coverage of the intervals.
         n_resamples: Bootstrap resamples; 0 leaves the bootstrap out.
-        seed: Of the resamples.
         resampled: Mean differences already resampled, shape (n_resamples,), from ``bootstrap_means`` of both
-            simulators; takes the place of ``n_resamples`` and ``seed``.
+            simulators; takes the place of ``n_resamples``.
         clustered: What the mean difference varies with over users and screens, where screens repeat.
     """
     if isinstance(a, pd.Series) and isinstance(b, pd.Series) and not a.index.equals(b.index):
@@ -129,17 +118,17 @@ def paired_comparison(
     differences = first - second
     unit = ROUNDING * float(np.abs([first, second]).max(initial=0.0))
     if first.size < 2:
-        few = mean_interval(differences, level)
+        few = mean_interval(differences)
         blank = dict.fromkeys((one.name for one in TESTS), math.nan)
-        return Comparison(first.size, few.mean, math.nan, math.nan, blank, math.nan, level, few.reason)
+        return Comparison(first.size, few.mean, math.nan, math.nan, blank, math.nan, few.reason)
     differences[np.abs(differences) <= unit] = 0.0
     reason = ""
     if np.ptp(differences) <= unit:
         differences[:] = differences[0]
         reason = "all differences are 0" if differences[0] == 0 else "all differences are equal"
     if resampled is None and n_resamples > 0:
-        resampled = bootstrap_means(differences, n_resamples, seed)
-    sample = Sample(differences, unit, resampled, level, clustered)
+        resampled = bootstrap_means(differences, n_resamples)
+    sample = Sample(differences, unit, resampled, clustered)
     found = _interval(sample)
     error = Clustered(0.0 if reason else float(differences.std(ddof=1)) / math.sqrt(first.size), first.size - 1)
     if clustered is not None and clustered.error > unit:
@@ -151,7 +140,6 @@ def paired_comparison(
         high=found.high,
         tests={one.name: one.function(sample) for one in TESTS},
         smallest_difference=smallest_resolvable(error.error, error.degrees),
-        level=level,
         reason=reason,
         intervals=found.intervals,
     )
@@ -162,7 +150,6 @@ def compare_pairs(
     pairs: Sequence[tuple[str, str]],
     *,
     n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
     resampled: Floats | None = None,
 ) -> dict[tuple[str, str], Comparison]:
     """Compare pairs of simulators over the same resamples, without correction.
@@ -171,14 +158,13 @@ def compare_pairs(
         means: Scores by session; or, where nothing is known of screens, ``user_means``.
         pairs: Simulators (a, b); b is subtracted.
         n_resamples: Bootstrap resamples; 0 leaves the bootstrap out.
-        seed: Of the resamples.
         resampled: ``bootstrap_means`` of all simulators, where they are known already.
     """
     sessions, users = (None, means) if isinstance(means, pd.DataFrame) else (means, means.users)
     column = {name: position for position, name in enumerate(users.columns)}
     values = users.to_numpy(dtype=np.float64)
     if resampled is None and n_resamples and pairs and len(values):
-        resampled = bootstrap_means(values, n_resamples, seed)
+        resampled = bootstrap_means(values, n_resamples)
     result = {}
     for a, b in pairs:
         i, j = column[a], column[b]

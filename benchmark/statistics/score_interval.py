@@ -20,10 +20,10 @@ from benchmark.statistics.statistic import Bounds, Floats
 
 
 def score_limits(
-    mean: ArrayLike, error: ArrayLike, degrees: int, n_users: int, bounds: Bounds, level: float = 0.95
+    mean: ArrayLike, error: ArrayLike, degrees: int, n_users: int, bounds: Bounds
 ) -> tuple[Floats, Floats]:
-    """Return the lower and the upper limit; mean and standard error have one shape, NaN stays NaN."""
-    t = stdtrit(degrees, (1 + level) / 2)
+    """Return the lower and the upper 95 % limit; mean and standard error have one shape, NaN stays NaN."""
+    t = stdtrit(degrees, 0.975)
     m, s = np.asarray(mean, dtype=np.float64), np.asarray(error, dtype=np.float64)
     width = bounds.high - bounds.low
     share = np.clip((m - bounds.low) / width, 0.0, 1.0)

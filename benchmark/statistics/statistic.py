@@ -36,7 +36,6 @@ class Sample:
         unit: Differences between values of at most this size are rounding.
         resampled: Means of the values over bootstrap resamples of users, shape (n_resamples,), the same resamples for
             all simulators; None where none were drawn.
-        level: Nominal coverage of an interval.
         clustered: What the mean varies with over users and screens; None where screens do not repeat.
         bounds: The range of the values; None for what has none, as differences.
     """
@@ -44,7 +43,6 @@ class Sample:
     values: Floats
     unit: float = 0.0
     resampled: Floats | None = None
-    level: float = 0.95
     clustered: Clustered | None = None
     bounds: Bounds | None = None
 

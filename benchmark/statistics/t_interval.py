@@ -1,4 +1,4 @@
-"""The t interval of a mean over users: mean -/+ t((1 + level) / 2, n - 1) sd / sqrt(n).
+"""The 95 % t interval of a mean over users: mean -/+ t(0.975, n - 1) sd / sqrt(n).
 
 Where screens repeat, the standard error over users and screens and its degrees of freedom take the place of those over
 users (``statistics.design``). A mean that has a range gets a score interval inside it (``statistics.score_interval``).
@@ -27,9 +27,9 @@ def t_interval(sample: Sample) -> tuple[float, float]:
     if sample.clustered is not None and sample.clustered.error > sample.unit:
         error, degrees = sample.clustered.error, sample.clustered.degrees
     if sample.bounds is not None:
-        low, high = score_limits(mean, error, degrees, n, sample.bounds, sample.level)
+        low, high = score_limits(mean, error, degrees, n, sample.bounds)
         return float(low), float(high)
-    half = t_quantile(degrees, sample.level) * error
+    half = t_quantile(degrees) * error
     return mean - half, mean + half
 
 

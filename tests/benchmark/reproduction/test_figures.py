@@ -248,9 +248,7 @@ def test_points_are_means_over_users_with_the_difference_from_the_default(figure
 
 def test_a_point_that_failed_is_left_out_and_the_curve_remains(figures):
     layout, found, made_figures = figures["sensitivity"]
-    steps = [
-        p.value for p in layout.points(found) if (p.backbone, p.setting, p.metric) == ("other", "steps", "KL")
-    ]
+    steps = [p.value for p in layout.points(found) if (p.backbone, p.setting, p.metric) == ("other", "steps", "KL")]
     assert steps == [1, 2]  # `still`, which those groups hold too, was finished
     (figure,) = made_figures
     assert sum(line[0].startswith("other") for line in figure.summary) == 2 + 2

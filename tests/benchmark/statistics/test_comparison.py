@@ -21,10 +21,10 @@ PAIRS = st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=2, 
 
 
 def test_interval_equals_scipy():
-    found = mean_interval(A, 0.9)
-    expected = stats.ttest_1samp(A, 0).confidence_interval(0.9)
+    found = mean_interval(A)
+    expected = stats.ttest_1samp(A, 0).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
-    assert (found.n_users, found.mean, found.level, found.reason) == (30, pytest.approx(A.mean()), 0.9, "")
+    assert (found.n_users, found.mean, found.reason) == (30, pytest.approx(A.mean()), "")
 
 
 def test_interval_worked_by_hand():
@@ -47,7 +47,7 @@ def test_interval_of_equal_values_is_the_point():
 
 
 def test_comparison_equals_scipy():
-    found = paired_comparison(A, B, n_resamples=500, seed=4)
+    found = paired_comparison(A, B, n_resamples=500)
     expected = stats.ttest_rel(A, B)
     interval = expected.confidence_interval(0.95)
     assert found.tests["t"] == pytest.approx(expected.pvalue)
@@ -55,13 +55,13 @@ def test_comparison_equals_scipy():
     assert found.tests["wilcoxon"] == pytest.approx(stats.wilcoxon(A, B).pvalue)
     assert found.smallest_difference == smallest_resolvable((A - B).std(ddof=1) / math.sqrt(30), 29)
     assert found.mean_difference == pytest.approx(A.mean() - B.mean())
-    assert (found.n_users, found.level, found.reason) == (30, 0.95, "")
+    assert (found.n_users, found.reason) == (30, "")
 
 
 def test_shared_resamples_give_the_same_comparison():
-    both = bootstrap_means(np.stack([A, B], axis=1), 500, seed=4)
+    both = bootstrap_means(np.stack([A, B], axis=1), 500)
     shared = paired_comparison(A, B, resampled=both[:, 0] - both[:, 1])
-    alone = paired_comparison(A, B, n_resamples=500, seed=4)
+    alone = paired_comparison(A, B, n_resamples=500)
     assert shared.tests["bootstrap"] == alone.tests["bootstrap"]
 
 
@@ -155,8 +155,8 @@ def test_many_at_once_equal_one_by_one():
             continue
         expected = stats.ttest_1samp(samples[i, j], 0)
         assert (t[i, j], p[i, j]) == pytest.approx((expected.statistic, expected.pvalue))
-    found = mean_interval(samples[3, 4], 0.8)
-    expected = stats.ttest_1samp(samples[3, 4], 0).confidence_interval(0.8)
+    found = mean_interval(samples[3, 4])
+    expected = stats.ttest_1samp(samples[3, 4], 0).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
@@ -185,8 +185,8 @@ def test_ties_survive_rounding():
 
 def test_pairs_share_their_resamples():
     means = pd.DataFrame({"a": A, "b": B, "c": A + B})
-    found = compare_pairs(means, [("a", "b"), ("c", "b")], n_resamples=300, seed=6)
-    alone = paired_comparison(means["a"], means["b"], n_resamples=300, seed=6)
+    found = compare_pairs(means, [("a", "b"), ("c", "b")], n_resamples=300)
+    alone = paired_comparison(means["a"], means["b"], n_resamples=300)
     assert list(found) == [("a", "b"), ("c", "b")]
     assert found["a", "b"].tests == pytest.approx(alone.tests, nan_ok=True)
     assert found["c", "b"].mean_difference == pytest.approx(A.mean())

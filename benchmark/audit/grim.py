@@ -92,11 +92,8 @@ def _check_with_ties(
 def _add_only_ties(found: Outcome, task: str, entries: list[_Between]) -> None:
     """Note the means that are not whole counts, where ties may be why."""
     what = (
-        f"{len(entries)} means lie between two whole counts over sessions and seeds: only ties, which count with their "
-        "chance, give such a mean."
-        if len(entries) > 1
-        else "it lies between two whole counts over sessions and seeds: only ties, which count with their chance, give "
-        "such a mean."
+        f"{f'{len(entries)} means lie' if len(entries) > 1 else 'it lies'} between two whole counts over sessions and "
+        "seeds: only ties, which count with their chance, give such a mean."
     )
     listed = [str(entry) for entry in entries[:SHOWN]]
     more = [f"and {len(entries) - SHOWN} more"] if len(entries) > SHOWN else []

@@ -37,7 +37,6 @@ class Human:
     """What people did in some sessions.
 
     Attributes:
-        dwell: Dwell times per slot.
         clicks: The clicked slot, shape (sessions,).
         path: The slot of each recorded visit, in time order; no cell where none is recorded.
     """
@@ -110,15 +109,9 @@ def _numbers(values: Any, depth: int) -> np.ndarray[Any, Any] | None:
 def require(part: Part, cells: Ragged, slots: Ints, names: Names, shape: tuple[Ints, Ints] | None = None) -> None:
     """Refuse the first session whose cell cannot be measured.
 
-    Args:
-        part: What the cells are of.
-        cells: One per session.
-        slots: K of every session, shape (n,).
-        names: Name the session.
-        shape: Lists in each session's cell and numbers in each list; by default one list of K numbers, and what is
-            there for deeper cells.
-
-    InputError if a cell breaks a rule of the part, or counts as missing for what it holds.
+    ``slots`` is K of every session, shape (n,), ``shape`` lists in each session's cell and numbers in each list; by
+    default one list of K numbers, and what is there for deeper cells. InputError if a cell breaks a rule of the part,
+    or counts as missing for what it holds.
     """
     ones = np.ones_like(slots)
     if shape is None:

@@ -104,17 +104,10 @@ def measure(
 ) -> Floats:
     """Compute metrics of predictions that were checked.
 
-    Args:
-        metrics: Which.
-        people: What people did, per session.
-        cells: Part -> its cells, one per prediction.
-        sessions: Which session is measured, shape (n,); a session may be measured many times.
-        rows: The prediction that it is measured with, -1 where there is none, shape (n,).
-        ties: One of ``TIES``.
-
-    Returns:
-        Shape (metrics, n); NaN where the prediction has none of the parts that a metric needs, or the session was not
-        recorded in what it is compared with.
+    ``cells`` are part -> its cells, one per prediction. ``sessions``, shape (n,), says which session of ``people`` is
+    measured, possibly many times, and ``rows``, shape (n,), with which prediction, -1 where there is none. Returns
+    shape (metrics, n); NaN where the prediction has none of the parts that a metric needs, or the session was not
+    recorded in what it is compared with.
     """
     values = np.full((len(metrics), len(rows)), np.nan)
     there = {name: (rows >= 0) & found.present[rows] for name, found in cells.items() if found.present.any()}

@@ -46,13 +46,9 @@ class Checked:
 def checked(
     raw: RawPredictions, tested: Tested | None, limits: TableLimits = OWN, once: Sequence[str] = KEYS
 ) -> Checked:
-    """Check predictions.
+    """Check predictions of the ``tested`` sessions; where these are None, ``limits`` bound what a session may hold.
 
-    Args:
-        raw: The predictions.
-        tested: The sessions that may be predicted; None if they are not known.
-        limits: Bound what a session may hold where it is not known.
-        once: No two rows may have the same values in all of these columns.
+    No two rows may have the same values in all columns of ``once``.
     """
     ids = raw.keys["session_id"]
     faults = [*raw.faults, *_nameless(raw), *_targets(raw), *_twice(raw, once), *_unknown(ids, tested, limits)]
@@ -146,11 +142,7 @@ def _no_session(session_id: str, known: list[str]) -> tuple[str, str]:
 
 
 def require(faults: Sequence[Fault], place: Callable[[int], str]) -> None:
-    """Refuse predictions that have a fault.
-
-    Args:
-        faults: The faults.
-        place: Names a row, counted from 0.
+    """Refuse predictions that have a fault; ``place`` names a row, counted from 0.
 
     InputError with the first row's, and how many more there are.
     """

@@ -44,9 +44,8 @@ def first_columns() -> list[str]:
 def table(keys: Mapping[str, Any], cells: Mapping[str, Ragged]) -> pa.Table:
     """Return predictions as a table.
 
-    Args:
-        keys: Columns other than parts; one value stands for all rows.
-        cells: Part -> its cells; a part that is not named is blank.
+    ``keys`` are the columns other than parts, one value standing for all rows, and ``cells`` part -> its cells; a part
+    that is not named is blank.
     """
     rows = len(next(iter(cells.values())))
     columns = {}

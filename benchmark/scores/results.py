@@ -37,9 +37,7 @@ class MetricResult:
     Attributes:
         mean: Mean over users of the mean over their sessions of the mean over seeds.
         low: Lower end of the 95 % interval over users, and over screens where they repeat.
-        high: Upper end.
         seed_sd: SD over seeds of the mean, None for a deterministic simulator or one seed.
-        n_users: Users in the mean.
         intervals: Name of another interval of ``statistics.registry`` -> its limits.
     """
 
@@ -88,11 +86,8 @@ class ComparisonResult:
     """A simulator compared with the reference on one metric, paired over users.
 
     Attributes:
-        simulator: Name.
-        metric: Name.
         difference: Mean over users of simulator minus reference.
         low: Lower end of its 95 % t interval over users, and over screens where they repeat.
-        high: Upper end.
         tests: Name of a test of ``statistics.registry`` -> its two-sided p: ``t`` over users, ``two_way`` over users
             and screens where they repeat. ``results.json`` holds each as ``p_NAME``.
         p_holm: The larger of these two after Holm's correction; None outside a family (``Corrected``).
@@ -113,12 +108,7 @@ class ComparisonResult:
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """A family of comparisons with the reference that are corrected together (Holm).
-
-    Attributes:
-        metrics: Its metrics.
-        size: How many comparisons it has. Simulators with equal predictions count once.
-    """
+    """A family of ``size`` comparisons with the reference that are corrected together; equal simulators count once."""
 
     metrics: tuple[str, ...]
     size: int
@@ -147,26 +137,15 @@ class Results:
     """Everything that ``results.json`` holds.
 
     Attributes:
-        schema_version: Of this record.
-        task: Task name.
-        version: Task version.
-        title: Task title.
         data: Where the sessions came from, as it was asked for.
         notice: What every output must say of simulated data; empty for real data.
-        split: Split name.
         digest: Digest of sessions and split; results with another digest are not comparable.
-        n_sessions: Test sessions.
-        n_users: Test users.
         n_train: Training sessions, fold by fold.
         seeds: Seeds of stochastic simulators.
         reference: What the comparisons are with.
         family: Metrics whose comparisons are corrected.
-        alpha: Level of the family.
-        packages: Package -> version.
         resolution: Metric -> smallest difference that the test set resolves with 80 % power (median over the ranked
             simulators' comparisons with the reference), None where it is not known.
-        simulators: Rows.
-        comparisons: With the reference.
         slots: The numbers of slots that test sessions have, each once, ascending; empty in results of older versions.
         uniform_logloss: LogLoss of uniform probabilities in nats: the mean over users of the mean over their test
             sessions of ln K. None in results of older versions.

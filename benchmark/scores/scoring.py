@@ -41,16 +41,11 @@ def score(task: Task, split: str, found: pa.Table, ties: str = "expected") -> pd
     that the simulator claims counts with the worst value of each metric of that part. Where a test session's path was
     not recorded, as in data without fixations, there are no metrics that are compared with paths, see ``unrecorded``.
 
-    Args:
-        task: The task the predictions are about.
-        split: Name of the split.
-        found: Checked predictions, columns of ``predictions.schema``.
-        ties: How equal values are ranked, see ``metrics.evaluate_sessions``.
-
-    Returns:
-        A table with the columns ``KEYS`` and one column per metric, those of a family that stays apart only if one is
-        claimed. ``failed`` counts the claimed metrics that a session has for want of a part and that count with their
-        worst value. Rows of attention computed for the true click carry a name of their own, ``labelled``.
+    ``found`` are checked predictions, columns of ``predictions.schema``; ``ties`` says how equal values are ranked, see
+    ``metrics.evaluate_sessions``. Returns a table with the columns ``KEYS`` and one column per metric, those of a
+    family that stays apart only if one is claimed. ``failed`` counts the claimed metrics that a session has for want of
+    a part and that count with their worst value. Rows of attention computed for the true click carry a name of their
+    own, ``labelled``.
     """
     import pandas as pd
 

@@ -50,16 +50,10 @@ def build(
     notices: Sequence[str] = (),
     trials: Mapping[str, Sequence[str]] | None = None,
 ) -> Results:
-    """Summarise scores (PROTOCOL section 8).
+    """Summarise what ``scoring.score`` returned (PROTOCOL section 8).
 
-    Args:
-        config: What was asked for.
-        task: The task.
-        scores: Output of ``scoring.score``.
-        entries: By simulator, for what it sees and whether it is an oracle.
-        settings: By simulator.
-        notices: What every output must say of the simulators, in addition to what it must say of the data.
-        trials: Identities of a simulator's trials.
+    By simulator are given the ``entries``, for what it sees and whether it is an oracle, its ``settings``, and the
+    identities of its ``trials``; ``notices`` are what every output must say of simulators, in addition to the data's.
     """
     names = list(dict.fromkeys(scores["simulator"]))
     cube = statistics.ScoreCube(scores)

@@ -26,14 +26,10 @@ _CSV = (
 
 
 def document(results: Results, families: Sequence[str] | None = None, *, whole: bool = False) -> Document:
-    """Return the table of a run.
+    """Return the table of a run with some families of metrics, None for all; CSV and JSON hold every metric.
 
-    Args:
-        results: The run.
-        families: Families of metrics that are shown; None for all. CSV and JSON hold every metric.
-        whole: Also the intervals, and the comparisons with the reference.
-
-    InputError if a family is unknown, or no simulator is measured by a metric of them.
+    The ``whole`` has the intervals too, and the comparisons with the reference. InputError if a family is unknown, or
+    no simulator is measured by a metric of them.
     """
     metrics = metrics_of(results, families)
     grids = [_means(results, metrics)]

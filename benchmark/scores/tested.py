@@ -22,7 +22,6 @@ class Tested:
     """Some test sessions, fold by fold.
 
     Attributes:
-        sessions: The sessions.
         folds: The fold of each, shape (sessions,).
         notice: What every output on the data must say; empty for recorded data.
     """

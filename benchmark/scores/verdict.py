@@ -23,7 +23,6 @@ class FamilyTests:
     """The tests of one family of metrics.
 
     Attributes:
-        family: Which.
         reference: What the others are compared with.
         marks: Simulator -> metric -> ``BETTER`` or ``WORSE`` than the reference, empty where neither is shown.
         best: The line with the best mean of the headline metric; empty where it was compared with no other.

@@ -85,11 +85,8 @@ def bootstrap_p(resampled: Floats, zero: float = 0.0) -> float:
 
     Twice the smaller share of resamples on either side of 0, both counting the zeros, with one added to numerator and
     denominator (Davison and Hinkley, 1997, equation 4.11), at most 1. It goes with :func:`percentile_interval`: p
-    falls below 0.05 as the 95 % interval leaves 0. The smallest value it can take is 2 / (n_resamples + 1).
-
-    Args:
-        resampled: Shape (n_resamples,).
-        zero: Means of at most this size count as 0 (rounding).
+    falls below 0.05 as the 95 % interval leaves 0. The smallest value it can take is 2 / (n_resamples + 1). Means of
+    at most the size ``zero`` count as 0 (rounding); ``resampled`` has shape (n_resamples,).
     """
     below = np.count_nonzero(resampled <= zero)
     above = np.count_nonzero(resampled >= -zero)

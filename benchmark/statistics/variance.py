@@ -107,15 +107,10 @@ class Decomposition:
     def standard_error(self, *, seeds: float = 1, sessions: float = 1, users: float = 1, screens: float = 1) -> float:
         """Return the standard error of the mean, now or with more of something.
 
-        Args:
-            seeds: How many times as many seeds; infinity for all there could be.
-            sessions: How many times as many sessions per user.
-            users: How many times as many users, with sessions like those of the present ones.
-            screens: How many times as many screens, over which the same sessions are spread.
-
-        Returns:
-            In the metric's unit. NaN where it is not known: more sessions of users who have one each, more seeds
-            than one, more screens where they do not repeat.
+        The arguments say how many times as many: seeds, infinity for all there could be; sessions per user; users,
+        with sessions like those of the present ones; screens, over which the same sessions are spread. It is in the
+        metric's unit; NaN where it is not known: more sessions of users who have one each, more seeds than one, more
+        screens where they do not repeat.
         """
         if (sessions != 1 and not self.sessions_known) or (seeds != 1 and not self.seeds_known):
             return math.nan

@@ -14,11 +14,9 @@ MOST_DISTINCT, MOST_TIED = 50, 13
 def wilcoxon_p(differences: ArrayLike) -> float:
     """Return the two-sided p of the Wilcoxon signed-rank test, as scipy does.
 
-    Zero differences are dropped, as Wilcoxon did. The p is exact for up to 50 different sizes of difference and up to
-    13 differences with ties, otherwise from the normal approximation corrected for ties. All 0: p is 1.
-
-    Args:
-        differences: Shape (n,), already rounded so that equal sizes are equal numbers.
+    ``differences``, shape (n,), are already rounded so that equal sizes are equal numbers. Zero differences are
+    dropped, as Wilcoxon did. The p is exact for up to 50 different sizes of difference and up to 13 differences with
+    ties, otherwise from the normal approximation corrected for ties. All 0: p is 1.
     """
     from scipy import stats
 

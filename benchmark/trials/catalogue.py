@@ -26,11 +26,8 @@ class Entry:
     """What is known of a simulator without importing it.
 
     Attributes:
-        name: Registry name.
         factory: Its class, ``module:Class`` or ``path/to/file.py:Class``; a dataclass whose init fields are its
             settings.
-        summary: One line.
-        sees: Which inputs it uses.
         oracle: It is given full sessions, gaze, cursor and click included, and is never ranked.
         stochastic: Its predictions depend on the seed.
         behaviour: Version of what it predicts, part of a trial's identity. Raise it when the same inputs give other

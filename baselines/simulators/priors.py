@@ -111,8 +111,36 @@ class Habits:
         return shared if rates is None else rates.shrunk(positions(session.slots), shared, weight)
 
 
+def fitted(habits: Habits | None) -> Habits:
+    """Return habits that a simulator has learnt; RuntimeError if it was not fitted."""
+    if habits is None:
+        raise RuntimeError("fit before simulate")
+    return habits
+
+
 @dataclass
-class Uniform:
+class Prior:
+    """Base: the rates of gaze and clicks that a subclass knows of a session's slots, normalised; nothing is random."""
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    def rates(self, session: Stimulus) -> tuple[Floats | None, Floats]:
+        """Return gaze rates, if it has any, and click rates of the slots, each of shape (K,), not normalised."""
+        raise NotImplementedError
+
+    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
+        """Return the rates of each session's slots, normalised, and the slot clicked most."""
+        found = []
+        for session in sessions:
+            gaze, click = self.rates(session)
+            attention, probabilities = None if gaze is None else normalised(gaze), normalised(click)
+            found.append(Prediction(session.session_id, attention, probabilities, likeliest(probabilities)))
+        return found
+
+
+@dataclass
+class Uniform(Prior):
     """Attention and click probability 1/K on every slot; what comes next is any other slot or the end, evenly."""
 
     reads: tuple[str, ...] = field(default=(), init=False, repr=False)
@@ -120,9 +148,9 @@ class Uniform:
     def fit(self, train: Sequence[Session], seed: int) -> None:
         """Learn nothing."""
 
-    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
-        """Return 1/K everywhere and no answer."""
-        return [_prediction(s, np.ones(len(s.slots)), np.ones(len(s.slots))) for s in sessions]
+    def rates(self, session: Stimulus) -> tuple[Floats, Floats]:
+        """Return 1 for every slot."""
+        return np.ones(len(session.slots)), np.ones(len(session.slots))
 
     def follow(self, stimulus: Stimulus, visited: Sequence[Visit]) -> Floats:
         """Return the same for every slot but the current one, and for the end, shape (K + 1,)."""
@@ -133,7 +161,7 @@ class Uniform:
 
 
 @dataclass
-class PositionPrior:
+class PositionPrior(Prior):
     """Mean gaze share and click frequency per position.
 
     Attributes:
@@ -151,22 +179,14 @@ class PositionPrior:
     _gaze: Habits | None = field(default=None, init=False, repr=False)
     _clicks: Habits | None = field(default=None, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
     def fit(self, train: Sequence[Session], seed: int) -> None:
-        """Average over the training sessions; nothing is random."""
+        """Average over the training sessions."""
         self._gaze, self._clicks = Habits.of(train, gaze_shares), Habits.of(train, click_shares)
 
-    def rates(self, slots: Sequence[Slot]) -> tuple[Floats, Floats]:
-        """Return gaze and click rates of the slots, two arrays of shape (K,), not normalised."""
-        if self._gaze is None or self._clicks is None:
-            raise RuntimeError("fit before simulate")
-        return self._gaze.shared(slots, self.gaze_smoothing), self._clicks.laplace(slots, self.smoothing)
-
-    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
-        """Return the rates of each session's positions, normalised."""
-        return [_prediction(session, *self.rates(session.slots)) for session in sessions]
+    def rates(self, session: Stimulus) -> tuple[Floats, Floats]:
+        """Return everybody's rates."""
+        gaze = fitted(self._gaze).shared(session.slots, self.gaze_smoothing)
+        return gaze, fitted(self._clicks).laplace(session.slots, self.smoothing)
 
 
 @dataclass
@@ -184,15 +204,15 @@ class KindPositionPrior(PositionPrior):
     _kinds: tuple[Rates, ...] = field(default=(), init=False, repr=False)
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
-        """Average over the training sessions; nothing is random."""
+        """Average over the training sessions."""
         super().fit(train, seed)
         several = len({slot.kind for session in train for slot in session.slots}) > 1
         both = (gaze_shares, click_shares) if several else ()
         self._kinds = tuple(Rates.of(train, kinds_and_positions, shares) for shares in both)
 
-    def rates(self, slots: Sequence[Slot]) -> tuple[Floats, Floats]:
-        """Return gaze and click rates of the slots, two arrays of shape (K,), not normalised."""
-        prior, keys = super().rates(slots), kinds_and_positions(slots)
+    def rates(self, session: Stimulus) -> tuple[Floats, Floats]:
+        """Return the rates of the slots' kinds and positions."""
+        prior, keys = super().rates(session), kinds_and_positions(session.slots)
         if not self._kinds:
             return prior
         gaze, click = (kind.shrunk(keys, one, self.weight) for kind, one in zip(self._kinds, prior, strict=True))
@@ -213,19 +233,15 @@ class UserPrior(PositionPrior):
     gaze_weight: AtLeastZero = 10.0
     click_weight: AtLeastZero = 50.0
 
-    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
-        """Return the rates of each session's user and positions, normalised."""
-        found = []
-        for session in sessions:
-            gaze, click = self.rates(session.slots)
-            assert self._gaze is not None and self._clicks is not None, "rates has checked it"
-            gaze = self._gaze.own(session, gaze, self.gaze_weight)
-            found.append(_prediction(session, gaze, self._clicks.own(session, click, self.click_weight)))
-        return found
+    def rates(self, session: Stimulus) -> tuple[Floats, Floats]:
+        """Return the user's rates."""
+        gaze, click = super().rates(session)
+        gaze = fitted(self._gaze).own(session, gaze, self.gaze_weight)
+        return gaze, fitted(self._clicks).own(session, click, self.click_weight)
 
 
 @dataclass
-class GazeClickPrior:
+class GazeClickPrior(Prior):
     """The attention of ``UserPrior``, also used as click probabilities: clicks follow the user's own gaze habit.
 
     No click is read, so what is better on clicks knows more than where its user tends to look.
@@ -240,27 +256,19 @@ class GazeClickPrior:
     reads: tuple[str, ...] = field(default=("gaze_ms",), init=False, repr=False)
     _gaze: Habits | None = field(default=None, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
     def fit(self, train: Sequence[Session], seed: int) -> None:
-        """Average over the training sessions; nothing is random."""
+        """Average over the training sessions."""
         self._gaze = Habits.of(train, gaze_shares)
 
-    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
-        """Return the gaze rates of each session's user and positions, normalised, for both parts."""
-        if self._gaze is None:
-            raise RuntimeError("fit before simulate")
-        found = []
-        for session in sessions:
-            shared = self._gaze.shared(session.slots, self.gaze_smoothing)
-            rates = self._gaze.own(session, shared, self.gaze_weight)
-            found.append(_prediction(session, rates, rates))
-        return found
+    def rates(self, session: Stimulus) -> tuple[Floats, Floats]:
+        """Return the user's gaze rates for both."""
+        habits = fitted(self._gaze)
+        rates = habits.own(session, habits.shared(session.slots, self.gaze_smoothing), self.gaze_weight)
+        return rates, rates
 
 
 @dataclass
-class UserClickPrior:
+class UserClickPrior(Prior):
     """Click frequency per position of one user, drawn toward everybody's; no attention.
 
     How far it is drawn is learnt: of ``WEIGHTS``, the number of sessions that everybody's frequency is worth under
@@ -276,11 +284,8 @@ class UserClickPrior:
     _weight: float = field(default=0.0, init=False, repr=False)
     _clicks: Habits | None = field(default=None, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
     def fit(self, train: Sequence[Session], seed: int) -> None:
-        """Average over the training sessions and choose the weight; nothing is random."""
+        """Average over the training sessions and choose the weight."""
         self._clicks = Habits.of(train, click_shares)
         total = np.zeros(len(WEIGHTS))
         for session in train:
@@ -292,25 +297,13 @@ class UserClickPrior:
             total += np.log(np.maximum(rates[:, session.click] / rates.sum(axis=1), EPS))
         self._weight = float(WEIGHTS[np.argmax(total)])
 
-    def simulate(self, sessions: Sequence[Stimulus]) -> list[Prediction]:
-        """Return the click probabilities of each session's user and positions, and the likeliest slot."""
-        if self._clicks is None:
-            raise RuntimeError("fit before simulate")
-        found = []
-        for session in sessions:
-            shared = self._clicks.laplace(session.slots, self.smoothing)
-            probabilities = normalised(self._clicks.own(session, shared, self._weight))
-            found.append(Prediction(session.session_id, None, probabilities, likeliest(probabilities)))
-        return found
+    def rates(self, session: Stimulus) -> tuple[None, Floats]:
+        """Return the user's click rates."""
+        habits = fitted(self._clicks)
+        return None, habits.own(session, habits.laplace(session.slots, self.smoothing), self._weight)
 
 
 def require_training(train: Sequence[Session]) -> None:
     """Refuse to fit on nothing."""
     if not train:
         raise InputError("there is no training session to fit on; choose another split or a larger data set.")
-
-
-def _prediction(session: Stimulus, gaze: Floats, click: Floats) -> Prediction:
-    """Normalise rates over the slots of a session."""
-    probabilities = normalised(click)
-    return Prediction(session.session_id, normalised(gaze), probabilities, likeliest(probabilities))

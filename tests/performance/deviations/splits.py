@@ -126,7 +126,7 @@ def screen_prior(train: Sequence[Session], test: Sequence[Session]) -> list[Pred
     }
     found = []
     for session in test:
-        gaze, click = base.rates(session.slots)
+        gaze, click = base.rates(session)
         if session.screen in rates:
             names, (looks, clicks) = keys(session.screen, session.slots), rates[session.screen]
             gaze = looks.shrunk(names, gaze, weights.gaze_weight)

@@ -8,6 +8,7 @@ from PIL.Image import Image
 from tasks.adserp.reader import LAYOUTS, detect, read
 from tasks.adserp.sample import write_sample
 from tasks.adserp.screen import draw_numbers, number_areas
+from tasks.adserp.sessions import TRUTH
 from tasks.adserp.trial import SCREEN_WIDTH
 from tasks.definition import LabelDrawing, PublicSource, TaskDefinition, TaskInfo
 from tasks.types import Slot
@@ -28,8 +29,6 @@ _SOURCE = (
 )
 
 _NOTICE = "Simulated sample, not AdSERP: fictional result pages and simulated people"
-
-TRUTH = 2  # version of the ground truth that is read unless another one is asked for (PROTOCOL section 3)
 
 _SHARED_LEAKS = (
     "A user appears in training and test under every split; a query may appear in both under loo and kfold.",
@@ -166,7 +165,7 @@ def _definition(info: Callable[[int], TaskInfo], whole_page: bool, size: tuple[i
         info=truths[TRUTH],
         layouts=LAYOUTS,
         detect=detect,
-        read=partial(read, whole_page=whole_page, truth=TRUTH),
+        read=partial(read, whole_page=whole_page),
         write_sample=write_sample,
         sample_notice=_NOTICE,
         sample_size=size,

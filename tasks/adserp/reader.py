@@ -7,11 +7,10 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from tasks.adserp.raw import Finder, raw_trials, read_raw
 from tasks.adserp.replay import read_replay, replay_files
-from tasks.adserp.sessions import FEW_SLOTS, OUTSIDE, Rules, build_session
+from tasks.adserp.sessions import FEW_SLOTS, OUTSIDE, build_session
 from tasks.adserp.trial import Trial
 from tasks.adserp.words import Engine, engine
 from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions
@@ -28,11 +27,8 @@ _COLOURS = {f"{colour.replace(' ', '-')}-page": f"{colour} screenshot" for colou
 _Task = Callable[[], Trial | None]
 
 
-class _Outcome(NamedTuple):
-    """A trial and its session, or the reason why it is dropped; None for what cannot be read (findings)."""
-
-    trial: Trial | None
-    session: Session | str | None
+_Outcome = tuple[Trial | None, Session | str | None]
+"""A trial and its session, or the reason why it is dropped; None for what cannot be read (findings)."""
 
 
 def detect(path: Path) -> str | None:
@@ -53,13 +49,11 @@ def read(
     *,
     whole_page: bool = False,
     find: Finder | None = None,
-    truth: int = 2,
 ) -> Reading:
     """Read a folder of trials into sessions, sorted by trial id as text.
 
-    ``find`` finds organic results in a screenshot of the raw layout, by default the suite's own finder; ``truth`` is
-    the version of the ground truth that is read unless the options name one. InputError if the folder is missing, empty
-    or of another layout, or a file in it is malformed.
+    ``find`` finds organic results in a screenshot of the raw layout, by default the suite's own finder. InputError if
+    the folder is missing, empty or of another layout, or a file in it is malformed.
     """
     layout = options.layout or detect(path) or LAYOUTS[0]
     if not _has(path, layout):
@@ -67,8 +61,6 @@ def read(
             f"{path}: is not an AdSERP folder of the layout {layout}. Expected trials/*.json and png/ (replay), or "
             "fixation-data/, mouse-movement-data/, ad-boundary-data/, trial-metadata/ and full-page-screenshots/ (raw)."
         )
-    truth = truth if options.truth is None else options.truth
-    rules = Rules(whole_page, options.images, options.size, options.work, truth, options.check)
     tasks: list[_Task]
     if layout == "replay":
         tasks = [partial(read_replay, file, path) for file in replay_files(path)]
@@ -83,7 +75,7 @@ def read(
             trial = recovered(partial(reading.filled, trial))
         if trial is not None and options.viewport is not None:
             trial = replace(trial, viewport=(trial.viewport[0], options.viewport))
-        return _Outcome(trial, None if trial is None else recovered(lambda: build_session(trial, rules)))
+        return trial, None if trial is None else recovered(lambda: build_session(trial, options, whole_page))
 
     sessions: list[Session] = []
     dropped: Counter[str] = Counter()

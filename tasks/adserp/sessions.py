@@ -1,8 +1,6 @@
 """From a trial to a session: slots, gaze, cursor and click by the rules of PROTOCOL section 3."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +9,7 @@ from PIL import Image as PilImage
 from tasks.adserp import screen
 from tasks.adserp.dialogs import presses
 from tasks.adserp.trial import Box, Fixations, Points, Trial
+from tasks.definition import ReadOptions
 from tasks.errors import InputError
 from tasks.pictures import encode, fit_factor, one_colour
 from tasks.storage import file_name
@@ -29,26 +28,8 @@ FEW_SLOTS = "fewer than two slots"
 NO_GAZE = "no gaze on the slots"
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Which task a trial is turned into, and its screen.
-
-    Attributes:
-        whole_page: ``adserp-page``: the full page, all slots, gaze from the load to the press. Otherwise
-            ``adserp``: the viewport at the press, its slots, gaze of the last pause.
-        images: Whether to cut and draw the screen.
-        size: Width and height that the screen has to fit in, or None for native pixels.
-        folder: Existing folder for the drawn screens, or None to keep them in memory.
-        truth: Version of the ground truth, 2 or 1 (PROTOCOL section 3).
-        check: Open the screenshot, and draw nothing.
-    """
-
-    whole_page: bool = False
-    images: bool = True
-    size: tuple[int, int] | None = None
-    folder: Path | None = None
-    truth: int = 2
-    check: bool = False
+TRUTH = 2
+"""Version of the ground truth that is read unless another one is asked for (PROTOCOL section 3)."""
 
 
 def slot_of_points(boxes: Floats, x: Floats, y: Floats) -> NDArray[np.int64]:
@@ -146,15 +127,19 @@ def slots_in_view(boxes: Floats, top: float, height: float) -> NDArray[np.bool_]
     return half
 
 
-def build_session(trial: Trial, rules: Rules) -> Session | str:
+def build_session(trial: Trial, options: ReadOptions, whole_page: bool = False) -> Session | str:
     """Return the session of a trial, or the reason why it gives none.
 
-    InputError if the screenshot is missing, does not open or is not 1280 pixels wide, or the screen cannot be written.
+    With ``whole_page`` it is one of ``adserp-page``: the full page, all slots, gaze from the load to the press.
+    Otherwise it is one of ``adserp``: the viewport at the press, its slots, gaze of the last pause. Without a folder
+    ``work`` the screen is kept in memory. InputError if the screenshot is missing, does not open or is not 1280 pixels
+    wide, or the screen cannot be written.
     """
     if not len(trial.clicks):
         return NO_CLICK
     boxes = np.array([area.box for area in trial.areas], dtype=np.float64).reshape(-1, 4)
-    chosen, end, dialogs, flags = _choice(trial, rules.truth)
+    truth = options.truth or TRUTH
+    chosen, end, dialogs, flags = _choice(trial, truth)
     click = int(slot_of_points(boxes, trial.clicks.x[chosen : chosen + 1], trial.clicks.y[chosen : chosen + 1])[0])
     if click < 0:
         click = nearest_slot(boxes, float(trial.clicks.x[chosen]), float(trial.clicks.y[chosen]))
@@ -165,7 +150,7 @@ def build_session(trial: Trial, rules: Rules) -> Session | str:
     top = 0
     start = 0.0
     kept = np.ones(len(boxes), dtype=bool)
-    if not rules.whole_page:
+    if not whole_page:
         scrolls = trial.scrolls.until(end)
         top = round(float(scrolls.y[-1])) if len(scrolls) else 0
         start = last_pause(scrolls.t, end)
@@ -177,7 +162,7 @@ def build_session(trial: Trial, rules: Rules) -> Session | str:
     place = np.full(len(boxes) + 1, -1)  # the last one is for points in no box
     place[order] = np.arange(len(order))
     fixations, cursor = trial.fixations, trial.cursor
-    if rules.truth == 1:
+    if truth == 1:
         looks, stays = whole_fixations(fixations, start, end), whole_positions(cursor, start, end)
     else:
         times = open_times(start, end, dialogs)
@@ -192,7 +177,8 @@ def build_session(trial: Trial, rules: Rules) -> Session | str:
         return NO_GAZE
 
     labels = [str(number) for number in range(1, len(order) + 1)]
-    image, drawn, colour = _screen(trial, rules, [trial.areas[index].box for index in order], labels, top)
+    kept_boxes = [trial.areas[index].box for index in order]
+    image, drawn, colour = _screen(trial, options, whole_page, kept_boxes, labels, top)
     if colour:
         flags.append(f"{colour.replace(' ', '-')}-page")
     slots = tuple(
@@ -226,31 +212,31 @@ def _choice(trial: Trial, truth: int) -> tuple[int, float, list[tuple[float, flo
 
 
 def _screen(
-    trial: Trial, rules: Rules, boxes: Sequence[Box], labels: Sequence[str], top: int
+    trial: Trial, options: ReadOptions, whole_page: bool, boxes: Sequence[Box], labels: Sequence[str], top: int
 ) -> tuple[ScreenImage | None, list[Box], str]:
     """Return the drawn screen, if wanted, the boxes in its pixels, and the page's colour if it shows nothing else."""
-    if not rules.whole_page:
+    if not whole_page:
         boxes = screen.boxes_in_view(boxes, top, trial.viewport)
-    if not rules.images:
+    if not options.images:
         return None, list(boxes), ""
     page = trial.page
     if page is None:
         page = trial.screenshot.open()
         screen.check_width(page, trial.screenshot.path)
     colour = one_colour(page)
-    if rules.check:
+    if options.check:
         return None, list(boxes), colour
-    image = page if rules.whole_page else screen.cut(page, top, trial.viewport)
-    factor = fit_factor(image.size, rules.size)
+    image = page if whole_page else screen.cut(page, top, trial.viewport)
+    factor = fit_factor(image.size, options.size)
     if factor < 1.0:
         size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
         by = (size[0] / image.width, size[1] / image.height)
         boxes = [(x0 * by[0], y0 * by[1], x1 * by[0], y1 * by[1]) for x0, y0, x1, y1 in boxes]
         image = image.resize(size, PilImage.Resampling.LANCZOS, reducing_gap=3.0)
     encoded = encode(screen.draw_numbers(image, boxes, labels, factor))
-    if rules.folder is None:
+    if options.work is None:
         return ScreenImage(data=encoded), list(boxes), colour
-    path = rules.folder / f"{file_name(trial.trial_id)}.{'jpg' if encoded[:2] == _JPEG else 'png'}"
+    path = options.work / f"{file_name(trial.trial_id)}.{'jpg' if encoded[:2] == _JPEG else 'png'}"
     try:
         path.write_bytes(encoded)
     except OSError as error:

@@ -17,7 +17,6 @@ from tasks.adserp.organic import find_organic
 from tasks.adserp.raw import read_raw
 from tasks.adserp.reading import boxes_of
 from tasks.adserp.sessions import (
-    Rules,
     clipped,
     last_pause,
     nearest_slot,
@@ -26,6 +25,7 @@ from tasks.adserp.sessions import (
     time_per_slot,
 )
 from tasks.adserp.trial import SCREEN_WIDTH, Area, Points, Trial, named, page_order
+from tasks.definition import ReadOptions
 from tasks.types import Session
 from tests.performance.deviations.material import Material, kept
 from tests.performance.deviations.measuring import (
@@ -122,7 +122,7 @@ def scale(material: Material) -> list[Effect]:
 
 def truth(material: Material) -> list[Effect]:
     """Read gaze, cursor and choice with version 1 of the ground truth there, with version 2 here."""
-    there = kept(material.trials, Rules(images=False, truth=1))
+    there = kept(material.trials, ReadOptions(images=False, truth=1))
     apart = divergence(there, material.adserp)
     return [
         Effect("sessions kept", len(there), len(material.adserp), len(material.trials), ADSERP, "trials", 0),
@@ -203,7 +203,7 @@ def cursor_events(material: Material) -> list[Effect]:
             if row["event"] in MOUSE
         )
         there_trials.append(dataclasses.replace(trial, cursor=Points(*np.array(chosen).T)))
-    there, here = (kept(trials, Rules(images=False)) for trials in (there_trials, here_trials))
+    there, here = (kept(trials, ReadOptions(images=False)) for trials in (there_trials, here_trials))
     none = [([], range(len(here)))]
     metrics = ("KL", "Accuracy")
     return both(
@@ -248,7 +248,7 @@ def repeated_rows(material: Material) -> list[Effect]:
 
 def numbers(material: Material) -> list[Effect]:
     with mock.patch.object(screen, "draw_numbers", lambda image, *_: image):
-        blank = kept(material.trials, Rules())
+        blank = kept(material.trials, ReadOptions())
     none = [([], range(len(blank)))]
     there, here = (tested("backbone", sessions, none) for sessions in (blank, material.adserp_screens))
     return both(("KL", "Accuracy", "LogLoss", "AUC"), there, here, "the frozen backbone", f"{ADSERP}; {STAND_IN}")

@@ -11,8 +11,9 @@ from typing import Any
 from baselines import registry
 from tasks import registry as tasks
 from tasks.adserp.replay import read_replay, replay_files
-from tasks.adserp.sessions import Rules, build_session
+from tasks.adserp.sessions import build_session
 from tasks.adserp.trial import Trial
+from tasks.definition import ReadOptions
 from tasks.types import Session
 from tests.performance.deviations.measuring import SEED, Folds, Tested, folds, tested
 
@@ -29,9 +30,9 @@ POCKET = {
 """configs/simulators/pocket.yaml; tests/test_deviations.py holds the two together."""
 
 
-def kept(trials: list[Trial], rules: Rules) -> list[Session]:
+def kept(trials: list[Trial], options: ReadOptions, whole_page: bool = False) -> list[Session]:
     """Return the sessions that trials give, ordered by trial id as text."""
-    found = [build_session(trial, rules) for trial in trials]
+    found = [build_session(trial, options, whole_page) for trial in trials]
     return sorted((s for s in found if isinstance(s, Session)), key=lambda s: s.session_id)
 
 
@@ -61,12 +62,12 @@ class Material:
         return self.sessions_of(self.trials)
 
     def sessions_of(self, trials: list[Trial], *, whole_page: bool = False) -> list[Session]:
-        return kept(trials, Rules(whole_page=whole_page, images=False))
+        return kept(trials, ReadOptions(images=False), whole_page)
 
     @cached_property
     def adserp_screens(self) -> list[Session]:
         """Sessions of ``adserp`` with numbered screens in memory."""
-        return kept(self.trials, Rules())
+        return kept(self.trials, ReadOptions())
 
     @cached_property
     def adserp_page(self) -> list[Session]:

@@ -10,7 +10,7 @@ from unittest import mock
 from baselines import registry
 from baselines.backbones.registry import checkpoint_of
 from benchmark.simulator import Prediction
-from tasks.adserp.sessions import Rules
+from tasks.definition import ReadOptions
 from tasks.types import Session
 from tests.performance.deviations.material import Material, kept
 from tests.performance.deviations.measuring import (
@@ -161,7 +161,7 @@ def several_tokens(material: Material) -> list[Effect]:
         parts = [[tokenizer.encode(d, add_special_tokens=False) for d in slot.label] for slot in session.slots]
         return [[int(i) for ids in of_slot for i in ids] for of_slot in parts]
 
-    sessions = kept(material.trials, Rules(whole_page=True, size=PAGE_SIZE))
+    sessions = kept(material.trials, ReadOptions(size=PAGE_SIZE), whole_page=True)
     effects = []
     with mock.patch.object(type(backbone), "answer_tokens", lambda self, session: digits(session)):
         for name in ("attnlrp-stable", "rollout"):

@@ -8,7 +8,8 @@ from PIL import Image
 
 from tasks import pictures
 from tasks.adserp import screen
-from tasks.adserp.sessions import Rules, build_session
+from tasks.adserp.sessions import build_session
+from tasks.definition import ReadOptions
 from tasks.errors import InputError
 from tasks.pictures import fit_factor
 
@@ -71,32 +72,32 @@ def test_plates_of_crowded_boxes_do_not_cover_each_other():
 
 def test_the_session_has_the_screen_and_boxes_of_the_wanted_size(make_trial):
     trial = make_trial(AREAS, [(900, 200, 350, 60)], scrolls=[(10, 280)], clicks=[(1000, 200, 350)])
-    session = build_session(trial, Rules(size=(640, 640)))
+    session = build_session(trial, ReadOptions(size=(640, 640)))
     image = session.image.open()
     assert image.size == (640, 512)
     np.testing.assert_allclose(session.slots[0].box, (81, 20 * 512 / 1023, 374, 120 * 512 / 1023), rtol=1e-12)
     assert ink(image)[11:59, 60:80].any(), "the number of the first slot"
-    page = build_session(trial, Rules(whole_page=True))
+    page = build_session(trial, ReadOptions(), whole_page=True)
     assert page.image.open().size == (1280, 2400)
     assert page.slots[1].box == (162, 1200, 748, 1300)
 
 
 def test_screens_go_to_the_folder_that_is_given(make_trial, tmp_path):
     trial = make_trial(AREAS, [(900, 200, 350, 60)], clicks=[(1000, 200, 350)])
-    session = build_session(trial, Rules(whole_page=True, folder=tmp_path))
+    session = build_session(trial, ReadOptions(work=tmp_path), whole_page=True)
     assert session.image.path == tmp_path / "p001-b1-t1.jpg"
-    in_memory = build_session(trial, Rules(whole_page=True))
+    in_memory = build_session(trial, ReadOptions(), whole_page=True)
     assert session.image.encoded() == in_memory.image.encoded()
     assert Image.open(io.BytesIO(session.image.encoded())).format == "JPEG"
     with pytest.raises(InputError, match="cannot write the screen .*p001-b1-t1.jpg"):
-        build_session(trial, Rules(whole_page=True, folder=tmp_path / "missing"))
+        build_session(trial, ReadOptions(work=tmp_path / "missing"), whole_page=True)
 
 
 def test_a_screenshot_of_another_width_is_refused(make_trial, tmp_path):
     trial = make_trial(AREAS, [(900, 200, 350, 60)], clicks=[(1000, 200, 350)])
     Image.new("RGB", (1000, 2400)).save(trial.screenshot.path)
     with pytest.raises(InputError, match=r"page.png: the screenshot is 1000 pixels wide, expected 1280"):
-        build_session(trial, Rules(whole_page=True))
+        build_session(trial, ReadOptions(), whole_page=True)
 
 
 def test_a_page_taller_than_jpeg_allows_is_kept_as_png(make_trial, tmp_path, monkeypatch):
@@ -104,7 +105,7 @@ def test_a_page_taller_than_jpeg_allows_is_kept_as_png(make_trial, tmp_path, mon
     monkeypatch.setattr(pictures, "JPEG_LIMIT", 6000)
     trial = make_trial(AREAS, [(900, 200, 350, 60)], clicks=[(1000, 200, 350)])
     Image.new("L", (1280, 6_100), 200).save(trial.screenshot.path, compress_level=1)
-    session = build_session(trial, Rules(whole_page=True, folder=tmp_path))
+    session = build_session(trial, ReadOptions(work=tmp_path), whole_page=True)
     assert session.image.path == tmp_path / "p001-b1-t1.png"
     assert session.image.open().size == (1280, 6_100)
     assert session.flags == ("single-coloured-page",)

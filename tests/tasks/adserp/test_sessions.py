@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.adserp import sessions
-from tasks.adserp.sessions import Rules, build_session, last_pause, nearest_slot, slot_of_points, slots_in_view
+from tasks.adserp.sessions import build_session, last_pause, nearest_slot, slot_of_points, slots_in_view
+from tasks.definition import ReadOptions
 from tasks.types import visits
 
 COLUMN = [
@@ -16,8 +17,12 @@ COLUMN = [
     ("organic_result", (162, 300, 748, 400)),
     ("organic_result", (162, 1200, 748, 1300)),
 ]
-PAGE = Rules(whole_page=True, images=False)
-VIEW = Rules(images=False)
+NO_IMAGES = ReadOptions(images=False)
+
+
+def on_page(trial, options=NO_IMAGES):
+    return build_session(trial, options, whole_page=True)
+
 
 coordinates = st.integers(0, 12)
 some_boxes = st.lists(st.tuples(coordinates, coordinates, coordinates, coordinates), max_size=5).map(
@@ -86,14 +91,14 @@ CURSOR = [(0, 200, 150), (100, 200, 350), (250, 5, 5), (600, 200, 150)]
 def test_a_cursor_position_lasts_until_the_next_event_and_the_last_until_the_end(make_trial, truth, scrolls, expected):
     trial = make_trial(COLUMN, [(500, 200, 150, 80)], CURSOR, scrolls, [(1000, 200, 350)], up=[900])
     trial = replace(trial, viewport=(1280, 3000))
-    assert build_session(trial, replace(VIEW, truth=truth)).cursor_ms.tolist() == expected
+    assert build_session(trial, replace(NO_IMAGES, truth=truth)).cursor_ms.tolist() == expected
 
 
 LOOKS = [(100, 200, 150, 5000), (700, 200, 350, 70), (1000, 200, 1250, 130), (1001, 200, 350, 999)]
 
 
 def test_a_fixation_counts_for_its_part_inside_the_window(make_trial):
-    session = build_session(make_trial(COLUMN, LOOKS, clicks=[(1000, 200, 350)], up=[900]), PAGE)
+    session = on_page(make_trial(COLUMN, LOOKS, clicks=[(1000, 200, 350)], up=[900]))
     assert session.gaze_ms.tolist() == [100, 70 + 898, 30]
     assert (session.click, session.flags) == (1, ())
     assert session.fixations == ((0, 0, 100), (1, 2, 898), (1, 630, 70), (2, 870, 30))
@@ -101,7 +106,7 @@ def test_a_fixation_counts_for_its_part_inside_the_window(make_trial):
 
 
 def test_in_version_1_a_fixation_counts_whole_if_it_ended_by_the_click(make_trial):
-    session = build_session(make_trial(COLUMN, LOOKS, clicks=[(1000, 200, 350)], up=[900]), replace(PAGE, truth=1))
+    session = on_page(make_trial(COLUMN, LOOKS, clicks=[(1000, 200, 350)], up=[900]), replace(NO_IMAGES, truth=1))
     assert session.gaze_ms.tolist() == [5000, 70, 130]
     assert session.fixations == ((0, -4900, 5000), (1, 630, 70), (2, 870, 130))
 
@@ -115,7 +120,7 @@ def test_time_inside_a_dialog_counts_for_nothing(make_trial):
         clicks=[(1500, 200, 150), (2600, 200, 1250)],
         up=[500, 2400],
     )
-    session = build_session(trial, PAGE)
+    session = on_page(trial)
     assert session.gaze_ms.tolist() == [50, 200 + 200, 100]
     assert session.cursor_ms.tolist() == [50 + 900, 0, 0]  # the dismissal at 1500 is a pointer position too
     assert (session.click, session.flags) == (2, ("reconsidered",))
@@ -130,7 +135,7 @@ def test_only_the_last_pause_and_the_view_count_at_the_click(make_trial):
         cursor=[(0, 200, 350), (500, 200, 1250)],
         clicks=[(1000, 200, 1250)],
     )
-    session = build_session(trial, VIEW)
+    session = build_session(trial, NO_IMAGES)
     # the view is 250..1273: the ad is out of it, 73 of 100 rows of the last result are in
     assert [slot.box for slot in session.slots] == [(162, 50, 748, 150), (162, 950, 748, 1023)]
     assert [slot.label for slot in session.slots] == ["1", "2"]
@@ -139,47 +144,47 @@ def test_only_the_last_pause_and_the_view_count_at_the_click(make_trial):
     assert session.click == 1
     assert session.profile == "Search query: buy tea kettle"
     assert (session.user, session.screen) == ("p001", "buy tea kettle")
-    page = build_session(trial, PAGE)
+    page = on_page(trial)
     assert page.gaze_ms.tolist() == [0, 110, 60]
-    old = build_session(trial, replace(VIEW, truth=1))
+    old = build_session(trial, replace(NO_IMAGES, truth=1))
     assert (old.gaze_ms.tolist(), old.cursor_ms.tolist()) == ([60, 60], [0, 500])
     assert page.cursor_ms.tolist() == [0, 500, 500]
 
 
 def test_the_clicked_slot_is_kept_though_hardly_in_view(make_trial):
     trial = make_trial(COLUMN, fixations=[(900, 200, 350, 60)], scrolls=[(10, 190)], clicks=[(1000, 200, 1205)])
-    session = build_session(trial, VIEW)
+    session = build_session(trial, NO_IMAGES)
     assert [slot.box[1] for slot in session.slots] == [110, 1010]
     assert (session.click, session.flags) == (1, ("clicked-slot-mostly-hidden",))
 
 
 def test_the_last_click_counts_in_version_1_the_first(make_trial):
     trial = make_trial(COLUMN, [(500, 200, 150, 80)], clicks=[(1000, 200, 150), (1200, 200, 350)])
-    assert (build_session(trial, PAGE).click, build_session(trial, PAGE).flags) == (1, ("reconsidered",))
-    session = build_session(trial, replace(PAGE, truth=1))
+    assert (on_page(trial).click, on_page(trial).flags) == (1, ("reconsidered",))
+    session = on_page(trial, replace(NO_IMAGES, truth=1))
     assert (session.click, session.flags) == (0, ("several-clicks",))
 
 
 def test_a_click_beside_a_slot_counts_within_ten_pixels(make_trial):
     near = make_trial(COLUMN, [(500, 200, 150, 80)], clicks=[(1000, 712, 150)])
-    assert build_session(near, PAGE).flags == ("click-beside-slot",)
-    assert build_session(near, PAGE).click == 0
-    assert build_session(make_trial(COLUMN, clicks=[(1000, 713, 150)]), PAGE) == sessions.OUTSIDE
+    assert on_page(near).flags == ("click-beside-slot",)
+    assert on_page(near).click == 0
+    assert on_page(make_trial(COLUMN, clicks=[(1000, 713, 150)])) == sessions.OUTSIDE
 
 
 def test_reasons_to_drop_a_trial(make_trial):
     gaze = [(500, 200, 150, 80)]
-    assert build_session(make_trial(COLUMN, gaze), PAGE) == sessions.NO_CLICK
-    assert build_session(make_trial([], gaze, clicks=[(1000, 200, 150)]), PAGE) == sessions.OUTSIDE
-    assert build_session(make_trial(COLUMN[:1], gaze, clicks=[(1000, 200, 150)]), PAGE) == sessions.FEW_SLOTS
-    assert build_session(make_trial(COLUMN, clicks=[(1000, 200, 150)]), PAGE) == sessions.NO_GAZE
+    assert on_page(make_trial(COLUMN, gaze)) == sessions.NO_CLICK
+    assert on_page(make_trial([], gaze, clicks=[(1000, 200, 150)])) == sessions.OUTSIDE
+    assert on_page(make_trial(COLUMN[:1], gaze, clicks=[(1000, 200, 150)])) == sessions.FEW_SLOTS
+    assert on_page(make_trial(COLUMN, clicks=[(1000, 200, 150)])) == sessions.NO_GAZE
     # in view at the click are the first two slots, the gaze was on the third
     elsewhere = make_trial(COLUMN, [(500, 200, 1250, 80)], clicks=[(1000, 200, 150)])
-    assert build_session(elsewhere, VIEW) == sessions.NO_GAZE
-    assert build_session(elsewhere, PAGE).gaze_ms.tolist() == [0, 0, 80]
+    assert build_session(elsewhere, NO_IMAGES) == sessions.NO_GAZE
+    assert on_page(elsewhere).gaze_ms.tolist() == [0, 0, 80]
 
 
 def test_a_fixation_that_ended_before_the_load_is_not_on_this_page(make_trial):
     trial = make_trial(COLUMN, [(-1, 200, 150, 80), (5, 200, 350, 40)], clicks=[(1000, 200, 150)])
-    assert build_session(trial, PAGE).gaze_ms.tolist() == [0, 5, 0]
-    assert build_session(trial, replace(PAGE, truth=1)).gaze_ms.tolist() == [0, 40, 0]
+    assert on_page(trial).gaze_ms.tolist() == [0, 5, 0]
+    assert on_page(trial, replace(NO_IMAGES, truth=1)).gaze_ms.tolist() == [0, 40, 0]

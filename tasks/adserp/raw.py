@@ -14,20 +14,7 @@ from xml.parsers import expat
 
 from PIL.Image import Image
 
-from tasks.adserp.reading import (
-    MouseEvents,
-    boxes_of,
-    check_times,
-    check_trial_id,
-    column,
-    event_names,
-    fixations_of,
-    json_object,
-    parse_number,
-    read_bytes,
-    read_text,
-    split_events,
-)
+from tasks.adserp import reading
 from tasks.adserp.screen import check_width
 from tasks.adserp.trial import AD_KINDS, SCREEN_WIDTH, Area, Box, Fixations, Trial, named, page_order
 from tasks.adserp.trial import search_query as query_of
@@ -69,7 +56,7 @@ def read_raw(trial_id: str, folder: Path, find: Finder | None = None) -> Trial |
     the row.
     """
     files = {name: folder / name / f"{trial_id}{suffix}" for name, suffix in FOLDERS.items()}
-    check_trial_id(trial_id, files["mouse-movement-data"])
+    reading.check_trial_id(trial_id, files["mouse-movement-data"])
     missing = [path for path in files.values() if not path.is_file()]
     for path in missing:
         refuse(f"{path}: is missing, though trial {trial_id} has other files. Complete the folder.")
@@ -86,7 +73,7 @@ def read_raw(trial_id: str, folder: Path, find: Finder | None = None) -> Trial |
         return None
     query, (_, height) = metadata
     mouse = timed[1]
-    check_times(fixations, mouse, files["fixation-data"], files["mouse-movement-data"])
+    reading.check_times(fixations, mouse, files["fixation-data"], files["mouse-movement-data"])
     areas, notes = _areas(ads, page, find)
     colour = one_colour(page)
     return Trial(
@@ -113,9 +100,9 @@ def _page(screenshot: ScreenImage) -> Image:
     return page
 
 
-def _table(path: Path, columns: Sequence[str]) -> tuple[list[list[str]], Callable[[int], str]]:
+def _table(path: Path, columns: Sequence[str]) -> tuple[dict[str, list[str]], Callable[[int], str]]:
     """Return the named columns of a CSV file, no field of which holds a line break, and what names a row."""
-    lines = read_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = reading.read_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     try:
         header = [clean(name) for name in _fields(lines[0])]
     except csv.Error as error:
@@ -123,7 +110,7 @@ def _table(path: Path, columns: Sequence[str]) -> tuple[list[list[str]], Callabl
     missing = [name for name in columns if name not in header]
     if missing:
         raise InputError(f"{path}: missing column {', '.join(missing)}. Found: {', '.join(header) or 'nothing'}.")
-    places = [header.index(name) for name in columns]
+    places = {name: header.index(name) for name in columns}
     found: list[list[str]] = []
     numbers: list[int] = []
     wrong: dict[str, list[int]] = {}
@@ -141,7 +128,8 @@ def _table(path: Path, columns: Sequence[str]) -> tuple[list[list[str]], Callabl
             wrong.setdefault(f"has {len(fields)} fields, expected {len(header)}.", []).append(number)
     for said, at in wrong.items():
         refuse(f"{path}: {rows(at, len(at))} {said}")
-    return [[fields[place] for fields in found] for place in places], lambda index: f"{path}: row {numbers[index]}"
+    texts = {name: [fields[place] for fields in found] for name, place in places.items()}
+    return texts, lambda index: f"{path}: row {numbers[index]}"
 
 
 def _fields(line: str) -> list[str]:
@@ -153,26 +141,23 @@ def _fields(line: str) -> list[str]:
 
 def _fixations(path: Path, start: float) -> Fixations:
     texts, where = _table(path, _FIXATION_COLUMNS)
-    named_texts = zip(_FIXATION_COLUMNS, texts, strict=True)
-    columns = [column(values, parse_number, name, where) for name, values in named_texts]
-    found = fixations_of(columns, "FPOGD", where)
+    found = reading.fixations_of(reading.columns(texts, reading.parse_number, where), "FPOGD", where)
     return replace(found, end=found.end - start)
 
 
-def _mouse(path: Path, scale: float) -> tuple[float, MouseEvents]:
+def _mouse(path: Path, scale: float) -> tuple[float, reading.MouseEvents]:
     """Return the time of the first mouse event, which is the load of the page, and the events."""
     texts, where = _table(path, _MOUSE_COLUMNS)
-    t, x, y = (
-        column(values, parse_number, name, where) for name, values in zip(_MOUSE_COLUMNS[:3], texts[:3], strict=True)
-    )
+    events = reading.event_names(texts.pop("event"), where)
+    t, x, y = reading.columns(texts, reading.parse_number, where)
     start = float(t.min()) if t.size else 0.0
-    return start, split_events(t - start, x * scale, y * scale, event_names(texts[3], where))
+    return start, reading.split_events(t - start, x * scale, y * scale, events)
 
 
 def _ads(path: Path) -> dict[str, list[Box]]:
     """Return the boxes of the ads by kind."""
-    document = json_object(path, f"expected a JSON object with {', '.join(AD_KINDS)}")
-    return {kind: boxes_of(document.get(kind), kind, path) for kind in AD_KINDS}
+    document = reading.json_object(path, f"expected a JSON object with {', '.join(AD_KINDS)}")
+    return {kind: reading.boxes_of(document.get(kind), kind, path) for kind in AD_KINDS}
 
 
 def _areas(ads: Mapping[str, list[Box]], page: Image, find: Finder | None) -> tuple[tuple[Area, ...], tuple[str, ...]]:
@@ -224,7 +209,7 @@ def _flat_xml(path: Path) -> dict[str, str]:
     parser.CharacterDataHandler = text
     parser.StartDoctypeDeclHandler = doctype
     try:
-        parser.Parse(read_bytes(path), True)
+        parser.Parse(reading.read_bytes(path), True)
     except expat.ExpatError as error:
         raise InputError(f"{path}: line {error.lineno} is not valid XML ({error}). Replace the file.") from error
     return fields

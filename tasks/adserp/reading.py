@@ -59,16 +59,21 @@ def as_number(value: object) -> float:
     return float(value) if known else math.nan  # type: ignore[arg-type]
 
 
-def column(values: Sequence[object], to_number: Callable[..., float], name: str, where: Callable[[int], str]) -> Floats:
-    """Return a column of finite numbers, shape (n,); a field for which ``to_number`` gives NaN is refused.
+def columns(
+    fields: Mapping[str, Sequence[object]], to_number: Callable[..., float], where: Callable[[int], str]
+) -> list[Floats]:
+    """Return the named columns as finite numbers, each of shape (n,); ``to_number`` gives NaN for what is none.
 
     InputError if a field is not a finite number; ``where`` gives the file and row of its index.
     """
-    numbers = np.array([to_number(value) for value in values], dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(numbers))
-    if bad.size:
-        refuse(f"{where(int(bad[0]))}: {name} is {values[bad[0]]!r:.60}, expected a number{_further(bad, where)}.")
-    return np.nan_to_num(numbers)
+    found = []
+    for name, values in fields.items():
+        numbers = np.array([to_number(value) for value in values], dtype=np.float64)
+        bad = np.flatnonzero(~np.isfinite(numbers))
+        if bad.size:
+            refuse(f"{where(int(bad[0]))}: {name} is {values[bad[0]]!r:.60}, expected a number{_further(bad, where)}.")
+        found.append(np.nan_to_num(numbers))
+    return found
 
 
 def _further(bad: NDArray[np.int64], where: Callable[[int], str]) -> str:

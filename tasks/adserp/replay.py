@@ -9,18 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.adserp.reading import (
-    MouseEvents,
-    as_number,
-    boxes_of,
-    check_times,
-    check_trial_id,
-    column,
-    event_names,
-    fixations_of,
-    json_object,
-    split_events,
-)
+from tasks.adserp import reading
 from tasks.adserp.trial import (
     SCREEN_WIDTH,
     SLOT_KINDS,
@@ -50,21 +39,21 @@ def read_replay(path: Path, folder: Path) -> Trial | None:
     the file and the entry.
     """
     document = _document(path)
-    trial_id = check_trial_id(document["trial_id"], path)
+    trial_id = reading.check_trial_id(document["trial_id"], path)
     query = search_query(str(document.get("url") or ""), str(document.get("task") or ""))
     if not query:
         raise InputError(f"{path}: neither url nor task holds a search query.")
-    width = as_number(document["win_width"])
+    width = reading.as_number(document["win_width"])
     if not width > 0:
         raise InputError(f"{path}: win_width is {document['win_width']!r}, expected the window's width in pixels.")
     scale = SCREEN_WIDTH / width
-    height = as_number(document.get("doc_height")) * scale
+    height = reading.as_number(document.get("doc_height")) * scale
     found = recovered(lambda: _areas(document["bboxes"], path, math.ceil(height) if height > 0 else math.inf))
     fixations = recovered(lambda: _fixations(document["fixations"], path))
     mouse = recovered(lambda: _events(document["cursor"], scale, path))
     if found is None or fixations is None or mouse is None:
         return None
-    check_times(fixations, mouse, f"{path}: fixations", f"{path}: cursor")
+    reading.check_times(fixations, mouse, f"{path}: fixations", f"{path}: cursor")
     areas, notes = found
     return Trial(
         trial_id=trial_id,
@@ -82,7 +71,7 @@ def read_replay(path: Path, folder: Path) -> Trial | None:
 
 
 def _document(path: Path) -> Mapping[str, Any]:
-    document = json_object(path, "is not a trial: expected a JSON object")
+    document = reading.json_object(path, "is not a trial: expected a JSON object")
     missing = [name for name in _FIELDS if name not in document]
     if missing:
         raise InputError(f"{path}: missing {', '.join(missing)}. Is this a trial of the replay layout?")
@@ -105,7 +94,7 @@ def _areas(bboxes: object, path: Path, height: float) -> tuple[tuple[Area, ...],
     found = {}
     for kind in SLOT_KINDS:
         entries = bboxes.get(kind, [] if kind != "organic_result" else None)
-        boxes = boxes_of(entries, f"bboxes.{kind}", path)
+        boxes = reading.boxes_of(entries, f"bboxes.{kind}", path)
         titles = [entry.get("title") for entry in entries] if isinstance(entries, list) else []
         found[kind] = (boxes, [clean(title) if isinstance(title, str) else None for title in titles])
     areas, notes = named(found, height)
@@ -131,16 +120,17 @@ def _columns(entries: object, name: str, fields: tuple[str, ...], path: Path) ->
         (wrong.setdefault(said, []) if missing else kept).append(index)
     for said, (first, *others) in wrong.items():
         refuse(f"{path}: {name}[{first}]: {said}{f' (and {len(others)} more)' if others else ''}.")
-    return [column([entries[index][field] for index in kept], as_number, field, where) for field in fields], where
+    given = {field: [entries[index][field] for index in kept] for field in fields}
+    return reading.columns(given, reading.as_number, where), where
 
 
 def _fixations(entries: object, path: Path) -> Fixations:
     columns, where = _columns(entries, "fixations", ("t", "x", "y", "duration"), path)
-    return fixations_of(columns, "duration", where)
+    return reading.fixations_of(columns, "duration", where)
 
 
-def _events(entries: object, scale: float, path: Path) -> MouseEvents:
+def _events(entries: object, scale: float, path: Path) -> reading.MouseEvents:
     (t, x, y), where = _columns(entries, "cursor", ("t", "x", "y"), path)
     assert isinstance(entries, list)
     known = [entry.get("event") for entry in entries if isinstance(entry, dict) and {"t", "x", "y"} <= entry.keys()]
-    return split_events(t, x, y * scale, event_names(known, where))
+    return reading.split_events(t, x, y * scale, reading.event_names(known, where))

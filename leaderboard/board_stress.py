@@ -6,7 +6,6 @@ followed; the page's numbers and readings are made from these columns alone.
 """
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,7 @@ from benchmark.simulator import Prediction
 from benchmark.stress import conditions as published
 from benchmark.stress import measures, rows
 from benchmark.stress.records import StressRow
-from leaderboard.board_scores import MEASURED, PREFIX, STRESS_COLUMNS
+from leaderboard.board_scores import KEYS, MEASURED, PREFIX, STRESS_COLUMNS
 from leaderboard.context import TaskContext
 from leaderboard.entries import SWAPPED
 from tasks.errors import InputError
@@ -29,8 +28,6 @@ from tasks.types import Session
 
 _CONDITION = {SWAPPED: SWAP_USERS}
 """Condition on the board -> condition of the stress tests, where the two have different names."""
-
-_KEYS = ["condition", "seed", "session_id"]
 
 
 def measured(task: Task, split: str, found: pa.Table) -> pd.DataFrame | None:
@@ -73,16 +70,16 @@ def with_measures(task: Task, split: str, said: pa.Table, scores: pd.DataFrame) 
     found = measured(task, split, said)
     if found is None:
         return scores
-    joined: pd.DataFrame = scores.merge(found, on=_KEYS, how="left", validate="one_to_one")
+    joined: pd.DataFrame = scores.merge(found, on=list(KEYS), how="left", validate="one_to_one")
     return joined
 
 
 def stress_rows(name: str, scores: pa.Table, context: TaskContext) -> list[StressRow]:
     """Return what a page shows of the stress conditions in a result's stored scores; empty without any."""
     table = scores.to_pandas()
-    if OWN not in set(table["condition"]):
-        return []
     there = set(table["condition"])
+    if OWN not in there:
+        return []
     user = dict(zip(context.sessions, context.users, strict=True))
     table["user"] = [user[session] for session in table["session_id"]]
     for column in STRESS_COLUMNS:
@@ -112,5 +109,4 @@ def _equal(table: pd.DataFrame, a: str, b: str) -> bool:
 
 def _drawn(task: str) -> str:
     """Return what a task calls its labels."""
-    known: Mapping[str, str] = {task: definition(task).info.answer_format} if task in names() else {}
-    return known.get(task, "label")
+    return definition(task).info.answer_format if task in names() else "label"

@@ -16,7 +16,7 @@ from benchmark.output.units import number
 from leaderboard import board_table
 from leaderboard.board_files import Board
 from leaderboard.board_table import UNSCORED, BoardRow, BoardTable
-from leaderboard.derived import Normalised, UserEstimate, normalise, personal_gain
+from leaderboard.derived import Normalised, normalise, personal_gain
 from leaderboard.ranking import Ranking, rank
 from tasks.errors import unknown_name
 
@@ -95,34 +95,31 @@ def _why_blank(view: RankedTable, row: int, metric: str) -> str:
     return UNSCORED if metric in view.table.rows[row].unscored else "not claimed"
 
 
+def _cell(why: str, mean: float, low: float, high: float, tier: int = 0) -> BoardCell:
+    """Return a mean with its interval; ``why`` is shown where it is NaN."""
+    if math.isnan(mean):
+        return BoardCell("", why=why)
+    return BoardCell(number(mean), float(mean), float(low), float(high), int(tier))
+
+
 def mean_cell(view: RankedTable, row: int, metric: str) -> BoardCell:
     """Return the mean of a line on a metric, with its interval and tier."""
-    j = view.table.metric_index(metric)
-    r = view.ranking
-    value = float(r.mean[row, j])
-    if math.isnan(value):
-        return BoardCell("", why=_why_blank(view, row, metric))
-    return BoardCell(number(value), value, float(r.low[row, j]), float(r.high[row, j]), int(r.tier[row, j]))
-
-
-def _estimate(found: UserEstimate) -> BoardCell:
-    if math.isnan(found.mean):
-        return BoardCell("", why=found.reason)
-    return BoardCell(number(found.mean), found.mean, found.low, found.high)
+    at, r = (row, view.table.metric_index(metric)), view.ranking
+    return _cell(_why_blank(view, row, metric), r.mean[at], r.low[at], r.high[at], r.tier[at])
 
 
 def normalised_cell(view: RankedTable, row: int, metric: str) -> BoardCell:
     """Return the normalised score of a line on a metric, or why there is none."""
-    j, n = view.table.metric_index(metric), view.normalised
-    why = n.reasons[j] or _why_blank(view, row, metric)
-    return _estimate(UserEstimate(float(n.mean[row, j]), float(n.low[row, j]), float(n.high[row, j]), why))
+    at, n = (row, view.table.metric_index(metric)), view.normalised
+    return _cell(n.reasons[at[1]] or _why_blank(view, row, metric), n.mean[at], n.low[at], n.high[at])
 
 
 def _gain(view: RankedTable, row: int, metric: str, swapped: bool) -> BoardCell:
     found = personal_gain(view.table, row, view.table.metric_index(metric))
     if found is None:
         return BoardCell("", why="no predictions under " + ("another user's prompt" if swapped else "a shared prompt"))
-    return _estimate(found.swapped_over_shared if swapped else found.own_over_shared)
+    gain = found.swapped_over_shared if swapped else found.own_over_shared
+    return _cell(gain.reason, gain.mean, gain.low, gain.high)
 
 
 def _about(key: str, title: str, help: str, value: Callable[[BoardRow], str | int]) -> BoardColumn:

@@ -1,8 +1,9 @@
 """Checks a board: every stored score is computed again from the stored predictions."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from benchmark.output.units import counted
 from benchmark.scores import paths, scoring
 from benchmark.trials.catalogue import Catalogue
 from leaderboard import board_predictions, board_scores, board_table, references
-from leaderboard.board_files import FOLDERS, MARK, MARKER, Board, unfinished
+from leaderboard.board_files import FOLDERS, MARK, MARKER, Board, BoardStanding, unfinished
 from leaderboard.board_scores import KEYS
 from leaderboard.context import TaskContext, of_task
 from leaderboard.entries import Event, ResultRecord
@@ -33,25 +34,24 @@ def verify(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[
     score, withdrawn ones included, must come out of the stored predictions again, within
     ``board_predictions.TOLERANCE``. The suite's own priors and references must be what this version computes.
     """
-    known = {}
-    readers = {"events": board.event, "reported": board.reported, "tasks": board.context, "paths": board.paths}
+    readers: dict[str, Callable[[str], object]] = {"results": board.result, "events": board.event, "paths": board.paths}
+    readers |= {"reported": board.reported, "tasks": board.context}
+    names: dict[str, list[str]] = dict.fromkeys(FOLDERS, [])
+    read: dict[str, dict[str, Any]] = {folder: {} for folder in FOLDERS}
     if (board.root / MARKER).read_text(encoding="utf-8") != MARK:
         yield _error(MARKER, f"is not {MARK.strip()}; restore the file.")
     for folder in FOLDERS:
         try:
-            names = board.names(folder)
+            names[folder] = board.names(folder)
         except InputError as error:
             yield _error(folder, str(error))
-            continue
-        for name in names:
+        for name in names[folder] if folder in readers else ():
             try:
-                if folder == "results":
-                    known[name] = board.result(name)
-                elif folder in readers:
-                    readers[folder](name)
+                read[folder][name] = readers[folder](name)
             except InputError as error:
                 yield _error(f"{folder}/{name[:12]}", str(error))
-    yield from _events(board, known)
+    known: dict[str, ResultRecord] = read["results"]
+    yield from _events(read["events"], known)
     unscored: Counter[str] = Counter()
     for results, task in by_data(known, load_task):
         if isinstance(task, BoardFinding):
@@ -62,15 +62,17 @@ def verify(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[
     if unscored:
         columns = ", ".join(f"{column} of {counted(n, 'result')}" for column, n in unscored.items())
         yield _note("scores", f"not scored yet: {columns} (run 'leaderboard rescore').")
-    yield from _namesakes(board, known)
-    yield from _pointless(board, known)
+    try:
+        standing = board.standing()
+        submitted = set(board_table.records(board, standing))
+        yield from _namesakes(known, standing)
+    except InputError:  # reported above
+        submitted = set(known)
+    yield from _pointless(board, names, known, submitted)
 
 
-def _namesakes(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFinding]:
+def _namesakes(known: dict[str, ResultRecord], standing: BoardStanding) -> Iterator[BoardFinding]:
     """Report results with the same name and version on a split, which 'submit' refuses and merging boards does not."""
-    if not _sound(board):
-        return
-    standing = board.standing()
     first: dict[tuple[str, str, str], str] = {}
     for name, record in known.items():
         if record.kind == "submission" and standing.active(name):
@@ -82,14 +84,10 @@ def _namesakes(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFi
                 yield report(f"results/{name[:12]}", what)
 
 
-def _events(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFinding]:
+def _events(events: dict[str, Event], known: dict[str, ResultRecord]) -> Iterator[BoardFinding]:
     """Check that events name results that exist, and that superseding does not run in a circle."""
     after: dict[str, str] = {}
-    for name in _readable_names(board, "events"):
-        try:
-            event: Event = board.event(name)
-        except InputError:
-            continue  # reported above
+    for name, event in events.items():
         for result in filter(None, (event.result, event.by)):
             if result not in known:
                 yield _error(f"events/{name[:12]}", f"there is no result {result[:12]}; restore the file.")
@@ -104,13 +102,6 @@ def _events(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFindi
             at = after[at]
         if at == start:
             yield _error(f"results/{start[:12]}", "superseded in a circle; submit it under a new version.")
-
-
-def _readable_names(board: Board, folder: str) -> list[str]:
-    try:
-        return board.names(folder)
-    except InputError:
-        return []
 
 
 def _result(
@@ -191,9 +182,10 @@ def _reference(
         yield from _compare(f"{where}, as this suite computes it", stored, own.scores.to_pandas())
 
 
-def _pointless(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFinding]:
+def _pointless(
+    board: Board, names: dict[str, list[str]], known: dict[str, ResultRecord], submitted: set[str]
+) -> Iterator[BoardFinding]:
     """Note files that nothing refers to: an interrupted writer leaves them, and they do no harm."""
-    submitted = set(board_table.records(board, board.standing())) if _sound(board) else set(known)
     for name in sorted(set(known) - submitted):
         yield _note(f"results/{name[:12]}", "was never submitted (a writer was interrupted); submit it again.")
     added = {
@@ -203,8 +195,8 @@ def _pointless(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFi
     }
     used = {"predictions": {r.predictions for r in known.values()}, "scores": set(known), "added": added}
     used["paths"] = {r.paths for r in known.values()}
-    for folder, names in used.items():
-        for name in sorted(set(_readable_names(board, folder)) - names):
+    for folder, belonging in used.items():
+        for name in sorted(set(names[folder]) - belonging):
             yield _note(
                 f"{folder}/{name[:12]}", "belongs to no result (or to a newer version's metric); it may be deleted."
             )
@@ -212,11 +204,3 @@ def _pointless(board: Board, known: dict[str, ResultRecord]) -> Iterator[BoardFi
         yield _note("transfers", "holds scores on other tasks, which boards no longer use; delete it.")
     for path in unfinished(board):
         yield _note(path.name, "was left by an interrupted writer; delete it while nobody submits.")
-
-
-def _sound(board: Board) -> bool:
-    try:
-        board_table.records(board, board.standing())
-    except InputError:
-        return False
-    return True

@@ -5,13 +5,13 @@ expected, gives numbers that read well and dwell times that are wrong; what peop
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from tasks.errors import refuse
+from tasks.types import Floats
 
 _FEW = 4  # fewer events may share their times
 _OVERHANG_MS = 5000.0  # A single event may outlast the last timestamp by this much
@@ -110,17 +110,17 @@ def clock_fault(times: Floats, what: str) -> str:
     )
 
 
-def one_person(users: Iterable[str]) -> tuple[str, str] | None:
-    """Return the first two ids that are one person under two spellings, or None.
+def check_people(users: Iterable[str], where: Callable[[str, str], str], remedy: str = "Use one of them") -> None:
+    """Refuse ids that are one person under two spellings: equal after Unicode NFC and case folding.
 
-    Ids that become equal after Unicode NFC and case folding are one person.
+    ``where`` gives the place of the first two such ids.
     """
     known: dict[str, str] = {}
     for user in users:
         first = known.setdefault(folded(user), user)
         if first != user:
-            return first, user
-    return None
+            refuse(f"{where(first, user)}: users {first} and {user} are one person under two spellings. {remedy}.")
+            return
 
 
 def folded(user: str) -> str:

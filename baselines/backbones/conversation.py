@@ -122,20 +122,13 @@ class _Template(TypedDict):
 
 
 def give_template(tokenizer: Any, folder: Path) -> None:
-    """Give a tokenizer the chat template in the same folder, if it was saved with the processor instead.
+    """Give a tokenizer without a chat template that of the processor in the same folder, as older checkpoints hold it.
 
     InputError if the file is unreadable.
     """
-    if tokenizer.chat_template:
-        return
-    jinja, legacy = folder / "chat_template.jinja", folder / "chat_template.json"
-    if legacy.is_file() and not jinja.is_file():
-        tokenizer.chat_template = read_json(_Template, legacy, "fetch it again")["chat_template"]
-    try:
-        if jinja.is_file():
-            tokenizer.chat_template = jinja.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the chat template {jinja} is unreadable: {error}.") from error
+    path = folder / "chat_template.json"
+    if not tokenizer.chat_template and path.is_file():
+        tokenizer.chat_template = read_json(_Template, path, "fetch it again")["chat_template"]
 
 
 def _text(text: str) -> dict[str, str]:

@@ -14,9 +14,9 @@ from tasks.adserp.sessions import FEW_SLOTS, OUTSIDE, build_session
 from tasks.adserp.trial import Trial
 from tasks.adserp.words import Engine, engine
 from tasks.definition import SIMULATED_MARK, Progress, Reading, ReadOptions
-from tasks.errors import InputError, recovered, refuse
+from tasks.errors import InputError, recovered
 from tasks.pictures import COLOURS
-from tasks.plausible import one_person
+from tasks.plausible import check_people
 from tasks.types import Session
 
 LAYOUTS = ("replay", "raw")
@@ -101,8 +101,8 @@ def read(
                 unseen = session in (OUTSIDE, FEW_SLOTS)  # results of the raw layout are found in the picture
                 shows = [note for note in trial.notes if unseen and note in _COLOURS.values()]
                 dropped[", ".join([session, *shows])] += 1
-    if same := one_person(trial_id.split("-", 1)[0] for trial_id in sources):
-        refuse(f"{path}: users {same[0]} and {same[1]} are one person under two spellings. Rename the trials of one.")
+    users = (trial_id.split("-", 1)[0] for trial_id in sources)
+    check_people(users, lambda *_: str(path), "Rename the trials of one")
     sessions.sort(key=lambda session: session.session_id)
     notes = [*_notes(path, layout, len(tasks), oddities), _words_from(sessions, reading)]
     if options.viewport is not None:

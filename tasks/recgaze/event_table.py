@@ -17,7 +17,7 @@ from pyarrow import csv as arrow_csv
 
 from tasks.errors import InputError, gathers, one_line, refuse
 from tasks.errors import rows as rows_in_words
-from tasks.plausible import one_person
+from tasks.plausible import check_people
 from tasks.recgaze.event_records import event_records, explain, refuse_swallowed_rows, row_number, row_numbers
 from tasks.recgaze.files import N_CAROUSELS, N_POSITIONS, N_TASKS, whole_number
 from tasks.tables import EMPTY, is_empty, read_header, require_columns, unreadable
@@ -39,12 +39,12 @@ class Pointings:
     """Where the events of one kind lie, one entry per row of the file.
 
     Attributes:
-        duration: In the unit of the file, NaN where it is empty; None for clicks, which have none.
+        duration: In the unit of the file, NaN where it is empty, as everywhere for clicks.
         carousel: 1..10, 0 where it is empty.
         position: Position of the film in its carousel, 1..15, 0 where it is empty.
     """
 
-    duration: Floats | None
+    duration: Floats
     carousel: NDArray[np.int8]
     position: NDArray[np.int8]
 
@@ -98,9 +98,7 @@ def read_events(path: Path) -> EventTable:
     if table.num_rows == 0:
         raise InputError(f"{path} holds a header but no events. Copy the published file again.")
     user, users = _text_column(path, table, "UserID")
-    if same := one_person(users):
-        row = row_number(path, int(np.argmax(user == users.index(same[1]))))
-        refuse(f"{path} row {row}: users {same[0]} and {same[1]} are one person under two spellings. Use one of them.")
+    check_people(users, lambda _, other: f"{path} row {row_number(path, int(np.argmax(user == users.index(other))))}")
     task, tasks = _text_column(path, table, "TaskID")
     click_type, click_types = _text_column(path, table, "Click_AOI_type", needed=False)
     number_of = np.array([whole_number(text, N_TASKS) or 0 for text in tasks] + [-1], dtype=np.int64)
@@ -112,7 +110,8 @@ def read_events(path: Path) -> EventTable:
 
     def pointings(kind: str) -> Pointings:
         carousel, position = (places[f"{kind}_AOI_{place}"] for place in PLACES)
-        return Pointings(numbers.get(f"{kind}_Duration"), carousel, position)
+        duration = numbers.get(f"{kind}_Duration", np.broadcast_to(np.nan, len(carousel)))
+        return Pointings(duration, carousel, position)
 
     events = EventTable(
         path=path,

@@ -98,7 +98,7 @@ def select_sessions(
         return np.bincount(session[rows], minlength=n) > 0
 
     click_film, clicked = _clicks(events)
-    fixated = (events.fixation.carousel > 0) | ~np.isnan(_duration(events.fixation))
+    fixated = (events.fixation.carousel > 0) | ~np.isnan(events.fixation.duration)
     last = _last_click(events, session, clicked, n)
     carousel = events.click.carousel[last].astype(np.int64)
     position = events.click.position[last].astype(np.int64)
@@ -167,6 +167,19 @@ def group(events: EventTable) -> tuple[Ints, Ints]:
     return session, first
 
 
+def by_session(rows: Ints, session: Ints, n: int) -> list[Ints]:
+    """Return the rows of each of n sessions; ``rows`` are ordered by session, ``session`` has that of every event."""
+    return np.split(rows, np.cumsum(np.bincount(session[rows], minlength=n))[:-1])
+
+
+def spans(time: Floats, session: Ints, n: int) -> tuple[Floats, Floats]:
+    """Return the first and the last time of each of n sessions; infinite where no time is known."""
+    first, last = np.full(n, np.inf), np.full(n, -np.inf)
+    np.fmin.at(first, session, time)
+    np.fmax.at(last, session, time)
+    return first, last
+
+
 def _clicks(events: EventTable) -> tuple[Bools, Bools]:
     """Return which rows are clicks on films, and which are clicks at all."""
     typed = events.click_type >= 0
@@ -209,7 +222,7 @@ def _show_clicked_film(pages: Ints, carousel: Ints, position: Ints) -> Bools:
 
 def _dwell(pointings: Pointings, session: Ints, pages: Ints) -> Floats:
     """Sum durations per slot over the films on ``pages``: shape (sessions, 15), the unit of the file."""
-    slot, duration = _slots(pointings, session, pages), _duration(pointings)
+    slot, duration = _slots(pointings, session, pages), pointings.duration
     hit = np.flatnonzero((slot >= 0) & (duration > 0))
     place = session[hit] * N_SLOTS + slot[hit]
     sums = np.bincount(place, weights=duration[hit], minlength=len(pages) * N_SLOTS)
@@ -230,17 +243,15 @@ def _slots(pointings: Pointings, session: Ints, pages: Ints) -> Ints:
 
 def _fixations(events: EventTable, session: Ints, pages: Ints, gaze: Floats) -> Callable[[int], tuple[Fixation, ...]]:
     """Return what gives a session's fixations in time order; those without a time come last, in the file's order."""
-    duration, slot = _duration(events.fixation), _slots(events.fixation, session, pages)
+    duration, slot = events.fixation.duration, _slots(events.fixation, session, pages)
     n = len(gaze)
     rows = np.flatnonzero(duration > 0)
     rows = rows[np.lexsort((events.time[rows], session[rows]))]  # NaN sorts last
-    ends = np.cumsum(np.bincount(session[rows], minlength=n))
-    first, last = np.full(n, np.inf), np.full(n, -np.inf)
-    np.fmin.at(first, session, events.time)
-    np.fmax.at(last, session, events.time)
+    of_session = by_session(rows, session, n)
+    first, last = spans(events.time, session, n)
 
     def of(s: int) -> tuple[Fixation, ...]:
-        own = rows[ends[s - 1] if s else 0 : ends[s]]
+        own = of_session[s]
         if not np.isfinite(first[s]):
             start = np.zeros(len(own))
         else:
@@ -260,8 +271,3 @@ def _exact(slot: Ints, duration: Floats, gaze: Floats) -> list[float]:
         exact[own[np.argmax(exact[own])]] += gaze[k] - exact[own].sum()
     found: list[float] = exact.tolist()
     return found
-
-
-def _duration(pointings: Pointings) -> Floats:
-    assert pointings.duration is not None, "clicks have no duration"
-    return pointings.duration

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tasks.errors import InputError, clean, one_line, refuse
-from tasks.plausible import folded, one_person
+from tasks.plausible import check_people, folded
 from tasks.recgaze.render import Film
 from tasks.tables import is_empty, records
 
@@ -129,9 +129,7 @@ def read_profiles(raw: Path) -> dict[str, str]:
         if preferred := comma_list(record["Preferred_genres"]):
             parts.append(f"Preferred_genres: {', '.join(preferred)}")
         profiles[user] = ", ".join(parts)
-    if same := one_person(profiles):
-        rows = f"rows {row_of[same[0]]} and {row_of[same[1]]}"
-        refuse(f"{path} {rows}: users {same[0]} and {same[1]} are one person under two spellings. Use one of them.")
+    check_people(profiles, lambda one, other: f"{path} rows {row_of[one]} and {row_of[other]}")
     return profiles
 
 

@@ -11,19 +11,10 @@ from tasks.definition import Progress, Reading, ReadOptions
 from tasks.errors import InputError, recovered, refuse
 from tasks.pictures import one_colour
 from tasks.plausible import Kind, folded
+from tasks.recgaze import files
 from tasks.recgaze.event_records import row_number
 from tasks.recgaze.event_table import EventTable, read_events
-from tasks.recgaze.events import COLUMNS, Recording, Selection, group, select_sessions
-from tasks.recgaze.files import (
-    CLICKS,
-    EVENTS,
-    USERS,
-    Catalogue,
-    check_folder,
-    read_accidents,
-    read_catalogue,
-    read_profiles,
-)
+from tasks.recgaze.events import COLUMNS, Recording, Selection, by_session, group, select_sessions, spans
 from tasks.recgaze.posters import read_poster
 from tasks.recgaze.render import LETTERS, PUBLISHED_SIZE, ScreenState, draw_screens, slot_boxes, state_digest
 from tasks.recgaze.sample_users import SAMPLE_ORDER
@@ -53,14 +44,14 @@ def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool =
         raise InputError(f"the poster folder {options.posters} does not exist. Give an existing folder or none.")
     if options.images and options.work is None:
         raise ValueError("drawing screens needs ReadOptions.work, a folder to write them to")
-    check_folder(raw)
-    catalogue = recovered(lambda: read_catalogue(raw))
-    profiles = recovered(lambda: read_profiles(raw))
-    accidents = recovered(lambda: read_accidents(raw))
-    events = recovered(lambda: read_events(raw / EVENTS))
+    files.check_folder(raw)
+    catalogue = recovered(lambda: files.read_catalogue(raw))
+    profiles = recovered(lambda: files.read_profiles(raw))
+    accidents = recovered(lambda: files.read_accidents(raw))
+    events = recovered(lambda: read_events(raw / files.EVENTS))
     if catalogue is None or profiles is None or events is None:
         return Reading([], 0)  # all that can be found is found
-    profile_of = _profiles_of_events(events, profiles, raw / USERS)
+    profile_of = _profiles_of_events(events, profiles, raw / files.USERS)
     _check_times(events)
     selection = select_sessions(events, visible, accidents or set())
     size = options.size or (SAMPLE_SIZE if options.simulated else PUBLISHED_SIZE)
@@ -76,12 +67,12 @@ def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool =
     sessions = _sessions(recordings, states, images, profile_of, size)
     notes = [SAMPLE_ORDER] if options.simulated else [published_counts_note(selection.rule_users)]
     if accidents is None:
-        notes.append(f"selections by accident are not known: there is no {CLICKS}")
+        notes.append(f"selections by accident are not known: there is no {files.CLICKS}")
     notes += [*_recording_notes(events, selection), _poster_note(states.values(), options), *plain]
     return Reading(sessions=sessions, read=selection.read, dropped=dict(selection.dropped), notes=notes)
 
 
-def screen_state(recording: Recording, catalogue: Catalogue) -> ScreenState:
+def screen_state(recording: Recording, catalogue: files.Catalogue) -> ScreenState:
     """Return the 3 x 5 films and the carousel titles on the screen at the click of ``recording``.
 
     InputError if a film that was on the screen is not in ``item_features.csv``.
@@ -118,19 +109,14 @@ def _check_times(events: EventTable) -> None:
     session, first_row = group(events)
     n = len(first_row)
     time = 1000.0 * events.time
-    first, last = np.full(n, np.inf), np.full(n, -np.inf)
-    np.fmin.at(first, session, time)
-    np.fmax.at(last, session, time)
-    order = np.argsort(session, kind="stable")
-    ends = np.cumsum(np.bincount(session, minlength=n))
+    first, last = spans(time, session, n)
+    of_session = by_session(np.argsort(session, kind="stable"), session, n)
     for kind, pointings, unit_ms in ((_FIXATIONS, events.fixation, 1.0), (_STAYS, events.cursor, 1000.0)):
-        assert pointings.duration is not None
         duration = unit_ms * pointings.duration
         faults: list[tuple[int, str]] = []
         totals = np.zeros(n)
-        for s in range(n):
-            own = order[ends[s - 1] if s else 0 : ends[s]]
-            own = own[duration[own] > 0]
+        for s, rows in enumerate(of_session):
+            own = rows[duration[rows] > 0]
             totals[s] = duration[own].sum()
             if fault := kind.fault(time[own], duration[own], float(first[s]), float(last[s])):
                 faults.append((s, fault))
@@ -208,16 +194,16 @@ def _draw(
     assert options.work is not None
     digest_of = {screen: state_digest(state, size) for screen, state in states.items()}
     distinct = {digest_of[screen]: state for screen, state in states.items()}
-    files = draw_screens(distinct, options.work, size, options.posters, options.workers, progress)
-    image_of = {digest: ScreenImage(path=path) for digest, path in files.items()}
+    drawn = draw_screens(distinct, options.work, size, options.posters, options.workers, progress)
+    image_of = {digest: ScreenImage(path=path) for digest, path in drawn.items()}
     return {screen: image_of[digest] for screen, digest in digest_of.items()}
 
 
 def _plain_posters(states: Iterable[ScreenState], options: ReadOptions) -> list[str]:
     """Open every poster file that the screens show, and return notes on those of one colour."""
     found: dict[str, list[str]] = {}
-    files = [options.posters / name for name in sorted(_poster_names(states))] if options.posters else []
-    for path in files if options.images else ():
+    shown = [options.posters / name for name in sorted(_poster_names(states))] if options.posters else []
+    for path in shown if options.images else ():
         picture = recovered(partial(read_poster, path)) if path.is_file() else None
         if picture is not None and (colour := one_colour(picture)):
             found.setdefault(colour, []).append(path.name)
@@ -242,7 +228,6 @@ def _recording_notes(events: EventTable, selection: Selection) -> list[str]:
         )
     if count := flags["accident"]:
         notes.append(f"sessions whose selection was none or an accident by the user's word: {count} (flag accident)")
-    assert events.fixation.duration is not None
     if count := int(((events.fixation.position > 0) & np.isnan(events.fixation.duration)).sum()):
         notes.append(f"fixations on films without a duration: {count} (they add nothing to the dwell times)")
     return notes

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from tasks.definition import Progress, Reading, ReadOptions
-from tasks.errors import recovered, refuse
+from tasks.errors import recovered
 from tasks.pictures import encode
-from tasks.plausible import one_person
+from tasks.plausible import check_people
 from tasks.snacks import layouts
 from tasks.snacks.layouts import session_of
 from tasks.snacks.screen import SIZE, draw_screen, open_picture
@@ -45,8 +45,7 @@ def read(path: Path, options: ReadOptions, progress: Progress) -> Reading:
         trials, kind = layouts.read_table(table)
         notes = ["the table has no onsets: fixations follow each other"] if kind.time[0] == "rt" else []
     trials.sort(key=lambda trial: [part.zfill(9) for part in (trial.subject, *trial.name.split("-"))])
-    if same := one_person(trial.subject for trial in trials):
-        refuse(f"{path}: users {same[0]} and {same[1]} are one person under two spellings. Use one of them.")
+    check_people((trial.subject for trial in trials), lambda *_: str(path))
     sessions: list[Session] = []
     for trial in trials:
         session = recovered(partial(session_of, trial, kind, options.size or SIZE, counts))

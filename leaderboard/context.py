@@ -112,17 +112,12 @@ def of_task(task: Task, split: str, overlap: int = 0) -> TaskContext:
     folds = task.split(split).folds
     tested = [session for _, test in folds for session in task.sessions_at(test)]
     readme = task.folder / "README.md"
+    same = ("version", "title", "description", "citation", "licence", "source", "notice")
     return TaskContext(
+        **{name: getattr(task, name) for name in same},
         task=task.name,
-        version=task.version,
         split=split,
         digest=task.digests[split],
-        title=task.title,
-        description=task.description,
-        citation=task.citation,
-        licence=task.licence,
-        source=task.source,
-        notice=task.notice,
         card=readme.read_text(encoding="utf-8") if readme.is_file() else "",
         statistics=_statistics(task),
         n_train=tuple(len(train) for train, _ in folds),

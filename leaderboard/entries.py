@@ -181,9 +181,8 @@ def to_json(record: Record) -> str:
 
 def values_of(record: Record | Metadata) -> dict[str, Any]:
     """Return the fields of a record as JSON takes them; ``transfers`` and ``paths`` only where it has some."""
-    found = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
-    found = {name: value for name, value in found.items() if value or name not in ("transfers", "paths")}
-    return {name: values_of(value) if isinstance(value, Metadata) else value for name, value in found.items()}
+    found = dataclasses.asdict(record)
+    return {name: value for name, value in found.items() if value or name not in ("transfers", "paths")}
 
 
 def _values(record: Record) -> dict[str, Any]:

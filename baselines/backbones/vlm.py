@@ -76,6 +76,11 @@ class VisionLanguageModel(ABC):
         self._decoder = model.get_decoder()
         self._head = model.get_output_embeddings()
 
+    @property
+    def notice(self) -> str:
+        """What every output made with this checkpoint must say; empty for none."""
+        return self.settings.notice
+
     @classmethod
     @abstractmethod
     def load(cls, folder: Path, model: Any, tokenizer: Any, settings: Settings) -> Processor:

@@ -85,7 +85,8 @@ class Fixate(TuningSettings, Probed):
         self._count("seconds_validation", sum(epoch.seconds_valid for epoch in self._epochs))
         self._count_tokens(trainer.tokens, backward=True)
         self._count_memory()
-        self._keep_prompt()
+        if self._workspace is not None:
+            self._bank.keep(self._workspace.artifacts / PROMPT_FILE, self.placement)
 
     def restore(self, artifacts: Path, train: Sequence[Session], seed: int) -> None:
         """Take the tuned prompt that a finished trial kept, in place of tuning it again.
@@ -101,11 +102,6 @@ class Fixate(TuningSettings, Probed):
         users = [session.user for session in train]
         bank = PromptBank.kept(artifacts / PROMPT_FILE, shape, users, self.personal, self.placement)
         self._bank = bank.to(embedding.device)
-
-    def _keep_prompt(self) -> None:
-        """Write the tuned prompt next to the curves, with the users' names."""
-        if self._workspace is not None:
-            self._bank.keep(self._workspace.artifacts / PROMPT_FILE, self.placement)
 
 
 @dataclass

@@ -187,7 +187,7 @@ def test_loads_with_plain_from_pretrained(name):
 
 def test_settings_are_those_of_training(name, backbone):
     assert backbone.settings == settings(name)
-    assert name in backbone.settings.notice and "not a published model" in backbone.settings.notice
+    assert name in backbone.notice and "not a published model" in backbone.notice
 
 
 def test_card_says_what_it_is(name):

@@ -1,12 +1,10 @@
 """From predictions to the tables that a board stores."""
 
-from __future__ import annotations
-
 import hashlib
 import json
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,15 +14,11 @@ from benchmark.parts.checking import claimed
 from benchmark.parts.ragged import Bools
 from benchmark.scores import checking, predictions, tested
 from benchmark.scores import scoring as benchmark_scoring
+from leaderboard.board_stress import with_measures
 from leaderboard.entries import CONDITIONS
 from submissions.checks import foresight
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from tasks.task import Task
-
+from tasks.task import Task
 
 KEYS = ("simulator", "seed", "session_id")
 """What says whose a prediction is; on a board the simulator is the condition it was asked under, called so in files."""
@@ -103,8 +97,6 @@ def score(task: Task, split: str, found: pa.Table, *, stated: bool = False) -> p
     ``board_scores.STRESS_COLUMNS``. Screens are numbered in the order of the test sessions: what they show, such as a
     query, stays where the data are.
     """
-    from leaderboard.board_stress import with_measures
-
     label: Bools = np.array(found["target"].to_pylist()) == "label"
     free, labelled = predictions.attention_apart(found, label)
     free = predictions.renamed(free, target="none")

@@ -17,7 +17,7 @@ from benchmark.trials.catalogue import Catalogue, check_settings, settings_in, s
 from benchmark.trials.configuration import RunConfig
 from benchmark.trials.trial import Trial
 from tasks.definition import quiet
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 from tasks.splits import SPLIT_NOTES, Split
 from tasks.task import Task
 
@@ -30,8 +30,7 @@ def check_names(config: RunConfig, catalogue: Catalogue) -> None:
 
     InputError if a split, metric, simulator or setting is unknown, or a value is of the wrong type or range.
     """
-    if config.split not in SPLIT_NOTES:
-        raise unknown_name("split", config.split, SPLIT_NOTES)
+    require_known("split", [config.split], SPLIT_NOTES)
     for metric in config.family:
         get(metric)
     catalogue.entry(config.reference)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 
 if TYPE_CHECKING:
     from benchmark.engines.ledger import Track
@@ -71,8 +71,7 @@ def require(name: str) -> Any:
 
     InputError if there is no such tracker, or its package is not installed.
     """
-    if name not in TRACKERS:
-        raise unknown_name("tracker", name, TRACKERS)
+    require_known("tracker", [name], TRACKERS)
     os.environ.setdefault("WANDB_MODE", "offline")
     try:
         return importlib.import_module(TRACKERS[name])

@@ -13,7 +13,7 @@ from benchmark.naming import base_name, input_word
 from benchmark.output.units import counted
 from benchmark.simulator import Floats
 from tasks.decoding import decode, load_json
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -310,7 +310,5 @@ def attention_of(said: pa.Table, session_id: str, simulators: Sequence[str] | No
     if simulators is None:
         # The paper's figure first: the frozen model next to the tuned one.
         simulators = sorted(found, key=lambda name: name not in ("backbone", "fixate"))[:4]
-    for name in simulators:
-        if name not in found:
-            raise unknown_name("simulator with attention in the run:", name, found)
+    require_known("simulator with attention in the run:", simulators, found)
     return [(name, found[name]) for name in simulators]

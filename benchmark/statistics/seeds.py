@@ -15,7 +15,7 @@ import pandas as pd
 from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.clusters import ScoreCube, seed_means
 from benchmark.statistics.paired_t import paired_t
-from tasks.errors import unknown_name
+from tasks.errors import require_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,7 @@ def paper_mode(scores: pd.DataFrame, a: str, b: str, metric: str) -> PaperCompar
     same. InputError if the table is faulty, or a simulator is not in it or does not claim the metric.
     """
     means = seed_means(scores, metric, by_user=False)
-    for name in (a, b):
-        if name not in means.columns:
-            raise unknown_name(f"simulator with {metric}", name, [str(column) for column in means.columns])
+    require_known(f"simulator with {metric}", (a, b), [str(column) for column in means.columns])
     both = means[[a, b]].dropna() if a != b else means[[a]].dropna()
     first, second = both[a].to_numpy(dtype=np.float64), both[b].to_numpy(dtype=np.float64)
     n = len(both)

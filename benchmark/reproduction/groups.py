@@ -235,7 +235,6 @@ def run_groups(
 
 
 def _incomplete(group: Group, trials: Sequence[Trial], broken: Collection[str]) -> list[Missing]:
-    """Return the simulators of a group with failed trials."""
     found = []
     for name in group.config.simulators:
         own = [trial for trial in trials if trial.simulator == name]

@@ -60,7 +60,6 @@ def tracker(name: str | None, out: Path) -> Iterator[Track]:
 
 
 def _begun(module: Any, out: Path) -> Any:
-    """Return a tracked run."""
     (out / FOLDER).mkdir(parents=True, exist_ok=True)
     place = {"dir": str(out / FOLDER)} if module.__name__ == "wandb" else {}
     return module.init(project="gazebench", name=out.name, config={"folder": str(out)}, **place)

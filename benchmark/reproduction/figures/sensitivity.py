@@ -288,7 +288,6 @@ def _named(found: Found, simulator: str) -> str:
 def _summary(
     points: Sequence[Point], curve: tuple[str, str], step: tuple[str, float], metrics: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return one line of the small table."""
     mine = {p.metric: p for p in points if p.shown == curve and (p.label, p.value) == step}
     default = any(point.default for point in mine.values())
     spread = {m: "" if p.seed_sd is None else f" ± {number(p.seed_sd)}" for m, p in mine.items()}

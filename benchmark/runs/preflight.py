@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.engines.resources import threads
+from benchmark.engines.trial import failure, run_trial
 from benchmark.metrics import get
 from benchmark.scores.results import LIMITED
 from benchmark.simulator import ChecksAhead, Workspace
@@ -58,9 +60,6 @@ def check(trials: Sequence[Trial], task: Task) -> None:
 
 def _rehearse(trial: Trial, task: Task) -> None:
     """Run a trial on two sessions; where these are too few to be fitted on, on all that it is fitted on."""
-    from benchmark.engines.resources import threads
-    from benchmark.engines.trial import failure, run_trial
-
     train, test = task.split(trial.split).folds[trial.fold]
     for count in (_SESSIONS, len(train)):
         part = replace(task, splits={trial.split: Split(trial.split, [(train[:count], test[:_SESSIONS])])})

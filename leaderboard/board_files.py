@@ -21,7 +21,6 @@ the entries of two merged boards were made; a simulator comes back under a new v
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from benchmark.files import parquet_gate
 from benchmark.files.limits import TableLimits, contents
-from benchmark.files.replacing import settle
+from benchmark.files.replacing import replace_file
 from benchmark.scores import paths
 from benchmark.scores.paths import SampledPaths
 from leaderboard import entries
@@ -37,7 +36,7 @@ from leaderboard.context import TaskContext
 from leaderboard.entries import Event, ReportedRecord, ResultRecord, identity
 from tasks.decoding import read_json
 from tasks.errors import InputError
-from tasks.storage import absolute, write_errors
+from tasks.storage import absolute
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,7 +101,7 @@ class Board:
         board = cls(root)
         board.check_place()
         _publish(board.root / MARKER, MARK.encode())
-        _publish(board.root / ".gitignore", f".*{PARTIAL}\n".encode())
+        _publish(board.root / ".gitignore", f".*{PARTIAL}*\n".encode())
         return board
 
     def check_place(self) -> None:
@@ -266,7 +265,9 @@ def _plain(kind: pa.DataType) -> bool:
 def unfinished(board: Board) -> list[Path]:
     """Return files that a writer left behind when it was killed; they may be deleted while nobody writes."""
     places = [board.root, *(board.root / folder for folder in FOLDERS)]
-    return sorted(p for place in places if place.is_dir() for p in place.iterdir() if p.name.endswith(PARTIAL))
+    return sorted(
+        p for place in places if place.is_dir() for p in place.iterdir() if p.name.startswith(".") and PARTIAL in p.name
+    )
 
 
 def _named(place: Path) -> list[str]:
@@ -286,15 +287,5 @@ def _read(kind: type[T], path: Path) -> T:
 
 def _publish(path: Path, content: bytes) -> None:
     """Write a whole file that reaches the disk before it appears; one that exists stays as it is."""
-    if path.exists():
-        return
-    partial = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}"
-    with write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_bytes(content)
-            settle(partial)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
-        settle(path.parent)
+    if not path.exists():
+        replace_file(path, lambda partial: partial.write_bytes(content))

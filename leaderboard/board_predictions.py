@@ -1,10 +1,12 @@
 """From predictions to the tables that a board stores."""
 
+from __future__ import annotations
+
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,11 +16,15 @@ from benchmark.parts.checking import claimed
 from benchmark.parts.ragged import Bools
 from benchmark.scores import checking, predictions, tested
 from benchmark.scores import scoring as benchmark_scoring
-from leaderboard.board_stress import with_measures
 from leaderboard.entries import CONDITIONS
 from submissions.checks import foresight
 from tasks.errors import InputError
-from tasks.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tasks.task import Task
+
 
 KEYS = ("simulator", "seed", "session_id")
 """What says whose a prediction is; on a board the simulator is the condition it was asked under, called so in files."""
@@ -56,7 +62,7 @@ def predictions_digest(found: pa.Table) -> str:
     first = [*KEYS, *(part.name for part in PARTS if not part.later), "target"]
     later = [part.name for part in PARTS if part.later and part.name in found.column_names]
     digest = hashlib.sha256()
-    for row in found.to_pylist():
+    for row in (row for some in found.to_batches(max_chunksize=10_000) for row in some.to_pylist()):
         values = [row[name] for name in first] + [{name: row[name]} for name in later if row[name] is not None]
         digest.update((json.dumps(values, separators=(",", ":")) + "\n").encode("ascii"))
     return digest.hexdigest()
@@ -97,6 +103,8 @@ def score(task: Task, split: str, found: pa.Table, *, stated: bool = False) -> p
     ``board_scores.STRESS_COLUMNS``. Screens are numbered in the order of the test sessions: what they show, such as a
     query, stays where the data are.
     """
+    from leaderboard.board_stress import with_measures
+
     label: Bools = np.array(found["target"].to_pylist()) == "label"
     free, labelled = predictions.attention_apart(found, label)
     free = predictions.renamed(free, target="none")

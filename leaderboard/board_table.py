@@ -268,8 +268,7 @@ def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Met
         raise InputError(f"the {where} have no column {', '.join(missing)}; restore the file.")
     try:
         conditions = np.array(table["condition"].to_pylist(), dtype=object)
-        seeds = table["seed"].to_numpy().astype(np.int64)
-        failed = table["failed"].to_numpy().astype(np.int64)
+        seeds, failed = (np.array(table[name].to_pylist(), dtype=np.int64) for name in ("seed", "failed"))
         sessions = np.array([position[s] for s in table["session_id"].to_pylist()], dtype=np.int64)
         values = np.full((len(seeds), len(metrics)), np.nan)
         for j, metric in enumerate(metrics):
@@ -279,6 +278,7 @@ def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Met
         raise InputError(f"the {where} do not fit the split ({error}); restore the file.") from error
     wanted = board_scores.columns(item.record, table.column_names)
     unscored = tuple(m.name for m in metrics if m.name in wanted and m.name not in table.column_names)
+    lowest, highest = np.array([metric.range for metric in metrics]).T + [[-1e-9], [1e-9]]
     found: dict[str, tuple[tuple[int, ...], Floats, int]] = {}
     for condition in dict.fromkeys(conditions.tolist()):
         mask = conditions == condition
@@ -291,8 +291,8 @@ def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Met
         ordered[place] = values[mask]
         cube = ordered.reshape(shape)
         claimed = ~np.isnan(cube).all(axis=(0, 1))
-        if not np.isfinite(cube[:, :, claimed]).all():
-            raise InputError(f"the {where} hold blanks or infinite numbers; restore the file.")
+        if not ((cube >= lowest) & (cube <= highest))[:, :, claimed].all():
+            raise InputError(f"the {where} hold blanks or numbers out of their metrics' range; restore the file.")
         found[str(condition)] = tuple(distinct.tolist()), cube, int((failed[mask] > 0).sum())
     controls = {name: found[name][1] for name in (SHARED, SWAPPED) if name in found}
     knows = math.nan

@@ -36,5 +36,8 @@ def start(out: Path) -> list[Path]:
         (folder / "incoming" / ".gitkeep").touch()
         if shutil.which("git"):
             for command in (["init", "--quiet", "--initial-branch", "main"], ["config", "merge.either.driver", "true"]):
-                subprocess.run(["git", "-C", str(folder), *command], check=True, capture_output=True)
+                if subprocess.run(["git", "-C", str(folder), *command], capture_output=True).returncode:
+                    raise InputError(
+                        f"cannot write {out}: git failed to start a repository there. Look for room and rights."
+                    )
     return [out / place for place in places]

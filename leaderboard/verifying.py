@@ -38,7 +38,8 @@ def verify(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[
     readers |= {"reported": board.reported, "tasks": board.context}
     names: dict[str, list[str]] = dict.fromkeys(FOLDERS, [])
     read: dict[str, dict[str, Any]] = {folder: {} for folder in FOLDERS}
-    if (board.root / MARKER).read_text(encoding="utf-8") != MARK:
+    mark = board.root / MARKER
+    if mark.stat().st_size > len(MARK) or mark.read_bytes() != MARK.encode():
         yield _error(MARKER, f"is not {MARK.strip()}; restore the file.")
     for folder in FOLDERS:
         try:
@@ -135,12 +136,15 @@ def _facts(context: TaskContext) -> tuple[object, ...]:
 
 def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterator[BoardFinding]:
     """Report where two score tables differ, in the columns that are stored."""
-    keys = list(KEYS)
+    keys, fixed = list(KEYS), ("user", "failed", "fold", *(["screen"] if "screen" in stored else []))
+    if missing := {*keys, *fixed} - {*stored.columns}:
+        yield _error(where, f"its scores have no column {', '.join(sorted(missing))}; restore the file.")
+        return
     a, b = (t.sort_values(keys, ignore_index=True) for t in (stored, computed))
     if len(a) != len(b) or not a[keys].equals(b[keys].astype(a[keys].dtypes.to_dict())):
         yield _error(where, f"its scores have {len(a)} rows about other sessions than the {len(b)} computed.")
         return
-    for column in ("user", "failed", "fold", *(["screen"] if "screen" in a else [])):
+    for column in fixed:
         wrong = np.flatnonzero((a[column] != b[column]).to_numpy())
         if len(wrong):
             yield _error(where, f"{len(wrong)} scores with another {column} than computed, {_at(a, wrong[0])}.")

@@ -55,16 +55,16 @@ def staged(target: Path, *, replace: bool) -> Iterator[Path]:
     """Give an empty folder next to ``target`` that takes its place when the block ends without an error.
 
     An exception of any kind, an interrupt included, removes the folder and leaves ``target`` as it was. A process
-    killed outright leaves a hidden ``.<name>.partial-*`` folder, never a partial ``target``; the next one that writes
-    ``target`` removes it (:func:`sweep`). An empty folder at ``target`` counts as none; another that is there at the
-    end is replaced, or with ``replace=False`` kept, and the new one discarded (another process was quicker). InputError
-    if the folder cannot be written or the disk is full.
+    killed outright leaves a hidden ``.<name>.partial-*`` folder, never a partial ``target``; the next command that
+    writes next to it removes it (:func:`sweep`). An empty folder at ``target`` counts as none; another that is there at
+    the end is replaced, or with ``replace=False`` kept, and the new one discarded (another process was quicker).
+    InputError if the folder cannot be written or the disk is full.
     """
     target = absolute(target)
     partial, old = (target.parent / f".{target.name}.{kind}-{token()}" for kind in ("partial", "old"))
     try:
         with write_errors(target):
-            sweep(target)
+            sweep(target.parent)
             partial.mkdir(parents=True)
         yield partial
         with write_errors(target):
@@ -78,21 +78,25 @@ def token() -> str:
     return f"{os.getpid()}-{hashlib.sha256(platform.node().encode()).hexdigest()[:6]}-{secrets.token_hex(4)}"
 
 
-def sweep(target: Path) -> None:
-    """Remove what killed processes of this machine left next to ``target``; a former ``target`` comes back."""
-    mine = re.compile(rf"\.{re.escape(target.name)}\.(partial|old)-(\d+)-{token().split('-')[1]}-[0-9a-f]{{8}}")
-    names = os.listdir(target.parent) if target.parent.is_dir() and hasattr(os, "geteuid") else []
-    for left in filter(None, map(mine.fullmatch, sorted(names))):
-        path = target.parent / left[0]
+def sweep(folder: Path) -> None:
+    """Remove what killed processes of this machine left half written in a folder; what they were replacing comes back.
+
+    Nothing else is touched, and nothing is removed whose process may still run.
+    """
+    left_by = re.compile(rf"\.(.+)\.(partial|old)-(\d+)-{token().split('-')[1]}-[0-9a-f]{{8}}")
+    names = os.listdir(folder) if folder.is_dir() and hasattr(os, "geteuid") else []
+    for left in filter(None, map(left_by.fullmatch, sorted(names))):
+        path, former = folder / left[0], folder / left[1]
         try:
-            os.kill(int(left[2]), 0)
+            os.kill(int(left[3]), 0)
         except ProcessLookupError:
-            if left[1] == "old" and not target.exists():
-                os.rename(path, target)
-            elif path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another process may do the same at this moment
+                if left[2] == "old" and not former.exists():
+                    os.rename(path, former)
+                elif path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
         except OSError:
             pass  # it runs, as somebody else
 

@@ -13,11 +13,10 @@ from baselines.backbones import checkpoint as checkpoints
 from baselines.backbones.conversation import give_template
 from baselines.backbones.features import FeatureStore
 from baselines.backbones.memory import check_memory, is_out_of_memory
-from baselines.backbones.registry import ARCHITECTURES
+from baselines.backbones.registry import architecture
 from baselines.backbones.settings import Settings, read_settings
 from baselines.backbones.vlm import VisionLanguageModel
 from baselines.distributed.group import Group, current
-from tasks import outside
 from tasks.errors import InputError, unknown_name
 from tasks.storage import cache_root
 
@@ -28,7 +27,7 @@ _ATTENTION = "sdpa"
 def load_backbone(
     name_or_path: str | Path,
     device: str | torch.device | None = None,
-    dtype: str | None = None,
+    dtype: str | torch.dtype | None = None,
     *,
     settings: Settings | None = None,
     features: Path | None | Literal["default"] = "default",
@@ -57,7 +56,8 @@ def load_backbone(
     group = group if group is not None and group.settings.partitions else None
     _check_memory(weights.parameters * number.itemsize, place, str(name_or_path), group)
     chosen = settings or read_settings(folder)
-    cls: type[VisionLanguageModel] = outside.load(ARCHITECTURES[config["model_type"]].factory)
+    cls = architecture(config["model_type"])
+    assert cls is not None
     with quiet():
         kind = getattr(transformers, cls.transformers_class)
         if group is None:
@@ -117,19 +117,7 @@ def checked_model(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
 
     InputError if it does not load, weights are missing or of another shape (tied ones apart), or are not finite.
     """
-    try:
-        model, report = cls.from_pretrained(
-            folder, dtype=dtype, attn_implementation=_ATTENTION, local_files_only=True, output_loading_info=True
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError) as error:
-        raise InputError(f"the checkpoint in {folder} does not load: {_first_line(error)}") from error
-    for kind in ("missing_keys", "mismatched_keys"):
-        names = sorted(map(str, report[kind]))
-        if names:
-            raise InputError(
-                f"the weights in {folder} do not fit its config.json: "
-                f"{len(names)} {kind.replace('_', ' ')}, the first {names[0]}."
-            )
+    model = _model(cls, folder, dtype)
     check_finite(model, folder)
     return model
 
@@ -148,6 +136,23 @@ def _split_model(cls: Any, folder: Path, dtype: torch.dtype, group: Group) -> An
             )
 
     return split(group.attempt(model), group)
+
+
+def _model(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
+    try:
+        model, report = cls.from_pretrained(
+            folder, dtype=dtype, attn_implementation=_ATTENTION, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError) as error:
+        raise InputError(f"the checkpoint in {folder} does not load: {_first_line(error)}") from error
+    for kind in ("missing_keys", "mismatched_keys"):
+        names = sorted(map(str, report[kind]))
+        if names:
+            raise InputError(
+                f"the weights in {folder} do not fit its config.json: "
+                f"{len(names)} {kind.replace('_', ' ')}, the first {names[0]}."
+            )
+    return model
 
 
 def read_tokenizer(folder: Path, vocabulary: int) -> Any:
@@ -190,9 +195,11 @@ def _device(device: str | torch.device | None) -> torch.device:
     return found
 
 
-def _dtype(dtype: str | None, device: torch.device) -> torch.dtype:
+def _dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
     if dtype is None:
         return torch.bfloat16 if device.type == "cuda" else torch.float32
+    if isinstance(dtype, torch.dtype):
+        return dtype
     if dtype not in DTYPES:
         raise unknown_name("dtype", dtype, DTYPES)
     return DTYPES[dtype]

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from benchmark.trials.configuration import ENGINE
 from tasks.decoding import decode
-from tasks.errors import InputError, require_known
+from tasks.errors import InputError, unknown_name
 
 ENGINES = ("local", "ray")
 WORKERS_PER_TRIAL = 2
@@ -48,7 +48,8 @@ class EngineSettings:
     wait: Annotated[float, Meta(ge=0)] = 600.0
 
     def __post_init__(self) -> None:
-        require_known("engine", [self.name], ENGINES)
+        if self.name not in ENGINES:
+            raise unknown_name("engine", self.name, ENGINES)
         if self.name == "local":
             for key in ("address", "gpus", "workers_per_trial"):
                 if getattr(self, key) is not None:

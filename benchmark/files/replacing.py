@@ -17,7 +17,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     partial = path.with_name(f".{path.name}.partial-{token()}")
     try:
         with write_errors(path):
-            sweep(path)
+            sweep(path.parent)
             write(partial)
             settle(partial)
             os.replace(partial, path)

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.engines.resources import threads
-from benchmark.engines.trial import failure, run_trial
 from benchmark.metrics import get
 from benchmark.scores.results import LIMITED
 from benchmark.simulator import ChecksAhead, Workspace
@@ -19,7 +17,7 @@ from benchmark.trials.catalogue import Catalogue, check_settings, settings_in, s
 from benchmark.trials.configuration import RunConfig
 from benchmark.trials.trial import Trial
 from tasks.definition import quiet
-from tasks.errors import InputError, require_known
+from tasks.errors import InputError, unknown_name
 from tasks.splits import SPLIT_NOTES, Split
 from tasks.task import Task
 
@@ -32,7 +30,8 @@ def check_names(config: RunConfig, catalogue: Catalogue) -> None:
 
     InputError if a split, metric, simulator or setting is unknown, or a value is of the wrong type or range.
     """
-    require_known("split", [config.split], SPLIT_NOTES)
+    if config.split not in SPLIT_NOTES:
+        raise unknown_name("split", config.split, SPLIT_NOTES)
     for metric in config.family:
         get(metric)
     catalogue.entry(config.reference)
@@ -60,6 +59,9 @@ def check(trials: Sequence[Trial], task: Task) -> None:
 
 def _rehearse(trial: Trial, task: Task) -> None:
     """Run a trial on two sessions; where these are too few to be fitted on, on all that it is fitted on."""
+    from benchmark.engines.resources import threads
+    from benchmark.engines.trial import failure, run_trial
+
     train, test = task.split(trial.split).folds[trial.fold]
     for count in (_SESSIONS, len(train)):
         part = replace(task, splits={trial.split: Split(trial.split, [(train[:count], test[:_SESSIONS])])})

@@ -17,8 +17,6 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
-from filelock import FileLock, Timeout
-
 from benchmark.files.replacing import replace_text, settle
 from benchmark.scores import predictions, reading
 from benchmark.trials.records import TrialFile, read_trial, spent
@@ -75,7 +73,10 @@ class TrialStore:
 
     def waiting(self, trials: Iterable[Trial], force: bool, report: Callable[[str], None]) -> list[Trial]:
         """Return the trials that are to be run; damaged ones are reported, and no longer count as finished."""
-        found = [trial for trial in trials if force or not self.finished(trial)]
+        given = tuple(trials)
+        found = [trial for trial in given if force or not self.finished(trial)]
+        for trial in {*given} - {*found}:
+            self.discard(trial)  # a run that was killed once it had put the trial here has left that
         for trial in found:
             if not force and self.folder(trial).is_dir():
                 why = self.fault(trial) or "trial.json is missing"
@@ -188,6 +189,8 @@ class TrialStore:
 
         ``waiting`` is called if another process holds it, which is then waited for; without it that is an InputError.
         """
+        from filelock import FileLock, Timeout
+
         lock = FileLock(self.root / ".lock", blocking=False, fallback_to_soft=False)
         with write_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)

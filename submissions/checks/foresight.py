@@ -1,7 +1,7 @@
 """What predictions know of the recording that they are scored on; of next visits, what no reader of the path can give.
 
-As for recordings, everything known is taken out of the rows and of what came next: the path so far, what conditional
-logits make of it, of boxes and ratings, and even how long each slot will still be looked at and which one is clicked.
+As for recordings, everything known is taken out of the rows and of what came next: the path so far, boxes and ratings,
+and even how long each slot will still be looked at and which one is clicked.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from benchmark.parts import PARTS, next_visit
 from benchmark.parts.ragged import Floats, Ints
 from benchmark.scores.checking import Checked
 from benchmark.scores.tested import of_task
-from submissions.checks.recording import Clue, Recording, described, scale
-from submissions.checks.slots import Slots, codes
+from submissions.checks.recording import ERRORS, Clue, Recording, described, scale
+from submissions.checks.slots import Given, Slots, codes
 from tasks.types import Session, visits
 
 if TYPE_CHECKING:
@@ -42,13 +42,12 @@ class Paths:
             self.moves = []
             return
         users = codes(session.user for session in sessions)
-        self.slots = slots = Slots(np.array([len(to) for *_, to in self.moves]), users[[n for n, *_ in self.moves]])
-        hit = np.concatenate([1.0 * (to == self.paths[n][k]) for n, k, to in self.moves])
+        slots = Slots(np.array([len(to) for *_, to in self.moves]), users[[n for n, *_ in self.moves]])
         x = np.concatenate([features for *_, features in found])
-        so_far = np.c_[x[:, :-3], np.concatenate([described(sessions[n])[to] for n, _, to in self.moves])]
-        known = [x, x[:, :8] * x[:, [6]], x[:, :4] * x[:, [8]], slots.logit(x, hit), slots.logit(so_far, hit)]
-        self.basis = slots.basis(np.column_stack(known))
-        self.came = slots.rest(hit, self.basis)
+        boxes = slots.centred(np.concatenate([described(sessions[n])[to] for n, _, to in self.moves]))
+        known = [x, x[:, :8] * x[:, [6]], x[:, :4] * x[:, [8]], boxes, boxes**2]
+        hit = np.concatenate([1.0 * (to == self.paths[n][k]) for n, k, to in self.moves])
+        self.given = Given(slots, np.column_stack(known), {"": hit})
 
     def clues(self, file: Checked) -> Iterator[Clue]:
         """Yield what the rows of a file show."""
@@ -62,9 +61,8 @@ class Paths:
                 np.log2(rows[n][k][to] / max(rows[n][k][to].sum(), 1e-300) + 1e-4) if n in rows else np.zeros(len(to))
                 for n, k, to in self.moves
             ]
-            values = self.slots.rest(np.concatenate(shares), self.basis)
-            r, e = self.slots.correlation(values, self.came, self.basis)
-            yield Clue("next", part, scale(r - 3 * e, LIMITS), f"r {r:.2f}, error {e:.2f}")
+            r, e = self.given.correlation(np.concatenate(shares))
+            yield Clue("next", part, scale(r - ERRORS * e, LIMITS), f"r {r:.2f}, error {e:.2f}")
         ends, copied = [], []
         for n, row in rows.items():
             path, stop = self.paths[n], row[:, -1] / row.sum(axis=1)

@@ -3,8 +3,8 @@
 A recording is a session's intention plus noise. An honest simulator may know much of the intention and cannot know the
 noise, so what counts is how much is known, and of which part. Each clue is a correlation over slots, with an error over
 users, between what is predicted and what was recorded, after everything public was taken out of both: mean gaze and
-click rate of a slot's position and kind, of the user and of the screen, from other sessions than its own; and what a
-conditional logit says of the boxes and ratings. A clue counts if it is 3 errors above a limit (docs/trust.md).
+click rate of a slot's position and kind, of the user and of the screen, from other sessions than its own, and boxes and
+ratings. A clue counts if it is ``ERRORS`` errors above a limit (docs/trust.md).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,17 +21,17 @@ from benchmark.parts import PARTS
 from benchmark.parts.part import Part
 from benchmark.parts.ragged import Floats, Ints
 from benchmark.scores.checking import Checked
-from submissions.checks.slots import FOLDS, Slots, codes
+from submissions.checks.slots import Given, Slots, codes
 
 if TYPE_CHECKING:
     from tasks.types import Session
 
-LIMITS = {"gaze": (0.62, 1.0), "looks": (0.62, 1.0), "dwell": (0.10, 0.30), "click": (0.15, 0.40), "near": (0.08, 0.25)}
-"""Rule -> where suspicion begins and where it is certainty; gaze and looks in units of the ceiling."""
+ERRORS = 2.75
+LIMITS = {"gaze": (0.62, 1.0), "dwell": (0.10, 0.30), "click": (0.15, 0.40), "near": (0.08, 0.25)}
+"""Rule -> where suspicion begins and where it is certainty; gaze in units of the ceiling."""
 
 WORDS = {
     "gaze": "the gaze of the sessions it is scored on",
-    "looks": "the number of looks in the sessions it is scored on",
     "dwell": "the length of looks in the sessions it is scored on",
     "both": "the gaze of the sessions it is scored on, length of looks included,",
     "click": "the click of the sessions it is scored on, beyond what their gaze tells,",
@@ -40,7 +40,7 @@ WORDS = {
     "end": "where paths end",
     "path": "the whole path, in every row of a session,",
 }
-_EPS = 1e-3
+_EPS, _FOLDS = 1e-3, 5
 _FEWEST, _MOST = 10, 3_000
 """Fewer test sessions say nothing; of more, so many are looked at."""
 _NEAR, _SURPRISE = 0.7, 0.2
@@ -75,52 +75,45 @@ class Recording:
         every = Slots(np.array([len(s.slots) for s in sessions]), codes(s.user for s in sessions))
         gaze, click = np.concatenate([s.gaze for s in sessions]), np.zeros(every.counts.sum())
         click[every.starts + [s.click for s in sessions]] = 1
-        by_gaze, by_click = _public(sessions, every, gaze, click)
-        looks, self.ceiling = _looks(sessions, every, by_gaze)
+        public = _public(sessions, every, gaze, click)
+        looks, self.ceiling = _looks(sessions, every, public)
         test = test[self.chosen]
         rows = np.concatenate([np.arange(every.starts[i], every.starts[i] + every.counts[i]) for i in test])
         self.slots = slots = Slots(every.counts[test], every.users[test])
-        self.gaze, self.public = gaze[rows], by_gaze[rows]
-        plain, logs, share = {"": self.gaze}, {"log": np.log(self.gaze + _EPS)}, slots.shares(looks[rows])
-        given_counts = np.c_[self.public, share, looks[rows]]
-        given_gaze = np.c_[self.public, by_click[rows], self.gaze, np.log(self.gaze + 0.02)]
-        recorded: dict[str, tuple[Floats, dict[str, Floats]]] = {
-            "gaze": (self.public, {**plain, **logs, "rank": slots.ranks(self.gaze)}),
-            "click": (given_gaze, dict.fromkeys(("", "log", "rank", "answer"), click[rows])),
+        self.gaze, self.public, looks = gaze[rows], public[rows], looks[rows]
+        seen = {"": self.gaze, "log": np.log(self.gaze + _EPS)}
+        of_click = dict.fromkeys(("", "log", "rank", "answer"), click[rows])
+        given_gaze = np.c_[self.public, self.gaze, np.log(self.gaze + 0.02)]
+        self.rules = {
+            "gaze": Given(slots, self.public, {**seen, "rank": slots.ranks(self.gaze)}),
+            "click": Given(slots, given_gaze, of_click),
         }
         if looks.any():
-            recorded |= {"looks": (self.public, {"": share}), "dwell": (given_counts, {**plain, **logs})}
-        self.rules = {}
-        for rule, (known, targets) in recorded.items():
-            basis = slots.basis(known)
-            self.rules[rule] = basis, {reading: slots.rest(values, basis) for reading, values in targets.items()}
+            self.rules["dwell"] = Given(slots, np.c_[self.public, slots.shares(looks), looks], seen)
 
     def clues(self, files: Sequence[Checked], parts: Sequence[Part] = PARTS) -> Iterator[Clue]:
         """Yield what parts of predictions show; of several seeds the mean is looked at, whose noise is less."""
         for part in parts if len(self.slots.counts) >= _FEWEST else ():
             values = self._mean(part, files) if part.depth < 2 else None
-            if values is None:
-                continue
-            yield from self._correlated(part.name, "" if part.depth else "answer", values)
-            if part.depth:
+            if values is not None and part.depth:
+                yield from self._correlated(part.name, "", values)
                 yield from self._correlated(part.name, "log", np.log(values + _EPS))
                 yield from self._correlated(part.name, "rank", self.slots.ranks(values))
                 yield self._near(part.name, values)
+            elif values is not None:
+                yield from self._correlated(part.name, "answer", values)
 
     def _correlated(self, part: str, reading: str, values: Floats) -> Iterator[Clue]:
-        measured = {
-            rule: self.slots.correlation(self.slots.rest(values, basis), targets[reading], basis)
-            for rule, (basis, targets) in self.rules.items()
-            if reading in targets
-        }
+        rules = {rule: given for rule, given in self.rules.items() if reading in given.recorded}
+        measured = {rule: given.correlation(values, reading) for rule, given in rules.items()}
         for rule, (r, e) in measured.items():
-            unit = self.ceiling if rule in ("gaze", "looks") else 1.0
-            yield Clue(rule, part, scale((r - 3 * e) / unit, LIMITS[rule]), f"r {r:.2f}, error {e:.2f}")
+            unit = self.ceiling if rule == "gaze" else 1.0
+            yield Clue(rule, part, scale((r - ERRORS * e) / unit, LIMITS[rule]), f"r {r:.2f}, error {e:.2f}")
         if "dwell" in measured:  # some knowledge of gaze, and of durations more than half of what a copy would have
             (g, g_error), (d, d_error) = measured["gaze"], measured["dwell"]
-            left, of = (np.linalg.norm(self.rules[rule][1][reading]) for rule in ("dwell", "gaze"))
+            left, of = (np.linalg.norm(rules[rule].recorded[reading]) for rule in ("dwell", "gaze"))
             beyond = (d - 0.5 * left / of * g) / max(2.5 * d_error, _EPS)
-            number = min((g - 3 * g_error) / (0.2 * self.ceiling), beyond, 1.9)
+            number = min((g - ERRORS * g_error) / (0.2 * self.ceiling), beyond, 1.9)
             yield Clue("both", part, float(number), f"r {g:.2f} and, given their number, {d:.2f}")
 
     def _near(self, part: str, values: Floats) -> Clue:
@@ -149,32 +142,28 @@ class Recording:
         return self.slots.shares(np.where(given, total, self.public[:, 1])) if given.any() else None
 
 
-def _looks(sessions: Sequence[Session], slots: Slots, known: Floats) -> tuple[Floats, float]:
+def _looks(sessions: Sequence[Session], slots: Slots, public: Floats) -> tuple[Floats, float]:
     """Return the number of fixations per slot, and how well gaze could be known by who knows each session's intention.
 
     That ceiling comes from random halves of the fixations; under 8 a session the halves repel each other, and it is 1.
     """
-    looks = [(slots.starts[i], i, *f) for i, s in enumerate(sessions) for f in s.fixations if f.slot >= 0]
-    start, session, slot, _, ms = np.array(looks, dtype=np.float64).reshape(-1, 5).T
-    row = (start + slot).astype(np.int64)
-    number = np.bincount(row, minlength=len(known)).astype(np.float64)
-    if len(row) < 8 * len(sessions):
-        return number, 1.0
-    random, known, each = np.random.default_rng(0), slots.centred(known), []
-    for _ in range(20):
-        side = np.empty(len(row))
-        side[np.lexsort((random.random(len(row)), session))] = np.arange(len(row)) % 2
-        halves = [np.bincount(row, ms * (side == half), len(known)).astype(np.float64) for half in (0, 1)]
-        there = (slots.sums(halves[0]) > 0) & (slots.sums(halves[1]) > 0)
-        a, b = (slots.centred(slots.shares(half)) * there for half in halves)
-        a, b = (x - known @ np.linalg.lstsq(known, x, rcond=None)[0] for x in (a, b))
-        each.append(a @ b / np.sqrt((a @ a) * (b @ b)))
-    half = float(np.mean(each))
+    looks = [
+        (slots.starts[i] + f.slot, f.duration_ms) for i, s in enumerate(sessions) for f in s.fixations if f.slot >= 0
+    ]
+    row, ms = np.array(looks, dtype=np.float64).reshape(-1, 2).T
+    row, random, given, each = row.astype(np.int64), np.random.default_rng(0), Given(slots, public), []
+    number = np.bincount(row, minlength=len(public)).astype(np.float64)
+    for _ in range(20 if len(row) >= 8 * len(sessions) else 0):
+        side = random.random(len(row)) < 0.5
+        halves = (np.bincount(row, ms * half, len(public)).astype(np.float64) for half in (side, ~side))
+        a, b = (given.rest(slots.shares(half)) for half in halves)
+        each.append(float(a @ b / np.sqrt((a @ a) * (b @ b))))
+    half = float(np.mean(each or [1.0]))
     return number, float(np.sqrt(2 * half / (1 + half))) if half >= 0.1 else 1.0
 
 
-def _public(sessions: Sequence[Session], slots: Slots, gaze: Floats, click: Floats) -> tuple[Floats, Floats]:
-    """Return what everybody may know of the gaze and of the click on each slot, shapes (rows, columns).
+def _public(sessions: Sequence[Session], slots: Slots, gaze: Floats, click: Floats) -> Floats:
+    """Return what everybody may know of the gaze and of the click on each slot, shape (rows, columns).
 
     Rates come from other folds, each user's sessions dealt out in turn, and not from all sessions but one: such a mean
     falls exactly when that session's own value rises.
@@ -182,26 +171,26 @@ def _public(sessions: Sequence[Session], slots: Slots, gaze: Floats, click: Floa
     seen: Counter[int] = Counter()
     fold = np.zeros(len(sessions), dtype=np.int64)
     for i, user in enumerate(slots.users.tolist()):
-        fold[i] = (seen[user] + user) % FOLDS
+        fold[i] = (seen[user] + user) % _FOLDS
         seen[user] += 1
     place = codes((k, slot.kind) for s in sessions for k, slot in enumerate(s.slots))
     of = [codes(zip(slots.rows(x), place, strict=True)) for x in (slots.users, codes(s.screen for s in sessions))]
 
     def rates(values: Floats, base: float, weight: float) -> Floats:
         found = np.empty((len(values), 3))
-        for own in (slots.rows(fold == f) for f in range(FOLDS)):
-
-            def drawn(key: Ints, toward: Any, by: float, own: Any = own) -> Floats:
+        for own in (slots.rows(fold == f) for f in range(_FOLDS)):
+            shared = np.full(len(values), np.mean(1 / slots.counts))
+            for column, (key, by) in enumerate(((place, base), (of[0], weight), (of[1], weight))):
                 number, total = np.bincount(key, ~own), np.bincount(key, values * ~own)
-                return np.asarray((total[key] + by * toward) / (number[key] + by))
-
-            shared = drawn(place, np.mean(1 / slots.counts), base)
-            found[own] = np.column_stack([shared, *(drawn(key, shared, weight) for key in of)])[own]
+                drawn = (total[key] + by * shared) / (number[key] + by)
+                shared = drawn if column == 0 else shared
+                found[own, column] = drawn[own]
         return found
 
-    said = slots.logit(np.concatenate([described(s) for s in sessions]), click)[:, None]
-    of_gaze, of_click = rates(gaze, 3, 5), np.log(rates(click, 5, 20))
-    return np.c_[of_gaze, np.log(of_gaze), said, np.exp(said)], np.c_[of_click, said]
+    boxes = slots.centred(np.concatenate([described(s) for s in sessions]))
+    boxes /= boxes.std(axis=0) + 1e-9
+    of_gaze = rates(gaze, 3, 5)
+    return np.column_stack([of_gaze, np.log(of_gaze), np.log(rates(click, 5, 20)), boxes, boxes**2])
 
 
 def described(session: Session) -> Floats:

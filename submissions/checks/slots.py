@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from benchmark.parts.ragged import Floats, Ints
-
-FOLDS = 5
 
 
 def codes(values: Iterable[Any]) -> Ints:
@@ -49,25 +47,31 @@ class Slots:
         """Take out the means over sets; ``values`` has the shape (rows,) or (rows, columns)."""
         return np.asarray(values - (self.sums(values).T / self.rows(self.counts)).T)
 
-    def basis(self, known: Floats) -> Floats:
-        """Return an orthonormal basis of what is known and of the positions, shape (rows, dimensions)."""
-        place = np.arange(len(known)) - self.rows(self.starts)
+
+class Given:
+    """What is known of slots, taken out of numbers of theirs before they are correlated: columns, and positions."""
+
+    def __init__(self, slots: Slots, known: Floats, recorded: Mapping[str, Floats] | None = None) -> None:
+        self.slots, place = slots, np.arange(len(known)) - slots.rows(slots.starts)
         places = [place == k for k in range(min(int(place.max()) + 1, 60)) if (place == k).sum() >= 10]
-        columns = self.centred(np.column_stack([known, *places]).astype(np.float64))
+        columns = slots.centred(np.column_stack([known, *places]).astype(np.float64))
         found, size, _ = np.linalg.svd(columns / (np.sqrt((columns**2).sum(axis=0)) + 1e-12), full_matrices=False)
-        return np.asarray(found[:, size > 1e-6 * size[0]])
+        self.basis = found[:, size > 1e-6 * size[0]]
+        self.recorded = {reading: self.rest(values) for reading, values in (recorded or {}).items()}
 
-    def rest(self, values: Floats, basis: Floats) -> Floats:
-        """Return what is left of numbers once their sets' means and a basis are taken out."""
-        centred = self.centred(values)
-        return np.asarray(centred - basis @ (basis.T @ centred))
+    def rest(self, values: Floats) -> Floats:
+        """Return what is left of numbers once their sets' means and what is known are taken out."""
+        centred = self.slots.centred(values)
+        return np.asarray(centred - self.basis @ (self.basis.T @ centred))
 
-    def correlation(self, one: Floats, other: Floats, basis: Floats) -> tuple[float, float]:
-        """Return the correlation of two rests and its standard error over users, of fewer than five over sets.
+    def correlation(self, values: Floats, reading: str = "") -> tuple[float, float]:
+        """Return the correlation of what is left of numbers and of a recording, and its standard error over users.
 
-        The error is the largest of three: a jackknife over few users or few slots is too sure of itself.
+        Of fewer than five users it is over sets. The error is the largest of three: a jackknife over few users or few
+        slots is too sure of itself.
         """
-        groups = self.rows(self.users if self.users.max() >= 4 else np.arange(len(self.counts)))
+        one, other, slots = self.rest(values), self.recorded[reading], self.slots
+        groups = slots.rows(slots.users if slots.users.max() >= 4 else np.arange(len(slots.counts)))
         sums = np.array([np.bincount(groups, x) for x in (one * other, one**2, other**2)])
         product, own, others = sums.sum(axis=1)
         if min(own, others) < 1e-18 * len(one):
@@ -76,19 +80,5 @@ class Slots:
         without = sums.sum(axis=1)[:, None] - sums
         each = without[0] / np.sqrt(without[1] * without[2] + 1e-300)
         jackknife = np.sqrt((len(each) - 1) / len(each) * ((each - each.mean()) ** 2).sum())
-        free = max(len(one) - len(self.counts) - basis.shape[1] - 1, 1)
-        return r, float(max(jackknife, 0.5 * (1 - r * r) / len(self.counts) ** 0.5, (max(1 - r * r, 0) / free) ** 0.5))
-
-    def logit(self, features: Floats, chosen: Floats) -> Floats:
-        """Return the log chances of a conditional logit, of each user as fitted to the others, shape (rows,)."""
-        from benchmark.statistics.choice import fit_weights
-
-        scaled = self.centred(features) / (features.std(axis=0) + 1e-9)
-        utility = np.zeros(len(chosen))
-        for own in (self.users % FOLDS == fold for fold in range(FOLDS)):
-            if own.any() and not own.all():
-                rows, counts = self.rows(~own), self.counts[~own]
-                weights = fit_weights(scaled[rows], np.cumsum(counts) - counts, chosen[rows], 3.0)
-                utility[~rows] = scaled[~rows] @ weights
-        utility -= self.rows(np.maximum.reduceat(utility, self.starts))
-        return np.asarray(utility - np.log(self.sums(np.exp(utility))))
+        free = max(len(one) - len(slots.counts) - self.basis.shape[1] - 1, 1)
+        return r, float(max(jackknife, 0.5 * (1 - r * r) / len(slots.counts) ** 0.5, (max(1 - r * r, 0) / free) ** 0.5))

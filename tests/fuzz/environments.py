@@ -1,5 +1,6 @@
 """Odd machines: streams, homes, users, caches, locales, clocks and terminals that a command may meet."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def environments():
 
 
 def answered(changes, started):
-    """Run a command; return whether it ended with a status of its own and without a traceback."""
+    """Run a command of its own; raise unless it ended with a status of its own and without a traceback."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **changes}
     environment = {name: value for name, value in environment.items() if value is not None}
     closed = started.get("closed")
@@ -46,4 +47,10 @@ def answered(changes, started):
         timeout=300,
     )
     text = (found.stdout or b"") + (found.stderr or b"")
-    return found.returncode in (0, 1, 2) and b"Traceback" not in text, found.returncode, text[-300:]
+    assert found.returncode in (0, 1, 2) and b"Traceback" not in text, (found.returncode, text[-300:])
+
+
+def cases():
+    """Yield kind and call of every odd machine."""
+    for _, changes, started in environments():
+        yield "odd machines", functools.partial(answered, changes, started)

@@ -24,9 +24,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmark.parts import PARTS  # noqa: E402
 from benchmark.parts.ragged import ragged  # noqa: E402
 from benchmark.scores.checking import Checked  # noqa: E402
+from benchmark.statistics.choice import fit_weights  # noqa: E402
+from submissions.checks import foresight  # noqa: E402
 from submissions.checks.recording import Recording, described  # noqa: E402
 from submissions.checks.slots import Slots, codes  # noqa: E402
 from tasks.registry import load  # noqa: E402
+from tasks.types import visits  # noqa: E402
 
 DRAWS = 150
 
@@ -34,6 +37,18 @@ DRAWS = 150
 def normed(values, floor=1e-4):
     values = np.maximum(values, floor)
     return values / values.sum()
+
+
+def logit(slots, features, chosen):
+    """The log chances of a conditional logit, of each user as fitted to the others."""
+    scaled, utility = slots.centred(features) / (features.std(axis=0) + 1e-9), np.zeros(len(chosen))
+    for own in (slots.users % 5 == fold for fold in range(5)):
+        if own.any() and not own.all():
+            rows, counts = slots.rows(~own), slots.counts[~own]
+            weights = fit_weights(scaled[rows], np.cumsum(counts) - counts, chosen[rows], 3.0)
+            utility[~rows] = scaled[~rows] @ weights
+    utility -= slots.rows(np.maximum.reduceat(utility, slots.starts))
+    return utility - np.log(slots.sums(np.exp(utility)))
 
 
 def populations(sessions, draws):
@@ -92,19 +107,12 @@ class Data:
         if known:  # an honest model may know what users like
             features = np.c_[features, np.concatenate([liked for *_, liked in known])]
         places = np.log(self.rates(self.click, np.random.default_rng(0), 5, 20, 20, False))
+        gaze = np.log(self.rates(self.gaze, np.random.default_rng(0), 3, 5, 5, False))
         self.models = [
-            self.slots.logit(np.c_[places, features], self.click),
-            self.slots.logit(
-                np.c_[
-                    places,
-                    np.log(self.rates(self.gaze, np.random.default_rng(0), 3, 5, 5, False)),
-                    features,
-                    features**2,
-                ],
-                self.click,
-            ),
-            self.slots.logit(features, self.click),
-            self.slots.logit(np.c_[places, features], self.gaze),
+            logit(self.slots, np.c_[places, features], self.click),
+            logit(self.slots, np.c_[places, gaze, features, features**2], self.click),
+            logit(self.slots, features, self.click),
+            logit(self.slots, np.c_[places, features], self.gaze),
         ]
 
     def rates(self, values, random, smooth, user, screen, bootstrap):
@@ -268,6 +276,10 @@ def scores(data, test, attention, said):
     return [float((np.bincount(users, x) / np.bincount(users)).mean()) for x in (kl, loss)]
 
 
+def clearness(clue):
+    return clue.number
+
+
 def judged(recording, attention, said, answers):
     cells = {
         "attention": ragged(attention),
@@ -276,6 +288,96 @@ def judged(recording, attention, said, answers):
     }
     file = Checked(np.arange(len(said)), dict.fromkeys(cells, np.ones(len(said), dtype=bool)), cells)
     return max(recording.clues([file], PARTS[:3]), key=lambda clue: clue.number)
+
+
+class Walks:
+    """Honest models of where the eyes go next, fitted to other users, and rows of those who know."""
+
+    def __init__(self, data):
+        chosen = [i for i, s in enumerate(data.sessions) if len(visits(s)) > 1]
+        self.sessions, self.steps = [data.sessions[i] for i in chosen], []
+        steps = [list(foresight._steps(s)) for s in self.sessions]
+        owner = np.concatenate([np.full(len(mine), n) for n, mine in enumerate(steps)])
+        flat = [step for mine in steps for step in mine]
+        users = codes(s.user for s in self.sessions)
+        slots = Slots(np.array([len(to) for _, to, _ in flat]), users[owner])
+        x = np.concatenate([features[:, :-3] for *_, features in flat])  # without the future
+        hit = [to == visits(self.sessions[n])[k].slot for n, (k, to, _) in zip(owner, flat, strict=True)]
+        boxes = np.concatenate([described(self.sessions[n])[to] for n, (_, to, _) in zip(owner, flat, strict=True)])
+        mixed = np.c_[x, x[:, :8] * x[:, [6]], x[:, :4] * x[:, [8]]]
+        seen = [x, x[:, :5], x[:, :8], x[:, 6:10], x[:, [0, 1, 4, 5, 6, 9, 10, 11]], mixed, np.c_[mixed, boxes]]
+        if data.known:
+            liked = [np.log(np.array(data.known[i][:2])).T for i in chosen]
+            seen.append(np.c_[x, np.concatenate([liked[n][to] for n, (_, to, _) in zip(owner, flat, strict=True)])])
+        models = [logit(slots, features, np.concatenate(hit).astype(float)) for features in seen]
+        self.slots, self.owner, self.hit, self.to = slots, owner, hit, [to for _, to, _ in flat]
+        self.models = [power * model for model in models for power in (1, 0.5, 1.5, 2, 3)]
+        self.best = np.exp(models[5])
+
+    def honest(self):
+        ends = np.full(len(self.to), len(self.sessions) / (len(self.to) + len(self.sessions)))
+        for model in self.models:
+            yield "model", "", np.exp(model), ends, ends[0]
+
+    def cheats(self, random):
+        base, hit = self.best, np.concatenate(self.hit)
+        ends = np.full(len(self.to), len(self.sessions) / (len(self.to) + len(self.sessions)))
+        for right in (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
+            yield "next slot mixed in", right, (1 - right) * base + right * hit, ends, ends[0]
+            known = self.slots.rows(random.random(len(self.to)) < right)
+            other = self.slots.rows(self.slots.starts + random.integers(0, self.slots.counts)) == np.arange(len(hit))
+            yield "next slot right, random otherwise", right, 0.1 + 5 * np.where(known, hit, other), ends, ends[0]
+            yield "next slot right, a model otherwise", right, base + 2 * known * hit, ends, ends[0]
+        for share in (0.2, 0.5, 0.8, 1.0):
+            known = random.random(len(self.sessions)) < share
+            yield "ends", share, base, np.where(known[self.owner], 0.05, ends), np.where(known, 0.9, ends[0])
+            sure = np.where(self.slots.rows(known[self.owner]), hit, base)
+            yield "whole paths", share, sure, np.where(known[self.owner], 0.0, ends), np.where(known, 1.0, ends[0])
+
+    def scored(self, values, ends, last, test):
+        """Bits of the next slot, misses and bits of stopping, and the rows of some sessions."""
+        shares = np.split(self.slots.shares(values), self.slots.starts[1:])
+        last = np.broadcast_to(last, len(self.sessions))
+        found, bits, misses, stops = [], [], [], []
+        for n in test:
+            mine = np.flatnonzero(self.owner == n)
+            rows = np.zeros((len(mine) + 1, len(self.sessions[n].slots) + 1))
+            for k, move in enumerate(mine):
+                rows[k, self.to[move]] = (1 - ends[move]) * shares[move]
+                bits.append(-np.log2(shares[move][self.hit[move]][0] + 1e-8))
+                misses.append(not self.hit[move][shares[move].argmax()])
+            rows[:-1, -1], rows[-1, -1], rows[-1, :-1] = ends[mine], last[n], (1 - last[n]) / (rows.shape[1] - 1)
+            stops += [*-np.log2(1 - ends[mine] + 1e-8), -np.log2(last[n] + 1e-8)]
+            found.append(rows)
+        return [float(np.mean(x)) for x in (bits, misses, stops)], found
+
+
+def measure_walks(name, data, seeds, out):
+    walks = Walks(data)
+    users = codes(s.user for s in walks.sessions)
+    for seed in seeds:
+        random = np.random.default_rng((seed, 3))
+        many = max(users.max() + 1, 24)
+        sets = {f"{many}, any": random.permutation(len(users))[:many], "20": random.permutation(len(users))[:20]}
+        if seed == seeds[0]:
+            sets["all"] = np.arange(len(users))
+        for which, test in sets.items():
+            recorded = foresight.Paths([walks.sessions[n] for n in test])
+
+            def judged(values, ends, last, test=test, recorded=recorded):
+                score, rows = walks.scored(values, ends, last, test)
+                good = {"next_visit": np.ones(len(rows), dtype=bool)}
+                file = Checked(np.arange(len(rows)), good, {"next_visit": ragged(row.ravel() for row in rows)})
+                return score, sorted(recorded.clues(file), key=clearness)[-1]
+
+            good = [(kind, *judged(*said)) for kind, _, *said in walks.honest()]
+            best = np.min([score for _, score, _ in good], axis=0)
+            for kind, _, clue in good:
+                out.append((name, which, len(test), seed, "honest", kind, "", False, clue.number, str(clue)))
+            for kind, setting, *said in walks.cheats(np.random.default_rng((seed, 4))):
+                score, clue = judged(*said)
+                first = bool((np.array(score) < best - 1e-9).any())
+                out.append((name, which, len(test), seed, "cheat", kind, setting, first, clue.number, str(clue)))
 
 
 def measure(name, data, seeds, out):
@@ -291,8 +393,7 @@ def measure(name, data, seeds, out):
         }
         if name == "three-item choice":
             sets["5 per user"] = [int(i) for v in users.values() for i in random.permutation(v)[:5]]
-        if seed == seeds[0]:
-            sets["all"] = list(range(len(data.sessions)))
+        sets["all"] = list(range(len(data.sessions)))
         for which, test in sets.items():
             recording = Recording(data.sessions, np.array(test))
             good = [
@@ -344,6 +445,7 @@ def main():
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--draws", type=int, default=DRAWS, help="runs of the sample's simulator per session")
     parser.add_argument("--kept", type=Path, help="file that keeps what these runs came to")
+    parser.add_argument("--walks", action="store_true", help="judge where the eyes go next instead")
     options = parser.parse_args()
     rows = []
     for name, task, place in (
@@ -367,7 +469,8 @@ def main():
                 known = populations(sessions, options.draws)
                 if options.kept:
                     options.kept.write_bytes(pickle.dumps(known))
-        measure(name, Data(sessions, known), options.seeds, rows)
+        data = Data(sessions, known)
+        (measure_walks if options.walks else measure)(name, data, options.seeds, rows)
         print(f"{name}: {len(sessions)} sessions, {time.perf_counter() - began:.0f} s", flush=True)
     tell(rows)
 

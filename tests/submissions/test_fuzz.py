@@ -1,4 +1,4 @@
-"""A hundred damaged submissions; tests/performance/fuzz_submissions.py runs ten thousand and more."""
+"""A hundred damaged submissions; ``python -m tests.fuzz --submissions 10000`` runs more."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from benchmark.parts import PARTS
 from benchmark.parts.ragged import ragged
 from benchmark.scores.checking import Checked
 from submissions.checks.recording import Recording, scale
-from submissions.checks.slots import Slots
+from submissions.checks.slots import Given, Slots
 from tasks.types import Fixation, Session, Slot
 
 K = 8
@@ -121,8 +121,7 @@ def test_correlations_of_rests_are_those_of_regressions():
     often = [k for k in range(5) if (place == k).sum() >= 10]
     design = np.column_stack([np.eye(40)[sets], known, *(1.0 * (place == k) for k in often)])
     rests = [x - design @ np.linalg.lstsq(design, x, rcond=None)[0] for x in (one, other)]
-    basis = slots.basis(known)
-    r, e = slots.correlation(slots.rest(one, basis), slots.rest(other, basis), basis)
+    r, e = Given(slots, known, {"": other}).correlation(one)
     assert r == pytest.approx(np.corrcoef(*rests)[0, 1], abs=1e-9) and 0.02 < e < 0.3
     shares = np.split(slots.shares(one**2), slots.starts[1:])
     ranks = [[((x < v).sum() + ((x == v).sum() + 1) / 2) / len(x) for v in x] for x in shares]

@@ -134,7 +134,7 @@ def test_what_killed_processes_left_is_removed_and_a_former_folder_comes_back(tm
     for folder in (*left, *kept):
         folder.mkdir()
         (folder / "file").write_text(folder.name)
-    sweep(tmp_path / "out")
+    sweep(tmp_path)
     assert (tmp_path / "out" / "file").read_text() == left[1].name
     with staged(tmp_path / "out", replace=True) as folder:
         (folder / "new").write_text("new")

@@ -16,7 +16,7 @@ from benchmark.metrics import names
 from benchmark.metrics.families import headlines
 from benchmark.trials.configuration import CONFIGS, shipped
 from tasks.decoding import Count, decode
-from tasks.errors import InputError, require_known
+from tasks.errors import InputError, unknown_name
 from tasks.splits import FOLDS, Split, k_fold, split_digest
 from tasks.task import Task
 
@@ -76,8 +76,11 @@ class Space:
     early_stopping: bool = True
 
     def __post_init__(self) -> None:
-        require_known("search", [self.search], SEARCHES)
-        require_known("metric in 'score':", self.score, names())
+        if self.search not in SEARCHES:
+            raise unknown_name("search", self.search, SEARCHES)
+        for metric in self.score:
+            if metric not in names():
+                raise unknown_name("metric in 'score':", metric, names())
         for name, values in self.settings.items():
             if self.search == "grid" and isinstance(values, Range):
                 raise InputError(f"'{name}' is a range; a grid needs lists of values. Use search: random.")

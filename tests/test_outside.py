@@ -14,6 +14,8 @@ from baselines.backbones import registry as backbones
 from baselines.probing import registry as probing
 from benchmark.metrics import evaluate_sessions
 from benchmark.metrics import registry as metrics
+from benchmark.report import variance
+from benchmark.runs.search.space import Space
 from benchmark.trials.configuration import read_config
 from tasks import outside
 from tasks import registry as tasks
@@ -92,6 +94,31 @@ def test_files_are_named_like_parts(plugin):
     assert table["KL2"][0] == pytest.approx(2 * table["KL"][0])
     plugin.write_text(PLUGIN + "# changed\n")
     assert probing.info(of("OPERATOR")).behaviour != before
+
+
+def test_a_metric_of_a_file_is_one_of_a_run_and_its_results_say_what_it_is(plugin, mini, tmp_path, monkeypatch):
+    def forget():
+        monkeypatch.setattr(metrics, "OWN", {})
+        metrics.all_metrics.cache_clear()
+
+    own, named = f"{plugin}:METRIC", [f"{plugin}:METRIC", "KL3"]
+    plugin.write_text(PLUGIN.replace('"KL2"', '"KL3"'))
+    gb.run(mini, ["uniform", "position-prior"], reference="uniform", metrics=["KL", own], out=tmp_path / "run")
+    forget()
+    assert "KL3" not in metrics.names()
+    found = gb.read_run(tmp_path / "run")
+    assert found.results.family == ("KL", "KL3")
+    assert found.table["KL3"].tolist() == pytest.approx((2 * found.table["KL"]).tolist())
+    apart = found.compare("position-prior", "uniform", ["KL", "KL3"])["difference"]
+    assert apart["KL3"] == pytest.approx(2 * apart["KL"]) and found.plot("means", "KL3")
+    with pytest.raises(gb.InputError, match="is not known here; name it"):
+        evaluate_sessions([[1, 2]], [0], attention=[[0.5, 0.5]], metrics=["KL3"])
+    assert [variance.lines(found.results, found.scores, [name])[0].metric for name in named] == ["KL3", "KL3"]
+    assert Space({"a": (1,)}, score=(own,)).score == (own,)
+    plugin.write_text(PLUGIN.replace('"KL2"', '"KL"'))
+    with pytest.raises(gb.InputError, match="is called KL like one of the suite"):
+        metrics.get(own)
+    forget()
 
 
 def test_what_is_not_that_part_is_refused(plugin):

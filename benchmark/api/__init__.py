@@ -85,6 +85,7 @@ def run(
     seeds: Sequence[int] | None = None,
     settings: Mapping[str, object] | None = None,
     reference: str = "position-prior",
+    metrics: Sequence[str] | None = None,
     preset: str = "tuned",
     engine: str = "local",
     workers: int = 1,
@@ -101,6 +102,8 @@ def run(
         seeds: Seeds of simulators that use one; None for the suite's five.
         settings: ``key`` or ``simulator.key`` -> value.
         reference: Whom the others are compared with; added where it is missing.
+        metrics: The main metrics, over which comparisons are corrected, also ``path/to/file.py:NAME``; None for the
+            suite's. Those of the suite are computed in any case.
         preset: ``quick``, ``tuned``, ``full`` or ``parity``: whose defaults hold where ``settings`` say nothing.
         engine: ``local`` (this machine) or ``ray``.
         workers: Trials at a time; 1 runs them in this process, which simulators given as objects need.
@@ -118,6 +121,7 @@ def run(
     values: dict[str, Any] = {key: chosen[key] for key in ("label", "ties", "defaults") if key in chosen}
     values |= {"task": task.name, "data": str(task.folder), "split": split, "reference": reference}
     values |= {"settings": settings, **({} if seeds is None else {"seeds": tuple(seeds)})}
+    values |= {} if metrics is None else {"family": tuple(metrics)}
     if any(not isinstance(one, str) for one in simulators) and (engine, workers) != ("local", 1):
         raise InputError("simulators given as objects run in this process: put them in a file, path/to/file.py:Class.")
     before = set(HANDED_OVER)

@@ -94,12 +94,12 @@ class Result:
         for name in (a, b):
             if name not in cube.simulators:
                 raise unknown_name("simulator", name, cube.simulators)
-        for metric in metrics or [m for m in self.results.family if m in self.scores.columns]:
-            means = cube.session_means(get(metric).name)
-            lacking = [name for name in (a, b) if name not in means.names]
+        for metric in (get(name).name for name in metrics or self.results.family):
+            means = cube.session_means(metric) if metric in self.scores.columns else None
+            lacking = [name for name in (a, b) if means is None or name not in means.names]
             if lacking and metrics:
                 raise InputError(f"{lacking[0]} has no {metric}, so that there is nothing to compare.")
-            if lacking:
+            if means is None or lacking:
                 continue
             found = statistics.compare_pairs(means, [(a, b)], n_resamples=0)[a, b]
             design = means.design

@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", metavar="42,123", help="seeds (default: 42,123,456,789,2024)")
     parser.add_argument("--reference", metavar="NAME", help="simulator that the others are compared with")
+    parser.add_argument(
+        "--metrics",
+        metavar="A,B",
+        help="main metrics, over which comparisons are corrected (list metrics), or path/to/file.py:NAME of your own",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: runs/TASK-SPLIT)")
     parser.add_argument(
         "--set",
@@ -151,6 +156,7 @@ def _asked(arguments: argparse.Namespace, given_config: dict[str, object]) -> tu
         "simulators": options.words(arguments.simulators) if arguments.simulators else None,
         "seeds": options.numbers(arguments.seeds) if arguments.seeds else None,
         "reference": arguments.reference,
+        "family": options.words(arguments.metrics) if arguments.metrics else None,
         "settings": settings,
         "label": True if arguments.label else None,
         "truth": arguments.truth,

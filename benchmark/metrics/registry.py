@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from benchmark.metrics import families
 from benchmark.metrics.block import Block, Floats
 from tasks import outside
-from tasks.errors import unknown_name
+from tasks.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from benchmark.statistics.statistic import Bounds
@@ -31,8 +32,16 @@ MODULES = (
 )
 """The files of this folder that declare metrics, in column order; each has a tuple ``METRICS``."""
 
+OWN: dict[str, Metric] = {}
+"""Name -> a metric of a file that was named in this process, or of results that were read in it."""
+
 PAPER = "Huang et al. 2026, Through Their Eyes, arXiv 2604.09368"
 """The paper that the suite follows."""
+
+
+def _unavailable(block: Block) -> Floats:
+    """Stand for the function of a metric that is only known from results."""
+    raise InputError("the function of a metric of these results is not known here; name it, path/to/file.py:NAME.")
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class Metric:
     unit: str
     citation: str
     definition: str
-    function: Callable[[Block], Floats] = field(repr=False)
+    function: Callable[[Block], Floats] = field(default_factory=lambda: _unavailable, repr=False)
     unbounded: bool = False
     granularity: int | Literal["pairs"] | None = None
     aliases: tuple[str, ...] = ()
@@ -76,6 +85,8 @@ class Metric:
     def __post_init__(self) -> None:
         if self.against not in families.family(self.family).human:
             raise ValueError(f"the family '{self.family}' has no human reference for '{self.against}' ({self.name})")
+        if not all(map(math.isfinite, (*self.range, self.worst))):
+            raise ValueError(f"range and worst of {self.name} must be finite")
 
     @property
     def prior(self) -> str:
@@ -105,16 +116,19 @@ class Metric:
 
 
 @cache
+def shipped() -> tuple[Metric, ...]:
+    """Return the metrics of the suite in column order."""
+    return tuple(m for module in MODULES for m in importlib.import_module(f"benchmark.metrics.{module}").METRICS)
+
+
+@cache
 def all_metrics() -> tuple[Metric, ...]:
-    """Return every metric in column order."""
-    found: list[Metric] = []
-    for module in MODULES:
-        found.extend(importlib.import_module(f"benchmark.metrics.{module}").METRICS)
-    found += [outside.load(place) for place in outside.installed("metrics").values()]
+    """Return every metric in column order: those of the suite, of installed packages, and ``OWN``."""
+    found = [*shipped(), *(outside.load(place) for place in outside.installed("metrics").values())]
     twice = {m.name for m in found if sum(other.name == m.name for other in found) > 1}
     if twice:
         raise ValueError(f"metrics registered twice: {', '.join(sorted(twice))}")
-    return tuple(found)
+    return tuple(({m.name: m for m in found} | OWN).values())
 
 
 def names() -> tuple[str, ...]:
@@ -138,14 +152,28 @@ def given(metrics: Iterable[Metric]) -> list[str]:
 
 
 def get(name: str) -> Metric:
-    """Return a metric by its name; InputError if there is none of that name; the nearest is suggested."""
+    """Return a metric by its name or ``path/to/file.py:NAME``; the latter goes by its own name from then on.
+
+    InputError if there is none of that name (the nearest is suggested), or one of a file has the name of another.
+    """
+    found = outside.find("metrics", name, Metric) if outside.is_file(name) else None
+    if found is not None:
+        if found.name in {m.name for m in shipped()}:
+            raise InputError(f"the metric in {name} is called {found.name} like one of the suite; rename it.")
+        declare([found])
+        return found
     for metric in all_metrics():
         if metric.name == name:
             return metric
-    found = outside.find("metrics", name, Metric) if outside.is_file(name) else None
-    if found is None:
-        raise unknown_name("metric", name, names())
-    return found
+    raise unknown_name("metric", name, names())
+
+
+def declare(metrics: Iterable[Metric], *, over: bool = True) -> None:
+    """Add metrics to those of this process; with ``over`` in the place of others of their names."""
+    for metric in metrics:
+        if over or metric.name not in names():
+            OWN[metric.name] = metric
+            all_metrics.cache_clear()
 
 
 def corrected_together(chosen: Iterable[str]) -> list[tuple[str, ...]]:

@@ -54,8 +54,7 @@ def lines(
     name is unknown, no simulator claims a metric that is asked for, or there are too few users.
     """
     rows = {row.name: row for row in results.simulators}
-    for name in metrics or ():
-        get(name)
+    metrics = [get(name).name for name in metrics or ()]
     for name in simulators or ():
         if name not in rows:
             raise unknown_name("simulator of the run", name, rows)

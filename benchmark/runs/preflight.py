@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.metrics import get
 from benchmark.scores.results import LIMITED
 from benchmark.simulator import ChecksAhead, Workspace
 from benchmark.trials import own_files
@@ -32,8 +31,6 @@ def check_names(config: RunConfig, catalogue: Catalogue) -> None:
     """
     if config.split not in SPLIT_NOTES:
         raise unknown_name("split", config.split, SPLIT_NOTES)
-    for metric in config.family:
-        get(metric)
     catalogue.entry(config.reference)
     entries = [catalogue.entry(name) for name in config.simulators]
     check_settings(entries, config.settings)

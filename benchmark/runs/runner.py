@@ -14,7 +14,6 @@ from benchmark.engines.ledger import Display, FailedTrial, Ledger, Report, Track
 from benchmark.engines.local import LocalEngine
 from benchmark.engines.tally import Tally
 from benchmark.engines.trial import run_trial
-from benchmark.metrics import get
 from benchmark.parts import PARTS
 from benchmark.runs import preflight
 from benchmark.runs.planning import FILE as PLAN
@@ -124,8 +123,6 @@ def run(
     folder, or nothing can be run; TrialsFailed if some trials failed: the simulators that are complete are scored and
     written all the same.
     """
-    for metric in config.family:
-        get(metric)
     catalogue.entry(config.reference)
     config = with_reference(config, report)
     trials = expand(config, task, catalogue)

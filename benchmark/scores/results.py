@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.metrics.registry import Metric, declare
 from benchmark.naming import base_name, input_word
 from benchmark.output.units import counted
 from benchmark.simulator import Floats
@@ -156,6 +157,7 @@ class Results:
         equal: Simulator -> the simulator before it, or the reference, that scores the same in everything.
         ties: How equal values are ranked, see ``metrics.evaluate_sessions``.
         stored: Trial -> SHA-256 of the predictions that it was scored with; empty in results of older versions.
+        own_metrics: The metrics that are not the suite's, without their functions.
     """
 
     schema_version: int
@@ -186,6 +188,7 @@ class Results:
     best: tuple[BestLine, ...] = ()
     ties: str = "expected"
     stored: Mapping[str, str] = field(default_factory=dict)
+    own_metrics: tuple[Metric, ...] = ()
 
 
 def failures(results: Results) -> list[str]:
@@ -207,6 +210,8 @@ def to_values(results: Results) -> dict[str, Any]:
     """Return what ``results.json`` holds."""
     values = dataclasses.asdict(results)
     values["comparisons"] = [_flat(comparison) for comparison in values["comparisons"]]
+    for metric in values["own_metrics"]:
+        del metric["function"]
     return values
 
 
@@ -241,7 +246,9 @@ def decoded(raw: object, path: Path) -> Results:
     if isinstance(raw, dict) and isinstance(raw.get("comparisons"), list):
         raw["comparisons"] = [_nested(one) if isinstance(one, dict) else one for one in raw["comparisons"]]
     try:
-        return decode(Results, raw, path, "run again", version=("schema_version", SCHEMA_VERSION))
+        found = decode(Results, raw, path, "run again", version=("schema_version", SCHEMA_VERSION))
+        declare(found.own_metrics, over=False)
+        return found
     except InputError as error:
         raise InputError(str(error).replace(".tests.", ".p_")) from error  # as the file has it
 

@@ -14,7 +14,7 @@ import numpy as np
 from benchmark import statistics
 from benchmark.metrics import all_metrics, get
 from benchmark.metrics.families import FAMILIES, apart_metrics
-from benchmark.metrics.registry import corrected_together
+from benchmark.metrics.registry import corrected_together, shipped
 from benchmark.naming import base_name
 from benchmark.scores.results import (
     SCHEMA_VERSION,
@@ -112,6 +112,7 @@ def build(
         n_screens=len(cube.design.screens) if cube.design.screens is not None else None,
         corrected=corrected,
         equal=equal,
+        own_metrics=tuple(m for m in map(get, metrics) if m not in shipped()),
         best=tuple(best_lines(tables, [name for name in names if name in ranked - equal.keys()])),
     )
 

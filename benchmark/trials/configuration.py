@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 from msgspec import Meta
 
 from benchmark.files import plain_yaml
+from benchmark.metrics import get
 from benchmark.metrics.families import main_metrics
 from tasks.decoding import Count, decode
 from tasks.errors import InputError, unknown_name
@@ -46,7 +47,7 @@ class RunConfig:
         settings: ``key`` or ``simulator.key`` -> value; one that no simulator of the run has is refused.
         defaults: As ``settings``, from a preset: weaker than they are, and ignored where no simulator has it.
         reference: The simulator that every other one is compared with; see ``with_reference``.
-        family: Metrics whose comparisons with the reference are corrected together (Holm).
+        family: Metrics whose comparisons with the reference are corrected together (Holm), also of files.
         alpha: Level of the family.
         label: Also compute attention for the true click, where a simulator can; it has rows of its own, unranked.
         ties: How equal values are ranked: ``expected``, or ``last`` as in published code.
@@ -75,6 +76,7 @@ class RunConfig:
         twice = {name for name in self.simulators if self.simulators.count(name) > 1}
         if twice:
             raise InputError(f"simulator '{sorted(twice)[0]}' is named twice.")
+        object.__setattr__(self, "family", tuple(get(name).name for name in self.family))
 
 
 def with_reference(config: RunConfig, report: Callable[[str], None]) -> RunConfig:

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Meta
 
 from benchmark.files import plain_yaml
-from benchmark.metrics import names
+from benchmark.metrics import get
 from benchmark.metrics.families import headlines
 from benchmark.trials.configuration import CONFIGS, shipped
 from tasks.decoding import Count, decode
@@ -79,8 +79,7 @@ class Space:
         if self.search not in SEARCHES:
             raise unknown_name("search", self.search, SEARCHES)
         for metric in self.score:
-            if metric not in names():
-                raise unknown_name("metric in 'score':", metric, names())
+            get(metric)
         for name, values in self.settings.items():
             if self.search == "grid" and isinstance(values, Range):
                 raise InputError(f"'{name}' is a range; a grid needs lists of values. Use search: random.")

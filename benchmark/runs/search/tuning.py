@@ -150,13 +150,14 @@ class Judge:
 
     def __call__(self, task: Task, trial: Trial, found: pa.Table) -> float:
         """Return the mean over users of the mean over their held-out sessions; InputError if a metric is blank."""
+        metrics = [get(name) for name in self.metrics]  # those of files are declared before anything is scored
         scores = scoring.score(task, trial.split, found)
         scores = scores[scores["fold"] == trial.fold]  # the sessions of the other folds are not predicted
-        for name in self.metrics:
-            if scores[name].isna().any():
-                raise InputError(f"{trial.simulator} gives nothing that {name} can judge; name another 'score'.")
-        signs = [-1.0 if get(name).higher_is_better else 1.0 for name in self.metrics]
-        total = (scores[list(self.metrics)] * signs).sum(axis=1)
+        for metric in metrics:
+            if scores[metric.name].isna().any():
+                raise InputError(f"{trial.simulator} gives nothing that {metric.name} can judge; name another 'score'.")
+        signs = [-1.0 if metric.higher_is_better else 1.0 for metric in metrics]
+        total = (scores[[metric.name for metric in metrics]] * signs).sum(axis=1)
         return float(total.groupby(scores["user"]).mean().mean())
 
 

@@ -30,6 +30,9 @@ TASKS = {
 }
 """Name -> ``module:attribute`` of the definition. A new task is one module and one line here."""
 
+OWN: dict[str, str] = {}
+"""Name -> ``path/to/file.py:NAME`` of a definition that was named in this process."""
+
 SAMPLE = "sample"
 
 Report = Callable[[str], None]
@@ -45,12 +48,15 @@ def names() -> list[str]:
 def definition(name: str) -> TaskDefinition:
     """Return the definition of a task of the suite, of an installed package or of a file, importing its module.
 
-    InputError if there is no such task; the nearest name is suggested.
+    One of a file goes by its own name from then on. InputError if there is no such task; the nearest is suggested.
     """
-    found = outside.find("tasks", name, TaskDefinition) if name not in TASKS else outside.load(TASKS[name])
+    place = OWN.get(name, name)
+    found = outside.find("tasks", place, TaskDefinition) if name not in TASKS else outside.load(TASKS[name])
     if found is None:
         raise unknown_name("task", name, names())
     assert isinstance(found, TaskDefinition)
+    if outside.is_file(name) and found.info.name not in names():
+        OWN[found.info.name] = name
     return found
 
 
@@ -78,7 +84,7 @@ def load(
     InputError for an unknown name, or data that cannot be used.
     """
     found = definition(name)
-    place, name = TASKS.get(name) or outside.installed("tasks").get(name) or name, found.info.name
+    place, name = TASKS.get(name) or outside.installed("tasks").get(name) or OWN.get(name, name), found.info.name
     report = report or _log.info
     options = options or ReadOptions(workers=workers)
     info = found.read_with(options)

@@ -34,6 +34,7 @@ from benchmark.trials.extended import with_files
 from tasks.adserp.dialogs import place_of_dialog
 from tasks.definition import Progress, quiet
 from tasks.errors import InputError
+from tasks.registry import definition
 
 if TYPE_CHECKING:
     from benchmark.trials.trial import Trial
@@ -146,8 +147,10 @@ def configured(
     values: Mapping[str, Any], simulators: Sequence[str | Simulator | type], folders: Sequence[Path] = (Path(),)
 ) -> tuple[RunConfig, Catalogue]:
     """Return a run's configuration and where its simulators are found, once every name in it has been checked."""
-    catalogue, names = with_files(registry, registry.construct, simulators, folders)
-    config = RunConfig(**{**values, "simulators": names})
+    reference = [values["reference"]] if "reference" in values else []
+    catalogue, names = with_files(registry, registry.construct, (*simulators, *reference), folders)
+    named = {"simulators": names[: len(simulators)], **({"reference": names[-1]} if reference else {})}
+    config = RunConfig(**{**values, **named, "task": definition(values["task"]).info.name})
     check_names(config, catalogue)
     return config, catalogue
 

@@ -243,9 +243,17 @@ class LiveDisplay:
 
 
 def load_task(name: str, data: str | Path | None, truth: int | None = None, viewport: int | None = None) -> Task:
-    """Load a task, read in the ways that are named, and say on standard error what was prepared."""
-    from benchmark import api
+    """Load a task, read in the ways that are named, and say on standard error what was prepared.
 
+    In ``data`` a definition in a file may come first, ``path/to/file.py:NAME=DIR``, where only its name is known.
+    """
+    from benchmark import api
+    from tasks import outside, registry
+
+    place, _, folder = str(data or "").rpartition("=")
+    if outside.is_file(place):
+        registry.definition(place)
+        data = folder
     way = {"truth": truth, "viewport": viewport}
     return api.load(name, data, **way, workers=os.cpu_count() or 1, report=say, progress=bar)
 
@@ -259,8 +267,7 @@ def data_folders(pairs: Sequence[str]) -> dict[str, str]:
         task, equals, folder = pair.partition("=")
         if not equals or not folder:
             raise InputError(f"--data expects TASK=DIR, such as recgaze=data/recgaze, not '{pair}'.")
-        registry.definition(task)
-        found[task] = folder
+        found[registry.definition(task).info.name] = folder
     return found
 
 

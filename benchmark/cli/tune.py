@@ -42,6 +42,7 @@ def call(arguments: argparse.Namespace) -> int:
     from benchmark.runs.search.tuning import tune, write_config
     from benchmark.trials.configuration import ENGINE, RunConfig, read_config, read_preset
     from benchmark.trials.extended import with_files
+    from tasks.registry import definition
 
     catalogue, (arguments.simulator,) = with_files(registry, registry.construct, (arguments.simulator,))
     space = read_space(arguments.space)
@@ -57,7 +58,7 @@ def call(arguments: argparse.Namespace) -> int:
     preset = read_preset(arguments.preset or "quick", backbone, arguments.task, kind_of_backbone)
     way = {key: preset[key] for key in ("ties", "truth", "viewport") if key in preset}
     config = RunConfig(
-        task=arguments.task,
+        task=definition(arguments.task).info.name,
         data=arguments.data,
         split=arguments.split or "loo",
         simulators=(arguments.simulator,),

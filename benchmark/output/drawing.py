@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
     from PIL.Image import Image
 
-GAZE, ATTENTION = "#e66101", "#5e3c99"
-"""Orange and purple stay apart for colour-blind readers; the click is an outline, not a hue."""
+GAZE, ATTENTION, CLICKS = "#e66101", "#5e3c99", "#0072b2"
+"""They stay apart for colour-blind readers; the click of a session is an outline, not a hue."""
 WIDE = 17.0
 """Centimetres of a picture with several panels in a row: both columns of a page."""
 STRONGEST, FAINT = 0.75, 0.05
@@ -30,8 +30,8 @@ STRONGEST, FAINT = 0.75, 0.05
 NAMED = 3
 """So many of a panel's largest shares have a number, and every one of ``FAINT`` and more."""
 
-_LEGEND = 0.75
-"""Centimetres of the legend, in two lines where a picture is narrow."""
+_LEGEND, _WORDS, _GAP = 0.75, 0.42, 0.15
+"""Centimetres: of the legend, in two lines where a picture is narrow; of a line of words; between panels."""
 _ACCENT = "#c8005a"
 _SCREEN_DPI = 200
 _TALL = 1.5
@@ -83,6 +83,7 @@ class View:
         path: Visits in time order, drawn as numbered circles: the area is the time, dark is early, yellow late.
         area: Name and box of a place to outline with dashes.
         below: Below the panel.
+        every: All shares have a number, as no text is on the screen.
     """
 
     title: str
@@ -91,15 +92,28 @@ class View:
     path: tuple[Visit, ...] = ()
     area: tuple[str, Box] | None = None
     below: str = ""
+    every: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Panels side by side, of one session."""
+    """Panels side by side, with the same slots on the same screen; ``click`` is outlined."""
 
-    session: Session
+    boxes: tuple[Box, ...]
+    click: int | None
     screen: Image
     views: tuple[View, ...]
+
+    @classmethod
+    def of(cls, session: Session, screen: Image, views: Sequence[View]) -> Row:
+        """Return the panels of a session."""
+        return cls(tuple(slot.box for slot in session.slots), session.click, screen, tuple(views))
+
+    @property
+    def words(self) -> tuple[float, float]:
+        """Centimetres of the lines above and below the panels."""
+        above, below = any(view.title for view in self.views), any(view.below for view in self.views)
+        return _WORDS * above, _WORDS * below
 
 
 def views_of(session: Session, attention: Sequence[tuple[str, Floats]]) -> list[View]:
@@ -135,7 +149,7 @@ def draw_session(session: Session, views: Sequence[View], notice: str = "") -> D
     """Return a picture of views of one session, two or three a row, of tall screens all in one; the notice is below."""
     screen = screen_of(session)
     columns = len(views) if len(views) == 3 or screen.height > _TALL * screen.width else min(2, len(views))
-    rows = [Row(session, screen, tuple(views[i : i + columns])) for i in range(0, len(views), columns)]
+    rows = [Row.of(session, screen, views[i : i + columns]) for i in range(0, len(views), columns)]
     width = WIDE if columns > 1 else 1.5 * style.WIDTH
     return Drawing(Panels(tuple(rows), width), (notice,) if notice else (), width)
 
@@ -160,38 +174,38 @@ class Panels:
         return max(len(row.views) for row in self.rows)
 
     @property
+    def panel(self) -> float:
+        """Width of a panel in centimetres."""
+        return self.width / self.columns - _GAP
+
+    @property
     def height(self) -> float:
         """Height in centimetres: every panel has the shape of its screen."""
-        wide = self.width / self.columns - 0.15
-        words = [0.42 * (any(v.title for v in row.views) + any(v.below for v in row.views)) for row in self.rows]
-        return (
-            _LEGEND
-            + 0.1
-            + sum(
-                wide * row.screen.height / row.screen.width + 0.12 + w for row, w in zip(self.rows, words, strict=True)
-            )
-        )
+        return _LEGEND + sum(self._tall(row) + sum(row.words) + _GAP for row in self.rows)
+
+    def _tall(self, row: Row) -> float:
+        return self.panel * row.screen.height / row.screen.width
 
     def draw(self, canvas: Canvas) -> None:
-        """Draw on an empty canvas."""
-        ratios = [row.screen.height / row.screen.width for row in self.rows]
-        wide = self.width / self.columns
-        whole = canvas.add_gridspec(len(self.rows) + 1, self.columns, height_ratios=[*ratios, _LEGEND / wide])
-        below = canvas.add_subplot(whole[-1, :])
-        engine = canvas.get_layout_engine()
-        assert engine is not None
-        engine.set(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)  # type: ignore[call-arg]
+        """Draw on an empty canvas; every place is computed here, as no engine finds it faster."""
+        canvas.set_layout_engine("none")
+        wide, whole = self.panel, 2.54 * canvas.get_figheight()
+        below = canvas.add_axes((0.0, 1 - self.height / whole, 1.0, _LEGEND / whole))
         shares = [v.shares for row in self.rows for v in row.views if v.shares is not None]
         top = max((float(s.max()) for s in shares), default=1.0)
-        for i, row in enumerate(self.rows):
+        edge = whole
+        for row in self.rows:
             grey = row.screen.convert("L")
             levels, faded = np.asarray(grey), _faded(grey, wide)
+            edge -= row.words[0] + self._tall(row)
             for j, view in enumerate(row.views):
-                axes = canvas.add_subplot(whole[i, j])
+                left, size = j * (wide + _GAP) + _GAP / 2, (wide / self.width, self._tall(row) / whole)
+                axes = canvas.add_axes((left / self.width, edge / whole, *size))
                 bare = view.shares is None and not view.path
                 _panel(axes, row, view, row.screen if bare else faded)
-                _tint(axes, row.session, view, top, levels, wide)
-                _path(axes, row.session, view, row.screen.width / wide)
+                _tint(axes, row.boxes, view, top, levels, wide)
+                _path(axes, row.boxes, view, row.screen.width / wide)
+            edge -= row.words[1] + _GAP
         below.set_axis_off()
         below.legend(handles=self._legend(top), loc="center", ncols=3 if self.width < WIDE else 6, columnspacing=1.0)
 
@@ -201,8 +215,10 @@ class Panels:
         from matplotlib.patches import Patch
 
         views = [view for row in self.rows for view in row.views]
-        marks: list[Any] = [Patch(fill=False, edgecolor="black", linewidth=1.2, label="clicked")]
-        for name, colour in (("gaze", GAZE), ("attention", ATTENTION)):
+        marks: list[Any] = []
+        if any(row.click is not None for row in self.rows):
+            marks.append(Patch(fill=False, edgecolor="black", linewidth=1.2, label="clicked"))
+        for name, colour in (("gaze", GAZE), ("attention", ATTENTION), ("clicks", CLICKS)):
             if any(view.shares is not None and view.colour == colour for view in views):
                 marks += [
                     Patch(color=colour, alpha=opacity(share, top), linewidth=0, label=f"{name} {share:.0%}")
@@ -228,15 +244,15 @@ def _faded(grey: Image, wide: float) -> Image:
 def _panel(axes: Any, row: Row, view: View, screen: Image) -> None:
     """Draw the screen, the click and the words around a panel."""
     from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
 
     width, height = row.screen.size
-    axes.imshow(
-        screen, interpolation="none" if screen is not row.screen else "antialiased", extent=(0, width, height, 0)
-    )
-    x0, y0, x1, y1 = row.session.slots[row.session.click].box
-    for thickness, ink in ((2.4, "white"), (1.2, "black")):
-        outline: Any = {"fill": False, "edgecolor": ink, "linewidth": thickness, "zorder": 3}
-        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, **outline))
+    smooth = "none" if screen is not row.screen else "antialiased"
+    axes.imshow(screen, interpolation=smooth, extent=(0, width, height, 0), aspect="auto")
+    if row.click is not None:
+        x0, y0, x1, y1 = row.boxes[row.click]
+        around = {"path_effects": [withStroke(linewidth=2.8, foreground="white")], "zorder": 3, "linewidth": 1.2}
+        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor="black", **around))
     axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
     axes.set_title(view.title.replace("$", r"\$"), pad=3)
     if view.below:
@@ -244,16 +260,17 @@ def _panel(axes: Any, row: Row, view: View, screen: Image) -> None:
     axes.spines[:].set(visible=True, color="0.7")
 
 
-def _tint(axes: Any, session: Session, view: View, top: float, grey: Any, wide: float) -> None:
+def _tint(axes: Any, boxes: Sequence[Box], view: View, top: float, grey: Any, wide: float) -> None:
     """Draw the shares of a panel that is so many centimetres wide, and their numbers."""
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import withStroke
 
     if view.shares is None:
         return
-    named, pixels = numbered(view.shares), grey.shape[1] / wide
+    named = range(len(boxes)) if view.every else numbered(view.shares)
+    pixels = grey.shape[1] / wide
     for slot, share in enumerate(view.shares.tolist()):
-        x0, y0, x1, y1 = session.slots[slot].box
+        x0, y0, x1, y1 = boxes[slot]
         tint: Any = {"facecolor": view.colour, "alpha": opacity(share, top), "linewidth": 0}
         axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, **tint))
         if slot in named:
@@ -263,7 +280,7 @@ def _tint(axes: Any, session: Session, view: View, top: float, grey: Any, wide: 
             written.set(path_effects=[withStroke(linewidth=1.6, foreground="white")], clip_on=False)
 
 
-def _path(axes: Any, session: Session, view: View, cm: float) -> None:
+def _path(axes: Any, boxes: Sequence[Box], view: View, cm: float) -> None:
     """Draw the visits of a panel as circles joined in their order; ``cm`` is a centimetre in pixels of the screen."""
     from matplotlib.patches import Circle, Rectangle
 
@@ -275,7 +292,7 @@ def _path(axes: Any, session: Session, view: View, cm: float) -> None:
         return
     times, turn, places = Counter(v.slot for v in view.path), Counter[int](), []
     for visit in view.path:
-        places.append(_place(np.array(session.slots[visit.slot].box), turn[visit.slot], times[visit.slot]))
+        places.append(_place(np.array(boxes[visit.slot]), turn[visit.slot], times[visit.slot]))
         turn[visit.slot] += 1
     for width, colour in ((2.6, "white"), (1.0, style.INK)):
         axes.plot(*zip(*places, strict=True), color=colour, linewidth=width, zorder=4)

@@ -104,9 +104,12 @@ class Drawing:
 
     def image(self, dpi: int = 200) -> Image:
         """Return the picture in pixels, mode RGB."""
+        import numpy as np
         from PIL import Image
 
-        return Image.open(io.BytesIO(encode(self, ("png",), dpi)["png"])).convert("RGB")
+        with drawn(self, dpi) as canvas:
+            canvas.canvas.draw()
+            return Image.fromarray(np.asarray(canvas.canvas.buffer_rgba())).convert("RGB")  # type: ignore[attr-defined]
 
     def _repr_png_(self) -> bytes:
         return encode(self, ("png",), 200)["png"]
@@ -136,7 +139,7 @@ def encode(figure: Figure | Drawing, forms: Sequence[str] = FORMATS, dpi: int = 
 
 
 @contextlib.contextmanager
-def drawn(figure: Figure | Drawing) -> Iterator[Canvas]:
+def drawn(figure: Figure | Drawing, dpi: float = 100) -> Iterator[Canvas]:
     """Give the drawn figure with its notes below the picture; within the block the settings of figures hold."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -149,7 +152,7 @@ def drawn(figure: Figure | Drawing) -> Iterator[Canvas]:
         lines = wrap(" ".join(figure.notes), (width - 2 * _GAP) * _CM * 72)
         below = len(lines) * TYPE_SIZE * 1.25 / 72 / _CM + _GAP if lines else 0.0
         height = figure.picture.height + below
-        canvas = Canvas(figsize=(width * _CM, height * _CM), layout="constrained")
+        canvas = Canvas(figsize=(width * _CM, height * _CM), dpi=dpi, layout="constrained")
         FigureCanvasAgg(canvas)
         engine = canvas.get_layout_engine()
         assert engine is not None

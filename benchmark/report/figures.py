@@ -41,15 +41,17 @@ class Plot:
     caption: str
     words: str
     svg: Markup
-    family: str = ""
+    family: str
+    drawing: Drawing
 
 
-def plot(name: str, caption: str, words: str, picture: Picture, family: str = "") -> Plot:
+def plot(name: str, caption: str, words: str, picture: Picture, family: str = "", width: float = style.WIDTH) -> Plot:
     """Draw a figure; ``name`` is unique on the page: identifiers within the figure begin with it."""
-    with style.drawn(Drawing(picture)) as canvas:
+    drawing = Drawing(picture, width=width)
+    with style.drawn(drawing) as canvas:
         file = io.BytesIO()
         canvas.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return Plot(caption, words, inline(file.getvalue().decode("utf-8"), name, words), family)
+    return Plot(caption, words, inline(file.getvalue().decode("utf-8"), name, words), family, drawing)
 
 
 def inline(svg: str, name: str, words: str) -> Markup:
@@ -63,6 +65,7 @@ def inline(svg: str, name: str, words: str) -> Markup:
     box = re.search(r'viewBox="([-0-9. ]+)"', body)
     assert box is not None, "matplotlib writes a viewBox"
     body = body[body.index(">") + 1 :]
+    body = re.sub(r'(<image\b[^>]*?) id="[^"]*"', r"\1", body)  # the same picture twice would have one identifier
     body = re.sub(r'\bid="', f'id="{name}-', body)
     body = re.sub(r'(xlink:)?href="#', f'href="#{name}-', body)
     body = body.replace("url(#", f"url(#{name}-").replace(style.INK, "currentColor")
@@ -118,7 +121,7 @@ class PerUser:
     @property
     def height(self) -> float:
         """Centimetres."""
-        return 0.6 + 2.5 * -(-len(self.names) // 2)
+        return 0.6 + 2.8 * -(-len(self.names) // 2)
 
     def draw(self, canvas: Canvas) -> None:
         """Draw on an empty canvas."""
@@ -131,7 +134,7 @@ class PerUser:
                 heights = np.where(np.sign(ordered) == side, ordered, 0.0)
                 axes.stairs(heights, edges, fill=True, color=colour, linewidth=0)
             axes.axhline(0, color=style.INK, linewidth=0.6)
-            axes.set_title(f"{_short(name)}: {better(values, self.metric)}", loc="left")
+            axes.set_title(f"{_short(name)}\n{better(values, self.metric)}", loc="left")
             axes.set_xlim(0, len(ordered))
             axes.set_xticks([])
         for axes in list(grid.flat)[len(self.names) :]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -14,18 +15,20 @@ import numpy as np
 
 from benchmark.metrics import Metric
 from benchmark.output import pages
+from benchmark.output.figure_style import encode
 from benchmark.output.rendering import render
 from benchmark.output.text import plain
+from benchmark.report.figures import Plot
 from benchmark.statistics.design import Design
 from benchmark.statistics.t_interval import t_quantile
 from leaderboard import board_table
-from leaderboard.board_documents import documents, notices, order
+from leaderboard.board_documents import documents, order
 from leaderboard.board_files import Board
 from leaderboard.columns import HEADLINE, BoardCell, RankedTable, mean_cell
-from leaderboard.derived import scale
+from leaderboard.context import TaskContext
 from leaderboard.entries import values_of
 from leaderboard.ranking import pairwise_errors
-from leaderboard.site.figures import ASSETS, embedded, environment, heatmap
+from leaderboard.site.figures import ASSETS, embedded, environment, slot_plot
 from leaderboard.site.pictures import Pictures
 from leaderboard.site.submissions import SitePage, attention_words, cost_words, kind_words, part_of, size_words
 from leaderboard.site.tables import SiteTable, families_of, slug
@@ -77,7 +80,18 @@ class MetricBounds:
     best_page: str
     human: BoardCell
     human_name: str
-    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """A table's facts, its floor and ceiling, and where people looked and clicked."""
+
+    context: TaskContext
+    key: str
+    table_page: str
+    bounds: list[MetricBounds]
+    reasons: list[str]
+    slots: Plot
 
 
 def build(
@@ -126,16 +140,15 @@ class _Writer:
 
     def write(self) -> None:
         """Write every page."""
-        everything = list(dict.fromkeys(line for t in self._site.tables for line in notices(t.view)))
-        self._page("index.html", "index.html", "", everything, families=())
-        self._page("compare.html", "compare.html", "", everything, families=(), index=embedded(_index(self._site)))
+        self._page("index.html", "index.html", "", (), families=())
+        self._page("compare.html", "compare.html", "", (), families=(), index=embedded(_index(self._site)))
         for t in self._site.tables:
-            said = notices(t.view)
-            self._page("table.html", t.table_page, "../", said, t=t, families=t.families)
-            shown = _TaskPage(t, _bounds(t))
+            self._page("table.html", t.table_page, "../", t.notices, t=t, families=t.families)
+            slots = slot_plot(t.context.slots, t.key)
+            shown = TaskPage(t.context, t.key, t.table_page, _bounds(t), t.scale_reasons, slots)
             about = [t.context.notice] if t.context.notice else []
             self._page("task.html", t.task_page, "../", about, t=shown, families=families_of(t.view.table.told))
-            self._data(t)
+            self._data(t, {"slots": slots, **({"front": t.front[0]} if t.front else {})})
         for page in self._submissions():
             self._page("submission.html", page.page, "../", page.notices, s=page, families=page.families)
 
@@ -146,8 +159,10 @@ class _Writer:
         # Half of a surrogate pair, which JSON may carry, has no UTF-8.
         (self._folder / path).write_bytes(_UNSEEN.sub("", made).encode("utf-8", "replace"))
 
-    def _data(self, t: SiteTable) -> None:
-        """Write a script of every line: per metric its user means and the errors of its differences to the lines.
+    def _data(self, t: SiteTable, plots: Mapping[str, Plot]) -> None:
+        """Write the table, its figures, and a script of every line.
+
+        That holds per metric its user means and the errors of its differences to the lines.
 
         A page opened from a disk may not fetch anything but scripts. Lines are in the order of :func:`_index`.
         """
@@ -156,6 +171,10 @@ class _Writer:
         document = documents([t.view])[0]
         for form in ("csv", "json"):
             (folder / f"table.{form}").write_text(render(document, form) + "\n", encoding="utf-8")
+        for name, figure in plots.items():
+            notes = (t.context.notice,) if t.context.notice else ()
+            for form, written in encode(dataclasses.replace(figure.drawing, notes=notes)).items():
+                (folder / f"{name}.{form}").write_bytes(written)
         table, shown = t.view.table, order(t.view, t.default)
         by_user, columns = table.by_user, [table.metric_index(metric.name) for metric in table.told]
         errors = [_errors(table.by_session[shown, :, j].T, table.design) for j in columns]
@@ -183,17 +202,6 @@ class _Writer:
                 part.order = self._pictures.order(t, row)
                 made.parts.append(part)
         return list(found.values())
-
-
-class _TaskPage:
-    """A table's facts and its floor and ceiling."""
-
-    def __init__(self, t: SiteTable, bounds: list[MetricBounds]) -> None:
-        self.context = t.context
-        self.table_page = t.table_page
-        self.bounds = bounds
-        self.heat_gaze = heatmap(t.context.slots, "gaze", "Human gaze: mean share of dwell per slot")
-        self.heat_clicks = heatmap(t.context.slots, "clicks", "Clicks: share of sessions per slot")
 
 
 def _digits(values: Iterable[float]) -> list[float | None]:
@@ -263,7 +271,6 @@ def _bounds(t: SiteTable) -> list[MetricBounds]:
                 best_page="" if best is None else t.pages[t.rows[best].id],
                 human=cell(table.find(human), metric),
                 human_name=human,
-                reason=scale(table, j)[2],
             )
         )
     return found

@@ -1,32 +1,28 @@
-"""Figures as SVG: heatmaps per slot, spread over users.
-
-Every figure is part of the page, follows its light or dark colours, and says in words what it shows. Tints follow
-``benchmark.output.drawing``, which draws sessions.
-"""
+"""Numbers and bars of the pages, the figure of a task's slots, and the template environment."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup, escape
+from PIL import Image, ImageDraw
 
-from benchmark.output import pages
-from benchmark.output.drawing import opacity
+from benchmark.output import drawing, pages
+from benchmark.output import figure_style as style
 from benchmark.output.text import plain, web_link
 from benchmark.output.units import counted, number
+from benchmark.report.figures import Plot, plot
 from leaderboard.columns import BoardCell
 from leaderboard.context import SlotShares
-from tasks.types import Floats
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from matplotlib.figure import Figure as Canvas
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,70 +69,46 @@ def bar(cell: BoardCell, span: Span | None) -> Markup:
     )
 
 
-def overlay(slots: SlotShares, shares: Sequence[float], kind: str, label: str) -> Markup:
-    """Return the outlines of slots on an empty screen, tinted by their shares; ``label`` says what it shows."""
-    (width, height), top = slots.size, max(shares)
-    font = max(9, round(width / 42))
-    parts = [f'<svg class="screen" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">']
-    for (x0, y0, x1, y1), share in zip(slots.boxes, shares, strict=True):
-        place = f'x="{x0:g}" y="{y0:g}" width="{max(0.0, x1 - x0):g}" height="{max(0.0, y1 - y0):g}"'
-        parts.append(f'<rect class="over {kind}" {place} fill-opacity="{opacity(share, top):.3f}"/>')
-        parts.append(f'<text class="share" x="{x0 + 4:g}" y="{y0 + font:g}" font-size="{font}">{share:.0%}</text>')
-    return Markup("".join([*parts, "</svg>"]))  # the label is escaped, the rest are numbers
+@dataclass(frozen=True, slots=True)
+class SlotBars:
+    """Shares per slot as bars, where the slots are not at one place in all sessions."""
+
+    slots: SlotShares
+    height: float = 5.0
+
+    def draw(self, canvas: Canvas) -> None:
+        """Draw on an empty canvas."""
+        axes, at = canvas.subplots(), np.arange(len(self.slots.labels))
+        for side, name, shares in ((-0.2, "gaze", self.slots.gaze), (0.2, "clicks", self.slots.clicks)):
+            axes.bar(at + side, 100 * np.array(shares), 0.4, color=_COLOURS[name], label=name)
+        there = 100 * np.array(self.slots.sessions) / max(self.slots.sessions)
+        axes.step(at, there, where="mid", color=style.INK, linewidth=0.8, label="sessions that have the slot")
+        axes.set_xticks(at, self.slots.labels)
+        axes.set(xlabel="slot", ylabel="%")
+        canvas.legend(loc="outside upper center", ncols=3)
 
 
-def heatmap(slots: SlotShares, kind: str, title: str) -> Markup:
-    """Return mean shares per slot: over the screen where all sessions have the same slots, else as bars by position."""
-    shares = slots.gaze if kind == "gaze" else slots.clicks
-    if slots.boxes:
-        label = f"{title}: most on slot {slots.labels[shares.index(max(shares))]}, {max(shares):.0%}"
-        drawn = overlay(slots, shares, kind, label)
-        return Markup("<figure><figcaption>{}</figcaption>{}</figure>").format(title, drawn)
-    widest = max(shares) or 1.0
-    rows = Markup("").join(
-        Markup(
-            '<tr><th scope="row">{}</th><td class="n">{}</td><td class="n dim">{}</td>'
-            '<td class="barcell"><svg class="hbar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-            '<rect class="over {}" width="{}" height="10"/></svg></td></tr>'
-        ).format(label, f"{share:.1%}", n, kind, f"{100 * share / widest:.1f}")
-        for label, share, n in zip(slots.labels, shares, slots.sessions, strict=True)
+_COLOURS = {"gaze": drawing.GAZE, "clicks": drawing.CLICKS}
+
+
+def slot_plot(slots: SlotShares, name: str) -> Plot:
+    """Return the mean shares per slot: over the screen where all sessions have the same slots, else as bars."""
+    shares = {"gaze": np.array(slots.gaze), "clicks": np.array(slots.clicks)}
+    said = ("mean share of dwell per slot", "share of sessions per slot, of those that have it")
+    titles = dict(zip(shares, said, strict=True))
+    words = "; ".join(
+        f"{what}, {titles[what]}: " + ", ".join(f"{plain(a)} {b:.0%}" for a, b in zip(slots.labels, each, strict=True))
+        for what, each in shares.items()
     )
-    return Markup(
-        '<figure><figcaption>{}</figcaption><table class="plain bars"><thead><tr><th scope="col">slot</th>'
-        '<th scope="col" class="n">share</th><th scope="col" class="n">sessions</th><td></td></tr></thead>'
-        "<tbody>{}</tbody></table></figure>"
-    ).format(title, rows)
-
-
-@lru_cache
-def _places(n: int) -> tuple[str, ...]:
-    """Return the places of the marks of n users, left to right."""
-    return tuple(f"{(i + 0.5) * 200 / n:.1f}" for i in range(n))
-
-
-def spread(title: str, values: Floats, others: Floats | None, range_: tuple[float, float]) -> Markup:
-    """Return one mark per user, sorted, with those of a baseline, if there is one, as a line behind them.
-
-    ``values`` and ``others`` have one number per user, in one order; ``range_`` is what is drawn.
-    """
-    low, high = range_
-    if not high > low:
-        low, high = low - 0.5, high + 0.5
-
-    def path(numbers: Floats, joined: bool) -> str:
-        heights = map("{:.1f}".format, (95 - 90 * (np.sort(numbers) - low) / (high - low)).tolist())
-        pairs = map("{} {}".format, _places(len(numbers)), heights)
-        return "M" + "L".join(pairs) if joined else "M" + "h0M".join(pairs) + "h0"
-
-    line = "" if others is None else Markup('<path class="other" d="{}"/>').format(path(others, True))
-    q = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
-    words = f"{title} by user: {q[0]:.3f} to {q[4]:.3f}, half of them between {q[1]:.3f} and {q[3]:.3f}"
-    return Markup(
-        '<figure class="spread"><figcaption>{}<span class="dim"> median {}</span></figcaption>'
-        '<svg viewBox="0 0 200 100" role="img" aria-label="{}"><path class="axis" d="M0 95H200M0 5H200"/>{}'
-        '<path class="users" d="{}"/></svg>'
-        '<p class="ends"><span>{} to {}</span></p></figure>'
-    ).format(title, f"{q[2]:.3f}", words, line, path(values, False), f"{low:.2f}", f"{high:.2f}")
+    caption = "; ".join(f"{what}: {title}" for what, title in titles.items())
+    if not slots.boxes:
+        return plot(f"slots-{name}", caption, words, SlotBars(slots), width=drawing.WIDE)
+    screen = Image.new("L", slots.size, "white")
+    for box in slots.boxes:
+        ImageDraw.Draw(screen).rectangle(box, outline=0)
+    views = tuple(drawing.View(what, each, _COLOURS[what], every=True) for what, each in shares.items())
+    picture = drawing.Panels((drawing.Row(slots.boxes, None, screen, views),), drawing.WIDE)
+    return plot(f"slots-{name}", caption, words, picture, width=drawing.WIDE)
 
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 MOST = 15
 """Points of a figure; of more lines the best by either metric are drawn."""
-_APART = 0.04
-"""Share of an axis within which two numbers would cover each other."""
+_APART = (0.08, 0.05)
+"""Share of the horizontal and of the vertical axis within which two numbers would cover each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Map:
         axes.plot(x[:, 1], y[:, 1], "o", color=style.COLOURS[0])
         limits = [self._limits(axis) for axis in (0, 1)]
         axes.set(xlim=limits[0], ylim=limits[1])
-        self._number(axes, np.abs(np.diff(limits)).T[0])
+        self._number(axes, np.array(_APART) * np.abs(np.diff(limits)).T[0])
         across, up = (
             f"{metric.name} {metric.arrow}, better {side}" for metric, side in zip(self.metrics, "→↑", strict=True)
         )
@@ -73,7 +73,7 @@ class Map:
         """Write the numbers of the points; points too near for two numbers share a list of them."""
         places: list[tuple[Floats, list[str]]] = []
         for i, point in enumerate(self.ends[:, :, 1], start=1):
-            near = next((said for at, said in places if (np.abs(point - at) < _APART * spans).all()), None)
+            near = next((said for at, said in places if (np.abs(point - at) < spans).all()), None)
             if near is None:
                 places.append((point, [str(i)]))
             else:

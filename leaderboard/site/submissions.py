@@ -23,7 +23,7 @@ from leaderboard.board_table import APART, BoardRow
 from leaderboard.columns import HEADLINE, BoardCell, mean_cell, normalised_cell
 from leaderboard.derived import UserEstimate, differences, personal_gain
 from leaderboard.entries import Metadata
-from leaderboard.site.figures import bar, estimate, spread
+from leaderboard.site.figures import bar, estimate
 from leaderboard.site.tables import SiteTable, families_of
 
 BASELINES = ("uniform", "position-prior", "user-prior")
@@ -80,7 +80,6 @@ class TablePart:
     baselines: list[str]
     metrics: list[Markup]
     gains: list[GainLine]
-    spread: list[tuple[str, Markup]]
     stress: list[StressLine] = field(default_factory=list)
     sessions: list[SessionFigure] = field(default_factory=list)
     sessions_by: str = ""
@@ -189,7 +188,6 @@ def part_of(t: SiteTable, index: int, data: str) -> TablePart:
         baselines=[name for name, _ in there],
         metrics=lines,
         gains=_gains(t, index),
-        spread=_spreads(t, index),
         stress=_stress(t, index),
     )
 
@@ -244,25 +242,6 @@ def _cell(found: UserEstimate) -> BoardCell:
     if math.isnan(found.mean):
         return BoardCell("", why=found.reason)
     return BoardCell(_signed(found.mean), found.mean, found.low, found.high)
-
-
-def _spreads(t: SiteTable, index: int) -> list[tuple[str, Markup]]:
-    """Return the spread over users of the headline metrics, with that of each one's prior."""
-    table = t.view.table
-    drawn = []
-    for name in HEADLINE:
-        j = table.metric_index(name)
-        own, prior = table.by_user[index][:, j], table.find(table.metrics[j].prior)
-        if np.isnan(own).any():
-            continue
-        other = None if prior is None or prior == index else table.by_user[prior][:, j]
-        if other is not None and np.isnan(other).any():
-            other = None
-        every = own if other is None else np.concatenate([own, other])
-        ends = float(every.min()), float(every.max())
-        figure = spread(f"{name}{table.metrics[j].arrow}", own, other, ends)
-        drawn.append((table.metrics[j].family, figure))
-    return drawn
 
 
 def extreme_sessions(t: SiteTable, row: BoardRow, names: Sequence[str] = headlines(), each: int = 2) -> Any:

@@ -18,7 +18,7 @@ from benchmark.metrics.families import FAMILIES, Family
 from benchmark.output.text import plain
 from benchmark.output.units import number
 from benchmark.report.figures import Plot
-from leaderboard.board_documents import default_metric, order, verdict
+from leaderboard.board_documents import default_metric, notices, order, verdict
 from leaderboard.board_table import BoardRow
 from leaderboard.columns import HEADLINE, BoardCell, BoardColumn, RankedTable, claimed
 from leaderboard.context import TaskContext
@@ -136,6 +136,11 @@ class SiteTable:
     def apart(self) -> list[Markup]:
         """The lines that are never ranked."""
         return self._lines(ranked=False)
+
+    @property
+    def notices(self) -> list[str]:
+        """What must be known before any number of the table."""
+        return notices(self.view)
 
     @property
     def n_screens(self) -> int:

@@ -13,13 +13,14 @@ import pytest
 
 from baselines import registry
 from benchmark.metrics import get
+from benchmark.output import figure_style as style
 from benchmark.output.text import plain
 from leaderboard import board_documents
 from leaderboard.board_files import Board
 from leaderboard.context import slot_shares
 from leaderboard.entries import Metadata
 from leaderboard.site import build
-from leaderboard.site.figures import embedded, heatmap, link
+from leaderboard.site.figures import embedded, link, slot_plot
 from leaderboard.site.front import MOST, Map
 from leaderboard.site.submissions import cost_words, extreme_sessions, size_words
 from leaderboard.site.tables import SiteTable, slug, span_of
@@ -192,7 +193,7 @@ def test_tables_show_what_the_ranking_says(views, site):
 def test_a_submissions_page_has_what_was_promised(site, views):
     (page,) = (site / "submissions").glob("personal-*.html")
     text = page.read_text()
-    for words in ("− position-prior", "− uniform", "seed SD", "Spread over users", "Personal gain", "normalised"):
+    for words in ("− position-prior", "− uniform", "seed SD", "user by user", "Personal gain", "normalised"):
         assert words in text
     assert text.count('<figure class="session">') == 4 and text.count("best: KL") == 2 == text.count("worst: KL")
     assert len(re.findall(r'alt="Screen, human gaze, most on slot \d, attention, most on slot \d; slot', text)) == 4
@@ -227,9 +228,13 @@ def test_a_task_page_has_floor_ceiling_and_heatmaps(site, mini):
     shares = slot_shares([s for _, test in mini.split("loo").folds for s in mini.sessions_at(test)])
     for kind, values in (("gaze", shares.gaze), ("clicks", shares.clicks)):
         assert sum(values) == pytest.approx(1, abs=1e-5)
-        assert len(re.findall(rf'<rect class="over {kind}"', text)) == 4
-        for value in values:
-            assert f">{value:.0%}</text>" in text
+        assert f"{kind}, mean share" in text or f"{kind}, share of sessions" in text
+        for label, value in zip(shares.labels, values, strict=True):
+            assert f"{label} {value:.0%}" in text
+    (folder,) = (site / "data").glob("mini-loo-*")
+    heads = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+    for name in ("front", "slots"):
+        assert all((folder / f"{name}.{form}").read_bytes().startswith(head) for form, head in heads.items())
 
 
 def test_slots_that_move_are_shown_as_bars():
@@ -243,8 +248,13 @@ def test_slots_that_move_are_shown_as_bars():
     shares = slot_shares([Session(2, 0), Session(4, 3)])
     assert shares.boxes == () and shares.sessions == (2, 2, 1, 1)
     assert shares.gaze == (0.375, 0.375, 0.25, 0.25) and shares.clicks == (0.5, 0.0, 0.0, 1.0)
-    drawn = str(heatmap(shares, "clicks", "Clicks"))
-    assert "100.0%" in drawn and 'width="50.0"' in drawn
+    made = slot_plot(shares, "x")
+    assert "clicks, share of sessions per slot, of those that have it: 1 50%, 2 0%, 3 0%, 4 100%" in made.words
+    with style.drawn(made.drawing) as canvas:
+        (axes,) = canvas.axes
+        heights = [[bar.get_height() for bar in bars] for bars in axes.containers]
+        (there,) = axes.lines
+    assert heights == [pytest.approx([37.5, 37.5, 25, 25]), [50, 0, 0, 100]] and list(there.get_ydata())[-1] == 50
 
 
 def test_the_front_page_has_a_figure_per_table_and_its_data(site, views):

@@ -188,5 +188,5 @@ def _picture(examples: Sequence[Example], labels: Mapping[str, str]) -> Panels:
             )
             for one in example.views
         ]
-        rows.append(Row(example.session, example.screen, tuple(views)))
+        rows.append(Row.of(example.session, example.screen, views))
     return Panels(tuple(rows))

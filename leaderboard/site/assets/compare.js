@@ -91,6 +91,7 @@
   function show(table, a, b, first, second, errors) {
     body.textContent = "";
     document.getElementById("over").textContent = table.over;
+    document.querySelectorAll("[data-table]").forEach(function (note) { note.hidden = note.dataset.table !== table.key; });
     var place = table.rows.indexOf(b);
     var common = [], widest = table.metrics.reduce(function (top, m, j) {
       var error = a === b || first[j] === null || second[j] === null ? 0 : errors[j][place];

@@ -94,7 +94,7 @@ def test_users_are_drawn_best_first_and_counted_by_the_direction_of_the_metric()
         axes = canvas.axes[0]
         heights = sum(patch.get_data().values for patch in axes.patches)
         assert heights[0] == first and sorted(heights) == sorted(values)
-        assert axes.get_title(loc="left") == f"a: {count} of 3, 1 tied"
+        assert axes.get_title(loc="left") == f"a\n{count} of 3, 1 tied"
 
 
 def test_figures_are_elements_of_their_own_that_say_what_they_show():

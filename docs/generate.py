@@ -305,12 +305,13 @@ def _described(name: str, value: Any) -> list[str]:
     sections = re.split(r"^(Args|Attributes|Returns|Raises):\n", text, flags=re.M)
     shown += [_plain(p) for p in sections[0].strip().split("\n\n")]
     for title, body in zip(sections[1::2], sections[2::2], strict=True):
-        body = inspect.cleandoc("\n" + body)
+        within, after = re.fullmatch(r"((?: [^\n]*\n?|\n)*)(.*)", body, re.S).groups()  # what is indented, and the rest
+        body = inspect.cleandoc("\n" + within)
         entries = re.findall(r"^(\S[^:\n]*): (.+?)(?=\n\S[^:\n]*: |\Z)", body, re.S | re.M)
         named = title != "Returns"
         lines = [f"- `{entry}`: {_plain(said)}" for entry, said in entries] if named else [_plain(body)]
-        shown += [f"**{title}**", "\n".join(lines)]
-    return shown
+        shown += [f"**{title}**", "\n".join(lines), *map(_plain, after.strip().split("\n\n"))]
+    return list(filter(None, shown))
 
 
 def _settings(operator: type, options: object) -> str:

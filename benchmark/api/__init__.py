@@ -34,6 +34,7 @@ from benchmark.trials.extended import with_files
 from tasks.adserp.dialogs import place_of_dialog
 from tasks.definition import Progress, quiet
 from tasks.errors import InputError
+from tasks.outside import is_file
 from tasks.registry import definition
 
 if TYPE_CHECKING:
@@ -65,14 +66,9 @@ def load(
         viewport: Height of the viewport in screenshot pixels in place of the recorded one, also for these (adserp).
         workers: Processes that draw screens where a raw folder is prepared.
         progress: Wraps what takes long, as ``tqdm`` does.
-        report: Called with lines on what is prepared; the log by default.
+        report: Called with lines on what is prepared; the log by default, as elsewhere.
 
-    Returns:
-        The task: ``sessions`` (a ``datasets.Dataset``), ``splits``, ``digests``, ``find(session_id)`` and
-        ``to_hf(split)``.
-
-    Raises:
-        InputError: An unknown name, or data that cannot be used.
+    InputError for an unknown name, or data that cannot be used.
     """
     options = tasks.ReadOptions(workers=workers, truth=truth, viewport=viewport)
     return tasks.load(task, data, options=options, workers=workers, report=report, progress=progress)
@@ -109,11 +105,9 @@ def run(
         engine: ``local`` (this machine) or ``ray``.
         workers: Trials at a time; 1 runs them in this process, which simulators given as objects need.
         out: Folder of the run, whose finished trials are used again; None keeps nothing.
-        report: Called with lines on how the run goes; the log by default.
+        report: Called with lines on how the run goes.
 
-    Raises:
-        InputError: A name, setting or value is unknown, or a simulator cannot be used.
-        TrialsFailed: Trials failed.
+    InputError: a name, setting or value is unknown, or a simulator cannot be used. TrialsFailed: trials failed.
     """
     task = load(task, report=report) if isinstance(task, str) else task
     settings = dict(settings or {})
@@ -150,7 +144,8 @@ def configured(
     reference = [values["reference"]] if "reference" in values else []
     catalogue, names = with_files(registry, registry.construct, (*simulators, *reference), folders)
     named = {"simulators": names[: len(simulators)], **({"reference": names[-1]} if reference else {})}
-    config = RunConfig(**{**values, **named, "task": definition(values["task"]).info.name})
+    task = definition(values["task"]).info.name if is_file(values["task"]) else values["task"]
+    config = RunConfig(**{**values, **named, "task": task})
     check_names(config, catalogue)
     return config, catalogue
 
@@ -214,10 +209,9 @@ def score(
         task: What they are about.
         split: Whose test sessions; a session without a prediction gets each metric's worst value.
         data: What the results name as the data; None for the task's folder.
-        report: Called with lines on what is added; the log by default.
+        report: Called with lines on what is added.
 
-    Raises:
-        InputError: A column is missing or unknown, or a prediction is not valid; row and session are named.
+    InputError: a column is missing or unknown, or a prediction is not valid; row and session are named.
     """
     task.split(split)
     known = None if isinstance(frame, pd.DataFrame) else scored.run_of(Path(frame))
@@ -232,11 +226,7 @@ def score(
 
 
 def read_run(folder: str | Path) -> Result:
-    """Return the result in a folder that ``run`` wrote.
-
-    Raises:
-        InputError: The folder holds no finished run, or a file of it is damaged.
-    """
+    """Return the result in a folder that ``run`` wrote; InputError if it holds none, or a file of it is damaged."""
     path = Path(folder)
     found = results.read(path)
     try:
@@ -255,11 +245,8 @@ def show(session: str, of: Result | Task, *, simulators: Sequence[str] | None = 
         simulators: Whose attention or paths; None for up to four (three with ``path``).
         path: Draw the order in which the slots were looked at instead.
 
-    Returns:
-        A picture that notebooks display; ``save("FILE.pdf")`` (or ``.png``, ``.svg``) writes it.
-
-    Raises:
-        InputError: There is no such session or simulator, the session has no image, or no path where one is asked for.
+    Notebooks display it; ``save("FILE.pdf")`` (or ``.png``, ``.svg``) writes it. InputError: there is no such session
+    or simulator, the session has no image, or no path where one is asked for.
     """
     result = of.with_task() if isinstance(of, Result) else None
     task = of if result is None else result.task

@@ -13,9 +13,10 @@ import pandas as pd
 import tasks
 from benchmark import statistics
 from benchmark.metrics import get
-from benchmark.output.figure_style import Drawing
+from benchmark.output.figure_style import Drawing, Picture
 from benchmark.output.rendering import html, render
-from benchmark.report import figures
+from benchmark.report import figures, reading, variance
+from benchmark.report.order import order
 from benchmark.runs import paths
 from benchmark.scores import results, table, verdict
 from benchmark.scores.results import Results
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from tasks.task import Task
 
-PLOTS = ("means", "users")
+PLOTS = ("means", "users", "variance", "training", "paths")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -115,23 +116,40 @@ class Result:
         frame["p_holm"] = statistics.holm_adjust(frame["p_holm"].to_numpy())
         return self._noted(frame)
 
-    def plot(self, kind: str = "means", metric: str | None = None) -> Drawing:
+    def plot(self, kind: str = "means", of: str | None = None) -> Drawing:
         """Return a figure that notebooks display and ``save`` writes.
 
         Args:
-            kind: ``means`` (with 95 % intervals), or ``users`` (each user's difference from the reference).
-            metric: None for the first main metric.
+            kind: ``means`` (with 95 % intervals), ``users`` (each user's difference from the reference) or ``variance``
+                (the parts of that of each difference); of a run that was kept also ``training`` (the curves of a
+                simulator) and ``paths`` (steps and revisits).
+            of: A metric, None for the first main one; for ``training`` a simulator.
 
-        InputError: the kind or the metric is unknown, or there is nothing to draw.
+        InputError: the kind, metric or simulator is unknown, or there is nothing to draw.
         """
         if kind not in PLOTS:
             raise unknown_name("kind of plot", kind, PLOTS)
-        chosen = get(metric or self.results.family[0])
-        made = (
-            figures.means(self.results, chosen) if kind == "means" else figures.users(self.results, self.scores, chosen)
-        )
+        made: Picture | None = None
+        chosen = get(of or self.results.family[0]) if kind in PLOTS[:3] else None
+        if chosen is not None and kind == "means":
+            made = figures.means(self.results, chosen)
+        elif chosen is not None and kind == "users":
+            made = figures.users(self.results, self.scores, chosen)
+        elif chosen is not None:
+            lines = [one for one in variance.lines(self.results, self.scores, [chosen.name]) if one.reference]
+            made = figures.parts(lines) if lines else None
+        elif self.folder is None:
+            raise InputError(f"{kind} are kept in a run's folder; run with out=FOLDER.")
+        elif kind == "training":
+            curves = reading.curves(reading.read(self.folder).trials)
+            if of not in curves:
+                raise unknown_name("simulator with curves in the run", of or "", curves)
+            made = figures.Training.of(curves[of])
+        else:
+            shown = order(reading.read(self.folder), self.with_task().task).plots
+            made = shown[0].drawing.picture if shown else None
         if made is None:
-            raise InputError(f"there is nothing to draw of {chosen.name}: fewer simulators than that have it.")
+            raise InputError(f"there is nothing to draw of {of or 'paths'}: no simulator, or none but one, has it.")
         return Drawing(made, (self.notice,) if self.notice else ())
 
     def paths(self, session_id: str, simulators: Sequence[str] | None = None) -> list[tuple[str, list[int]]]:

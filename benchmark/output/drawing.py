@@ -251,7 +251,7 @@ def _panel(axes: Any, row: Row, view: View, screen: Image) -> None:
     axes.imshow(screen, interpolation=smooth, extent=(0, width, height, 0), aspect="auto")
     if row.click is not None:
         x0, y0, x1, y1 = row.boxes[row.click]
-        around = {"path_effects": [withStroke(linewidth=2.8, foreground="white")], "zorder": 3, "linewidth": 1.2}
+        around: Any = {"path_effects": [withStroke(linewidth=2.8, foreground="white")], "zorder": 3, "linewidth": 1.2}
         axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor="black", **around))
     axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
     axes.set_title(view.title.replace("$", r"\$"), pad=3)

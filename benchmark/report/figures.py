@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -171,17 +172,8 @@ class Shares:
             widths = np.array([100 * share.get(part, 0.0) for share in self.shares])
             if not any(part in share for share in self.shares):
                 continue
-            axes.barh(
-                range(len(self.names)),
-                widths,
-                left=left,
-                height=0.66,
-                color=colour,
-                hatch=hatch,
-                edgecolor="white",
-                linewidth=0.4,
-                label=self.words[part],
-            )
+            look: Any = {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
+            axes.barh(range(len(self.names)), widths, left=left, height=0.66, label=self.words[part], **look)
             left += widths
         for i, share in enumerate(self.shares):
             if not share:
@@ -249,15 +241,8 @@ class Training:
         epochs, values = curve.columns["epoch"], curve.columns[column]
         known = np.isfinite(values)
         colour, mark = style.COLOURS[place % 6], style.MARKERS[place % 6]
-        axes.plot(
-            epochs[known],
-            values[known],
-            color=colour,
-            marker=mark,
-            markersize=2.2,
-            linewidth=0.9,
-            label=f"seed {curve.seed}",
-        )
+        look: Any = {"color": colour, "marker": mark, "markersize": 2.2, "linewidth": 0.9}
+        axes.plot(epochs[known], values[known], label=f"seed {curve.seed}", **look)
         used = known & (epochs == curve.best)
         axes.plot(epochs[used], values[used], "o", markersize=6, fillstyle="none", color=style.INK, clip_on=False)
 
@@ -304,15 +289,20 @@ def user_plot(found: Results, scores: pd.DataFrame, metric: Metric) -> Plot | No
     return plot(f"users-{stem(metric.name)}", f"{metric.name} {metric.arrow}", words, picture, metric.family)
 
 
-def variance_plot(metric: str, lines: Sequence[Line]) -> Plot:
-    """Return the figure of the parts of variance of the differences in one metric."""
+def parts(lines: Sequence[Line]) -> Shares:
+    """Return the picture of the parts of variance of the differences in one metric."""
     shares = tuple({k: v for k, v in line.found.shares.items() if np.isfinite(v)} for line in lines)
-    told = "; ".join(
-        f"{line.simulator} " + ", ".join(f"{part} {100 * share:.0f} %" for part, share in one.items())
-        for line, one in zip(lines, shares, strict=True)
-    )
     words = {part.name: part.shown for line in lines for part in line.found.parts}
-    picture = Shares(tuple(line.simulator for line in lines), shares, words)
+    return Shares(tuple(line.simulator for line in lines), shares, words)
+
+
+def variance_plot(metric: str, lines: Sequence[Line]) -> Plot:
+    """Return the figure of the parts of variance with words for those who do not see it."""
+    picture = parts(lines)
+    told = "; ".join(
+        f"{name} " + ", ".join(f"{part} {100 * share:.0f} %" for part, share in one.items())
+        for name, one in zip(picture.names, picture.shares, strict=True)
+    )
     return plot(f"variance-{stem(metric)}", metric, told, picture, get(metric).family)
 
 

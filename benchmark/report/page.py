@@ -3,8 +3,7 @@
 import base64
 import hashlib
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from markupsafe import Markup
 
 from benchmark import __version__
 from benchmark.files.replacing import replace_file
-from benchmark.metrics import Metric, all_metrics, get
+from benchmark.metrics import all_metrics, get
 from benchmark.metrics.families import FAMILIES
 from benchmark.output import units
 from benchmark.output.pages import environment
@@ -21,33 +20,13 @@ from benchmark.output.units import number
 from benchmark.report import figures, gallery, order, reading, variance
 from benchmark.report.reading import Run
 from benchmark.scores import results, verdict
-from benchmark.scores.results import MetricResult, SimulatorResult
+from benchmark.scores.results import MetricResult
 from benchmark.scores.table import COMPARED, comparison_cells, legend, marks
 from benchmark.statistics.registry import INTERVALS
 from tasks.errors import InputError
 from tasks.task import Task
 
 TEMPLATES = Path(__file__).parent / "templates"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A mean with its intervals, as printed; empty where a simulator does not claim the metric."""
-
-    mean: str = ""
-    intervals: tuple[str, ...] = ()
-    marks: str = ""
-    value: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the main table."""
-
-    name: str
-    sees: str
-    failed: int
-    cells: tuple[Cell, ...]
 
 
 def write(
@@ -84,11 +63,11 @@ def write(
 def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[str] | None = None) -> str:
     """Return the page; ``reason`` says why there is no task."""
     made = environment(TEMPLATES, shown)
+    made.filters.update(number=number, limits=limits)
     made.filters.update(seconds=units.seconds, count=units.count, bytes=units.memory, counted=units.counted)
     script, style = (_own(name) for name in ("report.js", "report.css"))
     found = run.results
     metrics = [m for m in all_metrics() if any(m.name in row.metrics for row in found.simulators)]
-    signs = marks(found)
     lines, no_variance = _variance(run)
     differences = [line for line in lines if line.reference]
     values: dict[str, Any] = {
@@ -102,8 +81,9 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
         "metrics": metrics,
         "families": [one for one in FAMILIES if any(m.family == one.name for m in metrics)],
         "family_of": lambda name: get(name).family,
-        "ranked": [_row(row, metrics, signs) for row in found.simulators if row.ranked],
-        "apart": [_row(row, metrics, signs) for row in found.simulators if not row.ranked],
+        "marks": marks(found),
+        "ranked": [row for row in found.simulators if row.ranked],
+        "apart": [row for row in found.simulators if not row.ranked],
         "verdict": verdict.of(found),
         "legend": legend(found),
         "compared": ("simulator", *COMPARED),
@@ -150,20 +130,10 @@ def _task_of(run: Run) -> tuple[Task | None, str]:
     return task, ""
 
 
-def _row(row: SimulatorResult, metrics: Sequence[Metric], signs: Mapping[tuple[str, str], str]) -> Row:
-    """Return a line of the main table."""
-    cells = []
-    for metric in metrics:
-        value = row.metrics.get(metric.name)
-        cells.append(Cell() if value is None else _cell(value, signs.get((row.name, metric.name), "")))
-    return Row(row.name, ", ".join(row.sees), row.failed, tuple(cells))
-
-
-def _cell(value: MetricResult, signs: str) -> Cell:
-    """Return a mean with its interval and its marks, those of the printed table."""
-    limits = [(value.low, value.high), *(value.intervals.get(one.name, (None, None)) for one in INTERVALS)]
-    ends = tuple(f"{number(low)} .. {number(high)}" for low, high in limits if low is not None and high is not None)
-    return Cell(number(value.mean), ends, signs, value.mean)
+def limits(value: MetricResult) -> list[str]:
+    """Return the intervals of a mean as printed."""
+    ends = [(value.low, value.high), *(value.intervals.get(one.name, (None, None)) for one in INTERVALS)]
+    return [f"{number(low)} .. {number(high)}" for low, high in ends if low is not None and high is not None]
 
 
 def _variance(run: Run) -> tuple[list[variance.Line], str]:

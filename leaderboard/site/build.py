@@ -24,8 +24,8 @@ from benchmark.statistics.t_interval import t_quantile
 from leaderboard import board_table
 from leaderboard.board_documents import documents, order
 from leaderboard.board_files import Board
+from leaderboard.board_table import BoardRow
 from leaderboard.columns import HEADLINE, BoardCell, RankedTable, mean_cell
-from leaderboard.context import TaskContext
 from leaderboard.entries import values_of
 from leaderboard.ranking import pairwise_errors
 from leaderboard.site.figures import ASSETS, embedded, environment, slot_plot
@@ -47,51 +47,12 @@ _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2
 
 
 @dataclass(frozen=True, slots=True)
-class RetiredResult:
-    """A result that is no longer ranked."""
-
-    label: str
-    task: str
-    split: str
-    status: str
-    by: str
-    at: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class SiteContents:
-    """What every page knows."""
+    """What every page knows; the history holds the results that are no longer ranked."""
 
     tables: tuple[SiteTable, ...]
-    history: tuple[RetiredResult, ...]
+    history: tuple[dict[str, str], ...]
     version: str
-
-
-@dataclass(frozen=True, slots=True)
-class MetricBounds:
-    """Floor and ceiling of one metric."""
-
-    metric: Any
-    uniform: BoardCell
-    prior: BoardCell
-    best: BoardCell
-    best_name: str
-    best_page: str
-    human: BoardCell
-    human_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class TaskPage:
-    """A table's facts, its floor and ceiling, and where people looked and clicked."""
-
-    context: TaskContext
-    key: str
-    table_page: str
-    bounds: list[MetricBounds]
-    reasons: list[str]
-    slots: Plot
 
 
 def build(
@@ -145,9 +106,9 @@ class _Writer:
         for t in self._site.tables:
             self._page("table.html", t.table_page, "../", t.notices, t=t, families=t.families)
             slots = slot_plot(t.context.slots, t.key)
-            shown = TaskPage(t.context, t.key, t.table_page, _bounds(t), t.scale_reasons, slots)
             about = [t.context.notice] if t.context.notice else []
-            self._page("task.html", t.task_page, "../", about, t=shown, families=families_of(t.view.table.told))
+            told = families_of(t.view.table.told)
+            self._page("task.html", t.task_page, "../", about, t=t, bounds=_bounds(t), slots=slots, families=told)
             self._data(t, {"slots": slots, **({"front": t.front[0]} if t.front else {})})
         for page in self._submissions():
             self._page("submission.html", page.page, "../", page.notices, s=page, families=page.families)
@@ -234,7 +195,7 @@ def _addresses(views: Sequence[RankedTable]) -> dict[str, str]:
     return found
 
 
-def _history(board: Board) -> list[RetiredResult]:
+def _history(board: Board) -> list[dict[str, str]]:
     standing = board.standing()
     records = board_table.records(board, standing)
     found = []
@@ -242,14 +203,14 @@ def _history(board: Board) -> list[RetiredResult]:
         event = standing.withdrawn.get(name) or standing.superseded.get(name)
         if event is not None:
             by = records[event.by].metadata.label if event.by in records else ""
-            status = standing.status(name)
-            label = record.metadata.label
-            found.append(RetiredResult(label, record.task, record.split, status, by, event.at, event.reason))
-    return sorted(found, key=lambda p: (p.at, p.label, p.task, p.split))
+            what = {"status": standing.status(name), "by": by, "reason": event.reason}
+            named = {"at": event.at, "label": record.metadata.label, "task": record.task, "split": record.split}
+            found.append(named | what)
+    return sorted(found, key=lambda one: list(one.values())[:4])
 
 
-def _bounds(t: SiteTable) -> list[MetricBounds]:
-    """Return floor and ceiling of every metric."""
+def _bounds(t: SiteTable) -> list[tuple[Metric, list[BoardCell], BoardRow | None]]:
+    """Return of every metric the means of uniform, prior, best ranked line and human reference, and the best line."""
     table, ranking = t.view.table, t.view.ranking
 
     def cell(index: int | None, metric: Metric) -> BoardCell:
@@ -258,21 +219,10 @@ def _bounds(t: SiteTable) -> list[MetricBounds]:
     found = []
     for metric in table.told:
         j = table.metric_index(metric.name)
-        human = metric.human_reference
         first = [int(i) for i in np.flatnonzero(ranking.place[:, j] == 1)]
         best = min(first, key=lambda i: t.rows[i].name) if first else None
-        found.append(
-            MetricBounds(
-                metric=metric,
-                uniform=cell(table.find("uniform"), metric),
-                prior=cell(table.find(metric.prior), metric),
-                best=cell(best, metric),
-                best_name="" if best is None else t.rows[best].name,
-                best_page="" if best is None else t.pages[t.rows[best].id],
-                human=cell(table.find(human), metric),
-                human_name=human,
-            )
-        )
+        shown = (*map(table.find, ("uniform", metric.prior)), best, table.find(metric.human_reference))
+        found.append((metric, [cell(i, metric) for i in shown], None if best is None else t.rows[best]))
     return found
 
 

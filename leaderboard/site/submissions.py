@@ -17,7 +17,6 @@ from benchmark.output import units
 from benchmark.output.text import beyond, plain
 from benchmark.output.units import number, p_value
 from benchmark.report.order import Order
-from benchmark.stress.records import StressRow
 from leaderboard.board_stress import stress_rows
 from leaderboard.board_table import APART, BoardRow
 from leaderboard.columns import HEADLINE, BoardCell, mean_cell, normalised_cell
@@ -39,26 +38,6 @@ KINDS = {"baseline": "a cheap prior of the suite", "reference": "a reference of 
 
 
 @dataclass(frozen=True, slots=True)
-class GainLine:
-    """Personal gain on one metric."""
-
-    name: str
-    family: str
-    own: BoardCell
-    swapped: BoardCell
-    apart: BoardCell
-
-
-@dataclass(frozen=True, slots=True)
-class StressLine:
-    """What one stress test found: the sentence that sums it up, and its numbers."""
-
-    test: str
-    reading: str
-    numbers: list[tuple[str, BoardCell, str, int]]
-
-
-@dataclass(frozen=True, slots=True)
 class SessionFigure:
     """One session, drawn: the address with the picture in it, its size in pixels, and what it shows in words."""
 
@@ -70,7 +49,12 @@ class SessionFigure:
 
 @dataclass(slots=True)
 class TablePart:
-    """A submission on one table."""
+    """A submission on one table.
+
+    Attributes:
+        gains: Metric, family, and the three differences of its personal gain.
+        stress: A stress test and the sentence that sums it up -> measure, value, p and sessions of its numbers.
+    """
 
     t: SiteTable
     index: int
@@ -79,8 +63,8 @@ class TablePart:
     data: str
     baselines: list[str]
     metrics: list[Markup]
-    gains: list[GainLine]
-    stress: list[StressLine] = field(default_factory=list)
+    gains: list[tuple[str, str, list[BoardCell]]]
+    stress: dict[tuple[str, str], list[tuple[str, BoardCell, str, int]]]
     sessions: list[SessionFigure] = field(default_factory=list)
     sessions_by: str = ""
     no_pictures: str = ""
@@ -199,49 +183,37 @@ def _difference(metric: Metric, mean: float, low: float, high: float) -> str:
     verdict = ""
     if low > 0 or high < 0:
         verdict = "better" if (low > 0) == metric.higher_is_better else "worse"
-    shown = estimate(BoardCell(_signed(mean), mean, low, high))
+    shown = estimate(BoardCell(number(mean, sign="+"), mean, low, high))
     return f'<td class="{verdict}">{shown}<span class="sr"> {verdict}</span></td>' if verdict else f"<td>{shown}</td>"
 
 
-def _signed(value: float) -> str:
-    text = number(value)
-    return text if text.startswith("-") or float(text) == 0 else f"+{text}"
-
-
-def _gains(t: SiteTable, index: int) -> list[GainLine]:
+def _gains(t: SiteTable, index: int) -> list[tuple[str, str, list[BoardCell]]]:
     found = []
     for name in HEADLINE:
         gain = personal_gain(t.view.table, index, t.view.table.metric_index(name))
-        if gain is not None and not math.isnan(gain.own_over_shared.mean if gain else math.nan):
+        if gain is not None and not math.isnan(gain.own_over_shared.mean):
             three = (gain.own_over_shared, gain.swapped_over_shared, gain.own_over_swapped)
-            found.append(GainLine(name, get(name).family, *map(_cell, three)))
+            found.append((name, get(name).family, list(map(_cell, three))))
     return found
 
 
-def _stress(t: SiteTable, index: int) -> list[StressLine]:
+def _stress(t: SiteTable, index: int) -> dict[tuple[str, str], list[tuple[str, BoardCell, str, int]]]:
     """Return what the stress tests of a submission found, test by test."""
-    row = t.view.table.rows[index]
-    if row.stress is None:
-        return []
-    return _lines(stress_rows(row.name, row.stress, t.view.table.context))
-
-
-def _lines(rows: Sequence[StressRow]) -> list[StressLine]:
-    """Return rows test by test."""
-    found: dict[str, StressLine] = {}
-    for r in rows:
-        line = found.setdefault(r.test, StressLine(r.test, r.reading, []))
+    row = t.rows[index]
+    found: dict[tuple[str, str], list[tuple[str, BoardCell, str, int]]] = {}
+    for r in [] if row.stress is None else stress_rows(row.name, row.stress, t.context):
+        numbers = found.setdefault((r.test, r.reading), [])
         if r.value is not None and not _LESSER.fullmatch(r.measure):
             low, high = (math.nan if end is None else end for end in (r.low, r.high))
             p = p_value(r.p)
-            line.numbers.append((r.measure, BoardCell(number(r.value), r.value, low, high), p, r.n))
-    return list(found.values())
+            numbers.append((r.measure, BoardCell(number(r.value), r.value, low, high), p, r.n))
+    return found
 
 
 def _cell(found: UserEstimate) -> BoardCell:
     if math.isnan(found.mean):
         return BoardCell("", why=found.reason)
-    return BoardCell(_signed(found.mean), found.mean, found.low, found.high)
+    return BoardCell(number(found.mean, sign="+"), found.mean, found.low, found.high)
 
 
 def extreme_sessions(t: SiteTable, row: BoardRow, names: Sequence[str] = headlines(), each: int = 2) -> Any:

@@ -73,7 +73,7 @@ def test_a_notebook_shows_table_verdict_and_notice_escaped(found):
 
 
 def test_figures_and_sessions_are_drawings(found, mini):
-    for drawing in (found.plot(), found.plot("users", "JS"), gb.show("u0-0", mini)):
+    for drawing in (found.plot(), found.plot("users", "JS"), found.plot("variance"), gb.show("u0-0", mini)):
         assert drawing._repr_png_().startswith(b"\x89PNG") and drawing.notes == (mini.notice,)
     of_run = gb.show("u0-0", found, simulators=["looks-first"])
     assert [view.title for row in of_run.picture.rows for view in row.views][-1] == "attention: looks-first"
@@ -120,5 +120,5 @@ def test_what_is_public_is_listed_documented_and_typed():
     package = Path(gb.__file__).parent
     assert (package / "py.typed").is_file()
     for function in (gb.load, gb.run, gb.score, gb.read_run, gb.show):
-        assert ast.get_docstring(ast.parse(inspect.getsource(function)).body[0]).count("Raises:") == 1
+        assert ast.get_docstring(ast.parse(inspect.getsource(function)).body[0]).count("InputError") == 1
         assert all(p.annotation is not inspect.Parameter.empty for p in inspect.signature(function).parameters.values())

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from markupsafe import Markup
 
+from benchmark.output.figure_style import Drawing
 from benchmark.report import figures
 from benchmark.runs.runner import TrialsFailed, run
 from benchmark.stress import records as stress
@@ -59,6 +60,6 @@ def no_figures(monkeypatch) -> None:
     """Leave the figures empty: what is not about them is faster so."""
 
     def plot(name, caption, words, picture, family=""):
-        return figures.Plot(caption, words, Markup(), family)
+        return figures.Plot(caption, words, Markup(), family, Drawing(picture))
 
     monkeypatch.setattr(figures, "plot", plot)

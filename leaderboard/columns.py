@@ -134,41 +134,23 @@ def _about(key: str, title: str, help: str, value: Callable[[BoardRow], str | in
 
 def _of_metric(metric: Metric) -> list[BoardColumn]:
     """Return the columns that every metric has."""
-    name, arrow, up = metric.name, metric.arrow, metric.higher_is_better
-    found = [
-        BoardColumn(name, f"{name}{arrow}", "metrics", metric.definition, partial(mean_cell, metric=name), up, name),
-        BoardColumn(
-            f"{name}:norm",
-            f"{name} norm↑",
-            "normalised",
-            f"{name} on a scale where 0 is the {metric.prior.replace('-', ' ')} and 1 the human reference.",
-            partial(normalised_cell, metric=name),
-            True,
-            name,
-        ),
+    name = metric.name
+    scale = f"{name} on a scale where 0 is the {metric.prior.replace('-', ' ')} and 1 the human reference."
+    kinds = [
+        ("", metric.arrow, "metrics", metric.definition, mean_cell, metric.higher_is_better),
+        (":norm", " norm↑", "normalised", scale, normalised_cell, True),
     ]
     if name in HEADLINE:
-        found += [
-            BoardColumn(
-                f"{name}:gain",
-                f"{name} gain↑",
-                "gain",
-                f"{name} under the user's own prompt against one prompt for all; positive is better.",
-                partial(_gain, metric=name, swapped=False),
-                True,
-                name,
-            ),
-            BoardColumn(
-                f"{name}:swap",
-                f"{name} swap",
-                "gain",
-                f"Control: {name} under another user's prompt against one for all. A personal gain vanishes here.",
-                partial(_gain, metric=name, swapped=True),
-                True,
-                name,
-            ),
+        gain = f"{name} under the user's own prompt against one prompt for all; positive is better."
+        swap = f"Control: {name} under another user's prompt against one for all. A personal gain vanishes here."
+        kinds += [
+            (":gain", " gain↑", "gain", gain, partial(_gain, swapped=False), True),
+            (":swap", " swap", "gain", swap, partial(_gain, swapped=True), True),
         ]
-    return found
+    return [
+        BoardColumn(name + key, name + title, group, help, partial(cell, metric=name), up, name)
+        for key, title, group, help, cell, up in kinds
+    ]
 
 
 FAILED = "Sessions, over seeds, without a part it claims; they count with the worst value."

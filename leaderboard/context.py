@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.errors import InputError
-from tasks.types import Session
+from tasks.types import Box, Session
 
 if TYPE_CHECKING:
     from tasks.task import Task
@@ -24,10 +24,6 @@ VERSION = ("format", FORMAT)
 _DECIMALS = 6
 _NEAR = 2.0
 """Boxes whose edges differ by at most this many pixels between sessions are the same place."""
-
-
-Box = tuple[float, float, float, float]
-"""``(x0, y0, x1, y1)`` in image pixels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from PIL.Image import Image
 
 from tasks.definition import LabelDrawing
 from tasks.errors import InputError
-from tasks.types import ScreenImage, Slot, Stimulus
+from tasks.types import Box, ScreenImage, Slot, Stimulus
 
 Area = tuple[int, int, int, int]  # edges x0, y0, x1, y1 in pixels, the last two excluded
 
@@ -68,7 +68,7 @@ def derangement(n: int, rng: np.random.Generator) -> tuple[int, ...]:
             return tuple(int(i) for i in found)
 
 
-def area_of(box: tuple[float, float, float, float], size: tuple[int, int]) -> Area:
+def area_of(box: Box, size: tuple[int, int]) -> Area:
     """Return the pixels of a slot's box, edges included, that lie on a screen of ``size``."""
     (x0, y0, x1, y1), (width, height) = box, size
     left, top = max(0, math.floor(x0)), max(0, math.floor(y0))
@@ -110,8 +110,6 @@ def encoded(image: Image) -> ScreenImage:
     image.save(data, format="PNG", compress_level=1)
     return ScreenImage(data=data.getvalue())
 
-
-Box = tuple[float, float, float, float]
 
 _OVERLAP = 0.5
 _SIZE_PX = 2.0

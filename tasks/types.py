@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Floats = NDArray[np.float64]
+Box = tuple[float, float, float, float]
+"""``(x0, y0, x1, y1)``, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Slot:
     label: str
     kind: str
     text: str
-    box: tuple[float, float, float, float]
+    box: Box
     rating: float | None = None
 
 

@@ -22,14 +22,6 @@ _NOT_CONTENT = ("generation_config.json",)
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """What the safetensors headers say: the number of parameters, and their types by safetensors' names."""
-
-    parameters: int
-    dtypes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class BackboneInfo:
     """What ``backbone info`` prints; read without loading the weights.
 
@@ -60,15 +52,15 @@ def describe(name_or_path: str | Path) -> BackboneInfo:
     """
     folder = find_folder(name_or_path)
     config = read_config(folder)
-    weights = read_weights(folder)
+    parameters, dtypes = read_weights(folder)
     text, vision = config["text_config"], config["vision_config"]
     patch = vision.get("patch_size", 0)
     return BackboneInfo(
         name=str(name_or_path),
         folder=folder,
         model_type=config["model_type"],
-        parameters=weights.parameters,
-        dtypes=weights.dtypes,
+        parameters=parameters,
+        dtypes=dtypes,
         layers=int(text.get("num_hidden_layers", 0)),
         width=int(text.get("hidden_size", 0)),
         vision_layers=int(vision.get("depth", vision.get("num_hidden_layers", 0))),
@@ -138,8 +130,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     return found
 
 
-def read_weights(folder: Path) -> Weights:
-    """Return what the headers of the weight files say.
+def read_weights(folder: Path) -> tuple[int, tuple[str, ...]]:
+    """Return the number of parameters, and their types by safetensors' names, as the headers of the weight files say.
 
     InputError for a missing safetensors file or shard, or a file that is cut short or not safetensors.
     """
@@ -168,7 +160,7 @@ def read_weights(folder: Path) -> Weights:
             raise InputError(
                 f"the weight file {path} is cut short or is not safetensors: {error}. Fetch it again."
             ) from error
-    return Weights(parameters, tuple(sorted(dtypes)))
+    return parameters, tuple(sorted(dtypes))
 
 
 def fingerprint(folder: Path) -> str:

@@ -8,9 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from tasks.types import Floats
-
-Box = tuple[float, float, float, float]
+from tasks.types import Box, Floats
 
 
 @dataclass(frozen=True, slots=True)

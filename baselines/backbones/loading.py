@@ -51,10 +51,10 @@ def load_backbone(
     number = _dtype(dtype, place)
     folder = checkpoints.find_folder(name_or_path)
     config = checkpoints.read_config(folder)
-    weights = checkpoints.read_weights(folder)
+    parameters, _ = checkpoints.read_weights(folder)
     group = current()
     group = group if group is not None and group.settings.partitions else None
-    _check_memory(weights.parameters * number.itemsize, place, str(name_or_path), group)
+    _check_memory(parameters * number.itemsize, place, str(name_or_path), group)
     chosen = settings or read_settings(folder)
     cls = architecture(config["model_type"])
     assert cls is not None

@@ -203,20 +203,13 @@ def recency(shares: Sequence[Floats]) -> dict[str, object]:
     mean of p K - 1 weighted by place from -1 (first) to 1 (last), above 0 for a recency bias; ``answered_last_third``
     is the share of sessions whose largest probability is in the last third, ``chance_last_third`` its chance.
     """
-    first, last, slope, answered, chance = [], [], [], [], []
+    rows = []
     for places in shares:
         k = len(places)
         third = max(1, round(k / 3))
-        first.append(places[:third].sum() * k / third)
-        last.append(places[-third:].sum() * k / third)
-        slope.append(float(np.mean((places * k - 1) * np.linspace(-1, 1, k))))
-        answered.append(int(np.argmax(places)) >= k - third)
-        chance.append(third / k)
-    return {
-        "sessions": len(shares),
-        "first_third": float(np.mean(first)),
-        "last_third": float(np.mean(last)),
-        "slope": float(np.mean(slope)),
-        "answered_last_third": float(np.mean(answered)),
-        "chance_last_third": float(np.mean(chance)),
-    }
+        ends = places[:third].sum() * k / third, places[-third:].sum() * k / third
+        slope = float(np.mean((places * k - 1) * np.linspace(-1, 1, k)))
+        rows.append((*ends, slope, int(np.argmax(places)) >= k - third, third / k))
+    names = ("first_third", "last_third", "slope", "answered_last_third", "chance_last_third")
+    means = (float(np.mean(column)) for column in zip(*rows, strict=True))
+    return {"sessions": len(shares), **dict(zip(names, means, strict=True))}

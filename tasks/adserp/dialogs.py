@@ -8,8 +8,8 @@ button events of the raw layout and from where people looked.
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.adserp.trial import SCREEN_WIDTH, Box, Fixations, Points, Trial
-from tasks.types import Floats, Session
+from tasks.adserp.trial import SCREEN_WIDTH, Fixations, Points, Trial
+from tasks.types import Box, Floats, Session
 
 ZONE = (520.0, 900.0, -80.0, 300.0)
 """x from and to, y from and to, in window coordinates (screenshot pixels), edges excluded: where the dialog is."""

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-Box = tuple[float, float, float, float]
+from tasks.types import Box
+
 Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 

@@ -16,11 +16,11 @@ from PIL.Image import Image
 
 from tasks.adserp import reading
 from tasks.adserp.screen import check_width
-from tasks.adserp.trial import AD_KINDS, SCREEN_WIDTH, Area, Box, Fixations, Trial, named, page_order
+from tasks.adserp.trial import AD_KINDS, SCREEN_WIDTH, Area, Fixations, Trial, named, page_order
 from tasks.adserp.trial import search_query as query_of
 from tasks.errors import InputError, clean, recovered, refuse, rows
 from tasks.pictures import one_colour
-from tasks.types import ScreenImage
+from tasks.types import Box, ScreenImage
 
 FOLDERS = {
     "fixation-data": ".csv",

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.adserp.trial import Box, Buttons, Fixations, Points
+from tasks.adserp.trial import Buttons, Fixations, Points
 from tasks.errors import InputError, clean, recovered, refuse
 from tasks.plausible import Kind, clock_fault
-from tasks.types import Floats
+from tasks.types import Box, Floats
 
 _BUTTONS = ("mousedown", "mouseup")
 _USED_EVENTS = ("mousemove", "click", "scroll", *_BUTTONS)

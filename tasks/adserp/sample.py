@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from tasks.adserp.sample_pages import Item, Page, draw_page, make_page
-from tasks.adserp.trial import SCREEN_WIDTH, SLOT_KINDS, VIEWPORT_HEIGHT, Box
+from tasks.adserp.trial import SCREEN_WIDTH, SLOT_KINDS, VIEWPORT_HEIGHT
 from tasks.definition import SIMULATED_MARK
 from tasks.errors import InputError
+from tasks.types import Box
 
 USERS, TRIALS_PER_USER, PAGES = 24, 5, 40
 WINDOW_WIDTH = 1422

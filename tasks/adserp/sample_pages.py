@@ -13,7 +13,8 @@ from PIL import ImageDraw, ImageFont
 from PIL.Image import Image
 from PIL.ImageDraw import ImageDraw as Draw
 
-from tasks.adserp.trial import SCREEN_WIDTH, Box
+from tasks.adserp.trial import SCREEN_WIDTH
+from tasks.types import Box
 
 LEFT, RIGHT = 162, 748
 _TITLE = (26, 13, 171)

@@ -9,9 +9,9 @@ from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
 from PIL.Image import Image
 
-from tasks.adserp.trial import SCREEN_WIDTH, Box
+from tasks.adserp.trial import SCREEN_WIDTH
 from tasks.errors import InputError
-from tasks.types import Slot
+from tasks.types import Box, Slot
 
 _FONT_SIZE = 28
 _SMALLEST_FONT = 13

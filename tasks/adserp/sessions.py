@@ -8,12 +8,12 @@ from PIL import Image as PilImage
 
 from tasks.adserp import screen
 from tasks.adserp.dialogs import presses
-from tasks.adserp.trial import Box, Fixations, Points, Trial
+from tasks.adserp.trial import Fixations, Points, Trial
 from tasks.definition import ReadOptions
 from tasks.errors import InputError
 from tasks.pictures import encode, fit_factor, one_colour
 from tasks.storage import file_name
-from tasks.types import Fixation, Floats, ScreenImage, Session, Slot
+from tasks.types import Box, Fixation, Floats, ScreenImage, Session, Slot
 
 NEAR_PX = 10.0
 PAUSE_MS = 400.0

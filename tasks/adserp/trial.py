@@ -14,9 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from PIL.Image import Image
 
 from tasks.errors import clean
-from tasks.types import Floats, ScreenImage
-
-Box = tuple[float, float, float, float]
+from tasks.types import Box, Floats, ScreenImage
 
 SCREEN_WIDTH = 1280
 VIEWPORT_HEIGHT = 1023

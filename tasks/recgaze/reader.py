@@ -61,14 +61,14 @@ def read(raw: Path, options: ReadOptions, progress: Progress, *, visible: bool =
             state = recovered(partial(screen_state, recording, catalogue))
             if state is not None:
                 states[_screen(recording)] = state
-    plain = _plain_posters(states.values(), options)
+    posters = _poster_notes(states.values(), options)
     images = _draw(states, size, options, progress)
     recordings = [recording for recording in selection.recordings if _screen(recording) in states]
     sessions = _sessions(recordings, states, images, profile_of, size)
     notes = [SAMPLE_ORDER] if options.simulated else [published_counts_note(selection.rule_users)]
     if accidents is None:
         notes.append(f"selections by accident are not known: there is no {files.CLICKS}")
-    notes += [*_recording_notes(events, selection), _poster_note(states.values(), options), *plain]
+    notes += [*_recording_notes(events, selection), *posters]
     return Reading(sessions=sessions, read=selection.read, dropped=dict(selection.dropped), notes=notes)
 
 
@@ -199,22 +199,26 @@ def _draw(
     return {screen: image_of[digest] for screen, digest in digest_of.items()}
 
 
-def _plain_posters(states: Iterable[ScreenState], options: ReadOptions) -> list[str]:
-    """Open every poster file that the screens show, and return notes on those of one colour."""
-    found: dict[str, list[str]] = {}
-    shown = [options.posters / name for name in sorted(_poster_names(states))] if options.posters else []
-    for path in shown if options.images else ():
-        picture = recovered(partial(read_poster, path)) if path.is_file() else None
+def _poster_notes(states: Iterable[ScreenState], options: ReadOptions) -> list[str]:
+    """Say which posters the screens show; every poster file is opened, and those of one colour are named."""
+    if not options.images:
+        return ["screens: none drawn"]
+    if options.posters is None:
+        return ["posters: drawn by this project (title, year, genre), no poster folder was given"]
+    names = sorted({film.poster for state in states for _, films in state.rows for film in films if film.poster})
+    there = [path for name in names if (path := options.posters / name).is_file()]
+    plain: dict[str, list[str]] = {}
+    for path in there:
+        picture = recovered(partial(read_poster, path))
         if picture is not None and (colour := one_colour(picture)):
-            found.setdefault(colour, []).append(path.name)
+            plain.setdefault(colour, []).append(path.name)
     return [
-        f"{colour} posters: {len(names)} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
-        for colour, names in sorted(found.items())
+        f"posters: {len(there)} of {len(names)} shown poster files found, the other posters drawn by this project",
+        *(
+            f"{colour} posters: {len(of)} ({', '.join(of[:3])}{', ...' if len(of) > 3 else ''})"
+            for colour, of in sorted(plain.items())
+        ),
     ]
-
-
-def _poster_names(states: Iterable[ScreenState]) -> set[str]:
-    return {film.poster for state in states for _, films in state.rows for film in films if film.poster}
 
 
 def _recording_notes(events: EventTable, selection: Selection) -> list[str]:
@@ -231,14 +235,3 @@ def _recording_notes(events: EventTable, selection: Selection) -> list[str]:
     if count := int(((events.fixation.position > 0) & np.isnan(events.fixation.duration)).sum()):
         notes.append(f"fixations on films without a duration: {count} (they add nothing to the dwell times)")
     return notes
-
-
-def _poster_note(states: Iterable[ScreenState], options: ReadOptions) -> str:
-    """Say which posters the screens show."""
-    if not options.images:
-        return "screens: none drawn"
-    if options.posters is None:
-        return "posters: drawn by this project (title, year, genre), no poster folder was given"
-    names = _poster_names(states)
-    found = sum((options.posters / name).is_file() for name in names)
-    return f"posters: {found} of {len(names)} shown poster files found, the other posters drawn by this project"

@@ -26,9 +26,9 @@ import numpy as np
 from tasks.definition import Progress
 from tasks.errors import InputError, one_line, recovered, refuse
 from tasks.plausible import Kind
-from tasks.snacks.screen import SCREEN, Box, even_boxes, slots_of
+from tasks.snacks.screen import SCREEN, even_boxes, slots_of
 from tasks.tables import identifier, number, read_header, records, require_columns
-from tasks.types import Fixation, Session, visits
+from tasks.types import Box, Fixation, Session, visits
 
 GAZES = Kind("gazes", ("dur", "milliseconds"), ("onset", "milliseconds"), shortest_ms=10.0, longest_ms=10_000.0)
 """How the layout ``grid`` calls durations and times."""

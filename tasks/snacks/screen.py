@@ -11,9 +11,7 @@ from PIL import ImageDraw
 from PIL.Image import Image, Resampling
 
 from tasks.pictures import decode, fit_factor, fitted, text_font
-from tasks.types import ScreenImage, Slot
-
-Box = tuple[float, float, float, float]
+from tasks.types import Box, ScreenImage, Slot
 
 SCREEN = (1280, 1024)
 """Width and height of the screen that positions are given on, pixels."""

@@ -115,17 +115,8 @@ def prepare(
         check_reading(definition, raw, reading)
         notice = definition.sample_notice if options.simulated else ""
         manifest = _write(info, reading, options, notice, folder, progress, out)
-    return Summary(
-        task=manifest.name,
-        out=out,
-        read=manifest.read,
-        kept=manifest.kept,
-        dropped=manifest.dropped,
-        notes=manifest.notes,
-        digests=manifest.digests,
-        counts=manifest.counts,
-        notice=manifest.notice,
-    )
+    same = ("notice", "read", "kept", "dropped", "notes", "digests", "counts")
+    return Summary(task=manifest.name, out=out, **{name: getattr(manifest, name) for name in same})
 
 
 def choose_layout(definition: TaskDefinition, raw: Path, chosen: str | None) -> str:

@@ -18,7 +18,7 @@ _WHOLE = 64 * 2**20
 """Weight files up to this size enter the fingerprint whole; of larger ones, the header and samples do."""
 _SAMPLES, _SAMPLE = 256, 64 * 2**10
 _DOWNLOAD = ["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]
-_NOT_CONTENT = ("generation_config.json",)
+_CONTENT, _NOT_CONTENT = {".json", ".safetensors", ".txt", ".jinja"}, ("generation_config.json",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,9 @@ def fingerprint(folder: Path) -> str:
     Hashed are all JSON, text and template files of the folder, and the weights: whole up to 64 MiB a file; of larger
     files the header (names, shapes, types), the size, and 256 samples of 64 KiB evenly spread.
     """
-    state = tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _content(folder))
+    files = sorted(path for path in folder.iterdir() if path.suffix in _CONTENT and path.is_file())
+    files = [path for path in files if path.name not in _NOT_CONTENT]
+    state = tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
     return _fingerprint(folder.resolve(), state)
 
 
@@ -187,8 +189,3 @@ def _fingerprint(folder: Path, state: tuple[tuple[str, int, int], ...]) -> str:
                 file.seek((size - _SAMPLE) * sample // (_SAMPLES - 1))
                 digest.update(file.read(_SAMPLE))
     return digest.hexdigest()
-
-
-def _content(folder: Path) -> list[Path]:
-    endings = {".json", ".safetensors", ".txt", ".jinja"}
-    return sorted(p for p in folder.iterdir() if p.suffix in endings and p.is_file() and p.name not in _NOT_CONTENT)

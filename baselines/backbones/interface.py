@@ -116,7 +116,6 @@ def collate(inputs: Sequence[ModelInput]) -> ModelInput:
     if len(inputs) == 1:
         return inputs[0]
     length = max(item.inputs_embeds.shape[1] for item in inputs)
-    shifts = [length - item.inputs_embeds.shape[1] for item in inputs for _ in range(len(item))]
     pairs = [(item, length - item.inputs_embeds.shape[1]) for item in inputs]
     visual = None
     if any(item.visual_pos_masks is not None for item in inputs):
@@ -125,16 +124,14 @@ def collate(inputs: Sequence[ModelInput]) -> ModelInput:
             for item in inputs
         ]
         visual = torch.cat([pad(mask, (shift, 0)) for mask, (_, shift) in zip(masks, pairs, strict=True)])
-    indices = [index for item in inputs for index in item.image_index]
-    prompts = [index for item in inputs for index in item.prompt_index]
     return ModelInput(
         inputs_embeds=torch.cat([pad(item.inputs_embeds, (0, 0, shift, 0)) for item, shift in pairs]),
         position_ids=torch.cat([pad(item.position_ids, (shift, 0)) for item, shift in pairs], dim=-2),
         attention_mask=torch.cat([pad(item.attention_mask, (shift, 0)) for item, shift in pairs]),
-        image_index=tuple(index + shift for index, shift in zip(indices, shifts, strict=True)),
+        image_index=tuple(index + shift for item, shift in pairs for index in item.image_index),
         patch_boxes=tuple(boxes for item in inputs for boxes in item.patch_boxes),
         visual_pos_masks=visual,
         deepstack=tuple(torch.cat(layer) for layer in zip(*(item.deepstack for item in inputs), strict=True)),
-        prompt_index=tuple(index + shift for index, shift in zip(prompts, shifts, strict=True)),
+        prompt_index=tuple(index + shift for item, shift in pairs for index in item.prompt_index),
         sessions=tuple(name for item in inputs for name in item.sessions),
     )

@@ -103,7 +103,7 @@ class ZeroSettings:
         A prompt has some 100,000 numbers, so there is nothing to gain from splitting it too: stage 3 and offloading are
         for the backbone. It is kept and tuned in float32 whatever the backbone's number format.
         """
-        found = self._base(False)
+        found = self.for_backbone(False)
         zero = found["zero_optimization"]
         for key in [key for key in zero if key.startswith(("stage3_", "offload_"))] + ["memory_efficient_linear"]:
             zero.pop(key, None)
@@ -112,9 +112,6 @@ class ZeroSettings:
 
     def for_backbone(self, bf16: bool) -> dict[str, Any]:
         """Return the configuration that the backbone's weights, bfloat16 or not, are split by."""
-        return self._base(bf16)
-
-    def _base(self, bf16: bool) -> dict[str, Any]:
         found: dict[str, Any] = copy.deepcopy(dict(self.values))
         found["bf16"] = {"enabled": bf16}
         # DeepSpeed asks for a batch size; the batches are the trainer's.

@@ -17,7 +17,6 @@ from PIL.Image import Image
 from tasks.adserp import reading
 from tasks.adserp.screen import check_width
 from tasks.adserp.trial import AD_KINDS, SCREEN_WIDTH, Area, Fixations, Trial, named, page_order
-from tasks.adserp.trial import search_query as query_of
 from tasks.errors import InputError, clean, recovered, refuse, rows
 from tasks.pictures import one_colour
 from tasks.types import Box, ScreenImage
@@ -174,9 +173,7 @@ def _areas(ads: Mapping[str, list[Box]], page: Image, find: Finder | None) -> tu
 def _metadata(path: Path) -> tuple[str, tuple[int, int]]:
     """Return the query and the size of the window in CSS pixels."""
     fields = _flat_xml(path)
-    query = query_of(fields.get("url", ""), fields.get("task", ""))
-    if not query:
-        raise InputError(f"{path}: neither url nor task holds a search query.")
+    query = reading.query_of(fields.get("url"), fields.get("task"), path)
     size = _SIZE.fullmatch(fields.get("window", ""))
     if size is None or int(size[1]) == 0 or int(size[2]) == 0:
         raise InputError(f"{path}: window is {fields.get('window', '')!r}, expected a size such as 1422x1137.")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.adserp.trial import Buttons, Fixations, Points
+from tasks.adserp.trial import Buttons, Fixations, Points, search_query
 from tasks.errors import InputError, clean, recovered, refuse
 from tasks.plausible import Kind, clock_fault
 from tasks.types import Box, Floats
@@ -43,6 +43,14 @@ def check_trial_id(trial_id: object, source: Path) -> str:
     if isinstance(trial_id, str) and _TRIAL_ID.fullmatch(trial_id):
         return trial_id
     raise InputError(f"{source}: trial id {trial_id!r} is not a plain name such as p004-b2-t9.")
+
+
+def query_of(url: object, task: object, source: Path) -> str:
+    """Return the search query that the URL or the task of a trial holds; InputError if neither does."""
+    query = search_query(str(url or ""), str(task or ""))
+    if not query:
+        raise InputError(f"{source}: neither url nor task holds a search query.")
+    return query
 
 
 def parse_number(text: str) -> float:

@@ -10,17 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.adserp import reading
-from tasks.adserp.trial import (
-    SCREEN_WIDTH,
-    SLOT_KINDS,
-    VIEWPORT_HEIGHT,
-    Area,
-    Fixations,
-    Trial,
-    named,
-    page_order,
-    search_query,
-)
+from tasks.adserp.trial import SCREEN_WIDTH, SLOT_KINDS, VIEWPORT_HEIGHT, Area, Fixations, Trial, named, page_order
 from tasks.errors import InputError, clean, recovered, refuse
 from tasks.types import Floats, ScreenImage
 
@@ -40,9 +30,7 @@ def read_replay(path: Path, folder: Path) -> Trial | None:
     """
     document = _document(path)
     trial_id = reading.check_trial_id(document["trial_id"], path)
-    query = search_query(str(document.get("url") or ""), str(document.get("task") or ""))
-    if not query:
-        raise InputError(f"{path}: neither url nor task holds a search query.")
+    query = reading.query_of(document.get("url"), document.get("task"), path)
     width = reading.as_number(document["win_width"])
     if not width > 0:
         raise InputError(f"{path}: win_width is {document['win_width']!r}, expected the window's width in pixels.")

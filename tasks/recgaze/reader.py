@@ -12,8 +12,7 @@ from tasks.errors import InputError, recovered, refuse
 from tasks.pictures import one_colour
 from tasks.plausible import Kind, folded
 from tasks.recgaze import files
-from tasks.recgaze.event_records import row_number
-from tasks.recgaze.event_table import EventTable, read_events
+from tasks.recgaze.event_table import EventTable, read_events, row_number
 from tasks.recgaze.events import COLUMNS, Recording, Selection, by_session, group, select_sessions, spans
 from tasks.recgaze.posters import read_poster
 from tasks.recgaze.render import LETTERS, PUBLISHED_SIZE, ScreenState, draw_screens, slot_boxes, state_digest

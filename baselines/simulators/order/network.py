@@ -173,3 +173,27 @@ def loss(network: Network, given: Batch) -> Tensor:
     sign = torch.where(rows == visits[:, None], 1.0, -1.0)
     ends = -nn.functional.logsigmoid(sign * odds) * ((rows > 0) & (rows <= visits[:, None]))
     return next_slot + ends.sum(1) / visits
+
+
+def pass_through(
+    network: Network, optimiser: torch.optim.Optimizer, examples: Sequence[Example], size: int, rng: np.random.Generator
+) -> float:
+    """Take a step per batch of ``size`` paths, in an order drawn; return the mean loss, nats per session."""
+    network.train()
+    order, total = rng.permutation(len(examples)), 0.0
+    for first in range(0, len(order), size):
+        found = loss(network, batch([examples[i] for i in order[first : first + size]]))
+        optimiser.zero_grad()
+        found.mean().backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        total += float(found.detach().sum())
+    return total / len(examples)
+
+
+def mean_loss(network: Network, examples: Sequence[Example]) -> float:
+    """Return the mean loss without dropout, nats per session."""
+    network.eval()
+    with torch.no_grad():
+        parts = [loss(network, batch(examples[i : i + 64])) for i in range(0, len(examples), 64)]
+    return float(torch.cat(parts).mean())

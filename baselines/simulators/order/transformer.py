@@ -103,8 +103,8 @@ class SlotTransformer:
                 if state.epoch - state.best_epoch >= self.waiting:
                     break
                 torch.manual_seed(seed * 10_007 + epoch)
-                trained = self._epoch(net, optimiser, mine, np.random.default_rng((seed, epoch)))
-                score = _mean_loss(net, valid or mine)
+                trained = network.pass_through(net, optimiser, mine, self.batch, np.random.default_rng((seed, epoch)))
+                score = network.mean_loss(net, valid or mine)
                 state.epoch = epoch
                 if score < state.score:
                     state.score, state.best_epoch, state.best = score, epoch, deepcopy(net.state_dict())
@@ -129,24 +129,6 @@ class SlotTransformer:
         stop = float(torch.sigmoid(odds[0, -1])) if visited else 0.0
         chances = np.exp(share[0, -1].numpy())
         return np.append((1 - stop) * chances / chances.sum(), stop)
-
-    def _epoch(self, net: Any, optimiser: Any, examples: Sequence[Any], rng: np.random.Generator) -> float:
-        """Take a step per batch; return the mean loss."""
-        import torch
-
-        from baselines.simulators.order import network
-
-        net.train()
-        order, total = rng.permutation(len(examples)), 0.0
-        for first in range(0, len(order), self.batch):
-            chosen = [examples[i] for i in order[first : first + self.batch]]
-            found = network.loss(net, network.batch(chosen))
-            optimiser.zero_grad()
-            found.mean().backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimiser.step()
-            total += float(found.detach().sum())
-        return total / len(examples)
 
     def _identity(self, paths: Sequence[Any], seed: int) -> str:
         """Return a digest of all that shapes the training."""
@@ -193,15 +175,3 @@ class _State:
     best_epoch: int = 0
     score: float = float("inf")
     epoch: int = 0
-
-
-def _mean_loss(net: Any, examples: Sequence[Any]) -> float:
-    """Return the mean loss without dropout."""
-    import torch
-
-    from baselines.simulators.order import network
-
-    net.eval()
-    with torch.no_grad():
-        parts = [network.loss(net, network.batch(examples[i : i + 64])) for i in range(0, len(examples), 64)]
-    return float(torch.cat(parts).mean())

@@ -17,20 +17,15 @@ from tasks.types import Floats
 class UserEstimate:
     """A mean over users with its 95 % interval; ``reason`` says why it is NaN, and is empty otherwise."""
 
-    mean: float
-    low: float
-    high: float
+    mean: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
     reason: str = ""
 
     def scaled(self, factor: float) -> "UserEstimate":
         """Return the estimate in another unit, its ends in order."""
         low, high = sorted((self.low * factor, self.high * factor))
         return UserEstimate(self.mean * factor, low, high, self.reason)
-
-
-def unknown(reason: str) -> UserEstimate:
-    """Return a missing estimate."""
-    return UserEstimate(math.nan, math.nan, math.nan, reason)
 
 
 def differences(table: BoardTable, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
@@ -49,7 +44,7 @@ def differences(table: BoardTable, a: Floats, b: Floats) -> tuple[Floats, Floats
 def difference(table: BoardTable, a: Floats, b: Floats) -> UserEstimate:
     """Return :func:`differences` of two simulators on one metric, shape (sessions,) each."""
     if np.isnan(a).any() or np.isnan(b).any():
-        return unknown("one of the two does not claim the metric")
+        return UserEstimate(reason="one of the two does not claim the metric")
     mean, low, high = differences(table, a, b)
     return UserEstimate(float(mean), float(low), float(high))
 
@@ -129,7 +124,9 @@ def personal_gain(table: BoardTable, row: int, metric: int) -> PersonalGain | No
     own = table.by_session[row][:, metric]
 
     def gain(a: Floats | None, b: Floats | None) -> UserEstimate:
-        return unknown("not submitted") if a is None or b is None else difference(table, a, b).scaled(sign)
+        if a is None or b is None:
+            return UserEstimate(reason="not submitted")
+        return difference(table, a, b).scaled(sign)
 
     shared, swapped = means.get(SHARED), means.get(SWAPPED)
     return PersonalGain(gain(own, shared), gain(swapped, shared), gain(own, swapped))

@@ -92,19 +92,14 @@ class Profiles:
     top: Integers
     liked: NDArray[np.bool_]
 
-    def __len__(self) -> int:
-        return len(self.top)
-
     def texts(self) -> list[str]:
         """Return the profile texts, as the task writes them (PROTOCOL section 2)."""
-        return [profile_text(GENRES[top], [GENRES[g] for g in np.flatnonzero(liked)]) for top, liked in self._pairs()]
+        pairs = zip(self.top.tolist(), self.liked, strict=True)
+        return [profile_text(GENRES[top], [GENRES[g] for g in np.flatnonzero(liked)]) for top, liked in pairs]
 
     def repeat(self, times: int) -> "Profiles":
         """Return every profile ``times`` times in a row."""
         return Profiles(np.repeat(self.top, times), np.repeat(self.liked, times, axis=0))
-
-    def _pairs(self) -> list[tuple[int, NDArray[np.bool_]]]:
-        return list(zip(self.top.tolist(), self.liked, strict=True))
 
 
 def profile_text(top: str, preferred: list[str]) -> str:

@@ -160,19 +160,15 @@ def _sessions(
         slots_of[screen] = tuple(
             Slot(label, "film", text, box) for label, text, box in zip(LETTERS, texts, boxes, strict=True)
         )
+    same = ("user", "gaze_ms", "cursor_ms", "click", "flags", "fixations")
     return [
         Session(
+            **{name: getattr(recording, name) for name in same},
             session_id=f"{recording.user}-{recording.task}",
-            user=recording.user,
             screen=str(recording.task_number),  # one name for one screen, however the row writes its number
             image=images.get(_screen(recording)),
             profile=profile_of[recording.user],
             slots=slots_of[_screen(recording)],
-            gaze_ms=recording.gaze_ms,
-            cursor_ms=recording.cursor_ms,
-            click=recording.click,
-            flags=recording.flags,
-            fixations=recording.fixations,
         )
         for recording in recordings
     ]

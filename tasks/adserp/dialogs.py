@@ -31,7 +31,7 @@ def presses(trial: Trial) -> tuple[Floats, bool]:
             found.append(estimate(trial.fixations, trial.cursor, trial.scrolls, click, before))
             estimated = True
         else:
-            ups, downs = (t[(t > before) & (t <= click)] for t in (trial.buttons.up, trial.buttons.down))
+            downs, ups = (t[(t > before) & (t <= click)] for t in trial.buttons)
             last = ups if len(ups) else downs
             found.append(float(last.max()) if len(last) else click)
             estimated |= not len(ups)

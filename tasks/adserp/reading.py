@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.adserp.trial import Buttons, Fixations, Points, search_query
+from tasks.adserp.trial import Fixations, Points, search_query
 from tasks.errors import InputError, clean, recovered, refuse
 from tasks.plausible import Kind, clock_fault
 from tasks.types import Box, Floats
@@ -183,7 +183,7 @@ class MouseEvents:
     cursor: Points
     scrolls: Points
     clicks: Points
-    buttons: Buttons
+    buttons: tuple[Floats, Floats]
     notes: tuple[str, ...] = ()
 
 
@@ -205,7 +205,7 @@ def split_events(t: Floats, x: Floats, y: Floats, events: Sequence[str]) -> Mous
 
     moved = [row for row in used if row[3] not in _BUTTONS]  # a button event that is there twice changes nothing
     notes = ("repeated mouse rows, left out",) if len(set(moved)) < len(moved) else ()
-    buttons = Buttons(points("mousedown").t, points("mouseup").t)
+    buttons = (points("mousedown").t, points("mouseup").t)
     return MouseEvents(points("mousemove", "click"), points("scroll"), points("click"), buttons, notes)
 
 

@@ -79,14 +79,6 @@ class Fixations:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Buttons:
-    """When the mouse button went down and up, milliseconds since the load, each in no particular order."""
-
-    down: Floats
-    up: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """One user on one result page.
 
@@ -96,7 +88,7 @@ class Trial:
         cursor: Pointer positions: the mousemove and click events.
         scrolls: Scroll events; ``y`` is the top of the viewport.
         viewport: Width and height of the visible part of the page.
-        buttons: Button events; None in the replay layout, which holds none.
+        buttons: When the mouse button went down, and when up, milliseconds since the load; None in the replay layout.
         page: The full page decoded, where reading had to decode it anyway.
         source: The file that a message about this trial names.
         notes: What was left out in reading, such as repeated mouse rows.
@@ -112,7 +104,7 @@ class Trial:
     viewport: tuple[int, int]
     screenshot: ScreenImage
     source: Path
-    buttons: Buttons | None = None
+    buttons: tuple[Floats, Floats] | None = None
     page: Image | None = None
     notes: tuple[str, ...] = ()
 

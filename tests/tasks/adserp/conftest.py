@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.adserp.trial import Area, Buttons, Fixations, Points, Trial
+from tasks.adserp.trial import Area, Fixations, Points, Trial
 from tasks.types import ScreenImage
 
 
@@ -35,7 +35,7 @@ def make_trial(tmp_path):
             viewport=(1280, 1023),
             screenshot=ScreenImage(path=image),
             source=tmp_path / "trial.json",
-            buttons=None if replay else Buttons(np.array(down, float), np.array(up, float)),
+            buttons=None if replay else (np.array(down, float), np.array(up, float)),
         )
 
     return make

@@ -89,7 +89,8 @@ def stress_rows(name: str, scores: pa.Table, context: TaskContext) -> list[Stres
     named: pd.DataFrame = table.assign(simulator=[_CONDITION.get(c, c) for c in table["condition"]])
     found: list[StressRow] = []
     if RELABEL in there:
-        found += rows.relabel(name, named[named["condition"] == RELABEL], named, _drawn(context.task))
+        drawn = definition(context.task).info.answer_format if context.task in names() else "label"
+        found += rows.relabel(name, named[named["condition"] == RELABEL], named, drawn)
     if SWAPPED in there:
         found += rows.swap_users(name, named, {}, unchanged=_equal(named, OWN, SWAPPED))
     if {TRUE_LABEL, WRONG_LABEL} <= there:
@@ -105,8 +106,3 @@ def _equal(table: pd.DataFrame, a: str, b: str) -> bool:
     claimed = [name for name in metric_names() if name in table.columns]
     x, y = (table[table["condition"] == c].sort_values(key)[claimed].to_numpy(float) for c in (a, b))
     return x.shape == y.shape and bool(np.array_equal(x, y, equal_nan=True))
-
-
-def _drawn(task: str) -> str:
-    """Return what a task calls its labels."""
-    return definition(task).info.answer_format if task in names() else "label"

@@ -80,19 +80,14 @@ def by_data(
     for name, record in known.items():
         groups.setdefault((record.task, record.split, record.digest), {})[name] = record
     for (name, split, digest), results in groups.items():
-        where = f"{plain(name)}, {plain(split)}"
+        wrong = ""
         try:
             task = load_task(name, {split: digest})
+            if (given := task.digests.get(split, "")) != digest:
+                wrong = f"made from digest {digest[:12]}, the data given has {given[:12]}, so nothing can be computed."
         except InputError as error:
-            what = f"the data cannot be loaded, so nothing can be computed: {error}"
-            yield results, BoardFinding("error", where, what)
-            continue
-        given = task.digests.get(split, "")
-        if given == digest:
-            yield results, task
-        else:
-            what = f"made from digest {digest[:12]}, the data given has {given[:12]}, so nothing can be computed."
-            yield results, BoardFinding("error", where, what)
+            wrong = f"the data cannot be loaded, so nothing can be computed: {error}"
+        yield results, BoardFinding("error", f"{plain(name)}, {plain(split)}", wrong) if wrong else task
 
 
 def scores_of(board: Board, record: ResultRecord, task: Task, catalogue: Catalogue) -> pd.DataFrame:

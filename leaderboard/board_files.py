@@ -124,17 +124,12 @@ class Board:
         place = self.root / folder
         return [entries.check_sha(name.split(".")[0], f"{place}/{name}") for name in sorted(_named(place))]
 
-    def put_result(self, record: ResultRecord) -> str:
-        """Store a result and return its identity."""
-        return self._put("results", record)
-
-    def put_event(self, event: Event) -> str:
-        """Store an event and return its identity."""
-        return self._put("events", event)
-
-    def put_reported(self, record: ReportedRecord) -> str:
-        """Store reported numbers and return their identity."""
-        return self._put("reported", record)
+    def put(self, record: entries.Record) -> str:
+        """Store a result, an event or reported numbers, unless they are there, and return their identity."""
+        entries.require_readable(record)
+        name, folders = identity(record), {ResultRecord: "results", Event: "events", ReportedRecord: "reported"}
+        _publish(self.path(folders[type(record)], name), entries.to_json(record).encode())
+        return name
 
     def put_context(self, context: TaskContext) -> None:
         """Store the facts about a split, unless they are there."""
@@ -201,7 +196,7 @@ class Board:
             data = contents(path, LIMITS.file_bytes)
             parquet_gate.check(data, LIMITS)
             kinds = pq.read_schema(pa.BufferReader(data))
-            texts = [field.name for field in kinds if _text(field.type)]
+            texts = [field.name for field in kinds if str(field.type) in ("string", "large_string")]
             if not all(field.name in texts or _plain(field.type) for field in kinds):
                 raise InputError("a column holds neither numbers nor texts.")
             kept = None if columns is None else list(columns)
@@ -235,24 +230,12 @@ class Board:
                 kept[event.result] = event
         return BoardStanding(submitted, withdrawn, superseded)
 
-    def _put(self, folder: str, record: entries.Record) -> str:
-        entries.require_readable(record)
-        name = identity(record)
-        _publish(self.path(folder, name), entries.to_json(record).encode())
-        return name
-
     def _get(self, folder: str, name: str, kind: type[T]) -> T:
         path = self.path(folder, name)
         record = _read(kind, path)
         if identity(record) != name:  # type: ignore[arg-type]
             raise InputError(f"{path} was changed: its content does not belong to its name. Restore the file.")
         return record
-
-
-def _text(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _plain(kind: pa.DataType) -> bool:

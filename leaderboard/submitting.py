@@ -152,12 +152,16 @@ def submit(
         _check_new(one, known, standing)
     for record in reported:
         require_readable(record)
-    replaced = {one.id: _replaced(supersedes, one.record, known, standing) for one in prepared} if supersedes else {}
+    meant = matching(supersedes, known, standing) if supersedes else []
+    replaced = {
+        one.id: [name for name in meant if known[name].digest == one.record.digest and name != one.id]
+        for one in prepared
+    }
     if supersedes and not any(replaced.values()):
         raise InputError(f"--supersedes {plain(supersedes)}: the board has no active result of it on these splits.")
     for one in prepared:
-        for old in replaced.get(one.id, ()):
-            report(f"{_whose(known[old])} is superseded by {_whose(one.record)}")
+        for old in replaced[one.id]:
+            report(f"{whose(known[old])} is superseded by {whose(one.record)}")
             _require_reason(known[old], one.record, reason)
     added = []
     for candidate in candidates:
@@ -177,9 +181,9 @@ def submit(
             store(board, one, standing, at)
         for new, olds in replaced.items():
             for old in olds:
-                board.put_event(Event("supersede", old, at, by=new, reason=plain(reason, 500)))
+                board.put(Event("supersede", old, at, by=new, reason=plain(reason, 500)))
         for record in reported:
-            board.put_reported(record)
+            board.put(record)
     return outcomes
 
 
@@ -196,9 +200,9 @@ def store(board: Board, prepared: PreparedResult, standing: BoardStanding, at: s
     if prepared.paths:
         board.put_paths(prepared.paths)
     board.put_table("scores", name, prepared.scores)
-    board.put_result(prepared.record)
+    board.put(prepared.record)
     if name not in standing.submitted:
-        board.put_event(Event("submit", name, at))
+        board.put(Event("submit", name, at))
 
 
 def withdraw(board: Board, who: str, reason: str, *, now: str | None = None) -> list[str]:
@@ -213,7 +217,7 @@ def withdraw(board: Board, who: str, reason: str, *, now: str | None = None) -> 
         raise InputError(f"say why {plain(who, 100)} is withdrawn, with --reason; the board shows it.")
     at = now or _now()
     for name in found:
-        board.put_event(Event("withdraw", name, at, reason=plain(reason, 500)))
+        board.put(Event("withdraw", name, at, reason=plain(reason, 500)))
     return found
 
 
@@ -233,7 +237,7 @@ def supersede(board: Board, old: str, new: str, *, reason: str = "", now: str | 
         _require_reason(known[a], known[b], reason)
     at = now or _now()
     for a, b in pairs:
-        board.put_event(Event("supersede", a, at, by=b, reason=plain(reason, 500)))
+        board.put(Event("supersede", a, at, by=b, reason=plain(reason, 500)))
     return pairs
 
 
@@ -286,25 +290,16 @@ def _check_name(metadata: Metadata, catalogue: Catalogue) -> None:
 def _require_reason(old: ResultRecord, new: ResultRecord, reason: str) -> None:
     """Refuse that a result takes the place of one by others without a word."""
     if set(map(folded, old.metadata.authors)) != set(map(folded, new.metadata.authors)) and not reason.strip():
-        raise InputError(f"{_whose(old)} cannot be superseded by {_whose(new)} without --reason; the board shows it.")
+        raise InputError(f"{whose(old)} cannot be superseded by {whose(new)} without --reason; the board shows it.")
 
 
-def whose(board: Board, name: str) -> str:
+def whose(record: ResultRecord) -> str:
     """Return the name, version and authors of a result."""
-    return _whose(board.result(name))
-
-
-def _whose(record: ResultRecord) -> str:
     return f"{plain(record.metadata.label, 100)} (by {plain(', '.join(record.metadata.authors) or 'nobody', 200)})"
 
 
 def _names(record: ResultRecord) -> tuple[str, str]:
     return folded(record.metadata.name), folded(record.metadata.version)
-
-
-def _replaced(who: str, new: ResultRecord, known: Mapping[str, ResultRecord], standing: BoardStanding) -> list[str]:
-    found = matching(who, known, standing)
-    return [name for name in found if known[name].digest == new.digest and name != identity(new)]
 
 
 def _missing_references(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,6 @@ from benchmark.trials.catalogue import Catalogue
 from leaderboard import board_predictions, board_scores, board_table, references
 from leaderboard.board_files import FOLDERS, MARK, MARKER, Board, BoardStanding, unfinished
 from leaderboard.board_scores import KEYS
-from leaderboard.context import TaskContext, of_task
 from leaderboard.entries import Event, ResultRecord
 from leaderboard.recomputing import BoardFinding, LoadTask, by_data, scores_of, suite_result, where_of
 from leaderboard.submitting import context_of
@@ -58,6 +58,7 @@ def verify(board: Board, load_task: LoadTask, catalogue: Catalogue) -> Iterator[
         if isinstance(task, BoardFinding):
             yield task
             continue
+        yield from _context(board, next(iter(results.values())), task)
         for name, record in results.items():
             yield from _result(board, name, record, task, catalogue, unscored)
     if unscored:
@@ -111,8 +112,6 @@ def _result(
     """Compute a result again and compare; count the columns that it has no scores for yet."""
     where = where_of(name, record)
     try:
-        if _facts(board.context(record.digest)) != _facts(of_task(task, record.split)):
-            yield _error(where, "the facts stored about its split are not those of the data; restore them.")
         if record.paths:
             for what in paths.faults(board.paths(record.paths), scoring.test_slots(task, record.split)):
                 yield _error(f"paths/{record.paths[:12]}", f"{what}; restore the file.")
@@ -130,8 +129,18 @@ def _result(
         yield from _reference(where, record, task, catalogue, stored)
 
 
-def _facts(context: TaskContext) -> tuple[object, ...]:
-    return context.sessions, context.users, context.notice, context.task, context.version, context.split
+def _context(board: Board, record: ResultRecord, task: Task) -> Iterator[BoardFinding]:
+    """Compare what is stored about a split with its data; what only this version of the suite may say is a note."""
+    where = f"tasks/{record.digest[:12]}"
+    try:
+        stored, now = (asdict(one) for one in (board.context(record.digest), context_of(task, record.split)))
+    except InputError:
+        return  # reported above
+    other = [name for name in now if stored[name] != now[name]]
+    if set(other) & {"sessions", "users", "notice", "task", "version", "split"}:
+        yield _error(where, "the facts stored about its split are not those of the data; restore them.")
+    elif other:
+        yield _note(where, f"its {', '.join(other)} are not what this version of the suite says; restore the file.")
 
 
 def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterator[BoardFinding]:

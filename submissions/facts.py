@@ -84,12 +84,8 @@ def read_about(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: {error}") from error
     if not isinstance(values, dict):
         raise InputError(f"{path} must hold fields of submission.yaml, such as 'authors: [Ada Example]'.")
-    for where, what, remedy in json_schema.faults(values, _optional(json_schema.schema())):
+    rules = json_schema.schema()
+    optional = {**rules["properties"], "simulator": {**rules["properties"]["simulator"], "required": []}}
+    for where, what, remedy in json_schema.faults(values, {**rules, "required": [], "properties": optional}):
         raise InputError(f"{path}: '{where}' {what}. {remedy}")
     return values
-
-
-def _optional(rules: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema with every field of the file and of ``simulator`` optional."""
-    simulator = {**rules["properties"]["simulator"], "required": []}
-    return {**rules, "required": [], "properties": {**rules["properties"], "simulator": simulator}}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import yaml
 
-from benchmark.naming import LAYOUT, RELABEL, SWAP_USERS, TEST_INPUTS, TRUE_LABEL, WRONG_LABEL
+from benchmark.naming import LAYOUT, RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
 from benchmark.parts import part_names
 from tasks.storage import write_errors
 
@@ -157,23 +157,6 @@ class Submission:
         """What attention was computed for: ``free``, ``label`` or, without attention, ``none``."""
         return self.attention.target if self.attention is not None else "none"
 
-    @property
-    def unranked(self) -> tuple[str, ...]:
-        """Why the submission is shown apart and never ranked; empty if it is ranked."""
-        reasons = []
-        if self.target == "label":
-            reasons.append("attention was computed for the true click")
-        if self.kind == "oracle" or set(TEST_INPUTS) & set(self.inputs):
-            reasons.append("it sees recordings of the sessions it is scored on")
-        if not self.entries:
-            reasons.append("its numbers are self-reported, without predictions")
-        return tuple(reasons)
-
-    @property
-    def ranked(self) -> bool:
-        """Whether its place in the table counts."""
-        return not self.unranked
-
 
 def from_record(values: Mapping[str, Any], folder: Path, entries: tuple[Entry, ...]) -> Submission:
     """Return the submission of a metadata mapping that the schema accepts."""
@@ -190,11 +173,7 @@ PLACEHOLDER_CONTACT = "nobody@example.invalid"
 
 
 def write_metadata(folder: Path, values: Mapping[str, Any], comment: str = "") -> None:
-    """Write ``submission.yaml`` into a folder that exists; the lines of the comment are put before the fields.
-
-    Raises:
-        InputError: The file cannot be written.
-    """
+    """Write ``submission.yaml`` into a folder that exists, below a comment; InputError if it cannot be written."""
 
     class Dumper(yaml.SafeDumper):
         def ignore_aliases(self, data: Any) -> bool:
@@ -219,10 +198,7 @@ def write_predictions(
 
     ``key`` is ``task@version/split``; ``predictions`` have the columns session_id and parts, a row per session.
     ``about`` is what the file itself says of its data, such as the simulated-data notice; ``condition`` is the stress
-    condition, empty for the sessions as they were seen.
-
-    Raises:
-        InputError: The file cannot be written.
+    condition, empty for the sessions as they were seen. InputError if the file cannot be written.
     """
     from benchmark.scores.predictions import write_table
 

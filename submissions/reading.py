@@ -1,7 +1,9 @@
 """Reads a submission: its folder and ``submission.yaml``, and its predictions as bounded, plain tables."""
 
+import os
+import stat
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,6 @@ from benchmark.parts import part_names
 from benchmark.scores import checking, predictions, reading
 from benchmark.scores.raw import RawPredictions, Unreadable
 from submissions import json_schema
-from submissions.folder import files
 from submissions.format import (
     CONDITIONS,
     METADATA_FILE,
@@ -44,6 +45,8 @@ _OLD_TRANSFERS = f"{STRESS_FOLDER}/transfer-"
 _DIRECTIONS = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
 """Characters that turn or hide the text around them."""
 
+_MAX_DEPTH = 6
+
 
 def read(folder: str | Path, limits: Limits = DEFAULT) -> Submission:
     """Read the metadata of a submission and list its predictions files; none of them is opened.
@@ -63,7 +66,7 @@ def inspect(folder: Path, found: Findings) -> Submission | None:
     Returns None if the metadata cannot be read; fields that are wrong have a placeholder value. InputError if
     ``folder`` is not a folder.
     """
-    listed = files(folder, found.limits, found)
+    listed = _files(folder, found.limits, found)
     if listed is None:
         return None
     entries = _entries(listed, folder, found)
@@ -90,6 +93,48 @@ _STAND_IN: dict[str, Any] = {
     "digests": {},
 }
 """What takes the place of fields that are missing or wrong, so that the rest can be checked all the same."""
+
+
+def _files(folder: Path, limits: Limits, found: Findings) -> list[str] | None:
+    """Return the paths of the regular files inside ``folder``, with ``/``, sorted; None if there are too many to list.
+
+    Symbolic links and special files (devices, pipes) are errors and are not returned; nothing is opened. InputError if
+    ``folder`` is not a folder that can be read.
+    """
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}. Give the folder that holds submission.yaml.")
+    listed: list[str] = []
+    total = 0
+    try:
+        for count, (name, status) in enumerate(_walk(folder, "", 0), start=1):
+            if count > limits.files:
+                what = f"there are more than {limits.files} files and folders."
+                found.error("size", ".", None, what, "Remove what is extra.")
+                return None
+            if stat.S_ISLNK(status.st_mode):
+                found.error("link", shown(name), None, "it is a symbolic link.", "Put the file itself there.")
+            elif stat.S_ISREG(status.st_mode):
+                listed.append(name)
+                total += status.st_size
+            elif not stat.S_ISDIR(status.st_mode):
+                found.error("link", shown(name), None, "it is not a regular file.", "Remove it.")
+    except OSError as error:
+        raise InputError(f"cannot read {shown(error.filename or folder)}: {error.strerror or error}.") from error
+    if total > limits.total_bytes:
+        what = f"the files take {total:,} bytes; {limits.total_bytes:,} are allowed."
+        found.error("size", ".", None, what, "Make it smaller.")
+        return None
+    return sorted(listed)
+
+
+def _walk(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield everything below ``folder`` with its own status, links not followed."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = prefix + entry.name
+            yield name, entry.stat(follow_symlinks=False)
+            if entry.is_dir(follow_symlinks=False) and depth < _MAX_DEPTH:
+                yield from _walk(Path(entry.path), name + "/", depth + 1)
 
 
 def metadata_values(path: Path, limits: Limits) -> object:

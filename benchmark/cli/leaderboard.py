@@ -117,10 +117,10 @@ def _change(board: Board, action: str, names: Sequence[str], reason: str) -> int
     if action == "withdraw":
         found = submitting.withdraw(board, names[0], reason)
         sys.stdout.write(
-            "".join(f"withdrawn: result {name[:12]} of {submitting.whose(board, name)}\n" for name in found)
+            "".join(f"withdrawn: result {name[:12]} of {submitting.whose(board.result(name))}\n" for name in found)
         )
         return 0
     for old, new in submitting.supersede(board, names[0], names[1], reason=reason):
-        said = (f"{name[:12]} of {submitting.whose(board, name)}" for name in (old, new))
+        said = (f"{name[:12]} of {submitting.whose(board.result(name))}" for name in (old, new))
         sys.stdout.write(f"superseded: result {' by '.join(said)}\n")
     return 0

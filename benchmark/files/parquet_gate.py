@@ -60,8 +60,6 @@ class Reader:
             return self._byte()
         if kind in (_I16, _I32, _I64):
             return self._integer()
-        if kind == _DOUBLE:
-            return self._bytes(8)
         if kind == _BINARY:
             return self._bytes(self._unsigned())
         if kind in (_LIST, _SET):
@@ -70,11 +68,6 @@ class Reader:
             count = self._unsigned() if count == 15 else count
             self._fits(count)
             return [self._value(head & 0x0F, depth + 1) for _ in range(count)]
-        if kind == _MAP:
-            count = self._unsigned()
-            self._fits(count)
-            kinds = self._byte() if count else 0
-            return [(self._value(kinds >> 4, depth + 1), self._value(kinds & 15, depth + 1)) for _ in range(count)]
         if kind == _STRUCT:
             return self.struct(depth + 1)
         raise Damaged("it holds a value of an unknown kind")

@@ -81,13 +81,8 @@ def _tied(cells: Ragged) -> Bools:
 
 def _constant(cells: Ragged, chosen: Ints) -> bool:
     """Return whether rows with as many slots are all alike; a single row of its kind does not count."""
-    kinds: dict[int, set[bytes]] = {}
-    for index in chosen:
-        row = cells.row(int(index)) + 0.0  # negative zero is zero
-        kinds.setdefault(len(row), set()).add(row.tobytes())
-        if len(kinds[len(row)]) > 1:
-            return False
-    return len(kinds) < len(chosen)
+    rows = [cells.row(int(index)) + 0.0 for index in chosen]  # negative zero is zero
+    return len({row.tobytes() for row in rows}) == len({len(row) for row in rows}) < len(rows)
 
 
 def granularity(values: Floats) -> int | None:

@@ -21,11 +21,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]+(-[a-z][a-z0-9]+)*")
 
 
 def class_name(name: str) -> str:
-    """Return the class of a simulator's name: ``top-left`` is ``TopLeft``.
-
-    Raises:
-        InputError: The name is not of words of two small letters or more, or digits, with hyphens between.
-    """
+    """Return the class of a simulator's name: ``top-left`` is ``TopLeft``; InputError if it is not such a name."""
     if not _NAME.fullmatch(name):
         raise InputError(f"'{name}' is no name for a simulator; use small letters, digits and hyphens: top-left.")
     return "".join(word.capitalize() for word in name.split("-"))
@@ -34,8 +30,7 @@ def class_name(name: str) -> str:
 def write(name: str, out: Path) -> list[Path]:
     """Write the template's files under another name and return them; ``out`` must not exist, or be empty.
 
-    Raises:
-        InputError: A bad name, or a folder that is not empty or cannot be written.
+    InputError if the name is bad, or the folder not empty or cannot be written.
     """
     cls = class_name(name)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -29,7 +29,7 @@ from tests.fuzz.forked import World
 from tests.submissions import mutations
 from tests.submissions.fuzzing import BoardCase, run_case
 
-EVERY = 50
+EVERY = 100
 """One tampered board of so many is met by all commands, the others by those that read it."""
 
 

@@ -57,8 +57,8 @@ def submit(place):
     board.put_context(context)
     board.put_table("predictions", record.predictions, pa.table({"x": [1]}))
     board.put_table("scores", identity(record), scores)
-    board.put_result(record)
-    board.put_event(Event("submit", identity(record), "2026-01-31T12:00:00Z"))
+    board.put(record)
+    board.put(Event("submit", identity(record), "2026-01-31T12:00:00Z"))
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -206,9 +206,9 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path):
 def test_what_is_stored_is_never_changed(tmp_path):
     board = Board.create(tmp_path / "board")
     event = Event("submit", "ab" * 32, AT)
-    name = board.put_event(event)
+    name = board.put(event)
     before = files(board.root)
-    assert board.put_event(event) == name and files(board.root) == before
+    assert board.put(event) == name and files(board.root) == before
 
 
 def test_a_changed_file_is_named(stocked, tmp_path):

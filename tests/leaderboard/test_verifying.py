@@ -122,15 +122,15 @@ def test_scores_that_pose_as_a_prior_of_the_suite_are_reported(mini, tmp_path):
 
 def test_events_must_speak_about_results_that_are_there(board, mini):
     missing = "ab" * 32
-    board.put_event(Event("withdraw", missing, AT))
+    board.put(Event("withdraw", missing, AT))
     lines = found(board, mini)
     assert any(f"there is no result {missing[:12]}" in line for line in lines)
 
 
 def test_superseding_in_a_circle_is_reported(board, mini):
     a, b = result_of(board, "sim-0.1"), result_of(board, "sim-0.5")
-    board.put_event(Event("supersede", a, AT, b))
-    board.put_event(Event("supersede", b, AT, a))
+    board.put(Event("supersede", a, AT, b))
+    board.put(Event("supersede", b, AT, a))
     lines = found(board, mini)
     assert sum("superseded in a circle" in line for line in lines) == 2
 
@@ -159,7 +159,7 @@ def test_results_made_from_other_data_are_said_to_be_unverified(board, mini):
 def test_what_an_interrupted_writer_left_is_a_note(board, mini):
     record = board.result(result_of(board, "sim-0.1"))
     orphan = ResultRecord(**{**{f: getattr(record, f) for f in record.__slots__}, "seeds": (9,)})
-    board.put_result(orphan)
+    board.put(orphan)
     (board.root / "events" / ".x.json.1-2.partial").write_text(to_json(record)[:40])
     (board.root / "predictions" / ("ab" * 32 + ".parquet")).write_bytes(b"")
     lines = found(board, mini)
@@ -191,7 +191,7 @@ def test_predictions_of_another_task_on_an_older_board_are_ignored_with_a_note(b
         transfers={"transfer-adserp@1": "ab" * 32},
     )
     board.put_table("predictions", older.predictions, board_predictions.predictions_table(whole, {}))
-    stored = board.put_result(older)
+    stored = board.put(older)
     board.put_table("scores", stored, board.table("scores", name))
     (board.root / "transfers").mkdir()
     lines = [line for line in found(board, mini) if "never submitted" not in line]
@@ -201,7 +201,7 @@ def test_predictions_of_another_task_on_an_older_board_are_ignored_with_a_note(b
     for event in board.names("events"):
         if board.event(event).result == name:
             board.path("events", event).unlink()
-    board.put_event(Event("submit", stored, AT))
+    board.put(Event("submit", stored, AT))
     (placement,) = submit(board.root, [candidate("sim-0.1", mini, random_state=0)], registry, now=AT)
     assert (placement.result, placement.new) == (stored, False)
 
@@ -211,7 +211,7 @@ def test_paths_must_be_of_the_test_sessions(board, mini):
     record = dataclasses.replace(board.result(name), paths=paths.digest({"u0-0": [[0, 4]]}))
     board.put_paths({"u0-0": [[0, 4]]})
     assert any("belongs to no result" in line for line in found(board, mini))
-    stored = board.put_result(record)
+    stored = board.put(record)
     board.put_table("scores", stored, board.table("scores", name))
     line = next(line for line in found(board, mini) if line.startswith("error: paths/"))
     assert "a path of session 'u0-0' leaves its 4 slots" in line

@@ -37,7 +37,7 @@ def test_a_packed_simulator_passes_and_scores_as_in_its_run(finished, mini, tmp_
     pack(out, simulator, tmp_path / "s", facts)
     assert submissions.errors(submissions.doctor(tmp_path / "s", {"mini": mini})) == []
     submission = submissions.read(tmp_path / "s")
-    assert submission.ranked != oracle and submission.notice == mini.notice and submission.digests
+    assert (submission.kind == "oracle") == oracle and submission.notice == mini.notice and submission.digests
     assert submission.seeds == ((1, 2) if simulator == "noisy" else (1,))
     assert submission.failures == (5 if simulator == "faint" else 0)  # once in each of five folds
     assert submission.cost["seconds"] > 0 and "CPU cores" in submission.hardware
@@ -58,7 +58,7 @@ def test_label_attention_is_packed_apart(mini, tmp_path):
     pack(tmp_path / "run", "stubborn", tmp_path / "free", Facts("a toy"))
     pack(tmp_path / "run", "stubborn", tmp_path / "label", Facts("a toy"), label=True)
     free, label = submissions.read(tmp_path / "free"), submissions.read(tmp_path / "label")
-    assert (free.target, label.target) == ("free", "label") and free.ranked and not label.ranked
+    assert (free.target, label.target) == ("free", "label")
     assert label.cost["tokens"] == 7 and label.notice == f"{mini.notice}; its backbone is a toy"
     one = submissions.load_predictions(label.entries[0])
     assert one["probabilities"].null_count == len(one)

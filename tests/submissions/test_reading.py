@@ -26,31 +26,13 @@ def test_what_is_read_is_what_was_written(tmp_path, mini):
     )
     found = submissions.read(folder)
     assert (found.name, found.version, found.authors) == ("ours", "1.0", ("Ada Example",))
-    assert found.target == "free" and found.ranked and found.cost == {"tokens": 3.0} and found.reported[0].value == 1.0
+    assert found.target == "free" and found.cost == {"tokens": 3.0} and found.reported[0].value == 1.0
     assert [(e.task, e.version, e.split, e.seed) for e in found.entries] == [
         ("mini", "1", "kfold", 1),
         ("mini", "1", "kfold", 7),
     ]
     assert all(e.path.is_file() for e in found.entries) and found.entries[0].key == "mini@1/kfold"
     assert found.inputs == ("image",) and found.cost == {"tokens": 3.0}
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"attention": {"source": "x", "target": "label"}}, "true click"),
-        ({"simulator": {"kind": "oracle", "inputs": ["gaze-test"]}}, "sees recordings"),
-    ],
-)
-def test_label_attention_and_oracles_are_never_ranked(tmp_path, mini, changes, reason):
-    found = submissions.read(builder.write(tmp_path, mini, **changes))
-    assert not found.ranked and reason in found.unranked[0]
-
-
-def test_numbers_without_predictions_are_never_ranked(tmp_path, mini):
-    reported = [{"task": "mini", "split": "loo", "metric": "KL", "value": 1, "source": "a paper"}]
-    found = submissions.read(builder.write(tmp_path, mini, {}, seeds=[1], reported=reported, digests={}))
-    assert found.entries == () and "self-reported" in found.unranked[0]
 
 
 def test_the_first_error_is_raised_with_how_many_more_there_are(tmp_path, mini):

@@ -99,6 +99,18 @@ def test_removed_trials_are_run_again(root, capsys, mini):
     assert "which had sharp too" in said[0]  # the results that the run replaces held another simulator
 
 
+def test_the_table_of_a_run_says_which_trials_have_changed_since(root, capsys):
+    [trial] = (path for path in (root / "two" / "trials").iterdir() if not path.name.startswith("."))
+    assert main(["table", str(root / "two")]) == 0 and "changed" not in capsys.readouterr().err
+    noisy = next(row for row in records.trials(root / "one") if row.values.get("simulator") == "noisy")
+    shutil.copyfile(noisy.folder / "predictions.parquet", trial / "predictions.parquet")
+    assert main(["table", str(root / "two")]) == 0
+    said = capsys.readouterr().err
+    assert f"1 of 1 trials have changed since these results were made ({trial.name})" in said and said.count("\n") == 1
+    (trial / "predictions.parquet").unlink()  # what was removed to make room has not changed
+    assert main(["table", str(root / "two")]) == 0 and "changed" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [

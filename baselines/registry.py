@@ -22,80 +22,58 @@ _TRAIN = ("gaze-train", "clicks-train")
 _SCREEN = ("image", "profile")
 
 
-def _own(name: str, place: str, summary: str, *sees: str, **more: Any) -> Entry:
-    """Return the entry of a simulator whose ``place`` is ``module:Class`` below ``baselines.simulators``."""
-    return Entry(name, f"baselines.simulators.{place}", summary, sees, **more)
+def _own(name: str, module: str, summary: str, *sees: str, cls: str = "", **more: Any) -> Entry:
+    """Return the entry of a simulator in ``baselines.simulators``; ``gaze-oracle`` is its class ``GazeOracle``."""
+    cls = cls or name.title().replace("-", "")
+    return Entry(name, f"baselines.simulators.{module}:{cls}", summary, sees, **more)
 
 
-def _prompted(name: str, cls: str, summary: str, *sees: str) -> Entry:
+def _prompted(name: str, summary: str, *sees: str, **more: Any) -> Entry:
     """Return the entry of a simulator with a soft prompt, which sees the screen and what it is tuned on."""
-    return _own(name, f"prompted:{cls}", summary, *_SCREEN, *sees, stochastic=True)
+    return _own(name, "prompted", summary, *_SCREEN, *sees, stochastic=True, **more)
 
 
 SIMULATORS = (
-    _own("uniform", "priors:Uniform", "1/K everywhere", behaviour="2"),
-    _own("position-prior", "priors:PositionPrior", "mean gaze and clicks per position", *_TRAIN),
-    _own(
-        "kind-position-prior",
-        "priors:KindPositionPrior",
-        "mean gaze and clicks per kind and position",
-        *_TRAIN,
-        behaviour="2",
-    ),
-    _own("user-prior", "priors:UserPrior", "position prior drawn to the user's own habits", *_TRAIN),
-    _own(
-        "user-click-prior",
-        "priors:UserClickPrior",
-        "the user's own clicks per position, drawn to everybody's",
-        "clicks-train",
-    ),
-    _own("gaze-click-prior", "priors:GazeClickPrior", "the user's gaze habits, as clicks too", "gaze-train"),
-    _own("conditional-logit", "choice_model:ConditionalLogit", "click model on position and kind", "clicks-train"),
+    _own("uniform", "priors", "1/K everywhere", behaviour="2"),
+    _own("position-prior", "priors", "mean gaze and clicks per position", *_TRAIN),
+    _own("kind-position-prior", "priors", "mean gaze and clicks per kind and position", *_TRAIN, behaviour="2"),
+    _own("user-prior", "priors", "position prior drawn to the user's own habits", *_TRAIN),
+    _own("user-click-prior", "priors", "the user's own clicks per position, drawn to everybody's", "clicks-train"),
+    _own("gaze-click-prior", "priors", "the user's gaze habits, as clicks too", "gaze-train"),
+    _own("conditional-logit", "choice_model", "click model on position and kind", "clicks-train"),
     _own(
         "rating-prior",
-        "choice_model:RatingPrior",
+        "choice_model",
         "softmax of the user's own ratings (tasks with ratings)",
         "item ratings",
         "profile",
         "clicks-train",
     ),
-    _own(
-        "centre-area", "examination:CentreArea", "area times nearness to the middle; nothing is fitted", "item places"
-    ),
-    _own(
-        "examination-prior",
-        "examination:ExaminationPrior",
-        "guessed habits of reading a page; nothing is fitted",
-        "item places",
-    ),
-    _own("geometry", "geometry:Geometry", "conditional logit on size, place, rank, kind", "item places", *_TRAIN),
+    _own("centre-area", "examination", "area times nearness to the middle; nothing is fitted", "item places"),
+    _own("examination-prior", "examination", "guessed habits of reading a page; nothing is fitted", "item places"),
+    _own("geometry", "geometry", "conditional logit on size, place, rank, kind", "item places", *_TRAIN),
     _own(
         "geometry-text",
-        "geometry:GeometryText",
+        "geometry",
         "the same with words of the query, price, rating and length of the text",
         "item texts",
         "item places",
         "profile",
         *_TRAIN,
     ),
-    _own("visit-frequency", "order.steps:VisitFrequency", "visits per position", "gaze-train"),
-    _own("reading-order", "order.steps:ReadingOrder", "the slot after the current one", "gaze-train"),
-    _own("step-markov", "order.steps:StepMarkov", "step sizes of all users", "gaze-train"),
-    _own(
-        "personal-step-markov",
-        "order.steps:PersonalStepMarkov",
-        "step sizes of the user, drawn to those of all",
-        "gaze-train",
-    ),
+    _own("visit-frequency", "order.steps", "visits per position", "gaze-train"),
+    _own("reading-order", "order.steps", "the slot after the current one", "gaze-train"),
+    _own("step-markov", "order.steps", "step sizes of all users", "gaze-train"),
+    _own("personal-step-markov", "order.steps", "step sizes of the user, drawn to those of all", "gaze-train"),
     _own(
         "examination-logit",
-        "order.choice:ExaminationLogit",
+        "order.choice",
         "conditional logit of the next slot on step, visits, frontier, kind and rank",
         "gaze-train",
     ),
     _own(
         "attention-walk",
-        "order.choice:AttentionWalk",
+        "order.choice",
         "a walk over another simulator's attention",
         "item places",
         *_TRAIN,
@@ -103,32 +81,20 @@ SIMULATORS = (
     ),
     _own(
         "slot-transformer",
-        "order.transformer:SlotTransformer",
+        "order.transformer",
         "a small transformer over slots and the path so far",
         "text",
         "item places",
         "gaze-train",
         stochastic=True,
     ),
+    _own("other-paths", "order.steps", "step sizes of other users on the same screen", "gaze-train", oracle=True),
     _own(
-        "other-paths",
-        "order.steps:OtherPaths",
-        "step sizes of other users on the same screen",
-        "gaze-train",
-        oracle=True,
-    ),
-    _own(
-        "text",
-        "text:Text",
-        "language model, items without places",
-        "item texts",
-        "profile",
-        stochastic=True,
-        behaviour="2",
+        "text", "text", "language model, items without places", "item texts", "profile", stochastic=True, behaviour="2"
     ),
     _own(
         "text-position",
-        "text:TextPosition",
+        "text",
         "language model, items with row and column",
         "item texts",
         "item places",
@@ -136,32 +102,21 @@ SIMULATORS = (
         stochastic=True,
         behaviour="2",
     ),
-    _own("backbone", "probed:Backbone", "the frozen vision-language model", *_SCREEN),
-    _own("gaze-heads", "probed:GazeHeads", "its heads that look where people look", *_SCREEN, "gaze-train"),
+    _own("backbone", "probed", "the frozen vision-language model", *_SCREEN),
+    _own("gaze-heads", "probed", "its heads that look where people look", *_SCREEN, "gaze-train"),
+    _own("gaze-heads-unlabelled", "probed", "its heads that look at what a question names; no gaze is read", *_SCREEN),
+    _prompted("random-prompt", "an untrained soft prompt"),
+    _prompted("shared-prompt", "FixATE, one prompt for all users", *_TRAIN),
+    _prompted("fixate", "FixATE: a personal prompt tuned on gaze and clicks", *_TRAIN),
+    _prompted("fixate-suffix", "FixATE, prompt after the image", *_TRAIN),
+    _prompted("fixate-no-weights", "FixATE, all slots weigh alike", *_TRAIN),
+    _prompted("fixate-no-attention", "FixATE on clicks alone", "clicks-train"),
+    _prompted("fixate-no-ntp", "FixATE on gaze alone", "gaze-train", cls="FixateNoNTP"),
+    _own("chat", "chat.simulator", "any OpenAI-compatible chat endpoint", *_SCREEN, stochastic=True, behaviour="3"),
+    _own("gaze-oracle", "oracles", "the human gaze itself", "gaze-test", oracle=True),
+    _own("cursor-oracle", "oracles", "the human cursor itself", "cursor-test", oracle=True, behaviour="2"),
     _own(
-        "gaze-heads-unlabelled",
-        "probed:GazeHeadsUnlabelled",
-        "its heads that look at what a question names; no gaze is read",
-        *_SCREEN,
-    ),
-    _prompted("random-prompt", "RandomPrompt", "an untrained soft prompt"),
-    _prompted("shared-prompt", "SharedPrompt", "FixATE, one prompt for all users", *_TRAIN),
-    _prompted("fixate", "Fixate", "FixATE: a personal prompt tuned on gaze and clicks", *_TRAIN),
-    _prompted("fixate-suffix", "FixateSuffix", "FixATE, prompt after the image", *_TRAIN),
-    _prompted("fixate-no-weights", "FixateNoWeights", "FixATE, all slots weigh alike", *_TRAIN),
-    _prompted("fixate-no-attention", "FixateNoAttention", "FixATE on clicks alone", "clicks-train"),
-    _prompted("fixate-no-ntp", "FixateNoNTP", "FixATE on gaze alone", "gaze-train"),
-    _own(
-        "chat", "chat.simulator:Chat", "any OpenAI-compatible chat endpoint", *_SCREEN, stochastic=True, behaviour="3"
-    ),
-    _own("gaze-oracle", "oracles:GazeOracle", "the human gaze itself", "gaze-test", oracle=True),
-    _own("cursor-oracle", "oracles:CursorOracle", "the human cursor itself", "cursor-test", oracle=True, behaviour="2"),
-    _own(
-        "other-users",
-        "oracles:OtherUsers",
-        "mean gaze of the other users on the same screen",
-        "gaze of other users",
-        oracle=True,
+        "other-users", "oracles", "mean gaze of the other users on the same screen", "gaze of other users", oracle=True
     ),
 )
 

@@ -35,7 +35,6 @@ from benchmark.metrics import Metric, all_metrics, evaluate_sessions  # noqa: E4
 from benchmark.metrics.families import family  # noqa: E402
 from benchmark.metrics.registry import MODULES  # noqa: E402
 from tasks import registry as tasks_registry  # noqa: E402
-from tasks.card import sections  # noqa: E402
 from tasks.definition import ReadOptions, TaskDefinition  # noqa: E402
 from tasks.manifest import Manifest, read_manifest  # noqa: E402
 from tasks.prepare import prepare  # noqa: E402
@@ -77,7 +76,8 @@ def samples() -> Iterable[tuple[TaskDefinition, Manifest, Task]]:
 
 def task_page(definition: TaskDefinition, manifest: Manifest, task: Task) -> str:
     """Return the page of a task; its numbers are those of the simulated sample."""
-    info, session, card = definition.info, task.session(0), sections(definition.info, manifest)
+    info, session = definition.info, task.session(0)
+    card = _sections((task.folder / "README.md").read_text(encoding="utf-8"))
     kinds = ", ".join(sorted(manifest.statistics.slot_kinds))
     layout = f" --layout {definition.layouts[0]}" if len(definition.layouts) > 1 else ""
     shares = enumerate(zip(session.slots, session.gaze, strict=True))
@@ -101,23 +101,29 @@ def task_page(definition: TaskDefinition, manifest: Manifest, task: Task) -> str
         "## The simulated sample",
         "These numbers describe the sample that is built in. They are no findings about people, and recorded data has "
         "others: `prepare` writes them on its card.",
-        "\n".join(card["Contents"]),
+        card["Contents"],
         "## Splits",
-        "\n".join(card["Splits"]),
+        card["Splits"],
         "The digests are those of the simulated sample. Results of different digests are never compared.",
         *(
-            ("## Ground truth", "\n".join(card["Ground truth"]), "With figures: [ground-truth.md](../ground-truth.md).")
+            ("## Ground truth", card["Ground truth"], "With figures: [ground-truth.md](../ground-truth.md).")
             if "Ground truth" in card
             else ()
         ),
         "## Columns",
-        "\n".join(card["Columns"]),
-        *(f"## {title}\n\n" + "\n".join(card[title]) for title in ("Known leaks", "Deviations from the paper")),
+        card["Columns"],
+        *(f"## {title}\n\n{card[title]}" for title in ("Known leaks", "Deviations from the paper")),
         "All deviations, with their measured effect where it was measured: [deviations.md](../deviations.md).",
         "## Citation",
-        "\n".join(card["Citation"]),
+        card["Citation"],
         source=_source_of(tasks_registry.TASKS[info.name]),
     )
+
+
+def _sections(card: str) -> dict[str, str]:
+    """Return the sections of a data set's card: heading -> text."""
+    parts = re.split(r"^## (.+)\n\n", card, flags=re.MULTILINE)[1:]
+    return {heading: text.rstrip("\n") for heading, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 GAZE, CLICK = [600, 300, 100, 0], 1

@@ -1,24 +1,19 @@
 """From a submission folder to results on a board: what ``submit`` does."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import submissions
 from benchmark.naming import ON_BOARDS, OWN, SHARED, SWAP_USERS
 from benchmark.scores import paths, predictions
+from benchmark.trials.catalogue import Catalogue
 from leaderboard.entries import Metadata, ReportedRecord
+from leaderboard.recomputing import LoadTask
 from leaderboard.submitting import NewResult, Placement, submit
 from submissions import Entry, Submission
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    from benchmark.trials.catalogue import Catalogue
-    from leaderboard.recomputing import LoadTask
-    from tasks.task import Task
+from tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)

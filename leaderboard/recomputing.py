@@ -1,28 +1,22 @@
 """Scores computed again from what a board stores: to add what is missing, and for ``verify`` to compare with."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import pandas as pd
 import pyarrow as pa
 
 from benchmark.output.text import plain
+from benchmark.trials.catalogue import Catalogue
 from leaderboard import board_predictions, board_scores, references
 from leaderboard.board_files import Board
+from leaderboard.context import TaskContext
 from leaderboard.entries import ResultRecord
 from leaderboard.submitting import NewResult, PreparedResult, prepare
 from tasks.errors import InputError
+from tasks.task import Task
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from benchmark.trials.catalogue import Catalogue
-    from leaderboard.context import TaskContext
-    from tasks.task import Task
-
-LoadTask = Callable[[str, Mapping[str, str]], "Task"]
+LoadTask = Callable[[str, Mapping[str, str]], Task]
 """Returns the data of a task, given its name and split -> digest of a result."""
 
 

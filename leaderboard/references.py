@@ -29,9 +29,6 @@ from tasks.errors import InputError
 from tasks.task import Task
 from tasks.types import Stimulus, visits
 
-PRIOR = "position-prior"
-"""The 0 of a normalised score."""
-
 OTHERS = "other-users"
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextvars import ContextVar
 from itertools import islice
 from typing import TypeVar
@@ -52,6 +52,13 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> InputError:
     if near:
         hint = f" Did you mean '{next(n for n in names if n.lower() == near[0])}'?"
     return InputError(f"unknown {what} '{name}'.{hint} Known: {', '.join(names) or 'none'}.")
+
+
+def require_known(what: str, names: Iterable[str], known: Collection[str]) -> None:
+    """Refuse the first of some ``names`` that is not ``known``; InputError as :func:`unknown_name`."""
+    for name in names:
+        if name not in known:
+            raise unknown_name(what, name, known)
 
 
 T = TypeVar("T")

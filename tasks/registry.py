@@ -203,7 +203,7 @@ def _sources(place: str) -> list[Path]:
         module = outside.module_of(outside.path_of(place))
     else:
         module = importlib.import_module(place.partition(":")[0])
-    own = sorted(Path(__file__).parent.glob("*.py"))
+    own = sorted(path for path in Path(__file__).parent.iterdir() if path.suffix in {".py", ".jinja"})
     if hasattr(module, "__path__"):
         folders = [Path(folder) for folder in module.__path__]
         files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]

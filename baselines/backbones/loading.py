@@ -13,10 +13,11 @@ from baselines.backbones import checkpoint as checkpoints
 from baselines.backbones.conversation import give_template
 from baselines.backbones.features import FeatureStore
 from baselines.backbones.memory import check_memory, is_out_of_memory
-from baselines.backbones.registry import architecture
+from baselines.backbones.registry import ARCHITECTURES
 from baselines.backbones.settings import Settings, read_settings
 from baselines.backbones.vlm import VisionLanguageModel
 from baselines.distributed.group import Group, current
+from tasks import outside
 from tasks.errors import InputError, unknown_name
 from tasks.storage import cache_root
 
@@ -27,7 +28,7 @@ _ATTENTION = "sdpa"
 def load_backbone(
     name_or_path: str | Path,
     device: str | torch.device | None = None,
-    dtype: str | torch.dtype | None = None,
+    dtype: str | None = None,
     *,
     settings: Settings | None = None,
     features: Path | None | Literal["default"] = "default",
@@ -56,8 +57,7 @@ def load_backbone(
     group = group if group is not None and group.settings.partitions else None
     _check_memory(parameters * number.itemsize, place, str(name_or_path), group)
     chosen = settings or read_settings(folder)
-    cls = architecture(config["model_type"])
-    assert cls is not None
+    cls: type[VisionLanguageModel] = outside.load(ARCHITECTURES[config["model_type"]].factory)
     with quiet():
         kind = getattr(transformers, cls.transformers_class)
         if group is None:
@@ -117,7 +117,19 @@ def checked_model(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
 
     InputError if it does not load, weights are missing or of another shape (tied ones apart), or are not finite.
     """
-    model = _model(cls, folder, dtype)
+    try:
+        model, report = cls.from_pretrained(
+            folder, dtype=dtype, attn_implementation=_ATTENTION, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError) as error:
+        raise InputError(f"the checkpoint in {folder} does not load: {_first_line(error)}") from error
+    for kind in ("missing_keys", "mismatched_keys"):
+        names = sorted(map(str, report[kind]))
+        if names:
+            raise InputError(
+                f"the weights in {folder} do not fit its config.json: "
+                f"{len(names)} {kind.replace('_', ' ')}, the first {names[0]}."
+            )
     check_finite(model, folder)
     return model
 
@@ -136,23 +148,6 @@ def _split_model(cls: Any, folder: Path, dtype: torch.dtype, group: Group) -> An
             )
 
     return split(group.attempt(model), group)
-
-
-def _model(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
-    try:
-        model, report = cls.from_pretrained(
-            folder, dtype=dtype, attn_implementation=_ATTENTION, local_files_only=True, output_loading_info=True
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError) as error:
-        raise InputError(f"the checkpoint in {folder} does not load: {_first_line(error)}") from error
-    for kind in ("missing_keys", "mismatched_keys"):
-        names = sorted(map(str, report[kind]))
-        if names:
-            raise InputError(
-                f"the weights in {folder} do not fit its config.json: "
-                f"{len(names)} {kind.replace('_', ' ')}, the first {names[0]}."
-            )
-    return model
 
 
 def read_tokenizer(folder: Path, vocabulary: int) -> Any:
@@ -195,11 +190,9 @@ def _device(device: str | torch.device | None) -> torch.device:
     return found
 
 
-def _dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
+def _dtype(dtype: str | None, device: torch.device) -> torch.dtype:
     if dtype is None:
         return torch.bfloat16 if device.type == "cuda" else torch.float32
-    if isinstance(dtype, torch.dtype):
-        return dtype
     if dtype not in DTYPES:
         raise unknown_name("dtype", dtype, DTYPES)
     return DTYPES[dtype]

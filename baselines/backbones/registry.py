@@ -3,17 +3,11 @@
 A new checkpoint is one ``BackboneEntry``; a new architecture is one module and one line in ``ARCHITECTURES``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tasks import outside
 from tasks.errors import InputError, unknown_name
-
-if TYPE_CHECKING:
-    from baselines.backbones.vlm import VisionLanguageModel
 
 SHIPPED = Path(__file__).parent
 """Checkpoints that start with ``shipped:`` are below this folder."""
@@ -79,12 +73,11 @@ def checkpoint_of(name_or_path: str | Path) -> str | Path:
     InputError if it is not one of these.
     """
     text = str(name_or_path)
-    own = None if any(known.name == text for known in BACKBONES) else outside.find("backbones", text, BackboneEntry)
-    for known in (*BACKBONES, *([own] if own else [])):
-        if known.name == text or known is own:
-            if known.checkpoint.startswith("shipped:"):
-                return SHIPPED / known.checkpoint.removeprefix("shipped:")
-            return known.checkpoint
+    known = next((one for one in BACKBONES if one.name == text), None)
+    known = known or outside.find("backbones", text, BackboneEntry)
+    if known is not None:
+        shipped = known.checkpoint.startswith("shipped:")
+        return SHIPPED / known.checkpoint.removeprefix("shipped:") if shipped else known.checkpoint
     path = Path(name_or_path).expanduser()
     if path.is_dir():
         return path
@@ -98,12 +91,3 @@ def checkpoint_of(name_or_path: str | Path) -> str | Path:
     raise InputError(
         f"there is no checkpoint folder {text}. Give a folder, a hub name (owner/model) or one of {', '.join(names())}."
     )
-
-
-def architecture(model_type: str) -> type[VisionLanguageModel] | None:
-    """Return the class that runs checkpoints of this ``model_type``, or None if there is none."""
-    found = ARCHITECTURES.get(model_type)
-    if found is None:
-        return None
-    reader: type[VisionLanguageModel] = outside.load(found.factory)
-    return reader

@@ -115,10 +115,8 @@ class Group:
 
     def from_first(self, call: Callable[[], Result]) -> Result:
         """Let the first process do something and return its result on all; InputError if it failed with one there."""
-        found = self.exchange(_attempt(call) if self.first else None)[0]
-        assert found is not None
-        result: Result = _result([found])[0]
-        return result
+        result: Any = self.jointly(lambda: call() if self.first else None)[0]
+        return result  # type: ignore[no-any-return]
 
     def attempt(self, call: Callable[[], Result]) -> Result:
         """Let every process do its part and return this one's result, which the others do not see.

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+import msgspec
 
 from benchmark.trials.configuration import CONFIGS
 from benchmark.trials.trial import Trial
@@ -29,36 +29,30 @@ _OWNED = (
 """What the simulator's settings decide, which are part of a trial's identity."""
 MODELS = ("backbone", "language_model")
 """Settings that name a model: trials whose material they are can be shared out."""
-_Number = Annotated[float, Meta(ge=0)]
+_Number = Annotated[float, msgspec.Meta(ge=0)]
 
 
-class _Format(TypedDict, total=False):
-    enabled: Literal["auto"] | bool
+class _Format(msgspec.Struct, frozen=True):
+    enabled: Literal["auto"] | bool = "auto"
 
 
-class _Offload(TypedDict, total=False):
-    device: Literal["none", "cpu"]
+class _Offload(msgspec.Struct, frozen=True):
+    device: Literal["none", "cpu"] = "none"
 
 
-class _Stage(TypedDict):
+class _Zero(msgspec.Struct, frozen=True):
     stage: Literal[2, 3]
+    offload_param: _Offload | None = None
+    stage3_param_persistence_threshold: _Number = 1000
+    stage3_max_live_parameters: _Number = 0
 
 
-class _Zero(_Stage, total=False):
-    offload_param: _Offload | None
-    stage3_param_persistence_threshold: _Number
-    stage3_max_live_parameters: _Number
-
-
-class _Sharing(TypedDict):
-    zero_optimization: _Zero
-
-
-class _File(_Sharing, total=False):
+class _File(msgspec.Struct, frozen=True):
     """What is read of the file; the rest is for DeepSpeed."""
 
-    bf16: _Format
-    fp16: _Format
+    zero_optimization: _Zero
+    bf16: _Format = _Format()
+    fp16: _Format = _Format()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +132,13 @@ def read(name: str) -> ZeroSettings:
     for key in _OWNED:
         if key in values:
             raise InputError(f"{path}: leave out {key}; it is a setting of the simulator (--set), not of DeepSpeed.")
-    for form, asked in (("bf16", found.get("bf16", {})), ("fp16", found.get("fp16", {}))):
-        if asked.get("enabled") is True:
+    for form, asked in (("bf16", found.bf16), ("fp16", found.fp16)):
+        if asked.enabled is True:
             raise InputError(
                 f'{path}: {form}.enabled must be "auto" or false; the number format is the simulator\'s setting dtype.'
             )
     values.pop("fp16", None)
-    zero = found["zero_optimization"]
-    offload = (zero.get("offload_param") or {}).get("device") == "cpu"
-    whole, live = zero.get("stage3_param_persistence_threshold", 1000), zero.get("stage3_max_live_parameters", 0)
-    return ZeroSettings(name, zero["stage"], offload, int(whole), int(live), values)
+    zero = found.zero_optimization
+    offload = zero.offload_param is not None and zero.offload_param.device == "cpu"
+    whole, live = zero.stage3_param_persistence_threshold, zero.stage3_max_live_parameters
+    return ZeroSettings(name, zero.stage, offload, int(whole), int(live), values)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from benchmark.audit.reported import Reported
-from benchmark.output.document import Document, Grid, GridColumn, row
+from benchmark.output.document import Document, Grid
 
 Severity = Literal["impossible", "unlikely", "note"]
 SEVERITIES: tuple[Severity, ...] = ("impossible", "unlikely", "note")
@@ -79,10 +79,7 @@ def document(reported: Reported, outcomes: Sequence[Outcome]) -> Document:
     keys = ("check", "looks_at", "checked", "found", "left_out")
     looked = [(o.check, o.subject, o.checked, len(o.findings), o.reason) for o in outcomes]
     heads = ("check", "looks at", "checked", "found", "")
-    found = Grid(
-        tuple(GridColumn(name, "left", wraps=True) for name in _HEADERS),
-        tuple(row(*dataclasses.astuple(one)) for one in findings),
-    )
+    found = Grid.of_records([dict(zip(_HEADERS, dataclasses.astuple(one), strict=True)) for one in findings])
     notes = "; ".join(reported.notes)
     return Document(
         title=f"Audit of {reported.source}: {verdict(findings)}",

@@ -163,7 +163,6 @@ def _together(values: list[_Value]) -> float:
 
 
 def _by_grid(values: list[_Value]) -> str:
-    """Return how many values are whole, grid by grid."""
     parts = []
     for most in sorted({v.most for v in values}):
         on = [v for v in values if v.most == most]

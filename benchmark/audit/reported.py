@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from benchmark.audit.printed import Printed
 from tasks.decoding import one_of
-from tasks.errors import unknown_name
+from tasks.errors import require_known
 
 Gain = Annotated[str, one_of("gain", "change")]
 Slots = Annotated[int, Meta(ge=2, le=10_000)]
@@ -188,9 +188,7 @@ def amended(
     does not occur.
     """
     methods = list(dict.fromkeys(row.method for row in reported.rows))
-    for name in [*deterministic, *([baseline] if baseline else [])]:
-        if name not in methods:
-            raise unknown_name("method", name, methods)
+    require_known("method", [*deterministic, *([baseline] if baseline else [])], methods)
     if "n_sessions" in known:
         known = {**known, "n_sessions_inferred": False}
     settings = {

@@ -41,6 +41,11 @@ class _Test:
     base_sd: tuple[float, float] | None
 
     @property
+    def gap(self) -> float:
+        """The difference of the numbers as printed."""
+        return float(self.cell.mean) - float(self.base.mean)
+
+    @property
     def difference(self) -> tuple[float, float]:
         """Least and largest absolute difference of what is printed so."""
         low = float(self.cell.mean.low - self.base.mean.high)
@@ -220,7 +225,7 @@ def _add_summary(found: Outcome, tests: list[_Test], reported: Reported) -> None
     )
     demands = []
     for test in starred:
-        largest = abs(float(test.cell.mean) - float(test.base.mean)) * math.sqrt(test.seeds)
+        largest = abs(test.gap) * math.sqrt(test.seeds)
         largest /= critical(test.seeds, reported.levels[(test.cell.stars or 1) - 1])
         sd = float(test.cell.sd) if test.cell.sd is not None else 0.0
         if sd > 0:
@@ -242,8 +247,7 @@ def _add_summary(found: Outcome, tests: list[_Test], reported: Reported) -> None
             f" Were the baseline's SD as large as the value's, {positive} of {len(demands)} would need a correlation "
             "over seeds above 0."
         )
-        difference = float(test.cell.mean) - float(test.base.mean)
-        low, high = (p_value(difference, sd, test.seeds) for sd in test.sd)
+        low, high = (p_value(test.gap, sd, test.seeds) for sd in test.sd)
         arithmetic = (
             f"the most demanding: {test.row.where}, {test.metric}: {_reckoning(test)}, SD of differences at most "
             f"{largest:.4f}; p = {low:.3g} .. {high:.3g} with a fixed baseline, r >= {needed:.2f} with one of the same "
@@ -256,4 +260,4 @@ def _add_summary(found: Outcome, tests: list[_Test], reported: Reported) -> None
 
 def _p_as_printed(test: _Test) -> float:
     sd = float(test.cell.sd) if test.cell.sd is not None else 0.0
-    return p_value(float(test.cell.mean) - float(test.base.mean), sd, test.seeds)
+    return p_value(test.gap, sd, test.seeds)

@@ -154,7 +154,7 @@ def awaited(ray: Any, settings: EngineSettings, on_cpu: bool, report: Callable[[
     try:
         while True:
             try:
-                found = room(nodes(ray), settings, on_cpu)
+                found = room([node["Resources"] for node in ray.nodes() if node["Alive"]], settings, on_cpu)
                 break
             except InputError as error:
                 if settings.address is None or not settings.wait:
@@ -173,11 +173,6 @@ def awaited(ray: Any, settings: EngineSettings, on_cpu: bool, report: Callable[[
     finally:
         if told:
             request_resources(bundles=[])
-
-
-def nodes(ray: Any) -> list[dict[str, float]]:
-    """Return Ray's resources of every machine that is there."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def gpu_memory(ray: Any) -> int | None:

@@ -170,7 +170,6 @@ class _Crew:
             pass
 
     def _hired(self) -> _Worker:
-        """Start a worker."""
         prepare_workers((), self.threads)
         if sys.platform == "linux":
             context = multiprocessing.get_context("forkserver")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from filelock import FileLock
 
 from tasks.storage import cache_root, staged, write_errors
 from tasks.task import Task
@@ -66,8 +67,6 @@ def local_copy(fingerprint: str, pieces: Iterator[tuple[str, bytes]]) -> Path:
     ``fingerprint`` names the content: a copy with this name is taken as it is, and nothing is drawn from ``pieces``.
     InputError if the copy cannot be written.
     """
-    from filelock import FileLock
-
     folder = cache_root() / "checkpoints" / hashlib.sha256(fingerprint.encode()).hexdigest()[:24]
     folder.parent.mkdir(parents=True, exist_ok=True)
     # One worker of a machine writes; the others wait for it and then find it.

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from benchmark.trials.configuration import ENGINE
 from tasks.decoding import decode
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 
 ENGINES = ("local", "ray")
 WORKERS_PER_TRIAL = 2
@@ -48,8 +48,7 @@ class EngineSettings:
     wait: Annotated[float, Meta(ge=0)] = 600.0
 
     def __post_init__(self) -> None:
-        if self.name not in ENGINES:
-            raise unknown_name("engine", self.name, ENGINES)
+        require_known("engine", [self.name], ENGINES)
         if self.name == "local":
             for key in ("address", "gpus", "workers_per_trial"):
                 if getattr(self, key) is not None:

@@ -174,14 +174,12 @@ def _share(part: TrialPart) -> None:
 
 
 def _tell(parcel: Parcel, index: int, method: str, *arguments: Any) -> None:
-    """Send the inbox a message."""
     import ray
 
     ray.get(parcel.inbox.send.remote(method, index, *arguments))
 
 
 def _conclude(parcel: Parcel, index: int, found: Outcome | Failure, files: Files) -> None:
-    """Tell the inbox what came of a trial."""
     if isinstance(found, Failure):
         _tell(parcel, index, "fail", found)
     else:

@@ -163,7 +163,6 @@ def _check(data: bytes, limits: TableLimits) -> set[bytes]:
 
 
 def _footer(data: bytes, limits: TableLimits) -> Mapping[int, Any]:
-    """Return the file's metadata."""
     if len(data) < 12 or data[:4] != _MAGIC or data[-4:] != _MAGIC:
         raise Damaged("it does not begin and end as one")
     (length,) = struct.unpack("<I", data[-8:-4])
@@ -223,7 +222,6 @@ def _data_page(header: Mapping[int, Any], kind: int, physical: int, size: int) -
 
 
 def _count(value: int) -> int:
-    """Return a number that counts something."""
     if isinstance(value, bool) or value < 0:
         raise Damaged("a count is negative")
     return value

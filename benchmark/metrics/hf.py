@@ -24,7 +24,7 @@ from benchmark.metrics import registry
 from benchmark.metrics.families import family
 from benchmark.metrics.sessions import evaluate_sessions
 from benchmark.parts import part
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 
 
 def names(of_family: str) -> tuple[str, ...]:
@@ -43,8 +43,7 @@ class SessionMetric(evaluate.Metric):  # type: ignore[misc]
 
     def __init__(self, metric_name: str, of: str | None = None, **options: Any) -> None:
         self._metric = registry.get(metric_name)
-        if of is not None and of not in self._metric.needs:
-            raise unknown_name(f"input of {metric_name}:", of, self._metric.needs)
+        require_known(f"input of {metric_name}:", [of] if of is not None else [], self._metric.needs)
         self._judged = of or family(self._metric.family).parts[0]
         same = [one for one in registry.all_metrics() if one.family == self._metric.family]
         self._known = {name for one in same for name in (*one.needs, one.against)}
@@ -69,11 +68,7 @@ class SessionMetric(evaluate.Metric):  # type: ignore[misc]
         missing.
         """
         given = {name: values for name, values in given.items() if values is not None}
-        for name in given:
-            if name not in self._known:
-                raise unknown_name(
-                    f"input, as {self.name} takes {' and '.join(self.inputs)}:", name, sorted(self._known)
-                )
+        require_known(f"input, as {self.name} takes {' and '.join(self.inputs)}:", given, sorted(self._known))
         own = {name: given[name] for name in self.inputs if name in given}
         if given and len(own) < 2:
             raise InputError(f"{self.name} takes {' and '.join(self.inputs)}; give both.")

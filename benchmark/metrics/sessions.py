@@ -12,7 +12,7 @@ from benchmark.metrics.inputs import Human, human, read_cells, require
 from benchmark.metrics.registry import Metric, asked_of, get
 from benchmark.parts import PARTS, next_visit, part_names
 from benchmark.parts.ragged import Floats, Ints, Ragged
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +65,7 @@ def evaluate_sessions(
     """
     import pandas as pd
 
-    if ties not in TIES:
-        raise unknown_name("ties mode", str(ties), TIES)
+    require_known("ties mode", [str(ties)], TIES)
     given = {**dict(zip(part_names(), (attention, probabilities, answer), strict=False)), **later}
     supplied = [name for name, values in given.items() if values is not None]
     chosen = asked_of(supplied) if metrics is None else tuple(get(name) for name in metrics)

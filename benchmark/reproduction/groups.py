@@ -1,6 +1,7 @@
 """What a table is made from: one group of runs per backbone and operator, all in one store of finished trials."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -224,25 +225,14 @@ def run_groups(
     found: list[Found] = []
     missing: list[Missing] = []
     for group, of_group in zip(groups, trials, strict=True):
-        incomplete = _incomplete(group, of_group, broken)
-        missing += incomplete
-        left_out = {one.simulator for one in incomplete}
-        complete = tuple(name for name in group.config.simulators if name not in left_out)
+        asked = Counter(trial.simulator for trial in of_group)
+        lost = Counter(trial.simulator for trial in of_group if trial.identity() in broken)
+        missing += [Missing(group, name, lost[name], asked[name]) for name in group.config.simulators if lost[name]]
+        complete = tuple(name for name in group.config.simulators if not lost[name])
         if complete:
             config = replace(group.config, simulators=complete)
             found.append(_found(group, config, load_task(config.task), catalogue, of_group, store))
     return Ran(tuple(found), tuple(missing), tuple(failed))
-
-
-def _incomplete(group: Group, trials: Sequence[Trial], broken: Collection[str]) -> list[Missing]:
-    """Return the simulators of a group with failed trials."""
-    found = []
-    for name in group.config.simulators:
-        own = [trial for trial in trials if trial.simulator == name]
-        failed = sum(trial.identity() in broken for trial in own)
-        if failed:
-            found.append(Missing(group, name, failed, len(own)))
-    return found
 
 
 def _found(

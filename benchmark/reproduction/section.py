@@ -3,16 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from benchmark.metrics import get
 from benchmark.trials.configuration import CONFIGS, LAYOUT, read_config
 from tasks.decoding import decode, one_of
-from tasks.errors import InputError, unknown_name
-
-T = TypeVar("T", bound="Section")
+from tasks.errors import InputError, require_known
 
 Text = Annotated[str, Meta(min_length=1)]
 Names = Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -44,9 +42,7 @@ class Section:
         if bool(self.backbones) != bool(self.operators):
             raise InputError("'layout' lacks backbones or operators.")
         known: Any = self.run.get("simulators", ())
-        for name in simulators:
-            if name not in known:
-                raise unknown_name("simulator in 'layout' (it must be one of 'simulators'):", name, known)
+        require_known("simulator in 'layout' (it must be one of 'simulators'):", simulators, known)
         for metric in metrics:
             get(metric)
 
@@ -63,11 +59,6 @@ def read_section(path: Path) -> dict[str, Any]:
     if "task" not in run:
         raise InputError(f"{path} must name a task.")
     return {**values, "name": path.stem, "run": run}
-
-
-def layout_of(kind: type[T], values: Mapping[str, Any], path: Path) -> T:
-    """Return a section as a layout of some kind; InputError if it lacks or misnames something."""
-    return decode(kind, values, path, "correct it", at=(LAYOUT,))
 
 
 TABLES = CONFIGS / "tables"
@@ -104,4 +95,4 @@ def read_layout(path: Path) -> Layout:
 
     InputError if the file is not a run configuration, or its ``layout`` section lacks or misnames something.
     """
-    return layout_of(Layout, read_section(path), path)
+    return decode(Layout, read_section(path), path, "correct it", at=(LAYOUT,))

@@ -211,7 +211,6 @@ def _significance(layout: Layout, found: Found) -> list[ReproducedRow]:
 def _row(
     found: Found, row: SimulatorResult, method: str, cells: Mapping[str, ReproducedCell], identities: tuple[str, ...]
 ) -> ReproducedRow:
-    """Return a row of our values."""
     group = found.group
     return ReproducedRow(
         backbone=group.backbone,
@@ -231,7 +230,6 @@ def _row(
 
 
 def _seeds(found: Found, simulator: str) -> tuple[int, ...]:
-    """Return the seeds that a simulator was run with."""
     return found.results.seeds[:1] if simulator in found.deterministic else found.results.seeds
 
 
@@ -242,7 +240,6 @@ def within_range(metric: str, low: float | None, high: float | None) -> tuple[fl
 
 
 def _cell(metric: str, value: MetricResult) -> ReproducedCell:
-    """Return our value of a metric."""
     return ReproducedCell(value.mean, *within_range(metric, value.low, value.high), value.seed_sd)
 
 

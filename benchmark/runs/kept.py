@@ -72,7 +72,6 @@ def trials(root: Path) -> list[TrialRecord]:
 
 
 def _of_run(run: Path) -> Iterator[TrialRecord]:
-    """Yield the trials of one run."""
     folders = [path for path in (run / "trials").iterdir() if path.is_dir()]
     for folder in sorted(folders, key=lambda path: (path.name.startswith(WORKING), path.name)):
         identity = folder.name.removeprefix(WORKING)

@@ -7,7 +7,7 @@ from benchmark.runs.kept import behind
 from benchmark.scores import paths
 from benchmark.scores.paths import SampledPaths
 from benchmark.scores.results import Results
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 
 SHOWN = ("step-markov", "examination-logit", "slot-transformer")
 """Whose paths are drawn where nobody says, of those that a run has; then the others."""
@@ -29,8 +29,6 @@ def drawn(
     of_session = {name: each[session_id][0] for name, each in of_run(run, found).items() if each.get(session_id)}
     if simulators and not of_session:
         raise InputError(f"no simulator of {run} drew a path for session '{session_id}'; run one that follows paths.")
-    for name in simulators or ():
-        if name not in of_session:
-            raise unknown_name(f"simulator in {run} that drew a path for '{session_id}':", name, of_session)
+    require_known(f"simulator in {run} that drew a path for '{session_id}':", simulators or (), of_session)
     chosen = simulators or sorted(of_session, key=lambda name: (*SHOWN, name).index(name))[:3]
     return [(name, of_session[name]) for name in chosen]

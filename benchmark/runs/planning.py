@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from benchmark.engines.asking import ask
 from benchmark.engines.resources import Moment, Place, environment, forget_peaks, host, peak_resident, threads
 from benchmark.engines.trial import failure
-from benchmark.files.replacing import replace_file
+from benchmark.files.replacing import replace_text
 from benchmark.output import units
 from benchmark.output.document import Document, Grid, GridColumn, row
 from benchmark.simulator import AttendsToLabel, ReportsCost, Simulator
@@ -93,16 +93,6 @@ class Plan:
     rows: tuple[PlannedTrials, ...]
     timings: tuple[Timing, ...]
     notice: str
-
-    @property
-    def trials(self) -> int:
-        """Number of trials that are to run."""
-        return sum(row.trials for row in self.rows)
-
-    @property
-    def finished(self) -> int:
-        """Number of finished trials."""
-        return sum(row.finished for row in self.rows)
 
     @property
     def seconds(self) -> float:
@@ -218,9 +208,9 @@ def plan(
     for trial in progress(to_time, total=len(to_time), desc="kinds of trials timed"):
         timing = time_kind(trial, tasks[trial.task], sessions, place)
         found[timing.kind] = timing
-        _write(path, _assembled(unique, finished, tasks, found, took))
+        replace_text(path, _json(_assembled(unique, finished, tasks, found, took)))
     result = _assembled(unique, finished, tasks, found, took)
-    _write(path, result)
+    replace_text(path, _json(result))
     return result
 
 
@@ -249,8 +239,9 @@ def document(found: Plan, workers: int = 1) -> Document:
 
 def _totals(found: Plan, workers: int) -> Iterator[str]:
     """Yield what the trials take together, and how it was found."""
+    missing, finished = (sum(getattr(row, name) for row in found.rows) for name in ("trials", "finished"))
     yield (
-        f"{units.counted(found.trials, 'trial')} to run, {found.finished} finished. One after the other: "
+        f"{units.counted(missing, 'trial')} to run, {finished} finished. One after the other: "
         f"{units.seconds(found.seconds)}, the longest {units.seconds(found.longest)}."
     )
     if workers > 1:
@@ -329,7 +320,5 @@ def _read(path: Path, sessions: int, place: Place) -> Iterable[Timing]:
             yield timing
 
 
-def _write(path: Path, found: Plan) -> None:
-    """Write a plan as JSON."""
-    text = json.dumps(asdict(found), indent=1) + "\n"
-    replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+def _json(found: Plan) -> str:
+    return json.dumps(asdict(found), indent=1) + "\n"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.engines.resources import threads
+from benchmark.engines.trial import failure, run_trial
 from benchmark.scores.results import LIMITED
 from benchmark.simulator import ChecksAhead, Workspace
 from benchmark.trials import own_files
@@ -16,7 +18,7 @@ from benchmark.trials.catalogue import Catalogue, check_settings, settings_in, s
 from benchmark.trials.configuration import RunConfig
 from benchmark.trials.trial import Trial
 from tasks.definition import quiet
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 from tasks.splits import SPLIT_NOTES, Split
 from tasks.task import Task
 
@@ -29,8 +31,7 @@ def check_names(config: RunConfig, catalogue: Catalogue) -> None:
 
     InputError if a split, metric, simulator or setting is unknown, or a value is of the wrong type or range.
     """
-    if config.split not in SPLIT_NOTES:
-        raise unknown_name("split", config.split, SPLIT_NOTES)
+    require_known("split", [config.split], SPLIT_NOTES)
     catalogue.entry(config.reference)
     entries = [catalogue.entry(name) for name in config.simulators]
     check_settings(entries, config.settings)
@@ -56,9 +57,6 @@ def check(trials: Sequence[Trial], task: Task) -> None:
 
 def _rehearse(trial: Trial, task: Task) -> None:
     """Run a trial on two sessions; where these are too few to be fitted on, on all that it is fitted on."""
-    from benchmark.engines.resources import threads
-    from benchmark.engines.trial import failure, run_trial
-
     train, test = task.split(trial.split).folds[trial.fold]
     for count in (_SESSIONS, len(train)):
         part = replace(task, splits={trial.split: Split(trial.split, [(train[:count], test[:_SESSIONS])])})

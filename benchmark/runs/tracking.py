@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 
 if TYPE_CHECKING:
     from benchmark.engines.ledger import Track
@@ -60,7 +60,6 @@ def tracker(name: str | None, out: Path) -> Iterator[Track]:
 
 
 def _begun(module: Any, out: Path) -> Any:
-    """Return a tracked run."""
     (out / FOLDER).mkdir(parents=True, exist_ok=True)
     place = {"dir": str(out / FOLDER)} if module.__name__ == "wandb" else {}
     return module.init(project="gazebench", name=out.name, config={"folder": str(out)}, **place)
@@ -71,8 +70,7 @@ def require(name: str) -> Any:
 
     InputError if there is no such tracker, or its package is not installed.
     """
-    if name not in TRACKERS:
-        raise unknown_name("tracker", name, TRACKERS)
+    require_known("tracker", [name], TRACKERS)
     os.environ.setdefault("WANDB_MODE", "offline")
     try:
         return importlib.import_module(TRACKERS[name])

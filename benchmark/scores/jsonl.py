@@ -53,7 +53,6 @@ def read(data: bytes, columns: Sequence[str], limits: TableLimits) -> RawPredict
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
-    """Yield the lines of a file, one at a time."""
     start = len(_BOM) if data.startswith(_BOM) else 0
     while start < len(data):
         end = data.find(b"\n", start)
@@ -154,7 +153,6 @@ class _Rows:
 
 
 def _record(line: bytes, limits: TableLimits) -> dict[str, Any]:
-    """Return the object of one line."""
     if len(line) > limits.line_bytes:
         raise _Refused(f"the line has {len(line):,} bytes; {limits.line_bytes:,} are allowed.")
     plain = _plain(line)

@@ -9,16 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmark.files.replacing import replace_file, replace_text
 from benchmark.metrics.registry import Metric, declare
 from benchmark.naming import base_name, input_word
 from benchmark.output.units import counted
+from benchmark.scores import predictions
 from benchmark.simulator import Floats
 from tasks.decoding import decode, load_json
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
     from tasks.task import Task
 
@@ -255,11 +259,6 @@ def decoded(raw: object, path: Path) -> Results:
 
 def write(out: Path, results: Results, scores: pd.DataFrame, said: pa.Table, page: str) -> None:
     """Write a run's files, ``page`` as ``table.md``; ``results.json`` comes last, once the others are there."""
-    import pyarrow as pa
-
-    from benchmark.files.replacing import replace_file, replace_text
-    from benchmark.scores import predictions
-
     about = {"task": results.task, "split": results.split, "digest": results.digest, "notice": results.notice}
     table = pa.Table.from_pandas(scores, preserve_index=False)
     replace_file(out / "predictions.parquet", lambda path: predictions.write(said, path, about))
@@ -270,9 +269,6 @@ def write(out: Path, results: Results, scores: pd.DataFrame, said: pa.Table, pag
 
 def read_scores(folder: Path) -> pd.DataFrame:
     """Return the score table of a run; InputError if it is missing or damaged."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = folder / "scores.parquet"
     try:
         frame: pd.DataFrame = pq.read_table(path).to_pandas()
@@ -308,8 +304,6 @@ def attention_of(said: pa.Table, session_id: str, simulators: Sequence[str] | No
     Without names of simulators these are four: backbone and fixate if they are there, and the first of the others.
     InputError if the session is not predicted, or a simulator gave no attention for it.
     """
-    from benchmark.scores import predictions
-
     of_session = predictions.chosen(said, session_id=session_id)
     if not len(of_session):
         raise InputError(f"session '{session_id}' is not among the test sessions of the run.")
@@ -317,7 +311,5 @@ def attention_of(said: pa.Table, session_id: str, simulators: Sequence[str] | No
     if simulators is None:
         # The paper's figure first: the frozen model next to the tuned one.
         simulators = sorted(found, key=lambda name: name not in ("backbone", "fixate"))[:4]
-    for name in simulators:
-        if name not in found:
-            raise unknown_name("simulator with attention in the run:", name, found)
+    require_known("simulator with attention in the run:", simulators, found)
     return [(name, found[name]) for name in simulators]

@@ -1,10 +1,7 @@
 """Predictions against human sessions: one row of metrics per simulator, seed and session."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,11 +13,7 @@ from benchmark.parts.ragged import Ints
 from benchmark.scores import tested
 from benchmark.scores.checking import codes
 from benchmark.scores.predictions import cells_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from tasks.task import Task
+from tasks.task import Task
 
 KEYS = ("simulator", "seed", "fold", "session_id", "user", "screen", "failed")
 """The columns of a scores table that are not metrics."""
@@ -47,8 +40,6 @@ def score(task: Task, split: str, found: pa.Table, ties: str = "expected") -> pd
     a part and that count with their worst value. Rows of attention computed for the true click carry a name of their
     own, ``labelled``.
     """
-    import pandas as pd
-
     sessions = tested.of_task(task, split)
     count = len(sessions.sessions)
     cells = cells_of(found)
@@ -120,8 +111,6 @@ def _informed(found: pa.Table) -> tuple[str, ...]:
 
 def _shown_names(found: pa.Table) -> tuple[list[str], Ints]:
     """Return the names of results rows, in the order in which they come, and which of them each prediction is of."""
-    import pandas as pd
-
     columns = [found[name].combine_chunks().dictionary_encode() for name in ("simulator", "target")]
     simulators, targets = ([value.as_py() for value in column.dictionary] for column in columns)
     which, pairs = pd.factorize(columns[0].indices.to_numpy() * len(targets) + columns[1].indices.to_numpy())

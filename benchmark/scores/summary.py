@@ -30,6 +30,7 @@ from benchmark.scores.scoring import test_slots
 from benchmark.statistics.clusters import SessionMeans
 from benchmark.statistics.holm import equal_columns, holm_adjust
 from benchmark.statistics.registry import corrected_p
+from benchmark.statistics.statistic import known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,11 +189,11 @@ def compare(
             simulator=name,
             metric=metric,
             difference=c.mean_difference,
-            low=_known(c.low),
-            high=_known(c.high),
-            tests={test: _known(p) for test, p in c.tests.items()},
-            p_holm=_known(adjusted.get((equal.get(name, name), metric))),
-            smallest_difference=_known(c.smallest_difference),
+            low=known(c.low),
+            high=known(c.high),
+            tests={test: known(p) for test, p in c.tests.items()},
+            p_holm=known(adjusted.get((equal.get(name, name), metric))),
+            smallest_difference=known(c.smallest_difference),
             intervals=_limits(c.intervals),
         )
         for (name, metric), c in found.items()
@@ -212,7 +213,7 @@ def best_lines(tables: Mapping[str, SessionMeans], names: Sequence[str]) -> Iter
         size = len(claiming) * (len(claiming) - 1) // 2
         pairs = [(name, best) for name in claiming if name != best]
         compared = statistics.compare_pairs(table, pairs, n_resamples=0)
-        p = {name: _known(min(1.0, size * corrected_p(c.tests))) for (name, _), c in compared.items()}
+        p = {name: known(min(1.0, size * corrected_p(c.tests))) for (name, _), c in compared.items()}
         yield BestLine(metric.name, best, size, p)
 
 
@@ -223,21 +224,16 @@ def metric_result(table: SessionMeans, name: str, seed_sd: float, metric: str) -
     interval = statistics.mean_interval(values, clustered=clustered, bounds=get(metric).bounds)
     return MetricResult(
         mean=interval.mean,
-        low=_known(interval.low),
-        high=_known(interval.high),
-        seed_sd=_known(seed_sd),
+        low=known(interval.low),
+        high=known(interval.high),
+        seed_sd=known(seed_sd),
         n_users=len(values),
         intervals=_limits(interval.intervals),
     )
 
 
 def _limits(intervals: Mapping[str, tuple[float, float]]) -> dict[str, Limits]:
-    return {name: (_known(low), _known(high)) for name, (low, high) in intervals.items()}
-
-
-def _known(value: float | None) -> float | None:
-    """Return a number, or None for NaN: JSON has no NaN."""
-    return None if value is None or not math.isfinite(value) else float(value)
+    return {name: (known(low), known(high)) for name, (low, high) in intervals.items()}
 
 
 def package_versions(*names: str) -> dict[str, str]:

@@ -77,11 +77,12 @@ def _clauses(name: str, one: FamilyTests) -> Iterator[str]:
     """Yield what is known of a line in a family that it, or another line, is the best of."""
     family, worse = one.family, one.worse or {}
     if name == one.best:
-        signs = one.marks.get(name, {})
+        marks = one.marks.get(name, {})
+        how, said = _compared(marks)
         alike = [other for other, shown in worse.items() if not shown and other != one.reference]
-        if any(signs.values()):
-            yield _against(name, one)
-        elif signs:
+        if how:
+            yield f"{family.verb} {how} than {one.reference} ({said})"
+        elif marks:
             alike.insert(0, one.reference)
         if alike:
             yield f"is not separable from {_and(_cut(alike))} on {family.noun}"
@@ -91,36 +92,31 @@ def _clauses(name: str, one: FamilyTests) -> Iterator[str]:
         yield f"{family.verb} worse than {one.best} ({family.headline} {WORSE})"
 
 
-def _against(name: str, one: FamilyTests) -> str:
-    """Return how a line differs from the reference, where it does."""
-    better, worse = (_signs(one.marks[name], word) for word in (BETTER, WORSE))
-    words = " and ".join(word for word, signs in (("better", better), ("worse", worse)) if signs)
-    return f"{one.family.verb} {words} than {one.reference} ({'; '.join(filter(None, (better, worse)))})"
-
-
 def _others(one: FamilyTests) -> str:
     """Return how the lines of a family but its best compare with the reference; empty if none was."""
-    groups: dict[str, list[str]] = {"better than": [], "worse than": [], "better and worse than": []}
+    groups: dict[str, list[str]] = {"better": [], "worse": [], "better and worse": []}
     alike = []
     for name, marks in one.marks.items():
-        signs = {word: _signs(marks, word) for word in (BETTER, WORSE)}
-        if name == one.best:
-            continue
-        if not any(signs.values()):
+        how, shown = _compared(marks)
+        if how and name != one.best:
+            groups[how].append(f"{name} ({shown})")
+        elif name != one.best:
             alike.append(name)
-            continue
-        kind = "better and worse than" if all(signs.values()) else "better than" if signs[BETTER] else "worse than"
-        groups[kind].append(f"{name} ({'; '.join(filter(None, signs.values()))})")
-    parts = [f"{kind} {{}}: {', '.join(_cut(names))}" for kind, names in groups.items() if names]
+    parts = [f"{how} than {{}}: {', '.join(_cut(names))}" for how, names in groups.items() if names]
     parts += [f"not separable from {{}}: {', '.join(_cut(alike))}"] if alike else []
     said = "; ".join(part.replace("{}", "it" if i else one.reference, 1) for i, part in enumerate(parts))
     return f"On {one.family.noun}, {said}." if said else ""
 
 
-def _signs(marks: Mapping[str, str], word: str) -> str:
-    """Return the metrics of a mark with the mark, empty without any."""
-    names = ", ".join(metric for metric, found in marks.items() if found == word)
-    return names and f"{names} {word}"
+def _compared(marks: Mapping[str, str]) -> tuple[str, str]:
+    """Return how a line differs, such as ``better and worse``, and the metrics that show it; empty where none does."""
+    words, shown = [], []
+    for word, sign in (("better", BETTER), ("worse", WORSE)):
+        names = ", ".join(metric for metric, found in marks.items() if found == sign)
+        if names:
+            words.append(word)
+            shown.append(f"{names} {sign}")
+    return " and ".join(words), "; ".join(shown)
 
 
 def _cut(names: Sequence[str]) -> list[str]:

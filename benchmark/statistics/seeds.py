@@ -15,7 +15,7 @@ import pandas as pd
 from benchmark.statistics.bootstrap import ROUNDING
 from benchmark.statistics.clusters import ScoreCube, seed_means
 from benchmark.statistics.paired_t import paired_t
-from tasks.errors import unknown_name
+from tasks.errors import require_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,7 @@ class PaperComparison:
 
     Attributes:
         n_seeds: Seeds that both were run with; the sample size.
-        mean_a: Mean over these seeds of a's mean over test sessions.
-        sd_a: Standard deviation over the seeds (ddof = 1).
+        mean_difference: Mean over these seeds of the difference of their means over test sessions.
         t: Paired t statistic, n_seeds - 1 degrees of freedom.
         p: Two-sided.
         stars: ``**`` for p < 0.01, ``*`` for p < 0.05, otherwise empty; uncorrected, in either direction.
@@ -33,10 +32,6 @@ class PaperComparison:
     """
 
     n_seeds: int
-    mean_a: float
-    sd_a: float
-    mean_b: float
-    sd_b: float
     mean_difference: float
     t: float
     p: float
@@ -85,38 +80,20 @@ def paper_mode(scores: pd.DataFrame, a: str, b: str, metric: str) -> PaperCompar
     same. InputError if the table is faulty, or a simulator is not in it or does not claim the metric.
     """
     means = seed_means(scores, metric, by_user=False)
-    for name in (a, b):
-        if name not in means.columns:
-            raise unknown_name(f"simulator with {metric}", name, [str(column) for column in means.columns])
+    require_known(f"simulator with {metric}", (a, b), [str(column) for column in means.columns])
     both = means[[a, b]].dropna() if a != b else means[[a]].dropna()
     first, second = both[a].to_numpy(dtype=np.float64), both[b].to_numpy(dtype=np.float64)
-    n = len(both)
-    if n < 2:
-        mean_a, mean_b = (float(first[0]), float(second[0])) if n else (math.nan, math.nan)
-        reason = f"{n} common seed{'s' if n != 1 else ''}: the test needs at least 2"
-        return PaperComparison(n, mean_a, math.nan, mean_b, math.nan, mean_a - mean_b, math.nan, math.nan, "", reason)
-    differences = first - second
-    unit = ROUNDING * float(np.abs([first, second]).max())
+    n, differences = len(both), first - second
+    unit = ROUNDING * float(np.abs([first, second]).max(initial=0.0))
     differences[np.abs(differences) <= unit] = 0.0
-    reason = ""
-    t, p = 0.0, 1.0
-    if not differences.any():
-        reason = "all differences are 0"
+    t, p, reason = math.nan, math.nan, ""
+    if n < 2:
+        reason = f"{n} common seed{'s' if n != 1 else ''}: the test needs at least 2"
+    elif not differences.any():
+        t, p, reason = 0.0, 1.0, "all differences are 0"
     elif np.ptp(differences) <= unit:
-        t, p = math.nan, math.nan
         reason = "the difference is the same under every seed: the seeds say nothing about it"
     else:
-        t_, p_ = paired_t(differences)
-        t, p = float(t_), float(p_)
-    return PaperComparison(
-        n_seeds=n,
-        mean_a=float(first.mean()),
-        sd_a=float(first.std(ddof=1)),
-        mean_b=float(second.mean()),
-        sd_b=float(second.std(ddof=1)),
-        mean_difference=float(differences.mean()),
-        t=t,
-        p=p,
-        stars="**" if p < 0.01 else "*" if p < 0.05 else "",
-        reason=reason,
-    )
+        t, p = map(float, paired_t(differences))
+    stars = "**" if p < 0.01 else "*" if p < 0.05 else ""
+    return PaperComparison(n, float(differences.mean()) if n else math.nan, t, p, stars, reason)

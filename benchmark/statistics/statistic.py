@@ -1,5 +1,6 @@
 """What a statistic is: a test of a difference between two simulators, or an interval of a mean over users."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -8,6 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+
+def known(value: float | None) -> float | None:
+    """Return a number that is finite, None for any other: JSON has no NaN."""
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 @dataclass(frozen=True, slots=True)

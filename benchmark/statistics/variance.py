@@ -31,7 +31,7 @@ from benchmark.statistics.clusters import ScoreCube
 from benchmark.statistics.design import Design, Factor, Ints
 from benchmark.statistics.power import smallest_resolvable
 from benchmark.statistics.statistic import Floats
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 
 USERS, SCREENS, SESSIONS, SEEDS, RESIDUAL = "users", "screens", "sessions", "seeds", "residual"
 PARTS = (USERS, SCREENS, SESSIONS, SEEDS, RESIDUAL)
@@ -99,11 +99,6 @@ class Decomposition:
         """The parts whose estimate is negative and counts as 0."""
         return tuple(part for part in self.parts if part.estimate < 0)
 
-    @property
-    def sessions_known(self) -> bool:
-        """Whether users and their sessions can be separated."""
-        return any(part.name == SESSIONS for part in self.parts)
-
     def standard_error(self, *, seeds: float = 1, sessions: float = 1, users: float = 1, screens: float = 1) -> float:
         """Return the standard error of the mean, now or with more of something.
 
@@ -112,7 +107,8 @@ class Decomposition:
         metric's unit; NaN where it is not known: more sessions of users who have one each, more seeds than one, more
         screens where they do not repeat.
         """
-        if (sessions != 1 and not self.sessions_known) or (seeds != 1 and not self.seeds_known):
+        sessions_known = any(part.name == SESSIONS for part in self.parts)
+        if (sessions != 1 and not sessions_known) or (seeds != 1 and not self.seeds_known):
             return math.nan
         if screens != 1 and not self.n_screens:
             return math.nan
@@ -258,22 +254,21 @@ class SeedScores:
         self.metric = metric
         self._users = cube.design.users.labels
         self._screens = None if cube.design.screens is None else cube.design.screens.labels
-        self._values: dict[str, Floats] = {}
-        self._seeds: dict[str, list[int]] = {}
-        self._depends: dict[str, bool] = {}
+        self._runs: dict[str, tuple[Floats, list[int], bool]] = {}
         for i in np.unique(cube.simulator[chosen]):
             name, own = cube.simulators[i], cube.simulator[chosen] == i
             wide = values[own].T
             varies = bool(np.ptp(wide, axis=1).max() > ROUNDING * np.abs(wide).max())
-            self._values[name], self._seeds[name] = wide, cube.seeds[chosen][own].tolist()
-            self._depends[name] = varies if wide.shape[1] > 1 else asked == 1
+            depends = varies if wide.shape[1] > 1 else asked == 1
+            self._runs[name] = wide, cube.seeds[chosen][own].tolist(), depends
 
     def of_mean(self, simulator: str) -> Decomposition:
         """Split the variance of a simulator's mean.
 
         InputError if the simulator does not claim the metric, or there are fewer than two users.
         """
-        return decompose(self._of(simulator), self._users, self._screens, depends_on_seed=self._depends[simulator])
+        values, _, depends = self._of(simulator)
+        return decompose(values, self._users, self._screens, depends_on_seed=depends)
 
     def of_difference(self, simulator: str, reference: str) -> Decomposition:
         """Split the variance of the mean difference of two simulators, paired by session and seed.
@@ -281,22 +276,22 @@ class SeedScores:
         What does not depend on a seed is paired with every seed of the other. InputError as for ``of_mean``, or if both
         depend on seeds and were not run with the same ones.
         """
-        a, b = (self._of(name) if self._depends.get(name) else self._of(name)[:, :1] for name in (simulator, reference))
-        both = self._depends[simulator] and self._depends[reference]
-        if both and self._seeds[simulator] != self._seeds[reference]:
+        found = self._of(simulator), self._of(reference)
+        a, b = (values if depends else values[:, :1] for values, _, depends in found)
+        (_, seeds, depends), (_, others, other_depends) = found
+        if depends and other_depends and seeds != others:
             raise InputError(
                 f"{simulator} and {reference} were run with different seeds; a decomposition pairs them by seed. "
                 "Run both with the same seeds."
             )
         differences = a - b
         differences[np.abs(differences) <= ROUNDING * float(max(np.abs(a).max(), np.abs(b).max()))] = 0.0
-        depends = self._depends[simulator] or self._depends[reference]
-        return decompose(differences, self._users, self._screens, depends_on_seed=depends)
+        return decompose(differences, self._users, self._screens, depends_on_seed=depends or other_depends)
 
-    def _of(self, simulator: str) -> Floats:
-        if simulator not in self._values:
-            raise unknown_name(f"simulator with {self.metric}", simulator, self._values)
-        return self._values[simulator]
+    def _of(self, simulator: str) -> tuple[Floats, list[int], bool]:
+        """Return scores, seeds and whether they depend on these."""
+        require_known(f"simulator with {self.metric}", [simulator], self._runs)
+        return self._runs[simulator]
 
 
 UNKNOWN, NONE, NO_HELP, SOME = "unknown", "none", "no help", "some"

@@ -19,7 +19,7 @@ from benchmark.statistics import mean_interval, paired_comparison
 from benchmark.statistics.clusters import SessionMeans
 from benchmark.statistics.design import Design, Factor
 from benchmark.statistics.registry import corrected_p
-from benchmark.statistics.statistic import Bounds
+from benchmark.statistics.statistic import Bounds, known
 from tasks.altered import NOWHERE, Altered
 
 ITEM, PLACE, LABEL, NEITHER = "answer_item", "answer_place", "answer_label", "answer_neither"
@@ -134,9 +134,9 @@ def estimate(
     kept = values.dropna(subset=columns)
     if kept.empty:
         return Estimate(None, None, None, None, 0)
-    known = [name for name in ("user", "session_id", "screen") if name in kept]
-    sessions = kept.groupby(known, sort=True)[columns].mean().reset_index()
-    screens = Factor.of_labels(sessions["screen"].tolist()) if "screen" in known else None
+    keys = [name for name in ("user", "session_id", "screen") if name in kept]
+    sessions = kept.groupby(keys, sort=True)[columns].mean().reset_index()
+    screens = Factor.of_labels(sessions["screen"].tolist()) if "screen" in keys else None
     of = sessions[columns].to_numpy(dtype=np.float64)
     means = SessionMeans(tuple(columns), of, Design(Factor.of_labels(sessions["user"].tolist()), screens))
     users = means.users.to_numpy()
@@ -144,14 +144,10 @@ def estimate(
     if against is not None:
         apart = means.clustered(of[:, 0] - of[:, 1])
         compared = paired_comparison(users[:, 0], users[:, 1], n_resamples=0, clustered=apart)
-        p = _finite(corrected_p(compared.tests))
+        p = known(corrected_p(compared.tests))
     if difference and against is not None:
-        return Estimate(compared.mean_difference, _finite(compared.low), _finite(compared.high), p, len(sessions))
+        return Estimate(compared.mean_difference, known(compared.low), known(compared.high), p, len(sessions))
     low = -1.0 if column in (R_ITEM, R_PLACE) else 0.0
     bounds = get(metric).bounds if metric else Bounds(low, 1.0)
     shown = mean_interval(users[:, 0], clustered=means.clustered(of[:, 0]), bounds=bounds)
-    return Estimate(shown.mean, _finite(shown.low), _finite(shown.high), p, len(sessions))
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return Estimate(shown.mean, known(shown.low), known(shown.high), p, len(sessions))

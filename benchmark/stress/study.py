@@ -23,7 +23,7 @@ from benchmark.stress.sources import Source, as_left, sources
 from benchmark.stress.transferring import is_of, transferred
 from benchmark.trials.content import made_from
 from tasks.altered import Altered
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 from tasks.storage import write_errors
 from tasks.task import Task
 from tasks.types import Session
@@ -62,9 +62,7 @@ class Study:
         found = results.read(run)
         results.check_digest(found, bench.task, run)
         names = [row.name for row in found.simulators if row.name == row.base]
-        for name in simulators or ():
-            if name not in names:
-                raise unknown_name(f"simulator in {run}:", name, names)
+        require_known(f"simulator in {run}:", simulators or (), names)
         trials = sources(run, found, simulators)
         for source in (s for several in trials.values() for s in several):
             if not made_from(source.record, bench.task):

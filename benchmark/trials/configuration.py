@@ -13,7 +13,7 @@ from benchmark.files import plain_yaml
 from benchmark.metrics import get
 from benchmark.metrics.families import main_metrics
 from tasks.decoding import Count, decode
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 """The settings that come with the suite."""
@@ -98,8 +98,7 @@ def read_preset(
     preset.
     """
     known = sorted(path.stem for path in (CONFIGS / "presets").glob("*.yaml"))
-    if name not in known:
-        raise unknown_name("preset", name, known)
+    require_known("preset", [name], known)
     folder = CONFIGS / "presets" / name
     of = kind(backbone) if folder.is_dir() else ""
     parts = [folder.with_suffix(".yaml"), *(folder / f"{part}.yaml" for part in (of, task, f"{task}-{of}"))]
@@ -117,8 +116,7 @@ def shipped(path: Path, folder: Path) -> Path:
     if path.suffix or len(path.parts) > 1 or path.exists():
         return path
     known = {one.stem: one for one in sorted(folder.glob("*.yaml"))}
-    if path.name not in known:
-        raise unknown_name("configuration", path.name, known)
+    require_known("configuration", [path.name], known)
     return known[path.name]
 
 
@@ -134,7 +132,5 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise InputError(f"{path} must hold keys and values, such as 'task: recgaze'.")
     kinds = {**get_type_hints(RunConfig, include_extras=True), ENGINE: dict[str, object], LAYOUT: dict[str, object]}
-    for key in raw:
-        if key not in kinds:
-            raise unknown_name(f"key in {path}:", str(key), kinds)
+    require_known(f"key in {path}:", map(str, raw), kinds)
     return {key: decode(kinds[key], value, path, "correct it", at=(key,)) for key, value in raw.items()}

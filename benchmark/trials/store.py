@@ -17,6 +17,8 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
+from filelock import FileLock, Timeout
+
 from benchmark.files.replacing import replace_text, settle
 from benchmark.scores import predictions, reading
 from benchmark.trials.records import TrialFile, read_trial, spent
@@ -189,8 +191,6 @@ class TrialStore:
 
         ``waiting`` is called if another process holds it, which is then waited for; without it that is an InputError.
         """
-        from filelock import FileLock, Timeout
-
         lock = FileLock(self.root / ".lock", blocking=False, fallback_to_soft=False)
         with write_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from benchmark.simulator import AttendsToLabel, CarriesNotice, FollowsPath, HasM
 from benchmark.trials.catalogue import Catalogue, Entry, check_settings, full_settings, settings_in, source_digest
 from benchmark.trials.configuration import RunConfig
 from benchmark.trials.content import NEEDED, RECORDED, TEXTS, content_digests, has
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 from tasks.task import Task
 
 PREDICTIONS_FORMAT = 3
@@ -127,7 +127,5 @@ def _reads(name: str, simulator: Simulator) -> tuple[str, ...]:
     reads = getattr(simulator, "reads", known)
     if not isinstance(reads, tuple):
         raise InputError(f"{name}: reads must be a tuple of columns, such as ('gaze_ms', 'click').")
-    for column in reads:
-        if column not in known:
-            raise unknown_name(f"column in reads of {name}:", str(column), known)
+    require_known(f"column in reads of {name}:", map(str, reads), known)
     return (*reads, "fixations") if isinstance(simulator, FollowsPath) and "fixations" not in reads else reads

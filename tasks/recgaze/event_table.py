@@ -133,9 +133,7 @@ def read_events(path: Path) -> EventTable:
     timeless = clicked & np.isnan(events.time)
     _check(path, timeless, "Timestamp", lambda row: "", "the time of the click in seconds")
     rows = _possible_repeats(user * len(tasks) + task, events.time)
-    whole: list[NDArray[np.integer[Any]]] = [user, task, click_type, *places.values()]
-    codes = [column[rows] for column in whole]
-    _refuse_repeated_rows(path, rows, codes, [column[rows] for column in numbers.values()])
+    _refuse_repeated_rows(path, rows, [user, task, click_type, *places.values(), *numbers.values()])
     return events
 
 
@@ -218,23 +216,14 @@ def _possible_repeats(session: Ints, time: Floats) -> Ints:
     return np.flatnonzero(np.append(pair, False) | np.insert(pair, 0, False))
 
 
-def _refuse_repeated_rows(
-    path: Path, rows: Ints, codes: Sequence[NDArray[np.integer[Any]]], numbers: Sequence[Floats]
-) -> None:
-    """Refuse a row that repeats an earlier one in all its fields: rows with one mix of columns are compared whole."""
-    mix = np.zeros(len(rows), dtype=np.uint64)
-    for code in codes:
-        mix *= np.uint64(101)
-        mix += code.astype(np.uint64)
-    for number in numbers:
-        mix ^= mix >> np.uint64(29)
-        mix *= np.uint64(0x9E3779B97F4A7C15)
-        mix ^= np.where(np.isnan(number), np.float64(-1.0), number).view(np.uint64)
-    ordered = np.sort(mix)
-    shared = ordered[1:][ordered[1:] == ordered[:-1]]
-    if not len(shared):
+def _refuse_repeated_rows(path: Path, rows: Ints, columns: Iterable[NDArray[Any]]) -> None:
+    """Refuse a row that repeats an earlier one in all its fields: rows equal in what is read are compared whole."""
+    import pandas as pd
+
+    equal = pd.DataFrame({number: column[rows] for number, column in enumerate(columns)}).duplicated(keep=False)
+    suspects = set(rows[equal.to_numpy()].tolist())
+    if not suspects:
         return
-    suspects = set(rows[np.isin(mix, shared)].tolist())
     first: dict[bytes, int] = {}
     repeats = []
     for row, (line, content) in enumerate(event_records(path)):

@@ -30,6 +30,7 @@ _LONGEST_WAIT = 120.0
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 """Statuses after which the same request may succeed."""
 
+_CHECK_KEY = "check the key in the environment variable that api_key_env names"
 _OPTIONAL = ("logprobs", "top_logprobs", "seed", "temperature", "response_format", "max_tokens")
 """Parameters that some endpoints refuse; it is repeated without the one that is named, or with its new name."""
 
@@ -193,13 +194,9 @@ class Client:
         reason = f"status {reply.status}: {' '.join(text.split())[:200]}"
         if reply.status in _AGAIN:
             return reason, _seconds(reply.headers.get("Retry-After"))
-        advice = {
-            400: "check model and settings",
-            401: "check the key in the environment variable that api_key_env names",
-            403: "check the key in the environment variable that api_key_env names",
-            404: "check base_url and model",
-        }.get(reply.status, "check base_url and model")
-        raise InputError(f"{self.base_url} refuses the request ({reason}); {advice}.")
+        advice = {400: "check model and settings", 401: _CHECK_KEY, 403: _CHECK_KEY}
+        said = advice.get(reply.status, "check base_url and model")
+        raise InputError(f"{self.base_url} refuses the request ({reason}); {said}.")
 
     def _keep_rate(self) -> None:
         """Wait until the next request may be sent."""

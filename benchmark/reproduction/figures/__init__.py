@@ -8,9 +8,10 @@ from benchmark.reproduction.figures.heatmaps import Heatmaps
 from benchmark.reproduction.figures.paths import Paths
 from benchmark.reproduction.figures.ranks import Ranks
 from benchmark.reproduction.figures.sensitivity import Sensitivity
-from benchmark.reproduction.section import layout_of, read_section
-from benchmark.trials.configuration import CONFIGS
-from tasks.errors import unknown_name
+from benchmark.reproduction.section import read_section
+from benchmark.trials.configuration import CONFIGS, LAYOUT
+from tasks.decoding import decode
+from tasks.errors import require_known
 
 FIGURES = CONFIGS / "figures"
 
@@ -30,6 +31,6 @@ def read_figure_layout(path: Path) -> FigureLayout:
     """
     values = read_section(path)
     kind = str(values.pop("kind", ""))
-    if kind not in KINDS:
-        raise unknown_name(f"kind of figure in 'layout' of {path}:", kind[:40], KINDS)
-    return layout_of(KINDS[kind], {**values, "published": str(values.get("published", ""))}, path)
+    require_known(f"kind of figure in 'layout' of {path}:", [kind[:40]], KINDS)
+    values = {**values, "published": str(values.get("published", ""))}
+    return decode(KINDS[kind], values, path, "correct it", at=(LAYOUT,))

@@ -12,7 +12,7 @@ from benchmark.output.figure_style import Picture
 from benchmark.output.units import counted
 from benchmark.reproduction.groups import Choice, Found, Group, Missing, groups_of
 from benchmark.reproduction.printing import captioned
-from benchmark.reproduction.provenance import NOTE, sentence
+from benchmark.reproduction.provenance import sentence
 from benchmark.reproduction.section import Section
 from tasks.task import Task
 
@@ -51,8 +51,7 @@ class Figure:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the picture itself says of stand-ins and simulated data: whole sentences, each once."""
-        lines = [line.removeprefix(NOTE) for line in self.captions if line.startswith(NOTE)]
-        return tuple(dict.fromkeys(map(sentence, lines)))
+        return tuple(dict.fromkeys(map(sentence, captioned(self.captions)[0])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

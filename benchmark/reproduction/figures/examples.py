@@ -15,7 +15,7 @@ from benchmark.reproduction.provenance import checkpoints, notes, settings_of, s
 from benchmark.reproduction.section import Text
 from benchmark.scores import predictions
 from benchmark.simulator import Floats
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 from tasks.task import Task
 from tasks.types import Session
 
@@ -141,9 +141,7 @@ class Examples(FigureLayout):
     def _chosen(self, views: Mapping[str, Mapping[str, Attended]]) -> list[tuple[str, float | None]]:
         """Return the sessions to show, each with its quantile."""
         both = _both(views)
-        for name in self.sessions:
-            if name not in both:
-                raise unknown_name(f"test session in the layout {self.name}:", name, sorted(both))
+        require_known(f"test session in the layout {self.name}:", self.sessions, sorted(both))
         if self.sessions:
             return [(name, None) for name in self.sessions]
         if not both:

@@ -218,7 +218,6 @@ class Histogram:
 
 
 def _key(axes: Any, signals: Sequence[Signal]) -> None:
-    """Name the bars."""
     patches = [
         Patch(facecolor=style.COLOURS[i], hatch=("", "////")[i % 2], edgecolor="white", label=f"by {signal.name} dwell")
         for i, signal in enumerate(signals)

@@ -1,6 +1,5 @@
 """Figure 5: how a method's scores move with one setting at a time, all others at their defaults."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, ClassVar
@@ -21,6 +20,7 @@ from benchmark.reproduction.table import within_range
 from benchmark.scores.results import SimulatorResult
 from benchmark.statistics import compare_pairs
 from benchmark.statistics.clusters import ScoreCube
+from benchmark.statistics.statistic import known
 from tasks.errors import InputError
 
 _WHERE = ("backbone", "operator", "used_backbone", "used_operator", "shown")
@@ -202,8 +202,7 @@ class Sensitivity(FigureLayout):
         own = [one[one["simulator"] == self.simulator].assign(simulator=name) for name, one in named.items()]
         pair = ("this", "default")
         compared = compare_pairs(ScoreCube(pd.concat(own)).session_means(metric), [pair], n_resamples=0)[pair]
-        known = math.isfinite(compared.low) and math.isfinite(compared.high)
-        return compared.mean_difference, compared.low if known else None, compared.high if known else None
+        return compared.mean_difference, known(compared.low), known(compared.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +288,6 @@ def _named(found: Found, simulator: str) -> str:
 def _summary(
     points: Sequence[Point], curve: tuple[str, str], step: tuple[str, float], metrics: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return one line of the small table."""
     mine = {p.metric: p for p in points if p.shown == curve and (p.label, p.value) == step}
     default = any(point.default for point in mine.values())
     spread = {m: "" if p.seed_sd is None else f" ± {number(p.seed_sd)}" for m, p in mine.items()}

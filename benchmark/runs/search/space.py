@@ -16,7 +16,7 @@ from benchmark.metrics import get
 from benchmark.metrics.families import headlines
 from benchmark.trials.configuration import CONFIGS, shipped
 from tasks.decoding import Count, decode
-from tasks.errors import InputError, unknown_name
+from tasks.errors import InputError, require_known
 from tasks.splits import FOLDS, Split, k_fold, split_digest
 from tasks.task import Task
 
@@ -76,8 +76,7 @@ class Space:
     early_stopping: bool = True
 
     def __post_init__(self) -> None:
-        if self.search not in SEARCHES:
-            raise unknown_name("search", self.search, SEARCHES)
+        require_known("search", [self.search], SEARCHES)
         for metric in self.score:
             get(metric)
         for name, values in self.settings.items():

@@ -15,8 +15,7 @@ def auc(block: Block) -> Floats:
     """Return the AUC per session, shape (n,)."""
     slots, rank = len(block.probabilities.given), block.probability_rank
     below = slots - rank.above - rank.tied
-    share: Floats = (below + 0.5 * (rank.tied - 1)) / (slots - 1)
-    return share
+    return (below + 0.5 * (rank.tied - 1)) / (slots - 1)
 
 
 METRICS = (

@@ -48,8 +48,7 @@ class Human:
     @property
     def recorded(self) -> Bools:
         """Whether the path of a session was recorded, shape (sessions,)."""
-        found: Bools = self.path.lengths > 0
-        return found
+        return self.path.lengths > 0
 
 
 Names = Callable[[int], str]

@@ -21,8 +21,7 @@ def logloss(block: Block) -> Floats:
     """Return the log loss per session, shape (n,), in nats."""
     clicked = block.probabilities.share[block.click, np.arange(block.click.size)]
     # subtracted from 0 so that certainty gives 0 and not -0
-    loss: Floats = 0.0 - np.log(np.maximum(clicked, EPS))
-    return loss
+    return 0.0 - np.log(np.maximum(clicked, EPS))
 
 
 METRICS = (

@@ -26,8 +26,7 @@ def blank(cells: Ragged) -> Bools:
 
 def share(values: Floats) -> Floats:
     """Return attention as shares, shape (K,)."""
-    found: Floats = values / np.sum(values)
-    return found
+    return values / np.sum(values)
 
 
 PART = Part(

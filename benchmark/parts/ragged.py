@@ -37,14 +37,12 @@ class Ragged:
     @property
     def lengths(self) -> Ints:
         """Numbers per row, shape (rows,)."""
-        found: Ints = np.diff(self.starts)
-        return found
+        return np.diff(self.starts)
 
     @property
     def widths(self) -> Ints:
         """Numbers per list, shape (rows,)."""
-        found: Ints = self.lengths // np.maximum(self.lists, 1)
-        return found
+        return self.lengths // np.maximum(self.lists, 1)
 
     def row(self, index: int) -> Floats:
         """Return the numbers of one row."""
@@ -78,8 +76,7 @@ class Ragged:
         if not flags.any():
             return np.zeros(len(self), dtype=bool)
         counts = np.concatenate([[0], np.cumsum(flags)])
-        found: Bools = counts[self.starts[1:]] > counts[self.starts[:-1]]
-        return found
+        return counts[self.starts[1:]] > counts[self.starts[:-1]]
 
     def sums(self) -> Floats:
         """Return the sum of every row, shape (rows,); 0 for an empty one."""

@@ -69,8 +69,7 @@ def read_given(path: Path) -> SampledPaths:
 
     InputError if the file is too large, or holds something else.
     """
-    found: SampledPaths = read_json(_Given, path, limit=MAX_BYTES)
-    return found
+    return read_json(_Given, path, limit=MAX_BYTES)
 
 
 def faults(given: SampledPaths, slots: Mapping[str, int]) -> list[str]:

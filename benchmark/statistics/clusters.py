@@ -185,8 +185,7 @@ def user_means(scores: pd.DataFrame | ScoreCube, metric: str) -> pd.DataFrame:
     Every user weighs the same, however many sessions they have. Index user, one column per simulator that claims the
     metric, both sorted. InputError: the table is faulty (:class:`ScoreCube`); what is missing for one only is named.
     """
-    found: pd.DataFrame = ScoreCube.of(scores).session_means(metric).users
-    return found
+    return ScoreCube.of(scores).session_means(metric).users
 
 
 def seed_means(scores: pd.DataFrame | ScoreCube, metric: str, *, by_user: bool = True) -> pd.DataFrame:

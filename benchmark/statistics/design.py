@@ -58,8 +58,7 @@ class Factor:
     def sums(self, values: Floats) -> Floats:
         """Add up values within levels: shape (sessions, ...) to (levels, ...)."""
         ordered = values if self._order is None else values[self._order]
-        found: Floats = np.add.reduceat(ordered, self._starts, axis=0) if len(self) else ordered[:0]
-        return found
+        return np.add.reduceat(ordered, self._starts, axis=0) if len(self) else ordered[:0]
 
     def means(self, values: Floats) -> Floats:
         """Average values within levels: shape (sessions, ...) to (levels, ...)."""
@@ -85,8 +84,7 @@ class Design:
     @cached_property
     def weights(self) -> Floats:
         """The weight of each session in the mean, shape (sessions,), sum 1."""
-        found: Floats = 1.0 / (len(self.users) * self.users.counts[self.users.of])
-        return found
+        return 1.0 / (len(self.users) * self.users.counts[self.users.of])
 
     def residuals(self, values: Floats) -> Floats:
         """Return w (y - mean) of values of shape (sessions, columns)."""
@@ -123,5 +121,4 @@ class Design:
 
 def two_way(users: Floats, screens: Floats, sessions: Floats) -> Floats:
     """Return the two-way variance from the one-way variances."""
-    found: Floats = np.maximum(users + screens - sessions, np.maximum(users, screens))
-    return found
+    return np.maximum(users + screens - sessions, np.maximum(users, screens))

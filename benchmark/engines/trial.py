@@ -12,12 +12,20 @@ from benchmark.engines.needs import models
 from benchmark.engines.resources import Moment, Place, environment, forget_peaks, gpu, peak_resident, threads
 from benchmark.scores import paths, predictions
 from benchmark.scores.checking import simulated
-from benchmark.simulator import AttendsToLabel, FollowsPath, ReportsCost, Simulator, UsesWorkspace, Workspace
+from benchmark.simulator import (
+    AttendsToLabel,
+    FollowsPath,
+    Prediction,
+    ReportsCost,
+    Simulator,
+    UsesWorkspace,
+    Workspace,
+)
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.trial import Trial
 from tasks.errors import InputError
 from tasks.task import Task
-from tasks.types import Stimulus, visits
+from tasks.types import Session, Stimulus, visits
 
 
 def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> tuple[pa.Table, dict[str, object]]:
@@ -43,16 +51,12 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
     simulator.fit(task.sessions_at(train), trial.seed)
     fitted = Moment.now()
     sessions = task.sessions_at(test)
-    # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
-    shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
-    where = f"simulator '{trial.simulator}'"
-    found = [ask(simulator, cast("list[Stimulus]", shown), [visits(session) for session in sessions], where)]
-    if trial.label and isinstance(simulator, AttendsToLabel):
-        found.append(asked_for(sessions, simulator.attend_to_label(sessions), where))
+    found = asked(simulator, trial, sessions)
     draws = getattr(simulator, "draws_paths", True)
     if workspace is not None and draws and isinstance(simulator, FollowsPath):
         stimuli = [session.stimulus() for session in sessions]
         paths.write(sampled(simulator, stimuli, task.sessions_at(train), trial.seed), workspace.artifacts)
+    where = f"simulator '{trial.simulator}'"
     made = [simulated(each, sessions, trial.simulator, trial.seed, where) for each in found]
     end, peak = Moment.now(), peak_resident()
     cost: dict[str, object] = {} if trial.material else {"tokens": 0, "flops_estimated": 0}
@@ -66,6 +70,20 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
         cost[f"processor_seconds{name}"] = round(until.processor - since.processor, 3)
         cost |= {f"{kind}{name}": cost[f"seconds{name}"] for kind in held}
     return predictions.joined(made), cost
+
+
+def asked(simulator: Simulator, trial: Trial, sessions: list[Session]) -> list[list[Prediction]]:
+    """Return what a trial's fitted simulator says of sessions, and its attention for the true click if that is asked.
+
+    InputError if it returned predictions that are not what was asked for.
+    """
+    # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
+    shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
+    where = f"simulator '{trial.simulator}'"
+    found = [ask(simulator, cast("list[Stimulus]", shown), [visits(session) for session in sessions], where)]
+    if trial.label and isinstance(simulator, AttendsToLabel):
+        found.append(asked_for(sessions, simulator.attend_to_label(sessions), where))
+    return found
 
 
 def attempt(trial: Trial, task: Task, workspace: Workspace, place: Place) -> Outcome | Failure:

@@ -9,7 +9,7 @@ import numpy as np
 from benchmark.parts import answer, attention
 from benchmark.parts.checking import FEWEST, check
 from benchmark.parts.part import Broken, Expected, Part, nothing
-from benchmark.parts.ragged import Bools, Ints, Ragged, ragged
+from benchmark.parts.ragged import Bools, Ints, Ragged, as_numbers, ragged
 from tasks.errors import InputError
 
 NUMERIC = "biuf"
@@ -71,14 +71,14 @@ def read_cells(part: Part, values: Any, sessions: int | None, names: Names) -> R
         return _single(part, values, names)
     rows = list(values)
     kept = [row for row in rows if row is not None]
-    matrix = _numbers(values if len(kept) == len(rows) else kept, 1 + part.depth)
+    matrix = as_numbers(values if len(kept) == len(rows) else kept, 1 + part.depth, NUMERIC)
     if matrix is not None and len(kept) == len(rows):
         starts = np.arange(len(rows) + 1) * (matrix.size // max(1, len(rows)))
         lists = np.full(len(rows), 1 if part.depth == 1 else matrix.shape[1])
         return Ragged(matrix.ravel(), starts, np.ones(len(rows), dtype=bool), lists)
-    found = [None if row is None else _numbers(row, part.depth) for row in rows]
-    for position, (row, numbers) in enumerate(zip(rows, found, strict=True)):
-        if row is not None and numbers is None:
+    found = [None if row is None else as_numbers(row, part.depth, NUMERIC) for row in rows]
+    for position, (row, cell) in enumerate(zip(rows, found, strict=True)):
+        if row is not None and cell is None:
             raise InputError(f"{names(position)}: {part.name} is not a flat list of numbers. Give one number per slot.")
     return ragged(found)
 
@@ -94,15 +94,6 @@ def _single(part: Part, values: Any, names: Names) -> Ragged:
         else:
             raise InputError(f"{names(i)}: {part.name} {value!r} is not a slot number. Give a slot number.")
     return Ragged(numbers, np.arange(len(numbers) + 1), numbers != -1, np.ones(len(numbers), dtype=np.int64))
-
-
-def _numbers(values: Any, depth: int) -> np.ndarray[Any, Any] | None:
-    """Return values as a float64 array of so many dimensions, None if they are not that."""
-    try:
-        found = np.asarray(values)
-    except (ValueError, TypeError):
-        return None
-    return found.astype(np.float64) if found.ndim == depth and found.dtype.kind in NUMERIC else None
 
 
 def require(part: Part, cells: Ragged, slots: Ints, names: Names, shape: tuple[Ints, Ints] | None = None) -> None:

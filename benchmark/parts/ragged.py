@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +104,15 @@ class Ragged:
             # reduceat runs to the next start: rows without numbers are left out, or they would take a neighbour's.
             found[filled] = how.reduceat(self.values, self.starts[:-1][filled])
         return found
+
+
+def as_numbers(values: Any, depth: int, kinds: str) -> Floats | None:
+    """Return values as float64 with so many dimensions, None if they are not that, or not of some of numpy's kinds."""
+    try:
+        found = np.asarray(values)
+    except (ValueError, TypeError):
+        return None
+    return found.astype(np.float64) if found.ndim == depth and found.dtype.kind in kinds else None
 
 
 def ragged(cells: Iterable[Floats | None]) -> Ragged:

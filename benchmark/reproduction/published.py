@@ -25,16 +25,13 @@ def add_published(table: ReproducedTable, layout: Layout) -> ReproducedTable:
         return table
     own = {(row.backbone, row.operator, row.method): row for row in table.rows if row.kind == "value"}
     rows: list[ReproducedRow] = []
-    waiting: list[ReproducedRow] = []
     for row in table.rows:
-        probed = own.get((row.backbone, row.operator, row.method + LABEL))
-        added = _added(table, layout, row, probed) if row.kind == "value" and row.ranked else []
         rows.append(row)
-        if probed is not None:
-            waiting = added  # until after the labelled row, which comes next and which they refer to
-            continue
-        rows += waiting + added
-        waiting = []
+        where = row.backbone, row.operator
+        # Where there is a labelled row, which comes next and which the differences refer to, they follow that one.
+        if row.kind == "value" and (*where, row.method + LABEL) not in own:
+            base = own.get((*where, row.method.removesuffix(LABEL)), row)
+            rows += _added(table, layout, base, None if base is row else row) if base.ranked else []
     labelled = any(not row.ranked for row in table.rows)
     stars = ["The paper's stars are as published."] if table.kind == "significance" else []
     source = published.load().source.partition(", tables")[0]

@@ -12,18 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.engines.asking import ask
 from benchmark.engines.resources import Moment, Place, environment, forget_peaks, host, peak_resident, threads
-from benchmark.engines.trial import failure
+from benchmark.engines.trial import asked, failure
 from benchmark.files.replacing import replace_text
 from benchmark.output import units
 from benchmark.output.document import Document, Grid, GridColumn, row
-from benchmark.simulator import AttendsToLabel, ReportsCost, Simulator
+from benchmark.simulator import ReportsCost, Simulator
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.store import TrialStore
 from benchmark.trials.trial import Trial
@@ -32,7 +30,6 @@ from tasks.definition import Progress, quiet
 from tasks.errors import InputError
 from tasks.storage import write_errors
 from tasks.task import Task
-from tasks.types import Stimulus, visits
 
 FILE = "plan.json"
 _SHORT: Mapping[str, object] = {"epochs": 1, "validation": 0.0}
@@ -120,8 +117,7 @@ def time_kind(trial: Trial, task: Task, sessions: int, place: Place) -> Timing:
     train, test = (_spread(part, sessions) for part in task.split(trial.split).folds[trial.fold])
     settings = dict(trial.settings)
     settings.update({name: value for name, value in _SHORT.items() if name in settings})
-    known, asked = task.sessions_at(train), task.sessions_at(test)
-    shown = cast("list[Stimulus]", asked if trial.oracle else [session.stimulus() for session in asked])
+    known, predicted = task.sessions_at(train), task.sessions_at(test)
     forget_peaks()
     with threads(place.threads):
         try:
@@ -130,9 +126,7 @@ def time_kind(trial: Trial, task: Task, sessions: int, place: Place) -> Timing:
                 begun = Moment.now()
                 simulator.fit(known, trial.seed)
                 fitted = Moment.now()
-                ask(simulator, shown, [visits(session) for session in asked], f"simulator '{trial.simulator}'")
-                if trial.label and isinstance(simulator, AttendsToLabel):
-                    simulator.attend_to_label(asked)
+                asked(simulator, trial, predicted)
                 ended = Moment.now()
                 if round_ == 0:
                     first = ended.wall - begun.wall
@@ -151,7 +145,7 @@ def time_kind(trial: Trial, task: Task, sessions: int, place: Place) -> Timing:
         kind=kind_of(trial),
         sessions=sessions,
         fit=(clock(fitted) - clock(begun)) / len(known),
-        simulate=(clock(ended) - clock(fitted)) / len(asked),
+        simulate=(clock(ended) - clock(fitted)) / len(predicted),
         first=first,
         memory_bytes=None if memory is None else int(memory),
         where=_where(place),

@@ -14,7 +14,7 @@ from benchmark.files.printable import look_alike, shown
 from benchmark.parts import PARTS
 from benchmark.parts.checking import Fault, check
 from benchmark.parts.part import Part
-from benchmark.parts.ragged import Bools, Ints, Ragged, ragged
+from benchmark.parts.ragged import Bools, Ints, Ragged, as_numbers, ragged
 from benchmark.scores import predictions
 from benchmark.scores.predictions import KEYS, TARGETS
 from benchmark.scores.raw import RawPredictions
@@ -197,11 +197,8 @@ def _given(part: Part, value: Any, place: str) -> np.ndarray[Any, Any] | None:
     """Return a part as a simulator gave it, as numbers; whether they are right is checked later."""
     if value is None:
         return None
-    try:
-        numbers = np.asarray(value)
-    except (TypeError, ValueError):
-        numbers = np.asarray(None)
-    if numbers.dtype.kind not in NUMERIC or numbers.ndim != part.depth:
+    found = as_numbers(value, part.depth, NUMERIC)
+    if found is None:
         shape = ("a whole number", "a flat list of numbers", "a list of lists of equal length")[part.depth]
         raise InputError(f"{place}: {part.name} is not {shape}.")
-    return np.atleast_1d(numbers.astype(np.float64))
+    return np.atleast_1d(found)

@@ -27,16 +27,10 @@ SUFFIXES = (".parquet", ".jsonl")
 
 
 def read(data: bytes, suffix: str, columns: Sequence[str] = KEYS, limits: TableLimits = OWN) -> RawPredictions:
-    """Return the rows of a predictions file.
+    """Return the rows of a whole predictions file, ``.parquet`` or ``.jsonl`` by its ``suffix``.
 
-    Args:
-        data: The whole file.
-        suffix: ``.parquet`` or ``.jsonl``.
-        columns: Which of ``KEYS`` it may have; ``session_id`` it must have. Seed is 0 and target ``none`` where they
-            are blank.
-        limits: How large it may be.
-
-    Unreadable if it is neither, or larger than allowed, or has columns that predictions do not have.
+    ``columns`` are those of ``KEYS`` that it may have; ``session_id`` it must have. Seed is 0 and target ``none`` where
+    they are blank. Unreadable if it is neither, or larger than allowed, or has columns that predictions do not have.
     """
     found = (parquet.read if suffix == ".parquet" else jsonl.read)(data, columns, limits)
     blank = {"seed": 0, "target": "none"}

@@ -25,11 +25,7 @@ ROUNDING = 1e-12
 
 
 def bootstrap_indices(n_users: int, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.int64]]:
-    """Yield the resamples, a block of them at a time.
-
-    Yields:
-        Arrays of shape (rows, n_users) of user indices; ``n_resamples`` rows in all, equal for equal arguments.
-    """
+    """Yield blocks of resamples, shape (rows, n_users), user indices: ``n_resamples`` rows, the same for a seed."""
     if n_users < 1 or n_resamples < 1:
         raise ValueError("n_users and n_resamples must be at least 1")
     generator = np.random.default_rng(seed)

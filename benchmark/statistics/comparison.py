@@ -66,12 +66,10 @@ class Comparison:
 
 
 def mean_interval(values: ArrayLike, clustered: Clustered | None = None, bounds: Bounds | None = None) -> Interval:
-    """Return the mean over users with its 95 % intervals.
+    """Return the mean over users of finite values, shape (n_users,), with its 95 % intervals.
 
-    Args:
-        values: Finite, shape (n_users,).
-        clustered: What the mean varies with over users and screens, where screens repeat.
-        bounds: The range of the values, which the main interval does not leave.
+    ``clustered`` is what the mean varies with over users and screens, where screens repeat, ``bounds`` the range of the
+    values, which the main interval does not leave.
     """
     return _interval(Sample(_finite(values), clustered=clustered, bounds=bounds))
 
@@ -152,13 +150,10 @@ def compare_pairs(
     n_resamples: int = N_RESAMPLES,
     resampled: Floats | None = None,
 ) -> dict[tuple[str, str], Comparison]:
-    """Compare pairs of simulators over the same resamples, without correction.
+    """Compare pairs of simulators (a, b) over the same resamples, b subtracted, without correction.
 
-    Args:
-        means: Scores by session; or, where nothing is known of screens, ``user_means``.
-        pairs: Simulators (a, b); b is subtracted.
-        n_resamples: Bootstrap resamples; 0 leaves the bootstrap out.
-        resampled: ``bootstrap_means`` of all simulators, where they are known already.
+    ``means`` are scores by session; or, where nothing is known of screens, ``user_means``. ``resampled`` are
+    ``bootstrap_means`` of all simulators, where they are known already; ``n_resamples`` 0 leaves the bootstrap out.
     """
     sessions, users = (None, means) if isinstance(means, pd.DataFrame) else (means, means.users)
     column = {name: position for position, name in enumerate(users.columns)}

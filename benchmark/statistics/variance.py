@@ -142,16 +142,10 @@ def decompose(
     *,
     depends_on_seed: bool = True,
 ) -> Decomposition:
-    """Split the variance of scores.
+    """Split the variance of finite scores, shape (sessions, seeds), given the user and perhaps screen of each session.
 
-    Args:
-        values: Shape (sessions, seeds), finite.
-        users: The user of each session.
-        screens: The screen of each session, None where it is not known.
-        depends_on_seed: False for what is the same under every seed. With one seed it says whether others would
-            differ; with several it is found out.
-
-    InputError if there are fewer than two users.
+    ``depends_on_seed`` is False for what is the same under every seed: with one seed it says whether others would
+    differ; with several it is found out. InputError if there are fewer than two users.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or len(array) != len(users) or not array.size or not np.isfinite(array).all():

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
-from PIL.Image import Image
 
 from benchmark.output.drawing import ATTENTION, FAINT, GAZE, NAMED, Panels, Row, View, screen_of
 from benchmark.output.units import number
@@ -36,7 +35,6 @@ class Example:
     """One line of panels; ``quantile`` is that of its gain, None where the layout names the session."""
 
     session: Session
-    screen: Image
     quantile: float | None
     views: tuple[Attended, ...]
 
@@ -76,7 +74,7 @@ class Examples(FigureLayout):
         for session_id, quantile in chosen:
             session = task.find(session_id)
             shown = (views[frozen][session_id], Attended(HUMANS, session.gaze, None), views[tuned][session_id])
-            examples.append(Example(session, screen_of(session), quantile, shown))
+            examples.append(Example(session, quantile, shown))
         seed = found.results.seeds[0]
         labels = {**self.rows, HUMANS: HUMANS.capitalize()}
         rule = (
@@ -186,5 +184,5 @@ def _picture(examples: Sequence[Example], labels: Mapping[str, str]) -> Panels:
             )
             for one in example.views
         ]
-        rows.append(Row.of(example.session, example.screen, views))
+        rows.append(Row.of(example.session, screen_of(example.session), views))
     return Panels(tuple(rows))

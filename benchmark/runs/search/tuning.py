@@ -1,6 +1,7 @@
 """Cross-validation of candidate settings on training sessions, and the configuration that comes out of it."""
 
 import dataclasses
+import functools
 import itertools
 import json
 import math
@@ -105,7 +106,7 @@ def tune(
         trials = expand(dataclasses.replace(config, split=SPLIT, label=False, settings=settings), train, catalogue)
         chains.append(sorted(trials, key=lambda trial: (trial.fold, trial.seed)))
     store = TrialStore(out / "trials")
-    judge = Judge(space.score)
+    judge = functools.partial(judged, space.score)
     if space.early_stopping and isinstance(engine, Races):
         engine = _Race(engine, chains, judge)
     elif space.early_stopping:
@@ -142,23 +143,20 @@ def _distinct(chains: Sequence[Sequence[Trial]]) -> list[Trial]:
     return list(found.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """Scores a trial by its predictions, with the sum of some metrics; it travels to the workers."""
+def judged(metrics: Sequence[str], task: Task, trial: Trial, found: pa.Table) -> float:
+    """Return the sum of some metrics of a trial's predictions: the mean over users of that over held-out sessions.
 
-    metrics: tuple[str, ...]
-
-    def __call__(self, task: Task, trial: Trial, found: pa.Table) -> float:
-        """Return the mean over users of the mean over their held-out sessions; InputError if a metric is blank."""
-        metrics = [get(name) for name in self.metrics]  # those of files are declared before anything is scored
-        scores = scoring.score(task, trial.split, found)
-        scores = scores[scores["fold"] == trial.fold]  # the sessions of the other folds are not predicted
-        for metric in metrics:
-            if scores[metric.name].isna().any():
-                raise InputError(f"{trial.simulator} gives nothing that {metric.name} can judge; name another 'score'.")
-        signs = [-1.0 if metric.higher_is_better else 1.0 for metric in metrics]
-        total = (scores[[metric.name for metric in metrics]] * signs).sum(axis=1)
-        return float(total.groupby(scores["user"]).mean().mean())
+    InputError if a metric is blank.
+    """
+    chosen = [get(name) for name in metrics]  # those of files are declared before anything is scored
+    scores = scoring.score(task, trial.split, found)
+    scores = scores[scores["fold"] == trial.fold]  # the sessions of the other folds are not predicted
+    for metric in chosen:
+        if scores[metric.name].isna().any():
+            raise InputError(f"{trial.simulator} gives nothing that {metric.name} can judge; name another 'score'.")
+    signs = [-1.0 if metric.higher_is_better else 1.0 for metric in chosen]
+    total = (scores[[metric.name for metric in chosen]] * signs).sum(axis=1)
+    return float(total.groupby(scores["user"]).mean().mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +165,7 @@ class _Race:
 
     engine: Races
     chains: Sequence[Sequence[Trial]]
-    judge: Judge
+    judge: Callable[[Task, Trial, pa.Table], float]
 
     def run(self, trials: Sequence[Trial], task: Task, ledger: Ledger) -> None:
         """Run the trials, some of those of the chains; the others are finished."""

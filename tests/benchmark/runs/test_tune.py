@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ import yaml
 from benchmark.cli import main
 from benchmark.engines import LocalEngine
 from benchmark.runs.search.space import SPLIT, Range, Space, read_space, training_task
-from benchmark.runs.search.tuning import Judge, tune
+from benchmark.runs.search.tuning import judged, tune
 from benchmark.trials.configuration import RunConfig, read_config
 from benchmark.trials.content import content_digest
 from benchmark.trials.store import TrialStore
@@ -278,5 +279,5 @@ def test_a_judge_travels_to_the_workers(mini, tmp_path):
     task = training_task(mini, "loo")
     trial = expand(dataclasses.replace(SHARP, split=SPLIT, settings={"weight": 0.3}), task, Toys())[2]
     frame = TrialStore(tmp_path / "trials").get(trial)
-    judge = Judge(("KL", "LogLoss"))
+    judge = functools.partial(judged, ("KL", "LogLoss"))
     assert pickle.loads(pickle.dumps(judge))(task, trial, frame) == judge(task, trial, frame)

@@ -3,11 +3,13 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
 from benchmark.scores.paths import LONGEST, PER_SESSION, SampledPaths
-from benchmark.simulator import Floats, FollowsPath, Prediction, Simulator
+from benchmark.simulator import AttendsToLabel, Floats, FollowsPath, Prediction, Simulator
+from benchmark.trials.trial import Trial
 from tasks.errors import InputError
 from tasks.types import Session, Stimulus, Visit, visits
 
@@ -33,6 +35,20 @@ def ask(
         replace(prediction, next_visit=_followed(simulator, stimulus, path, where))
         for prediction, stimulus, path in zip(found, shown, paths, strict=True)
     ]
+
+
+def asked(simulator: Simulator, trial: Trial, sessions: list[Session]) -> list[list[Prediction]]:
+    """Return what a trial's fitted simulator says of sessions, and its attention for the true click if that is asked.
+
+    InputError if it returned predictions that are not what was asked for.
+    """
+    # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
+    shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
+    where = f"simulator '{trial.simulator}'"
+    found = [ask(simulator, cast("list[Stimulus]", shown), [visits(session) for session in sessions], where)]
+    if trial.label and isinstance(simulator, AttendsToLabel):
+        found.append(asked_for(sessions, simulator.attend_to_label(sessions), where))
+    return found
 
 
 def asked_for(

@@ -2,30 +2,20 @@
 
 import errno
 import traceback
-from typing import cast
 
 import pyarrow as pa
 
-from benchmark.engines.asking import ask, asked_for, sampled
+from benchmark.engines.asking import asked, sampled
 from benchmark.engines.interface import Failure, Outcome
 from benchmark.engines.needs import models
 from benchmark.engines.resources import Moment, Place, environment, forget_peaks, gpu, peak_resident, threads
 from benchmark.scores import paths, predictions
 from benchmark.scores.checking import simulated
-from benchmark.simulator import (
-    AttendsToLabel,
-    FollowsPath,
-    Prediction,
-    ReportsCost,
-    Simulator,
-    UsesWorkspace,
-    Workspace,
-)
+from benchmark.simulator import FollowsPath, ReportsCost, Simulator, UsesWorkspace, Workspace
 from benchmark.trials.catalogue import simulator_class
 from benchmark.trials.trial import Trial
 from tasks.errors import InputError
 from tasks.task import Task
-from tasks.types import Session, Stimulus, visits
 
 
 def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> tuple[pa.Table, dict[str, object]]:
@@ -70,20 +60,6 @@ def run_trial(trial: Trial, task: Task, workspace: Workspace | None = None) -> t
         cost[f"processor_seconds{name}"] = round(until.processor - since.processor, 3)
         cost |= {f"{kind}{name}": cost[f"seconds{name}"] for kind in held}
     return predictions.joined(made), cost
-
-
-def asked(simulator: Simulator, trial: Trial, sessions: list[Session]) -> list[list[Prediction]]:
-    """Return what a trial's fitted simulator says of sessions, and its attention for the true click if that is asked.
-
-    InputError if it returned predictions that are not what was asked for.
-    """
-    # Only an oracle is handed the sessions themselves; everyone else sees them without gaze, cursor and click.
-    shown = sessions if trial.oracle else [session.stimulus() for session in sessions]
-    where = f"simulator '{trial.simulator}'"
-    found = [ask(simulator, cast("list[Stimulus]", shown), [visits(session) for session in sessions], where)]
-    if trial.label and isinstance(simulator, AttendsToLabel):
-        found.append(asked_for(sessions, simulator.attend_to_label(sessions), where))
-    return found
 
 
 def attempt(trial: Trial, task: Task, workspace: Workspace, place: Place) -> Outcome | Failure:

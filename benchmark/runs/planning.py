@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.engines.asking import asked
 from benchmark.engines.resources import Moment, Place, environment, forget_peaks, host, peak_resident, threads
-from benchmark.engines.trial import asked, failure
+from benchmark.engines.trial import failure
 from benchmark.files.replacing import replace_text
 from benchmark.output import units
 from benchmark.output.document import Document, Grid, GridColumn, row

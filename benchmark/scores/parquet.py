@@ -108,15 +108,12 @@ def _texts(column: Any, limits: TableLimits) -> tuple[Any, Bools]:
     found = []
     for chunk in column.chunks if not pa.types.is_null(column.type) else ():
         chunk = chunk if hasattr(chunk, "indices") else chunk.dictionary_encode()
-        texts = pa.array([_text(value, limits) for value in _bytes(chunk.dictionary)], pa.string())
+        kind = pa.large_binary() if pa.types.is_large_string(chunk.dictionary.type) else pa.binary()
+        texts = pa.array([_text(value, limits) for value in chunk.dictionary.cast(kind)], pa.string())
         found.append(texts.take(chunk.indices))
     texts = pa.concat_arrays(found) if found else pa.nulls(len(column), pa.string())
     unreadable: Bools = texts.is_null().to_numpy(zero_copy_only=False) & pc.is_valid(column).to_numpy()
     return texts, unreadable
-
-
-def _bytes(dictionary: Any) -> Any:
-    return dictionary.cast(pa.large_binary() if pa.types.is_large_string(dictionary.type) else pa.binary())
 
 
 def _text(value: Any, limits: TableLimits) -> str | None:

@@ -30,7 +30,7 @@ class Interval:
 
     Attributes:
         low: Lower limit of the main interval; NaN for fewer than two users.
-        reason: Why limits are NaN; empty otherwise.
+        reason: Why limits are NaN, or which degenerate case this is; empty otherwise.
         intervals: Name of another interval of the registry -> its limits.
     """
 
@@ -43,26 +43,22 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Simulator a compared with simulator b, paired over users.
+class Comparison(Interval):
+    """Simulator a compared with simulator b, paired over users: the interval is that of a minus b.
 
     Attributes:
-        mean_difference: Mean of a minus mean of b, in the metric's unit; ``low`` and ``high`` are its main interval.
         tests: Name of a test of the registry -> its two-sided p; NaN where it was left out.
         smallest_difference: The smallest true difference that this many users with these spreads would show with
             80 % power at 5 %, uncorrected; NaN where the differences have no spread.
-        reason: Why values are NaN or which degenerate case this is; empty otherwise.
-        intervals: Name of another interval of the registry -> its limits.
     """
 
-    n_users: int
-    mean_difference: float
-    low: float
-    high: float
-    tests: Mapping[str, float] = field(hash=False)
-    smallest_difference: float
-    reason: str = ""
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
+    tests: Mapping[str, float] = field(default_factory=dict, hash=False)
+    smallest_difference: float = math.nan
+
+    @property
+    def mean_difference(self) -> float:
+        """Mean of a minus mean of b, in the metric's unit."""
+        return self.mean
 
 
 def mean_interval(values: ArrayLike, clustered: Clustered | None = None, bounds: Bounds | None = None) -> Interval:
@@ -118,7 +114,7 @@ def paired_comparison(
     if first.size < 2:
         few = mean_interval(differences)
         blank = dict.fromkeys((one.name for one in TESTS), math.nan)
-        return Comparison(first.size, few.mean, math.nan, math.nan, blank, math.nan, few.reason)
+        return Comparison(few.n_users, few.mean, few.low, few.high, few.reason, tests=blank)
     differences[np.abs(differences) <= unit] = 0.0
     reason = ""
     if np.ptp(differences) <= unit:
@@ -131,16 +127,9 @@ def paired_comparison(
     error = Clustered(0.0 if reason else float(differences.std(ddof=1)) / math.sqrt(first.size), first.size - 1)
     if clustered is not None and clustered.error > unit:
         error = clustered
-    return Comparison(
-        n_users=first.size,
-        mean_difference=found.mean,
-        low=found.low,
-        high=found.high,
-        tests={one.name: one.function(sample) for one in TESTS},
-        smallest_difference=smallest_resolvable(error.error, error.degrees),
-        reason=reason,
-        intervals=found.intervals,
-    )
+    tests = {one.name: one.function(sample) for one in TESTS}
+    smallest = smallest_resolvable(error.error, error.degrees)
+    return Comparison(first.size, found.mean, found.low, found.high, reason, found.intervals, tests, smallest)
 
 
 def compare_pairs(

@@ -133,11 +133,10 @@ class Study:
             return "An oracle is handed the recording itself, not a stimulus that could be altered."
         if test == SWAP_USERS and len(self.bench.users) < 2:
             return "The split has one test user; there is nobody to swap with."
-        if test == c.LABEL_LEAK:
-            built = self.bench.catalogue.build(name, first.settings)
-            if not isinstance(built, AttendsToLabel):
-                return "It computes no attention for a label that it is offered."
-        if test == STEER and not isinstance(self.bench.catalogue.build(name, first.settings), Steerable):
+        built = self.bench.catalogue.build(name, first.settings)
+        if test == c.LABEL_LEAK and not isinstance(built, AttendsToLabel):
+            return "It computes no attention for a label that it is offered."
+        if test == STEER and not isinstance(built, Steerable):
             return "It has no heads of attention that could be pushed."
         if test in (RELABEL, LAYOUT):
             try:

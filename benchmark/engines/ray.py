@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import sys
 import tempfile
@@ -223,9 +224,7 @@ class _Job:
         """Have Tune run some chains to their end."""
         from ray import tune
 
-        starts = [0]
-        for chain in self.chains:
-            starts.append(starts[-1] + len(chain))
+        starts = tuple(itertools.accumulate(map(len, self.chains), initial=0))
         chains, asked = self.chains, self.needs
 
         def bundle(config: dict[str, Any]) -> Any:
@@ -234,7 +233,7 @@ class _Job:
             found = {"memory": 1.0} if chains[chain][0].parallel else asked[starts[chain]].bundle()
             return tune.PlacementGroupFactory([found])
 
-        run = tune.with_parameters(_run_chain, parcel=parcel, starts=tuple(starts), known=self.known)
+        run = tune.with_parameters(_run_chain, parcel=parcel, starts=starts, known=self.known)
         with tempfile.TemporaryDirectory(prefix="gazebench-tune-") as scratch:
             tune.Tuner(
                 tune.with_resources(run, bundle),

@@ -5,6 +5,7 @@ Lines end with a line feed and with nothing else; a byte order mark at the start
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -53,12 +54,9 @@ def read(data: bytes, columns: Sequence[str], limits: TableLimits) -> RawPredict
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
-    start = len(_BOM) if data.startswith(_BOM) else 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
-        yield data[start:end]
-        start = end + 1
+    file = io.BytesIO(data)
+    file.seek(len(_BOM) if data.startswith(_BOM) else 0)
+    return (line.removesuffix(b"\n") for line in file)
 
 
 class _Cells:

@@ -82,7 +82,9 @@ def build(
             )
         )
     ranked = {row.name for row in rows if row.ranked}
-    config = _with_families_apart(config, rows)
+    # A family that stays apart counts where a simulator has its main metrics.
+    there = {metric for row in rows for metric in row.metrics}.difference(config.family)
+    config = replace(config, family=(*config.family, *(m for m in apart_metrics() if m in there)))
     comparisons, corrected, equal = compare(config, tables, names, ranked)
     split = task.split(config.split)
     slots = test_slots(task, split.name)
@@ -116,12 +118,6 @@ def build(
         own_metrics=tuple(m for m in map(get, metrics) if m not in shipped()),
         best=tuple(best_lines(tables, [name for name in names if name in ranked - equal.keys()])),
     )
-
-
-def _with_families_apart(config: RunConfig, rows: Sequence[SimulatorResult]) -> RunConfig:
-    """Return the configuration with the main metrics of a family that stays apart where a simulator has them."""
-    there = {metric for row in rows for metric in row.metrics}.difference(config.family)
-    return replace(config, family=(*config.family, *(m for m in apart_metrics() if m in there)))
 
 
 def _uniform_logloss(scores: pd.DataFrame, slots: Mapping[str, int]) -> float:

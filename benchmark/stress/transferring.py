@@ -60,8 +60,8 @@ def transferred(
             continue
         first = _first(several)
         jobs = [_Job(name, source, None) for source in first]
-        for against in (x for x in REFERENCES if x in bench.catalogue.names()):
-            jobs += _jobs_of(bench, against, name, first)
+        for against in (x for x in REFERENCES if x in bench.catalogue.names() and x != name):
+            jobs += _jobs_of(bench, against, first)
         made = [_frame(bench, job, task) for job in jobs]
         scores = scoring.score(task, split, predictions.renamed(predictions.joined(made), target="none"))
         references = [x for x in dict.fromkeys(job.name for job in jobs) if x != name]
@@ -96,10 +96,8 @@ def _write(bench: Bench, every: Mapping[str, Sequence[Source]], other: Task) -> 
     bench.write_complete(folder, first, lambda source: _part(bench, _Job(source.simulator, source, None), other), about)
 
 
-def _jobs_of(bench: Bench, against: str, name: str, first: Sequence[Source]) -> list[_Job]:
+def _jobs_of(bench: Bench, against: str, first: Sequence[Source]) -> list[_Job]:
     """Return the jobs of a simulator to compare with: the settings it shares are those of the transferred one."""
-    if against == name:
-        return []
     entry = bench.catalogue.entry(against)
     settings = {k: v for k, v in first[0].settings.items() if k in setting_names(entry.factory)}
     if not settings:

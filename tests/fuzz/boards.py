@@ -1,6 +1,6 @@
-"""Boards that somebody has tampered with: one file of a small board is damaged, swapped, blown up or written anew.
+"""Boards that somebody has tampered with: one file of a small board is damaged, swapped, blown up or written again.
 
-What is written anew is sound: tables decode, records are named by their content. Only what it says is wrong.
+What is written again is sound: tables decode, records are named by their content. Only what it says is wrong.
 """
 
 import functools

@@ -2,8 +2,8 @@
 #   docker build -t gazebench . && docker run --rm -v "$PWD/runs:/gazebench/runs" gazebench
 FROM python:3.11-slim
 WORKDIR /gazebench
-RUN apt-get update && apt-get install --yes --no-install-recommends make fonts-dejavu-core && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN make .venv/.installed
-ENTRYPOINT [".venv/bin/python", "-m", "benchmark"]
+ENTRYPOINT ["/gazebench/.venv/bin/python", "-m", "benchmark"]
 CMD ["run", "--task", "recgaze"]

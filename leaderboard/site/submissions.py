@@ -25,8 +25,8 @@ from leaderboard.entries import Metadata
 from leaderboard.site.figures import bar, estimate
 from leaderboard.site.tables import SiteTable, families_of
 
-BASELINES = ("uniform", "position-prior", "user-prior")
-"""The baselines that a submission's page compares with, in this order, as far as the board has them."""
+BASELINES = ("uniform", "position-prior", "user-prior", "step-markov")
+"""The baselines that a submission's page compares with, in this order, as far as they share a metric with it."""
 
 _COST = re.compile(r"[a-z][a-z0-9_]{0,59}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,2})?", re.ASCII)
@@ -141,7 +141,8 @@ def part_of(t: SiteTable, index: int, data: str) -> TablePart:
     """Return a submission's part on a table, without sessions."""
     table, ranking, row = t.view.table, t.view.ranking, t.rows[index]
     own = table.by_session[index]
-    there = [(name, i) for name in BASELINES if (i := table.find(name)) is not None and i != index]
+    known = [(name, i) for name in BASELINES if (i := table.find(name)) is not None and i != index]
+    there = [(name, i) for name, i in known if np.isfinite(own + table.by_session[i]).any()]
     against = table.by_session[[i for _, i in there]] if there else np.empty((0, *own.shape))
     ends = differences(table, own[:, None], against.transpose(1, 0, 2)) if there else ()
     lines = []

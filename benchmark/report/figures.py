@@ -233,7 +233,7 @@ class Training:
             axes.set_axis_off()
         handles, labels = grid.flat[0].get_legend_handles_labels()
         once = dict(zip(labels, handles, strict=True))
-        canvas.legend(once.values(), once.keys(), loc="outside lower center", ncols=min(5, len(once)))
+        canvas.legend(once.values(), once.keys(), loc="outside upper center", ncols=min(5, len(once)))
 
     @staticmethod
     def _line(axes: Axes, curve: Curve, column: str, place: int) -> None:

@@ -124,7 +124,7 @@ SIMILARITY = (
     "Similarity: 1 - Levenshtein distance / longer length, of a path to the recorded one. It never ranks: the plain "
     "list from top to bottom may beat another person."
 )
-_NAME = 19
+_NAME = 17
 """Characters of a name above a panel."""
 _SIZES = [step for step in range(-STEPS, STEPS + 1) if step]
 

@@ -144,7 +144,7 @@ def cases(mini, tmp_path_factory) -> dict[str, Case]:
     stress.write(folder, stress.StressResults("mini", "kfold", made.digest, 0, "invented", (row,)))
     timing = planning.Timing("kind", 1, 0.5, 0.25, 1.0, 7, "1 CPU thread of here")
     plan = planning.Plan((planning.PlannedTrials("mini", "sharp", "", "", 1, 2, 3.0, None, "timed"),), (timing,), "")
-    planning._write(folder / planning.FILE, plan)
+    (folder / planning.FILE).write_text(planning._json(plan))
     stated = ReportedRecord("n", "table 1", "", "mini", "loo", 21, {"KL": 1.25}, "")
     board = Board(root / "board")
     submit(board.root, [candidate("a", mini)], registry, reported=[stated], now=AT)

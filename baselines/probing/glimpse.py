@@ -11,6 +11,7 @@ pass to the attention outputs gives every layer's.
 Source: Shen 2025 (arXiv 2506.18985), as used by Huang et al. 2026 (arXiv 2604.09368); PROTOCOL section 6.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,8 @@ from torch import Tensor
 from baselines.probing.blocks import Block, accumulator, attention_weights, blocks, check_causal, product
 from baselines.probing.hook import Decoder, LayerAttention, SequenceProbe
 from baselines.probing.inputs import DecoderInputs, Target
-from baselines.probing.silu import recomputed_silu, twice_differentiable_silu
+from baselines.probing.observed_attention import Seen
+from baselines.probing.silu import twice_differentiable_silu
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,13 +57,17 @@ def gradient_mass(grad: Tensor, value: Tensor, mask: Tensor | None, first_row: i
     return mass
 
 
-def push_row(row: Tensor, query: Tensor, key: Tensor, value: Tensor, grad: Tensor, fixed: Fixed) -> Tensor:
+def push_row(
+    row: Tensor, layer: LayerAttention, value: Tensor, grad: Tensor, fixed: Fixed, constant: bool = False
+) -> Tensor:
     """Return ``row`` times E of one layer, both of shape (B, S).
 
-    Queries have shape (B, H, S, d), keys (B, H_kv, S, d), values (B, H_kv, S, d_v); ``grad`` is the gradient of the
-    answer's logit with respect to the attention output, shape (B, H, S, d_v).
+    Values have shape (B, H_kv, S, d_v); ``grad`` is the gradient of the answer's logit with respect to the attention
+    output, shape (B, H, S, d_v). Where both are constant, the observed weights alone are differentiated.
     """
-    pushed: Tensor = _PushRow.apply(row, query, key, value, grad, fixed)  # type: ignore[no-untyped-call]
+    inputs = (layer.query.detach(), layer.key.detach()) if constant else (layer.query, layer.key)
+    observed = (layer.seen, layer.token) if constant else (None, None)
+    pushed: Tensor = _PushRow.apply(row, *inputs, value, grad, fixed, *observed)  # type: ignore[no-untyped-call]
     return pushed
 
 
@@ -126,7 +132,7 @@ class _Layer:
     empty: Tensor
 
 
-def _layer(query: Tensor, key: Tensor, value: Tensor, grad: Tensor, fixed: Fixed, backward: bool = False) -> _Layer:
+def _layer(query: Tensor, key: Tensor, value: Tensor, grad: Tensor, fixed: Fixed, both: bool = False) -> _Layer:
     batch, heads, length, _ = query.shape
     groups = key.shape[1]
     kind = accumulator(query.dtype)
@@ -138,11 +144,11 @@ def _layer(query: Tensor, key: Tensor, value: Tensor, grad: Tensor, fixed: Fixed
         weights = attention_weights(block, query, key, fixed.scale)
         gradient = product(block.rows(grad, groups), block.keys(value).transpose(-1, -2)).clamp_(min=0)
         block.hide(gradient, 0.0)
-        positive = weights * gradient
+        positive = weights * gradient if both else weights.mul_(gradient)
         block.add_rows(row_sum, positive.sum(-1))
         mass[block.batch] += gradient.sum(-1).view(gradient.shape[0], heads, -1).sum(-1)
         parts.append((block, positive))
-        if backward:
+        if both:
             factors.append((weights, gradient))
     score = row_sum.sum(-1) / (mass + fixed.eps)
     share = torch.softmax(score / fixed.temperature, 1)
@@ -160,9 +166,19 @@ class _PushRow(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, row: Tensor, query: Tensor, key: Tensor, value: Tensor, grad: Tensor, fixed: Fixed) -> Tensor:
+    def forward(
+        ctx: Any,
+        row: Tensor,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        grad: Tensor,
+        fixed: Fixed,
+        observed: Seen | None,
+        token: Tensor | None,
+    ) -> Tensor:
         ctx.save_for_backward(row, query, key, value, grad)
-        ctx.fixed = fixed
+        ctx.fixed, ctx.observed = fixed, observed
         layer = _layer(query, key, value, grad, fixed)
         through = layer.share[:, :, None] * _normalised(row, layer)[:, None]
         total = torch.zeros_like(row)
@@ -176,9 +192,8 @@ class _PushRow(torch.autograd.Function):
     def backward(ctx: Any, column: Tensor) -> tuple[Tensor | None, ...]:
         row, query, key, value, grad = ctx.saved_tensors
         fixed = ctx.fixed
-        through_gradients = ctx.needs_input_grad[3] or ctx.needs_input_grad[4]
         groups = key.shape[1]
-        layer = _layer(query, key, value, grad, fixed, backward=True)
+        layer = _layer(query, key, value, grad, fixed, both=ctx.observed is None)
         seen = torch.zeros_like(layer.row_sum)
         for block, positive in layer.parts:
             flat = positive.view(positive.shape[0], -1, block.stop)
@@ -192,6 +207,16 @@ class _PushRow(torch.autograd.Function):
         d_mass = -d_sum * layer.score
         outer = layer.share[:, :, None] * normalised[:, None]
         offset = layer.share[:, :, None] * d_norm[:, None] + d_sum[:, :, None]
+        if ctx.observed is not None:
+
+            def pull(block: Block, weights: Tensor, d_weights: Tensor) -> None:
+                d_product = block.rows(outer, groups)[..., None] * column[block.batch, None, None, : block.stop]
+                d_product += block.rows(offset, groups)[..., None]
+                gradient = product(block.rows(grad, groups), block.keys(value).transpose(-1, -2))
+                d_weights.addcmul_(d_product, gradient.clamp_(min=0))
+
+            ctx.observed.pull = pull
+            return d_normalised / layer.norm, *[None] * 6, row.new_zeros(0)
         # rowsum(A dA) = rowsum(P dP), known without another pass over the block.
         centre = outer * seen + offset * layer.row_sum
 
@@ -202,19 +227,18 @@ class _PushRow(torch.autograd.Function):
             (block, positive), (weights, gradient) = layer.parts.pop(), layer.factors.pop()
             d_product = block.rows(outer, groups)[..., None] * column[block.batch, None, None, : block.stop]
             d_product += block.rows(offset, groups)[..., None]
-            if through_gradients:
-                d_gradient = weights * d_product
-                mass = d_mass.view(d_mass.shape[0], groups, -1, 1).expand(-1, -1, -1, block.stop - block.start)
-                d_gradient += mass[block.batch].reshape(*d_gradient.shape[:3], 1)
-                d_gradient *= gradient > 0
-                block.add_rows(d_grad, product(d_gradient, block.keys(value)))
-                block.add_keys(d_value, product(d_gradient.transpose(-1, -2), block.rows(grad, groups)))
+            d_gradient = weights * d_product
+            mass = d_mass.view(d_mass.shape[0], groups, -1, 1).expand(-1, -1, -1, block.stop - block.start)
+            d_gradient += mass[block.batch].reshape(*d_gradient.shape[:3], 1)
+            d_gradient *= gradient > 0
+            block.add_rows(d_grad, product(d_gradient, block.keys(value)))
+            block.add_keys(d_value, product(d_gradient.transpose(-1, -2), block.rows(grad, groups)))
             d_scores = d_product.mul_(positive)
             d_scores.addcmul_(weights, block.rows(centre, groups)[..., None], value=-1).mul_(fixed.scale)
             block.add_rows(d_query, product(d_scores, block.keys(key)))
             block.add_keys(d_key, product(d_scores.transpose(-1, -2), block.rows(query, groups)))
-        d_factors = (d_value.to(value.dtype), d_grad) if through_gradients else (None, None)
-        return d_normalised / layer.norm, d_query, d_key.to(key.dtype), *d_factors, None
+        d_factors = (d_key.to(key.dtype), d_value.to(value.dtype), d_grad)
+        return d_normalised / layer.norm, d_query, *d_factors, None, None, None
 
 
 def _normalised(row: Tensor, layer: _Layer) -> Tensor:
@@ -251,17 +275,16 @@ class Glimpse:
         exact = create_graph and not self.constant_gradients
         decoder = decoder.last(self.last_layers)
         with torch.enable_grad():
-            probe = SequenceProbe(outputs=True, twice=exact)
-            with twice_differentiable_silu(decoder) if exact else recomputed_silu(decoder.module):
+            probe = SequenceProbe(observed=create_graph, outputs=True)
+            with twice_differentiable_silu(decoder) if exact else nullcontext():
                 layers, logits = decoder.run_sequence(inputs, probe)
             check_causal(layer.mask for layer in layers)
             y = target(logits).sum()
-            kept = [(one.value, one.output) for one in layers if one.value is not None and one.output is not None]
-            outputs = [output for _, output in kept]
+            outputs = [layer.output for layer in layers]
             gradients = torch.autograd.grad(y, outputs, create_graph=exact, retain_graph=create_graph)
         with torch.set_grad_enabled(create_graph):
             columns = [gradient.transpose(1, 2) for gradient in gradients]
-            values = [value if exact else value.detach() for value, _ in kept]
+            values = [layer.value if exact else layer.value.detach() for layer in layers]
             if self.everywhere:
                 return self._everywhere(layers, columns, values, inputs.attention_mask), logits
             length = layers[0].query.shape[2]
@@ -281,7 +304,7 @@ class Glimpse:
             for index in reversed(range(len(layers))):
                 layer = layers[index]
                 fixed = Fixed(layer.mask, layer.scale, first_rows[index], self.head_temperature, self.eps)
-                pushed = push_row(row, layer.query, layer.key, values[index], columns[index], fixed)
+                pushed = push_row(row, layer, values[index], columns[index], fixed, create_graph and not exact)
                 row = row + alpha[:, index, None] * pushed
         return row, logits
 

@@ -19,8 +19,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from baselines.probing.blocks import accumulator
-from baselines.probing.double_attention import double_attention
 from baselines.probing.inputs import DecoderInputs
+from baselines.probing.observed_attention import Seen, observed_attention
 from tasks.errors import InputError
 
 HOOKED = "gazebench_probe"
@@ -55,16 +55,18 @@ class LayerAttention:
     """What determines the attention weights of one layer over the whole sequence.
 
     Queries have shape (B, H, S, d), keys (B, H_kv, S, d); the mask is None for plain causal attention, or True where
-    attended, shape (B, 1, S, S); ``scale`` is the factor on the scores. Where a probe keeps them, values have shape
-    (B, H_kv, S, d_v), and the output before the projection (B, S, H, d_v).
+    attended, shape (B, 1, S, S); ``scale`` is the factor on the scores. Values have shape (B, H_kv, S, d_v), the output
+    before the projection (B, S, H, d_v). Observed attention gives ``seen`` and its ``token``.
     """
 
     query: Tensor
     key: Tensor
     mask: Tensor | None
     scale: float
-    value: Tensor | None = None
-    output: Tensor | None = None
+    value: Tensor
+    output: Tensor
+    seen: Seen | None = None
+    token: Tensor | None = None
 
 
 @dataclass(slots=True)
@@ -110,38 +112,43 @@ class RowProbe:
 
 @dataclass(slots=True)
 class SequenceProbe:
-    """Fast attention of the whole sequence; keeps queries and keys per layer.
+    """Attention of the whole sequence; keeps what determines it per layer.
 
     Attributes:
-        outputs: Keep values and outputs too, and make the outputs nodes of the graph even where nothing below them
-            requires a gradient.
-        twice: Use the attention that can be differentiated twice (no fast kernel can).
+        observed: Attention whose weights an operator can read, and which can be differentiated twice; a fast kernel
+            otherwise.
+        outputs: Make the outputs nodes of the graph even where nothing below them requires a gradient.
+        means: Keep the observed weights averaged over heads.
         attention: Filled by the call: layer index -> what was kept.
         first: Layers before it run as without a probe.
+        last: The last layer, of whose output only src is read; -1 where all of it is.
         closed: The call is over; layers recomputed on the way back are no longer kept.
     """
 
+    observed: bool = False
     outputs: bool = False
-    twice: bool = False
+    means: bool = False
     attention: dict[int, LayerAttention] = field(default_factory=dict)
     first: int = 0
+    last: int = -1
     closed: bool = False
 
     def attend(
         self, module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
     ) -> Tensor:
         """See ``Probe``."""
-        layer = _layer(module)
-        if self.twice and layer >= self.first:
-            output = double_attention(query, key, value, mask, scale)
+        layer, seen, token = _layer(module), None, None
+        if self.observed and layer >= self.first:
+            # At the last layer only src leads to the answer.
+            seen = Seen(mask, scale, query.shape[2] - 1 if layer == self.last else 0)
+            output, token = observed_attention(query, key, value, seen, self.means and not self.closed)
         else:
             output, _ = sdpa_attention_forward(module, query, key, value, mask, scaling=scale)
         if self.closed or layer < self.first:
             return output
         if self.outputs and not output.requires_grad:
             output.requires_grad_()
-        kept = (value, output) if self.outputs else (None, None)
-        self.attention[layer] = LayerAttention(query, key, mask, scale, *kept)
+        self.attention[layer] = LayerAttention(query, key, mask, scale, value, output, seen, token)
         return output
 
 
@@ -201,7 +208,7 @@ class Decoder:
 
     def run_sequence(self, inputs: DecoderInputs, probe: SequenceProbe) -> tuple[list[LayerAttention], Tensor]:
         """Run the whole sequence once; return the probed layers from first to last and the logits at src."""
-        probe.first = self.first
+        probe.first, probe.last = self.first, self.layers - 1
         with hooked(self.module):
             hidden = self.run(inputs.arguments(), probe, use_cache=False).last_hidden_state
         layers = in_order(probe.attention, self)

@@ -2,15 +2,16 @@
 
     E_l = rownorm(0.5 mean_h A_l + 0.5 I), R = E_L ... E_2 E_1, read at row src
 
-Rows of A_l sum to 1, so rownorm changes nothing and row <- 0.5 row + 0.5 mean_h(row A_l): O(S^2) per layer.
+Rows of A_l sum to 1, so rownorm changes nothing and row <- 0.5 row + 0.5 row mean_h(A_l): O(S^2) per layer. Attention
+is computed once, in blocks, and its means over heads are kept until the row has passed them.
 Source: Abnar and Zuidema 2020 (arXiv 2005.00928); PROTOCOL section 6.
 
 On the way back the gradient of the row runs from the first layer to the last: with g the gradient of what left a layer
-and r half the row that entered it, that of the scores is r_i / H * A (g - A g).
+and r half the row that entered it, that of A_l[h,i,j] is r_i g_j / H.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -19,82 +20,46 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from baselines.probing.blocks import accumulator, attention_weights, blocks, check_causal, product
-from baselines.probing.hook import Decoder, LayerAttention, SequenceProbe, exclusive, hooked
+from baselines.probing.blocks import Block, accumulator, check_causal
+from baselines.probing.hook import Decoder, SequenceProbe, exclusive, hooked
 from baselines.probing.inputs import DecoderInputs, Target
-
-
-def push_down(layers: list[LayerAttention]) -> list[Tensor]:
-    """Return the row before the last layer, after it, ..., after the first: L + 1 tensors of shape (B, S)."""
-    query = layers[-1].query
-    row = torch.zeros(query.shape[0], query.shape[2], dtype=accumulator(query.dtype), device=query.device)
-    row[:, -1] = 1.0
-    rows = [row]
-    for layer in reversed(layers):
-        # Into the last layer goes src alone.
-        first_row = row.shape[1] - 1 if len(rows) == 1 else 0
-        row = 0.5 * row + 0.5 * _row_times_mean(row, layer, first_row)
-        rows.append(row)
-    return rows
+from baselines.probing.observed_attention import Seen
 
 
 class _Chain(torch.autograd.Function):
-    """The row after the first layer, from the layers' queries and keys; only these and the rows are kept."""
+    """The row after the first layer, from the layers' means; it starts as src at the last."""
 
     @staticmethod
-    def forward(ctx: Any, layers: list[LayerAttention], *tensors: Tensor) -> Tensor:
-        rows = push_down(layers)
-        ctx.rows = rows[:-1]
-        ctx.save_for_backward(*tensors)
-        ctx.fixed = [(layer.mask, layer.scale) for layer in layers]
-        return rows[-1]
+    def forward(ctx: Any, start: Tensor, layers: Sequence[Seen], *tokens: Tensor) -> Tensor:
+        row, ctx.layers, ctx.rows = start, layers, []
+        for layer in reversed(layers):
+            ctx.rows.append(0.5 * row)
+            total = torch.zeros_like(row)
+            for block, mean in layer.means:
+                total[block.batch, : block.stop] += (row[block.batch, None, block.start : block.stop] @ mean)[:, 0]
+            row = 0.5 * row + 0.5 * total
+        return row
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, column: Tensor) -> tuple[Tensor | None, ...]:
-        saved, last = ctx.saved_tensors, len(ctx.fixed) - 1
-        found: list[Tensor] = []
-        for index, fixed in enumerate(ctx.fixed):
-            first_row = column.shape[1] - 1 if index == last else 0
-            layer = LayerAttention(*saved[2 * index : 2 * index + 2], *fixed)
-            column, *gradients = _back(ctx.rows[last - index], column, layer, first_row)
-            found += gradients
-        return None, *found
+        for layer, row in zip(ctx.layers, reversed(ctx.rows), strict=True):
+            layer.pull = functools.partial(_pull, row, column)
+            up = 0.5 * column
+            for block, mean in layer.means:
+                up[block.batch, block.start : block.stop] += (
+                    0.5 * (mean @ column[block.batch, : block.stop, None])[..., 0]
+                )
+            column = up
+        return None, None, *(column.new_zeros(0) for _ in ctx.layers)
 
 
-def _back(row: Tensor, column: Tensor, layer: LayerAttention, first_row: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of ``row``, which entered a layer, and of its queries and keys, from that of what left it.
-
-    Entries of ``row`` before ``first_row`` are 0, and so are the gradients there.
-    """
-    query, key = layer.query, layer.key
-    heads, groups = query.shape[1], key.shape[1]
-    up = 0.5 * column
-    d_query = torch.zeros_like(query)
-    d_key = torch.zeros(key.shape, dtype=column.dtype, device=key.device)
-    for block in blocks(query, layer.mask, first_row):
-        weights = attention_weights(block, query, key, layer.scale)
-        g = column[block.batch, : block.stop]
-        seen = (weights.view(weights.shape[0], -1, block.stop) @ g[:, :, None]).view(weights.shape[:3])
-        up[block.batch, block.start : block.stop] += 0.5 * seen.view(weights.shape[0], heads, -1).mean(1)
-        share = row[block.batch, None, block.start : block.stop] * (0.5 * layer.scale / heads)
-        share = share.expand(-1, heads, -1).reshape(seen.shape)
-        d_scores = (g[:, None, None, :] - seen[..., None]).mul_(share[..., None]).mul_(weights)
-        block.add_rows(d_query, product(d_scores, block.keys(key)))
-        block.add_keys(d_key, product(d_scores.transpose(-1, -2), block.rows(query, groups)))
-    return up, d_query, d_key.to(key.dtype)
-
-
-def _row_times_mean(row: Tensor, layer: LayerAttention, first_row: int) -> Tensor:
-    """Return row mean_h(A), shape (B, S); entries of ``row`` before ``first_row`` are 0."""
-    heads = layer.query.shape[1]
-    total = torch.zeros_like(row)
-    for block in blocks(layer.query, layer.mask, first_row):
-        weights = attention_weights(block, layer.query, layer.key, layer.scale)
-        share = (row[block.batch, None, block.start : block.stop] / heads).expand(-1, heads, -1)
-        share = share.reshape(weights.shape[0], 1, -1)
-        total[block.batch, : block.stop] += (share @ weights.view(share.shape[0], -1, block.stop))[:, 0]
-    return total
+def _pull(row: Tensor, column: Tensor, block: Block, weights: Tensor, d_weights: Tensor) -> None:
+    """Add the gradient of a block's weights; ``row`` is half the one that entered the layer, shape (B, S)."""
+    part = row[block.batch, None, block.start : block.stop]
+    heads = weights.shape[1] * weights.shape[2] // part.shape[2]
+    share = (part / heads).expand(-1, heads, -1).reshape(weights.shape[:3])
+    d_weights.addcmul_(share[..., None], column[block.batch, None, None, : block.stop])
 
 
 @contextmanager
@@ -135,8 +100,8 @@ class Rollout:
     """Attention Rollout; differentiable through the attention weights, no gradient inside.
 
     Attributes:
-        recompute: With ``create_graph``, keep only each probed layer's input, queries and keys and recompute the rest
-            on the way back: about a third of the memory for about a third of a plain training step more time.
+        recompute: With ``create_graph``, keep only each probed layer's input and means and recompute the rest on the
+            way back: about a third of the memory for about a third of a plain training step more time.
         last_layers: Only so many of the last layers enter; 0 for all.
     """
 
@@ -151,8 +116,11 @@ class Rollout:
         recompute = create_graph and self.recompute
         with torch.set_grad_enabled(create_graph):
             with recomputed_layers(decoder) if recompute else nullcontext():
-                layers, logits = decoder.run_sequence(inputs, SequenceProbe())
+                layers, logits = decoder.run_sequence(inputs, SequenceProbe(observed=True, means=True))
             check_causal(layer.mask for layer in layers)
-            tensors = [tensor for layer in layers for tensor in (layer.query, layer.key)]
-            row: Tensor = _Chain.apply(layers, *tensors)  # type: ignore[no-untyped-call]
+            kind = accumulator(layers[0].query.dtype)
+            start = torch.zeros(inputs.attention_mask.shape, dtype=kind, device=logits.device)
+            start[:, -1] = 1.0
+            seen, tokens = [layer.seen for layer in layers], [layer.token for layer in layers]
+            row: Tensor = _Chain.apply(start, seen, *tokens)  # type: ignore[no-untyped-call]
         return row, logits

@@ -323,6 +323,13 @@ class GazeHeadsUnlabelled(GazeHeads):
     screens: WholeAtLeastOne = 8
     reads: tuple[str, ...] = field(default=(), init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if "{label}" not in self.question:
+            raise InputError(
+                f"question '{self.question}' names no slot; write {{label}} where its letter or number goes."
+            )
+
     def _scores(self, train: Sequence[Session]) -> Floats:
         from baselines.probing.gaze_heads import diagonal_scores
 

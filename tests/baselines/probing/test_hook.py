@@ -36,13 +36,13 @@ OPERATORS = {
 def hidden_states(model, arguments, path):
     """Return the decoder's last hidden states on one of the attention paths."""
     decoder = Decoder.of(model)
-    probe = {"record": SequenceProbe(outputs=True), "twice": SequenceProbe(twice=True), "none": None}[path]
+    probe = None if path == "none" else SequenceProbe(path == "observed", outputs=path == "fast")
     with hooked(decoder.module):
         return decoder.run(arguments, probe, use_cache=False).last_hidden_state.detach()
 
 
 @pytest.mark.parametrize("padded", [False, True], ids=["whole", "left-padded"])
-@pytest.mark.parametrize("path", ["record", "twice", "none"])
+@pytest.mark.parametrize("path", ["fast", "observed", "none"])
 @pytest.mark.parametrize("name", decoders.NAMES)
 def test_a_later_token_changes_nothing_earlier(name, path, padded):
     model, arguments = decoders.build(name), decoders.batch(name, padded=padded)
@@ -103,13 +103,13 @@ def test_layers_before_the_last_ones_run_as_without_a_probe(monkeypatch):
     from baselines.probing import hook, silu
 
     model, arguments = decoders.build("qwen3"), decoders.batch("qwen3")
-    twice, smooth = [], []
-    attention, activation = hook.double_attention, silu.double_silu
-    monkeypatch.setattr(hook, "double_attention", lambda *a: twice.append(1) or attention(*a))
+    observed, smooth = [], []
+    attention, activation = hook.observed_attention, silu.double_silu
+    monkeypatch.setattr(hook, "observed_attention", lambda *a: observed.append(1) or attention(*a))
     monkeypatch.setattr(silu, "double_silu", lambda x: smooth.append(1) or activation(x))
     arguments["inputs_embeds"].requires_grad_()
     token_relevance(model, create("glimpse", last_layers=1), create_graph=True, **arguments)
-    assert (len(twice), len(smooth)) == (1, 1)
+    assert (len(observed), len(smooth)) == (1, 1)
     decoder, probe = Decoder.of(model).last(2), SequenceProbe(outputs=True)
     layers, _ = decoder.run_sequence(DecoderInputs.check(**arguments), probe)
     assert len(layers) == 2 and all(layer.output.requires_grad for layer in layers)

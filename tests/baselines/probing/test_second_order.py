@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from baselines.probing.double_attention import double_attention
+from baselines.probing.observed_attention import Seen, observed_attention
 from baselines.probing.registry import create
 from baselines.probing.relevance import token_relevance
 from baselines.probing.silu import double_silu, recomputed_silu
@@ -53,7 +53,7 @@ def test_attention_and_both_its_derivatives_equal_eager(groups, kind):
         seed[0, :2] = 0
         cotangents[0][0, :, :2] = 0
     results = []
-    for run in (lambda *a: double_attention(*a, mask, 0.4), lambda *a: eager(*a, full, 0.4)):
+    for run in (lambda *a: observed_attention(*a, Seen(mask, 0.4), False)[0], lambda *a: eager(*a, full, 0.4)):
         output = run(*inputs)
         first = torch.autograd.grad(output.tanh(), inputs, seed, create_graph=True)
         second = torch.autograd.grad(sum((a * b).sum() for a, b in zip(first, cotangents, strict=True)), inputs)
@@ -65,8 +65,8 @@ def test_attention_and_both_its_derivatives_equal_eager(groups, kind):
 
 def test_attention_passes_the_numerical_check_of_both_orders():
     inputs = tensors((1, 2, 4, 2), (1, 1, 4, 2), (1, 1, 4, 2))
-    assert torch.autograd.gradcheck(lambda *a: double_attention(*a, None, 0.7), inputs)
-    assert torch.autograd.gradgradcheck(lambda *a: double_attention(*a, None, 0.7), inputs)
+    assert torch.autograd.gradcheck(lambda *a: observed_attention(*a, Seen(None, 0.7), False)[0], inputs)
+    assert torch.autograd.gradgradcheck(lambda *a: observed_attention(*a, Seen(None, 0.7), False)[0], inputs)
 
 
 def test_silu_passes_the_numerical_check_of_both_orders():

@@ -8,6 +8,7 @@ from baselines.simulators import loaded
 from baselines.simulators.probed import GazeHeads, GazeHeadsUnlabelled
 from benchmark.simulator import Workspace
 from tasks.definition import quiet
+from tasks.errors import InputError
 from tests.baselines.tuning.people import sessions
 
 
@@ -66,6 +67,8 @@ def test_heads_are_found_without_any_gaze_by_questions_that_name_a_slot(folder):
     mean = np.mean(literal, axis=(0, 1))
     best = sorted(np.ndindex(mean.shape), key=lambda pair: -mean[pair])[:2]
     assert simulator._probe.heads == tuple(best)
+    with pytest.raises(InputError, match="names no slot"):
+        GazeHeadsUnlabelled(backbone=folder, question="Look there.")
     blind = [dataclasses.replace(s, gaze_ms=s.gaze_ms[::-1], click=0) for s in train]
     again = GazeHeadsUnlabelled(backbone=folder, heads=2, screens=3, question="answer {label}")
     again.fit(blind, 0)

@@ -77,7 +77,9 @@ class Qwen3VL(VisionLanguageModel):
     def _vision(self, pixels: ScreenPixels) -> tuple[Tensor, tuple[Tensor, ...]]:
         arguments = {key: value.to(self.device) for key, value in pixels.arguments.items()}
         found = self.model.get_image_features(**arguments, return_dict=True)
-        return found.pooler_output[0], tuple(layer[0] for layer in found.deepstack_features)
+        # Transformers 5.4 does not split these by picture.
+        deepstack = [layer if isinstance(layer, Tensor) else layer[0] for layer in found.deepstack_features]
+        return found.pooler_output[0], tuple(deepstack)
 
     def _positions(self, before: int, grid: tuple[int, int, int], after: int) -> Tensor:
         """Return M-RoPE positions (time, row, column), shape (3, 1, S).

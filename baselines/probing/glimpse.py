@@ -21,7 +21,6 @@ from torch import Tensor
 from baselines.probing.blocks import Block, accumulator, attention_weights, blocks, check_causal, product
 from baselines.probing.hook import Decoder, LayerAttention, SequenceProbe
 from baselines.probing.inputs import DecoderInputs, Target
-from baselines.probing.observed_attention import Seen
 from baselines.probing.silu import twice_differentiable_silu
 
 
@@ -166,19 +165,10 @@ class _PushRow(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        row: Tensor,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        grad: Tensor,
-        fixed: Fixed,
-        observed: Seen | None,
-        token: Tensor | None,
-    ) -> Tensor:
+    def forward(ctx: Any, row: Tensor, query: Tensor, key: Tensor, value: Tensor, grad: Tensor, *more: Any) -> Tensor:
         ctx.save_for_backward(row, query, key, value, grad)
-        ctx.fixed, ctx.observed = fixed, observed
+        fixed, ctx.observed, _ = more
+        ctx.fixed = fixed
         layer = _layer(query, key, value, grad, fixed)
         through = layer.share[:, :, None] * _normalised(row, layer)[:, None]
         total = torch.zeros_like(row)
@@ -290,22 +280,15 @@ class Glimpse:
             length = layers[0].query.shape[2]
             # At the last layer only src leads to the answer: its other rows have no gradient.
             first_rows = [0] * (len(layers) - 1) + [length - 1]
-            mass = torch.stack(
-                [
-                    gradient_mass(column, value, layer.mask, first)
-                    for column, value, layer, first in zip(columns, values, layers, first_rows, strict=True)
-                ],
-                1,
-            )
+            given = list(zip(layers, values, columns, first_rows, strict=True))
+            mass = torch.stack([gradient_mass(grad, value, one.mask, first) for one, value, grad, first in given], 1)
             alpha = self.layer_weights(mass)
             batch = mass.shape[0]
             row = torch.zeros(batch, length, dtype=accumulator(mass.dtype), device=mass.device)
             row[:, -1] = 1.0
-            for index in reversed(range(len(layers))):
-                layer = layers[index]
-                fixed = Fixed(layer.mask, layer.scale, first_rows[index], self.head_temperature, self.eps)
-                pushed = push_row(row, layer, values[index], columns[index], fixed, create_graph and not exact)
-                row = row + alpha[:, index, None] * pushed
+            for share, (layer, value, grad, first) in zip(alpha.T.flip(0), reversed(given), strict=True):
+                fixed = Fixed(layer.mask, layer.scale, first, self.head_temperature, self.eps)
+                row = row + share[:, None] * push_row(row, layer, value, grad, fixed, create_graph and not exact)
         return row, logits
 
     def _everywhere(

@@ -326,9 +326,7 @@ class GazeHeadsUnlabelled(GazeHeads):
     def __post_init__(self) -> None:
         super().__post_init__()
         if "{label}" not in self.question:
-            raise InputError(
-                f"question '{self.question}' names no slot; write {{label}} where its letter or number goes."
-            )
+            raise InputError(f"question '{self.question}' names no slot; write {{label}} where its label goes.")
 
     def _scores(self, train: Sequence[Session]) -> Floats:
         from baselines.probing.gaze_heads import diagonal_scores

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from baselines.distributed.group import current
 from baselines.limits import AtLeastZero, PartOf, Positive, WholeAtLeastOne, WholeAtLeastZero, check_settings, departure
 from tasks.errors import InputError
 
@@ -122,6 +123,8 @@ class TuningSettings(ReadingRules):
         check_settings(self)
         if self.clips is not None and not min(self.clips) > 0:
             raise InputError(f"the setting clips is {list(self.clips)}; both norms must be above 0.")
+        if current() is not None and (self.clips or self.parameters == "model"):
+            raise InputError("the settings clips and parameters are for one process; leave out --deepspeed.")
         if not self.ntp and self.lambda_ == 0:
             raise InputError("ntp is off and lambda_ is 0, so there is no loss; switch one of them on.")
 

@@ -87,8 +87,6 @@ class Trainer:
         """
         settings = self.settings
         self._group = current()
-        if self._group is not None and (settings.clips or settings.parameters == "model"):
-            raise InputError("the settings clips and parameters are for one process; leave out --deepspeed.")
         if self._group is not None and not self._group.first:
             self.workspace = None
         self._kept, self._held = split(self.train, settings.validation, self.seed, self._say)

@@ -273,6 +273,15 @@ def test_settings_out_of_range_are_refused(wrong, message):
         TuningSettings(**wrong)
 
 
+@pytest.mark.parametrize("given", [{"clips": (1.0, 1.0)}, {"parameters": "model"}])
+def test_settings_for_one_process_are_refused_among_several(given, monkeypatch):
+    TuningSettings(**given)
+    monkeypatch.setattr("baselines.tuning.settings.current", object)
+    TuningSettings()
+    with pytest.raises(InputError, match="for one process"):
+        TuningSettings(**given)
+
+
 def test_published_ways_of_tuning_do_what_they_say(backbone):
     published = {"warmup": 2, "clips": (1e-3, 1e9), "parameters": "model", "user_decay": 0.0, "gradient_scale": 0.1}
     settings = dataclasses.replace(QUICK, epochs=3, validate_every=2, score="composite", user_lr=1e-9, **published)

@@ -33,7 +33,7 @@ from leaderboard.entries import ReportedRecord  # noqa: E402
 from tasks.registry import load  # noqa: E402
 
 BOARD = ROOT / "leaderboard" / "boards" / "public"
-SPLITS = {"adserp": "kfold", "adserp-page": "kfold", "recgaze": "loo", "snacks": "kfold"}
+SPLITS = {"adserp": "kfold", "adserp-page": "kfold", "recgaze": "loo", "snacks": "loo"}
 """Task -> the split that its simulators are run on."""
 ORDER = (
     "visit-frequency", "reading-order", "step-markov", "personal-step-markov", "examination-logit", "attention-walk",
@@ -116,7 +116,7 @@ def _report(board: Board) -> None:
         name = " ".join(filter(None, (row.method, row.backbone, row.operator, f"(table {row.table})")))
         cells = {metric: float(cell.mean.value) for metric, cell in row.cells.items()}
         n = found.settings[row.task].n_sessions or 0
-        board.put(
+        board.put_reported(
             ReportedRecord(
                 name, found.source, "https://arxiv.org/abs/2604.09368", row.task, "loo", n, cells, " ".join(found.notes)
             )

@@ -140,7 +140,8 @@ def _context(board: Board, record: ResultRecord, task: Task) -> Iterator[BoardFi
     if set(other) & {"sessions", "users", "notice", "task", "version", "split"}:
         yield _error(where, "the facts stored about its split are not those of the data; restore them.")
     elif other:
-        yield _note(where, f"its {', '.join(other)} are not what this version of the suite says; restore the file.")
+        what = f"not as this version of the suite says it of the data here: {', '.join(other)}"
+        yield _note(where, f"{what}; restore the file, unless they were prepared in another way, say without texts.")
 
 
 def _compare(where: str, stored: pd.DataFrame, computed: pd.DataFrame) -> Iterator[BoardFinding]:

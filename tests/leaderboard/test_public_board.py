@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.cli import main
+from benchmark.trials.configuration import read_preset
 from leaderboard.board_files import Board
 from tests.conftest import ROOT
 
@@ -15,13 +16,18 @@ REPLAY = ROOT.parent / "shared" / "data" / "adserp" / "replay"
 
 def test_it_holds_the_suites_lines_and_no_recording():
     board = Board.open(BOARD)
-    names = {board.result(name).metadata.name for name in board.names("results")}
-    assert {"uniform", "position-prior", "geometry", "backbone", "step-markov"} <= names
+    suite = {*read_preset("full")["simulators"], "rating-prior", "step-markov", "attention-walk", "slot-transformer"}
+    lines = {(board.result(name).task, board.result(name).metadata.name) for name in board.names("results")}
+    assert suite <= {name for _, name in lines}
+    for task in ("adserp", "adserp-page", "recgaze", "snacks"):  # screens do not repeat on two, snacks have no cursor
+        assert suite - {name for on, name in lines if on == task} <= {
+            *("other-users", "cursor-oracle", "rating-prior", "step-markov", "attention-walk", "slot-transformer")
+        }
     oracles = {name for name in board.names("results") if board.result(name).metadata.kind == "oracle"}
     assert oracles and not any(board.path("predictions", board.result(name).predictions).exists() for name in oracles)
     assert len(board.names("reported")) > 10
     size = sum(path.stat().st_size for path in BOARD.rglob("*") if path.is_file())
-    assert size < 8_000_000
+    assert size < 9_000_000  # nearly half of it says where the eyes go next, a row of chances per visit
     for path in (BOARD / "predictions").iterdir():
         assert not {"gaze_ms", "cursor_ms", "click", "fixations"} & set(pq.read_schema(path).names)
 

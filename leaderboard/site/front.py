@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 MOST = 15
 """Points of a figure; of more lines the best by either metric are drawn."""
-_APART = (0.08, 0.05)
-"""Share of the horizontal and of the vertical axis within which two numbers would cover each other."""
+_NUMBER = (0.05, 0.05)
+"""Share of the horizontal and of the vertical axis that a written number takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Map:
         axes.plot(x[:, 1], y[:, 1], "o", color=style.COLOURS[0])
         limits = [self._limits(axis) for axis in (0, 1)]
         axes.set(xlim=limits[0], ylim=limits[1])
-        self._number(axes, np.array(_APART) * np.abs(np.diff(limits)).T[0])
+        self._number(axes, np.array(limits))
         across, up = (
             f"{metric.name} {metric.arrow}, better {side}" for metric, side in zip(self.metrics, "→↑", strict=True)
         )
@@ -69,17 +69,20 @@ class Map:
         ):
             self._hair(axes, name, values, line, ink)
 
-    def _number(self, axes: Any, spans: Floats) -> None:
-        """Write the numbers of the points; points too near for two numbers share a list of them."""
-        places: list[tuple[Floats, list[str]]] = []
-        for i, point in enumerate(self.ends[:, :, 1], start=1):
-            near = next((said for at, said in places if (np.abs(point - at) < spans).all()), None)
-            if near is None:
-                places.append((point, [str(i)]))
-            else:
-                near.append(str(i))
-        for at, numbers in places:
-            axes.annotate(", ".join(numbers), at.tolist(), (3, 3), textcoords="offset points")
+    def _number(self, axes: Any, limits: Floats) -> None:
+        """Write the numbers of the points; those that would cover each other share a list, at the first one's point."""
+        places = (self.ends[:, :, 1] - limits[:, 0]) / np.diff(limits).T[0]
+        lists: list[list[int]] = []
+        for point in range(len(places)):
+            new = [point]
+            while met := next((said for said in lists if _meet(places, said, new)), None):
+                lists.remove(met)
+                new = sorted(met + new)
+            lists.append(new)
+        for said in lists:
+            text, at = ", ".join(str(point + 1) for point in said), self.ends[said[0], :, 1].tolist()
+            left = places[said[0], 0] + _NUMBER[0] * len(said) > 1.05
+            axes.annotate(text, at, (3 - 6 * left, 3), textcoords="offset points", ha="right" if left else "left")
 
     def _limits(self, axis: int) -> tuple[float, float]:
         """Return the ends of an axis, the better one last: those of points and prior, with a margin."""
@@ -96,8 +99,11 @@ class Map:
             at, turn = axes.transAxes, 90 if across else 0
             if 0 <= part <= 1:
                 (axes.axvline if across else axes.axhline)(value, color=ink, linestyle=line, linewidth=0.8, zorder=0)
-                place = (part, 0.02) if across else (0.98, part)
-                axes.text(*place, name, transform=at, color=ink, rotation=turn, ha="right", va="bottom")
+                right = across or self._free(part, axes.get_xlim(), limits)
+                place = (part, 0.02) if across else (0.98 if right else 0.02, part)
+                axes.text(
+                    *place, name, transform=at, color=ink, rotation=turn, ha="right" if right else "left", va="bottom"
+                )
             elif not math.isnan(value):
                 said = (
                     f"{name} {number(value)} " + ("→" if across else "↑") if part > 1 else f"← {name} {number(value)}"
@@ -106,6 +112,20 @@ class Map:
                 axes.text(
                     *place, said, transform=at, color=ink, ha="right" if across and part > 1 else "left", va="bottom"
                 )
+
+    def _free(self, height: float, *limits: tuple[float, float]) -> bool:
+        """Return whether the right end of a line at this height has no more points next to it than the left end."""
+        ends = np.array(limits)
+        x, y = ((self.ends[:, :, 1] - ends[:, 0]) / np.diff(ends).T[0]).T
+        level = np.abs(y - height) < 2 * _NUMBER[1]
+        return bool((level & (x > 0.8)).sum() <= (level & (x < 0.2)).sum())
+
+
+def _meet(places: Floats, one: list[int], other: list[int]) -> bool:
+    """Return whether two lists of numbers, each written to the right of its first point, cover each other."""
+    a, b = (places[said[0]] for said in (one, other))
+    wide, high = _NUMBER
+    return bool(-wide * len(one) < a[0] - b[0] < wide * len(other) and abs(a[1] - b[1]) < high)
 
 
 def front(view: RankedTable, name: str) -> tuple[Plot, Sequence[int]] | None:

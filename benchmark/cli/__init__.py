@@ -229,5 +229,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
             raise
         where = f" {error.filename}" if error.filename else ""
-        sys.stderr.write(f"error: cannot write{where}: {error.strerror}. Free some space or choose another folder.\n")
+        done = "open" if error.errno in (errno.EACCES, errno.EPERM) else "write"
+        sys.stderr.write(f"error: cannot {done}{where}: {error.strerror}. Free some space or choose another folder.\n")
         return 2

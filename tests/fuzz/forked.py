@@ -94,6 +94,7 @@ class World:
 
     def __init__(self, folder):
         self.folder, self.log = Path(folder), Path(folder) / "log.txt"
+        self.folder.chmod(0o755)  # some commands are run by somebody else
         os.environ["GAZEBENCH_CACHE"], os.environ["GAZEBENCH_WORKERS"] = str(self.folder / "cache"), "1"
         write_raw(self.folder / "raw")
         (self.folder / "space.yaml").write_text(SPACE)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from baselines.backbones.interface import Candidates, ModelInput
+from baselines.probing.inputs import cached
 from tasks.errors import InputError
 from tasks.types import Session, Stimulus
 
@@ -135,7 +136,7 @@ def _behind(decoder: Any, embedding: Any, inputs: ModelInput, ids: Tensor, cache
         inputs_embeds=embedding(ids).to(inputs.inputs_embeds.dtype),
         position_ids=inputs.position_ids[..., -1:] + steps,
         attention_mask=torch.cat([seen, seen.new_ones(rows, n)], dim=1),
-        past_key_values=cache,
+        **cached(decoder, cache),
         use_cache=True,
     ).last_hidden_state
     return found
@@ -153,7 +154,7 @@ def node_logits(
     nodes = [[path for path in branches(options) if path] for options in candidates]
     deeper = any(nodes)
     cache = DynamicCache() if deeper else None
-    output = decoder(**inputs.arguments(), past_key_values=cache, use_cache=deeper).last_hidden_state
+    output = decoder(**inputs.arguments(), **cached(decoder, cache), use_cache=deeper).last_hidden_state
     roots = head(output[:, -1])
     found: list[dict[Path, Tensor]] = [{(): roots[row]} for row in range(len(inputs))]
     # Nodes of one depth share a call, the j-th of every row; rows without a j-th repeat a token and are not read.

@@ -39,7 +39,8 @@ def _run(forward: Any, decoder: nn.Module, hidden: Tensor, *args: Any, **kwargs:
     """Run a layer; a probed one as it is, because its probe ties its own tensors to the graph."""
     if not torch.is_grad_enabled() or hidden.shape[1] == 1 or kwargs.get("attention_probe") is not None:
         return forward(hidden, *args, **kwargs)
-    cache = kwargs.pop("past_key_values", None)
+    name = "cache" if "cache" in kwargs else "past_key_values"
+    cache = kwargs.pop(name, None)
     before = None if cache is None else _as_it_is(cache)
     caches = iter([cache])
     was_hooked = getattr(getattr(decoder, "config", None), "_attn_implementation", None) == HOOKED
@@ -49,7 +50,7 @@ def _run(forward: Any, decoder: nn.Module, hidden: Tensor, *args: Any, **kwargs:
         seen = next(caches, None)
         if seen is None and before is not None:
             seen = _as_it_is(before)
-        return forward(hidden, *args, past_key_values=seen, **kwargs)
+        return forward(hidden, *args, **{name: seen}, **kwargs)
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), hooked(decoder) if was_hooked else nullcontext()

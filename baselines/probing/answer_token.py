@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
 from baselines.probing.hook import HOOKED, Decoder, RowProbe, hooked, in_order
-from baselines.probing.inputs import DecoderInputs
+from baselines.probing.inputs import DecoderInputs, cached
 from baselines.probing.silu import recomputed_silu
 from tasks.errors import InputError
 
@@ -71,7 +71,7 @@ def answer_rows(
     with torch.set_grad_enabled(create_graph):
         attention = nullcontext() if "flash" in own else hooked(decoder.module)
         with suppress(PrefixDone), attention, recomputed_silu(decoder.module) if create_graph else nullcontext():
-            decoder.run(prefix, past_key_values=cache, use_cache=True)
+            decoder.run(prefix, **cached(decoder.module, cache), use_cache=True)
     if not cache.layers[-1].is_initialized:
         raise InputError(
             f"{type(decoder.module).__name__} did not fill its cache of {decoder.layers} layers; it cannot be probed."
@@ -86,6 +86,7 @@ def src_rows(
     seen = Cache(layers=[_KnownLength(inputs.attention_mask.shape[1] - 1) for _ in prefix])
     probe = RowProbe([(layer.keys, layer.values) for layer in prefix], differentiable, decoder.first)
     with torch.set_grad_enabled(differentiable or create_graph), hooked(decoder.module):
-        hidden = decoder.run(inputs.src_arguments(), probe, past_key_values=seen, use_cache=True).last_hidden_state
+        given = inputs.src_arguments() | cached(decoder.module, seen)
+        hidden = decoder.run(given, probe, use_cache=True).last_hidden_state
         logits = decoder.logits(hidden)
     return in_order(probe.rows, decoder), logits

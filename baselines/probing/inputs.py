@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -116,6 +117,12 @@ class DecoderInputs:
             found["visual_pos_masks"] = self.visual_pos_masks[:, :end]
             found["deepstack_visual_embeds"] = self.deepstack_visual_embeds
         return {**found, **self.extra}
+
+
+def cached(decoder: Any, cache: Any) -> dict[str, Any]:
+    """Return the keyword argument that gives a decoder its cache; its name changes with transformers 5.24."""
+    known = inspect.signature(type(decoder).forward).parameters
+    return {"cache" if "cache" in known else "past_key_values": cache}
 
 
 def _shape(name: str, tensor: Tensor, expected: tuple[int, ...]) -> None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from baselines.backbones.interface import ModelInput
+from baselines.probing.inputs import cached
 
 _CPU_LIMIT, _GPU_SHARE = 2**31, 0.25
 
@@ -96,5 +97,5 @@ def compute(model: Any, inputs: ModelInput) -> Tensor:
         arguments["deepstack_visual_embeds"] = list(inputs.deepstack)
     cache = DynamicCache()
     with torch.no_grad():
-        model.get_decoder()(**arguments, past_key_values=cache, use_cache=True)
+        model.get_decoder()(**arguments, **cached(model.get_decoder(), cache), use_cache=True)
         return torch.stack([torch.stack([layer.keys[0], layer.values[0]]) for layer in cache.layers])

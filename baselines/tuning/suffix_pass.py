@@ -17,7 +17,7 @@ from baselines.probing.answer_token import PrefixDone, src_rows
 from baselines.probing.attnlrp import AttnLRP
 from baselines.probing.gaze_heads import GazeHeads
 from baselines.probing.hook import Decoder, hooked
-from baselines.probing.inputs import DecoderInputs
+from baselines.probing.inputs import DecoderInputs, cached
 from baselines.tuning.examples import Batch
 from baselines.tuning.prefix_cache import PrefixCache, prompt_start
 
@@ -71,7 +71,7 @@ class SuffixPass:
         """Return the logits at src, shape (B, V), without probing."""
         arguments = self.inputs.arguments()
         with hooked(self.decoder.module):
-            output = self.decoder.run(arguments, past_key_values=self._given(), use_cache=True)
+            output = self.decoder.run(arguments, **cached(self.decoder.module, self._given()), use_cache=True)
         return self.decoder.logits(output.last_hidden_state)
 
     def _given(self) -> Any:
@@ -82,7 +82,7 @@ class SuffixPass:
         cache, decoder = self._given(), self.decoder.last(operator.last_layers)
         cache.layers[-1].last = True
         with suppress(PrefixDone), torch.set_grad_enabled(create_graph), hooked(decoder.module):
-            decoder.run(self.inputs.prefix_arguments(), past_key_values=cache, use_cache=True)
+            decoder.run(self.inputs.prefix_arguments(), **cached(decoder.module, cache), use_cache=True)
         rows, logits = src_rows(decoder, self.inputs, cache.layers, operator.differentiable, create_graph)
         found = operator.of_rows(rows, logits, answer, create_graph)
         return (found, logits) if create_graph else (found.detach(), logits.detach())

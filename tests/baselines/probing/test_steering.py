@@ -12,6 +12,7 @@ import transformers
 
 from baselines.probing.gaze_heads import diagonal_scores, select_heads
 from baselines.probing.hook import Decoder
+from baselines.probing.inputs import cached
 from baselines.probing.relevance import head_attention
 from baselines.probing.steering import steered
 from baselines.simulators.probed import PUSH
@@ -67,10 +68,11 @@ def test_positions_after_src_are_biased_too_with_and_without_a_cache():
     first = {key: value[:, :11] for key, value in arguments.items()}
     rest = {key: value[:, 11:] if key != "attention_mask" else value for key, value in arguments.items()}
     decoder, cache = model.get_decoder(), DynamicCache()
+    given = cached(decoder, cache)
     with steered(model, HEADS, bias):
         whole = decoder(**arguments, use_cache=False).last_hidden_state
-        decoder(**first, past_key_values=cache, use_cache=True)
-        last = decoder(**rest, past_key_values=cache, use_cache=True).last_hidden_state
+        decoder(**first, **given, use_cache=True)
+        last = decoder(**rest, **given, use_cache=True).last_hidden_state
     torch.testing.assert_close(whole[:, 11:], last, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(whole[:, 11:], decoder(**arguments, use_cache=False).last_hidden_state[:, 11:], atol=1e-3)
 

@@ -32,6 +32,8 @@ NAMED = 3
 
 _LEGEND, _WORDS, _GAP = 0.75, 0.42, 0.15
 """Centimetres: of the legend, in two lines where a picture is narrow; of a line of words; between panels."""
+_LETTER = 0.15
+"""Centimetres of a letter of a panel's title."""
 _ACCENT = "#c8005a"
 _SCREEN_DPI = 200
 _TALL = 1.5
@@ -202,7 +204,7 @@ class Panels:
                 left, size = j * (wide + _GAP) + _GAP / 2, (wide / self.width, self._tall(row) / whole)
                 axes = canvas.add_axes((left / self.width, edge / whole, *size))
                 bare = view.shares is None and not view.path
-                _panel(axes, row, view, row.screen if bare else faded)
+                _panel(axes, row, view, row.screen if bare else faded, round(wide / _LETTER))
                 _tint(axes, row.boxes, view, top, levels, wide)
                 _path(axes, row.boxes, view, row.screen.width / wide)
             edge -= row.words[1] + _GAP
@@ -221,7 +223,7 @@ class Panels:
         for name, colour in (("gaze", GAZE), ("attention", ATTENTION), ("clicks", CLICKS)):
             if any(view.shares is not None and view.colour == colour for view in views):
                 marks += [
-                    Patch(color=colour, alpha=opacity(share, top), linewidth=0, label=f"{name} {share:.0%}")
+                    Patch(color=_on_white(colour, opacity(share, top)), linewidth=0, label=f"{name} {share:.0%}")
                     for share in dict.fromkeys((min(FAINT, top), top))
                 ]
         if any(view.path for view in views):
@@ -230,6 +232,14 @@ class Panels:
                     Line2D([], [], marker="o", linestyle="", markersize=6, color=shade, label=f"{label} visit")
                 )
         return marks
+
+
+def _on_white(colour: str, opaque: float) -> str:
+    """Return a colour as it looks over a white screen, whatever the page behind a legend."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    red, green, blue = (1 - opaque * (1 - part) for part in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def _faded(grey: Image, wide: float) -> Image:
@@ -241,8 +251,8 @@ def _faded(grey: Image, wide: float) -> Image:
     return small.point([round(120 + 135 * level / 255) for level in range(256)]).convert("RGB")
 
 
-def _panel(axes: Any, row: Row, view: View, screen: Image) -> None:
-    """Draw the screen, the click and the words around a panel."""
+def _panel(axes: Any, row: Row, view: View, screen: Image, letters: int) -> None:
+    """Draw the screen, the click and the words around a panel, a title of so many letters at most."""
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import withStroke
 
@@ -254,7 +264,10 @@ def _panel(axes: Any, row: Row, view: View, screen: Image) -> None:
         around: Any = {"path_effects": [withStroke(linewidth=2.8, foreground="white")], "zorder": 3, "linewidth": 1.2}
         axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor="black", **around))
     axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
-    axes.set_title(view.title.replace("$", r"\$"), pad=3)
+    title = view.title
+    if len(title) > letters:  # both ends say most: what it is, and whose
+        title = f"{title[: letters // 2].rstrip()} … {title[len(title) - letters // 2 + 3 :].lstrip()}"
+    axes.set_title(title.replace("$", r"\$"), pad=3)
     if view.below:
         axes.set_xlabel(view.below, labelpad=1.5)
     axes.spines[:].set(visible=True, color="0.7")

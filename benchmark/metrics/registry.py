@@ -115,7 +115,6 @@ class Metric:
         return any(need in parts for need in self.needs)
 
 
-@cache
 def shipped() -> tuple[Metric, ...]:
     """Return the metrics of the suite in column order."""
     return tuple(m for module in MODULES for m in importlib.import_module(f"benchmark.metrics.{module}").METRICS)

@@ -1,7 +1,7 @@
 """Tamper with boards, trials and submissions, meet odd machines, kill commands; print what was answered well.
 
 python -m tests.fuzz --cases 10000
-python -m tests.fuzz --kills 100 --full 130 --submits 50 --environments
+python -m tests.fuzz --kills 100 --full 150 --submits 50 --environments
 python -m tests.fuzz --submissions 10000
 
 A case is answered well if a command ends in 60 s and 1 GiB with a status of its own, says what is wrong in lines and

@@ -54,6 +54,11 @@ class Machines:
         also = {
             "new-simulator": ["top-left", "--out", self.out / "new"],
             "report": [self.done / "run", "--html", self.out / "report.html"],
+            "report --paper": [self.out / "paper", self.done / "run"],
+            "probe": [
+                *("--backbone", "pocket-qwen3vl", "--task", "recgaze", "--data", "sample"),
+                *("--session", "KInIT_34-22", "--out", self.out / "probe.png"),
+            ],
             "show": ["u0-1", "--run", self.done / "run", "--out", self.out / "show.png"],
             "score": [self.done / "run" / "predictions.parquet", *self.world.data, "--out", self.out / "score"],
             "stress": [run, "--relabel", "--simulators", "user-prior"],
@@ -122,5 +127,15 @@ class Machines:
 
 FULL = (
     *VERBS,
-    *("new-simulator", "report", "show", "score", "stress", "leaderboard init", "leaderboard withdraw"),
+    *(
+        "new-simulator",
+        "report",
+        "report --paper",
+        "probe",
+        "show",
+        "score",
+        "stress",
+        "leaderboard init",
+        "leaderboard withdraw",
+    ),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.metrics import registry
 from tasks.task import Task
 from tests import mini as mini_task
 from tests.browser import CHROMIUM, DRIVER, MISSING, Browser
@@ -35,6 +36,15 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector leave out what is there for good, such as thousands of tests; it runs often."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def metrics_of_the_suite() -> Iterator[None]:
+    """Forget the metrics of files that a test used: a process knows them until it ends."""
+    yield
+    if registry.OWN:
+        registry.OWN.clear()
+        registry.all_metrics.cache_clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

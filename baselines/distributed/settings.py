@@ -29,7 +29,7 @@ _OWNED = (
 """What the simulator's settings decide, which are part of a trial's identity."""
 MODELS = ("backbone", "language_model")
 """Settings that name a model: trials whose material they are can be shared out."""
-_Number = Annotated[float, msgspec.Meta(ge=0)]
+_Number = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 
 
 class _Format(msgspec.Struct, frozen=True):

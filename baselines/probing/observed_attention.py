@@ -58,6 +58,7 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, seen: Seen, means: bool) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(query, key, value)
+        ctx.set_materialize_grads(False)  # no zeros but those made here, where the weights are
         ctx.seen = seen
         output = value.new_zeros(*query.shape[:3], value.shape[3])
         for block in blocks(query, seen.mask, seen.first_row):
@@ -69,8 +70,11 @@ class _Attention(torch.autograd.Function):
         return output, output.new_zeros(0)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        return *_Backward.apply(*ctx.saved_tensors, grad, ctx.seen), None, None  # type: ignore[no-untyped-call]
+    def backward(ctx: Any, grad: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, ...]:
+        query, key, value = ctx.saved_tensors
+        if grad is None:  # the weights were read, the output was not
+            grad = value.new_zeros(*query.shape[:3], value.shape[3])
+        return *_Backward.apply(query, key, value, grad, ctx.seen), None, None  # type: ignore[no-untyped-call]
 
 
 class _Backward(torch.autograd.Function):
@@ -79,6 +83,7 @@ class _Backward(torch.autograd.Function):
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, grad: Tensor, seen: Seen
     ) -> tuple[Tensor, Tensor, Tensor]:
         ctx.save_for_backward(query, key, value, grad)
+        ctx.set_materialize_grads(False)
         ctx.seen = seen
         pull, seen.pull = seen.pull, None
         kind, groups = accumulator(query.dtype), key.shape[1]
@@ -100,8 +105,11 @@ class _Backward(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, u_query: Tensor, u_key: Tensor, u_value: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *given: Tensor | None) -> tuple[Tensor | None, ...]:
         query, key, value, grad = ctx.saved_tensors
+        u_query, u_key, u_value = (
+            torch.zeros_like(of) if u is None else u for u, of in zip(given, (query, key, value), strict=True)
+        )
         seen: Seen = ctx.seen
         kind, groups, scale = accumulator(query.dtype), key.shape[1], seen.scale
         d_query, d_grad = torch.zeros_like(query), torch.zeros_like(grad)

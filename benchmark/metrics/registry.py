@@ -167,6 +167,15 @@ def get(name: str) -> Metric:
     raise unknown_name("metric", name, names())
 
 
+def require(names: Iterable[str], where: str) -> None:
+    """Raise InputError, which begins with ``where``, unless every name is that of a metric, as ``get`` has it."""
+    for name in names:
+        try:
+            get(name)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+
+
 def declare(metrics: Iterable[Metric], *, over: bool = True) -> None:
     """Add metrics to those of this process; with ``over`` in the place of others of their names."""
     for metric in metrics:

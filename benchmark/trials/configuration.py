@@ -12,6 +12,7 @@ from msgspec import Meta
 from benchmark.files import plain_yaml
 from benchmark.metrics import get
 from benchmark.metrics.families import main_metrics
+from benchmark.metrics.registry import require
 from tasks.decoding import Count, decode
 from tasks.errors import InputError, require_known
 
@@ -133,4 +134,6 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} must hold keys and values, such as 'task: recgaze'.")
     kinds = {**get_type_hints(RunConfig, include_extras=True), ENGINE: dict[str, object], LAYOUT: dict[str, object]}
     require_known(f"key in {path}:", map(str, raw), kinds)
-    return {key: decode(kinds[key], value, path, "correct it", at=(key,)) for key, value in raw.items()}
+    found = {key: decode(kinds[key], value, path, "correct it", at=(key,)) for key, value in raw.items()}
+    require(found.get("family", ()), f"{path}: family")
+    return found

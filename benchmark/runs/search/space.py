@@ -12,8 +12,8 @@ import numpy as np
 from msgspec import Meta
 
 from benchmark.files import plain_yaml
-from benchmark.metrics import get
 from benchmark.metrics.families import headlines
+from benchmark.metrics.registry import require
 from benchmark.trials.configuration import CONFIGS, shipped
 from tasks.decoding import Count, decode
 from tasks.errors import InputError, require_known
@@ -77,8 +77,7 @@ class Space:
 
     def __post_init__(self) -> None:
         require_known("search", [self.search], SEARCHES)
-        for metric in self.score:
-            get(metric)
+        require(self.score, "score")
         for name, values in self.settings.items():
             if self.search == "grid" and isinstance(values, Range):
                 raise InputError(f"'{name}' is a range; a grid needs lists of values. Use search: random.")

@@ -446,7 +446,7 @@ def test_examples_need_screens(figures, mini):
     layout, found, _ = figures["examples"]
 
     class Bare:
-        name = "mini"
+        name, version = "mini", "1"
 
         def find(self, session_id):
             return dataclasses.replace(mini.find(session_id), image=None)

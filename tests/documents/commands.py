@@ -54,7 +54,7 @@ IN_PLACE = (
     InPlace(r"(?<= --posters )DIR\b", "{empty}", _THEIRS),
     InPlace(r"(?<= --task )(\S+)(.* --data) DIR\b", r"\1\2 {data}/\1", _THEIRS),
     InPlace(r"(?<= --task adserp --data )RAW\b", "{replay}", _THEIRS),
-    InPlace(r"^(.* --simulators )backbone,random-prompt,fixate( .*)$", r"\1backbone\2", _LONG),
+    InPlace(r"^(.* --simulators )backbone,random-prompt,fixate( .*)$", r"\1fixate\2", _LONG),
     InPlace(r"(?<= reproduce all )(--plan )?--data DIR\b", r"\1--data {data}", _THEIRS),
     InPlace(r"(?<=\.py --data )DIR\b", "{replay}", _THEIRS),
     InPlace(r" --backbone qwen3-vl=FOLDER,internvl3\.5=FOLDER\b", f" {_TINY}", _THEIRS),

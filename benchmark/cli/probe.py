@@ -40,7 +40,7 @@ def call(arguments: argparse.Namespace) -> int:
     backbone = load_backbone(arguments.backbone)
 
     clicks = [session.click] if arguments.target == "label" else None
-    [(attention, probabilities)] = read_sessions(backbone, [session], create(operator.name), clicks)
+    [(attention, probabilities)] = read_sessions(backbone, [session], create(arguments.operator), clicks)
     named = [] if attention is None else [(f"{backbone.name}, {operator.name}, {arguments.target}", attention)]
     notice = ". ".join(line for line in (task.notice, backbone.notice) if line)
     drawing.draw_session(session, drawing.views_of(session, named), notice).save(out)

@@ -48,7 +48,12 @@ def test_probe_prints_the_slots_and_draws_them(checkpoint, session, tmp_path, ca
 
 
 def test_probe_as_a_table_names_what_is_a_stand_in(checkpoint, session, tmp_path, capsys):
-    status, out = probe(checkpoint, session, tmp_path)
+    own = tmp_path / "own.py"  # an operator in a file is one like any other
+    own.write_text(
+        "import dataclasses\nfrom baselines.probing.registry import info\n"
+        "OPERATOR = dataclasses.replace(info('rollout'), name='mine')\n"
+    )
+    status, out = probe(checkpoint, session, tmp_path, "--operator", f"{own}:OPERATOR")
     text = capsys.readouterr().out
     assert status == 0 and text.startswith("NOTE: ") and "random stand-in" in text and text.endswith(f"{out}\n")
 

@@ -98,7 +98,7 @@ IN_PLACE = (
     InPlace(r"(?<=^torchrun )", "--standalone ", "a port that is free"),
     InPlace(r"(?<=^ray start --head --port )6379$", "{port} {node} --include-dashboard false", "a port that is free"),
     InPlace(r"(?<=^ray start --address )FIRST:6379$", "127.0.0.1:{port} {node}", "a second node on this machine"),
-    InPlace(r"^(python tests/performance/(?:ray_engines|ray_overhead|ray_chaos|zero_in_ray)\.py)$", r"\1 --help", _SHOWN),
+    InPlace(r"^(python tests/performance/(?:ray_(?:engines|overhead|chaos)|zero_in_ray)\.py)$", r"\1 --help", _SHOWN),
     InPlace(r"(?<=/first_table\.py)$", " --trials 4 --rounds 1 --repeat 1", _PROOF),
     InPlace(r"(?<=/many_sessions\.py)$", " --sessions 5000 --slots 4", _PROOF),
     InPlace(r"(?<=/deviation_effects\.py)(?= )", " --only adserp-page adserp-widgets", _PROOF),

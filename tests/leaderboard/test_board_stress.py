@@ -150,6 +150,7 @@ def test_missing_columns_are_found_by_verify(mini, tmp_path):
     assert any("not scored yet: stress_chance of 1 result" in line for line in told)
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_it_rests_on(board, mini, tmp_path):
     build(tmp_path / "site", board, [view(table_of(board))], {mini.digests["loo"]: mini})
     pages = {p.stem: p.read_text(encoding="utf-8") for p in (tmp_path / "site" / "submissions").glob("*.html")}

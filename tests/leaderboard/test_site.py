@@ -299,6 +299,7 @@ def test_a_bars_scale_holds_every_interval_and_its_anchor_with_better_to_the_rig
     assert loss.at(1.2) < loss.at(0.9) < loss.at(0.2) and loss.beyond(7) == "◂"
 
 
+@pytest.mark.slow
 def test_a_site_replaces_a_site_and_nothing_else(stocked, views, tmp_path):
     def make(out):
         return build(out, stocked, views)
@@ -316,6 +317,7 @@ def test_a_site_replaces_a_site_and_nothing_else(stocked, views, tmp_path):
     assert [p.name for p in (tmp_path / "photos").iterdir()] == ["me.png"]
 
 
+@pytest.mark.slow
 def test_without_the_data_there_are_no_pictures_and_the_page_says_so(stocked, views, tmp_path):
     build(tmp_path / "site", stocked, views)
     (page,) = (tmp_path / "site" / "submissions").glob("sim-0-9-*.html")
@@ -324,6 +326,7 @@ def test_without_the_data_there_are_no_pictures_and_the_page_says_so(stocked, vi
     assert "Revisits: this simulator 0%" in page.read_text() and "data:image" not in page.read_text()
 
 
+@pytest.mark.slow
 def test_drawn_paths_are_shown_next_to_the_recorded_one(mini, tmp_path):
     def read(raw, options, progress):
         found = mini_task.DEFINITION.read(raw, options, progress)

@@ -23,8 +23,11 @@ ON_BOARDS = {SWAP_USERS: "swapped"}
 TRANSFER = "transfer-"
 """Begins the folder of predictions on another task's test sessions: ``transfer-adserp``."""
 
-FORESIGHT, PROOF = "foresight", 2
-"""What boards call how clearly a submission knows the recordings, and where that is certain; 1 is suspicious."""
+FORESIGHT, PROOF = "foresight-2", 2
+"""What boards call how clearly a submission knows the recordings, and where that is certain; 1 is suspicious.
+
+The name changes with the rules: boards of other rules keep their column, and ``rescore`` adds this one.
+"""
 
 LABEL = " [label]"
 """Ends the name of a row whose attention was computed for the true click."""

@@ -116,7 +116,7 @@ def _report(board: Board) -> None:
         name = " ".join(filter(None, (row.method, row.backbone, row.operator, f"(table {row.table})")))
         cells = {metric: float(cell.mean.value) for metric, cell in row.cells.items()}
         n = found.settings[row.task].n_sessions or 0
-        board.put_reported(
+        board.put(
             ReportedRecord(
                 name, found.source, "https://arxiv.org/abs/2604.09368", row.task, "loo", n, cells, " ".join(found.notes)
             )

@@ -26,6 +26,9 @@ STRESS = tuple(condition for condition in CONDITIONS if condition not in (OWN, S
 UNSCORED = "not scored yet: run 'leaderboard rescore'"
 """Why a metric is blank that the suite learned after a result was submitted."""
 
+_BEFORE = "foresight"
+"""The column of the rules before those of ``FORESIGHT``."""
+
 TWINS = 0.9995
 """Lines whose scores correlate more than this over sessions and metrics are named as alike."""
 
@@ -296,8 +299,10 @@ def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Met
         found[str(condition)] = tuple(distinct.tolist()), cube, int((failed[mask] > 0).sum())
     controls = {name: found[name][1] for name in (SHARED, SWAPPED) if name in found}
     knows = math.nan
-    if item.record.kind == "submission" and FORESIGHT in table.column_names:
-        knows = float(np.nanmax(table[FORESIGHT].to_numpy()))
+    # Until a board is rescored, what older rules found of a line marks it.
+    stored = [name for name in (FORESIGHT, _BEFORE) if name in table.column_names]
+    if item.record.kind == "submission" and stored:
+        knows = float(np.nanmax(table[stored[0]].to_numpy()))
     rows = []
     for condition in (OWN, OWN + STATED, OWN + LABEL):
         if condition in found:

@@ -48,7 +48,7 @@ def find(kind: str, name: str, of: type[T]) -> T | None:
         return None
     found = load(place)
     if not isinstance(found, of):
-        raise InputError(f"{place} is a {type(found).__name__}; {kind} are of the class {of.__name__}.")
+        raise InputError(f"{place} is of the type {type(found).__name__}; {kind} are of the class {of.__name__}.")
     return found
 
 

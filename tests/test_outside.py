@@ -123,7 +123,7 @@ def test_a_metric_of_a_file_is_one_of_a_run_and_its_results_say_what_it_is(plugi
 
 def test_what_is_not_that_part_is_refused(plugin):
     for call, words in (
-        (lambda: probing.info(f"{plugin}:BACKBONE"), "is a BackboneEntry"),
+        (lambda: probing.info(f"{plugin}:BACKBONE"), "is of the type BackboneEntry; operators are of the class"),
         (lambda: tasks.definition(f"{plugin}:TASKS"), "Did you mean 'TASK'"),
         (lambda: registry.entry(f"{plugin}:KL"), "not a class"),
         (lambda: tasks.definition("mine-task"), "Did you mean 'mine-tasks'"),

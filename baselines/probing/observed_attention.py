@@ -45,7 +45,7 @@ class Seen:
 
 
 def observed_attention(query: Tensor, key: Tensor, value: Tensor, seen: Seen, means: bool) -> tuple[Tensor, Tensor]:
-    """Return the attention output, shape (B, S, H, d_v), and an empty tensor that stands for the weights in the graph.
+    """Return the attention output, shape (B, S, H, d_v), and an empty tensor that is the weights in the graph.
 
     Keys and values have shape (B, H_kv, S, d or d_v). Whatever sets ``seen.pull`` on its way back takes the empty
     tensor as an input, so that it goes first. ``means`` fills ``seen.means``.

@@ -68,7 +68,7 @@ _GLIMPSE = OperatorInfo(
     rectify="relu",
     factory="baselines.probing.glimpse:Glimpse",
     published_sums={"everywhere": True, "eps": 1e-4},
-    behaviour="2",
+    behaviour="3",
 )
 _OPERATORS = (
     OperatorInfo(
@@ -80,7 +80,7 @@ _OPERATORS = (
         needs_gradient=False,
         rectify="none",
         factory="baselines.probing.rollout:Rollout",
-        behaviour="2",
+        behaviour="3",
     ),
     _ATTNLRP,
     replace(
@@ -99,7 +99,7 @@ _OPERATORS = (
         equation="as glimpse; in training G is a constant, so that relevance is differentiated through A alone",
         source="this project, after Shen 2025, GLIMPSE (arXiv 2506.18985); reads as glimpse does and trains otherwise",
         options={"constant_gradients": True},
-        behaviour="1",
+        behaviour="2",
     ),
     OperatorInfo(
         name="gaze-heads",

@@ -229,6 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
             raise
         where = f" {error.filename}" if error.filename else ""
-        done = "open" if error.errno in (errno.EACCES, errno.EPERM) else "write"
-        sys.stderr.write(f"error: cannot {done}{where}: {error.strerror}. Free some space or choose another folder.\n")
+        refused = error.errno in (errno.EACCES, errno.EPERM)
+        done, do = ("open", "Change its permissions") if refused else ("write", "Free some space")
+        sys.stderr.write(f"error: cannot {done}{where}: {error.strerror}. {do} or choose another folder.\n")
         return 2

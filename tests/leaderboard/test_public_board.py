@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pyarrow.parquet as pq
 import pytest
 
@@ -30,6 +32,15 @@ def test_it_holds_the_suites_lines_and_no_recording():
     assert size < 9_000_000  # nearly half of it says where the eyes go next, a row of chances per visit
     for path in (BOARD / "predictions").iterdir():
         assert not {"gaze_ms", "cursor_ms", "click", "fixations"} & set(pq.read_schema(path).names)
+
+
+def test_its_script_reports_the_lines_of_the_paper(tmp_path):
+    spec = importlib.util.spec_from_file_location("public_board", ROOT / "docs" / "public_board.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    board = Board.create(tmp_path / "board")
+    script._report(board)
+    assert board.names("reported") == Board.open(BOARD).names("reported")
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 python -m tests.fuzz --cases 10000
 python -m tests.fuzz --kills 100 --full 150 --submits 50 --environments
 python -m tests.fuzz --submissions 10000
+python -m tests.fuzz --cheats 5
 
 A case is answered well if a command ends in 60 s and 1 GiB with a status of its own, says what is wrong in lines and
 never scores what was damaged. A killed command is answered well if the same command then leaves the bytes that it
@@ -26,6 +27,7 @@ from tasks.registry import load
 from tests import mini
 from tests.fuzz import boards, environments, kills, machines, trials
 from tests.fuzz.forked import World
+from tests.performance import cheats
 from tests.submissions import mutations
 from tests.submissions.fuzzing import BoardCase, run_case
 
@@ -69,10 +71,22 @@ def damaged_submissions(folder):
     }
 
 
+def judged_submissions(seeds):
+    """Yield kind and whether each honest or cheating submission on the sample was judged well, of so many seeds."""
+    task, rows = load("recgaze", "sample"), []
+    cheats.measure("sample", cheats.Data(task.sessions_at(range(len(task)))), seeds, rows)
+    for *_, kind, _, _, first, number, _ in rows:
+        if kind == "honest":
+            yield "honest submissions, not marked", number < 1
+        elif first:
+            yield "cheats that would be first, found", number >= 1
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=0, help="tampered boards, and as many damaged trials")
     parser.add_argument("--submissions", type=int, default=0, help="damaged submissions to 'doctor', and to 'submit'")
+    parser.add_argument("--cheats", type=int, default=0, help="seeds of honest and cheating submissions on the sample")
     parser.add_argument("--environments", action="store_true", help="meet every odd machine once")
     parser.add_argument("--kills", type=int, default=0, help="commands that are killed, or stopped, at random moments")
     parser.add_argument("--full", type=int, default=0, help="commands whose disk has too little room")
@@ -94,6 +108,10 @@ def main():
         for number in range(options.submissions):
             for kind, call in calls.items():
                 tally.case(kind, call, number, world.folder / "damaged")
+        first = 1_000 * (options.seed + 1)
+        for kind, good in judged_submissions(range(first, first + options.cheats)) if options.cheats else ():
+            tally.tried[kind] += 1
+            tally.well[kind] += good
         if options.environments:
             for kind, call in (*environments.cases(), *machines.Machines(world).cases()):
                 tally.case(kind, call)

@@ -6,6 +6,7 @@ Nothing heavy is imported before one of these names is used.
 from __future__ import annotations
 
 import importlib.util
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +52,17 @@ __all__ = [
 ]
 
 
-def check_packages() -> None:
-    """Raise ImportError with one line where a file such as ./tasks.py hides a package of the suite."""
+def check_packages(folder: Path | None = None) -> None:
+    """Raise ImportError with one line where a file such as ./tasks.py hides a package of the suite.
+
+    ``folder`` is where worker processes look first; None checks what this process imports.
+    """
     home = Path(__file__).resolve().parents[1]
-    for name in ("tasks", "baselines", "submissions", "leaderboard"):
-        spec = importlib.util.find_spec(name)
-        found = Path(spec.origin).resolve() if spec is not None and spec.origin else home
+    for name in ("benchmark", "tasks", "baselines", "submissions", "leaderboard"):
+        spec = PathFinder.find_spec(name, [str(folder)]) if folder else importlib.util.find_spec(name)
+        if spec is None or not spec.origin:
+            continue
+        found = Path(spec.origin).resolve()
         if home not in found.parents or found.name != "__init__.py":
             raise ImportError(f"{found} hides the package '{name}' of gazebench: rename it, or use another folder.")
 

@@ -12,6 +12,7 @@ import benchmark as gb
 from baselines import registry
 from baselines.backbones import registry as backbones
 from baselines.probing import registry as probing
+from benchmark.engines.cluster import require_ray
 from benchmark.metrics import evaluate_sessions
 from benchmark.metrics import registry as metrics
 from benchmark.report import variance
@@ -148,3 +149,13 @@ def test_a_file_that_hides_a_package_is_one_line(tmp_path):
     root = str(Path(gb.__file__).parents[1])
     done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": root}, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "tasks.py hides the package 'tasks'" in done.stderr
+
+
+def test_a_file_that_would_hide_a_package_from_ray_is_one_line(tmp_path, monkeypatch):
+    """Ray's workers look into the current folder first; with the command gazebench this process does not."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "benchmark.py").write_text("")
+    with pytest.raises(gb.InputError, match=r"benchmark\.py hides the package 'benchmark' of gazebench: rename it"):
+        require_ray()
+    (tmp_path / "benchmark.py").rename(tmp_path / "bench.py")
+    require_ray()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark import check_packages
 from benchmark.engines.settings import EngineSettings
 from tasks.errors import InputError
 
@@ -32,7 +33,10 @@ _STORE = 512 * 2**20
 
 
 def require_ray() -> Any:
-    """Import and return Ray, with its Tune; InputError if it is not installed."""
+    """Import and return Ray, with its Tune.
+
+    InputError if it is not installed, or if the current folder, where its workers look first, hides a package.
+    """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
@@ -41,6 +45,10 @@ def require_ray() -> Any:
     except ModuleNotFoundError as error:
         line = f"{error.name} is not installed; the engine ray needs it: pip install 'ray[tune]'."
         raise InputError(line) from error
+    try:
+        check_packages(Path.cwd())
+    except ImportError as error:
+        raise InputError(str(error)) from error
     return ray
 
 

@@ -8,11 +8,15 @@ import pytest
 import yaml
 
 import submissions
+from baselines.limits import departing
+from baselines.tuning.settings import ReadingRules
 from benchmark.cli import main
+from benchmark.naming import OTHERWISE
 from benchmark.runs import kept
 from benchmark.runs.runner import run
 from benchmark.scores import paths, scoring
 from benchmark.trials.configuration import RunConfig
+from submissions import packing
 from submissions.facts import Facts
 from submissions.packing import _telling, pack
 from tasks.errors import InputError
@@ -184,6 +188,15 @@ def test_what_must_be_said_of_other_simulators_of_the_run_is_not_said_of_this_on
         assert (tmp_path / name / "submission.yaml").read_text().splitlines()[0].endswith(said)
         (file,) = (tmp_path / name).rglob("*.parquet")
         assert pq.read_schema(file).metadata[b"notice"].decode() == said
+
+
+def test_settings_that_depart_from_the_suites_choice_never_share_a_board_line(finished, tmp_path, monkeypatch):
+    """A line is a name and a version; so a departure, which the run's notice names, is in the name."""
+    notice = f"{OTHERWISE} (positions=plain)"
+    assert (departing(ReadingRules(positions="plain")), departing(ReadingRules())) == (notice, "")
+    monkeypatch.setattr(packing, "_notice", lambda *_: notice)
+    pack(finished[0], "sharp", tmp_path / "s", Facts("a toy"))
+    assert submissions.read(tmp_path / "s").name == f"sharp ({OTHERWISE})"
 
 
 @pytest.mark.parametrize("last, seeds", [(1, [1]), (0, [1, 2])])

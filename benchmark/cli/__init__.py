@@ -1,7 +1,7 @@
 """The command line: parses, calls and prints, and holds no logic.
 
-Every verb is a module with ``add_arguments(parser)`` and ``call(arguments) -> exit status``;
-it is imported only when it is asked for, so help answers at once.
+Every verb is a module with ``add_arguments(add)``, given the ``add_argument`` of a parser, and ``call(arguments)``,
+which returns the exit status; it is imported only when it is asked for, so help answers at once.
 """
 
 import argparse
@@ -49,10 +49,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "submit": ("submit my-submission --board board --dry-run", "submit my-submission --board board"),
     "leaderboard": ("leaderboard --board board --html site", "leaderboard verify --board board"),
     "table": ("table runs/recgaze-loo", "table runs/recgaze-loo --format latex --families click"),
-    "report": (
-        "report runs/recgaze-loo --html report.html",
-        "report runs/recgaze-loo --paper paper",
-    ),
+    "report": ("report runs/recgaze-loo --html report.html", "report runs/recgaze-loo --paper paper"),
     "variance": ("variance runs/recgaze-loo", "variance runs/recgaze-loo --metric KL --simulator fixate"),
     "stress": ("stress runs/recgaze-loo", "stress runs/recgaze-loo --swap-users --simulators fixate"),
     "list": ("list simulators", "list metrics --json"),
@@ -171,7 +168,7 @@ def parser_of(verb: str, module: ModuleType) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    module.add_arguments(parser)
+    module.add_arguments(parser.add_argument)
     return parser
 
 

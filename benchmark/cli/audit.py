@@ -7,22 +7,22 @@ from benchmark.cli import options
 PUBLISHED = "published"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument(
+    add(
         "file",
         metavar="FILE|published",
         help="reported results (.json, .yaml, .csv, .md), the folder of a run or of 'reproduce', or the paper's tables",
     )
-    parser.add_argument("--format", default="terminal", help="terminal (default), markdown, csv or json")
-    parser.add_argument("--sessions", type=int, metavar="N", help="test sessions in a mean")
-    parser.add_argument("--seeds", type=int, metavar="N", help="seeds in a mean")
-    parser.add_argument("--slots", type=int, metavar="K", help="slots of a session")
-    parser.add_argument("--average", help="sessions: a plain mean over sessions; users: users weigh alike")
-    parser.add_argument("--ties", help="broken: sessions count whole; expected: a tie counts with its chance")
-    parser.add_argument("--sd", help="sample or population: how SDs over seeds were computed")
-    parser.add_argument("--baseline", metavar="METHOD", help="what improvements and stars refer to")
-    parser.add_argument(
+    add("--format", default="terminal", help="terminal (default), markdown, csv or json")
+    add("--sessions", type=int, metavar="N", help="test sessions in a mean")
+    add("--seeds", type=int, metavar="N", help="seeds in a mean")
+    add("--slots", type=int, metavar="K", help="slots of a session")
+    add("--average", help="sessions: a plain mean over sessions; users: users weigh alike")
+    add("--ties", help="broken: sessions count whole; expected: a tie counts with its chance")
+    add("--sd", help="sample or population: how SDs over seeds were computed")
+    add("--baseline", metavar="METHOD", help="what improvements and stars refer to")
+    add(
         "--deterministic",
         action="append",
         default=[],

@@ -10,11 +10,11 @@ from tasks.errors import unknown_name
 ACTIONS = ("info",)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("action", help="info")
-    parser.add_argument("backbone", metavar="NAME|DIR", help="registry name, folder or hub name")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add("action", help="info")
+    add("backbone", metavar="NAME|DIR", help="registry name, folder or hub name")
+    add("--json", action="store_true", help="print JSON")
 
 
 def call(arguments: argparse.Namespace) -> int:

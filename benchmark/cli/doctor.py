@@ -9,11 +9,11 @@ from pathlib import Path
 from benchmark.cli import options
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the submission: a folder with submission.yaml")
-    options.add_folders_argument(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add("folder", type=Path, metavar="DIR", help="the submission: a folder with submission.yaml")
+    options.add_folders_argument(add)
+    add("--json", action="store_true", help="print JSON")
 
 
 def call(arguments: argparse.Namespace) -> int:

@@ -19,27 +19,25 @@ ACTIONS = {"show": 0, "verify": 0, "rescore": 0, "init": 1, "withdraw": 1, "supe
 """Action -> how many names follow it: submissions, or the folder of a new board."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument(
+    add(
         "action",
         nargs="*",
         metavar="ACTION",
         help="show (default) | verify | rescore | init DIR | withdraw NAME@VERSION | supersede OLD@VERSION NEW@VERSION",
     )
-    options.add_board_argument(parser)
-    parser.add_argument("--task", metavar="NAME", help="show this task only")
-    parser.add_argument("--split", metavar="NAME", help="show this split only")
-    parser.add_argument("--metric", metavar="NAME", help="order by this metric (default: the first that is claimed)")
-    parser.add_argument("--columns", default="metrics", metavar="A,B", help="metrics, normalised, gain, about")
-    options.add_families_argument(parser)
-    options.add_format_argument(parser)
-    parser.add_argument("--html", type=Path, metavar="DIR", help="write the site instead")
-    parser.add_argument(
-        "--no-pictures", action="store_true", help="leave single sessions, their screens and gaze, out of the site"
-    )
-    parser.add_argument("--reason", default="", help="why something is withdrawn or superseded; it is shown")
-    options.add_folders_argument(parser)
+    options.add_board_argument(add)
+    add("--task", metavar="NAME", help="show this task only")
+    add("--split", metavar="NAME", help="show this split only")
+    add("--metric", metavar="NAME", help="order by this metric (default: the first that is claimed)")
+    add("--columns", default="metrics", metavar="A,B", help="metrics, normalised, gain, about")
+    options.add_families_argument(add)
+    options.add_format_argument(add)
+    add("--html", type=Path, metavar="DIR", help="write the site instead")
+    add("--no-pictures", action="store_true", help="leave single sessions, their screens and gaze, out of the site")
+    add("--reason", default="", help="why something is withdrawn or superseded; it is shown")
+    options.add_folders_argument(add)
 
 
 def call(arguments: argparse.Namespace) -> int:

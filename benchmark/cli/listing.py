@@ -8,10 +8,10 @@ from tasks.errors import unknown_name
 SUBJECTS = ("tasks", "simulators", "backbones", "operators", "metrics", "splits")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("subject", help=f"one of {', '.join(SUBJECTS)}")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add("subject", help=f"one of {', '.join(SUBJECTS)}")
+    add("--json", action="store_true", help="print JSON")
 
 
 def rows(subject: str) -> list[dict[str, str]]:

@@ -8,10 +8,10 @@ from benchmark.cli import options
 from tasks.errors import InputError
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="small letters, digits and hyphens, such as top-left")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write (default: NAME)")
+    add("name", metavar="NAME", help="small letters, digits and hyphens, such as top-left")
+    add("--out", type=Path, metavar="DIR", help="folder to write (default: NAME)")
 
 
 def call(arguments: argparse.Namespace) -> int:

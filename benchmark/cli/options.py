@@ -21,23 +21,25 @@ if TYPE_CHECKING:
     from tasks.task import Task
 
 T = TypeVar("T")
+Add = Callable[..., argparse.Action]
+"""The ``add_argument`` of a parser."""
 
 
-def add_task_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+def add_task_arguments(add: Add, *, required: bool = True) -> None:
     """Add ``--task``, ``--data`` and ``--split``."""
-    parser.add_argument("--task", required=required, help="task name (list tasks)")
-    parser.add_argument(
+    add("--task", required=required, help="task name (list tasks)")
+    add(
         "--data",
         metavar="DIR|sample",
         help="prepared or raw data folder, or 'sample': the built-in simulated sample"
         " (default: $GAZEBENCH_DATA/TASK if it exists, else the sample)",
     )
-    parser.add_argument("--split", help="loo, kfold, unseen-screen, screen-kfold or user-kfold (default: loo)")
+    add("--split", help="loo, kfold, unseen-screen, screen-kfold or user-kfold (default: loo)")
 
 
-def add_folders_argument(parser: argparse.ArgumentParser) -> None:
+def add_folders_argument(add: Add) -> None:
     """Add ``--data TASK=DIR``, which may be given several times."""
-    parser.add_argument(
+    add(
         "--data",
         action="append",
         default=[],
@@ -46,36 +48,30 @@ def add_folders_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_board_argument(parser: argparse.ArgumentParser) -> None:
+def add_board_argument(add: Add) -> None:
     """Add ``--board``."""
-    parser.add_argument("--board", type=Path, default=Path("board"), metavar="DIR", help="the board (default: board)")
+    add("--board", type=Path, default=Path("board"), metavar="DIR", help="the board (default: board)")
 
 
-def add_truth_argument(parser: argparse.ArgumentParser) -> None:
+def add_truth_argument(add: Add) -> None:
     """Add ``--truth`` and ``--viewport``."""
-    parser.add_argument(
+    add(
         "--truth",
         type=int,
         metavar="N",
         help="version of the ground truth, for a raw folder or the sample (adserp: 1 or 2, PROTOCOL section 3)",
     )
-    parser.add_argument(
-        "--viewport", type=int, metavar="PX", help="height of the viewport in its place (adserp; published code: 922)"
-    )
+    add("--viewport", type=int, metavar="PX", help="height of the viewport in its place (adserp; published code: 922)")
 
 
-def add_engine_arguments(parser: argparse.ArgumentParser, default: str = "local") -> None:
+def add_engine_arguments(add: Add, default: str = "local") -> None:
     """Add ``--engine`` and what goes with it."""
-    parser.add_argument("--engine", metavar="NAME", help=f"local (this machine) or ray; default: {default}")
-    parser.add_argument("--address", metavar="auto|HOST", help="Ray cluster to join (default: start Ray here)")
-    parser.add_argument(
-        "--workers", type=int, metavar="N", help="trials at a time (default: what cores, GPUs and memory allow)"
-    )
-    parser.add_argument(
-        "--wait", type=float, metavar="SECONDS", help="how long ray waits for machines that join later (default: 600)"
-    )
-    parser.add_argument("--cpus", type=float, metavar="N", help="CPUs and threads of a trial (default: 1)")
-    parser.add_argument(
+    add("--engine", metavar="NAME", help=f"local (this machine) or ray; default: {default}")
+    add("--address", metavar="auto|HOST", help="Ray cluster to join (default: start Ray here)")
+    add("--workers", type=int, metavar="N", help="trials at a time (default: what cores, GPUs and memory allow)")
+    add("--wait", type=float, metavar="SECONDS", help="how long ray waits for machines that join later (default: 600)")
+    add("--cpus", type=float, metavar="N", help="CPUs and threads of a trial (default: 1)")
+    add(
         "--gpus",
         type=float,
         metavar="N",
@@ -83,9 +79,9 @@ def add_engine_arguments(parser: argparse.ArgumentParser, default: str = "local"
     )
 
 
-def add_plan_argument(parser: argparse.ArgumentParser) -> None:
+def add_plan_argument(add: Add) -> None:
     """Add ``--plan``."""
-    parser.add_argument(
+    add(
         "--plan",
         nargs="?",
         const=8,
@@ -95,9 +91,9 @@ def add_plan_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_format_argument(parser: argparse.ArgumentParser) -> None:
+def add_format_argument(add: Add) -> None:
     """Add ``--format``."""
-    parser.add_argument(
+    add(
         "--format",
         default="terminal",
         metavar="NAME",
@@ -106,9 +102,9 @@ def add_format_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_families_argument(parser: argparse.ArgumentParser) -> None:
+def add_families_argument(add: Add) -> None:
     """Add ``--families``."""
-    parser.add_argument(
+    add(
         "--families",
         metavar="A,B",
         help="families of metrics in the table, such as attention,click (default: all); csv and json hold every metric",

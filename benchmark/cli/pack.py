@@ -8,19 +8,19 @@ from benchmark.cli import options
 from tasks.errors import InputError
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--simulator", required=True, metavar="NAME", help="which simulator of the run")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the submission folder to write")
-    parser.add_argument(
+    add("run", type=Path, metavar="RUN", help="folder of a finished run")
+    add("--simulator", required=True, metavar="NAME", help="which simulator of the run")
+    add("--out", required=True, type=Path, metavar="DIR", help="the submission folder to write")
+    add(
         "--about",
         type=Path,
         metavar="FILE",
         help="fields of submission.yaml that the run does not know, such as authors and contact"
         " (default: about.yaml next to a simulator of your own)",
     )
-    parser.add_argument("--label", action="store_true", help="the attention computed for the true click, never ranked")
+    add("--label", action="store_true", help="the attention computed for the true click, never ranked")
 
 
 def call(arguments: argparse.Namespace) -> int:

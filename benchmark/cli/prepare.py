@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from tasks.prepare import Summary
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("--task", required=True, help="task name (list tasks)")
-    parser.add_argument("--raw", required=True, type=Path, metavar="DIR", help="folder with the raw files as published")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write; replaced as a whole")
-    parser.add_argument("--check", action="store_true", help="report all that would be refused or noted; write nothing")
-    parser.add_argument("--layout", help="layout of the raw folder (adserp: replay or raw; default: recognised)")
-    parser.add_argument("--posters", type=Path, metavar="DIR", help="folder with film posters (recgaze)")
-    parser.add_argument("--size", metavar="WxH", help="screen size in pixels, such as 1100x600 or 480x288")
-    parser.add_argument("--no-images", action="store_true", help="leave the screens out")
-    parser.add_argument("--workers", type=int, default=2, help="processes that draw screens (default: 2)")
-    parser.add_argument(
+    add("--task", required=True, help="task name (list tasks)")
+    add("--raw", required=True, type=Path, metavar="DIR", help="folder with the raw files as published")
+    add("--out", type=Path, metavar="DIR", help="folder to write; replaced as a whole")
+    add("--check", action="store_true", help="report all that would be refused or noted; write nothing")
+    add("--layout", help="layout of the raw folder (adserp: replay or raw; default: recognised)")
+    add("--posters", type=Path, metavar="DIR", help="folder with film posters (recgaze)")
+    add("--size", metavar="WxH", help="screen size in pixels, such as 1100x600 or 480x288")
+    add("--no-images", action="store_true", help="leave the screens out")
+    add("--workers", type=int, default=2, help="processes that draw screens (default: 2)")
+    add(
         "--texts",
         action=argparse.BooleanOptionalAction,
         help="read texts of results from the screenshots (adserp; default: where Tesseract is installed)",
     )
-    options.add_truth_argument(parser)
-    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    options.add_truth_argument(add)
+    add("--json", action="store_true", help="print the summary as JSON")
 
 
 def size(text: str | None) -> tuple[int, int] | None:

@@ -7,17 +7,15 @@ from benchmark.cli import options
 from tasks.errors import InputError, unknown_name
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("--backbone", required=True, metavar="NAME|DIR", help="registry name, folder or hub name")
-    options.add_task_arguments(parser)
-    parser.add_argument("--session", required=True, metavar="SESSION_ID", help="the session to probe")
-    parser.add_argument("--operator", default="attnlrp-stable", help="probing operator (default: attnlrp-stable)")
-    parser.add_argument(
-        "--target", default="free", help="free: the model's own answer (default); label: the true click"
-    )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the picture (.png, .svg, .pdf) to write")
-    parser.add_argument("--json", action="store_true", help="print the slots as JSON")
+    add("--backbone", required=True, metavar="NAME|DIR", help="registry name, folder or hub name")
+    options.add_task_arguments(add)
+    add("--session", required=True, metavar="SESSION_ID", help="the session to probe")
+    add("--operator", default="attnlrp-stable", help="probing operator (default: attnlrp-stable)")
+    add("--target", default="free", help="free: the model's own answer (default); label: the true click")
+    add("--out", type=Path, metavar="FILE", help="the picture (.png, .svg, .pdf) to write")
+    add("--json", action="store_true", help="print the slots as JSON")
 
 
 def call(arguments: argparse.Namespace) -> int:

@@ -8,13 +8,13 @@ from benchmark.cli import options
 from tasks.errors import InputError
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("run", type=Path, help="folder of a run")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="the page to write")
-    parser.add_argument("--paper", type=Path, metavar="DIR", help="write the table as LaTeX and the figures as PDF")
-    parser.add_argument("--data", metavar="DIR|sample", help="the run's data, if it lies elsewhere now")
-    parser.add_argument(
+    add("run", type=Path, help="folder of a run")
+    add("--html", type=Path, metavar="FILE", help="the page to write")
+    add("--paper", type=Path, metavar="DIR", help="write the table as LaTeX and the figures as PDF")
+    add("--data", metavar="DIR|sample", help="the run's data, if it lies elsewhere now")
+    add(
         "--simulators",
         metavar="A,B",
         help="whose attention is drawn on sessions (default: the best, and one to compare)",

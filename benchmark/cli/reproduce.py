@@ -21,29 +21,25 @@ HELP_BACKBONE = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "part", help="main, ablation, adserp, significance, sensitivity, perception, examples, all; order"
-    )
-    parser.add_argument(
+    add("part", help="main, ablation, adserp, significance, sensitivity, perception, examples, all; order")
+    add(
         "--preset",
         default="full",
         metavar="NAME",
         help="full (default), quick: 2 seeds, 2 epochs, or parity: as published code does it",
     )
-    parser.add_argument("--backbone", metavar="A,B", help=HELP_BACKBONE)
-    parser.add_argument("--data", metavar="DIR|sample", help="as in run; of several tasks a folder each: DIR/TASK")
-    parser.add_argument("--out", type=Path, default=Path("runs") / "reproduce", metavar="DIR", help="where it all goes")
-    parser.add_argument(
-        "--format", default="terminal", metavar="NAME", help="what is printed; all are written to --out"
-    )
-    parser.add_argument("--label", action="store_true", help="also attention for the true click, as in the paper")
-    parser.add_argument("--with-published", action="store_true", help="print the paper's values next to ours")
-    parser.add_argument("--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="as in run")
-    parser.add_argument("--force", action="store_true", help="run finished trials again")
-    options.add_plan_argument(parser)
-    options.add_engine_arguments(parser)
+    add("--backbone", metavar="A,B", help=HELP_BACKBONE)
+    add("--data", metavar="DIR|sample", help="as in run; of several tasks a folder each: DIR/TASK")
+    add("--out", type=Path, default=Path("runs") / "reproduce", metavar="DIR", help="where it all goes")
+    add("--format", default="terminal", metavar="NAME", help="what is printed; all are written to --out")
+    add("--label", action="store_true", help="also attention for the true click, as in the paper")
+    add("--with-published", action="store_true", help="print the paper's values next to ours")
+    add("--set", action="extend", nargs="+", default=[], metavar="KEY=VALUE", help="as in run")
+    add("--force", action="store_true", help="run finished trials again")
+    options.add_plan_argument(add)
+    options.add_engine_arguments(add)
 
 
 def call(arguments: argparse.Namespace) -> int:

@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from tasks.task import Task
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    options.add_task_arguments(parser, required=False)
-    options.add_truth_argument(parser)
-    options.add_engine_arguments(parser)
-    parser.add_argument("--preset", metavar="NAME", help="quick, tuned (default), full or parity: see configs/presets")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a run configuration (configs/*.yaml); options win")
-    parser.add_argument(
+    options.add_task_arguments(add, required=False)
+    options.add_truth_argument(add)
+    options.add_engine_arguments(add)
+    add("--preset", metavar="NAME", help="quick, tuned (default), full or parity: see configs/presets")
+    add("--config", type=Path, metavar="FILE", help="a run configuration (configs/*.yaml); options win")
+    add(
         "--simulators",
         metavar="A,B",
         help="simulators to run (list simulators), or path/to/file.py:Class of your own; default: the preset's",
     )
-    parser.add_argument("--seeds", metavar="42,123", help="seeds (default: 42,123,456,789,2024)")
-    parser.add_argument("--reference", metavar="NAME", help="simulator that the others are compared with")
-    parser.add_argument(
+    add("--seeds", metavar="42,123", help="seeds (default: 42,123,456,789,2024)")
+    add("--reference", metavar="NAME", help="simulator that the others are compared with")
+    add(
         "--metrics",
         metavar="A,B",
         help="main metrics, over which comparisons are corrected (list metrics), or path/to/file.py:NAME of your own",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: runs/TASK-SPLIT)")
-    parser.add_argument(
+    add("--out", type=Path, metavar="DIR", help="where results go (default: runs/TASK-SPLIT)")
+    add(
         "--set",
         action="extend",
         nargs="+",
@@ -44,27 +44,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="settings of simulators: key or simulator.key",
     )
-    parser.add_argument("--backbone", metavar="NAME|DIR", help="short for --set backbone=...: what VLM simulators use")
-    parser.add_argument("--operator", metavar="NAME", help="short for --set operator=...: how attention is probed")
-    parser.add_argument("--label", action="store_true", help="also compute attention for the true click, unranked")
-    parser.add_argument("--force", action="store_true", help="run finished trials again")
-    parser.add_argument(
+    add("--backbone", metavar="NAME|DIR", help="short for --set backbone=...: what VLM simulators use")
+    add("--operator", metavar="NAME", help="short for --set operator=...: how attention is probed")
+    add("--label", action="store_true", help="also compute attention for the true click, unranked")
+    add("--force", action="store_true", help="run finished trials again")
+    add(
         "--limit",
         type=int,
         metavar="N",
         help="run N test sessions only, to try things out: marked as such, never packed",
     )
-    parser.add_argument("--track", metavar="NAME", help="training curves for tensorboard, wandb or trackio")
-    options.add_plan_argument(parser)
-    options.add_families_argument(parser)
-    parser.add_argument("--json", action="store_true", help="print results as JSON instead of a table")
-    parser.add_argument(
+    add("--track", metavar="NAME", help="training curves for tensorboard, wandb or trackio")
+    options.add_plan_argument(add)
+    options.add_families_argument(add)
+    add("--json", action="store_true", help="print results as JSON instead of a table")
+    add(
         "--deepspeed",
         metavar="NAME|FILE",
         help="share each trial with a model among processes, those of torchrun or with --engine ray workers of its own:"
         " zero2, zero3, zero3-offload or a file (docs/memory.md)",
     )
-    parser.add_argument(
+    add(
         "--workers-per-trial",
         type=int,
         metavar="N",

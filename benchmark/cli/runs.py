@@ -19,15 +19,13 @@ if TYPE_CHECKING:
 ACTIONS = ("list", "show", "rm")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("action", nargs="?", default="list", help="list (default), show ID or rm ID...")
-    parser.add_argument("ids", nargs="*", metavar="ID", help="a trial's identity, or its first digits")
-    parser.add_argument(
-        "--in", dest="root", type=Path, default=Path("runs"), metavar="DIR", help="a run, or a folder of runs (runs)"
-    )
-    parser.add_argument("--state", help="only these: finished, failed or working")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add("action", nargs="?", default="list", help="list (default), show ID or rm ID...")
+    add("ids", nargs="*", metavar="ID", help="a trial's identity, or its first digits")
+    add("--in", dest="root", type=Path, default=Path("runs"), metavar="DIR", help="a run, or a folder of runs (runs)")
+    add("--state", help="only these: finished, failed or working")
+    add("--json", action="store_true", help="print JSON")
 
 
 def call(arguments: argparse.Namespace) -> int:

@@ -6,13 +6,13 @@ from pathlib import Path
 from benchmark.cli import options
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("predictions", type=Path, help="a .parquet or .jsonl file (session_id, attention, ...)")
-    options.add_task_arguments(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="also write results.json, scores.parquet and table.md")
-    options.add_families_argument(parser)
-    parser.add_argument("--json", action="store_true", help="print results as JSON instead of a table")
+    add("predictions", type=Path, help="a .parquet or .jsonl file (session_id, attention, ...)")
+    options.add_task_arguments(add)
+    add("--out", type=Path, metavar="DIR", help="also write results.json, scores.parquet and table.md")
+    options.add_families_argument(add)
+    add("--json", action="store_true", help="print results as JSON instead of a table")
 
 
 def call(arguments: argparse.Namespace) -> int:

@@ -8,18 +8,14 @@ from benchmark.cli import options
 from tasks.errors import InputError
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("session", metavar="SESSION_ID", help="the session to draw")
-    options.add_task_arguments(parser, required=False)
-    parser.add_argument(
-        "--run", type=Path, metavar="DIR", help="a run whose attention, or paths, are drawn next to what people did"
-    )
-    parser.add_argument("--simulators", metavar="A,B", help="whose (default: up to four of the run; with --path three)")
-    parser.add_argument("--path", action="store_true", help="draw the order in which the slots were looked at instead")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="the .png, .svg or .pdf to write (default: SESSION_ID.png)"
-    )
+    add("session", metavar="SESSION_ID", help="the session to draw")
+    options.add_task_arguments(add, required=False)
+    add("--run", type=Path, metavar="DIR", help="a run whose attention, or paths, are drawn next to what people did")
+    add("--simulators", metavar="A,B", help="whose (default: up to four of the run; with --path three)")
+    add("--path", action="store_true", help="draw the order in which the slots were looked at instead")
+    add("--out", type=Path, metavar="FILE", help="the .png, .svg or .pdf to write (default: SESSION_ID.png)")
 
 
 def call(arguments: argparse.Namespace) -> int:

@@ -8,31 +8,23 @@ from benchmark.cli import options
 from tasks.errors import InputError
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--simulators", metavar="A,B", help="which of the run's simulators (default: all)")
-    parser.add_argument(
-        "--relabel", action="store_true", help="deal the letters or numbers on the screen again: item or label?"
-    )
-    parser.add_argument(
-        "--swap-users", action="store_true", help="give each user another user's prompt: is the gain personal?"
-    )
-    parser.add_argument(
+    add("run", type=Path, metavar="RUN", help="folder of a finished run")
+    add("--simulators", metavar="A,B", help="which of the run's simulators (default: all)")
+    add("--relabel", action="store_true", help="deal the letters or numbers on the screen again: item or label?")
+    add("--swap-users", action="store_true", help="give each user another user's prompt: is the gain personal?")
+    add(
         "--label-leak", action="store_true", help="offer label-conditioned attention a wrong label: how far does it go?"
     )
-    parser.add_argument("--layout", action="store_true", help="mirror the columns: position or content?")
-    parser.add_argument(
-        "--steer", action="store_true", help="push the attention of gaze heads to a slot: does the answer go there?"
-    )
-    parser.add_argument(
-        "--transfer", metavar="TASK", help="use the tuned prompts on another task's test sessions, such as adserp"
-    )
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of the conditions (default: 0, the published one)")
-    parser.add_argument("--data", metavar="DIR|sample", help="the run's data (default: what the run was made from)")
-    parser.add_argument("--transfer-data", metavar="DIR|sample", help="data of the other task (default: as for 'run')")
-    parser.add_argument("--screens", type=Path, metavar="DIR", help="also write some altered screens as PNG")
-    parser.add_argument("--json", action="store_true", help="print stress.json instead of tables")
+    add("--layout", action="store_true", help="mirror the columns: position or content?")
+    add("--steer", action="store_true", help="push the attention of gaze heads to a slot: does the answer go there?")
+    add("--transfer", metavar="TASK", help="use the tuned prompts on another task's test sessions, such as adserp")
+    add("--seed", type=int, metavar="N", help="seed of the conditions (default: 0, the published one)")
+    add("--data", metavar="DIR|sample", help="the run's data (default: what the run was made from)")
+    add("--transfer-data", metavar="DIR|sample", help="data of the other task (default: as for 'run')")
+    add("--screens", type=Path, metavar="DIR", help="also write some altered screens as PNG")
+    add("--json", action="store_true", help="print stress.json instead of tables")
 
 
 def call(arguments: argparse.Namespace) -> int:

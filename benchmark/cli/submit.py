@@ -7,23 +7,21 @@ from pathlib import Path
 from benchmark.cli import options
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("submission", type=Path, metavar="DIR", help="a submission folder ('pack' makes one)")
-    options.add_board_argument(parser)
-    parser.add_argument("--dry-run", action="store_true", help="show the place it would take; write nothing")
-    parser.add_argument("--supersedes", metavar="NAME@VERSION", help="a submission on the board that this one replaces")
-    parser.add_argument("--reason", default="", help="why it replaces a submission by others; it is shown")
-    parser.add_argument(
+    add("submission", type=Path, metavar="DIR", help="a submission folder ('pack' makes one)")
+    options.add_board_argument(add)
+    add("--dry-run", action="store_true", help="show the place it would take; write nothing")
+    add("--supersedes", metavar="NAME@VERSION", help="a submission on the board that this one replaces")
+    add("--reason", default="", help="why it replaces a submission by others; it is shown")
+    add(
         "--shared",
         type=Path,
         metavar="DIR",
         help="the same simulator under one prompt for all users, for personal gain",
     )
-    parser.add_argument(
-        "--swapped", type=Path, metavar="DIR", help="the same simulator under another user's prompt: the control"
-    )
-    options.add_folders_argument(parser)
+    add("--swapped", type=Path, metavar="DIR", help="the same simulator under another user's prompt: the control")
+    options.add_folders_argument(add)
 
 
 def call(arguments: argparse.Namespace) -> int:

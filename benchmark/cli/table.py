@@ -6,11 +6,11 @@ from pathlib import Path
 from benchmark.cli import options
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("run", type=Path, help="folder of a run")
-    options.add_format_argument(parser)
-    options.add_families_argument(parser)
+    add("run", type=Path, help="folder of a run")
+    options.add_format_argument(add)
+    options.add_families_argument(add)
 
 
 def call(arguments: argparse.Namespace) -> int:

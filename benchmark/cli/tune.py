@@ -9,25 +9,21 @@ from tasks.errors import InputError
 FILE = "chosen.yaml"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    options.add_task_arguments(parser)
-    parser.add_argument("--simulator", required=True, metavar="NAME", help="whose settings are chosen")
-    parser.add_argument("--space", required=True, type=Path, metavar="FILE", help="what is tried (configs/spaces)")
-    options.add_engine_arguments(parser, default="ray")
-    parser.add_argument("--preset", metavar="NAME", help="whose defaults hold where nothing is given (default: quick)")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a run configuration with settings; options win")
-    parser.add_argument("--seeds", metavar="42,123", help="seeds of every candidate (default: 42)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting that is not searched"
-    )
-    parser.add_argument("--backbone", metavar="NAME|DIR", help="short for --set backbone=...")
-    parser.add_argument("--operator", metavar="NAME", help="short for --set operator=...")
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where the search is kept (default: runs/tune-TASK-SPLIT-SIMULATOR)"
-    )
-    parser.add_argument("--force", action="store_true", help="run finished trials again")
-    parser.add_argument("--json", action="store_true", help="print the chosen settings as JSON instead of a table")
+    options.add_task_arguments(add)
+    add("--simulator", required=True, metavar="NAME", help="whose settings are chosen")
+    add("--space", required=True, type=Path, metavar="FILE", help="what is tried (configs/spaces)")
+    options.add_engine_arguments(add, default="ray")
+    add("--preset", metavar="NAME", help="whose defaults hold where nothing is given (default: quick)")
+    add("--config", type=Path, metavar="FILE", help="a run configuration with settings; options win")
+    add("--seeds", metavar="42,123", help="seeds of every candidate (default: 42)")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting that is not searched")
+    add("--backbone", metavar="NAME|DIR", help="short for --set backbone=...")
+    add("--operator", metavar="NAME", help="short for --set operator=...")
+    add("--out", type=Path, metavar="DIR", help="where the search is kept (default: runs/tune-TASK-SPLIT-SIMULATOR)")
+    add("--force", action="store_true", help="run finished trials again")
+    add("--json", action="store_true", help="print the chosen settings as JSON instead of a table")
 
 
 def call(arguments: argparse.Namespace) -> int:

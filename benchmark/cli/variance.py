@@ -6,13 +6,13 @@ from pathlib import Path
 from benchmark.cli import options
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(add: options.Add) -> None:
     """Declare the options."""
-    parser.add_argument("run", type=Path, help="folder of a run")
-    parser.add_argument("--metric", metavar="A,B", help="metrics, such as KL,Accuracy (default: the run's family)")
-    parser.add_argument("--simulator", metavar="A,B", help="simulators of the run (default: all that are ranked)")
-    options.add_format_argument(parser)
-    parser.add_argument("--json", action="store_true", help="short for --format json")
+    add("run", type=Path, help="folder of a run")
+    add("--metric", metavar="A,B", help="metrics, such as KL,Accuracy (default: the run's family)")
+    add("--simulator", metavar="A,B", help="simulators of the run (default: all that are ranked)")
+    options.add_format_argument(add)
+    add("--json", action="store_true", help="short for --format json")
 
 
 def call(arguments: argparse.Namespace) -> int:

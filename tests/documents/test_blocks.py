@@ -129,7 +129,7 @@ def parse(words: list[str], where: str) -> argparse.Namespace:
     verb, *rest = words
     assert verb in VERBS, f"{where}: there is no verb {verb}"
     parser = argparse.ArgumentParser(prog=verb, allow_abbrev=False, exit_on_error=False)
-    importlib.import_module(f"benchmark.cli.{MODULES.get(verb, verb)}").add_arguments(parser)
+    importlib.import_module(f"benchmark.cli.{MODULES.get(verb, verb)}").add_arguments(parser.add_argument)
     found, unknown = parser.parse_known_args(rest)
     assert not unknown, f"{where}: {verb} has no {unknown[0]}"
     return found

@@ -38,7 +38,7 @@ def call(monkeypatch, mini, tmp_path):
 
     def called(*words):
         parser = argparse.ArgumentParser()
-        reproduce.add_arguments(parser)
+        reproduce.add_arguments(parser.add_argument)
         return reproduce.call(parser.parse_args(["main", *words, "--out", str(tmp_path / "out")]))
 
     return called

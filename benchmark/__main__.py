@@ -1,7 +1,5 @@
 """``python -m benchmark``, also installed as ``gazebench``."""
 
-from __future__ import annotations
-
 import sys
 
 from benchmark import check_packages

@@ -1,12 +1,10 @@
 """From predictions to the tables that a board stores."""
 
-from __future__ import annotations
-
 import hashlib
 import json
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,12 +17,7 @@ from benchmark.scores import scoring as benchmark_scoring
 from leaderboard.entries import CONDITIONS
 from submissions.checks import foresight
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from tasks.task import Task
-
+from tasks.task import Task
 
 KEYS = ("simulator", "seed", "session_id")
 """What says whose a prediction is; on a board the simulator is the condition it was asked under, called so in files."""

@@ -1,12 +1,9 @@
 """``doctor``: every problem of a submission at once, without a model and without running anything of it."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,9 +22,7 @@ from submissions.reading import inspect, read_rows
 from tasks import registry
 from tasks.definition import ReadOptions
 from tasks.errors import InputError
-
-if TYPE_CHECKING:
-    from tasks.task import Task
+from tasks.task import Task
 
 Data = Mapping[str, "str | Path | Task"]
 """Task -> its folder, ``sample``, or the task itself where it is loaded already."""

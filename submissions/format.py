@@ -1,22 +1,18 @@
 """The submission format, version 1, as typed values and as files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+import pyarrow as pa
 import yaml
 
 from benchmark.naming import LAYOUT, RELABEL, SWAP_USERS, TRUE_LABEL, WRONG_LABEL
 from benchmark.parts import part_names
 from tasks.storage import write_errors
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 FORMAT = 1
 """Version of the format; it changes when an older submission would be read differently."""

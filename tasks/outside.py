@@ -4,8 +4,6 @@ A file, ``path/to/file.py:NAME``, is run because its owner names it on the comma
 call; nothing else loads one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib
 import importlib.util

@@ -10,15 +10,14 @@ import pyarrow as pa
 
 from benchmark.simulator import Workspace
 from benchmark.trials.trial import Trial
+from tasks.task import Task
 
 if TYPE_CHECKING:
     from benchmark.engines.ledger import Ledger
     from benchmark.engines.worker import TrialPart
-    from tasks.task import Task
-
-    Score = Callable[[Task, Trial, pa.Table], float]
 
 T = TypeVar("T")
+Score = Callable[[Task, Trial, pa.Table], float]
 
 Files = Mapping[str, bytes]
 """Files on their way between machines: path below a folder, with slashes -> content."""

@@ -1,7 +1,5 @@
 """The engine for many cores and machines: Ray Tune runs the trials, reused workers keep what trials share."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import itertools
@@ -11,10 +9,10 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from benchmark.engines.cluster import Room, awaited, cluster, first_node, gpu_memory, require_ray
-from benchmark.engines.interface import Failure, Launcher
+from benchmark.engines.interface import Failure, Launcher, Score
 from benchmark.engines.ledger import Ledger
 from benchmark.engines.needs import Needs, models, needs
 from benchmark.engines.parcel import PackedTask
@@ -22,10 +20,7 @@ from benchmark.engines.settings import EngineSettings
 from benchmark.engines.worker import Inbox, Library, Parcel, carry_out
 from benchmark.trials.content import content_digests
 from benchmark.trials.trial import Trial
-
-if TYPE_CHECKING:
-    from benchmark.engines.interface import Score
-    from tasks.task import Task
+from tasks.task import Task
 
 RETRIES = 2
 """How often a trial is begun again after its worker or machine was lost; a trial that raises is not."""

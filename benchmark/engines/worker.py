@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from benchmark.engines.interface import Failure, Files, Outcome, PeerLost, Peers
+from benchmark.engines.interface import Failure, Files, Outcome, PeerLost, Peers, Score
 from benchmark.engines.parcel import chunks, local_copy
 from benchmark.engines.resources import Place, host
 from benchmark.engines.tally import Telling
@@ -24,13 +24,10 @@ from benchmark.trials.catalogue import simulator_class, source_digest
 from benchmark.trials.store import read_files, write_files
 from benchmark.trials.trial import Trial
 from tasks.errors import InputError
+from tasks.task import Task
 
-if TYPE_CHECKING:
-    from benchmark.engines.interface import Score
-    from tasks.task import Task
-
-    Settled = tuple[Trial, Task]
-    Attempt = Callable[[Trial, Task, Workspace], Outcome | Failure]
+Settled = tuple[Trial, Task]
+Attempt = Callable[[Trial, Task, Workspace], Outcome | Failure]
 
 T = TypeVar("T")
 

@@ -1,14 +1,12 @@
 """Sessions of a run as pictures: the best, the median and the worst of the best simulator, and some at random."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL.Image import Image
 
 from benchmark import statistics
 from benchmark.metrics import get
@@ -19,11 +17,7 @@ from benchmark.scores import predictions
 from benchmark.scores import reading as scored
 from benchmark.simulator import Floats
 from tasks.errors import InputError, unknown_name
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from tasks.task import Task
+from tasks.task import Task
 
 METRIC = family("attention").headline
 """What chooses the sessions that are shown."""

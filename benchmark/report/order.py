@@ -1,10 +1,7 @@
 """The order of looking on the page: paths that simulators drew, next to the recorded ones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from benchmark.output.drawing import draw_session, path_views
 from benchmark.report import figures
@@ -13,11 +10,8 @@ from benchmark.report.gallery import encode
 from benchmark.report.reading import Run
 from benchmark.reproduction.figures.paths import HEADERS, PEOPLE, SIMILARITY, Moves, Steps, cells, compared
 from benchmark.runs import paths
-from tasks.types import visits
-
-if TYPE_CHECKING:
-    from tasks.task import Task
-    from tasks.types import Session
+from tasks.task import Task
+from tasks.types import Session, visits
 
 BUDGET = 350_000
 """Bytes of the picture."""

@@ -1,7 +1,5 @@
 """A run for a paper: its table as LaTeX, its figures as PDF, and a page that holds them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from benchmark.files.replacing import replace_text

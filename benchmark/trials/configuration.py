@@ -1,7 +1,5 @@
 """What a run is asked to do, read from a YAML file or from the command line."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path

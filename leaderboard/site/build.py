@@ -1,7 +1,5 @@
 """Writes the site: an overview, a page per table, task and submission, and the comparison of two."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json
@@ -9,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -34,10 +32,8 @@ from leaderboard.site.submissions import SitePage, attention_words, cost_words, 
 from leaderboard.site.tables import SiteTable, families_of, slug
 from tasks.errors import InputError
 from tasks.storage import absolute, staged
+from tasks.task import Task
 from tasks.types import Floats
-
-if TYPE_CHECKING:
-    from tasks.task import Task
 
 MARKER = ".gazebench-site"
 """In every site this module wrote: only such a folder is replaced."""

@@ -1,15 +1,15 @@
 """Numbers and bars of the pages, the figure of a task's slots, and the template environment."""
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from jinja2 import Environment
 from markupsafe import Markup, escape
+from matplotlib.figure import Figure as Canvas
 from PIL import Image, ImageDraw
 
 from benchmark.output import drawing, pages
@@ -19,10 +19,6 @@ from benchmark.output.units import counted, number
 from benchmark.report.figures import Plot, plot
 from leaderboard.columns import BoardCell
 from leaderboard.context import SlotShares
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from matplotlib.figure import Figure as Canvas
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
 """The figure of the front page: attention against clicks, better up and to the right."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure as Canvas
 
 from benchmark.metrics import Metric, get
 from benchmark.metrics.families import headlines
@@ -18,9 +17,6 @@ from benchmark.report.figures import Plot, plot
 from leaderboard.board_documents import order
 from leaderboard.columns import RankedTable
 from tasks.types import Floats
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
 
 MOST = 15
 """Points of a figure; of more lines the best by either metric are drawn."""

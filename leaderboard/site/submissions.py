@@ -1,7 +1,5 @@
 """What a submission's page shows, prepared for its template."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

@@ -4,11 +4,8 @@ As for recordings, everything known is taken out of the rows and of what came ne
 and even how long each slot will still be looked at and which one is clicked.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,10 +15,8 @@ from benchmark.scores.checking import Checked
 from benchmark.scores.tested import of_task
 from submissions.checks.recording import ERRORS, Clue, Recording, described, scale
 from submissions.checks.slots import Given, Slots, codes
+from tasks.task import Task
 from tasks.types import Session, visits
-
-if TYPE_CHECKING:
-    from tasks.task import Task
 
 LIMITS = (0.20, 0.45)
 ENDS, COPIED = (0.40, 0.75), (0.02, 0.05)

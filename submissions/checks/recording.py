@@ -7,12 +7,9 @@ click rate of a slot's position and kind, of the user and of the screen, from ot
 ratings. A clue counts if it is ``ERRORS`` errors above a limit (docs/trust.md).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,9 +19,7 @@ from benchmark.parts.part import Part
 from benchmark.parts.ragged import Floats, Ints
 from benchmark.scores.checking import Checked
 from submissions.checks.slots import Given, Slots, codes
-
-if TYPE_CHECKING:
-    from tasks.types import Session
+from tasks.types import Session
 
 ERRORS = 2.75
 LIMITS = {"gaze": (0.62, 1.0), "dwell": (0.10, 0.30), "click": (0.15, 0.40), "near": (0.08, 0.25)}

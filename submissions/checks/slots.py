@@ -1,7 +1,5 @@
 """Numbers per slot of many sessions, and what is left of them once what is known is taken out."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

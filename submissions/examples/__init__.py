@@ -3,8 +3,6 @@
 ``docs/example_submissions.py`` writes both again, which is needed when the sample changes.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 FOLDER = Path(__file__).parent

@@ -196,10 +196,7 @@ class BoardTable:
 def assemble(
     context: TaskContext, items: Iterable[ScoredResult], reported: Iterable[ReportedRecord] = ()
 ) -> BoardTable:
-    """Return the table of some results, all on the split of ``context``.
-
-    InputError if the scores of a result are damaged.
-    """
+    """Return the table of some results on the split of ``context``; InputError if the scores of one are damaged."""
     metrics = all_metrics()
     position = {session: i for i, session in enumerate(context.sessions)}
     rows: list[BoardRow] = []

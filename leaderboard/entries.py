@@ -145,10 +145,7 @@ class Event:
 class ReportedRecord:
     """Numbers that someone states and this board has no predictions for; shown apart and never ranked.
 
-    Attributes:
-        source: Who states them: a paper and its table.
-        n_sessions: Test sessions they are said to be means over.
-        note: What is known to differ from this suite's protocol.
+    ``source`` is a paper and its table; ``note`` says what is known to differ from this suite's protocol.
     """
 
     name: Text

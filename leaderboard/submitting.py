@@ -27,12 +27,9 @@ from tasks.task import Task
 
 @dataclass(frozen=True, slots=True)
 class NewResult:
-    """A submission on one split, before anything is checked.
+    """A submission on one split, before anything is checked; in its predictions ``simulator`` is the condition.
 
-    Attributes:
-        predictions: Columns of ``predictions.schema``; ``simulator`` is the condition.
-        digest: The digest that the submission was made for; empty if it does not say.
-        paths: Paths that it drew, which are shown and never scored.
+    ``digest`` is what it was made for, empty if it does not say; ``paths`` are shown and never scored.
     """
 
     metadata: Metadata

@@ -147,10 +147,7 @@ def _digest(values: Mapping[str, Any]) -> str:
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
-    """Compare every file of a prepared folder with its digest.
-
-    InputError if a file is missing or is not what was written.
-    """
+    """Compare every file of a prepared folder with its digest; InputError if one is missing or was changed."""
     for name, digest in manifest.files.items():
         path = folder / name
         try:
@@ -162,10 +159,7 @@ def check_files(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read ``task.json`` of a prepared folder.
-
-    InputError if the file is missing, is not JSON, or is not of this format.
-    """
+    """Read ``task.json`` of a prepared folder; InputError if it is missing, not JSON, or not of this format."""
     path = folder / FILE
     values = load_json(path, _REMEDY)
     known = FORMAT

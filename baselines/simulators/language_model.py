@@ -21,11 +21,7 @@ from tasks.types import Session, Stimulus
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LanguageModel:
-    """A model in evaluation mode, its tokenizer, and how a question becomes a turn.
-
-    Attributes:
-        parts: Its chat template takes a turn as a list of parts, as those of vision-language models do.
-    """
+    """A model in evaluation mode and its tokenizer; with ``parts`` a turn of its chat template is a list of parts."""
 
     model: Any
     tokenizer: Any
@@ -94,10 +90,7 @@ def of_backbone(name: str, dtype: str) -> LanguageModel:
 
 
 def causal(name: str, dtype: str) -> LanguageModel:
-    """Load a causal language model: a folder or a hub name.
-
-    InputError if it does not load, or its weights are not finite.
-    """
+    """Load a causal language model: folder or hub name; InputError if it does not load, or weights are not finite."""
     return _causal(name, loaded.device_name(), loaded.number_format(dtype))
 
 

@@ -75,11 +75,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """Rates per position of everybody and of each user.
-
-    Attributes:
-        chance: Mean of 1/K, what a position that no training session has counts as.
-    """
+    """Rates per position of everybody and of each user; ``chance`` is the mean of 1/K, for a new position."""
 
     chance: float
     everybody: Rates

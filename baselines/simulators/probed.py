@@ -229,10 +229,7 @@ class GazeHeads(OnScreen):
         return {**super().material(), "probing": f"gaze-heads {info('gaze-heads').behaviour}"}
 
     def fit(self, train: Sequence[Session], seed: int) -> None:
-        """Choose the heads; nothing is random.
-
-        InputError if there is no training session, or the model has fewer heads.
-        """
+        """Choose the heads, without chance; InputError without training sessions, or if the model has fewer heads."""
         from baselines.probing.gaze_heads import GazeHeads as Operator
         from baselines.probing.gaze_heads import select_heads
 

@@ -33,11 +33,7 @@ def _given(keys: Tensor, values: Tensor) -> Any:
 
 
 class SuffixPass:
-    """One batch after its prefixes.
-
-    Attributes:
-        image_index: Per row the positions of its image tokens in the layout.
-    """
+    """One batch after its prefixes; ``image_index`` has per row the positions of its image tokens in the layout."""
 
     def __init__(self, model: Any, cache: PrefixCache, batch: Batch, prompts: Tensor) -> None:
         """Lay out a batch of examples whose prompt, shape (B, N, D), comes after the image."""

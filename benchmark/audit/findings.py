@@ -38,12 +38,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one check comes to.
-
-    Attributes:
-        why: Why values are left out, where some are.
-        checked: Values that it could have objected to; ``left``, those that it leaves out.
-    """
+    """What one check comes to: how many values it could have objected to, how many it leaves out, and why."""
 
     check: str
     subject: str

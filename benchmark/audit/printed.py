@@ -18,12 +18,7 @@ COMPUTED = Fraction(1, 10**12)
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """A number with the digits that it was printed with.
-
-    Attributes:
-        value: The number, exactly as printed (0.527 is 527/1000).
-        step: Its last digit's worth: 1/1000 for 0.527, 1/1000 for 52.7 %.
-    """
+    """A number exactly as it was printed, and what its last digit is worth: 1/1000 for 0.527, 1/1000 for 52.7 %."""
 
     value: Fraction
     step: Fraction

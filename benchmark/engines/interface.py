@@ -25,12 +25,7 @@ Files = Mapping[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a trial found.
-
-    Attributes:
-        predictions: The checked predictions (columns of ``predictions.schema``).
-        environment: Where it ran and with what: host, engine, threads, package versions, device.
-    """
+    """Checked predictions (columns of ``predictions.schema``); host, engine, threads, packages, device of the trial."""
 
     predictions: pa.Table
     cost: Mapping[str, object]

@@ -34,9 +34,7 @@ class FailedTrial:
 class Ledger:
     """Writes down in the store what an engine tells, and shows how far the run has come; see ``run_missing``.
 
-    Attributes:
-        report: A line that was said is not said again.
-        done: The trials that are finished; ``failed``, those that failed so far.
+    ``done`` are the finished trials, ``failed`` those that failed so far; ``report`` gets no line twice.
     """
 
     store: TrialStore

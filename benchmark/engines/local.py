@@ -77,13 +77,7 @@ class _Worker:
 
 @dataclass(slots=True)
 class Room:
-    """What is there for trials next to each other.
-
-    Attributes:
-        records: What is kept of finished trials, for what others of their kind need.
-        memory: Bytes of main memory that are free; None if the system does not tell.
-        gpu: Trials with a model take the one GPU in turns.
-    """
+    """What is there for trials side by side: records of finished ones, bytes of free memory, if known; one GPU."""
 
     records: list[TrialFile]
     memory: int | None = field(default_factory=free_memory)

@@ -21,13 +21,7 @@ _STEP = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a trial asks for.
-
-    Attributes:
-        gpus: GPUs, or a share of one.
-        memory: Bytes of main memory, None to ask for none.
-        source: Where the numbers come from, in words.
-    """
+    """What a trial asks for: CPUs, GPUs or a share of one, bytes of memory (None: no request), and why so, in words."""
 
     cpus: float
     gpus: float = 0.0

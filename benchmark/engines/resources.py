@@ -22,12 +22,7 @@ def host() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a trial runs and what it may use, for the record.
-
-    Attributes:
-        where: Machine and process.
-        resources: What a scheduler was asked for, and why so much; empty where there is none.
-    """
+    """Where a trial runs (machine, process), and what a scheduler was asked for and why; empty where there is none."""
 
     engine: str
     where: str
@@ -79,13 +74,9 @@ _MACHINE = Path("/proc/stat")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What clocks show; the difference of two moments is what happened between them.
+    """What clocks show, in seconds; the difference of two moments is what happened between them.
 
-    Attributes:
-        wall: Seconds.
-        processor: Seconds of this process, all threads together.
-        busy: Seconds in which a core of the machine was at work for anybody, None if the system does not tell.
-        cores: Seconds of all cores together, None if it is not known.
+    ``processor`` is of this process, ``busy`` of cores at work for anybody, ``cores`` of all; None where not known.
     """
 
     wall: float

@@ -16,13 +16,7 @@ STEP = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One moment of a run.
-
-    Attributes:
-        total: Trials that were missing when it began.
-        done: Finished since; ``running``, at work now; ``failed``, failed since.
-        left: Seconds that the rest may take, None before anything is known.
-    """
+    """One moment of a run: trials missing at its start; those done, running, failed; seconds left, None if unknown."""
 
     total: int
     done: int

@@ -142,13 +142,7 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Rank:
-    """How many slots compare how with one slot of each session, each of shape (n,).
-
-    Attributes:
-        above: Slots with a larger value.
-        tied: Slots with the same value, the slot itself included.
-        tied_later: Those of them that come later in slot order.
-    """
+    """For one slot per session, how many have more, as much (itself included), as much but come later; shape (n,)."""
 
     above: Floats
     tied: Floats

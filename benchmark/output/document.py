@@ -36,13 +36,7 @@ class GridColumn:
 
 @dataclass(frozen=True, slots=True)
 class GridCell:
-    """One value.
-
-    Attributes:
-        text: As it is printed, blank if there is none.
-        marks: What follows it directly, such as ``*``; marks of a column share one width.
-        detail: What is printed after it, or below it where a page has its width, such as a test.
-    """
+    """One value as it is printed, marks that follow it directly, and detail after it or, if that is too wide, below."""
 
     text: str
     marks: str = ""
@@ -60,13 +54,7 @@ class GridRow:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Columns and rows.
-
-    Attributes:
-        columns: The columns; none for a grid that is only notes.
-        heading: What distinguishes it from the other grids of its document.
-        notes: Lines that follow it.
-    """
+    """Columns and rows, or only notes; the heading distinguishes it from the other grids of its document."""
 
     columns: tuple[GridColumn, ...] = ()
     rows: tuple[GridRow, ...] = ()

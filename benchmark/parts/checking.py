@@ -15,12 +15,9 @@ FEWEST = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fault:
-    """One kind of fault in some rows of a table of predictions, or in the table as a whole.
+    """One kind of fault, as ``doctor`` lists it, in rows counted from 0, or, without rows, in the table as a whole.
 
-    Attributes:
-        kind: Kind of problem, as ``doctor`` lists it.
-        rows: The rows, counted from 0; empty where the fault is the table's.
-        words: A row -> what is wrong and what to do about it; asked only for the rows that are shown.
+    ``words`` gives what is wrong with a row and what to do about it; asked only for the rows that are shown.
     """
 
     kind: str

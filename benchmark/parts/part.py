@@ -14,13 +14,7 @@ SUM_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expected:
-    """What the sessions of some rows ask of a part, each of shape (rows,); all 0 where a row's session is not known.
-
-    Attributes:
-        slots: K.
-        lists: Lists in a cell, 1 for a plain list.
-        widths: Numbers in each list.
-    """
+    """What the sessions of some rows ask of a part, shape (rows,): K, lists, numbers in each; 0 for an unknown one."""
 
     slots: Ints
     lists: Ints

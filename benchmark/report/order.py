@@ -19,11 +19,7 @@ BUDGET = 350_000
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The section: a table, a figure and a picture, each only where it can be had; without ``rows`` there is none.
-
-    Attributes:
-        picture: Address with the picture in it (``data:``), its size in pixels, and the session that it shows.
-    """
+    """A table, a figure and a picture (``data:``, size in pixels, session), where there are; none without ``rows``."""
 
     headers: tuple[str, ...] = HEADERS
     rows: tuple[tuple[str, ...], ...] = ()

@@ -70,12 +70,7 @@ FILE = "curves.parquet"
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The curve of one trial.
-
-    Attributes:
-        best: The epoch whose weights are used, None if the file does not say.
-        columns: Column -> a value per epoch, NaN where there is none; ``epoch`` is one of them.
-    """
+    """One trial's curve: column (``epoch`` is one) -> value per epoch, or NaN; ``best``: the epoch used, or None."""
 
     seed: str
     fold: str
@@ -84,10 +79,7 @@ class Curve:
 
 
 def curves(trials: tuple[TrialRecord, ...]) -> dict[str, list[Curve]]:
-    """Return simulator -> curves of its trials; simulators without any are left out.
-
-    InputError if a file is damaged.
-    """
+    """Return simulator -> curves of its trials, where there are any; InputError if a file is damaged."""
     found: dict[str, list[Curve]] = {}
     for record in trials:
         path = record.folder / "artifacts" / FILE
@@ -161,12 +153,7 @@ CONFIG_FILE = "config.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What makes the same trials again.
-
-    Attributes:
-        config: The configuration as YAML, every setting written out, defaults included.
-        identities: Identity, simulator, seed and fold of each trial.
-    """
+    """What makes the same trials again: the whole configuration as YAML; identity, simulator, seed and fold of each."""
 
     command: str
     config: str

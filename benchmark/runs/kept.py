@@ -23,11 +23,8 @@ _FEWEST_DIGITS = 4
 class TrialRecord:
     """One trial on disk, named by the 24 hexadecimal digits of its identity, in the folder of its run.
 
-    Attributes:
-        state: ``finished``; ``failed``; or ``working``: begun and neither, be it at work now or stopped half-way.
-        checkpoint: An attempt has left a checkpoint from which the next one goes on.
-        line: The last line of a failed trial's log.
-        values: What ``trial.json`` holds.
+    ``state`` is ``finished``, ``failed`` or ``working``: begun and neither, be it at work now or stopped, with a
+    ``checkpoint`` or not; ``line`` is the last one of a failed trial's log.
     """
 
     identity: str

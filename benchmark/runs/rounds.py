@@ -42,12 +42,9 @@ PAUSE = 5.0
 
 @dataclass(slots=True)
 class Rounds:
-    """Which seeds of a run's simulators are complete.
+    """Which seeds of a run's simulators are complete; ``done`` are the finished trials.
 
-    Attributes:
-        done: The finished trials.
-        shown: What was scored last: simulators and number of seeds.
-        when: Seconds of ``time.monotonic`` at which it was.
+    ``shown``, simulators and number of seeds, was scored last, ``when`` in seconds of ``time.monotonic``.
     """
 
     config: RunConfig

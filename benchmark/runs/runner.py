@@ -32,12 +32,7 @@ __all__ = ["FailedTrial", "TrialsFailed", "assemble", "run", "run_missing", "run
 
 
 class TrialsFailed(Exception):
-    """Some trials of a run failed; the others are kept, and what is complete is scored.
-
-    Attributes:
-        failed: The trials that failed.
-        results: The results of the simulators all of whose trials are there, as written; None if there are none.
-    """
+    """Some trials of a run failed; ``results`` are of the simulators all of whose trials are there, if any."""
 
     def __init__(self, failed: Sequence[FailedTrial], found: Results | None) -> None:
         self.failed = tuple(failed)

@@ -20,12 +20,7 @@ from tasks.task import Task
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Predictions with their scores per session; comparisons are with the first prior.
-
-    Attributes:
-        predictions: The predictions, those of the added priors included.
-        added: Priors that were not among the predictions.
-    """
+    """Predictions, ``added`` priors included, and their scores per session; comparisons are with the first prior."""
 
     results: Results
     scores: pd.DataFrame

@@ -66,10 +66,7 @@ def _begun(module: Any, out: Path) -> Any:
 
 
 def require(name: str) -> Any:
-    """Import and return the package of a tracker.
-
-    InputError if there is no such tracker, or its package is not installed.
-    """
+    """Return the package of a tracker; InputError if there is no such tracker, or it is not installed."""
     require_known("tracker", [name], TRACKERS)
     os.environ.setdefault("WANDB_MODE", "offline")
     try:

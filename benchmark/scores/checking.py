@@ -28,13 +28,10 @@ NUMERIC = "iuf"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checked:
-    """Predictions that were checked.
+    """Predictions that were checked; ``faults`` is what is wrong, what could not be read included.
 
-    Attributes:
-        places: Place of each row's session among the tested ones, -1 where it is not one of them, shape (rows,).
-        usable: Part -> per row whether its cell can be used, shape (rows,).
-        cells: Part -> its cells; those that count as missing for what they hold are taken out.
-        faults: What is wrong, what could not be read included.
+    ``places`` are of the rows' sessions among the tested ones, -1 for another, shape (rows,); ``usable`` is part -> per
+    row whether its cell can be used; ``cells`` lack those that count as missing for what they hold.
     """
 
     places: Ints

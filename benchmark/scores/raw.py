@@ -39,11 +39,7 @@ class RawPredictions:
 
 
 class Unreadable(InputError):
-    """A file that cannot be read at all.
-
-    Attributes:
-        faults: Why, one or more; the message is the first.
-    """
+    """A file that cannot be read at all; ``faults`` say why, and the message is the first of them."""
 
     def __init__(self, *faults: Fault) -> None:
         self.faults = faults

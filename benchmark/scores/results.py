@@ -121,14 +121,11 @@ class Corrected:
 
 @dataclass(frozen=True, slots=True)
 class BestLine:
-    """The best ranked simulator on a family's headline metric, compared with the others.
+    """The best ranked simulator, by its mean, on a family's headline metric, compared with the others.
 
-    Attributes:
-        metric: The headline metric.
-        simulator: The best by its mean.
-        size: Pairs of ranked simulators on the metric, equal ones counted once.
-        p: Another simulator -> p of its difference from the best, the larger of those over users and over users and
-            screens, times ``size`` (Bonferroni over all pairs, as the best was found among them); None if not known.
+    ``size`` counts pairs of ranked simulators, equal ones once; ``p`` is another simulator -> p of its difference from
+    the best, the larger of those over users and over users and screens, times ``size`` (Bonferroni over all pairs, as
+    the best was found among them); None if not known.
     """
 
     metric: str

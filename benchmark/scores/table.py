@@ -60,10 +60,7 @@ def title_of(results: Results) -> str:
 
 
 def by_family(metrics: Sequence[Metric], families: Sequence[str] | None = None) -> list[Metric]:
-    """Return the metrics of some families in the order of the families; None for all.
-
-    InputError if a family is unknown.
-    """
+    """Return the metrics of some families (None for all) in the order of families; InputError if one is unknown."""
     chosen = [family(name) for name in families] if families else FAMILIES
     return [metric for one in chosen for metric in metrics if metric.family == one.name]
 

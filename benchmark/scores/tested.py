@@ -19,12 +19,7 @@ from tasks.types import Session, visits
 
 @dataclass(frozen=True, eq=False)
 class Tested:
-    """Some test sessions, fold by fold.
-
-    Attributes:
-        folds: The fold of each, shape (sessions,).
-        notice: What every output on the data must say; empty for recorded data.
-    """
+    """Test sessions and their folds, shape (sessions,); ``notice``: what outputs must say, empty for recorded data."""
 
     sessions: Sequence[Session]
     folds: Ints

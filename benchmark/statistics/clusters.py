@@ -33,13 +33,7 @@ def metric_names(scores: pd.DataFrame) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class SessionMeans:
-    """The scores of one metric, seeds averaged.
-
-    Attributes:
-        names: The simulators that claim the metric, sorted.
-        values: Shape (sessions, simulators), finite.
-        design: The users and screens of the sessions.
-    """
+    """One metric, seeds averaged, shape (sessions, simulators), finite; ``names`` are those that claim it, sorted."""
 
     names: tuple[str, ...]
     values: Floats

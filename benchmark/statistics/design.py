@@ -23,12 +23,9 @@ Ints = NDArray[np.int64]
 
 
 class Factor:
-    """What groups sessions: users, or screens.
+    """What groups sessions: users, or screens; its levels are ``names``, sorted.
 
-    Attributes:
-        names: The levels, sorted.
-        of: The level of each session, shape (sessions,).
-        counts: Sessions of each level, shape (levels,).
+    ``of`` is the level of each session, shape (sessions,); ``counts`` the sessions of each level, shape (levels,).
     """
 
     def __init__(self, names: Sequence[str], of: Ints) -> None:

@@ -55,15 +55,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """One statistic, declared next to its function.
+    """One statistic, declared next to its function; its name in ``results.json``, its title in tables and pages.
 
-    Attributes:
-        name: Its name in ``results.json``.
-        title: Its column in tables and pages.
-        kind: ``test``: gives the two-sided p of no difference, NaN where there is none. ``interval``: gives the lower
-            and the upper limit of a mean or of a mean difference.
-        definition: One sentence, for documentation.
-        function: Computes it from a ``Sample``.
+    A ``test`` gives the two-sided p of no difference, NaN where there is none, an ``interval`` the lower and the upper
+    limit of a mean or of a mean difference.
     """
 
     name: str

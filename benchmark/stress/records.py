@@ -50,13 +50,7 @@ class StressRow:
 
 @dataclass(frozen=True, slots=True)
 class StressResults:
-    """Everything that ``stress.json`` holds.
-
-    Attributes:
-        digest: Of the task's sessions and this split.
-        seed: Of the conditions.
-        notice: What every output must say of simulated data or stand-ins; empty otherwise.
-    """
+    """What ``stress.json`` holds: digest of the task's sessions and split, seed of the conditions, notice, rows."""
 
     task: str
     split: str

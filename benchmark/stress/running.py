@@ -42,13 +42,7 @@ TOLERANCE = 1e-9
 
 @dataclass
 class Bench:
-    """Where and how the parts of a stress test are made.
-
-    Attributes:
-        folder: ``RUN/stress``.
-        drawing: How the task draws labels, None if it does not say.
-        report: Gets lines for the person at the terminal.
-    """
+    """Where (``RUN/stress``) and how the parts of a stress test are made; ``report`` gets lines for people."""
 
     task: Task
     split: str

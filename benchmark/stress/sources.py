@@ -18,12 +18,7 @@ from tasks.types import Session
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A finished trial of a run.
-
-    Attributes:
-        record: What its ``trial.json`` holds.
-        notice: What every output must say of the simulator.
-    """
+    """A finished trial of a run: what its ``trial.json`` holds, and what every output must say of the simulator."""
 
     identity: str
     simulator: str

@@ -39,12 +39,7 @@ _SCREEN_INPUTS = ("image", "item places")
 
 @dataclass(slots=True)
 class Study:
-    """One call of the stress verb.
-
-    Attributes:
-        trials: Simulator -> its trials, oracles included.
-        sessions: The test sessions, fold by fold.
-    """
+    """One call of the stress verb: simulator -> its trials, oracles included, and the test sessions, fold by fold."""
 
     run: Path
     found: Results

@@ -164,13 +164,7 @@ ADDRESS_GAP = 18  # most rows between the address line and its title; it is abou
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Rows of the main column: a result, or a widget or a part of one.
-
-    Attributes:
-        top: First row with ink.
-        bottom: Row after the last one with ink.
-        organic: It holds a result.
-    """
+    """Rows of the main column, from the first to after the last with ink: a result, or a widget or part of one."""
 
     top: int
     bottom: int

@@ -29,13 +29,7 @@ SLOT_KINDS = ("dd_top", "native_ad", "organic_result", "dd_right")
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A result or an advertisement on the page.
-
-    Attributes:
-        kind: One of ``SLOT_KINDS``.
-        box: ``(x0, y0, x1, y1)``, edges included.
-        text: The title, or what is written in the box, where it is known; else empty.
-    """
+    """A result or an advertisement: one of ``SLOT_KINDS``, its box, edges included, and its text where known."""
 
     kind: str
     box: Box

@@ -38,13 +38,7 @@ COLUMNS = (*TEXT_COLUMNS, *NUMBER_COLUMNS, *PLACE_COLUMNS)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pointings:
-    """Where the events of one kind lie, one entry per row of the file.
-
-    Attributes:
-        duration: In the unit of the file, NaN where it is empty, as everywhere for clicks.
-        carousel: 1..10, 0 where it is empty.
-        position: Position of the film in its carousel, 1..15, 0 where it is empty.
-    """
+    """Events of a kind, a row each: duration in the file's unit or NaN; carousel 1..10, position 1..15, or 0."""
 
     duration: Floats
     carousel: NDArray[np.int8]

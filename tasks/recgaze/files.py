@@ -30,12 +30,7 @@ CLICK_COLUMNS = ("UserID", "TaskID", "Movie_Familiarity", "Why_Selected")
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What was on the screens.
-
-    Attributes:
-        films: (task, carousel, position) -> film; task 1..40, carousel 1..10, position 1..15.
-        genres: (task, carousel) -> title of the carousel.
-    """
+    """What was shown: (task 1..40, carousel 1..10, position 1..15) -> film; (task, carousel) -> its title."""
 
     path: Path
     films: Mapping[tuple[int, int, int], Film]

@@ -27,11 +27,7 @@ NEAR = 6
 
 @dataclass
 class ChoiceModel(Follower):
-    """Base: a subclass says what is known of every slot after some visits.
-
-    Attributes:
-        l2: Penalty on the squared weights, above 0.
-    """
+    """Base: a subclass says what is known of every slot after some visits; ``l2`` > 0 penalises squared weights."""
 
     l2: Positive = 1.0
     _weights: Floats = field(default_factory=lambda: np.zeros(0), init=False, repr=False)

@@ -49,10 +49,7 @@ class _Grid:
 
 
 def from_csv(text: str, source: str) -> Reported:
-    """Read CSV whose columns are parted by commas, semicolons or tabs.
-
-    InputError if it is not a table; the line is named.
-    """
+    """Read CSV with commas, semicolons or tabs between columns; InputError, naming the line, if it is no table."""
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)

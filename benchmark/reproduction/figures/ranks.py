@@ -51,11 +51,9 @@ def click_rank(dwell: Floats, click: int) -> ClickRank:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """The ranks of all sessions by one kind of dwell.
+    """The ranks of all sessions by one kind of dwell; ``absent`` have none of it, so that all their slots are tied.
 
-    Attributes:
-        absent: Sessions without any such dwell on a slot; all their slots are tied.
-        by_user: User -> share of the clicks within the first ``TOP`` ranks.
+    ``by_user`` is user -> share of the clicks within the first ``TOP`` ranks.
     """
 
     name: str

@@ -32,13 +32,9 @@ from tasks.task import Task
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Settings that were tried.
+    """Settings that were tried: ``values`` are what the space chose, ``settings`` all, defaults included.
 
-    Attributes:
-        values: What the space chose.
-        settings: Every setting of the simulator, defaults included.
-        scores: Score per fold (and seed), in order; those that were not run are missing at the end.
-        expected: How many scores a candidate has that was run to the end.
+    ``scores`` are per fold (and seed), in order; of the ``expected`` ones those not run are missing at the end.
     """
 
     values: Mapping[str, object]
@@ -59,14 +55,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a search found.
-
-    Attributes:
-        candidates: Everything that was tried, in the order of the space.
-        best: The complete candidate with the lowest score; of equal ones, the first.
-        notice: What every output must say.
-        n_train: Number of training sessions.
-    """
+    """What a search found: candidates in order; ``best`` is the complete one of lowest score, the first of equals."""
 
     candidates: tuple[Candidate, ...]
     best: Candidate

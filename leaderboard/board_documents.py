@@ -190,7 +190,8 @@ def _grid(view: RankedTable, metric: str, columns: Sequence[BoardColumn]) -> Gri
     rows = []
     for index in order(view, metric):
         tier = int(view.ranking.tier[index, j])
-        cells = [_shown(c.cell(view, index), c) for c in columns]
+        shown = [(c.cell(view, index), c.group) for c in columns]
+        cells = [GridCell(c.text, f" [{c.tier}]" if group == "metrics" and c.tier else "") for c, group in shown]
         rows.append(row(str(tier or ""), _name(view, index), *cells, ranked=view.table.rows[index].ranked))
     keys = (GridColumn("tier", key=True), GridColumn("simulator", "left", key=True))
     return Grid((*keys, *map(_column, columns)), tuple(rows))
@@ -201,11 +202,6 @@ def _column(column: BoardColumn) -> GridColumn:
     title = family(get(column.metric).family).title if column.metric else ""
     group = title if column.group == "metrics" else ", ".join(filter(None, (title, column.group)))
     return GridColumn(column.title, "left" if column.group == "about" else "right", group=group)
-
-
-def _shown(cell: BoardCell, column: BoardColumn) -> GridCell:
-    """Return a cell as text tables print it: the tier follows a mean."""
-    return GridCell(cell.text, f" [{cell.tier}]" if column.group == "metrics" and cell.tier else "")
 
 
 def _name(view: RankedTable, index: int) -> str:

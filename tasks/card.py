@@ -98,6 +98,7 @@ _CONTEXT: dict[str, Any] = {
 def croissant(info: TaskInfo, manifest: Manifest, folder: Path, shards: list[Path], images: bool) -> str:
     """Return the JSON-LD text."""
     notice = f"{manifest.notice} " if manifest.simulated else ""
+    address = re.search(r"https?://[^\s)>,;]+", info.source)
     metadata: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -107,7 +108,7 @@ def croissant(info: TaskInfo, manifest: Manifest, folder: Path, shards: list[Pat
         "citeAs": info.citation.strip(),
         "license": "MIT" if manifest.simulated else info.licence,
         "version": manifest.version,
-        "url": _url(info.source),
+        "url": address.group().rstrip(".") if address else "https://schema.org/Dataset",
     }
     year = re.search(r"year\s*=\s*[{\"]?\s*(\d{4})", info.citation)
     if year:
@@ -153,8 +154,3 @@ def _field(column: str, kind: Kind, text: str, key: str = "") -> dict[str, Any]:
     if key or kind == "image":
         field["source"]["transform"] = {"jsonPath": f"[*].{key}" if key else "bytes"}
     return field
-
-
-def _url(source: str) -> str:
-    found = re.search(r"https?://[^\s)>,;]+", source)
-    return found.group(0).rstrip(".") if found else "https://schema.org/Dataset"

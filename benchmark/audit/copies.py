@@ -15,7 +15,9 @@ def check_repeats(reported: Reported) -> Outcome:
     before: dict[tuple[str, ...], list[tuple[Row, Cell]]] = {}
     for row, metric, cell in reported.cells():
         entries = before.setdefault((*row.subject, metric), [])
-        other_row, other = next(((r, c) for r, c in entries if _same_runs(row, r)), (None, None))
+        # Of the same runs, as far as that is said: one is made from runs of the other.
+        same = ((r, c) for r, c in entries if {*row.trials} <= {*r.trials} or {*r.trials} <= {*row.trials})
+        other_row, other = next(same, (None, None))
         entries.append((row, cell))
         if other_row is None or other is None:
             continue
@@ -26,12 +28,6 @@ def check_repeats(reported: Reported) -> Outcome:
             arithmetic = f"{cell.mean} - {other.mean} = {float(cell.mean.value - other.mean.value):+.6g}"
             found.add("unlikely", row.where, metric, what, arithmetic)
     return found
-
-
-def _same_runs(row: Row, other: Row) -> bool:
-    """Return whether one of two rows is made from runs of the other, as far as that is said."""
-    mine, theirs = set(row.trials), set(other.trials)
-    return mine <= theirs or theirs <= mine
 
 
 def check_quoted(reported: Reported) -> Outcome:

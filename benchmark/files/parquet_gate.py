@@ -66,16 +66,12 @@ class Reader:
             head = self._byte()
             count = head >> 4
             count = self._unsigned() if count == 15 else count
-            self._fits(count)
+            if count > self.end - self.at:  # each of its entries takes a byte or more
+                raise Damaged("a list is longer than what is left")
             return [self._value(head & 0x0F, depth + 1) for _ in range(count)]
         if kind == _STRUCT:
             return self.struct(depth + 1)
         raise Damaged("it holds a value of an unknown kind")
-
-    def _fits(self, count: int) -> None:
-        """Refuse a list that cannot be there: each of its entries takes a byte or more."""
-        if count > self.end - self.at:
-            raise Damaged("a list is longer than what is left")
 
     def _byte(self) -> int:
         return self._bytes(1)[0]

@@ -17,19 +17,7 @@ from tasks.errors import InputError, unknown_name
 if TYPE_CHECKING:
     from benchmark.statistics.statistic import Bounds
 
-MODULES = (
-    "kl",
-    "js",
-    "cosine",
-    "csh",
-    "tgo",
-    "accuracy",
-    "logloss",
-    "auc",
-    "next_slot",
-    "next_hit",
-    "stop",
-)
+MODULES = ("kl", "js", "cosine", "csh", "tgo", "accuracy", "logloss", "auc", "next_slot", "next_hit", "stop")
 """The files of this folder that declare metrics, in column order; each has a tuple ``METRICS``."""
 
 OWN: dict[str, Metric] = {}

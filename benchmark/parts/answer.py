@@ -42,12 +42,4 @@ def rules(cells: Ragged, expected: Expected) -> Iterator[Broken]:
     yield Broken("answer", ~slot, "{first:g} is not a slot 0..{last}.", "Give the number of a slot, from 0.")
 
 
-PART = Part(
-    name="answer",
-    title="answers",
-    noun="answer",
-    depth=0,
-    shape=shape,
-    rules=rules,
-    instead="probabilities",
-)
+PART = Part(name="answer", title="answers", noun="answer", depth=0, shape=shape, rules=rules, instead="probabilities")

@@ -15,11 +15,4 @@ def rules(cells: Ragged, expected: Expected) -> Iterator[Broken]:
     yield Broken("normalised", off, "sum to {sum:.6g}.", "Normalise them to 1 over the session's slots.")
 
 
-PART = Part(
-    name="probabilities",
-    title="probabilities",
-    noun="probability",
-    depth=1,
-    shape=per_slot,
-    rules=rules,
-)
+PART = Part(name="probabilities", title="probabilities", noun="probability", depth=1, shape=per_slot, rules=rules)

@@ -65,7 +65,7 @@ def render(run: Run, task: Task | None, reason: str = "", simulators: Sequence[s
     made = environment(TEMPLATES, shown)
     made.filters.update(number=number, limits=limits)
     made.filters.update(seconds=units.seconds, count=units.count, bytes=units.memory, counted=units.counted)
-    script, style = (_own(name) for name in ("report.js", "report.css"))
+    script, style = (Markup((TEMPLATES / name).read_text(encoding="utf-8")) for name in ("report.js", "report.css"))
     found = run.results
     metrics = [m for m in all_metrics() if any(m.name in row.metrics for row in found.simulators)]
     lines, no_variance = _variance(run)
@@ -111,11 +111,6 @@ def shown(value: object) -> object:
     if not isinstance(value, str) or isinstance(value, Markup) or (value.isascii() and value.isprintable()):
         return value
     return "".join(c for c in value if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-
-
-def _own(name: str) -> Markup:
-    """Return a file of this package as part of the page."""
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 def _task_of(run: Run) -> tuple[Task | None, str]:

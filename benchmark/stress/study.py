@@ -156,7 +156,9 @@ class Study:
         made = self.bench.digest, self.bench.seed
         scores = rows.scored(self.bench.task, self.bench.split, frames)
         if test in (RELABEL, LAYOUT):
-            altered = self._altered(test)
+            how = self.bench.digest, self.bench.drawing, self.bench.seed
+            changed = (c.alter(test, s.stimulus(), *how, draw=False) for s in self.sessions)
+            altered = {one.stimulus.session_id: one for one in changed}
             labels = self._labels(name, altered) if test == RELABEL else slot_labels(self.sessions, altered)
             following = rows.followed(frames[OWN], frames[test], altered, sessions, labels)
             if test == RELABEL:
@@ -171,13 +173,6 @@ class Study:
             return rows.steer(name, frames, {s.session_id: (s, c.steered_to(s, *made)) for s in self.sessions})
         wrong = {s.session_id: c.wrong_label(s, *made) for s in self.sessions}
         return rows.label_leak(name, scores, rows.on_offered(frames, self.sessions, wrong))
-
-    def _altered(self, condition: str) -> dict[str, Altered]:
-        made = [
-            c.alter(condition, s.stimulus(), self.bench.digest, self.bench.drawing, self.bench.seed, draw=False)
-            for s in self.sessions
-        ]
-        return {a.stimulus.session_id: a for a in made}
 
     def _labels(self, name: str, altered: Mapping[str, Altered]) -> rows.Labels:
         """Return by what a simulator names each slot, before and after; for most the labels of the screen."""

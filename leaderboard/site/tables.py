@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -126,16 +125,6 @@ class SiteTable:
         return families_of(get(c.column.metric) for c in self.columns if c.column.metric)
 
     @property
-    def ranked(self) -> list[Markup]:
-        """The ranked lines in order."""
-        return self._lines(ranked=True)
-
-    @property
-    def apart(self) -> list[Markup]:
-        """The lines that are never ranked."""
-        return self._lines(ranked=False)
-
-    @property
     def notices(self) -> list[str]:
         """What must be known before any number of the table."""
         return notices(self.view)
@@ -151,14 +140,9 @@ class SiteTable:
         return verdict(self.view)
 
     @property
-    def reported(self) -> tuple[Any, ...]:
-        """Numbers stated elsewhere."""
-        return self.view.table.reported
-
-    @property
     def reported_metrics(self) -> list[str]:
-        """The metrics among them, the suite's own first."""
-        said = {name for r in self.reported for name in r.metrics}
+        """The metrics that numbers stated elsewhere are about, the suite's own first."""
+        said = {name for r in self.view.table.reported for name in r.metrics}
         own = [m.name for m in self.view.table.metrics]
         return [name for name in own if name in said] + sorted(said - set(own))
 
@@ -204,7 +188,8 @@ class SiteTable:
             span = span_of(np.array([x for c in cells for x in (c.low, c.value, c.high)], dtype=np.float64), 0.0)
         return SiteColumn(column, name, classes, span)
 
-    def _lines(self, *, ranked: bool) -> list[Markup]:
+    def lines(self, *, ranked: bool) -> list[Markup]:
+        """Return the lines in order, those that are ranked or those that never are."""
         before, found = 0, []
         j = self.view.table.metric_index(self.default)
         for i in order(self.view, self.default):
@@ -223,9 +208,7 @@ class SiteTable:
         name = plain(m.name, 60) + row.suffix + row.mark
         version = plain(m.version, 20) if row.record.kind == "submission" else ""
         sees = ", ".join(plain(word, 30) for word in m.inputs[:12]) or "nothing"
-        cells = []
-        for c in self.columns:
-            cells.append(_cell(self.cells[c.column.key][index], c))
+        cells = [_cell(self.cells[c.column.key][index], c) for c in self.columns]
         return Markup(
             f'<tr id="r-{row.key}"{" class=opens" if lead else ""} data-kind="{row.record.kind}" '
             f'data-find="{escape(said)}" data-in="{escape(" ".join(_inputs(row)))}"><td class="tier">{tier or ""}</td>'

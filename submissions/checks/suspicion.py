@@ -59,11 +59,12 @@ def _pattern(raw: RawPredictions, part: Part, good: Bools, name: str, found: Fin
         found.warning("ties", name, row, what, remedy)
     if len(chosen) < FEW:
         return
-    if _constant(cells, chosen):
+    rows = [cells.row(int(index)) + 0.0 for index in chosen]  # negative zero is zero
+    if len({row.tobytes() for row in rows}) == len({len(row) for row in rows}) < len(rows):
         what = f"{part.verb} the same in all rows with as many slots."
         found.warning("constant", name, None, what, "If that is meant, say so in the description.")
         return
-    n = granularity(np.concatenate([cells.row(int(i)) / cells.row(int(i)).sum() for i in chosen]))
+    n = granularity(np.concatenate([row / row.sum() for row in rows]))
     if n is not None:
         pattern = "0 or 1" if n == 1 else f"a multiple of 1/{n}"
         what = f"every number of {part.name} is {pattern}, as if it were rounded or counted from {n} draws."
@@ -77,12 +78,6 @@ def _tied(cells: Ragged) -> Bools:
     flags = np.concatenate([[0], np.cumsum(cells.values == largest)])
     found: Bools = flags[cells.starts[1:]] - flags[cells.starts[:-1]] > 1
     return found
-
-
-def _constant(cells: Ragged, chosen: Ints) -> bool:
-    """Return whether rows with as many slots are all alike; a single row of its kind does not count."""
-    rows = [cells.row(int(index)) + 0.0 for index in chosen]  # negative zero is zero
-    return len({row.tobytes() for row in rows}) == len({len(row) for row in rows}) < len(rows)
 
 
 def granularity(values: Floats) -> int | None:

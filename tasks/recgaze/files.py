@@ -93,7 +93,7 @@ def read_catalogue(raw: Path) -> Catalogue:
             # A table with gaps gains .0 when it is written as floating point.
             movie_id=re.sub(r"\.0+$", "", record["MovieID"].strip()),
             title=title,
-            year=_year(record.get("TMDB_release_date", "")),
+            year=(re.findall(r"(?<!\d)\d{4}(?!\d)", record.get("TMDB_release_date", "")) or [""])[0],
             genres=comma_list(record["TMDB_genres"]),
             poster=_file_name(record["TMDB_poster_path"]),
         )
@@ -163,11 +163,6 @@ def _key_number(path: Path, row: int, name: str, text: str, limit: int) -> int |
     if number is None:
         refuse(f"{path} row {row}: {name} is '{text}', expected a whole number 1..{limit}.")
     return number
-
-
-def _year(date: str) -> str:
-    found = re.search(r"(?<!\d)\d{4}(?!\d)", date)
-    return found.group() if found else ""
 
 
 def _file_name(path: str) -> str:

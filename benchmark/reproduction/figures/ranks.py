@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
@@ -211,13 +211,9 @@ class Histogram:
         lower.set_xlabel(f"rank of the clicked {self.item} by dwell")
         lower.set_ylim(0, 104)
         lower.set_xticks(ranks if length <= 16 else ranks[:: -(-length // 16)])
-        _key(upper, self.signals)
+        patches = [
+            Patch(facecolor=style.COLOURS[i], hatch=("", "////")[i % 2], edgecolor="white", label=f"by {s.name} dwell")
+            for i, s in enumerate(self.signals)
+        ]
+        upper.legend(handles=patches, loc="upper right")
         lower.legend(loc="lower right")
-
-
-def _key(axes: Any, signals: Sequence[Signal]) -> None:
-    patches = [
-        Patch(facecolor=style.COLOURS[i], hatch=("", "////")[i % 2], edgecolor="white", label=f"by {signal.name} dwell")
-        for i, signal in enumerate(signals)
-    ]
-    axes.legend(handles=patches, loc="upper right")

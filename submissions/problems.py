@@ -81,12 +81,7 @@ class Findings:
         self._add(Problem("warning", file, row, what, remedy, kind))
 
     def rows(
-        self,
-        severity: Severity,
-        kind: str,
-        file: str,
-        rows: Sequence[int],
-        words: Callable[[int], tuple[str, str]],
+        self, severity: Severity, kind: str, file: str, rows: Sequence[int], words: Callable[[int], tuple[str, str]]
     ) -> None:
         """Note a problem per row; ``words`` is asked only for the rows that are listed, by their place in ``rows``."""
         for place, row in enumerate(rows[: self.limits.shown]):

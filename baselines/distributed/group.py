@@ -157,10 +157,7 @@ def total(count: float) -> float:
 
 
 def in_shares(
-    items: Sequence[Item],
-    run: Callable[[Sequence[Item]], Sequence[Result]],
-    size: int,
-    say: Callable[[str], None],
+    items: Sequence[Item], run: Callable[[Sequence[Item]], Sequence[Result]], size: int, say: Callable[[str], None]
 ) -> list[Result]:
     """Do what ``backbones.memory.in_batches`` does, each process on its share; all get all results, in order.
 

@@ -56,12 +56,7 @@ class Races(Protocol):
     """An engine that can run candidates against each other and stop the bad ones early."""
 
     def race(
-        self,
-        chains: Sequence[Sequence[Trial]],
-        task: Task,
-        ledger: Ledger,
-        score: Score,
-        known: Mapping[Trial, float],
+        self, chains: Sequence[Sequence[Trial]], task: Task, ledger: Ledger, score: Score, known: Mapping[Trial, float]
     ) -> None:
         """Run chains of trials, each one's trials in order; one that does badly compared with others is stopped.
 

@@ -59,12 +59,7 @@ class RayEngine:
         self._run([[trial] for trial in trials], task, ledger, None, {}, None)
 
     def race(
-        self,
-        chains: Sequence[Sequence[Trial]],
-        task: Task,
-        ledger: Ledger,
-        score: Score,
-        known: Mapping[Trial, float],
+        self, chains: Sequence[Sequence[Trial]], task: Task, ledger: Ledger, score: Score, known: Mapping[Trial, float]
     ) -> None:
         """Run chains, one Tune trial each; ASHA stops those that do badly after one trial, three, nine and so on.
 

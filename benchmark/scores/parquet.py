@@ -1,6 +1,6 @@
 """Parquet bytes, after ``benchmark.files.parquet_gate`` has let them pass, as predictions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,11 +62,15 @@ def read(data: bytes, columns: Sequence[str], limits: TableLimits) -> RawPredict
             keys[column], unreadable = _texts(table[column], limits)
             if column != "session_id" and unreadable.any():
                 words = (f"{column} is not UTF-8 or too long.", "Give a short text.")
-                faults.append(Fault("schema", np.flatnonzero(unreadable), lambda row, words=words: words))
+                faults.append(Fault("schema", np.flatnonzero(unreadable), _always(words)))
                 broken |= unreadable
     blank = pa.nulls(table.num_rows)
     cells = {p.name: from_column(p, table[p.name] if p.name in table.column_names else blank) for p in PARTS}
     return RawPredictions(np.arange(1, table.num_rows + 1), keys, cells, broken, faults)
+
+
+def _always(words: tuple[str, str]) -> Callable[[int], tuple[str, str]]:
+    return lambda row: words
 
 
 def _columns(schema: Any, columns: Sequence[str]) -> Iterator[Fault]:

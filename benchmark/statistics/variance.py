@@ -136,11 +136,7 @@ class Decomposition:
 
 
 def decompose(
-    values: ArrayLike,
-    users: Sequence[str],
-    screens: Sequence[str] | None = None,
-    *,
-    depends_on_seed: bool = True,
+    values: ArrayLike, users: Sequence[str], screens: Sequence[str] | None = None, *, depends_on_seed: bool = True
 ) -> Decomposition:
     """Split the variance of finite scores, shape (sessions, seeds), given the user and perhaps screen of each session.
 

@@ -31,13 +31,7 @@ VERSION = 1
 
 
 def alter(
-    condition: str,
-    stimulus: Stimulus,
-    digest: str,
-    labels: LabelDrawing | None,
-    seed: int = SEED,
-    *,
-    draw: bool = True,
+    condition: str, stimulus: Stimulus, digest: str, labels: LabelDrawing | None, seed: int = SEED, *, draw: bool = True
 ) -> Altered:
     """Return a stimulus under ``relabel`` or ``layout``; without ``draw`` the altered stimulus has no screen.
 

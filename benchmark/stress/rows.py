@@ -64,11 +64,7 @@ def _keys(table: pd.DataFrame) -> list[str]:
 
 
 def followed(
-    own: pa.Table,
-    other: pa.Table,
-    altered: Mapping[str, Altered],
-    sessions: Mapping[str, Session],
-    labels: Labels,
+    own: pa.Table, other: pa.Table, altered: Mapping[str, Altered], sessions: Mapping[str, Session], labels: Labels
 ) -> pd.DataFrame:
     """Return what every prediction goes with, one row per seed and session; see ``measures.following``.
 

@@ -43,12 +43,7 @@ def _has(path: Path, layout: str) -> bool:
 
 
 def read(
-    path: Path,
-    options: ReadOptions,
-    progress: Progress,
-    *,
-    whole_page: bool = False,
-    find: Finder | None = None,
+    path: Path, options: ReadOptions, progress: Progress, *, whole_page: bool = False, find: Finder | None = None
 ) -> Reading:
     """Read a folder of trials into sessions, sorted by trial id as text.
 

@@ -82,7 +82,6 @@ def documents(
 
 
 def _document(view: RankedTable, metric: str, columns: Sequence[BoardColumn], families: Sequence[str]) -> Document:
-    """Return one table."""
     c = view.table.context
     shown = [one for one in columns if not (families and one.metric and get(one.metric).family not in families)]
     reported = tuple(
@@ -185,7 +184,6 @@ def legend(view: RankedTable, metric: str) -> list[str]:
 
 
 def _grid(view: RankedTable, metric: str, columns: Sequence[BoardColumn]) -> Grid:
-    """Return the lines in their order."""
     j = view.table.metric_index(metric)
     rows = []
     for index in order(view, metric):

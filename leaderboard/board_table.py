@@ -260,7 +260,6 @@ def _apart(record: ResultRecord, condition: str, knows: float) -> str:
 
 
 def _rows(item: ScoredResult, position: Mapping[str, int], metrics: Sequence[Metric]) -> list[BoardRow]:
-    """Return the lines of one result."""
     table, where = item.scores, f"scores of result {item.id[:12]}"
     needed = ("condition", "seed", "session_id", "failed")
     missing = [name for name in needed if name not in table.column_names]

@@ -123,7 +123,6 @@ def _gain(view: RankedTable, row: int, metric: str, swapped: bool) -> BoardCell:
 
 
 def _about(key: str, title: str, help: str, value: Callable[[BoardRow], str | int]) -> BoardColumn:
-    """Return a column that says what a simulator is."""
 
     def cell(view: RankedTable, row: int) -> BoardCell:
         found = value(view.table.rows[row])
@@ -133,7 +132,6 @@ def _about(key: str, title: str, help: str, value: Callable[[BoardRow], str | in
 
 
 def _of_metric(metric: Metric) -> list[BoardColumn]:
-    """Return the columns that every metric has."""
     name = metric.name
     scale = f"{name} on a scale where 0 is the {metric.prior.replace('-', ' ')} and 1 the human reference."
     kinds = [

@@ -161,7 +161,6 @@ def _common_boxes(sessions: list[Session]) -> tuple[tuple[Box, ...], tuple[int, 
 
 
 def _statistics(task: Task) -> tuple[tuple[str, str], ...]:
-    """Return the statistics of the whole task in words."""
     s = task.statistics
     return (
         ("sessions", str(s.sessions)),

@@ -190,7 +190,6 @@ def _check_paths(submission: Submission, known: dict[tuple[str, str], Tested], f
 
 
 def _check_alike(files: list[_File], where: str, found: Findings) -> None:
-    """Check that all seeds claim the same parts."""
     parts = [part for part in part_names() if any(part in file.claims for file in files)]
     for file in files:
         lacking = [part for part in parts if part not in file.claims]

@@ -81,7 +81,6 @@ def pack(run: Path, simulator: str, out: Path, facts: Facts, *, label: bool = Fa
 
 
 def _row(found: Results, simulator: str, run: Path, label: bool) -> SimulatorResult:
-    """Return the simulator's row of the results."""
     wanted = labelled(simulator, "label" if label else "free")
     for row in found.simulators:
         if row.name == wanted:
@@ -183,7 +182,6 @@ def _metadata(
     notice: str,
     label: bool,
 ) -> dict[str, Any]:
-    """Return the fields of ``submission.yaml``."""
     name = row.base
     backbone = row.settings.get("backbone") or row.settings.get("language_model") or row.settings.get("model")
     operator = row.settings.get("operator")

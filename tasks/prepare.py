@@ -263,7 +263,6 @@ def _write_shards(
     task: str,
     progress: Progress,
 ) -> list[Path]:
-    """Write the parquet files and return them."""
     schema = features().arrow_schema
     sizes = [_size(session.image) for session in sessions]
     shards = list(_runs(list(enumerate(sizes)), SHARD_BYTES))

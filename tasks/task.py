@@ -243,7 +243,6 @@ def open_folder(definition: TaskDefinition, folder: Path) -> Task:
 
 
 def _read(folder: Path) -> Dataset:
-    """Return the data set of a prepared folder."""
     from datasets import Dataset
     from datasets.exceptions import DatasetGenerationError
 

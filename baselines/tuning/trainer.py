@@ -299,7 +299,6 @@ class Trainer:
         return terms, terms.total(settings.ntp * settings.ntp_weight, self._lambda, settings.beta) * share
 
     def _validated(self, bank: PromptBank, epoch: state.Epoch) -> state.Epoch:
-        """Return ``epoch`` with its validation part."""
         start = time.perf_counter()
         epoch = dataclasses.replace(
             epoch, mixing_entropy=bank.mixing_entropy(), peak_memory_bytes=peak_memory(self.backbone.device)

@@ -60,7 +60,6 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def _start(folder: Path) -> int:
-    """Write the repository of a new board."""
     from leaderboard import starting
 
     sys.stdout.write("".join(f"{path}\n" for path in starting.start(folder)))
@@ -69,7 +68,6 @@ def _start(folder: Path) -> int:
 
 
 def _show(board: Board, arguments: argparse.Namespace) -> int:
-    """Print the tables, or write the site."""
     from leaderboard import board_documents
     from leaderboard.columns import views
 

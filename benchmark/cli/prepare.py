@@ -78,6 +78,5 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def _print(found: Summary, as_json: bool) -> None:
-    """Print what was found or done."""
     text = json.dumps(found.record(), indent=1) if as_json else "\n".join(found.lines())
     sys.stdout.write(text + "\n")

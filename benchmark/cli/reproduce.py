@@ -144,7 +144,6 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def _why(ran: Ran) -> str:
-    """Return why a table or figure came to nothing."""
     from benchmark.published import SIMULATORS
     from benchmark.reproduction.provenance import missing_in_words
 

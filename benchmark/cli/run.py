@@ -94,7 +94,6 @@ def call(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace, config: RunConfig, catalogue: Catalogue, engine: EngineSettings) -> int:
-    """Say how long what is missing would take."""
     from benchmark.trials.configuration import with_reference
     from benchmark.trials.trial import expand
 
@@ -130,7 +129,6 @@ def _with_words(arguments: argparse.Namespace, config: RunConfig, catalogue: Cat
 
 
 def _out(arguments: argparse.Namespace, config: RunConfig) -> Path:
-    """Return the folder of the run."""
     limit = "" if arguments.limit is None else f"-limit-{arguments.limit}"
     out: Path = arguments.out or Path("runs") / f"{config.task}-{config.split}{limit}"
     return out

@@ -55,7 +55,6 @@ def _chosen(found: list[TrialRecord], state: str | None) -> list[TrialRecord]:
 
 
 def _row(record: TrialRecord) -> dict[str, object]:
-    """Return a trial as one row of the list."""
     state = "working, has checkpoint" if record.state == "working" and record.checkpoint else record.state
     return {
         "trial": record.identity,
@@ -90,7 +89,6 @@ def _list(found: list[TrialRecord], as_json: bool) -> int:
 
 
 def _show(found: list[TrialRecord], as_json: bool) -> int:
-    """Print everything that is kept of the trials."""
     shown = []
     for record in found:
         files = [p.relative_to(record.folder).as_posix() for p in sorted(record.folder.rglob("*")) if p.is_file()]
@@ -106,7 +104,6 @@ def _show(found: list[TrialRecord], as_json: bool) -> int:
 
 
 def _remove(found: list[TrialRecord]) -> int:
-    """Remove the trials and say which."""
     from benchmark.runs import kept as records
 
     records.remove(found)

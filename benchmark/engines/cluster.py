@@ -74,7 +74,6 @@ def cluster(settings: EngineSettings, payload: int) -> Iterator[Any]:
 
 
 def _connect(ray: Any, settings: EngineSettings, payload: int) -> None:
-    """Start Ray on this machine, or join a cluster."""
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
         if settings.address is None:

@@ -69,8 +69,6 @@ def run_in_workers(trials: Sequence[Trial], task: Task, ledger: Ledger, workers:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Worker:
-    """A process and this end of the pipe to it."""
-
     process: BaseProcess
     pipe: Connection
 
@@ -127,7 +125,6 @@ class _Crew:
         self.room = Room(self.ledger.store.records())
 
     def work(self) -> None:
-        """Hand out the trials and write down what comes back."""
         while self.waiting or self.busy:
             while (trial := self._next()) is not None:
                 self._hand_out(trial)
@@ -136,7 +133,6 @@ class _Crew:
                 self._hear(pipe)
 
     def dismiss(self) -> None:
-        """End the workers, whatever they are at."""
         workers = [*self.idle, *(worker for worker, _ in self.busy.values())]
         for worker in workers:
             worker.process.terminate()
@@ -178,7 +174,6 @@ class _Crew:
         return _Worker(process, here)
 
     def _hear(self, pipe: Connection) -> None:
-        """Take one message of a worker."""
         worker, trial = self.busy[pipe]
         try:
             found = pipe.recv()

@@ -211,7 +211,6 @@ class _Job:
         }
 
     def _fit(self, waiting: Sequence[int], parcel: Parcel, scheduler: Any, abreast: int | None) -> None:
-        """Have Tune run some chains to their end."""
         from ray import tune
 
         starts = tuple(itertools.accumulate(map(len, self.chains), initial=0))

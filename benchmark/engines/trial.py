@@ -91,7 +91,6 @@ def failure(error: BaseException) -> Failure:
 
 
 def _disk_full(error: BaseException | None) -> bool:
-    """Return whether an exception was raised for want of room on a disk."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True

@@ -94,7 +94,6 @@ def latex(document: Document) -> str:
 
 
 def _float(kind: str, prefix: str, document: Document, caption: str, parts: Sequence[str]) -> str:
-    """Return a table or a figure."""
     label = [rf"\label{{{prefix}:{document.name}}}"] if document.name else []
     lines = [r"% needs \usepackage{booktabs,graphicx}, for accents \usepackage[T1]{fontenc}", rf"\begin{{{kind}}}"]
     titled = [rf"\caption[{{{_text(document.title)}}}]{{{caption}}}", *label]
@@ -112,7 +111,6 @@ def _caption(document: Document, legend: Sequence[str], heading: str = "", *, co
 
 
 def _prose(parts: Sequence[str]) -> str:
-    """Return whole sentences as LaTeX."""
     text = " ".join(part if part == "Note:" else sentence(plain(part, None)) for part in parts)
     return escape_latex(text).replace(" - ", " $-$ ")
 

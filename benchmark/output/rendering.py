@@ -142,7 +142,6 @@ def _tails(cells: Sequence[GridCell], safe: Callable[[str], str]) -> list[str]:
 
 
 def _rule(widths: Sequence[int], aligns: Sequence[str]) -> str:
-    """Return the rule of a Markdown table."""
     dashes = [("-" * (n - 1), align) for n, align in zip(widths, aligns, strict=True)]
     return f"| {' | '.join(f':{d}' if align == 'left' else f'{d}:' for d, align in dashes)} |"
 

@@ -140,7 +140,6 @@ def _variance(run: Run) -> tuple[list[variance.Line], str]:
 
 
 def _figures(run: Run, differences: Sequence[variance.Line]) -> dict[str, Any]:
-    """Return the figures."""
     curves = reading.curves(run.trials)
     found = run.results
     means = {m.name: figure for m in all_metrics() if (figure := figures.interval_plot(found, m)) is not None}

@@ -186,7 +186,6 @@ _SEEDS = {
 
 
 def _grouped(answers: dict[str, str]) -> dict[str, list[str]]:
-    """Return answer -> who gives it."""
     groups: dict[str, list[str]] = {}
     for name, answer in answers.items():
         groups.setdefault(answer, []).append(name)
@@ -204,7 +203,6 @@ def _range(values: Sequence[float]) -> str:
 
 
 def _record(one: Line) -> dict[str, object]:
-    """Return everything that is known of a decomposition, as JSON values."""
     d = one.found
     more = {name: {name: 2} for name in _MORE}
     return {

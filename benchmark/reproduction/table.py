@@ -137,7 +137,6 @@ def build(layout: Layout, found: Sequence[Found], missing: Sequence[Missing] = (
 
 
 def _reference(layout: Layout) -> str:
-    """Return the simulator that improvements, stars and p refer to."""
     return layout.improvement[1] if layout.improvement else str(layout.run["reference"])
 
 

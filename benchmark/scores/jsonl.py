@@ -66,7 +66,6 @@ class _Cells:
         self.values, self.ends, self.lists, self.present = array("d"), array("q", [0]), array("q"), bytearray()
 
     def add(self, numbers: array[float] | None, lists: int = 1) -> None:
-        """Take in a cell, or none."""
         if numbers is not None:
             self.values.extend(numbers)
         self.ends.append(len(self.values))
@@ -74,7 +73,6 @@ class _Cells:
         self.present.append(numbers is not None)
 
     def found(self) -> Ragged:
-        """Return the cells."""
         values, ends, lists = np.array(self.values), np.array(self.ends), np.array(self.lists, dtype=np.int64)
         return Ragged(values, ends, np.array(self.present, dtype=bool), lists)
 
@@ -139,7 +137,6 @@ class _Rows:
         self._broken[-1] = self._broken[-1] or broken
 
     def found(self) -> RawPredictions:
-        """Return the rows."""
         kinds = {"seed": pa.int64()}
         return RawPredictions(
             numbers=np.array(self._numbers, dtype=np.int64),

@@ -93,7 +93,6 @@ def _columns(schema: Any, columns: Sequence[str]) -> Iterator[Fault]:
 
 
 def _fits(column: str, kind: Any) -> bool:
-    """Return whether a column may be of an Arrow type."""
     for part in PARTS:
         if part.name == column:
             return fits(part, kind)

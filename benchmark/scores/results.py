@@ -225,7 +225,6 @@ def _flat(comparison: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nested(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a comparison of ``results.json``."""
     tests = {key: value for key, value in raw.items() if key.startswith("p_") and key != "p_holm"}
     rest = {key: value for key, value in raw.items() if key not in tests}
     return {**rest, "tests": {key.removeprefix("p_"): value for key, value in tests.items()}}

@@ -148,7 +148,6 @@ def predict(bench: Bench, trials: Mapping[str, Sequence[Source]], wanted: Mappin
 
 
 def _part(bench: Bench, source: Source, condition: str) -> pa.Table:
-    """Return the predictions of a trial's test sessions under a condition, from a simulator of its own."""
     train, test = bench.fold(source.fold)
     with (
         threads(source.threads),

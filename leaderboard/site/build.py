@@ -87,8 +87,6 @@ def build(
 
 
 class _Writer:
-    """Renders the pages into a folder."""
-
     def __init__(self, folder: Path, site: SiteContents, pictures: Pictures) -> None:
         self._folder = folder
         self._site = site
@@ -96,7 +94,6 @@ class _Writer:
         self._templates = environment()
 
     def write(self) -> None:
-        """Write every page."""
         self._page("index.html", "index.html", "", (), families=())
         self._page("compare.html", "compare.html", "", (), families=(), index=embedded(_index(self._site)))
         for t in self._site.tables:

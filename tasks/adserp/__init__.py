@@ -110,7 +110,6 @@ def _info(
 
 
 def _view(truth: int) -> TaskInfo:
-    """Return the metadata of ``adserp``."""
     end = {1: "click", 2: "press"}[truth]
     before_pause = {
         1: "A pointer position reported before the last pause counts for nothing in it, because the page has moved "
@@ -139,7 +138,6 @@ def _view(truth: int) -> TaskInfo:
 
 
 def _page(truth: int) -> TaskInfo:
-    """Return the metadata of ``adserp-page``."""
     return _info(
         truth,
         name="adserp-page",

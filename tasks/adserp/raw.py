@@ -93,7 +93,6 @@ def read_raw(trial_id: str, folder: Path, find: Finder | None = None) -> Trial |
 
 
 def _page(screenshot: ScreenImage) -> Image:
-    """Return the decoded full page."""
     page = screenshot.open()
     check_width(page, screenshot.path)
     return page
@@ -154,7 +153,6 @@ def _mouse(path: Path, scale: float) -> tuple[float, reading.MouseEvents]:
 
 
 def _ads(path: Path) -> dict[str, list[Box]]:
-    """Return the boxes of the ads by kind."""
     document = reading.json_object(path, f"expected a JSON object with {', '.join(AD_KINDS)}")
     return {kind: reading.boxes_of(document.get(kind), kind, path) for kind in AD_KINDS}
 

@@ -188,7 +188,6 @@ def _read_gazes(file: Path, trials: Trials, counts: Counter[str]) -> None:
 
 
 def _key(file: Path, row: int, record: Mapping[str, str]) -> tuple[str, str]:
-    """Return subject and name of a trial."""
     subject, size, trial = (identifier(file, row, name, record[name]) for name in _KEY)
     return subject, f"{size}-{trial}"
 

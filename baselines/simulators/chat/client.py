@@ -140,7 +140,6 @@ class Client:
                 self.dropped |= {*named, *({"top_logprobs"} if "logprobs" in named else set())}
 
     def _post(self, body: Mapping[str, Any]) -> _Reply:
-        """Send one request; return what comes back."""
         headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "gazebench"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"

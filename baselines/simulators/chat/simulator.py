@@ -388,7 +388,6 @@ def _read(choice: Mapping[str, Any], read: Callable[[str], _T]) -> _T | None:
 
 
 def _png(session: Stimulus) -> bytes:
-    """Return the screen as PNG."""
     assert session.image is not None, "the caller has looked"
     encoded = session.image.encoded()
     if encoded.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -160,7 +160,6 @@ class AttentionWalk(ChoiceModel):
         return np.column_stack([np.log(self._attention[shown.session_id] + FLOOR), before, distance])
 
     def _look(self, sessions: Sequence[Stimulus]) -> None:
-        """Remember the other simulator's attention."""
         for found in self._inner.simulate(sessions):
             if found.attention is None:
                 raise InputError(f"{self.of} gives no attention; the setting of must name a simulator that does.")

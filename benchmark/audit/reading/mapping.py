@@ -38,8 +38,6 @@ class _CellEntry:
 
 @dataclass(frozen=True, slots=True)
 class _RowEntry:
-    """A row."""
-
     values: dict[str, _Number | _CellEntry | None]
     table: _Text = ""
     task: _Text = ""

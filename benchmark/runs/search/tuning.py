@@ -175,7 +175,6 @@ def _scores(
 
 
 def _write_record(path: Path, found: Chosen, space: Space) -> None:
-    """Write what was tried and how it did."""
     record = {
         "notice": found.notice,
         "score": list(space.score),

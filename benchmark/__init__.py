@@ -55,15 +55,14 @@ __all__ = [
 def check_packages(folder: Path | None = None) -> None:
     """Raise ImportError with one line where a file such as ./tasks.py hides a package of the suite.
 
-    ``folder`` is where worker processes look first; None checks what this process imports.
+    ``folder`` is where worker processes look first, and must hold no such file; None checks what this process imports.
     """
     home = Path(__file__).resolve().parents[1]
     for name in ("benchmark", "tasks", "baselines", "submissions", "leaderboard"):
         spec = PathFinder.find_spec(name, [str(folder)]) if folder else importlib.util.find_spec(name)
-        if spec is None or not spec.origin:
-            continue
-        found = Path(spec.origin).resolve()
-        if home not in found.parents or found.name != "__init__.py":
+        found = Path(spec.origin).resolve() if spec is not None and spec.origin else None
+        # Another copy of the suite in the current folder is its user's own affair; a file of that name never is.
+        if found is not None and (found.name != "__init__.py" or (folder is None and home not in found.parents)):
             raise ImportError(f"{found} hides the package '{name}' of gazebench: rename it, or use another folder.")
 
 

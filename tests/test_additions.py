@@ -138,7 +138,7 @@ def ran(tmp_path_factory) -> Iterator[ProjectCopy]:
         last = "    next_visit: Floats | None = None"
         copy.add_line("benchmark/simulator.py", last, "    steps: Floats | None = None")
         copy.add("benchmark/metrics/missed.py", METRIC)
-        copy.add_line("benchmark/metrics/registry.py", '    "auc",', '    "missed",')
+        copy.replace("benchmark/metrics/registry.py", '"auc", ', '"auc", "missed", ')
         copy.add("configs/tables/missed.yaml", LAYOUT)
         copy.add("benchmark/statistics/sign.py", SIGN)
         copy.add("benchmark/statistics/extremes.py", EXTREMES)

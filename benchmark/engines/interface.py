@@ -25,7 +25,7 @@ Files = Mapping[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Checked predictions (columns of ``predictions.schema``); host, engine, threads, packages, device of the trial."""
+    """What a trial found: checked predictions (columns of ``predictions.schema``), and where and with what it ran."""
 
     predictions: pa.Table
     cost: Mapping[str, object]

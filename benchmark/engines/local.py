@@ -75,7 +75,7 @@ class _Worker:
 
 @dataclass(slots=True)
 class Room:
-    """What is there for trials side by side: records of finished ones, bytes of free memory, if known; one GPU."""
+    """What trials share: records of finished ones, bytes of free memory (None: unknown), the one GPU, used in turns."""
 
     records: list[TrialFile]
     memory: int | None = field(default_factory=free_memory)

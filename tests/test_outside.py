@@ -102,8 +102,9 @@ def test_a_metric_of_a_file_is_one_of_a_run_and_its_results_say_what_it_is(plugi
         monkeypatch.setattr(metrics, "OWN", {})
         metrics.all_metrics.cache_clear()
 
-    own, named = f"{plugin}:METRIC", [f"{plugin}:METRIC", "KL3"]
-    plugin.write_text(PLUGIN.replace('"KL2"', '"KL3"'))
+    other = plugin.with_name("other.py")
+    own, named = f"{other}:METRIC", [f"{other}:METRIC", "KL3"]
+    other.write_text(PLUGIN.replace('"KL2"', '"KL3"'))
     gb.run(mini, ["uniform", "position-prior"], reference="uniform", metrics=["KL", own], out=tmp_path / "run")
     forget()
     assert "KL3" not in metrics.names()
@@ -116,7 +117,7 @@ def test_a_metric_of_a_file_is_one_of_a_run_and_its_results_say_what_it_is(plugi
         evaluate_sessions([[1, 2]], [0], attention=[[0.5, 0.5]], metrics=["KL3"])
     assert [variance.lines(found.results, found.scores, [name])[0].metric for name in named] == ["KL3", "KL3"]
     assert Space({"a": (1,)}, score=(own,)).score == (own,)
-    plugin.write_text(PLUGIN.replace('"KL2"', '"KL"'))
+    other.write_text(PLUGIN.replace('"KL2"', '"KL"'))
     with pytest.raises(gb.InputError, match="is called KL like one of the suite"):
         metrics.get(own)
     forget()

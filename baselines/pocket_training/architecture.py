@@ -7,14 +7,13 @@ out. Persona words exist for training alone: they describe a simulated user's ha
 later, and no text can spell them.
 """
 
-from __future__ import annotations
-
 import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import unknown_name
 from tasks.recgaze.posters import GENRES
+from tasks.snacks.sample import SNACKS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -22,9 +21,17 @@ if TYPE_CHECKING:
 LETTERS = "ABCDEFGHIJKLMNO"
 LARGEST_NUMBER = 60
 GROUNDING = ("<|liked-most|>", "<|liked|>", "<|other|>")
-"""What an image token of a film should know once the profile is read: a target of training, never an input."""
-TRAITS = ("row-1", "row-2", "row-3", "column-1", "column-2", "column-3", "column-4", "column-5", "taste")
-PERSONA = tuple(f"<|{trait}{sign}|>" for trait in TRAITS for sign in "-+")
+"""What an image token of a film or snack should know once the profile is read: a target of training, never an input."""
+NOTHING = "<|nothing|>"
+PAGE_WORDS = ("<|result|>", "<|text-ad|>", "<|top-ads|>", "<|side-ads|>")
+"""What image tokens of a result page show; ``NOTHING`` is what is outside all slots."""
+TRAITS = {
+    "carousel": ("row-1", "row-2", "row-3", "column-1", "column-2", "column-3", "column-4", "column-5", "taste"),
+    "page": ("rank", "place", "text-ad", "top-ads", "side-ads", "area"),
+    "grid": ("across", "down", "order", "rating"),
+}
+"""Kind of screen -> what people differ in there."""
+PERSONA = tuple(f"<|{trait}{sign}|>" for traits in TRAITS.values() for trait in traits for sign in "-+")
 """Two persona words per trait: less and more of it than the population."""
 PERSONA_FILLER = "<|persona|>"
 
@@ -32,6 +39,7 @@ _PAD, _UNKNOWN, _START, _END = "<|endoftext|>", "<|unknown|>", "<|im_start|>", "
 _WORDS = (
     *("user", "assistant", "system", "Top_genre", "Preferred_genres", "Search", "query"),
     *("Pick", "one", "letter", "number", "Answer", "Act", "as", "this", "the", "film", "page"),
+    *("Own", "ratings", "of", "snacks", "shown", "best", "to", "worst", "snack"),
 )
 _PIECES = r"[A-Za-z_]+(?:-[A-Za-z_]+)*|[0-9]+|[^\sA-Za-z0-9_]"
 
@@ -62,9 +70,9 @@ def vocabulary(markers: Markers) -> dict[str, int]:
     """Return token -> id: special tokens, words, characters and their continuations, persona words."""
     characters = string.ascii_letters + string.digits
     tokens = [_PAD, _UNKNOWN, _START, _END, markers.start, markers.end, markers.image, markers.video]
-    tokens += [*_WORDS, *GENRES, *string.punctuation, *characters, *(f"##{c}" for c in characters + "_-")]
+    tokens += [*_WORDS, *GENRES, *SNACKS, *string.punctuation, *characters, *(f"##{c}" for c in characters + "_-")]
     tokens += [str(number) for number in range(10, LARGEST_NUMBER + 1)]
-    tokens += [*GROUNDING, *PERSONA, PERSONA_FILLER]
+    tokens += [*GROUNDING, NOTHING, *PAGE_WORDS, *PERSONA, PERSONA_FILLER]
     return {token: number for number, token in enumerate(dict.fromkeys(tokens))}
 
 
@@ -79,7 +87,7 @@ def chat_template(markers: Markers) -> str:
     )
 
 
-def build_tokenizer(name: str) -> PreTrainedTokenizerFast:
+def build_tokenizer(name: str) -> "PreTrainedTokenizerFast":
     """Return the tokenizer of a pocket stand-in, chat template included."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -112,11 +120,13 @@ def build_tokenizer(name: str) -> PreTrainedTokenizerFast:
 
 
 SCREEN = (480, 288)
-"""Width and height of the screens the stand-ins are trained on: a slot's cell is 96 x 96 pixels."""
-SQUARE = 480
-"""Side of the letterboxed picture that the InternVL stand-in sees."""
-PATCH, MERGE = 24, 2
-"""A patch is 24 pixels, an image token 2 x 2 patches: four image tokens per slot, none shared by two."""
+"""Width and height of the pages of films that the stand-ins are trained on."""
+PIXELS = (396 * 288, 135_000)
+"""Fewest and most pixels of a picture as the Qwen3-VL stand-in sees it: 13 x 8 or 11 x 9 image tokens."""
+PATCH, MERGE = 12, 3
+"""Of the Qwen3-VL stand-in: pixels of a patch, fine enough for digits, and patches across an image token."""
+SQUARE, SQUARE_PATCH, SQUARE_MERGE = 468, 18, 2
+"""Of the InternVL stand-in: side of the letterboxed picture, 13 x 13 image tokens; the class divides by 2 or 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +139,22 @@ class Shape:
     """
 
     width: int = 128
-    layers: int = 4
+    layers: int = 3
     heads: int = 4
     groups: int = 2
     feedforward: int = 384
     vision_width: int = 96
-    vision_layers: int = 2
+    vision_layers: int = 3
     vision_heads: int = 4
     vision_feedforward: int = 256
-    vocabulary: int = 320
+    vocabulary: int = 384
 
 
-SHAPES = {"pocket-qwen3vl": Shape(), "pocket-internvl": Shape(vision_feedforward=896)}
+SHAPES = {"pocket-qwen3vl": Shape(), "pocket-internvl": Shape(vision_feedforward=512)}
 """Of the shipped stand-ins. InternVL's tower has no merger and no deepstack: it gets wider layers instead."""
 
 
-def new_model(name: str, tokenizer: PreTrainedTokenizerFast, shape: Shape | None = None) -> Any:
+def new_model(name: str, tokenizer: "PreTrainedTokenizerFast", shape: Shape | None = None) -> Any:
     """Return an untrained stand-in in float32, of its own shape if none is given.
 
     Its weights come from torch's global generator. InputError if there is no stand-in of this name.
@@ -161,12 +171,26 @@ def new_model(name: str, tokenizer: PreTrainedTokenizerFast, shape: Shape | None
         model = InternVLForConditionalGeneration(_internvl(tokenizer, shape))
     # Wider than usual: image embeddings start on the scale of the words, and small models learn faster from it.
     torch.nn.init.normal_(model.get_input_embeddings().weight, 0.0, 0.15)
+    like_to_like(model)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     return model
 
 
-def _text(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> dict[str, Any]:
+def like_to_like(model: Any) -> None:
+    """Let attention begin with what is alike: a film's image token finds its genre in the profile, a snack its name."""
+    import torch
+
+    with torch.no_grad():
+        for layer in model.get_decoder().layers:
+            heads = layer.self_attn
+            size = heads.head_dim
+            queries = heads.q_proj.weight.unflatten(0, (-1, heads.num_key_value_groups, size))
+            heads.k_proj.weight.copy_(queries[:, 0].flatten(0, 1))
+            heads.q_norm.weight.fill_(1.5)
+
+
+def _text(tokenizer: "PreTrainedTokenizerFast", shape: Shape) -> dict[str, Any]:
     return {
         "vocab_size": shape.vocabulary,
         "hidden_size": shape.width,
@@ -184,7 +208,7 @@ def _text(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> dict[str, Any]:
     }
 
 
-def _qwen3vl(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> Any:
+def _qwen3vl(tokenizer: "PreTrainedTokenizerFast", shape: Shape) -> Any:
     from transformers import Qwen3VLConfig
 
     markers = MARKERS["pocket-qwen3vl"]
@@ -209,7 +233,7 @@ def _qwen3vl(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> Any:
             "spatial_merge_size": MERGE,
             "temporal_patch_size": 2,
             "out_hidden_size": shape.width,
-            "num_position_embeddings": 24 * 24,
+            "num_position_embeddings": 36 * 36,
             "deepstack_visual_indexes": [0],
             "initializer_range": 0.05,
         },
@@ -221,7 +245,7 @@ def _qwen3vl(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> Any:
     )
 
 
-def _internvl(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> Any:
+def _internvl(tokenizer: "PreTrainedTokenizerFast", shape: Shape) -> Any:
     from transformers import InternVLConfig
 
     markers = MARKERS["pocket-internvl"]
@@ -237,13 +261,13 @@ def _internvl(tokenizer: PreTrainedTokenizerFast, shape: Shape) -> Any:
             "num_hidden_layers": shape.vision_layers,
             "num_attention_heads": shape.vision_heads,
             "image_size": [SQUARE, SQUARE],
-            "patch_size": [PATCH, PATCH],
+            "patch_size": [SQUARE_PATCH, SQUARE_PATCH],
             "attention_bias": True,
             "layer_scale_init_value": 1.0,
             "initializer_range": 0.05,
         },
         image_token_id=tokenizer.convert_tokens_to_ids(markers.image),
-        image_seq_length=(SQUARE // PATCH // MERGE) ** 2,
-        downsample_ratio=1.0 / MERGE,
+        image_seq_length=(SQUARE // SQUARE_PATCH // SQUARE_MERGE) ** 2,
+        downsample_ratio=1.0 / SQUARE_MERGE,
         tie_word_embeddings=True,
     )

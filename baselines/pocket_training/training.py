@@ -16,7 +16,7 @@ from baselines.pocket_training.architecture import (
     MARKERS,
     MERGE,
     PATCH,
-    SCREEN,
+    PIXELS,
     SHAPES,
     SQUARE,
     Shape,
@@ -24,7 +24,7 @@ from baselines.pocket_training.architecture import (
     new_model,
 )
 from baselines.pocket_training.curriculum import SCHEDULES, Curriculum, Schedule
-from baselines.pocket_training.sequences import OPERATOR, Sequences
+from baselines.pocket_training.sequences import OPERATORS, Sequences
 from tasks.errors import InputError, unknown_name
 
 
@@ -62,8 +62,7 @@ def image_settings(name: str) -> Any:
     if name == "pocket-qwen3vl":
         from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-        area = SCREEN[0] * SCREEN[1]
-        size = {"shortest_edge": area, "longest_edge": area}
+        size = {"shortest_edge": PIXELS[0], "longest_edge": PIXELS[1]}
         return Qwen2VLImageProcessorPil(patch_size=PATCH, merge_size=MERGE, temporal_patch_size=2, size=size, **plain)
     from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 
@@ -127,7 +126,7 @@ def _train(name: str, out: Path, seed: int, schedule: Schedule, shape: Shape) ->
         "plain": not schedule.attention,
         "shape": dataclasses.asdict(shape),
         "schedule": dataclasses.asdict(schedule),
-        "shaped": OPERATOR if schedule.attention else None,
+        "shaped": list(OPERATORS) if schedule.attention else None,
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "seconds": round(time.monotonic() - wall),

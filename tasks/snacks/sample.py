@@ -19,16 +19,16 @@ from tasks.storage import write_errors
 SEED, USERS, TRIALS, SIDES = 5, 24, 6, (3, 4)
 """``TRIALS`` of every user on each of ``SIDES`` x ``SIDES`` items."""
 _TASTES, _FORMS = "Salty Honey Chili Cocoa Lemon Onion".split(), "Chips Nuts Bars Cookies Puffs Twists".split()
-_SNACKS = [f"{taste}-{form}" for taste in _TASTES for form in _FORMS]
+SNACKS = [f"{taste}-{form}" for taste in _TASTES for form in _FORMS]
 
 
 def write_sample(out: Path) -> None:
     """Write the simulated folder, the same bytes for the same seed; InputError if it cannot be written."""
     rng = np.random.default_rng(SEED)
-    ratings = np.clip(np.rint(rng.normal(0, 1.1, len(_SNACKS)) + rng.normal(0, 1.1, (USERS, len(_SNACKS)))), -3, 3)
+    ratings = np.clip(np.rint(rng.normal(0, 1.1, len(SNACKS)) + rng.normal(0, 1.1, (USERS, len(SNACKS)))), -3, 3)
     with write_errors(out):
         (out / "data" / "stimuli").mkdir(parents=True)
-        for snack in _SNACKS:
+        for snack in SNACKS:
             tile(snack, (205, 133)).save(out / "data" / "stimuli" / f"{snack}.png")
         habits = rng.normal(0.0, 2.0, (USERS, 2))
         for side in SIDES:
@@ -43,11 +43,11 @@ def _write_size(data: Path, side: int, ratings: np.ndarray, habits: np.ndarray, 
     for subject, liking in enumerate(ratings):
         pace, gazes = rng.uniform(180, 300), []
         for trial in range(1, TRIALS + 1):
-            shown = rng.choice(len(_SNACKS), k, replace=False)
+            shown = rng.choice(len(SNACKS), k, replace=False)
             looks, choice = simulate_looks(liking[shown], places @ habits[subject], rng)
             ms = np.maximum(60, np.rint(rng.gamma(5.0, pace / 5.0, len(looks)) * (1 + 0.1 * liking[shown][looks])))
             onsets = 75 + np.cumsum(np.append(0, ms[:-1])) + 45 * np.arange(len(looks))
-            pictures = [f"{_SNACKS[snack]}.png" for snack in shown]
+            pictures = [f"{SNACKS[snack]}.png" for snack in shown]
             key = (subject, k, trial, choice)
             gazes += [(*key, i, *times, pictures[i]) for i, *times in zip(looks, ms, onsets, strict=True)]
             summary.append((*key, *pictures, *liking[shown], onsets[-1] + ms[-1]))

@@ -232,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="keep results here and go on from what is there")
     parser.add_argument("--populations", type=int, default=5)
-    parser.add_argument("--first", type=int, default=201, help="seed of the first population")
+    parser.add_argument("--first", type=int, default=221, help="seed of the first population")
     parser.add_argument("--seeds", default="42,123,456")
     parser.add_argument("--users", type=int, default=83)
     parser.add_argument("--sessions", type=int, default=6, help="sessions per user to tune on")

@@ -28,7 +28,7 @@ from baselines.pocket_training.architecture import (  # noqa: E402
     build_tokenizer,  # noqa: E402
     new_model,
 )
-from baselines.pocket_training.population import slots  # noqa: E402
+from baselines.pocket_training.screens import slots  # noqa: E402
 from baselines.pocket_training.training import write_checkpoint  # noqa: E402
 from baselines.probing.registry import create  # noqa: E402
 from baselines.tuning.examples import ExampleStore  # noqa: E402

@@ -7,7 +7,7 @@ import io
 import numpy as np
 
 from baselines.pocket_training.architecture import SCREEN
-from baselines.pocket_training.population import TRAIN_FILMS, FilmStock, slots
+from baselines.pocket_training.screens import TRAIN_FILMS, FilmStock, slots
 from tasks.recgaze.render import draw_screen
 from tasks.types import ScreenImage, Session
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,58 +12,62 @@ from PIL import Image
 
 from baselines.backbones.loading import load_backbone
 from baselines.backbones.pocket import NAMES, WEIGHTS
-from baselines.pocket_training import population
+from baselines.pocket_training import population, result_pages
+from baselines.pocket_training import screens as drawing
 from baselines.pocket_training.__main__ import main
 from baselines.pocket_training.architecture import GROUNDING, LARGEST_NUMBER, LETTERS, PERSONA, Shape, build_tokenizer
-from baselines.pocket_training.curriculum import Schedule
-from baselines.pocket_training.population import TEST_FILMS, TRAIN_FILMS, FilmStock, slots
+from baselines.pocket_training.curriculum import Pool, Schedule
+from baselines.pocket_training.screens import LABELS, TEST_FILMS, TRAIN_FILMS, FilmStock, profile_text, slots
 from baselines.pocket_training.sequences import Seen, Sequences, Soft
 from baselines.pocket_training.training import settings, train
 from baselines.probing.registry import create
+from baselines.simulators import examination
 from baselines.tuning.reading import read_sessions
 from tasks.errors import InputError
 from tasks.recgaze import sample
 from tasks.recgaze.posters import GENRES
 from tasks.recgaze.sample_films import invent_films
-from tasks.types import ScreenImage, Slot, Stimulus
+from tasks.snacks import layouts
+from tasks.snacks.screen import SIZE, even_boxes
+from tasks.types import Fixation, ScreenImage, Slot, Stimulus
 from tests.baselines.backbones import tiny
-from tests.performance.pockets_on_simulations import reading, table
+from tests.performance.pockets_on_simulations import reading
 
 CLASSES = {"pocket-qwen3vl": "Qwen3VLForConditionalGeneration", "pocket-internvl": "InternVLForConditionalGeneration"}
 LOG_PROBABILITIES: dict[str, list[float]] = {
     "pocket-qwen3vl": [
-        -1.7003,
-        -0.7685,
-        -3.3594,
-        -3.7417,
-        -3.8343,
-        -2.4463,
-        -3.3334,
-        -4.4745,
-        -4.9683,
-        -4.8644,
-        -2.8296,
-        -3.4478,
-        -4.3854,
-        -4.5400,
-        -4.4867,
+        -1.7235,
+        -0.7316,
+        -3.1646,
+        -3.7103,
+        -3.8031,
+        -2.3926,
+        -3.442,
+        -4.4828,
+        -4.4374,
+        -4.5882,
+        -2.9687,
+        -3.9295,
+        -4.9783,
+        -4.7975,
+        -4.7592,
     ],
     "pocket-internvl": [
-        -1.8276,
-        -0.8040,
-        -2.1622,
-        -3.5062,
-        -3.4669,
-        -2.5198,
-        -3.7567,
-        -4.0942,
-        -4.7709,
-        -4.6207,
-        -3.4180,
-        -4.1589,
-        -4.3257,
-        -4.9792,
-        -4.8253,
+        -1.5328,
+        -0.8915,
+        -2.9941,
+        -3.6719,
+        -4.0646,
+        -2.447,
+        -3.0742,
+        -3.9991,
+        -4.7398,
+        -5.1738,
+        -2.9535,
+        -3.8148,
+        -4.3152,
+        -4.0994,
+        -4.4493,
     ],
 }
 """Of the letters, on the first of the screens below with the profile below, as the shipped weights gave them."""
@@ -81,7 +86,12 @@ def backbone(name):
 
 @pytest.fixture(scope="module")
 def screens():
-    return FilmStock(TEST_FILMS).screens(6, np.random.default_rng(5))
+    return drawing.draw("carousel", 6, np.random.default_rng(5), lambda picture: picture, TEST_FILMS)
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return drawing.draw("page", 8, np.random.default_rng(6), lambda picture: picture.resize((640, 512)))
 
 
 def encoded(pixels) -> ScreenImage:
@@ -142,35 +152,82 @@ def test_films_are_not_those_of_the_sample():
     assert len(stocks[0]) == 900
 
 
-def test_click_chances_by_hand():
-    gaze = np.array([[0.5, 0.3, 0.2]])
-    np.testing.assert_allclose(population.click_chances(gaze), [[0.78, 0.208, 0.012]])
+def test_clicks_follow_gaze_and_a_little_chance():
+    """By hand: squares of .5 and .3 are .25 and .09, of sum .34; the third place is no slot."""
+    crowd = population.Crowd((0.0,), (1.0,), sharpness=1.0, noise=0.0, power=2.0, chance=0.1)
+    there = np.array([[True, True, False]])
+    chances = population.click_chances(crowd, np.zeros((1, 3, 1)), there, np.array([[0.5, 0.3, 0.0]]))
+    np.testing.assert_allclose(chances, [[0.9 * 0.25 / 0.34 + 0.05, 0.9 * 0.09 / 0.34 + 0.05, 0.0]])
+    clicks = population.draw(np.repeat(chances, 40_000, axis=0), np.random.default_rng(0))
+    np.testing.assert_allclose(np.bincount(clicks, minlength=3) / len(clicks), chances[0], atol=0.008)
 
 
-def test_clicks_follow_their_chances():
-    gaze = np.repeat([[0.5, 0.3, 0.2]], 40_000, axis=0)
-    clicks = population.draw(population.click_chances(gaze), np.random.default_rng(0))
-    np.testing.assert_allclose(np.bincount(clicks) / len(clicks), [0.78, 0.208, 0.012], atol=0.008)
+def test_gaze_goes_to_liked_genres(screens):
+    wanted = drawing.want("carousel", screens, np.random.default_rng(1))
+    found = population.expected(population.CROWDS["carousel"], wanted.features, screens.there, np.random.default_rng(2))
+    np.testing.assert_allclose(found.gaze.sum(1), 1.0)
+    upper = np.arange(15) < 5
+    liked = np.array(
+        [
+            row[upper & (kind == 0)].mean()
+            for row, kind in zip(found.gaze, wanted.liked, strict=True)
+            if 0 in kind[upper]
+        ]
+    )
+    other = np.array(
+        [
+            row[upper & (kind == 2)].mean()
+            for row, kind in zip(found.gaze, wanted.liked, strict=True)
+            if 2 in kind[upper]
+        ]
+    )
+    assert liked.min() > other.mean()
 
 
-def test_gaze_goes_to_liked_genres_and_habits_are_centred():
-    rng = np.random.default_rng(1)
-    genres = np.tile(np.arange(15) % 10, (4000, 1))
-    profiles = population.Profiles(np.full(4000, 7), np.tile(np.arange(10) == 7, (4000, 1)))
-    people = population.invent_habits(4000, rng)
-    gaze = population.gaze_shares(genres, profiles, people, rng)
-    np.testing.assert_allclose(gaze.sum(1), 1.0)
-    assert gaze.mean(0).argmax() == 7 and gaze.mean(0)[7] > 0.3
-    assert np.abs(people.traits().mean(0)).max() < 0.1
-    assert profiles.texts()[0] == f"Top_genre: {GENRES[7]}, Preferred_genres: {GENRES[7]}"
+def test_people_on_result_pages_are_those_of_the_examination_prior(pages):
+    """The mean person's score of a slot is the prior's, up to a constant."""
+    scores = drawing.page_features(pages) @ np.array(population.CROWDS["page"].mean)
+    prior = examination.ExaminationPrior()
+    for row in range(len(pages)):
+        k = int(pages.there[row].sum())
+        kinds = [result_pages.KINDS[word] for word in pages.words[row, :k]]
+        places = tuple(
+            Slot("1", kind, "", tuple(box)) for kind, box in zip(kinds, pages.boxes[row, :k].tolist(), strict=True)
+        )
+        shown = session(pages.pixels[row], "", places)
+        wanted = prior.score(shown, examination.places(shown))
+        np.testing.assert_allclose(scores[row, :k] - scores[row, 0], wanted - wanted[0], atol=1e-9)
+    assert {True, False} == set(pages.scrolled.tolist())
+    assert 2 <= pages.there.sum(1).min() and pages.there.sum(1).max() <= result_pages.MOST
+
+
+def test_ratings_are_told_as_the_task_tells_them():
+    """The text of a row of snacks, and of a grid, is the one that the task makes of the same ratings."""
+    drawn = drawing.draw("grid", 50, np.random.default_rng(3), lambda picture: picture)
+    for k in (3, 9):
+        shown = drawn.take(np.flatnonzero(drawn.there.sum(1) == k)[:2])
+        wanted = drawing.want("grid", shown, np.random.default_rng(4))
+        for row, text in enumerate(wanted.texts):
+            # Features and texts are of the same ratings: the best rated is named first.
+            names = [drawing.WORDS["grid"][word] for word in shown.words[row]]
+            names = names if k > 6 else [f"snack {name}" for name in names]
+            first = text.removeprefix("Own ratings of the snacks shown, best to worst: ").split(" (")[0]
+            assert wanted.features[row, names.index(first), 3] == wanted.features[row, :, 3].max()
+            said = dict(part.rstrip(")").split(" (") for part in text.split(": ")[1].split(", "))
+            given = [float(said[name]) for name in names]
+            trial = layouts.Trial(
+                "1", "1", "", names, given, even_boxes(k, 1), 0, 900.0, gazes=[Fixation(0, 0.0, 300.0)]
+            )
+            told = layouts.session_of(trial, layouts.GAZES, SIZE, Counter())
+            assert told.profile == text
 
 
 # The shipped folders
 
 
 def test_size_on_disk():
-    files = [path for folder in WEIGHTS.iterdir() for path in folder.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) <= 8_000_000
+    for folder in WEIGHTS.iterdir():
+        assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 8_000_000
     assert sorted(folder.name for folder in WEIGHTS.iterdir()) == sorted(NAMES)
 
 
@@ -180,7 +237,7 @@ def test_loads_with_plain_from_pretrained(name):
     folder = WEIGHTS / name
     model = getattr(transformers, CLASSES[name]).from_pretrained(folder, local_files_only=True)
     assert model.dtype == torch.bfloat16
-    assert 1_500_000 <= model.num_parameters() <= 3_000_000
+    assert 1_000_000 <= model.num_parameters() <= 3_000_000
     assert transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True).chat_template
     assert f"{model.num_parameters():,} parameters" in (folder / "README.md").read_text()
 
@@ -195,18 +252,23 @@ def test_card_says_what_it_is(name):
     record = json.loads((WEIGHTS / name / "training.json").read_text())
     assert f"# {name}: a pocket stand-in, not " in text
     assert "Attention was shaped" in text and record["schedule"]["attention"] > 0 and not record["plain"]
-    assert "plain variant |" in text and str(WEIGHTS) not in text
-    values = {cells[1].strip(): cells[2].strip() for line in text.splitlines() if len(cells := line.split("|")) > 3}
-    assert float(values["genre read from image tokens"].rstrip("%")) > 95
-    accuracy = next(value for key, value in values.items() if key.startswith("held-out sample"))
-    assert float(accuracy) >= 0.2
-    assert record["processor_seconds"] <= 12 * 60
+    assert "No real page" in text and str(WEIGHTS) not in text
+    rows = {cells[1].strip(): cells[2:-1] for line in text.splitlines() if len(cells := line.split("|")) > 4}
+    assert [kind.strip() for kind in rows["measured"]] == list(LABELS)
+    accuracy, chance = ([float(v) for v in rows[key]] for key in ("accuracy", "... of chance"))
+    assert accuracy[0] > 5 * chance[0] and accuracy[1] > 1.5 * chance[1]
+    # What is not learned is said, for as long as it is not.
+    assert (accuracy[2] < 2 * chance[2]) == ("Not learned: to find the best rated" in " ".join(text.split()))
+    assert record["processor_seconds"] <= 60 * 60 and f"{record['processor_seconds'] / 60:.1f} minutes" in text
 
 
-def test_reads_genre_and_letter_on_unseen_screens(backbone, screens):
-    found = reading(Sequences(backbone), screens.pixels, screens.genres)
-    assert found.genre > 0.95
-    assert found.letter > 0.95
+@pytest.mark.parametrize(("kind", "mark", "word"), [("carousel", 0.95, 0.7), ("page", 0.4, 0.65), ("grid", 0.75, 0.5)])
+def test_reads_marks_and_what_slots_show_on_unseen_screens(backbone, kind, mark, word):
+    sequences = Sequences(backbone)
+    pool = Pool(kind, drawing.draw(kind, 12, np.random.default_rng(8), sequences.fit, TEST_FILMS), sequences)
+    pool.look()
+    found = reading(sequences, pool)
+    assert found["mark read from image tokens"] > mark and found["genre, kind or name read from image tokens"] > word
 
 
 def test_answers_as_recorded(name, backbone, screens):
@@ -218,9 +280,9 @@ def test_answers_as_recorded(name, backbone, screens):
 def test_profile_changes_the_answer(backbone, screens):
     """The film picked for a lover of one genre shows that genre, where the screen has one in the upper rows."""
     hits = tries = 0
-    for pixels, genres in zip(screens.pixels, screens.genres, strict=True):
+    for pixels, genres in zip(screens.pixels, screens.words, strict=True):
         for genre in sorted(set(genres[:10].tolist())):
-            profile = population.profile_text(GENRES[genre], [GENRES[genre]])
+            profile = profile_text(GENRES[genre], [GENRES[genre]])
             [found] = tiny.token_scores(backbone, [session(pixels, profile)])
             hits += genres[found.argmax()] == genre
             tries += 1
@@ -255,11 +317,12 @@ def test_training_sequences_are_those_of_the_interface(name, screens, placement,
 
     sequences = Sequences(vlm)
     with torch.no_grad():
-        seen = sequences.see(screens.pixels[:2])
+        shown = screens.take(np.arange(2))
         soft = Soft(prompt.expand(2, -1, -1), placement) if length else None
-        batch = sequences.batch([PROFILE] * 2, seen, soft)
-        answers, _ = sequences.answers(batch)
-        probed, shares = sequences.relevance(batch)
+        batch = sequences.batch("carousel", [PROFILE] * 2, shown.pixels, sequences.see(shown.pixels), soft)
+        answers, _ = sequences.answer(batch)
+        free = sequences.answers["carousel"].expand(2, -1)
+        probed, shares = sequences.relevance(batch, sequences.onto(shown)[0], "attnlrp-stable", free)
     for row, one in enumerate(wanted):
         torch.testing.assert_close(batch.inputs.inputs_embeds[row], one.inputs_embeds[0], atol=1e-5, rtol=1e-4)
         assert torch.equal(batch.inputs.position_ids[..., row, :], one.position_ids[..., 0, :])
@@ -276,7 +339,16 @@ def test_screens_join_in_order():
     assert joined.take(torch.tensor([2])).deepstack[0].unique().tolist() == [-2]
 
 
-MICRO = Schedule(captions=2, caption_batch=2, answers=2, answer_batch=4, personas=3, persona_batch=4, pool=40)
+KINDS = ("carousel", "page", "grid")
+MICRO = Schedule(
+    captions=1,
+    caption_batch=tuple((kind, 1) for kind in KINDS),
+    answers=3,
+    answer_batch=2,
+    personas=6,
+    persona_batch=4,
+    screens=tuple((kind, 4) for kind in KINDS),
+)
 NARROW = Shape(width=32, layers=2, heads=2, groups=1, feedforward=32, vision_width=32, vision_heads=2, vision_layers=1)
 
 
@@ -305,5 +377,3 @@ def test_bad_arguments(tmp_path, capsys):
     assert "is not empty" in capsys.readouterr().err
     with pytest.raises(InputError, match="threads >= 1"):
         train("pocket-qwen3vl", tmp_path / "y", threads=0)
-    with pytest.raises(InputError, match="give the folder of a pocket stand-in"):
-        table(tmp_path / "full")

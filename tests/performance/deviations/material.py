@@ -19,7 +19,7 @@ from tests.performance.deviations.measuring import SEED, Folds, Tested, folds, t
 
 BACKBONE = "pocket-qwen3vl"
 POCKET = {
-    "basis_lr": 0.002,
+    "basis_lr": 0.001,
     "user_lr": 0.05,
     "lambda_": 1.0,
     "batch_size": 8,

@@ -18,7 +18,7 @@ _WHOLE = 64 * 2**20
 """Weight files up to this size enter the fingerprint whole; of larger ones, the header and samples do."""
 _SAMPLES, _SAMPLE = 256, 64 * 2**10
 _DOWNLOAD = ["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]
-_CONTENT, _NOT_CONTENT = {".json", ".safetensors", ".txt", ".jinja"}, ("generation_config.json",)
+_CONTENT, _NOT_CONTENT = {".json", ".safetensors", ".txt", ".jinja"}, ("generation_config.json", "training.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,9 @@ def read_weights(folder: Path) -> tuple[int, tuple[str, ...]]:
 def fingerprint(folder: Path) -> str:
     """Return 64 hex digits that change with anything that changes what the model says.
 
-    Hashed are all JSON, text and template files of the folder, and the weights: whole up to 64 MiB a file; of larger
-    files the header (names, shapes, types), the size, and 256 samples of 64 KiB evenly spread.
+    Hashed are all JSON, text and template files of the folder but two (how it was trained, how it generates text), and
+    the weights: whole up to 64 MiB a file; of larger files the header (names, shapes, types), the size, and 256 samples
+    of 64 KiB evenly spread.
     """
     files = sorted(path for path in folder.iterdir() if path.suffix in _CONTENT and path.is_file())
     files = [path for path in files if path.name not in _NOT_CONTENT]

@@ -49,8 +49,7 @@ on the simulated samples of `recgaze` and `snacks`, which are no recordings of p
 
     python docs/public_board.py --data DIR
 
-The backbone is a pocket stand-in that this project trained, not a published model: the earlier one, which had seen
-films alone; made again, the board has the present one. The numbers of the paper are
+The backbone is a pocket stand-in that this project trained, not a published model. The numbers of the paper are
 reported lines: they come from other sessions and another protocol, and are never ranked. The board holds predictions
 and scores. What was recorded is in it as means per slot, and in the shape of the rows of simulators that say where the
 eyes go next: they were asked along the recorded path.

@@ -38,6 +38,7 @@ from tasks.definition import ReadOptions  # noqa: E402
 from tasks.registry import load  # noqa: E402
 from tasks.task import Task  # noqa: E402
 from tasks.types import Floats, visits  # noqa: E402
+from tests.performance.printing import script  # noqa: E402
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -284,4 +285,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script(lambda: sys.exit(main()))

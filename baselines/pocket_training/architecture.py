@@ -171,13 +171,13 @@ def new_model(name: str, tokenizer: "PreTrainedTokenizerFast", shape: Shape | No
         model = InternVLForConditionalGeneration(_internvl(tokenizer, shape))
     # Wider than usual: image embeddings start on the scale of the words, and small models learn faster from it.
     torch.nn.init.normal_(model.get_input_embeddings().weight, 0.0, 0.15)
-    like_to_like(model)
+    _like_to_like(model)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     return model
 
 
-def like_to_like(model: Any) -> None:
+def _like_to_like(model: Any) -> None:
     """Let attention begin with what is alike: a film's image token finds its genre in the profile, a snack its name."""
     import torch
 

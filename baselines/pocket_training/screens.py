@@ -25,6 +25,7 @@ from tasks.recgaze.posters import GENRES
 from tasks.recgaze.render import COLUMNS, ROWS, Film, ScreenState, draw_screen, slot_boxes
 from tasks.recgaze.sample_films import invent_films, invent_name
 from tasks.snacks import screen as snack_screen
+from tasks.snacks.layouts import ratings_told
 from tasks.snacks.sample import SNACKS
 from tasks.types import Floats, Slot
 
@@ -256,9 +257,10 @@ def _snacks_wanted(screens: Screens, rng: np.random.Generator) -> Wanted:
     middle = (screens.boxes[..., :2] + screens.boxes[..., 2:]) / 2 / (width, height) - 0.5
     reading = np.broadcast_to(-np.arange(k) / k, (n, k))
     features = np.concatenate([middle, np.stack([reading, z], -1)], axis=-1)
-    texts, named = [], np.argsort(-ratings, axis=1, kind="stable")
-    for words, own, order in zip(screens.words, ratings, named, strict=True):
-        names = [f"snack {ROW_SNACKS[w - len(SNACKS)]}" if w >= len(SNACKS) else SNACKS[w] for w in words]
-        rated = ", ".join(f"{names[i]} ({own[i]:g})" for i in order)
-        texts.append(f"Own ratings of the snacks shown, best to worst: {rated}")
+    names = [*SNACKS, *(f"snack {c}" for c in ROW_SNACKS)]
+    texts = [
+        ratings_told((names[word], rating) for word, rating in zip(words, own, strict=True))
+        for words, own in zip(screens.words, ratings, strict=True)
+    ]
+    named = np.argsort(-ratings, axis=1, kind="stable")
     return Wanted(texts, features, np.where(ratings == given.max(), 0, np.where(z > 0, 1, 2)), named)

@@ -15,7 +15,7 @@ made, ms; ``fix_num`` orders rows without ``onset``.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, takewhile
@@ -68,6 +68,12 @@ class Trial:
     gazes: list[Fixation] = field(default_factory=list)
 
 
+def ratings_told(rated: Iterable[tuple[str, float]]) -> str:
+    """Return the profile that tells names with their ratings, best to worst; an empty one without any."""
+    best = ", ".join(f"{name} ({rating:g})" for name, rating in sorted(rated, key=lambda one: -one[1]))
+    return f"Own ratings of the snacks shown, best to worst: {best}" if best else ""
+
+
 def session_of(trial: Trial, kind: Kind, size: tuple[int, int], counts: Counter[str]) -> Session | str:
     """Return the session of a trial without its screen, or the reason why it gives none; oddities are counted.
 
@@ -88,14 +94,12 @@ def session_of(trial: Trial, kind: Kind, size: tuple[int, int], counts: Counter[
         gazes = gazes[1:]
         counts["first gazes on the item in the middle, where the cross was, left out"] += 1
     slots = slots_of(trial.items, trial.ratings, trial.boxes, size)
-    rated = sorted((-slot.rating, i) for i, slot in enumerate(slots) if slot.rating is not None)
-    best = ", ".join(f"{slots[i].text} ({slots[i].rating:g})" for _, i in rated)
     session = Session(
         session_id=f"{trial.subject}-{trial.name}",
         user=trial.subject,
         screen=f"{trial.subject}-{trial.name}",
         image=None,
-        profile=f"Own ratings of the snacks shown, best to worst: {best}" if best else "",
+        profile=ratings_told((slot.text, slot.rating) for slot in slots if slot.rating is not None),
         slots=slots,
         gaze_ms=np.zeros(len(slots)),
         cursor_ms=np.zeros(len(slots)),

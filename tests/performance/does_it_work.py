@@ -45,8 +45,10 @@ from tasks.errors import InputError  # noqa: E402
 from tasks.prepare import prepare  # noqa: E402
 from tasks.recgaze import RECGAZE  # noqa: E402
 from tasks.recgaze.sample import write_sample  # noqa: E402
+from tasks.storage import write_errors  # noqa: E402
 from tasks.task import Task, open_folder  # noqa: E402
 from tasks.types import Session  # noqa: E402
+from tests.performance.printing import script  # noqa: E402
 
 METRICS = ("KL", "LogLoss", "AUC")
 LOWER = {"KL": True, "LogLoss": True, "AUC": False}
@@ -209,9 +211,10 @@ def kept(folder: Path, identity: dict[str, object]) -> Path:
     """Return the folder of results, made by the same settings or new.
 
     Raises:
-        InputError: It holds results of other settings.
+        InputError: It holds results of other settings, or cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     path = folder / "settings.json"
     text = json.dumps(identity, indent=1, sort_keys=True) + "\n"
     if path.exists() and path.read_text(encoding="utf-8") != text:
@@ -244,11 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--skip-no-habits", action="store_true", help="leave out the fourth question")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
-        try:
-            run(chosen, chosen.out or Path(scratch) / "results")
-        except InputError as error:
-            sys.stderr.write(f"{error}\n")
-            sys.exit(2)
+        script(lambda: run(chosen, chosen.out or Path(scratch) / "results"))
 
 
 def run(chosen: argparse.Namespace, out: Path) -> None:

@@ -23,7 +23,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from baselines.backbones.loading import load_backbone  # noqa: E402
 from baselines.backbones.pocket import NAMES, WEIGHTS  # noqa: E402
 from baselines.tuning.settings import TuningSettings  # noqa: E402
+from tasks.errors import InputError  # noqa: E402
 from tests.baselines.distributed import pages  # noqa: E402
+from tests.performance.printing import script  # noqa: E402
 from tests.performance.tuning_cost import seconds, sessions, training  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -41,8 +43,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = WEIGHTS.relative_to(ROOT)
         archive = subprocess.run(
-            ["git", "-C", str(ROOT), "archive", chosen.before, str(folder)], check=True, capture_output=True
+            ["git", "-C", str(ROOT), "archive", chosen.before, str(folder)], check=False, capture_output=True
         )
+        if archive.returncode:
+            raise InputError(f"no weights at commit {chosen.before}: {archive.stderr.decode().strip()}.")
         tarfile.open(fileobj=io.BytesIO(archive.stdout)).extractall(scratch, filter="data")
         for name in NAMES:
             calls, found = {}, {}
@@ -61,4 +65,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

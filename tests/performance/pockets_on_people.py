@@ -31,6 +31,7 @@ from benchmark.trials.configuration import read_config  # noqa: E402
 from tasks.definition import quiet  # noqa: E402
 from tasks.types import Session  # noqa: E402
 from tests.performance.does_it_work import POCKET, build  # noqa: E402
+from tests.performance.printing import script  # noqa: E402
 
 METRICS = ("KL", "LogLoss", "Accuracy")
 SHAPED, OPERATORS = ("attnlrp-stable", "rollout"), ("attnlrp-stable", "rollout", "glimpse")
@@ -175,4 +176,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -8,6 +8,7 @@ what a run of the benchmark measures.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from baselines.pocket_training.population import CROWDS  # noqa: E402
 from baselines.pocket_training.screens import LABELS, TEST_FILMS, draw, want  # noqa: E402
 from baselines.pocket_training.sequences import OPERATORS, Sequences  # noqa: E402
 from tasks.types import Floats  # noqa: E402
+from tests.performance.printing import script  # noqa: E402
 
 SEED, _LOGLOSS = 99, "LogLoss"
 SCREENS, PER_SCREEN = 100, 4
@@ -114,6 +116,12 @@ def _divergence(gaze: Floats, attention: Floats) -> Floats:
     return found
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="a stand-in's checkpoint folder")
     torch.set_num_threads(1)
-    print(table(Path(sys.argv[1])))
+    print(table(parser.parse_args().folder))
+
+
+if __name__ == "__main__":
+    script(main)

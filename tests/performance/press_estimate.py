@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 from tasks.adserp.dialogs import estimate, presses  # noqa: E402
 from tasks.adserp.raw import raw_trials, read_raw  # noqa: E402
 from tasks.adserp.trial import Trial  # noqa: E402
+from tests.performance.printing import script  # noqa: E402
 
 ALLOWED_MS = 300.0
 
@@ -68,4 +69,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script(lambda: sys.exit(main()))

@@ -1,11 +1,22 @@
-"""Prints what a script measured."""
+"""Runs a script and prints what it measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 
 from benchmark.output.document import Document, Grid
 from benchmark.output.rendering import render
+from tasks.errors import InputError
+
+
+def script(main: Callable[[], object]) -> None:
+    """Call a script's main; what is wrong with its input is one line and exit code 2."""
+    try:
+        main()
+    except InputError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
 
 
 def table(records: Sequence[Mapping[str, object]], width: int = 160) -> str:

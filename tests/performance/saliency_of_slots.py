@@ -9,16 +9,20 @@ the picture adds to its area; it is compared with the gaze per pixel, and multip
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage, stats
 
-import tasks
-from baselines import registry
-from benchmark.metrics import evaluate_sessions
-from tasks.definition import quiet
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import tasks  # noqa: E402
+from baselines import registry  # noqa: E402
+from benchmark.metrics import evaluate_sessions  # noqa: E402
+from tasks.definition import quiet  # noqa: E402
+from tests.performance.printing import script  # noqa: E402
 
 WIDTH = 128
 """Pixels of the map's width; the spectral residual looks at coarse structure, 64 to 128 pixels wide."""
@@ -110,4 +114,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -10,14 +10,19 @@ import dataclasses
 import os
 import re
 import resource
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tasks.adserp.replay import read_replay, replay_files
-from tasks.adserp.words import engine
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tasks.adserp.replay import read_replay, replay_files  # noqa: E402
+from tasks.adserp.words import engine  # noqa: E402
+from tasks.errors import InputError  # noqa: E402
+from tests.performance.printing import script  # noqa: E402
 
 
 def children() -> float:
@@ -34,6 +39,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("slot_words.png"))
     chosen = parser.parse_args()
     files = replay_files(chosen.data)
+    if not files:
+        raise InputError(f"{chosen.data} holds no trials of the replay layout. Give a folder with trials/*.json.")
     files = files[:: max(1, len(files) // chosen.trials)] if chosen.trials else files
     slots, seconds, screens = [], [], []
     with tempfile.TemporaryDirectory() as cache, engine(True) as reading:
@@ -72,4 +79,4 @@ def _sheet(slots: list[tuple[Image.Image, str, str]], out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)
